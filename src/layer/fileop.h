@@ -1,0 +1,28 @@
+/* File ops: builds a layer directory and its index for COPY, ADD, mkdir, mkfile, rm and symlink, from
+ * trees and the destination chain's view, without mounting anything. Semantics are BuildKit's FileOp
+ * (and through it COPY's and ADD's, LANGUAGE.md). */
+#ifndef VARVE_LAYER_FILEOP_H
+#define VARVE_LAYER_FILEOP_H
+
+#include "graph/op.h"
+#include "layer/chainview.h"
+
+/* What a fileop works on. */
+struct fileop_env {
+    struct store *store;
+    struct chainview *base;       /* the destination's chain; NULL for scratch */
+    struct tree **inputs;         /* by input number of the vertex; only those that actions read are set */
+    guint n_inputs;               /* length of inputs */
+    struct cancel *cancel;        /* may be NULL */
+    gint64 now_ns;                /* mtime of what is made and has no source; SOURCE_DATE_EPOCH when set */
+};
+/* Applies op's actions in order and writes fs/ and index into the directory tmp (relative to the
+ * store's root). Fills info (indexed). Nothing in the destination outside the new layer changes. Parents
+ * that exist in the chain are repeated in the layer with their own attributes. */
+gboolean fileop_run(const struct file_op *op, const struct fileop_env *env, const char *tmp,
+                    struct layer_info *info, GError **err);
+/* Resolves a USER-style or chown-style owner ("1000:1000", "node", "node:staff", "") against
+ * /etc/passwd and /etc/group of a chain; NULL view knows numbers only. */
+gboolean fileop_owner(struct chainview *v, const char *owner, guint32 *uid, guint32 *gid, GError **err);
+
+#endif
