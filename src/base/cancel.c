@@ -7,9 +7,13 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#define MAX_CHILDREN 16
+
 struct cancel {
-    atomic_bool set; /* triggered */
-    int fd;          /* eventfd, readable once triggered */
+    atomic_bool set;       /* triggered */
+    int fd;                /* eventfd, readable once triggered */
+    struct cancel *parent; /* or NULL */
+    _Atomic(struct cancel *) children[MAX_CHILDREN]; /* triggered along; NULL: a free slot */
 };
 
 struct cancel *cancel_new(void)
@@ -19,10 +23,36 @@ struct cancel *cancel_new(void)
     return c;
 }
 
+struct cancel *cancel_new_child(struct cancel *parent)
+{
+    g_autoptr(cancel) c = cancel_new();
+    if (!parent)
+        return g_steal_pointer(&c);
+    for (guint i = 0; i < MAX_CHILDREN; i++) {
+        struct cancel *empty = NULL;
+        if (!atomic_compare_exchange_strong(&parent->children[i], &empty, c))
+            continue;
+        c->parent = parent;
+        if (cancel_is_set(parent))
+            cancel_trigger(c);
+        return g_steal_pointer(&c);
+    }
+    return NULL;
+}
+
+static void leave_parent(struct cancel *c)
+{
+    for (guint i = 0; c->parent && i < MAX_CHILDREN; i++) {
+        struct cancel *self = c;
+        atomic_compare_exchange_strong(&c->parent->children[i], &self, NULL);
+    }
+}
+
 void cancel_free(struct cancel *c)
 {
     if (!c)
         return;
+    leave_parent(c);
     if (c->fd >= 0)
         close(c->fd);
     g_free(c);
@@ -34,6 +64,11 @@ void cancel_trigger(struct cancel *c)
     guint64 one = 1;
     ssize_t n = write(c->fd, &one, sizeof one);
     (void)n; /* the counter can only be full, which is readable too */
+    for (guint i = 0; i < MAX_CHILDREN; i++) {
+        struct cancel *child = atomic_load(&c->children[i]);
+        if (child)
+            cancel_trigger(child);
+    }
 }
 
 gboolean cancel_is_set(const struct cancel *c)

@@ -195,6 +195,13 @@ static void test_cancel(void)
     g_assert_error(err, VARVE_ERROR, VARVE_ERROR_CANCELLED);
     g_clear_error(&err);
     g_assert_false(cancel_is_set(NULL));
+    g_autoptr(cancel) parent = cancel_new();
+    g_autoptr(cancel) child = cancel_new_child(parent);
+    g_autoptr(cancel) other = cancel_new_child(parent);
+    cancel_trigger(other);
+    g_assert_false(cancel_is_set(parent));
+    cancel_trigger(parent);
+    g_assert_true(cancel_is_set(child));
 }
 
 int main(int argc, char **argv)
