@@ -128,8 +128,8 @@ void image_conf_free(struct image_conf *c)
     g_free(c);
 }
 
-/* Position of name in env, or -1. A later duplicate (seen in foreign images) never wins in a process's
- * own lookup, so the first one counts. */
+/* Position of name in env, or -1. A later duplicate (seen in foreign images) never wins in a
+ * process's own lookup, so the first one counts. */
 static int env_find(const struct image_conf *c, const char *name)
 {
     gsize n = strlen(name);

@@ -51,7 +51,8 @@ static gboolean parse_health(const json_t *config, struct healthcheck **out, GEr
         return TRUE;
     struct healthcheck *h = *out = g_new0(struct healthcheck, 1);
     gint64 retries;
-    if (!jsonin_strv(obj, "Test", &h->test, err) || !jsonin_int(obj, "Interval", &h->interval, err) ||
+    if (!jsonin_strv(obj, "Test", &h->test, err) ||
+        !jsonin_int(obj, "Interval", &h->interval, err) ||
         !jsonin_int(obj, "Timeout", &h->timeout, err) ||
         !jsonin_int(obj, "StartPeriod", &h->start_period, err) ||
         !jsonin_int(obj, "StartInterval", &h->start_interval, err) ||
@@ -73,8 +74,9 @@ static gboolean parse_runtime(const json_t *doc, struct image_conf *c, GError **
            jsonin_strv(o, "Cmd", &c->cmd, err) && jsonin_set(o, "Volumes", c->volumes, err) &&
            get_dup(o, "WorkingDir", &c->workdir, err) && jsonin_map(o, "Labels", c->labels, err) &&
            get_dup(o, "StopSignal", &c->stop_signal, err) &&
-           jsonin_bool(o, "ArgsEscaped", &c->args_escaped, err) && parse_health(o, &c->health, err) &&
-           get_list(o, "OnBuild", c->onbuild, err) && jsonin_strv(o, "Shell", &c->shell, err);
+           jsonin_bool(o, "ArgsEscaped", &c->args_escaped, err) &&
+           parse_health(o, &c->health, err) && get_list(o, "OnBuild", c->onbuild, err) &&
+           jsonin_strv(o, "Shell", &c->shell, err);
 }
 
 static gboolean parse_history(const json_t *doc, struct image_conf *c, GError **err)
@@ -89,7 +91,8 @@ static gboolean parse_history(const json_t *doc, struct image_conf *c, GError **
         image_conf_add_history(c, NULL, FALSE);
         struct history *h = c->history->pdata[i];
         g_clear_pointer(&h->comment, g_free);
-        if (!get_dup(o, "created", &h->created, err) || !get_dup(o, "created_by", &h->created_by, err) ||
+        if (!get_dup(o, "created", &h->created, err) ||
+            !get_dup(o, "created_by", &h->created_by, err) ||
             !get_dup(o, "comment", &h->comment, err) || !get_dup(o, "author", &h->author, err) ||
             !jsonin_bool(o, "empty_layer", &h->empty_layer, err))
             return FALSE;
@@ -109,8 +112,8 @@ static gboolean parse_rootfs(const json_t *doc, struct image_conf *c, GError **e
         !jsonin_array(rootfs, "diff_ids", MAX_LAYERS, &list, err))
         return FALSE;
     if (g_strcmp0(type, "layers") != 0)
-        return error_set(err, VARVE_ERROR_UNSUPPORTED, "\"rootfs\" is of type \"%s\", not \"layers\"",
-                         type ? type : "");
+        return error_set(err, VARVE_ERROR_UNSUPPORTED,
+                         "\"rootfs\" is of type \"%s\", not \"layers\"", type ? type : "");
     for (gsize i = 0; i < json_array_size(list); i++) {
         const char *text = json_string_value(json_array_get(list, i));
         struct digest d;

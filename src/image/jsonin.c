@@ -18,8 +18,8 @@ json_t *jsonin_parse(const void *bytes, gsize len, gsize max, const char *what, 
     json_error_t e;
     json_t *doc = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, &e);
     if (!doc) {
-        error_set(err, VARVE_ERROR_INVALID, "cannot read the %s: line %d, column %d: %s", what, e.line,
-                  e.column, e.text);
+        error_set(err, VARVE_ERROR_INVALID, "cannot read the %s: line %d, column %d: %s", what,
+                  e.line, e.column, e.text);
         return NULL;
     }
     if (json_is_object(doc))
@@ -29,7 +29,8 @@ json_t *jsonin_parse(const void *bytes, gsize len, gsize max, const char *what, 
     return NULL;
 }
 
-/* The member, or NULL when it is absent or null (jansson's getters do not modify, but take non-const). */
+/* The member, or NULL when it is absent or null (jansson's getters do not modify, but take
+ * non-const). */
 static const json_t *member(const json_t *obj, const char *key)
 {
     const json_t *v = json_object_get(obj, key);
@@ -76,15 +77,16 @@ gboolean jsonin_object(const json_t *obj, const char *key, const json_t **out, G
     return !*out || json_is_object(*out) ? TRUE : wrong(err, key, "an object");
 }
 
-gboolean jsonin_array(const json_t *obj, const char *key, gsize max, const json_t **out, GError **err)
+gboolean jsonin_array(const json_t *obj, const char *key, gsize max, const json_t **out,
+                      GError **err)
 {
     *out = member(obj, key);
     if (*out && !json_is_array(*out))
         return wrong(err, key, "a list");
     if (json_array_size(*out) <= max)
         return TRUE;
-    return error_set(err, VARVE_ERROR_INVALID, "\"%s\" has more than %" G_GSIZE_FORMAT " items", key,
-                     max);
+    return error_set(err, VARVE_ERROR_INVALID, "\"%s\" has more than %" G_GSIZE_FORMAT " items",
+                     key, max);
 }
 
 gboolean jsonin_strv(const json_t *obj, const char *key, char ***out, GError **err)
@@ -108,7 +110,8 @@ gboolean jsonin_strv(const json_t *obj, const char *key, char ***out, GError **e
 }
 
 /* Iterates by hand: json_object_foreach wants a non-const object. */
-static gboolean add_members(const json_t *obj, const char *key, gboolean values, GTree *tree, GError **err)
+static gboolean add_members(const json_t *obj, const char *key, gboolean values, GTree *tree,
+                            GError **err)
 {
     const json_t *map;
     if (!jsonin_object(obj, key, &map, err))

@@ -1,6 +1,6 @@
-/* Reading fields of a JSON document with strict types. A field that is absent or null leaves *out at NULL,
- * 0 or FALSE; one of the wrong type is VARVE_ERROR_INVALID naming the field. Pointers that are
- * not newly allocated live as long as the document. */
+/* Reading fields of a JSON document with strict types. A field that is absent or null leaves *out
+ * at NULL, 0 or FALSE; one of the wrong type is VARVE_ERROR_INVALID naming the field. Pointers that
+ * are not newly allocated live as long as the document. */
 #ifndef VARVE_IMAGE_JSONIN_H
 #define VARVE_IMAGE_JSONIN_H
 
@@ -16,7 +16,8 @@ gboolean jsonin_int(const json_t *obj, const char *key, gint64 *out, GError **er
 gboolean jsonin_bool(const json_t *obj, const char *key, gboolean *out, GError **err);
 gboolean jsonin_object(const json_t *obj, const char *key, const json_t **out, GError **err);
 /* At most max items. */
-gboolean jsonin_array(const json_t *obj, const char *key, gsize max, const json_t **out, GError **err);
+gboolean jsonin_array(const json_t *obj, const char *key, gsize max, const json_t **out,
+                      GError **err);
 /* A list of strings, newly allocated; an empty list stays an empty list. */
 gboolean jsonin_strv(const json_t *obj, const char *key, char ***out, GError **err);
 /* Adds an object's string members to tree (char* → char*, owning). */

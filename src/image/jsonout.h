@@ -1,6 +1,6 @@
-/* Writing JSON byte for byte as Go's encoding/json does (which is what Docker's and BuildKit's digests
- * rest on): the caller's key order, "<", ">", "&", U+2028 and U+2029 escaped, no blanks when
- * compact, and MarshalIndent's layout when indented. Invalid UTF-8 becomes U+FFFD. */
+/* Writing JSON byte for byte as Go's encoding/json does (which is what Docker's and BuildKit's
+ * digests rest on): the caller's key order, "<", ">", "&", U+2028 and U+2029 escaped, no blanks
+ * when compact, and MarshalIndent's layout when indented. Invalid UTF-8 becomes U+FFFD. */
 #ifndef VARVE_IMAGE_JSONOUT_H
 #define VARVE_IMAGE_JSONOUT_H
 

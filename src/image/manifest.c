@@ -71,7 +71,8 @@ gboolean media_type_is_manifest(const char *t)
     return !g_strcmp0(t, MEDIA_OCI_MANIFEST) || !g_strcmp0(t, MEDIA_DOCKER_MANIFEST);
 }
 
-/* A platform that does not fit the struct is none we could ever want: it becomes unknown/unknown. */
+/* A platform that does not fit the struct is none we could ever want: it becomes unknown/unknown.
+ */
 static gboolean parse_platform(const json_t *obj, struct descriptor *d, GError **err)
 {
     const json_t *p;
@@ -110,11 +111,13 @@ static gboolean parse_descriptor(const json_t *obj, struct descriptor *d, GError
     gint64 size;
     if (!json_is_object(obj))
         return error_set(err, VARVE_ERROR_INVALID, "a descriptor is not an object");
-    if (!jsonin_string(obj, "mediaType", &type, err) || !jsonin_digest(obj, "digest", &d->digest, err) ||
-        !jsonin_int(obj, "size", &size, err) || !jsonin_strv(obj, "urls", &d->urls, err))
+    if (!jsonin_string(obj, "mediaType", &type, err) ||
+        !jsonin_digest(obj, "digest", &d->digest, err) || !jsonin_int(obj, "size", &size, err) ||
+        !jsonin_strv(obj, "urls", &d->urls, err))
         return FALSE;
     if (!json_object_get(obj, "size") || size < 0 || (guint64)size > MAX_BLOB)
-        return error_set(err, VARVE_ERROR_INVALID, "a descriptor's \"size\" is missing or out of range");
+        return error_set(err, VARVE_ERROR_INVALID,
+                         "a descriptor's \"size\" is missing or out of range");
     d->size = (guint64)size;
     d->media_type = g_strdup(type ? type : "");
     return parse_annotations(obj, &d->annotations, err) && parse_platform(obj, d, err);
@@ -134,7 +137,8 @@ static gboolean parse_items(const json_t *doc, const char *key, GPtrArray *items
     return TRUE;
 }
 
-/* The media type the document has: what it says, else what the server said, else what its members mean. */
+/* The media type the document has: what it says, else what the server said, else what its members
+ * mean. */
 static const char *kind_of(const json_t *doc, const char *said, const char *given)
 {
     if (said && *said)
@@ -152,18 +156,22 @@ static gboolean check_kind(const json_t *doc, const char *type, GError **err)
     if (!jsonin_int(doc, "schemaVersion", &schema, err))
         return FALSE;
     if (schema == 1)
-        return error_set(err, VARVE_ERROR_UNSUPPORTED,
-                         "this is a schema 1 manifest, which registries gave up in 2019; the image has to be "
-                         "pushed again by a newer tool");
+        return error_set(
+            err, VARVE_ERROR_UNSUPPORTED,
+            "this is a schema 1 manifest, which registries gave up in 2019; the image has to be "
+            "pushed again by a newer tool");
     if (schema != 2)
-        return error_set(err, VARVE_ERROR_INVALID, "\"schemaVersion\" is %" G_GINT64_FORMAT ", not 2", schema);
+        return error_set(err, VARVE_ERROR_INVALID,
+                         "\"schemaVersion\" is %" G_GINT64_FORMAT ", not 2", schema);
     gboolean index = media_type_is_index(type);
     if (!index && !media_type_is_manifest(type))
         return error_set(err, VARVE_ERROR_UNSUPPORTED, "documents of type \"%s\" are not images",
                          type ? type : "(none)");
     /* One document must never mean two things to two readers. */
-    if (json_object_get(doc, index ? "layers" : "manifests") || (index && json_object_get(doc, "config")))
-        return error_set(err, VARVE_ERROR_INVALID, "it has the members of an index and of a manifest");
+    if (json_object_get(doc, index ? "layers" : "manifests") ||
+        (index && json_object_get(doc, "config")))
+        return error_set(err, VARVE_ERROR_INVALID,
+                         "it has the members of an index and of a manifest");
     return TRUE;
 }
 
