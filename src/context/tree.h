@@ -64,6 +64,10 @@ gboolean tree_ensure_selected(struct tree *t, GPtrArray *selected, GError **err)
 /* Digest over a selection: for each match its base name and all entries relative to it, contents
  * included, without mtimes; the same files at another place in the tree give the same digest. */
 gboolean tree_selection_digest(struct tree *t, GPtrArray *selected, struct digest *out, GError **err);
+/* For explaining differences: a line "path<TAB>digest-hex" for each selected entry but directories, where the
+ * digest stands for all of the entry but its mtime (tabs and newlines in paths as "?"). Newly allocated;
+ * NULL when there are more than max. Digests must have been ensured. */
+char *tree_selection_manifest(GPtrArray *selected, guint max);
 
 typedef struct tree tree;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tree, tree_free)
