@@ -150,7 +150,8 @@ static gboolean add_cache(struct run *r, const struct exec_mount *m, GError **er
         g_ptr_array_steal_index(r->volumes, r->volumes->len - 1);
         return FALSE;
     }
-    store_volume_ready(v);
+    if (!store_volume_ready(v, err))
+        return FALSE;
     add_mount(r, m->dest, fd_steal(&dir), m->readonly);
     return TRUE;
 }
