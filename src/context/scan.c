@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/xattr.h>
 #include <time.h>
