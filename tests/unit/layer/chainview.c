@@ -46,7 +46,8 @@ static void test_lookup(void)
     static const struct {
         const char *path;
         gboolean there;
-    } cases[] = {{"", TRUE}, {"a/b/f", TRUE}, {"a/b/g", TRUE}, {"x", FALSE}, {"x/y", FALSE}, {"l/f", FALSE}};
+    } cases[] = {{"", TRUE},   {"a/b/f", TRUE}, {"a/b/g", TRUE},
+                 {"x", FALSE}, {"x/y", FALSE},  {"l/f", FALSE}};
     struct entry e;
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++)
         g_assert_cmpint(chainview_lookup(v, cases[i].path, &e), ==, cases[i].there);
@@ -66,7 +67,8 @@ static void test_lookup(void)
     fixture_drop(root);
 }
 
-/* Hard links across layers: a link whose first name a higher layer replaced is a file of its own. */
+/* Hard links across layers: a link whose first name a higher layer replaced is a file of its own.
+ */
 static void test_links(void)
 {
     char *root = fixture_dir();
@@ -121,12 +123,14 @@ static void test_random(void)
             g_autoptr(GHashTable) taken = g_hash_table_new(g_str_hash, g_str_equal);
             for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
                 g_autofree char *parent = g_path_get_dirname(names[i]);
-                const char *above = strcmp(parent, ".") == 0 ? "d" : g_hash_table_lookup(taken, parent);
+                const char *above =
+                    strcmp(parent, ".") == 0 ? "d" : g_hash_table_lookup(taken, parent);
                 guint what = g_test_rand_int_range(0, 7);
                 if (!above || *above != 'd' || what == 0)
                     continue;
                 if (what < 4 && strlen(names[i]) < 5) {
-                    g_string_append_printf(spec, "%c7%u5 %s\n", what == 1 ? 'o' : 'd', what, names[i]);
+                    g_string_append_printf(spec, "%c7%u5 %s\n", what == 1 ? 'o' : 'd', what,
+                                           names[i]);
                     g_hash_table_insert(taken, (gpointer)names[i], (gpointer) "d");
                 } else if (what == 4) {
                     g_string_append_printf(spec, "w %s\n", names[i]);

@@ -1,11 +1,13 @@
 /* Layer indexes: walking uppers, the file's format, damage, verifying. */
 #include "layers.h"
 
-static const char upper[] = "d711 1:2 a\nf4755 a/f =hello\nf600 3:4 a-b =x\nl a/l -> ../x\nh a/z => a/f\nw gone\n"
-                            "o755 again\nf644 again/f =\np640 pipe\nc666 null";
+static const char upper[] =
+    "d711 1:2 a\nf4755 a/f =hello\nf600 3:4 a-b =x\nl a/l -> ../x\nh a/z => a/f\nw gone\n"
+    "o755 again\nf644 again/f =\np640 pipe\nc666 null";
 /* As the walk gives it: in path order, whiteouts bare, the first name of a file first. */
-static const char sorted[] = "d711 1:2 a\nf4755 a/f =hello\nl a/l -> ../x\nh a/z => a/f\nf600 3:4 a-b =x\n"
-                             "o755 again\nf644 again/f =\nw gone\nc666 null\np640 pipe";
+static const char sorted[] =
+    "d711 1:2 a\nf4755 a/f =hello\nl a/l -> ../x\nh a/z => a/f\nf600 3:4 a-b =x\n"
+    "o755 again\nf644 again/f =\nw gone\nc666 null\np640 pipe";
 
 struct fix {
     char *root;
@@ -146,7 +148,8 @@ static guint64 read_all(struct layer_index *x)
     for (guint i = 0; i < layer_index_len(x); i++) {
         struct entry e;
         layer_index_at(x, i, &e);
-        sum += strlen(e.path) + (e.target ? strlen(e.target) : 0) + (e.hardlink ? strlen(e.hardlink) : 0);
+        sum += strlen(e.path) + (e.target ? strlen(e.target) : 0) +
+               (e.hardlink ? strlen(e.hardlink) : 0);
         for (guint k = 0; k < e.n_xattrs; k++) {
             sum += strlen(e.xattrs[k].name);
             for (gsize b = 0; b < e.xattrs[k].size; b++)
@@ -156,8 +159,8 @@ static guint64 read_all(struct layer_index *x)
     return sum;
 }
 
-/* Every cut and every changed byte: an error or an index that can be read, never a crash; and verify
- * never takes it for good. */
+/* Every cut and every changed byte: an error or an index that can be read, never a crash; and
+ * verify never takes it for good. */
 static void test_damage(void)
 {
     struct fix f = fix_new();
@@ -222,7 +225,8 @@ static void test_verify(void)
         if (gone)
             g_assert_true(fs_remove_tree(AT_FDCWD, gone, NULL));
         layers_fill(fs, cases[i].change);
-        g_assert_cmpint(layer_index_verify(f.store, f.chain->ids[0], FALSE, NULL), ==, cases[i].contents);
+        g_assert_cmpint(layer_index_verify(f.store, f.chain->ids[0], FALSE, NULL), ==,
+                        cases[i].contents);
         g_assert_false(layer_index_verify(f.store, f.chain->ids[0], TRUE, &err));
         fixture_error(&err, VARVE_ERROR_INVALID, cases[i].message);
         fix_clear(&f);
@@ -233,7 +237,8 @@ static void test_verify(void)
 static void test_content(void)
 {
     struct fix f = fix_new();
-    static const char *const specs[] = {"f644 a =x", "f644 a =x", "f644 a =y", "f600 a =x", "f644 b =x", "l a -> x"};
+    static const char *const specs[] = {"f644 a =x", "f644 a =x", "f644 a =y",
+                                        "f600 a =x", "f644 b =x", "l a -> x"};
     struct digest d[G_N_ELEMENTS(specs)];
     for (guint i = 0; i < G_N_ELEMENTS(specs); i++) {
         layers_commit(f.store, f.chain, specs[i]);

@@ -12,8 +12,8 @@
 
 /* Makes what each line of spec says below dir:
  *   d<mode> path          o<mode> path (opaque)    f<mode> path =content    l path -> target
- *   h path => first       w path (whiteout)        p<mode> path (fifo)      c<mode> path (device 1:3)
- * with " <uid>:<gid>" behind the mode when it is not 0:0. mtimes are 1,000,000,000 s. */
+ *   h path => first       w path (whiteout)        p<mode> path (fifo)      c<mode> path (device
+ * 1:3) with " <uid>:<gid>" behind the mode when it is not 0:0. mtimes are 1,000,000,000 s. */
 static inline void layers_fill(const char *dir, const char *spec)
 {
     g_auto(GStrv) lines = g_strsplit(spec, "\n", -1);
@@ -46,7 +46,9 @@ static inline void layers_fill(const char *dir, const char *spec)
         } else if (type == 'w') {
             g_assert_true(overlaymark_whiteout(AT_FDCWD, whole, NULL));
         } else {
-            g_assert_cmpint(mknod(whole, (type == 'p' ? S_IFIFO : S_IFCHR) | 0600, type == 'p' ? 0 : 0x103), ==, 0);
+            g_assert_cmpint(
+                mknod(whole, (type == 'p' ? S_IFIFO : S_IFCHR) | 0600, type == 'p' ? 0 : 0x103), ==,
+                0);
         }
         if (type == 'w' || type == 'h')
             continue;
@@ -73,7 +75,8 @@ static inline void layers_commit(struct store *s, struct chain *c, const char *s
     chain_append(c, info.id);
 }
 
-/* One line as layers_fill() takes it, but with the owner only when it is not 0:0; content only with text. */
+/* One line as layers_fill() takes it, but with the owner only when it is not 0:0; content only with
+ * text. */
 static inline void layers_line(GString *out, const struct entry *e, const char *text)
 {
     static const char letters[] = "?fdlcbpsw";

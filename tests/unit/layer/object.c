@@ -57,7 +57,8 @@ static void test_share(void)
         g_autofree char *text = fixture_text(f.dir, name);
         g_assert_cmpstr(text, ==, "content");
     }
-    struct stat a = fixture_stat(f.dir, "f0"), b = fixture_stat(f.dir, "f1"), c = fixture_stat(f.dir, "f2");
+    struct stat a = fixture_stat(f.dir, "f0"), b = fixture_stat(f.dir, "f1"),
+                c = fixture_stat(f.dir, "f2");
     g_assert_cmpuint(a.st_ino, ==, b.st_ino);
     g_assert_cmpuint(a.st_ino, !=, c.st_ino);
     g_assert_cmpuint(a.st_nlink, ==, 3); /* and the object itself */
