@@ -51,8 +51,10 @@ function show(graph) {
   const old = new Map(view.nodes.map((node) => [node.key, node]));
   const { width, height } = size();
   view.nodes = graph.nodes.map((node, i) => {
-    const angle = i * 2.4;
-    const distance = (Math.sqrt(i / graph.nodes.length) * Math.min(width, height)) / 2.4;
+    // Each community starts in its own direction; the strongest nodes nearest to the middle.
+    const group = node.community === null ? 0.5 : Number(node.community.slice(1));
+    const angle = group * 2.4 + ((i * 0.618) % 1) * 0.8;
+    const distance = (0.12 + 0.3 * Math.sqrt(i / graph.nodes.length)) * Math.min(width, height);
     const x = width / 2 + distance * Math.cos(angle);
     const y = height / 2 + distance * Math.sin(angle);
     return { x, y, ...old.get(node.key), ...node, vx: 0, vy: 0 };

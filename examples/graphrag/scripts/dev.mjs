@@ -1,11 +1,16 @@
-// Development: compile on every change and restart the service when its output changes.
-// Both children end with this process.
-import { spawn } from 'node:child_process';
+// Development: compile, then compile on every change and restart the service when its
+// output changes. SIGTERM or SIGINT ends all of it; so does the end of either child.
+import { spawn, spawnSync } from 'node:child_process';
 
+const TSC = ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'];
 const options = { stdio: 'inherit' };
+
+const first = spawnSync(process.execPath, TSC, options);
+if (first.status !== 0) process.exit(1);
+
 const children = [
-  spawn('node', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json', '--watch', '--preserveWatchOutput'], options),
-  spawn('node', ['--enable-source-maps', '--watch', 'dist/main.js'], options),
+  spawn(process.execPath, [...TSC, '--watch', '--preserveWatchOutput'], options),
+  spawn(process.execPath, ['--enable-source-maps', '--watch', 'dist/main.js'], options),
 ];
 
 function stop() {

@@ -52,7 +52,7 @@ test('a local question finds the entity, its relations and its passages', async 
 });
 
 test('a misspelt name is still found', async () => {
-  const answer = await (await seeded()).ask('local', 'Who is Ingrid Sollberg?', 5);
+  const answer = await (await seeded()).ask('local', 'Who is Ingrit Sollberg?', 5);
   assert.equal(answer.entities[0]?.name, 'Ingrid Solberg');
 });
 
