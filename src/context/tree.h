@@ -48,7 +48,7 @@ GPtrArray *tree_select(struct tree *t, const struct selection *sel, GError **err
 /* Digest over a selection: for each match its base name and all entries relative to it, contents
  * included, without mtimes; the same files at another place in the tree give the same digest. */
 gboolean tree_selection_digest(struct tree *t, GPtrArray *selected, struct digest *out, GError **err);
-/* A line-per-file list "path\0digest-hex" for explaining differences, at most max files (else NULL). */
+/* Lines "path<TAB>digest-hex" (symlinks: their target; tabs and newlines in paths as "?") for explaining differences, at most max files (else NULL). */
 char *tree_selection_manifest(GPtrArray *selected, guint max);
 
 typedef struct tree tree;

@@ -3,6 +3,7 @@
 #define VARVE_IMAGE_LAYOUT_H
 
 #include "image/manifest.h"
+#include "image/unpack.h"
 #include "store/store.h"
 
 /* Imports the image that ref ("tag", "sha256:…" or NULL: the only or first one) and platform choose from an OCI
@@ -15,5 +16,9 @@ gboolean layout_import(struct store *s, const char *path, const char *ref, const
  * nothing changed. Layouts only (an archive is VARVE_ERROR_UNSUPPORTED here). */
 gboolean layout_resolve(struct store *s, const char *path, const char *ref, const struct platform *p,
                         struct digest *manifest, GError **err);
+
+/* A source of layer blobs for image_unpack() out of a layout directory (each verified). The caller frees it. */
+struct blob_source *layout_blob_source(struct store *s, const char *path);
+void layout_blob_source_free(struct blob_source *b);
 
 #endif
