@@ -38,6 +38,7 @@ struct image_conf {
     GPtrArray *history;     /* struct history* */
     GArray *diff_ids;       /* struct digest: layers that history's non-empty entries stand for */
 };
+/* All lists and maps exist (empty) in a new one and never become NULL. */
 struct image_conf *image_conf_new(const struct platform *p);
 struct image_conf *image_conf_copy(const struct image_conf *c);
 void image_conf_free(struct image_conf *c);
@@ -47,6 +48,8 @@ struct healthcheck *healthcheck_copy(const struct healthcheck *h);
 const char *image_conf_getenv(const struct image_conf *c, const char *name);
 /* Sets in place (order of first appearance is kept). */
 void image_conf_setenv(struct image_conf *c, const char *name, const char *value);
+/* Appends an entry without a time (whoever writes the image fills it in) and with the comment that marks
+ * created_by as following the Dockerfile frontend's conventions. */
 void image_conf_add_history(struct image_conf *c, const char *created_by, gboolean empty_layer);
 
 typedef struct image_conf image_conf;
