@@ -4,19 +4,20 @@
 
 #include "store/store.h"
 
-#define LAYER_ID_LEN 12 /* random lower-case hex: short, so that many fit in one page of mount options */
+#define LAYER_ID_LEN                                                                               \
+    12 /* random lower-case hex: short, so that many fit in one page of mount options */
 
 /* What is known of a committed layer. */
 struct layer_info {
     char id[LAYER_ID_LEN + 1];
-    gboolean indexed;        /* content, size and entries below are known */
-    struct digest content;   /* digest over its index without mtimes */
-    guint64 size;            /* bytes of file content */
-    guint64 entries;         /* number of index entries */
-    gboolean has_diff_id;    /* diff_id is known (it was pulled, or exported before) */
-    struct digest diff_id;   /* digest of its uncompressed tar, in varve's order or as pulled */
-    gint64 created;          /* seconds since the epoch */
-    gint64 last_used;        /* seconds since the epoch */
+    gboolean indexed;      /* content, size and entries below are known */
+    struct digest content; /* digest over its index without mtimes */
+    guint64 size;          /* bytes of file content */
+    guint64 entries;       /* number of index entries */
+    gboolean has_diff_id;  /* diff_id is known (it was pulled, or exported before) */
+    struct digest diff_id; /* digest of its uncompressed tar, in varve's order or as pulled */
+    gint64 created;        /* seconds since the epoch */
+    gint64 last_used;      /* seconds since the epoch */
 };
 
 /* Ordered layer ids, lowest first. An empty chain is scratch. */
@@ -30,10 +31,11 @@ void chain_free(struct chain *c);
 void chain_append(struct chain *c, const char *layer_id);
 gboolean chain_equal(const struct chain *a, const struct chain *b);
 
-/* Commits tmp (a directory from store_tmp_dir() that holds "fs" and perhaps "index") as a new layer:
- * renames it in, then writes the row. info may carry what is known (NULL: nothing yet); id, created
- * and last_used are filled. tmp belongs to the store afterwards, also on error. */
-gboolean store_layer_commit(struct store *s, const char *tmp, struct layer_info *info, GError **err);
+/* Commits tmp (a directory from store_tmp_dir() that holds "fs" and perhaps "index") as a new
+ * layer: renames it in, then writes the row. info may carry what is known (NULL: nothing yet); id,
+ * created and last_used are filled. tmp belongs to the store afterwards, also on error. */
+gboolean store_layer_commit(struct store *s, const char *tmp, struct layer_info *info,
+                            GError **err);
 /* Records what indexing found (content, size, entries); the index file is in place already. */
 gboolean store_layer_set_indexed(struct store *s, const struct layer_info *info, GError **err);
 gboolean store_layer_set_diff_id(struct store *s, const char *id, const struct digest *diff_id,
@@ -43,13 +45,13 @@ gboolean store_layer_get(struct store *s, const char *id, struct layer_info *out
 /* Path relative to the root of a layer's directory, newly allocated ("layers/<id>"). */
 char *store_layer_path(const char *id);
 
-/* Compressed forms of a layer: which blob is the layer's tar under codec ("gzip", "zstd", "none"; with
- * variant text such as "gzip-isal2.30-2" naming the exact encoder, or "pulled"). */
+/* Compressed forms of a layer: which blob is the layer's tar under codec ("gzip", "zstd", "none";
+ * with variant text such as "gzip-isal2.30-2" naming the exact encoder, or "pulled"). */
 struct layer_blob {
-    struct digest digest;   /* of the compressed bytes */
-    struct digest diff_id;  /* of the tar */
-    guint64 size;           /* compressed bytes */
-    char media_type[80];    /* as it appeared, or the OCI type */
+    struct digest digest;  /* of the compressed bytes */
+    struct digest diff_id; /* of the tar */
+    guint64 size;          /* compressed bytes */
+    char media_type[80];   /* as it appeared, or the OCI type */
 };
 gboolean store_layer_blob_put(struct store *s, const char *layer_id, const char *variant,
                               const struct layer_blob *b, GError **err);
@@ -75,20 +77,20 @@ gboolean store_member_put(struct store *s, const char *variant, const struct dig
 
 /* A record: under key, a step's result. */
 struct record {
-    struct chain *chain;     /* the whole result, lowest layer first */
-    struct digest content;   /* content digest of the chain (layer/chainview.h), zero when unknown */
-    gint64 created;          /* seconds since the epoch */
-    gint64 duration_us;      /* what running it took */
-    char *inputs;            /* JSON: digests by input and per-file list where small; for explanations */
+    struct chain *chain;   /* the whole result, lowest layer first */
+    struct digest content; /* content digest of the chain (layer/chainview.h), zero when unknown */
+    gint64 created;        /* seconds since the epoch */
+    gint64 duration_us;    /* what running it took */
+    char *inputs; /* JSON: digests by input and per-file list where small; for explanations */
 };
 void record_free(struct record *r);
-/* Finds a record all of whose layers are still there; marks them used and leases them to this process
- * so that garbage collection leaves them alone. NULL without error when there is none. */
+/* Finds a record all of whose layers are still there; marks them used and leases them to this
+ * process so that garbage collection leaves them alone. NULL without error when there is none. */
 struct record *store_record_find(struct store *s, const struct digest *key);
 gboolean store_record_put(struct store *s, const struct digest *key, const struct record *r,
                           GError **err);
-/* The newest inputs JSON recorded for slot (a vertex's stable place in its Dockerfile), to explain a
- * miss; NULL when none. */
+/* The newest inputs JSON recorded for slot (a vertex's stable place in its Dockerfile), to explain
+ * a miss; NULL when none. */
 char *store_slot_inputs(struct store *s, const char *slot);
 gboolean store_slot_put(struct store *s, const char *slot, const struct digest *key,
                         const char *inputs, GError **err);

@@ -3,6 +3,7 @@
  *   format                 text "varve store 1\n"
  *   varve.db               SQLite, WAL
  *   blobs/sha256/<hex>     compressed layers, configs, manifests
+ *   blobs/partial/<hex>    downloads to be resumed; flocked while somebody writes
  *   layers/<id>/fs         the directory used as an overlayfs lower
  *   layers/<id>/index      its index (layer/index.h), present once indexed
  *   objects/<xx>/<hex>     file contents shared by layers (hard links)
@@ -10,11 +11,13 @@
  *   statcache/<hex>        one stat cache per context directory
  *   logs/<build>/<step>    full logs
  *   locks/                 one flock file per key being worked on
- *   tmp/<pid>-<random>/    under construction; removed by the next opener once its flock is free
+ *   tmp/<pid>-<random>/    under construction, and what this process leases ("leases"); removed by
+ * the next opener once its flock is free reserve                a megabyte that garbage collection
+ * may use when the disk is full
  *
  * Writes go to tmp and are renamed in; the database row comes after the rename. A crash therefore
- * leaves at most unreferenced files, which garbage collection removes, never a row without its file.
- * All functions are thread-safe. This room is the only one that knows SQLite. */
+ * leaves at most unreferenced files, which garbage collection removes, never a row without its
+ * file. All functions are thread-safe. This room is the only one that knows SQLite. */
 #ifndef VARVE_STORE_STORE_H
 #define VARVE_STORE_STORE_H
 
@@ -23,9 +26,9 @@
 
 struct store;
 
-/* Opens (creating it if needed) the store at root; NULL root means VARVE_ROOT, else /var/lib/varve for
- * uid 0, else $XDG_DATA_HOME/varve. A store of a newer format is VARVE_ERROR_UNSUPPORTED. Cleans up
- * after dead processes. Opening an existing store takes about a millisecond. */
+/* Opens (creating it if needed) the store at root; NULL root means VARVE_ROOT, else /var/lib/varve
+ * for uid 0, else $XDG_DATA_HOME/varve. A store of a newer format is VARVE_ERROR_UNSUPPORTED.
+ * Cleans up after dead processes. Opening an existing store takes about a millisecond. */
 struct store *store_open(const char *root, GError **err);
 void store_close(struct store *s);
 const char *store_root(const struct store *s);
@@ -40,8 +43,8 @@ char *store_tmp_dir(struct store *s, GError **err);
 /* Removes one again (also what is in it). Errors are ignored: the next opener sweeps. */
 void store_tmp_discard(struct store *s, const char *tmp);
 
-/* A lock named by key, across processes and threads (flock on a file of its own). Blocks until taken
- * or cancelled; *waited (may be NULL) tells whether somebody else held it. */
+/* A lock named by key, across processes and threads (flock on a file of its own). Blocks until
+ * taken or cancelled; *waited (may be NULL) tells whether somebody else held it. */
 struct store_lock;
 struct store_lock *store_lock_take(struct store *s, const char *name, struct cancel *c,
                                    gboolean *waited, GError **err);
