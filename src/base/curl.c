@@ -9,25 +9,16 @@ static const struct {
     const char *name;
     gsize offset;
 } SYMBOLS[] = {
-#define SYMBOL(f) {"curl_" #f, offsetof(struct curl_api, f)}
-    SYMBOL(global_init),
-    SYMBOL(easy_init),
-    SYMBOL(easy_setopt),
-    SYMBOL(easy_getinfo),
-    SYMBOL(easy_perform),
-    SYMBOL(easy_reset),
-    SYMBOL(easy_cleanup),
-    SYMBOL(easy_strerror),
-    SYMBOL(multi_init),
-    SYMBOL(multi_setopt),
-    SYMBOL(multi_add_handle),
-    SYMBOL(multi_remove_handle),
-    SYMBOL(multi_perform),
-    SYMBOL(multi_poll),
-    SYMBOL(multi_info_read),
-    SYMBOL(multi_cleanup),
-    SYMBOL(multi_strerror),
-    SYMBOL(slist_append),
+#define SYMBOL(f)                                                                                  \
+    {                                                                                              \
+        "curl_" #f, offsetof(struct curl_api, f)                                                   \
+    }
+    SYMBOL(global_init),    SYMBOL(easy_init),        SYMBOL(easy_setopt),
+    SYMBOL(easy_getinfo),   SYMBOL(easy_perform),     SYMBOL(easy_reset),
+    SYMBOL(easy_cleanup),   SYMBOL(easy_strerror),    SYMBOL(multi_init),
+    SYMBOL(multi_setopt),   SYMBOL(multi_add_handle), SYMBOL(multi_remove_handle),
+    SYMBOL(multi_perform),  SYMBOL(multi_poll),       SYMBOL(multi_info_read),
+    SYMBOL(multi_cleanup),  SYMBOL(multi_strerror),   SYMBOL(slist_append),
     SYMBOL(slist_free_all),
 #undef SYMBOL
 };
@@ -59,8 +50,8 @@ const struct curl_api *curl_api_load(GError **err)
     }
     if (!problem)
         return &api;
-    error_set(err, VARVE_ERROR_FAILED, "cannot use libcurl (libcurl.so.4), which all network access needs: %s",
-              problem);
+    error_set(err, VARVE_ERROR_FAILED,
+              "cannot use libcurl (libcurl.so.4), which all network access needs: %s", problem);
     error_add_next(err, "install it (Debian and Ubuntu: libcurl4, or libcurl4t64)");
     return NULL;
 }

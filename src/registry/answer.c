@@ -62,8 +62,8 @@ gint64 answer_parse_retry_after(const char *value, gint64 now)
     struct tm tm = {0};
     char month[4];
     /* RFC 9110's IMF-fixdate: "Sun, 06 Nov 1994 08:49:37 GMT". */
-    if (sscanf(value, "%*3[A-Za-z], %2d %3[A-Za-z] %4d %2d:%2d:%2d GMT", &tm.tm_mday, month, &tm.tm_year,
-               &tm.tm_hour, &tm.tm_min, &tm.tm_sec) != 6)
+    if (sscanf(value, "%*3[A-Za-z], %2d %3[A-Za-z] %4d %2d:%2d:%2d GMT", &tm.tm_mday, month,
+               &tm.tm_year, &tm.tm_hour, &tm.tm_min, &tm.tm_sec) != 6)
         return -1;
     tm.tm_mon = month_of(month);
     tm.tm_year -= 1900;
@@ -144,18 +144,12 @@ static const char *phrase_of(int status)
         int status;
         const char *phrase;
     } PHRASES[] = {
-        {400, "bad request"},
-        {401, "unauthorized"},
-        {403, "forbidden"},
-        {404, "not found"},
-        {405, "method not allowed"},
-        {408, "request timeout"},
-        {413, "content too large"},
-        {416, "range not satisfiable"},
-        {429, "too many requests"},
-        {500, "internal server error"},
-        {502, "bad gateway"},
-        {503, "service unavailable"},
+        {400, "bad request"},        {401, "unauthorized"},
+        {403, "forbidden"},          {404, "not found"},
+        {405, "method not allowed"}, {408, "request timeout"},
+        {413, "content too large"},  {416, "range not satisfiable"},
+        {429, "too many requests"},  {500, "internal server error"},
+        {502, "bad gateway"},        {503, "service unavailable"},
         {504, "gateway timeout"},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(PHRASES); i++)
@@ -167,7 +161,8 @@ static const char *phrase_of(int status)
 char *answer_status_text(const struct answer *a)
 {
     const char *phrase = phrase_of(a->status);
-    return phrase ? g_strdup_printf("%d (%s)", a->status, phrase) : g_strdup_printf("%d", a->status);
+    return phrase ? g_strdup_printf("%d (%s)", a->status, phrase)
+                  : g_strdup_printf("%d", a->status);
 }
 
 char *answer_clean(const char *text, gsize max)

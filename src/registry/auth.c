@@ -26,7 +26,8 @@ struct auth {
     const struct registry_config *config; /* may be NULL */
     struct cancel *cancel;                /* may be NULL */
     GMutex lock;
-    GHashTable *hosts;  /* name → struct auth_host*; guarded by lock, entries live as long as the table */
+    GHashTable
+        *hosts; /* name → struct auth_host*; guarded by lock, entries live as long as the table */
     GHashTable *logins; /* host → struct credential*; set before use */
 };
 
@@ -52,8 +53,10 @@ struct auth *auth_new(struct transport *t, const struct registry_config *config,
     a->config = config;
     a->cancel = c;
     g_mutex_init(&a->lock);
-    a->hosts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)auth_host_free);
-    a->logins = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)credential_free);
+    a->hosts =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)auth_host_free);
+    a->logins =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)credential_free);
     return a;
 }
 
@@ -88,8 +91,10 @@ static struct auth_host *find_host(struct auth *a, const struct route *route)
     if (!h) {
         h = g_new0(struct auth_host, 1);
         g_mutex_init(&h->lock);
-        h->tokens = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)token_free);
-        h->credentials = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)credential_free);
+        h->tokens =
+            g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)token_free);
+        h->credentials =
+            g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)credential_free);
         g_hash_table_insert(a->hosts, g_strdup(route->host), h);
     }
     g_mutex_unlock(&a->lock);
@@ -97,7 +102,8 @@ static struct auth_host *find_host(struct auth *a, const struct route *route)
 }
 
 /* With h locked; looked up once. */
-static const struct credential *find_credential(struct auth *a, struct auth_host *h, const struct route *route)
+static const struct credential *find_credential(struct auth *a, struct auth_host *h,
+                                                const struct route *route)
 {
     struct credential *c = g_hash_table_lookup(a->logins, route->name);
     if (!c)
@@ -146,7 +152,8 @@ static struct token *parse_token(const struct answer *answer)
     if (!text || !*text)
         text = json_string_value(json_object_get(root, "access_token"));
     json_t *expires = json_object_get(root, "expires_in");
-    gint64 life = json_is_number(expires) ? (gint64)CLAMP(json_number_value(expires), 0, MAX_LIFE_S) : DEFAULT_LIFE_S;
+    gint64 life = json_is_number(expires) ? (gint64)CLAMP(json_number_value(expires), 0, MAX_LIFE_S)
+                                          : DEFAULT_LIFE_S;
     struct token *t = NULL;
     if (text && valid_token(text)) {
         t = g_new0(struct token, 1);
@@ -177,7 +184,8 @@ static char *make_form(const struct challenge *ch, const char *scopes, const str
     return g_string_free(form, FALSE);
 }
 
-static void add_get_query(struct url *u, const struct challenge *ch, const char *scopes, const struct credential *c)
+static void add_get_query(struct url *u, const struct challenge *ch, const char *scopes,
+                          const struct credential *c)
 {
     g_auto(GStrv) list = g_strsplit(scopes, " ", -1);
     if (ch->service)
@@ -189,8 +197,8 @@ static void add_get_query(struct url *u, const struct challenge *ch, const char 
         url_add_query(u, "account", c->username);
 }
 
-static gboolean refuse_token(const struct answer *answer, const struct url *realm, const struct credential *c,
-                             struct auth_grant *out, GError **err)
+static gboolean refuse_token(const struct answer *answer, const struct url *realm,
+                             const struct credential *c, struct auth_grant *out, GError **err)
 {
     g_autofree char *status = answer_status_text(answer);
     g_autofree char *reason = answer_reason(answer);
@@ -198,12 +206,15 @@ static gboolean refuse_token(const struct answer *answer, const struct url *real
     out->retry_after_s = answer->retry_after_s;
     out->temporary = answer->status == 429 || answer->status >= 500;
     if (out->temporary)
-        return error_set(err, VARVE_ERROR_OUTSIDE, "its token server %s answered %s%s%s", realm->host, status, colon,
-                         why);
+        return error_set(err, VARVE_ERROR_OUTSIDE, "its token server %s answered %s%s%s",
+                         realm->host, status, colon, why);
     if (answer->status == 401 || answer->status == 403 || answer->status == 400)
-        return error_set(err, VARVE_ERROR_DENIED, "its token server %s refuses %s: it answered %s%s%s", realm->host,
-                         credential_is_empty(c) ? "to serve without a login" : "the login", status, colon, why);
-    return error_set(err, VARVE_ERROR_INVALID, "its token server %s answered %s%s%s", realm->host, status, colon, why);
+        return error_set(err, VARVE_ERROR_DENIED,
+                         "its token server %s refuses %s: it answered %s%s%s", realm->host,
+                         credential_is_empty(c) ? "to serve without a login" : "the login", status,
+                         colon, why);
+    return error_set(err, VARVE_ERROR_INVALID, "its token server %s answered %s%s%s", realm->host,
+                     status, colon, why);
 }
 
 static struct url *realm_url(const struct route *route, const struct challenge *ch, GError **err)
@@ -216,13 +227,14 @@ static struct url *realm_url(const struct route *route, const struct challenge *
     gboolean loopback = url_host_is_loopback(u->host) && url_host_is_loopback(route->host);
     if (u->tls || route->insecure || loopback)
         return g_steal_pointer(&u);
-    error_set(err, VARVE_ERROR_INVALID, "its token server %s speaks no TLS, so no login is sent to it", u->host);
+    error_set(err, VARVE_ERROR_INVALID,
+              "its token server %s speaks no TLS, so no login is sent to it", u->host);
     return NULL;
 }
 
 /* With h locked. */
-static struct token *fetch_token(struct auth *a, struct auth_host *h, const struct route *route, const char *scopes,
-                                 struct auth_grant *out, GError **err)
+static struct token *fetch_token(struct auth *a, struct auth_host *h, const struct route *route,
+                                 const char *scopes, struct auth_grant *out, GError **err)
 {
     const struct credential *c = find_credential(a, h, route);
     g_autoptr(url) u = realm_url(route, &h->challenge, err);
@@ -234,8 +246,12 @@ static struct token *fetch_token(struct auth *a, struct auth_host *h, const stru
     g_autofree char *basic = !post && c->secret ? basic_header(c) : NULL;
     if (!post)
         add_get_query(u, &h->challenge, scopes, c);
-    struct http_request rq = {.method = post ? "POST" : "GET", .url = u, .insecure = route->insecure,
-                              .authorization = basic, .accept = "application/json", .max_body = MAX_ANSWER};
+    struct http_request rq = {.method = post ? "POST" : "GET",
+                              .url = u,
+                              .insecure = route->insecure,
+                              .authorization = basic,
+                              .accept = "application/json",
+                              .max_body = MAX_ANSWER};
     if (post) {
         rq.body = form;
         rq.body_len = strlen(form);
@@ -254,13 +270,14 @@ static struct token *fetch_token(struct auth *a, struct auth_host *h, const stru
     }
     struct token *t = parse_token(&answer);
     if (!t)
-        error_set(err, VARVE_ERROR_INVALID, "the answer of its token server %s holds no token", realm->host);
+        error_set(err, VARVE_ERROR_INVALID, "the answer of its token server %s holds no token",
+                  realm->host);
     return t;
 }
 
 /* With h locked. */
-static gboolean take_bearer(struct auth *a, struct auth_host *h, const struct route *route, const char *scopes,
-                            struct auth_grant *out, GError **err)
+static gboolean take_bearer(struct auth *a, struct auth_host *h, const struct route *route,
+                            const char *scopes, struct auth_grant *out, GError **err)
 {
     const struct credential *c = find_credential(a, h, route);
     struct token *t = g_hash_table_lookup(h->tokens, scopes);
@@ -280,18 +297,20 @@ static gboolean take_bearer(struct auth *a, struct auth_host *h, const struct ro
     return TRUE;
 }
 
-static gboolean take_basic(struct auth *a, struct auth_host *h, const struct route *route, struct auth_grant *out,
-                           GError **err)
+static gboolean take_basic(struct auth *a, struct auth_host *h, const struct route *route,
+                           struct auth_grant *out, GError **err)
 {
     const struct credential *c = find_credential(a, h, route);
     if (!c->secret)
-        return error_set(err, VARVE_ERROR_DENIED, "it answered 401 (unauthorized): it wants a user name and password");
+        return error_set(err, VARVE_ERROR_DENIED,
+                         "it answered 401 (unauthorized): it wants a user name and password");
     out->header = basic_header(c);
     out->fresh = TRUE;
     return TRUE;
 }
 
-gboolean auth_take(struct auth *a, const struct route *route, const char *scopes, struct auth_grant *out, GError **err)
+gboolean auth_take(struct auth *a, const struct route *route, const char *scopes,
+                   struct auth_grant *out, GError **err)
 {
     struct auth_host *h = find_host(a, route);
     gboolean ok = TRUE;
@@ -308,14 +327,16 @@ gboolean auth_take(struct auth *a, const struct route *route, const char *scopes
 
 static gboolean is_token(const struct token *t, const char *header)
 {
-    return header && g_str_has_prefix(header, "Bearer ") && strcmp(header + strlen("Bearer "), t->text) == 0;
+    return header && g_str_has_prefix(header, "Bearer ") &&
+           strcmp(header + strlen("Bearer "), t->text) == 0;
 }
 
-gboolean auth_refused(struct auth *a, const struct route *route, const char *scopes, const char *header,
-                      const struct challenge *challenge)
+gboolean auth_refused(struct auth *a, const struct route *route, const char *scopes,
+                      const char *header, const struct challenge *challenge)
 {
     struct auth_host *h = find_host(a, route);
-    if (challenge->scheme == CHALLENGE_NONE || (challenge->scheme == CHALLENGE_BEARER && !challenge->realm))
+    if (challenge->scheme == CHALLENGE_NONE ||
+        (challenge->scheme == CHALLENGE_BEARER && !challenge->realm))
         return FALSE;
     g_mutex_lock(&h->lock);
     challenge_clear(&h->challenge);

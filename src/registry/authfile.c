@@ -84,7 +84,8 @@ static char *normal_key(const char *key)
         path[strlen(path) - 1] = '\0';
     if (strcmp(path, "/v1") == 0 || strcmp(path, "/v2") == 0)
         *path = '\0';
-    gboolean hub = strcmp(host, "index.docker.io") == 0 || strcmp(host, "registry-1.docker.io") == 0 ||
+    gboolean hub = strcmp(host, "index.docker.io") == 0 ||
+                   strcmp(host, "registry-1.docker.io") == 0 ||
                    strcmp(host, "registry.hub.docker.com") == 0;
     return g_strconcat(hub ? HUB : host, path, NULL);
 }
@@ -102,7 +103,8 @@ static const char *best_key(json_t *table, const char *host, const char *reposit
         g_autofree char *normal = normal_key(key);
         gsize n = strlen(normal);
         gboolean fits = n > 0 && strncmp(normal, whole, n) == 0 && (whole[n] == '/' || !whole[n]);
-        if (!fits || n < best_len || (n == best_len && best && strcmp(key, authfile_key(host)) != 0))
+        if (!fits || n < best_len ||
+            (n == best_len && best && strcmp(key, authfile_key(host)) != 0))
             continue;
         best = key;
         best_len = n;
@@ -131,7 +133,8 @@ static void decode_auth(const char *auth, struct credential *out)
     explicit_bzero(plain, strlen(plain));
 }
 
-gboolean authfile_entry(const struct authfile *f, const char *host, const char *repository, struct credential *out)
+gboolean authfile_entry(const struct authfile *f, const char *host, const char *repository,
+                        struct credential *out)
 {
     json_t *auths = json_object_get(f->root, "auths");
     const char *key = best_key(auths, host, repository);
@@ -151,7 +154,8 @@ gboolean authfile_entry(const struct authfile *f, const char *host, const char *
     return TRUE;
 }
 
-const char *authfile_helper(const struct authfile *f, const char *host, const char *repository, char **server)
+const char *authfile_helper(const struct authfile *f, const char *host, const char *repository,
+                            char **server)
 {
     json_t *helpers = json_object_get(f->root, "credHelpers");
     const char *key = best_key(helpers, host, repository);
@@ -189,8 +193,8 @@ static gboolean write_file(const struct authfile *f, GError **err)
     return ok;
 }
 
-gboolean authfile_write_entry(struct authfile *f, const char *host, const char *username, const char *secret,
-                              gboolean *found, GError **err)
+gboolean authfile_write_entry(struct authfile *f, const char *host, const char *username,
+                              const char *secret, gboolean *found, GError **err)
 {
     json_t *auths = json_object_get(f->root, "auths");
     if (!json_is_object(auths)) {

@@ -60,7 +60,8 @@ static GPtrArray *list_files(const struct registry_config *config)
     if (user)
         g_ptr_array_add(files, g_build_filename(user, "containers", "auth.json", NULL));
     else
-        g_ptr_array_add(files, g_build_filename(g_get_home_dir(), ".config", "containers", "auth.json", NULL));
+        g_ptr_array_add(
+            files, g_build_filename(g_get_home_dir(), ".config", "containers", "auth.json", NULL));
     return files;
 }
 
@@ -70,8 +71,8 @@ static void note_problem(struct credential *out, const GError *err)
         out->problem = g_strdup(err->message);
 }
 
-static gboolean ask_helper(const struct authfile *f, const char *host, const char *repository, struct cancel *c,
-                           struct credential *out)
+static gboolean ask_helper(const struct authfile *f, const char *host, const char *repository,
+                           struct cancel *c, struct credential *out)
 {
     g_autofree char *server = NULL;
     g_autoptr(GError) err = NULL;
@@ -95,13 +96,14 @@ static gboolean ask_helper(const struct authfile *f, const char *host, const cha
     return TRUE;
 }
 
-static gboolean look_into(struct authfile *f, const char *host, const char *repository, struct cancel *c,
-                          struct credential *out)
+static gboolean look_into(struct authfile *f, const char *host, const char *repository,
+                          struct cancel *c, struct credential *out)
 {
     return authfile_entry(f, host, repository, out) || ask_helper(f, host, repository, c, out);
 }
 
-static gboolean look_into_env(const char *host, const char *repository, struct cancel *c, struct credential *out)
+static gboolean look_into_env(const char *host, const char *repository, struct cancel *c,
+                              struct credential *out)
 {
     const char *text = env("DOCKER_AUTH_CONFIG");
     if (!text)
@@ -113,8 +115,8 @@ static gboolean look_into_env(const char *host, const char *repository, struct c
     return f && look_into(f, host, repository, c, out);
 }
 
-struct credential *credential_find(const struct registry_config *config, const char *host, const char *repository,
-                                   struct cancel *c)
+struct credential *credential_find(const struct registry_config *config, const char *host,
+                                   const char *repository, struct cancel *c)
 {
     struct credential *out = g_new0(struct credential, 1);
     if (!override_file(config) && look_into_env(host, repository, c, out))
@@ -138,8 +140,8 @@ static struct authfile *open_for_change(const struct registry_config *config, GE
     return authfile_open(path, err);
 }
 
-gboolean credential_store(const struct registry_config *config, const char *host, const char *username,
-                          const char *secret, struct cancel *c, GError **err)
+gboolean credential_store(const struct registry_config *config, const char *host,
+                          const char *username, const char *secret, struct cancel *c, GError **err)
 {
     g_autoptr(authfile) f = open_for_change(config, err);
     g_autofree char *server = NULL;
@@ -154,8 +156,8 @@ gboolean credential_store(const struct registry_config *config, const char *host
     return helper_store(helper, server, &login, c, err);
 }
 
-gboolean credential_erase(const struct registry_config *config, const char *host, gboolean *found, struct cancel *c,
-                          GError **err)
+gboolean credential_erase(const struct registry_config *config, const char *host, gboolean *found,
+                          struct cancel *c, GError **err)
 {
     g_autoptr(authfile) f = open_for_change(config, err);
     if (!f)

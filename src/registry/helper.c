@@ -45,7 +45,8 @@ static int make_input(const char *text, GError **err)
     return fd_steal(&fd);
 }
 
-/* Reads out until its end. FALSE when it takes too long, says too much or the command is cancelled. */
+/* Reads out until its end. FALSE when it takes too long, says too much or the command is cancelled.
+ */
 static gboolean read_output(int fd, struct cancel *c, GString *out, GError **err)
 {
     gint64 deadline = g_get_monotonic_time() + PATIENCE_S * G_USEC_PER_SEC;
@@ -71,7 +72,8 @@ static gboolean read_output(int fd, struct cancel *c, GString *out, GError **err
 }
 
 /* Runs the program; *ok says whether it left with 0. */
-static gboolean run_program(char **argv, int input, struct cancel *c, GString *out, gboolean *ok, GError **err)
+static gboolean run_program(char **argv, int input, struct cancel *c, GString *out, gboolean *ok,
+                            GError **err)
 {
     GPid pid;
     fd_auto int from = -1;
@@ -82,8 +84,9 @@ static gboolean run_program(char **argv, int input, struct cancel *c, GString *o
     from = pipe_fds[0];
     fd_auto int to = pipe_fds[1];
     if (!g_spawn_async_with_fds(NULL, argv, NULL,
-                                G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDERR_TO_DEV_NULL, NULL,
-                                NULL, &pid, input, to, -1, &spawn))
+                                G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD |
+                                    G_SPAWN_STDERR_TO_DEV_NULL,
+                                NULL, NULL, &pid, input, to, -1, &spawn))
         return error_set(err, VARVE_ERROR_FAILED, "it cannot be started (%s)", spawn->message);
     int writing = fd_steal(&to);
     fd_cleanup(&writing);
@@ -98,8 +101,8 @@ static gboolean run_program(char **argv, int input, struct cancel *c, GString *o
 }
 
 /* *missing: it said that it knows no such login. */
-static gboolean run_helper(const char *name, const char *action, const char *input, struct cancel *c, GString *out,
-                           gboolean *missing, GError **err)
+static gboolean run_helper(const char *name, const char *action, const char *input,
+                           struct cancel *c, GString *out, gboolean *missing, GError **err)
 {
     gboolean ok = FALSE;
     *missing = FALSE;
@@ -118,10 +121,12 @@ static gboolean run_helper(const char *name, const char *action, const char *inp
     if (*missing)
         return TRUE;
     g_autofree char *said = answer_clean(out->str, 200);
-    return error_set(err, VARVE_ERROR_FAILED, "credential helper %s failed%s%s", program, *said ? ": " : "", said);
+    return error_set(err, VARVE_ERROR_FAILED, "credential helper %s failed%s%s", program,
+                     *said ? ": " : "", said);
 }
 
-gboolean helper_get(const char *name, const char *server, struct cancel *c, struct helper_login *out, GError **err)
+gboolean helper_get(const char *name, const char *server, struct cancel *c,
+                    struct helper_login *out, GError **err)
 {
     g_autoptr(GString) text = g_string_new(NULL);
     gboolean missing;
@@ -138,16 +143,18 @@ gboolean helper_get(const char *name, const char *server, struct cancel *c, stru
     if (out->username && out->secret)
         return TRUE;
     helper_login_clear(out);
-    return error_set(err, VARVE_ERROR_FAILED,
-                     "credential helper docker-credential-%s: its answer has no Username and Secret", name);
+    return error_set(
+        err, VARVE_ERROR_FAILED,
+        "credential helper docker-credential-%s: its answer has no Username and Secret", name);
 }
 
-gboolean helper_store(const char *name, const char *server, const struct helper_login *l, struct cancel *c,
-                      GError **err)
+gboolean helper_store(const char *name, const char *server, const struct helper_login *l,
+                      struct cancel *c, GError **err)
 {
     g_autoptr(GString) out = g_string_new(NULL);
     gboolean missing;
-    json_t *root = json_pack("{s:s, s:s, s:s}", "ServerURL", server, "Username", l->username, "Secret", l->secret);
+    json_t *root = json_pack("{s:s, s:s, s:s}", "ServerURL", server, "Username", l->username,
+                             "Secret", l->secret);
     if (!root)
         return error_set(err, VARVE_ERROR_USAGE, "the user name or password is not valid UTF-8");
     char *text = json_dumps(root, JSON_COMPACT);

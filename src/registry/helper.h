@@ -1,5 +1,5 @@
-/* Docker's credential helpers: programs docker-credential-<name> that take an action as argument and talk over standard
- * input and output. */
+/* Docker's credential helpers: programs docker-credential-<name> that take an action as argument
+ * and talk over standard input and output. */
 #ifndef VARVE_REGISTRY_HELPER_H
 #define VARVE_REGISTRY_HELPER_H
 
@@ -11,11 +11,12 @@ struct helper_login {
 };
 void helper_login_clear(struct helper_login *l);
 
-/* Asks for the login of server. TRUE with NULL members when the helper knows none. VARVE_ERROR_FAILED when it is not
- * installed, fails, hangs for 60 s or answers nonsense. */
-gboolean helper_get(const char *name, const char *server, struct cancel *c, struct helper_login *out, GError **err);
-gboolean helper_store(const char *name, const char *server, const struct helper_login *l, struct cancel *c,
-                      GError **err);
+/* Asks for the login of server. TRUE with NULL members when the helper knows none.
+ * VARVE_ERROR_FAILED when it is not installed, fails, hangs for 60 s or answers nonsense. */
+gboolean helper_get(const char *name, const char *server, struct cancel *c,
+                    struct helper_login *out, GError **err);
+gboolean helper_store(const char *name, const char *server, const struct helper_login *l,
+                      struct cancel *c, GError **err);
 /* A login that is not there is fine. */
 gboolean helper_erase(const char *name, const char *server, struct cancel *c, GError **err);
 

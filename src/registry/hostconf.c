@@ -20,7 +20,8 @@ static GHashTable *string_set(void)
 struct registry_config *registry_config_new(void)
 {
     struct registry_config *c = g_new0(struct registry_config, 1);
-    c->mirrors = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
+    c->mirrors =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
     c->digest_only = string_set();
     c->insecure = string_set();
     c->locations = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
@@ -77,7 +78,8 @@ static void containers_mirror_free(struct containers_mirror *m)
     g_free(m);
 }
 
-static void keep_mirror(struct containers_reader *r, const char *prefix, const struct containers_mirror *m)
+static void keep_mirror(struct containers_reader *r, const char *prefix,
+                        const struct containers_mirror *m)
 {
     if (!m->location)
         return;
@@ -125,7 +127,8 @@ static void set_string(char **field, const char *value)
     *field = g_strdup(value);
 }
 
-static void on_registry_value(struct containers_reader *r, const char *key, enum toml_type type, const char *text)
+static void on_registry_value(struct containers_reader *r, const char *key, enum toml_type type,
+                              const char *text)
 {
     gboolean yes = type == TOML_BOOL && *text == 't';
     if (type == TOML_STRING && strcmp(key, "prefix") == 0)
@@ -140,7 +143,8 @@ static void on_registry_value(struct containers_reader *r, const char *key, enum
         r->digest = yes;
 }
 
-static void on_mirror_value(struct containers_reader *r, const char *key, enum toml_type type, const char *text)
+static void on_mirror_value(struct containers_reader *r, const char *key, enum toml_type type,
+                            const char *text)
 {
     struct containers_mirror *m = g_ptr_array_index(r->mirrors, r->mirrors->len - 1);
     if (type == TOML_STRING && strcmp(key, "location") == 0)
@@ -160,8 +164,8 @@ static void on_value(struct toml_handler *h, const char *key, enum toml_type typ
         on_mirror_value(r, key, type, text);
 }
 
-gboolean registry_config_read_containers(struct registry_config *c, const char *bytes, gsize len, const char *what,
-                                         GError **err)
+gboolean registry_config_read_containers(struct registry_config *c, const char *bytes, gsize len,
+                                         const char *what, GError **err)
 {
     struct containers_reader r = {.handler = {on_table, on_value}, .config = c};
     r.mirrors = g_ptr_array_new_with_free_func((GDestroyNotify)containers_mirror_free);
@@ -237,7 +241,8 @@ static gboolean prefix_fits(const char *prefix, const char *whole)
         g_autofree char *host = g_strndup(whole, strcspn(whole, "/"));
         return g_str_has_suffix(host, prefix + 1);
     }
-    return strncmp(prefix, whole, n) == 0 && (!whole[n] || whole[n] == '/' || (n > 0 && prefix[n - 1] == '/'));
+    return strncmp(prefix, whole, n) == 0 &&
+           (!whole[n] || whole[n] == '/' || (n > 0 && prefix[n - 1] == '/'));
 }
 
 /* The longest key of table that fits; NULL when none does. */
@@ -254,7 +259,8 @@ static const char *best_prefix(GHashTable *table, const char *whole)
 }
 
 /* "[scheme://]host[/path]" and the repository's path become a route. */
-static struct route *route_new(const struct registry_config *c, const char *place, const char *repository)
+static struct route *route_new(const struct registry_config *c, const char *place,
+                               const char *repository)
 {
     struct route *r = g_new0(struct route, 1);
     const char *scheme = strstr(place, "://");
@@ -273,7 +279,8 @@ static struct route *route_new(const struct registry_config *c, const char *plac
     return r;
 }
 
-static void add_mirrors(const struct registry_config *c, const char *whole, gboolean by_digest, GPtrArray *out)
+static void add_mirrors(const struct registry_config *c, const char *whole, gboolean by_digest,
+                        GPtrArray *out)
 {
     const char *prefix = best_prefix(c->mirrors, whole);
     GPtrArray *list = prefix ? g_hash_table_lookup(c->mirrors, prefix) : NULL;
@@ -301,14 +308,16 @@ static struct route *own_route(const struct registry_config *c, const char *whol
     return route_new(c, g_hash_table_lookup(c->locations, prefix), *rest == '/' ? rest + 1 : rest);
 }
 
-GPtrArray *registry_config_routes(const struct registry_config *c, const char *domain, const char *path,
-                                  gboolean by_digest, gboolean pushing, GError **err)
+GPtrArray *registry_config_routes(const struct registry_config *c, const char *domain,
+                                  const char *path, gboolean by_digest, gboolean pushing,
+                                  GError **err)
 {
     g_autofree char *whole = g_strconcat(domain, "/", path, NULL);
     g_autoptr(GPtrArray) out = g_ptr_array_new_with_free_func((GDestroyNotify)route_free);
     const char *blocked = c ? best_prefix(c->blocked, whole) : NULL;
     if (blocked) {
-        error_set(err, VARVE_ERROR_DENIED, "cannot use %s: containers' registries.conf blocks \"%s\"", whole, blocked);
+        error_set(err, VARVE_ERROR_DENIED,
+                  "cannot use %s: containers' registries.conf blocks \"%s\"", whole, blocked);
         return NULL;
     }
     if (c && !pushing)

@@ -229,7 +229,8 @@ static gboolean read_header(struct reader *r, struct toml_handler *h, GError **e
     return TRUE;
 }
 
-gboolean toml_read(const char *bytes, gsize len, const char *what, struct toml_handler *h, GError **err)
+gboolean toml_read(const char *bytes, gsize len, const char *what, struct toml_handler *h,
+                   GError **err)
 {
     if (len > MAX_BYTES)
         return error_set(err, VARVE_ERROR_INVALID, "%s is larger than 1 MiB", what);

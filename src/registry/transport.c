@@ -159,7 +159,8 @@ static gboolean keep_body(struct exchange *x, const char *bytes, gsize n)
     if (n <= room)
         return TRUE;
     x->a->truncated = TRUE;
-    return good ? error_set(&x->error, VARVE_ERROR_INVALID, "its answer is longer than %" G_GSIZE_FORMAT " bytes", max)
+    return good ? error_set(&x->error, VARVE_ERROR_INVALID,
+                            "its answer is longer than %" G_GSIZE_FORMAT " bytes", max)
                 : TRUE;
 }
 
@@ -167,8 +168,9 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *ctx)
 {
     struct exchange *x = ctx;
     x->moved += n;
-    gboolean ok = goes_to_sink(x) ? begin_sink(x) && x->rq->sink->data(x->rq->sink, bytes, n, &x->error)
-                                  : keep_body(x, bytes, n);
+    gboolean ok = goes_to_sink(x)
+                      ? begin_sink(x) && x->rq->sink->data(x->rq->sink, bytes, n, &x->error)
+                      : keep_body(x, bytes, n);
     return ok ? n : 0;
 }
 
@@ -199,7 +201,8 @@ static int on_seek(void *ctx, curl_off_t offset, int origin)
     return CURL_SEEKFUNC_OK;
 }
 
-static void add_header(struct exchange *x, struct curl_slist **list, const char *name, const char *value)
+static void add_header(struct exchange *x, struct curl_slist **list, const char *name,
+                       const char *value)
 {
     if (!value)
         return;
@@ -228,8 +231,8 @@ static void set_trust(struct exchange *x, CURL *easy, const struct url *u)
         curl->easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
         curl->easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
     } else if (trust->bundle) {
-        struct curl_blob blob = {(void *)g_bytes_get_data(trust->bundle, NULL), g_bytes_get_size(trust->bundle),
-                                 CURL_BLOB_NOCOPY};
+        struct curl_blob blob = {(void *)g_bytes_get_data(trust->bundle, NULL),
+                                 g_bytes_get_size(trust->bundle), CURL_BLOB_NOCOPY};
         curl->easy_setopt(easy, CURLOPT_CAINFO_BLOB, &blob);
     } else if (trust->ca_file || trust->ca_path) {
         curl->easy_setopt(easy, CURLOPT_CAINFO, trust->ca_file);
@@ -264,7 +267,8 @@ static void set_body(struct exchange *x, CURL *easy)
         curl->easy_setopt(easy, CURLOPT_CUSTOMREQUEST, rq->method);
 }
 
-static void set_options(struct exchange *x, CURL *easy, const struct url *u, struct curl_slist *headers)
+static void set_options(struct exchange *x, CURL *easy, const struct url *u,
+                        struct curl_slist *headers)
 {
     const struct curl_api *curl = x->curl;
     g_autofree char *text = url_text(u);
@@ -289,7 +293,8 @@ static void set_options(struct exchange *x, CURL *easy, const struct url *u, str
 #endif
     if (url_host_is_loopback(u->host))
         curl->easy_setopt(easy, CURLOPT_NOPROXY, "*");
-    g_autofree char *range = x->rq->range_from ? g_strdup_printf("%" G_GUINT64_FORMAT "-", x->rq->range_from) : NULL;
+    g_autofree char *range =
+        x->rq->range_from ? g_strdup_printf("%" G_GUINT64_FORMAT "-", x->rq->range_from) : NULL;
     if (range)
         curl->easy_setopt(easy, CURLOPT_RANGE, range);
     set_trust(x, easy, u);
@@ -380,19 +385,23 @@ static gboolean report(struct exchange *x, CURLcode code, const struct url *u, G
         return FALSE;
     x->a->temporary = !is_trust_problem(code);
     if (x->stalled)
-        return error_set(err, VARVE_ERROR_OUTSIDE, "it sent less than 1 KiB a second for %u s", x->t->stall_s);
+        return error_set(err, VARVE_ERROR_OUTSIDE, "it sent less than 1 KiB a second for %u s",
+                         x->t->stall_s);
     x->a->tls_failed = code == CURLE_SSL_CONNECT_ERROR;
     x->a->unreachable = code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_CONNECT;
     g_autofree char *detail = answer_clean(*x->text ? x->text : x->curl->easy_strerror(code), 200);
-    error_set(err, VARVE_ERROR_OUTSIDE, "%s (%s)", reason_of(code), trust->problem ? trust->problem : detail);
+    error_set(err, VARVE_ERROR_OUTSIDE, "%s (%s)", reason_of(code),
+              trust->problem ? trust->problem : detail);
     if (is_trust_problem(code))
-        error_add_next(err, "give its CA certificate with SSL_CERT_FILE or a certs.d folder, or mark the host insecure");
+        error_add_next(err, "give its CA certificate with SSL_CERT_FILE or a certs.d folder, or "
+                            "mark the host insecure");
     return FALSE;
 }
 
 /* One request to u, without following redirects. */
-static gboolean exchange_once(struct transport *t, const struct http_request *rq, const struct url *u,
-                              gboolean same_origin, struct answer *a, GError **err)
+static gboolean exchange_once(struct transport *t, const struct http_request *rq,
+                              const struct url *u, gboolean same_origin, struct answer *a,
+                              GError **err)
 {
     const struct curl_api *curl = curl_api_load(err);
     struct slot *s = curl ? take_slot(t, curl, err) : NULL;
@@ -411,7 +420,8 @@ static gboolean exchange_once(struct transport *t, const struct http_request *rq
     return code == CURLE_OK ? TRUE : report(&x, code, u, err);
 }
 
-/* http is for loopback and insecure hosts; a redirect from elsewhere must not lead to this machine. */
+/* http is for loopback and insecure hosts; a redirect from elsewhere must not lead to this machine.
+ */
 static gboolean may_be_plain(const struct http_request *rq, const struct url *u)
 {
     return rq->insecure || (url_host_is_loopback(u->host) && url_host_is_loopback(rq->url->host));
@@ -424,7 +434,8 @@ static gboolean is_redirect(const struct http_request *rq, const struct answer *
     return a->location && (keeps_method || (safe && a->status >= 301 && a->status <= 303));
 }
 
-static struct url *next_hop(const struct http_request *rq, const struct url *from, const struct answer *a, GError **err)
+static struct url *next_hop(const struct http_request *rq, const struct url *from,
+                            const struct answer *a, GError **err)
 {
     g_autoptr(url) to = url_resolve(from, a->location, err);
     if (!to) {
@@ -433,18 +444,22 @@ static struct url *next_hop(const struct http_request *rq, const struct url *fro
     }
     if (!to->tls && !may_be_plain(rq, to)) {
         g_autofree char *host = url_authority(to);
-        error_set(err, VARVE_ERROR_INVALID, "it redirects to %s without TLS, which is refused", host);
+        error_set(err, VARVE_ERROR_INVALID, "it redirects to %s without TLS, which is refused",
+                  host);
         return NULL;
     }
     return g_steal_pointer(&to);
 }
 
-gboolean transport_send(struct transport *t, const struct http_request *rq, struct answer *a, GError **err)
+gboolean transport_send(struct transport *t, const struct http_request *rq, struct answer *a,
+                        GError **err)
 {
     g_autoptr(url) at = url_copy(rq->url);
     answer_reset(a);
     if (!at->tls && !may_be_plain(rq, at))
-        return error_set(err, VARVE_ERROR_DENIED, "it would have to be spoken to without TLS, and it is not marked insecure");
+        return error_set(
+            err, VARVE_ERROR_DENIED,
+            "it would have to be spoken to without TLS, and it is not marked insecure");
     for (guint hop = 0; hop <= MAX_HOPS; hop++) {
         answer_reset(a);
         gboolean same_origin = url_same_origin(at, rq->url);

@@ -7,8 +7,8 @@
 
 #define MAX_BUNDLE (16 * 1024 * 1024)
 
-static const char *const BUNDLES[] = {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
-                                      "/etc/ssl/cert.pem"};
+static const char *const BUNDLES[] = {"/etc/ssl/certs/ca-certificates.crt",
+                                      "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"};
 #define HASHED_FOLDER "/etc/ssl/certs"
 
 void trust_free(struct trust *t)
@@ -116,7 +116,8 @@ struct trust *trust_find(const struct registry_config *c, const char *host)
     if (pem->len == 0)
         return t;
     if (!t->ca_file && t->ca_path) {
-        /* A bundle in memory and a folder do not go together in libcurl: read the bundle instead. */
+        /* A bundle in memory and a folder do not go together in libcurl: read the bundle instead.
+         */
         for (gsize i = 0; i < G_N_ELEMENTS(BUNDLES) && !t->ca_file; i++)
             if (g_file_test(BUNDLES[i], G_FILE_TEST_EXISTS))
                 t->ca_file = g_strdup(BUNDLES[i]);

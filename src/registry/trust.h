@@ -13,10 +13,10 @@ struct trust {
     char *problem;  /* why a configured file cannot be used, or NULL */
 };
 
-/* host is "host" or "host:port". Reads the environment (CURL_CA_BUNDLE, SSL_CERT_FILE, SSL_CERT_DIR), the
- * configuration and the certs.d/<host> folders of containers and Docker (*.crt, *.cert with *.key).
- * Where nothing is configured a folder of hashed certificates is preferred to a bundle, for
- * OpenSSL reads only what it needs from it. */
+/* host is "host" or "host:port". Reads the environment (CURL_CA_BUNDLE, SSL_CERT_FILE,
+ * SSL_CERT_DIR), the configuration and the certs.d/<host> folders of containers and Docker (*.crt,
+ * *.cert with *.key). Where nothing is configured a folder of hashed certificates is preferred to a
+ * bundle, for OpenSSL reads only what it needs from it. */
 struct trust *trust_find(const struct registry_config *c, const char *host);
 void trust_free(struct trust *t);
 

@@ -49,7 +49,8 @@ static gboolean valid_host(const char *p, gsize n)
     if (*p == '[')
         return valid_ipv6(p, n);
     for (gsize i = 0; i < n; i++)
-        if (!g_ascii_isalnum(p[i]) && p[i] != '-' && p[i] != '_' && (p[i] != '.' || i == 0 || p[i - 1] == '.'))
+        if (!g_ascii_isalnum(p[i]) && p[i] != '-' && p[i] != '_' &&
+            (p[i] != '.' || i == 0 || p[i - 1] == '.'))
             return FALSE;
     return TRUE;
 }
@@ -86,7 +87,9 @@ struct url *url_parse(const char *text, GError **err)
 {
     g_autoptr(url) u = g_new0(struct url, 1);
     if (!clean_text(text))
-        return bad(text, "it holds blanks, control characters or backslashes, or is longer than 16 KiB", err);
+        return bad(text,
+                   "it holds blanks, control characters or backslashes, or is longer than 16 KiB",
+                   err);
     u->tls = g_ascii_strncasecmp(text, "https://", 8) == 0;
     if (!u->tls && g_ascii_strncasecmp(text, "http://", 7) != 0)
         return bad(text, "it begins with neither https:// nor http://", err);
@@ -128,7 +131,8 @@ static char *resolve_target(const char *base, const char *location)
     g_autofree char *query = g_strndup(location + path_len, strcspn(location + path_len, "#"));
     if (!*path)
         return g_strconcat(base_path, query, NULL);
-    g_autofree char *dir = *path == '/' ? g_strdup("") : g_strndup(base_path, strrchr(base_path, '/') + 1 - base_path);
+    g_autofree char *dir =
+        *path == '/' ? g_strdup("") : g_strndup(base_path, strrchr(base_path, '/') + 1 - base_path);
     g_autofree char *joined = g_strconcat(dir, path, NULL);
     g_autofree char *clean = remove_dots(joined);
     return g_strconcat(clean, query, NULL);
@@ -136,7 +140,8 @@ static char *resolve_target(const char *base, const char *location)
 
 struct url *url_resolve(const struct url *base, const char *location, GError **err)
 {
-    gsize scheme = strspn(location, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-");
+    gsize scheme =
+        strspn(location, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-");
     if (scheme > 0 && location[scheme] == ':')
         return url_parse(location, err);
     if (g_str_has_prefix(location, "//")) {
@@ -144,7 +149,9 @@ struct url *url_resolve(const struct url *base, const char *location, GError **e
         return url_parse(whole, err);
     }
     if (!clean_text(location))
-        return bad(location, "it holds blanks, control characters or backslashes, or is longer than 16 KiB", err);
+        return bad(location,
+                   "it holds blanks, control characters or backslashes, or is longer than 16 KiB",
+                   err);
     struct url *u = url_copy(base);
     g_free(u->target);
     u->target = resolve_target(base->target, location);
@@ -176,7 +183,8 @@ gboolean url_host_is_loopback(const char *host)
         name = g_strndup(host, strcspn(host, "]") + 1);
     else
         name = g_ascii_strdown(host, strcspn(host, ":"));
-    if (strcmp(name, "localhost") == 0 || g_str_has_suffix(name, ".localhost") || strcmp(name, "[::1]") == 0)
+    if (strcmp(name, "localhost") == 0 || g_str_has_suffix(name, ".localhost") ||
+        strcmp(name, "[::1]") == 0)
         return TRUE;
     return g_str_has_prefix(name, "127.") && g_hostname_is_ip_address(name);
 }

@@ -1,21 +1,23 @@
-/* http and https URLs (RFC 3986), read strictly: what is accepted means the same to every reader, so a check made
- * here holds for the connection libcurl makes. User names, control characters, blanks, backslashes and odd hosts
- * are refused. */
+/* http and https URLs (RFC 3986), read strictly: what is accepted means the same to every reader,
+ * so a check made here holds for the connection libcurl makes. User names, control characters,
+ * blanks, backslashes and odd hosts are refused. */
 #ifndef VARVE_REGISTRY_URL_H
 #define VARVE_REGISTRY_URL_H
 
 #include <glib.h>
 
 struct url {
-    gboolean tls;   /* https */
-    char *host;     /* lower case; IPv6 addresses in their brackets */
-    guint port;     /* 80 and 443 filled in */
-    char *target;   /* path and query, beginning with '/' */
+    gboolean tls; /* https */
+    char *host;   /* lower case; IPv6 addresses in their brackets */
+    guint port;   /* 80 and 443 filled in */
+    char *target; /* path and query, beginning with '/' */
 };
 
-/* VARVE_ERROR_INVALID when malformed or of another scheme; at most 16 KiB. The fragment is dropped. */
+/* VARVE_ERROR_INVALID when malformed or of another scheme; at most 16 KiB. The fragment is dropped.
+ */
 struct url *url_parse(const char *text, GError **err);
-/* As a Location header means it, relative to base: absolute, "//host/…", "/path", "path" or "?query". */
+/* As a Location header means it, relative to base: absolute, "//host/…", "/path", "path" or
+ * "?query". */
 struct url *url_resolve(const struct url *base, const char *location, GError **err);
 struct url *url_copy(const struct url *u);
 void url_free(struct url *u);
