@@ -35,7 +35,7 @@ void answer_reset(struct answer *a)
     g_clear_pointer(&a->url, url_free);
     g_byte_array_set_size(a->body, 0);
     a->header_bytes = 0;
-    a->truncated = a->tls_failed = a->unreachable = a->temporary = FALSE;
+    a->truncated = a->other_scheme = a->unreachable = a->temporary = FALSE;
 }
 
 void answer_clear(struct answer *a)

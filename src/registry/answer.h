@@ -20,12 +20,13 @@ struct answer {
     guint64 min_chunk;      /* OCI-Chunk-Min-Length; 0 when absent */
     gint64 retry_after_s;   /* seconds Retry-After asks for; -1 when absent */
     struct challenge challenge;
-    GByteArray *body;     /* what was kept; followed by a NUL that is not counted */
-    gsize header_bytes;   /* read so far, for the limit */
-    gboolean truncated;   /* body holds only the beginning (errors' bodies) */
-    gboolean tls_failed;  /* no TLS was spoken: the other side may speak plain http */
-    gboolean unreachable; /* after a failure: no connection came about */
-    gboolean temporary;   /* after a failure: trying again may help */
+    GByteArray *body;      /* what was kept; followed by a NUL that is not counted */
+    gsize header_bytes;    /* read so far, for the limit */
+    gboolean truncated;    /* body holds only the beginning (errors' bodies) */
+    gboolean other_scheme; /* after a failure: the other side may speak https instead of http, or
+                              the reverse */
+    gboolean unreachable;  /* after a failure: no connection came about */
+    gboolean temporary;    /* after a failure: trying again may help */
 };
 
 void answer_init(struct answer *a);

@@ -83,12 +83,27 @@ static struct url *make_url(const struct errand *e, const char *target, gboolean
     return url_parse(text, err);
 }
 
-/* What a server that wants TLS says to plain http. */
-static gboolean wants_tls(const struct answer *a, gboolean sent)
+/* Whether the other scheme should be tried after a first request by this one. */
+static gboolean try_other(const struct errand *e, const struct answer *a, gboolean sent,
+                          gboolean tls)
 {
-    if (!sent)
-        return a->temporary && !a->unreachable;
-    return a->status == 400 && a->body->len > 0 && strstr((const char *)a->body->data, "HTTPS");
+    if (e->route->plain || cancel_is_set(e->r->cancel) || (tls && !plain_allowed(e)))
+        return FALSE;
+    /* Go's servers and nginx answer plain http on a TLS port like this. */
+    gboolean told =
+        a->status == 400 && a->body->len > 0 && strstr((const char *)a->body->data, "HTTPS");
+    return sent ? !tls && told : a->other_scheme;
+}
+
+static gboolean send_by(struct sending *s, gboolean tls, GError **err)
+{
+    g_autoptr(url) u = make_url(s->e, s->target, tls, err);
+    if (!u)
+        return FALSE;
+    s->rq->url = u;
+    gboolean ok = transport_send(s->e->r->transport, s->rq, s->a, err);
+    s->rq->url = NULL;
+    return ok;
 }
 
 /* One request whose scheme is not known yet: loopback hosts mostly speak http, others rather https.
@@ -97,24 +112,20 @@ static gboolean send_first(struct sending *s, GError **err)
 {
     const struct errand *e = s->e;
     gboolean tls = !e->route->plain && !url_host_is_loopback(e->route->host);
-    for (guint i = 0;; i++, tls = !tls) {
-        g_autoptr(GError) why = NULL;
-        g_autoptr(url) u = make_url(e, s->target, tls, err);
-        if (!u)
-            return FALSE;
-        s->rq->url = u;
-        gboolean sent = transport_send(e->r->transport, s->rq, s->a, &why);
-        s->rq->url = NULL;
-        gboolean other = tls ? !sent && s->a->tls_failed && plain_allowed(e)
-                             : !e->route->plain && wants_tls(s->a, sent);
-        if (sent && !other)
-            learn_scheme(e, tls);
-        if (i == 0 && other && !cancel_is_set(e->r->cancel))
-            continue;
-        if (!sent)
-            g_propagate_error(err, g_steal_pointer(&why));
-        return sent;
+    g_autoptr(GError) first = NULL, second = NULL;
+    gboolean sent = send_by(s, tls, &first);
+    if (try_other(e, s->a, sent, tls)) {
+        tls = !tls;
+        sent = send_by(s, tls, &second);
     }
+    if (sent)
+        learn_scheme(e, tls);
+    else
+        /* With neither, what the likelier one said tells more, unless only the other one spoke at
+         * all. */
+        g_propagate_error(err, second && tls && !s->a->other_scheme ? g_steal_pointer(&second)
+                                                                    : g_steal_pointer(&first));
+    return sent;
 }
 
 static gboolean send_raw(struct sending *s, GError **err)
@@ -124,11 +135,9 @@ static gboolean send_raw(struct sending *s, GError **err)
     s->rq->insecure = e->route->insecure;
     if (!s->location && !scheme)
         return send_first(s, err);
-    g_autoptr(url) u =
-        s->location ? url_copy(s->location) : make_url(e, s->target, scheme == SPEAKS_HTTPS, err);
-    if (!u)
-        return FALSE;
-    s->rq->url = u;
+    if (!s->location)
+        return send_by(s, scheme == SPEAKS_HTTPS, err);
+    s->rq->url = s->location;
     gboolean ok = transport_send(e->r->transport, s->rq, s->a, err);
     s->rq->url = NULL;
     return ok;
@@ -194,10 +203,11 @@ static gint64 next_delay_ms(struct sending *s)
         s->tries = 0;
     s->range_from = s->rq->range_from;
     s->tries++;
+    guint first_ms = c && c->first_delay_ms ? c->first_delay_ms : FIRST_DELAY_MS;
     if (s->tries >= max_tries(s))
         return -1;
     gint64 delay =
-        (gint64)(FIRST_DELAY_MS * (1 << MIN(s->tries - 1, 10)) * g_random_double_range(0.75, 1.25));
+        (gint64)(first_ms * (1 << MIN(s->tries - 1, 10)) * g_random_double_range(0.75, 1.25));
     delay = MAX(delay, s->asked_s * 1000);
     return s->waited_ms + delay > max_ms ? -1 : delay;
 }

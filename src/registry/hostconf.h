@@ -23,6 +23,7 @@ struct registry_config {
     char *ca_file;         /* extra CA bundle or NULL */
     guint tries;           /* 0: default 5 */
     guint max_wait_s;      /* 0: default 60: longest total waiting on retries */
+    guint first_delay_ms;  /* 0: default 400: before the second try; doubles with every try */
     guint stall_s;         /* 0: default 30: a transfer slower than 1 KiB/s for this long is dead */
 };
 struct registry_config *registry_config_new(void);

@@ -51,10 +51,14 @@ static void add_notes(GError **err, const GString *notes)
     (*err)->message = whole;
 }
 
-static void note_mirror(GString *notes, const struct route *route, const GError *why)
+static void note_mirror(GString *notes, const struct errand *e, const GError *why)
 {
-    g_string_append_printf(notes, "; its mirror %s did not help: %.*s", route->name,
-                           (int)strcspn(why->message, "\n"), why->message);
+    const char *text = why->message;
+    g_autofree char *prefix = g_strdup_printf("cannot %s: ", e->doing);
+    if (g_str_has_prefix(text, prefix))
+        text += strlen(prefix);
+    g_string_append_printf(notes, "; its mirror %s did not help: %.*s", e->route->name,
+                           (int)strcspn(text, "\n"), text);
 }
 
 /* Tries ref's routes in turn until fn succeeds. */
@@ -78,7 +82,7 @@ static gboolean over_routes(struct registry *r, const struct reference *ref, rou
             g_propagate_error(err, why);
             return FALSE;
         }
-        note_mirror(notes, route, why);
+        note_mirror(notes, &e, why);
         g_error_free(why);
     }
     return FALSE;

@@ -347,6 +347,13 @@ static gboolean is_trust_problem(CURLcode code)
            code == CURLE_SSL_CERTPROBLEM || code == CURLE_SSL_ISSUER_ERROR;
 }
 
+/* What plain http gets from a server that wants TLS: an alert, or a closed connection. */
+static gboolean is_gibberish(CURLcode code)
+{
+    return code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY ||
+           code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR;
+}
+
 static const char *reason_of(CURLcode code)
 {
     switch (code) {
@@ -387,7 +394,7 @@ static gboolean report(struct exchange *x, CURLcode code, const struct url *u, G
     if (x->stalled)
         return error_set(err, VARVE_ERROR_OUTSIDE, "it sent less than 1 KiB a second for %u s",
                          x->t->stall_s);
-    x->a->tls_failed = code == CURLE_SSL_CONNECT_ERROR;
+    x->a->other_scheme = u->tls ? code == CURLE_SSL_CONNECT_ERROR : is_gibberish(code);
     x->a->unreachable = code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_CONNECT;
     g_autofree char *detail = answer_clean(*x->text ? x->text : x->curl->easy_strerror(code), 200);
     error_set(err, VARVE_ERROR_OUTSIDE, "%s (%s)", reason_of(code),

@@ -52,7 +52,7 @@ struct http_request {
 /* One exchange, with its redirects (10 at most). TRUE whenever an answer came, whatever its status.
  * a is initialised by the caller and reset here. Errors state the reason alone, without naming the
  * host: VARVE_ERROR_OUTSIDE for the network, VARVE_ERROR_INVALID for refused redirects and too
- * large answers, VARVE_ERROR_CANCELLED, or the sink's own; a->temporary and a->tls_failed are set
+ * large answers, VARVE_ERROR_CANCELLED, or the sink's own; a->temporary and a->other_scheme are set
  * then. */
 gboolean transport_send(struct transport *t, const struct http_request *rq, struct answer *a,
                         GError **err);

@@ -172,7 +172,9 @@ static gboolean recover(struct upload *u, GError **err)
 static gboolean pause_and_recover(struct upload *u, const struct answer *a, GError **why,
                                   GError **err)
 {
-    gint64 delay = MAX(FIRST_DELAY_MS << MIN(u->failures, 6), a->retry_after_s * 1000);
+    const struct registry_config *c = u->e->r->config;
+    gint64 first_ms = c && c->first_delay_ms ? c->first_delay_ms : FIRST_DELAY_MS;
+    gint64 delay = MAX(first_ms << MIN(u->failures, 6), a->retry_after_s * 1000);
     if (++u->failures >= MAX_FAILURES ||
         g_error_matches(*why, VARVE_ERROR, VARVE_ERROR_CANCELLED)) {
         g_propagate_error(err, g_steal_pointer(why));
