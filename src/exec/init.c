@@ -158,10 +158,10 @@ static struct launch_config *map_config(long *size)
 /* Turns a list of offsets into a list of pointers, in place. */
 static char **list_at(struct launch_config *c, uint64_t offset)
 {
-    uint64_t *list = (uint64_t *)((char *)c + offset);
-    for (uint64_t *p = list; *p; p++)
-        *p += (uint64_t)(uintptr_t)c;
-    return (char **)list;
+    char **list = (char **)((char *)c + offset);
+    for (char **p = list; *p; p++)
+        *p = (char *)c + (uintptr_t)*p;
+    return list;
 }
 
 /* Signals that varve ignores would stay ignored in the program. */
