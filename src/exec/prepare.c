@@ -94,7 +94,7 @@ static gboolean prepare_stdio(struct plan *p, const struct sandbox_spec *spec, G
 static gboolean groups_denied(void)
 {
     g_autofree char *text = NULL;
-    return mountfd_in_userns() && g_file_get_contents("/proc/self/setgroups", &text, NULL, NULL) &&
+    return g_file_get_contents("/proc/self/setgroups", &text, NULL, NULL) &&
            g_str_has_prefix(text, "deny");
 }
 

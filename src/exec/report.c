@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "snapshot/mountfd.h"
 
 static const char *const stage_texts[] = {
     [STAGE_CGROUP] = "entering the step's cgroup",
@@ -30,7 +29,7 @@ static const char *const stage_texts[] = {
 static void set_user_error(const struct plan *p, int error, GError **err)
 {
     error_set_errno(err, error, "running as user %u:%u", p->uid, p->gid);
-    if (mountfd_in_userns())
+    if (error == EINVAL)
         error_add_next(err, "this id is not mapped in varve's user namespace: give the account a range in "
                             "/etc/subuid and /etc/subgid (usermod --add-subuids 100000-165535 "
                             "--add-subgids 100000-165535 NAME)");

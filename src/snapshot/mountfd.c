@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <unistd.h>
@@ -64,18 +63,4 @@ int mountfd_clone(int dirfd, const char *path, guint64 attrs, GError **err)
         return -1;
     }
     return fd_steal(&fd);
-}
-
-gboolean mountfd_in_userns(void)
-{
-    static gsize state; /* 1: no, 2: yes. Entering a namespace happens before the first question. */
-    if (g_once_init_enter(&state)) {
-        g_autofree char *map = NULL;
-        unsigned inside = 0, outside = 0, count = 0;
-        gboolean whole = !g_file_get_contents("/proc/self/uid_map", &map, NULL, NULL) ||
-                         (sscanf(map, "%u %u %u", &inside, &outside, &count) == 3 && outside == 0 &&
-                          count == G_MAXUINT32);
-        g_once_init_leave(&state, whole ? 1 : 2);
-    }
-    return state == 2;
 }

@@ -13,7 +13,5 @@ int mountfd_new(const char *type, guint64 attrs, const char *const *options, GEr
  * mounted below it. attrs are added to all of it. -1 on error with errno; EINVAL is a part of a detached
  * mount on a kernel before 6.15. */
 int mountfd_clone(int dirfd, const char *path, guint64 attrs, GError **err);
-/* Whether this process is in a user namespace other than the first one. */
-gboolean mountfd_in_userns(void);
 
 #endif
