@@ -6,6 +6,7 @@
 #include "exec/hostca.h"
 #include "exec/sandbox.h"
 #include "layer/chainview.h"
+#include "layer/fill.h"
 #include "layer/index.h"
 #include "snapshot/snapshot.h"
 #include "store/history.h"
@@ -120,7 +121,7 @@ static gboolean fill_volume(struct run *r, const struct exec_mount *m, int dir, 
         return FALSE;
     if (c->n == 0)
         return TRUE;
-    return copy_chain_into(r->s, c, m->selector ? m->selector : "", dir, err);
+    return fill_from_chain(r->s->o.store, c, m->selector ? m->selector : "", dir, r->s->stop, err);
 }
 
 static gboolean init_volume(struct run *r, const struct exec_mount *m, int dir, GError **err)
