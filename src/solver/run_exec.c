@@ -61,10 +61,11 @@ static void run_clear(struct run *r)
     fd_cleanup(&r->log_fd);
 }
 
-static void add_mount(struct run *r, const char *dest, int fd, gboolean readonly)
+static struct sandbox_mount *add_mount(struct run *r, const char *dest, int fd, gboolean readonly)
 {
     struct sandbox_mount m = {.dest = dest, .fd = fd, .readonly = readonly};
     g_array_append_val(r->mounts, m);
+    return &g_array_index(r->mounts, struct sandbox_mount, r->mounts->len - 1);
 }
 
 /* The chain a bind mount shows. */
@@ -109,7 +110,7 @@ static gboolean add_bind(struct run *r, const struct exec_mount *m, GError **err
     int fd = open_selected(r, sn, m, err);
     if (fd < 0)
         return FALSE;
-    add_mount(r, m->dest, fd, m->readonly);
+    add_mount(r, m->dest, fd, m->readonly)->tree_fd = sn->mount_fd;
     return TRUE;
 }
 
@@ -273,6 +274,7 @@ static gboolean run_sandbox(struct run *r, GError **err)
 {
     const struct exec_op *op = r->op;
     g_auto(GStrv) env = make_env(r);
+    g_autoptr(GPtrArray) touched = g_ptr_array_new_with_free_func(g_free);
     struct sandbox_spec spec = {.root_fd = r->root->mount_fd,
                                 .root_readonly = op->mounts[0].readonly,
                                 .args = op->args,
@@ -294,11 +296,13 @@ static gboolean run_sandbox(struct run *r, GError **err)
                                 .files = (struct sandbox_file *)r->files->data,
                                 .n_files = r->files->len,
                                 .stdin_fd = -1,
+                                .touched = touched,
                                 .output = on_output,
                                 .output_ctx = r};
     struct sandbox_result res;
     if (!sandbox_run(&spec, r->s->stop, &res, err))
         return FALSE;
+    snapshot_forget(r->root, touched);
     r->n->res.exit_code = res.exit_code;
     if (res.exit_code == 0)
         return TRUE;
