@@ -112,19 +112,22 @@ static void test_stubs(struct fixture *f, gconstpointer data)
     g_ptr_array_unref(f->spec.touched);
 }
 
-static void test_mounts(struct fixture *f, gconstpointer data)
+static const struct {
+    const char *script, *expect;
+} mount_checks[] = {
+    {"echo x >/rw/new && ! touch /ro/x 2>/dev/null && cat /ro/new", "x"},
+    {"echo y >/part/p && ! touch /part-ro/x 2>/dev/null && cat /part-ro/p", "y"},
+    {"cat /some/file", "content"},
+    {"df -k /small | tail -1 | tr -s ' ' | cut -d' ' -f2; stat -c %a /small", "64\n700"},
+    {"cat /run/secrets/s; stat -c ' %a %u' /run/secrets/s", "hush 400 1000"},
+    {"mount | grep -c 'run/secrets/s type tmpfs (ro,nosuid,nodev,noexec'", "1"},
+};
+
+static void check_mounts(struct fixture *f, const char *shared, int file, guint i)
 {
-    if (fixture_skip(f))
-        return;
-    g_autofree char *shared = g_build_filename(f->dir, "shared", NULL);
-    g_assert_cmpint(mkdir(shared, 0755), ==, 0);
-    g_autofree char *sub = g_build_filename(shared, "sub", NULL);
-    g_assert_cmpint(mkdir(sub, 0755), ==, 0);
     fd_auto int dir = open(shared, O_PATH | O_DIRECTORY | O_CLOEXEC);
     fd_auto int tree = mountfd_clone(AT_FDCWD, shared, 0, NULL);
     fd_auto int part = openat(tree, "sub", O_PATH | O_CLOEXEC);
-    fd_auto int file = openat(dir, "file", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    g_assert_cmpint(write(file, "content", 7), ==, 7);
     struct sandbox_mount mounts[] = {
         {.dest = "/rw", .fd = dir},
         {.dest = "/ro", .fd = dir, .readonly = TRUE},
@@ -138,15 +141,22 @@ static void test_mounts(struct fixture *f, gconstpointer data)
     f->spec.n_mounts = G_N_ELEMENTS(mounts);
     f->spec.files = &secret;
     f->spec.n_files = 1;
+    g_assert_cmpstr(fixture_output(f, mount_checks[i].script), ==, mount_checks[i].expect);
+}
+
+static void test_mounts(struct fixture *f, gconstpointer data)
+{
+    if (fixture_skip(f))
+        return;
+    g_autofree char *shared = g_build_filename(f->dir, "shared", NULL);
+    g_autofree char *sub = g_build_filename(shared, "sub", NULL);
+    g_autofree char *name = g_build_filename(f->dir, "file", NULL);
+    g_assert_cmpint(g_mkdir_with_parents(sub, 0755), ==, 0);
+    g_assert_true(g_file_set_contents(name, "content", -1, NULL));
+    fd_auto int file = open(name, O_PATH | O_CLOEXEC);
     mounts_old_kernel = GPOINTER_TO_INT(data);
-    g_assert_cmpstr(fixture_output(f, "echo x >/rw/new && ! touch /ro/x 2>/dev/null && cat /ro/new"), ==, "x");
-    g_assert_cmpstr(fixture_output(f, "echo y >/part/p && ! touch /part-ro/x 2>/dev/null && cat /part-ro/p"), ==, "y");
-    g_assert_cmpstr(fixture_output(f, "cat /some/file"), ==, "content");
-    g_assert_cmpstr(fixture_output(f, "df -k /small | tail -1 | tr -s ' ' | cut -d' ' -f2; stat -c %a /small"), ==,
-                    "64\n700");
-    g_assert_cmpstr(fixture_output(f, "cat /run/secrets/s; stat -c ' %a %u' /run/secrets/s; mount | "
-                                      "grep -c 'run/secrets/s type tmpfs (ro,nosuid,nodev,noexec'"),
-                    ==, "hush 400 1000\n1");
+    for (guint i = 0; i < G_N_ELEMENTS(mount_checks); i++)
+        check_mounts(f, shared, file, i);
     mounts_old_kernel = FALSE;
     g_assert_false(fixture_has(f, "run"));
     g_autofree char *made = g_build_filename(sub, "p", NULL);
