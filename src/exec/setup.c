@@ -75,7 +75,7 @@ NO_SANITIZE static int clone_part(const struct plan *p, const struct plan_mount 
 {
     int scratch = open_in_root(p->root_fd, "/dev/mqueue", TRUE);
     int tree = scratch < 0 ? -1 : attach(m->via_fd, scratch);
-    if (tree < 0 && errno != EINVAL) /* EINVAL: attached before, for another part */
+    if (tree < 0 && errno != EINVAL && errno != ELOOP) /* these: attached before, for another part */
         return -1;
     close(scratch);
     int fd = open_tree(m->fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);

@@ -225,15 +225,33 @@ static void forget_path(struct snapshot *sn, int fs, const char *path)
     }
 }
 
+/* Overlayfs leaves little in its work directory, always the same: taken away name by name that is several times
+ * faster than by looking. */
+static gboolean remove_work(struct snapshot *sn, GError **err)
+{
+    static const struct {
+        const char *path;
+        int flags;
+    } usual[] = {{"work/work/incompat/volatile/dirty", 0}, {"work/work/incompat/volatile", AT_REMOVEDIR},
+                 {"work/work/incompat", AT_REMOVEDIR},     {"work/work", AT_REMOVEDIR},
+                 {"work", AT_REMOVEDIR}};
+    fd_auto int tmp = fs_open_dir(store_fd(sn->store), sn->tmp, err);
+    if (tmp < 0)
+        return FALSE;
+    int ret = 0;
+    for (guint i = 0; i < G_N_ELEMENTS(usual); i++)
+        ret = unlinkat(tmp, usual[i].path, usual[i].flags);
+    return ret == 0 || fs_remove_tree(tmp, "work", err);
+}
+
 static gboolean finish_upper(struct snapshot *sn, GError **err)
 {
     g_autofree char *fs_path = g_build_filename(sn->tmp, "fs", NULL);
     g_autofree char *merged = g_build_filename(sn->tmp, "merged", NULL);
-    g_autofree char *work = g_build_filename(sn->tmp, "work", NULL);
     if (sn->impl && (!copytree_take_changes(sn->impl, sn->store, merged, fs_path, err) ||
                      !fs_remove_tree(store_fd(sn->store), merged, err)))
         return FALSE;
-    if (!fs_remove_tree(store_fd(sn->store), work, err))
+    if (!remove_work(sn, err))
         return FALSE;
     fd_auto int fs = fs_open_dir(store_fd(sn->store), fs_path, err);
     for (guint i = 0; fs >= 0 && sn->touched && i < sn->touched->len; i++)
