@@ -127,7 +127,8 @@ gboolean tarreader_drain(struct tarreader *r, GError **err)
     }
 }
 
-gboolean tarreader_data(struct tarreader *r, const guint8 **p, gsize *len, GError **err)
+gboolean tarreader_data(struct tarreader *r, guint64 max, const guint8 **p, gsize *len,
+                        GError **err)
 {
     ring_consume(r->ring, r->taken);
     r->left -= r->taken;
@@ -141,7 +142,7 @@ gboolean tarreader_data(struct tarreader *r, const guint8 **p, gsize *len, GErro
         return FALSE;
     if (!there)
         return cut_short(err);
-    *len = r->taken = MIN(there, r->left);
+    *len = r->taken = MIN(there, MIN(max, r->left));
     return TRUE;
 }
 
@@ -233,10 +234,11 @@ static gboolean set_type(struct tarreader *r, GError **err)
 {
     char t = (char)r->block[AT_TYPE];
     gsize len = strlen(r->h.path);
+    /* Before POSIX, a directory was a file whose name ends in '/'. */
+    if (t == '\0' && len && r->h.path[len - 1] == '/')
+        t = '5';
     if (t == '\0' || t == '7' || t == 'S')
         t = '0';
-    if (t == '0' && len && r->h.path[len - 1] == '/' && r->block[AT_TYPE] != 'S')
-        t = '5';
     r->h.type = t;
     if (t >= '0' && t <= '6')
         return TRUE;
@@ -314,7 +316,7 @@ static gboolean check_segments(struct tarreader *r, guint64 real_size, GError **
                          "the map of the sparse file \"%s\" is inconsistent", r->h.path);
     r->h.size = real_size;
     r->h.n_segments = r->segments->len;
-    /* A file that is one hole still has to be told from a plain one. */
+    r->h.is_sparse = TRUE;
     r->h.segments = (const struct tar_segment *)r->segments->data;
     return TRUE;
 }

@@ -28,8 +28,8 @@ struct tar_header {
     guint32 devmajor, devminor;
     const struct xattr *xattrs; /* sorted by name */
     guint n_xattrs;
-    const struct tar_segment
-        *segments; /* sparse files: where the stored bytes go, in order; else NULL */
+    gboolean is_sparse;         /* the stored bytes go to segments, in order; the rest are holes */
+    const struct tar_segment *segments; /* n_segments of them */
     guint n_segments;
 };
 struct tarreader;
@@ -39,8 +39,10 @@ void tarreader_free(struct tarreader *r);
 /* The next entry: 1, *h set, valid until the next call; 0 at the end; -1 on error. Data not read is
  * skipped. */
 int tarreader_next(struct tarreader *r, const struct tar_header **h, GError **err);
-/* The next stored bytes of the file; *len is 0 at its end. *p is valid until the next call. */
-gboolean tarreader_data(struct tarreader *r, const guint8 **p, gsize *len, GError **err);
+/* The next stored bytes of the file, at most max; *len is 0 at its end. *p is valid until the next
+ * call. */
+gboolean tarreader_data(struct tarreader *r, guint64 max, const guint8 **p, gsize *len,
+                        GError **err);
 /* Reads on to the end of the stream (padding, and whatever follows). */
 gboolean tarreader_drain(struct tarreader *r, GError **err);
 

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #define LAYER_COLUMNS "id, indexed, content, size, entries, diff_id, created, last_used"
@@ -31,10 +32,17 @@ static void layer_from_row(sqlite3_stmt *q, struct layer_info *out)
     out->last_used = sqlite3_column_int64(q, 7);
 }
 
-static void fill_new(struct layer_info *info)
+/* The kernel's randomness: a generator inherited over fork would give two processes the same ids.
+ */
+static gboolean fill_new(struct layer_info *info, GError **err)
 {
-    snprintf(info->id, sizeof info->id, "%08x%04x", g_random_int(), g_random_int() & 0xffff);
+    guint8 random[LAYER_ID_LEN / 2];
+    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+        return error_set_errno(err, errno, "getting random bytes for a layer's id");
+    for (guint i = 0; i < sizeof random; i++)
+        snprintf(info->id + 2 * i, 3, "%02x", random[i]);
     info->created = info->last_used = now_seconds();
+    return TRUE;
 }
 
 /* Inside a transaction: moves the directory in and writes its row; moves it back when that fails.
@@ -77,8 +85,7 @@ gboolean store_layer_commit(struct store *s, const char *tmp, struct layer_info 
     struct layer_info fresh = {.indexed = FALSE};
     if (!info)
         info = &fresh;
-    fill_new(info);
-    if (commit_row(s, tmp, info, err))
+    if (fill_new(info, err) && commit_row(s, tmp, info, err))
         return TRUE;
     store_tmp_discard(s, tmp);
     return FALSE;
