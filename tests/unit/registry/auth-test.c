@@ -298,6 +298,47 @@ static void test_server(gconstpointer kind)
     world_clear(&w);
 }
 
+/* Requests to the second listener, and how many of them carried an Authorization header. */
+static void count_other(const struct faults *f, guint *all, guint *leaked)
+{
+    json_t *log = faults_log(f), *item;
+    gsize i;
+    *all = *leaked = 0;
+    json_array_foreach(log, i, item)
+    {
+        gboolean other = json_is_true(json_object_get(item, "other"));
+        *all += other;
+        *leaked += other && *json_string_value(json_object_get(item, "authorization"));
+    }
+    json_decref(log);
+}
+
+static void test_redirect(gconstpointer kind)
+{
+    struct world w;
+    struct resolved now;
+    struct platform platform;
+    GError *err = NULL;
+    guint all, leaked;
+    world_init(&w, kind);
+    g_autofree char *host = g_strdup_printf("127.0.0.1:%u", w.server.port);
+    credential_store(NULL, host, USER, PASSWORD, NULL, &err);
+    push_to(&w, "a/b", &err);
+    g_assert_no_error(err);
+    g_autofree char *folder = in_home("other");
+    g_autoptr(store) s = fixture_store(folder);
+    g_autoptr(registry) r = registry_new(s, w.config, NULL, NULL);
+    g_autoptr(reference) ref = faults_reference(&w.server, "a/b", "one");
+    platform_parse(&platform, "linux/amd64", NULL);
+    faults_rules(&w.server, "[{\"match\":\"GET .*blobs\",\"do\":\"redirect\",\"times\":4}]");
+    g_assert_true(registry_resolve(r, ref, &platform, &now, &err));
+    g_assert_true(registry_fetch_all(r, ref, &now.manifest, &err));
+    count_other(&w.server, &all, &leaked);
+    g_assert_cmpuint(all, ==, 4);
+    g_assert_cmpuint(leaked, ==, 0);
+    world_clear(&w);
+}
+
 /* One token for everything that happens at once; a new one when it expires, and when it is refused
  * before. */
 static void test_tokens(void)
@@ -354,6 +395,8 @@ int main(int argc, char **argv)
     g_test_add_func("/registry/login/helper-cancelled", test_helper_cancelled);
     g_test_add_data_func("/registry/login/basic", "basic", test_server);
     g_test_add_data_func("/registry/login/token", "token", test_server);
+    g_test_add_data_func("/registry/login/redirect-basic", "basic", test_redirect);
+    g_test_add_data_func("/registry/login/redirect-token", "token", test_redirect);
     g_test_add_func("/registry/login/tokens", test_tokens);
     g_test_add_func("/registry/login/identity-token", test_identity_token);
     int rc = g_test_run();

@@ -298,26 +298,6 @@ static void test_refused(struct puller *p, gconstpointer data)
     must_pull(p);
 }
 
-static void test_redirect(struct puller *p, gconstpointer data)
-{
-    guint other = 0, leaked = 0;
-    gsize i;
-    json_t *item;
-    faults_rules(&server, "[{\"match\":\"GET .*blobs\",\"do\":\"redirect\",\"times\":4}]");
-    must_pull(p);
-    json_t *log = faults_log(&server);
-    json_array_foreach(log, i, item)
-    {
-        if (!json_is_true(json_object_get(item, "other")))
-            continue;
-        other++;
-        leaked += *json_string_value(json_object_get(item, "authorization")) != '\0';
-    }
-    json_decref(log);
-    g_assert_cmpuint(other, ==, 4);
-    g_assert_cmpuint(leaked, ==, 0);
-}
-
 /* What was transferred before a failure is not transferred again by the next command. */
 static void test_resume(struct puller *p, gconstpointer data)
 {
@@ -556,7 +536,6 @@ int main(int argc, char **argv)
         add("/registry/survives/%s", SURVIVED[i].name, &SURVIVED[i], test_survived);
     for (gsize i = 0; i < G_N_ELEMENTS(REFUSED); i++)
         add("/registry/refuses/%s", REFUSED[i].name, &REFUSED[i], test_refused);
-    add("/registry/%s", "redirect", NULL, test_redirect);
     add("/registry/%s", "resume", NULL, test_resume);
     add("/registry/%s", "cancel-hang", "[{\"match\":\"GET .*blobs\",\"do\":\"hang\"}]",
         test_cancel);
