@@ -28,7 +28,6 @@ struct run {
     GArray *files;        /* struct sandbox_file */
     GPtrArray *held;      /* GBytes* of secrets */
     GPtrArray *env;       /* char*, NULL-terminated when run */
-    GPtrArray *strings;   /* char* that must outlive the run */
     int log_fd;
 };
 
@@ -47,7 +46,6 @@ static void run_init(struct run *r, struct solver *s, struct node *n)
     r->files = g_array_new(FALSE, TRUE, sizeof(struct sandbox_file));
     r->held = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
     r->env = g_ptr_array_new_with_free_func(g_free);
-    r->strings = g_ptr_array_new_with_free_func(g_free);
 }
 
 static void run_clear(struct run *r)
@@ -58,15 +56,8 @@ static void run_clear(struct run *r)
     g_array_unref(r->files);
     g_ptr_array_unref(r->held);
     g_ptr_array_unref(r->env);
-    g_ptr_array_unref(r->strings);
     snapshot_discard(r->root);
     fd_cleanup(&r->log_fd);
-}
-
-static const char *keep(struct run *r, char *s)
-{
-    g_ptr_array_add(r->strings, s);
-    return s;
 }
 
 static void add_mount(struct run *r, const char *dest, int fd, gboolean readonly)
@@ -152,7 +143,14 @@ static gboolean add_cache(struct run *r, const struct exec_mount *m, GError **er
         return FALSE;
     g_ptr_array_add(r->volumes, v);
     fd_auto int dir = fs_open_dir(store_fd(r->s->o.store), v->dir, err);
-    if (dir < 0 || (v->fresh && !init_volume(r, m, dir, err)))
+    if (dir < 0)
+        return FALSE;
+    if (v->fresh && !init_volume(r, m, dir, err)) {
+        store_volume_discard(v);
+        g_ptr_array_steal_index(r->volumes, r->volumes->len - 1);
+        return FALSE;
+    }
+    if (!store_volume_ready(v, err))
         return FALSE;
     add_mount(r, m->dest, fd_steal(&dir), m->readonly);
     return TRUE;
