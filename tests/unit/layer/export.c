@@ -297,6 +297,7 @@ static void test_pulled(void)
     o.force = TRUE;
     b = export_layer(&f, id, &o);
     g_assert_cmpstr(b.media_type, ==, compression_media_type(COMPRESS_GZIP));
+    g_assert_cmpmem(&b.diff_id, sizeof b.diff_id, &diff_id, sizeof diff_id);
     fixture_clear(&f);
 }
 
