@@ -1,26 +1,28 @@
 #!/usr/bin/env python3
 """Turn a container image into two plain texts that can be compared: its config and its file tree.
 
-usage: normalise.py IMAGE [--config FILE] [--tree FILE] [--bases DIR] [--replace FROM=TO]...
+usage: normalise.py IMAGE [--config FILE] [--tree FILE] [--bases DIR] [--epoch SECONDS] [--replace FROM=TO]...
 
 IMAGE is an OCI layout or docker-archive, as a directory or a tar. This reader shares nothing with varve: it applies the
 layers in order, whiteouts included, in memory, and on the way checks what a consumer would: every digest and size, that
 diff_ids are those of the layers, that the history names as many layers as there are. A broken image is exit status 1.
 
 config: JSON with sorted keys: the config object (empty members dropped), os, architecture, variant, author, the number of
-layers, and for every history entry created_by and empty_layer. Times are dropped unless they are older than NEW, that is,
-chosen by somebody (SOURCE_DATE_EPOCH, a base image).
+layers, and for every history entry created_by and empty_layer. Times are dropped, unless they are --epoch SECONDS (what the build
+was given as SOURCE_DATE_EPOCH): then it says so.
 
 tree: a sorted line for each path:  PATH TYPE MODE UID:GID [key=value]...
-  size, sha256   of regular files                target=   of symbolic links
+  size, sha256   of regular files                text=     their content when it is text of at most 400 bytes
+  target=        of symbolic links
   mtime=         of all but directories: the second, or "now" when it is NEW or later (made during the build)
   link=          the first name of a file that has several      dev=MAJOR:MINOR   of devices
   xattr.NAME=    hexadecimal value
-Bytes outside printable ASCII, spaces and backslashes are written \\xNN. With --bases DIR (OCI layouts named NAME-oci), an
-image whose first layers are those of one of them is shown as `base NAME` and the differences: lines that are new or changed, and
-`- PATH` for what is gone.
+Bytes outside printable ASCII, spaces and backslashes are written \\xNN (in text= a newline is \\n, a blank \\_).
+With --bases DIR (OCI layouts named NAME-oci), an image whose first layers are those of one of them is shown as `base NAME` and the
+differences: lines that are new or changed, and `- PATH` for what is gone. The busybox program, which is not the same on every
+machine, is shown as size=busybox wherever it is.
 """
-import argparse, bz2, gzip, hashlib, io, json, lzma, os, re, stat, subprocess, sys, tarfile
+import argparse, bz2, datetime, gzip, hashlib, io, json, lzma, os, re, stat, subprocess, sys, tarfile
 
 NEW = 1600000000
 TYPES = {tarfile.REGTYPE: 'file', tarfile.AREGTYPE: 'file', tarfile.CONTTYPE: 'file', tarfile.GNUTYPE_SPARSE: 'file',
@@ -95,11 +97,11 @@ def load(path):
             raise Broken('oci-layout is missing')
         manifest = find_manifest(files, json.loads(files.read('index.json')))
         config = json.loads(blob(files, manifest['config']))
-        layers = [unpack(blob(files, d)) for d in manifest['layers']]
+        layers = [unpack(blob(files, d)) for d in manifest['layers'] or []]
     else:
         entry, = json.loads(files.read('manifest.json'))
         config = json.loads(files.read(entry['Config']))
-        layers = [unpack(files.read(os.path.normpath(name))) for name in entry['Layers']]
+        layers = [unpack(files.read(os.path.normpath(name))) for name in entry['Layers'] or []]
     check(config, layers)
     return config, layers
 
@@ -128,6 +130,8 @@ class Inode:
         self.facts, self.names = {}, []
         if self.type == 'file':
             self.facts.update(size=len(data), sha256=hashlib.sha256(data).hexdigest())
+            if 0 < len(data) <= 400 and b'\0' not in data:
+                self.facts['text'] = text(data).replace('\\x0a', '\\n').replace('\\x20', '\\_')
         if self.type == 'symlink':
             self.facts['target'] = text(raw_name(member.linkname))
         if self.type in ('char', 'block'):
@@ -230,30 +234,39 @@ def find_base(bases, config):
     return best
 
 
-def tree_text(layers, base):
+def busybox_facts(bases):
+    """How the bases' busybox shows in a line."""
+    if not bases:
+        return None
+    line = tree_of(load(os.path.join(bases, 'busybox-oci'))[1])[b'bin/busybox']
+    return re.search(r'size=\d+ sha256=[0-9a-f]+', line)[0]
+
+
+def tree_text(layers, base, busybox):
     name, base_layers = base
     lines, old = tree_of(layers), tree_of(base_layers)
     shown = [(p, l) for p, l in lines.items() if old.get(p) != l] + [(p, '- ' + text(b'/' + p)) for p in old if p not in lines]
-    return f'base {name}\n' + ''.join(l + '\n' for _, l in sorted(shown))
+    result = f'base {name}\n' + ''.join(l + '\n' for _, l in sorted(shown))
+    return result.replace(busybox, 'size=busybox') if busybox else result
 
 
-def old_time(stamp):
-    """An RFC 3339 time when it is older than NEW, else None."""
-    return stamp if stamp and stamp < '2020-09-13' and not stamp.startswith('0001-') else None
+def config_text(config, replace, epoch):
+    stamp = epoch and datetime.datetime.fromtimestamp(epoch, datetime.timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ')
 
+    def chosen(time):
+        return 'SOURCE_DATE_EPOCH' if time and time == stamp else None
 
-def config_text(config, replace):
     def compact(obj):
         return {k: v for k, v in obj.items() if v not in (None, '', [], {}, 0, False)}
     history = [compact({'created_by': h.get('created_by'), 'empty_layer': h.get('empty_layer'), 'author': h.get('author'),
-                        'created': old_time(h.get('created'))}) for h in config.get('history') or []]
+                        'created': chosen(h.get('created'))}) for h in config.get('history') or []]
     inner = compact(config.get('config') or {})
     if 'Healthcheck' in inner:
         inner['Healthcheck'] = compact(inner['Healthcheck'])
     if 'Env' in inner and len({e.split('=')[0] for e in inner['Env']}) != len(inner['Env']):
         raise Broken('a variable is twice in Env')
     out = compact({'architecture': config.get('architecture'), 'variant': config.get('variant'), 'os': config.get('os'),
-                   'author': config.get('author'), 'created': old_time(config.get('created')), 'config': inner})
+                   'author': config.get('author'), 'created': chosen(config.get('created')), 'config': inner})
     out['layers'], out['history'] = len(config['rootfs'].get('diff_ids') or []), history
     result = json.dumps(out, indent=1, sort_keys=True, ensure_ascii=False) + '\n'
     for old, new in replace:
@@ -272,12 +285,13 @@ def main():
     parser.add_argument('--config', default='-')
     parser.add_argument('--tree', default='-')
     parser.add_argument('--bases')
+    parser.add_argument('--epoch', type=int)
     parser.add_argument('--replace', action='append', default=[], type=lambda s: s.split('=', 1))
     args = parser.parse_args()
     try:
         config, layers = load(args.image)
-        write(args.config, config_text(config, args.replace))
-        write(args.tree, tree_text(layers, find_base(args.bases, config)))
+        write(args.config, config_text(config, args.replace, args.epoch))
+        write(args.tree, tree_text(layers, find_base(args.bases, config), busybox_facts(args.bases)))
     except (Broken, KeyError, ValueError, tarfile.TarError, EOFError, OSError) as e:
         sys.exit(f'normalise: {args.image}: {type(e).__name__}: {e}')
 
