@@ -6,13 +6,12 @@ usage: conformance.py run VARVE [CASE...]     compare a varve with the expectati
 
 CASE is the name of a directory of cases/, or a shell pattern. JOBS=n works on n cases at a time (default: the processors).
 """
-import concurrent.futures, difflib, fnmatch, http.server, os, re, shlex, shutil, signal, subprocess, sys, tempfile, threading, urllib.parse
+import concurrent.futures, difflib, fnmatch, http.server, os, re, shlex, shutil, signal, subprocess, sys, tempfile, threading, urllib.parse, zlib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CASES = os.path.join(HERE, 'cases')
 PEERS = os.path.join(HERE, '..', '..', 'bench', 'peers.sh')
 CHROOT = os.environ.get('VARVE_PEERS', '/var/tmp/varve-peers')
-FIXED = 1000000000  # the mtime given to every file of a context
 NEW = 1600000000    # normalise.py: from here on a time is "now"
 TIMEOUT = 300
 BASES = ['busybox', 'rich', 'onbuild', 'strange', 'multi']
@@ -99,6 +98,11 @@ class Case:
             if os.path.exists(self.path(name)):
                 os.remove(self.path(name))
 
+    def time(self):
+        """The mtime of the files of its context. Each case has its own: BuildKit takes a file of the same name, size and mtime as one it
+        was sent in an earlier build for that file."""
+        return 1000000000 + zlib.crc32(self.name.encode()) % 99999999
+
     def epoch(self):
         """The SOURCE_DATE_EPOCH that the case sets, or 0."""
         found = re.search(r'SOURCE_DATE_EPOCH=(\d+)', self.read('args') + self.read('env'))
@@ -123,13 +127,13 @@ def plain_modes(top):
                 os.chmod(path, 0o755 if os.stat(path).st_mode & 0o100 else 0o644)
 
 
-def fix_times(top):
+def fix_times(top, time):
     for folder, dirs, files in os.walk(os.fsencode(top), topdown=False):
         for name in files + dirs:
             path = os.path.join(folder, name)
             if os.lstat(path).st_mtime >= NEW:
-                os.utime(path, (FIXED, FIXED), follow_symlinks=False)
-    os.utime(top, (FIXED, FIXED))
+                os.utime(path, (time, time), follow_symlinks=False)
+    os.utime(top, (time, time))
 
 
 class Bench:
@@ -159,7 +163,7 @@ class Bench:
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
             if done.returncode:
                 raise RuntimeError('setup.sh failed: ' + done.stdout.decode(errors='replace'))
-        fix_times(top)
+        fix_times(top, case.time())
         return top
 
     def fill(self, case, text):
@@ -198,7 +202,7 @@ class Bench:
         """(config, tree), or an exception with the reason."""
         top = os.path.join(self.work, case.name)
         done = subprocess.run([sys.executable, os.path.join(HERE, 'normalise.py'), image, '--bases', os.path.join(self.work, 'bases'),
-                               '--config', top + '/config', '--tree', top + '/tree', '--epoch', case.epoch(), '--replace', f'{self.server.url}/{case.name}=http://HTTP',
+                               '--config', top + '/config', '--tree', top + '/tree', '--epoch', case.epoch(), '--context-time', str(case.time()), '--replace', f'{self.server.url}/{case.name}=http://HTTP',
                                '--replace', f'{self.server.url.split("//")[1]}/{case.name}=HTTP'],
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if done.returncode:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Turn a container image into two plain texts that can be compared: its config and its file tree.
 
-usage: normalise.py IMAGE [--config FILE] [--tree FILE] [--bases DIR] [--epoch SECONDS] [--replace FROM=TO]...
+usage: normalise.py IMAGE [--config FILE] [--tree FILE] [--bases DIR] [--epoch SECONDS] [--context-time SECONDS] [--replace FROM=TO]...
 
 IMAGE is an OCI layout or docker-archive, as a directory or a tar. This reader shares nothing with varve: it applies the
 layers in order, whiteouts included, in memory, and on the way checks what a consumer would: every digest and size, that
@@ -14,7 +14,8 @@ was given as SOURCE_DATE_EPOCH): then it says so.
 tree: a sorted line for each path:  PATH TYPE MODE UID:GID [key=value]...
   size, sha256   of regular files                text=     their content when it is text of at most 400 bytes
   target=        of symbolic links
-  mtime=         of all but directories: the second, or "now" when it is NEW or later (made during the build)
+  mtime=         of all but directories: the second, or "now" when it is NEW or later (made during the build), or "context" when it
+                 is that of --context-time
   link=          the first name of a file that has several      dev=MAJOR:MINOR   of devices
   xattr.NAME=    hexadecimal value
 Bytes outside printable ASCII, spaces and backslashes are written \\xNN (in text= a newline is \\n, a blank \\_).
@@ -124,6 +125,8 @@ def raw_name(name):
 
 
 class Inode:
+    context_time = None
+
     def __init__(self, member, data):
         self.type, self.mode = TYPES[member.type], stat.S_IMODE(member.mode)
         self.owner, self.mtime = f'{member.uid}:{member.gid}', int(member.mtime)
@@ -143,7 +146,7 @@ class Inode:
     def line(self, path):
         facts = dict(self.facts)
         if self.type != 'dir':
-            facts['mtime'] = 'now' if self.mtime >= NEW else self.mtime
+            facts['mtime'] = 'now' if self.mtime >= NEW else 'context' if self.mtime == Inode.context_time else self.mtime
         if len(self.names) > 1:
             facts['link'] = text(min(self.names))
         return ' '.join([text(path), self.type, f'{self.mode:04o}', self.owner] + [f'{k}={v}' for k, v in facts.items()])
@@ -286,8 +289,10 @@ def main():
     parser.add_argument('--tree', default='-')
     parser.add_argument('--bases')
     parser.add_argument('--epoch', type=int)
+    parser.add_argument('--context-time', type=int)
     parser.add_argument('--replace', action='append', default=[], type=lambda s: s.split('=', 1))
     args = parser.parse_args()
+    Inode.context_time = args.context_time
     try:
         config, layers = load(args.image)
         write(args.config, config_text(config, args.replace, args.epoch))
