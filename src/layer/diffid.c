@@ -17,16 +17,11 @@ static gboolean hash_write(struct tar_sink *self, const void *bytes, gsize len, 
     return TRUE;
 }
 
-static gboolean hash_boundary(struct tar_sink *self, GError **err)
-{
-    return TRUE;
-}
-
 static gboolean hash_tar(struct store *s, const char *layer_id, gint64 clamp, struct cancel *c,
                          struct layer_blob *out, GError **err)
 {
     g_autoptr(hasher) h = hasher_new();
-    struct hash_sink sink = {.sink = {hash_write, hash_boundary}, .h = h};
+    struct hash_sink sink = {.sink = {hash_write, NULL}, .h = h};
     struct tar_options o = {.clamp_mtime = clamp};
     if (!tarwriter_run(s, layer_id, &o, &sink.sink, c, err))
         return FALSE;
