@@ -62,7 +62,8 @@ static gboolean read_content(struct parser *ps, struct heredoc *h)
 static gboolean add_heredoc(struct parser *ps, struct heredoc *h)
 {
     if (ps->heredocs->len == DOCKERFILE_MAX_HEREDOCS) {
-        diags_error(ps->diags, h->span, "more than %d heredocs in one instruction", DOCKERFILE_MAX_HEREDOCS);
+        diags_error(ps->diags, h->span, "more than %d heredocs in one instruction",
+                    DOCKERFILE_MAX_HEREDOCS);
         return FALSE;
     }
     gboolean closed = read_content(ps, h);
@@ -71,9 +72,10 @@ static gboolean add_heredoc(struct parser *ps, struct heredoc *h)
         return TRUE;
     diags_error(ps->diags, h->span, "unterminated heredoc: no line \"%s\" follows", h->name);
     if (!h->chomp)
-        diags_hint(ps->diags,
-                   "the end must stand alone, without white space around it; <<-%s allows tabs before it",
-                   h->name);
+        diags_hint(
+            ps->diags,
+            "the end must stand alone, without white space around it; <<-%s allows tabs before it",
+            h->name);
     return FALSE;
 }
 

@@ -115,7 +115,7 @@ static void test_hostile(void)
     static const char utf16[] = "\xff\xfe"
                                 "F\0R\0O\0M\0";
     expect_error(utf16, sizeof(utf16) - 1, "save it as UTF-8");
-    expect_error("", 0, "file with no instructions");
+    expect_error("", 0, "the file is empty");
     expect_error("# only\n\n", 8, "file with no instructions");
     expect_repeated("FROM a\nRUN ", "x", 10 << 20, "\n",
                     "Dockerfile:2:1048577: error: the line is longer than 1048576 bytes");
