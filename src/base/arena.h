@@ -7,7 +7,8 @@
 struct arena;
 struct arena *arena_new(void);
 void arena_free(struct arena *a);
-/* Zeroed, suitably aligned for any type; never NULL (aborts when memory is exhausted, as GLib does). */
+/* Zeroed, suitably aligned for any type; never NULL (aborts when memory is exhausted, as GLib
+ * does). */
 gpointer arena_alloc(struct arena *a, gsize size);
 /* A copy of n bytes with a NUL behind them. */
 char *arena_strndup(struct arena *a, const char *s, gsize n);

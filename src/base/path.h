@@ -5,10 +5,11 @@
 
 #include <glib.h>
 
-/* Shortest equivalent: no "//", ".", no "x/..", no trailing '/'; "" becomes "."; ".." directly below
- * the root vanishes. */
+/* Shortest equivalent: no "//", ".", no "x/..", no trailing '/'; "" becomes "."; ".." directly
+ * below the root vanishes. */
 char *path_clean(const char *path);
-/* path_clean() of the non-empty parts joined by '/'; "" when all are empty. The list ends with NULL. */
+/* path_clean() of the non-empty parts joined by '/'; "" when all are empty. The list ends with
+ * NULL. */
 char *path_join(const char *first, ...) G_GNUC_NULL_TERMINATED;
 /* Last element without trailing slashes; "." for "", "/" for all slashes. */
 char *path_base(const char *path);

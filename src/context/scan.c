@@ -7,8 +7,9 @@
 #include "context/statcache.h"
 #include "context/walk.h"
 
-#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/xattr.h>
 #include <time.h>
@@ -182,12 +183,12 @@ static void merge_cache(struct tree *t, GBytes *bytes)
 
 /* Which cache: the directory's real path and the ignore patterns, so that builds that see different
  * parts of one directory do not throw out each other's. */
-static void cache_key(const char *dir, const struct ignore *ignore, struct digest *out)
+static void cache_key(const char *dir, const struct ignore *ig, struct digest *out)
 {
     g_autoptr(hasher) h = hasher_new();
     char *real = realpath(dir, NULL);
     hasher_add_str(h, real ? real : dir);
-    hasher_add_strv(h, ignore ? ignore_patterns(ignore) : NULL);
+    hasher_add_strv(h, ig ? ignore_patterns(ig) : NULL);
     hasher_final(h, out);
     free(real);
 }
@@ -231,7 +232,7 @@ static struct tree *tree_of_walk(struct walk *w, int rootfd, const char *name)
     return t;
 }
 
-struct tree *scan_dir(struct store *store, const char *dir, const struct ignore *ignore, const char *name,
+struct tree *scan_dir(struct store *db, const char *dir, const struct ignore *ig, const char *name,
                       struct cancel *c, GError **err)
 {
     gint64 started = wall_clock_ns();
@@ -241,20 +242,20 @@ struct tree *scan_dir(struct store *store, const char *dir, const struct ignore 
         return NULL;
     }
     struct walk w;
-    if (!walk_dir(fd, ignore, name, c, &w, err)) {
+    if (!walk_dir(fd, ig, name, c, &w, err)) {
         if (err && g_error_matches(*err, VARVE_ERROR, VARVE_ERROR_DENIED))
             error_add_next(err, "make it readable, or leave it out in .dockerignore");
         return NULL;
     }
     struct tree *t = tree_of_walk(&w, fd_steal(&fd), name);
     struct scan *s = t->data;
-    s->store = store;
+    s->store = db;
     s->cancel = c;
     s->started_ns = started;
     fix_entries(t);
-    if (store) {
-        cache_key(dir, ignore, &s->key);
-        g_autoptr(GBytes) bytes = store_statcache_load(store, &s->key);
+    if (db) {
+        cache_key(dir, ig, &s->key);
+        g_autoptr(GBytes) bytes = store_statcache_load(db, &s->key);
         if (bytes)
             merge_cache(t, bytes);
     }

@@ -20,11 +20,11 @@ struct scan_stats {
     guint64 ignored; /* entries the ignore patterns left out (directories count once) */
 };
 
-/* Scans dir (path on this machine). ignore may be NULL. name is for messages. The stat cache of dir in
- * store (may be NULL) is used. store and c must outlive the tree. Unreadable directories, more than 4
+/* Scans dir (path on this machine). ig may be NULL. name is for messages. The stat cache of dir in
+ * db (may be NULL) is used. db and c must outlive the tree. Unreadable directories, more than 4
  * million entries or depth over 1,000 are errors naming the path; unreadable files, devices, sockets
  * and fifos only when something selects and hashes them. Symlinks are never followed. */
-struct tree *scan_dir(struct store *store, const char *dir, const struct ignore *ignore,
+struct tree *scan_dir(struct store *db, const char *dir, const struct ignore *ig,
                       const char *name, struct cancel *c, GError **err);
 /* Writes the stat cache back if it changed. Call once after all selections; NULL-safe. */
 void scan_save(struct tree *t);

@@ -32,7 +32,7 @@ struct node {
 };
 struct walker {
     int rootfd;
-    const struct ignore *ignore;
+    const struct ignore *ignore; /* NULL: nothing */
     const char *where;
     struct cancel *cancel;
     GPtrArray *nodes;         /* all, parents first */
@@ -315,12 +315,12 @@ static gboolean join_all(struct walker *w, struct walk *out, GError **err)
     return TRUE;
 }
 
-gboolean walk_dir(int rootfd, const struct ignore *ignore, const char *where, struct cancel *c,
+gboolean walk_dir(int rootfd, const struct ignore *ig, const char *where, struct cancel *c,
                   struct walk *out, GError **err)
 {
     g_autoptr(GPtrArray) nodes = g_ptr_array_new_with_free_func(node_free);
     struct walker w = {.rootfd = rootfd, .where = where, .cancel = c, .nodes = nodes};
-    w.ignore = ignore && !ignore_is_empty(ignore) ? ignore : NULL;
+    w.ignore = ig && !ignore_is_empty(ig) ? ig : NULL;
     *out = (struct walk){entry_list_new(), g_array_new(FALSE, FALSE, sizeof(struct walk_stat)), 0};
     if (read_levels(&w, err) && join_all(&w, out, err))
         return TRUE;

@@ -23,11 +23,11 @@ struct walk {
     GArray *stats;              /* struct walk_stat, by entry */
     guint64 ignored;            /* entries left out (an ignored directory counts once) */
 };
-/* Walks rootfd. ignore may be NULL; ignored directories are entered only when something below them may
+/* Walks rootfd. ig may be NULL; ignored directories are entered only when something below them may
  * be re-included. where names the tree in messages ("the build context"). Too many or too deep
  * entries are VARVE_ERROR_INVALID, unreadable directories VARVE_ERROR_DENIED. Entries that vanish
  * meanwhile are left out. */
-gboolean walk_dir(int rootfd, const struct ignore *ignore, const char *where, struct cancel *c,
+gboolean walk_dir(int rootfd, const struct ignore *ig, const char *where, struct cancel *c,
                   struct walk *out, GError **err);
 void walk_clear(struct walk *w);
 

@@ -1,5 +1,5 @@
-/* The syntax tree of a Dockerfile, as dockerfile_parse() makes it. Everything is owned by the tree and
- * never changes; strings are free of NUL bytes, but need not be UTF-8. */
+/* The syntax tree of a Dockerfile, as dockerfile_parse() makes it. Everything is owned by the tree
+ * and never changes; strings are free of NUL bytes, but need not be UTF-8. */
 #ifndef VARVE_DOCKERFILE_AST_H
 #define VARVE_DOCKERFILE_AST_H
 
@@ -69,41 +69,41 @@ struct segment {
 
 struct instruction {
     enum instruction_kind kind;
-    const char *keyword;      /* as written: "run" */
-    const char *text;         /* the whole logical line: continuations joined, comments dropped, trimmed */
-    const char *rest;         /* text behind keyword and flags, trimmed; "" when there is nothing */
-    struct span span;         /* of the keyword */
+    const char *keyword; /* as written: "run" */
+    const char *text; /* the whole logical line: continuations joined, comments dropped, trimmed */
+    const char *rest; /* text behind keyword and flags, trimmed; "" when there is nothing */
+    struct span span; /* of the keyword */
     guint first_line, last_line; /* heredocs included */
     const struct flag *flags;
     guint n_flags;
-    const struct word *words; /* FROM COPY ADD EXPOSE VOLUME: the words; RUN CMD ENTRYPOINT SHELL: the
-                                 strings of the JSON form, or one word, the shell's command line (none when
-                                 empty); HEALTHCHECK: the type, then the same; USER WORKDIR STOPSIGNAL
-                                 MAINTAINER: one word, the rest of the line */
+    const struct word *words; /* FROM COPY ADD EXPOSE VOLUME: the words; RUN CMD ENTRYPOINT SHELL:
+                                 the strings of the JSON form, or one word, the shell's command line
+                                 (none when empty); HEALTHCHECK: the type, then the same; USER
+                                 WORKDIR STOPSIGNAL MAINTAINER: one word, the rest of the line */
     guint n_words;
     const struct pair *pairs; /* ARG ENV LABEL */
     guint n_pairs;
-    gboolean json;            /* the words were written as a JSON array of strings */
-    gboolean json_like;       /* begins with '[' but is no JSON array: taken as a shell's command line */
-    gboolean legacy;          /* "ENV name value" without '=' */
-    guint blank_line;         /* an empty line between continuation lines (deprecated), 0: none */
+    gboolean json;      /* the words were written as a JSON array of strings */
+    gboolean json_like; /* begins with '[' but is no JSON array: taken as a shell's command line */
+    gboolean legacy;    /* "ENV name value" without '=' */
+    guint blank_line;   /* an empty line between continuation lines (deprecated), 0: none */
     const struct heredoc *heredocs;
     guint n_heredocs;
-    const struct health_flags *health;   /* HEALTHCHECK, else NULL */
-    const struct instruction *trigger;   /* ONBUILD: what it holds, else NULL */
-    const char *trigger_text;            /* ONBUILD: the text for the image's config, heredocs included */
-    const char *const *comments;         /* lines of the comment directly above, without '#', trimmed */
+    const struct health_flags *health; /* HEALTHCHECK, else NULL */
+    const struct instruction *trigger; /* ONBUILD: what it holds, else NULL */
+    const char *trigger_text;    /* ONBUILD: the text for the image's config, heredocs included */
+    const char *const *comments; /* lines of the comment directly above, without '#', trimmed */
     guint n_comments;
-    const struct segment *segments;      /* for instruction_span() */
+    const struct segment *segments; /* for instruction_span() */
     guint n_segments;
 };
 
 struct stage {
-    const char *name;  /* lower case, NULL when it has none */
-    guint index;       /* from 0 */
+    const char *name; /* lower case, NULL when it has none */
+    guint index;      /* from 0 */
     const struct instruction *from;
-    const struct word *base; /* FROM's argument, not yet expanded */
-    const char *platform;    /* FROM --platform, not yet expanded, or NULL */
+    const struct word *base;                       /* FROM's argument, not yet expanded */
+    const char *platform;                          /* FROM --platform, not yet expanded, or NULL */
     const struct instruction *const *instructions; /* without FROM, in order */
     guint n_instructions;
 };
@@ -117,12 +117,12 @@ struct check_directive {
 };
 
 struct dockerfile {
-    struct arena *arena;   /* owns everything below */
-    const char *name;      /* for messages: "Dockerfile" */
-    const char *syntax;    /* the directive's value, or NULL */
+    struct arena *arena; /* owns everything below */
+    const char *name;    /* for messages: "Dockerfile" */
+    const char *syntax;  /* the directive's value, or NULL */
     struct span syntax_span;
-    char escape;           /* '\\' or '`' */
-    const struct check_directive *check; /* or NULL */
+    char escape;                                   /* '\\' or '`' */
+    const struct check_directive *check;           /* or NULL */
     const struct instruction *const *instructions; /* all, in order */
     guint n_instructions;
     const struct instruction *const *meta_args; /* the ARGs before the first FROM */
@@ -141,7 +141,8 @@ const struct flag *instruction_flag(const struct instruction *ins, const char *n
 const char *instruction_flag_value(const struct instruction *ins, const char *name);
 /* TRUE for --name and --name=true. */
 gboolean instruction_flag_on(const struct instruction *ins, const char *name);
-/* The content as a shell sees it after "<<-": without tabs at the start of lines; newly allocated. */
+/* The content as a shell sees it after "<<-": without tabs at the start of lines; newly allocated.
+ */
 char *heredoc_chomp(const char *content);
 
 #endif

@@ -15,8 +15,8 @@ static int unit_power(const char *unit)
         return -1;
     const char *rest = unit + 1;
     gboolean plain = !*rest;
-    gboolean long_form = at > letters && (g_ascii_strcasecmp(rest, "b") == 0 ||
-                                          g_ascii_strcasecmp(rest, "ib") == 0);
+    gboolean long_form =
+        at > letters && (g_ascii_strcasecmp(rest, "b") == 0 || g_ascii_strcasecmp(rest, "ib") == 0);
     return plain || long_form ? (int)(at - letters) : -1;
 }
 
@@ -33,9 +33,10 @@ gboolean bytesize_parse(const char *text, guint64 *bytes, GError **err)
     for (int i = 0; i < power; i++)
         scaled *= 1024;
     if (power < 0 || value < 0 || end != text + digits || scaled >= (double)G_MAXINT64)
-        return error_set(err, VARVE_ERROR_INVALID,
-                         "invalid size \"%s\": write a number of bytes or one with a unit, like 64m or 1g",
-                         text);
+        return error_set(
+            err, VARVE_ERROR_INVALID,
+            "invalid size \"%s\": write a number of bytes or one with a unit, like 64m or 1g",
+            text);
     *bytes = (guint64)scaled;
     return TRUE;
 }

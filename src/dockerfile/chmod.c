@@ -9,7 +9,8 @@
 static gboolean invalid(GError **err, const char *text)
 {
     return error_set(err, VARVE_ERROR_INVALID,
-                     "invalid mode \"%s\": write octal digits from 0 to 7777 or a symbolic mode like u=rwX,go=rX",
+                     "invalid mode \"%s\": write octal digits from 0 to 7777 or a symbolic mode "
+                     "like u=rwX,go=rX",
                      text);
 }
 

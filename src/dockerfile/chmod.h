@@ -9,18 +9,18 @@
 
 /* One "who op what" step. */
 struct chmod_clause {
-    guint32 who;   /* mask of the bits it may touch: 04700, 02070, 01007 or a union */
-    char op;       /* '+', '-' or '=' */
-    guint32 perms; /* bits to apply, replicated for all three classes */
-    char copy;     /* 'u', 'g' or 'o': take the bits of that class instead; 0: no */
+    guint32 who;      /* mask of the bits it may touch: 04700, 02070, 01007 or a union */
+    char op;          /* '+', '-' or '=' */
+    guint32 perms;    /* bits to apply, replicated for all three classes */
+    char copy;        /* 'u', 'g' or 'o': take the bits of that class instead; 0: no */
     gboolean exec_if; /* 'X': x only for directories and for what has an x already */
 };
 
 /* A parsed mode; a plain value. */
 struct chmod {
-    gboolean octal;     /* then only mode counts */
-    guint32 mode;       /* octal: 0..07777 */
-    guint n;            /* symbolic: clauses in order */
+    gboolean octal; /* then only mode counts */
+    guint32 mode;   /* octal: 0..07777 */
+    guint n;        /* symbolic: clauses in order */
     struct chmod_clause clauses[CHMOD_MAX_CLAUSES];
 };
 

@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-#define VIEW_COLUMNS 100  /* columns of a source line that are shown at most */
-#define VIEW_BEFORE 40    /* of these before the caret, when the line must be cut */
-#define MESSAGE_MAX 2000  /* bytes of a message: a hostile name must not fill the screen */
+#define VIEW_COLUMNS 100 /* columns of a source line that are shown at most */
+#define VIEW_BEFORE 40   /* of these before the caret, when the line must be cut */
+#define MESSAGE_MAX 2000 /* bytes of a message: a hostile name must not fill the screen */
 
 static void diag_free(gpointer p)
 {
@@ -69,7 +69,7 @@ static gunichar safe_picture(gunichar c)
 /* Reads one character of p..end (at least one byte); sets *len to its bytes. */
 static gunichar next_char(const char *p, const char *end, gsize *len)
 {
-    gunichar c = g_utf8_get_char_validated(p, end - p);
+    gunichar c = *p ? g_utf8_get_char_validated(p, end - p) : 0;
     if (c == (gunichar)-1 || c == (gunichar)-2) {
         *len = 1;
         return 0xfffd;
@@ -205,10 +205,10 @@ static gboolean line_bytes(struct diags *d, guint line, const char **start, cons
 
 /* A window of a line: what is shown of it, and where its caret goes. */
 struct view {
-    GString *text;      /* the visible part, safe */
-    guint before;       /* columns before the caret */
-    guint width;        /* columns of the caret */
-    guint column;       /* of the caret in the whole line, in characters from 1 */
+    GString *text; /* the visible part, safe */
+    guint before;  /* columns before the caret */
+    guint width;   /* columns of the caret */
+    guint column;  /* of the caret in the whole line, in characters from 1 */
 };
 
 /* Steps back from p by at most columns characters, but never more than 4 bytes each. */
@@ -297,7 +297,8 @@ char *diag_render(struct diags *d, const struct diag *item, guint flags)
         g_string_append_printf(out, ":%u:%u", item->span.line, placed ? v.column : item->span.col);
     else if (item->span.line)
         g_string_append_printf(out, ":%u", item->span.line);
-    g_string_append_printf(out, ": %s%s:%s %s\n", color ? (error ? "\033[1;31m" : "\033[1;33m") : "",
+    g_string_append_printf(out, ": %s%s:%s %s\n",
+                           color ? (error ? "\033[1;31m" : "\033[1;33m") : "",
                            error ? "error" : "warning", color ? "\033[0m" : "", item->message);
     if (placed) {
         render_place(d, &item->span, &v, out, flags);

@@ -1,6 +1,6 @@
-/* Diagnostics about a Dockerfile (or a trigger, or any other text with lines): what is wrong, where,
- * and what to write instead. A list belongs to one text; several errors of one text are collected,
- * up to DIAG_MAX, so that a user sees them together.
+/* Diagnostics about a Dockerfile (or a trigger, or any other text with lines): what is wrong,
+ * where, and what to write instead. A list belongs to one text; several errors of one text are
+ * collected, up to DIAG_MAX, so that a user sees them together.
  *
  * Order of calls: diags_new(), diags_set_source() (dockerfile_parse() does it), diags_error() and
  * diags_warning() as things are found, then diags_render(). Not thread-safe. */
@@ -28,9 +28,9 @@ struct diag {
 };
 
 struct diags {
-    char *name;       /* of the text: "Dockerfile" */
-    GBytes *source;   /* the text, or NULL while unknown */
-    GArray *lines;    /* gsize: offset of each line of source, made at the first rendering; or NULL */
+    char *name;     /* of the text: "Dockerfile" */
+    GBytes *source; /* the text, or NULL while unknown */
+    GArray *lines;  /* gsize: offset of each line of source, made at the first rendering; or NULL */
     GPtrArray *items; /* struct diag*, in the order found */
     guint n_errors;   /* errors found, those beyond DIAG_MAX included */
     guint n_warnings; /* likewise */

@@ -7,8 +7,10 @@
 static const char *const names[] = {"syntax", "escape", "check"};
 enum { SYNTAX, ESCAPE, CHECK, N_DIRECTIVES };
 
-/* Splits "name = value"; p..end is what follows the comment sign. Returns a directive's number or -1. */
-static int split_directive(const char *p, const char *end, const char **value, const char **value_end)
+/* Splits "name = value"; p..end is what follows the comment sign. Returns a directive's number or
+ * -1. */
+static int split_directive(const char *p, const char *end, const char **value,
+                           const char **value_end)
 {
     p = text_skip_space(p, end);
     const char *name = p;
@@ -66,10 +68,33 @@ static void set_check(struct parser *ps, const char *value, struct span at)
         else if (arg && strcmp(key, "experimental") == 0)
             check_list(ps, arg, &check->experimental, &check->experimental_all);
         else if (!arg || strcmp(key, "error") != 0 || !parse_bool(arg, &check->error))
-            diags_error(ps->diags, at, "invalid check option \"%s\"; known are skip=RULE,…, error=true|false and "
-                                       "experimental=RULE,…", key);
+            diags_error(ps->diags, at,
+                        "invalid check option \"%s\"; known are skip=RULE,…, error=true|false and "
+                        "experimental=RULE,…",
+                        key);
     }
     ps->df->check = check;
+}
+
+/* "docker/dockerfile" in any registry (mirrors), any tag, and its relatives "-upstream" and so on.
+ */
+static gboolean is_builtin_syntax(const char *syntax)
+{
+    g_autofree char *name = g_strndup(syntax, strcspn(syntax, " \t"));
+    g_autoptr(reference) ref = reference_parse(name, NULL);
+    return ref && (g_str_has_prefix(ref->path, "docker/dockerfile") ||
+                   strstr(ref->path, "/docker/dockerfile"));
+}
+
+static void set_syntax(struct parser *ps, const char *value, struct span at)
+{
+    ps->df->syntax = value;
+    ps->df->syntax_span = at;
+    ps->foreign = !is_builtin_syntax(value);
+    if (!ps->foreign)
+        return;
+    diags_error(ps->diags, at, "the syntax %s is a custom frontend, which is not supported", value);
+    diags_hint(ps->diags, "docker/dockerfile is built in: name that, or remove the line");
 }
 
 static void set_directive(struct parser *ps, int which, const char *value, struct span at)
@@ -80,8 +105,7 @@ static void set_directive(struct parser *ps, int which, const char *value, struc
     }
     ps->directives_seen |= 1u << which;
     if (which == SYNTAX) {
-        ps->df->syntax = value;
-        ps->df->syntax_span = at;
+        set_syntax(ps, value, at);
     } else if (which == CHECK) {
         set_check(ps, value, at);
     } else if (strcmp(value, "\\") == 0 || strcmp(value, "`") == 0) {
@@ -127,39 +151,19 @@ static void scan_json(struct parser *ps, const char *text, gsize len)
         return;
     json_t *doc = json_loadb(text, len, 0, NULL);
     const char *syntax = json_string_value(json_object_get(doc, "syntax"));
-    if (syntax) {
-        ps->df->syntax = arena_strdup(ps->arena, syntax);
-        ps->df->syntax_span = (struct span){1, 0, 0};
-    }
+    if (syntax)
+        set_syntax(ps, arena_strdup(ps->arena, syntax), (struct span){1, 0, 0});
     json_decref(doc);
-}
-
-/* "docker/dockerfile" in any registry (mirrors), any tag, and its relatives "-upstream" and so on. */
-static gboolean is_builtin_syntax(const char *syntax)
-{
-    g_autofree char *name = g_strndup(syntax, strcspn(syntax, " \t"));
-    g_autoptr(reference) ref = reference_parse(name, NULL);
-    return ref && (g_str_has_prefix(ref->path, "docker/dockerfile") || strstr(ref->path, "/docker/dockerfile"));
 }
 
 void parse_detect_syntax(struct parser *ps, const char *text, gsize len)
 {
     struct reader r = {.p = text, .end = text + len};
     struct line l;
-    if (!ps->df->syntax) {
-        struct reader behind = r;
-        if (len > 2 && text[0] == '#' && text[1] == '!' && reader_next(&behind, &l)) {
-            scan_directives(ps, behind, "#");
-            r = behind;
-        }
-        if (!ps->df->syntax)
-            scan_directives(ps, r, "//");
-        if (!ps->df->syntax)
-            scan_json(ps, text, len);
-    }
-    if (ps->df->syntax && !is_builtin_syntax(ps->df->syntax)) {
-        diags_error(ps->diags, ps->df->syntax_span, "the syntax %s is a custom frontend, which is not supported",
-                    ps->df->syntax);
-        diags_hint(ps->diags, "docker/dockerfile is built in: name that, or remove the line");
-    }
+    if (len > 2 && text[0] == '#' && text[1] == '!' && reader_next(&r, &l))
+        scan_directives(ps, r, "#");
+    if (!ps->df->syntax)
+        scan_directives(ps, r, "//");
+    if (!ps->df->syntax)
+        scan_json(ps, text, len);
 }

@@ -2,7 +2,6 @@
 
 #include "base/error.h"
 
-#include <math.h>
 #include <string.h>
 
 #define NS_PER_S G_GINT64_CONSTANT(1000000000)
@@ -11,8 +10,8 @@ static const struct unit {
     const char *name;
     gint64 ns;
 } units[] = {
-    {"ns", 1},        {"us", 1000},      {"\xc2\xb5s", 1000},   {"\xce\xbcs", 1000},
-    {"ms", 1000000},  {"s", NS_PER_S},   {"m", 60 * NS_PER_S},  {"h", 3600 * NS_PER_S},
+    {"ns", 1},       {"us", 1000},    {"\xc2\xb5s", 1000},  {"\xce\xbcs", 1000},
+    {"ms", 1000000}, {"s", NS_PER_S}, {"m", 60 * NS_PER_S}, {"h", 3600 * NS_PER_S},
 };
 
 static const struct unit *find_unit(const char *p, gsize n)
@@ -54,7 +53,7 @@ static gboolean read_part(const char **p, guint64 *sum)
     if (n_digits == 0 || !unit || whole > (guint64)(G_MAXINT64 / unit->ns))
         return FALSE;
     *p += n_unit;
-    guint64 value = whole * unit->ns + (guint64)floor(fraction * unit->ns + 1e-6);
+    guint64 value = whole * unit->ns + (guint64)(fraction * unit->ns + 1e-6);
     if (value > (guint64)G_MAXINT64 - *sum)
         return FALSE;
     *sum += value;
@@ -73,9 +72,9 @@ gboolean duration_parse(const char *text, gint64 *ns, GError **err)
     while (ok && *p)
         ok = read_part(&p, &sum);
     if (!ok)
-        return error_set(err, VARVE_ERROR_INVALID,
-                         "invalid duration \"%s\": write a number with a unit, like 30s, 1m30s or 250ms",
-                         text);
+        return error_set(
+            err, VARVE_ERROR_INVALID,
+            "invalid duration \"%s\": write a number with a unit, like 30s, 1m30s or 250ms", text);
     *ns = negative ? -(gint64)sum : (gint64)sum;
     return TRUE;
 }

@@ -34,7 +34,8 @@ static gboolean check_size(struct lexer *lx, const GString *s)
 {
     if (s->len <= lx->max)
         return TRUE;
-    return error_set(lx->err, VARVE_ERROR_INVALID, "the result is larger than %" G_GSIZE_FORMAT " bytes", lx->max);
+    return error_set(lx->err, VARVE_ERROR_INVALID,
+                     "the result is larger than %" G_GSIZE_FORMAT " bytes", lx->max);
 }
 
 /* Adds n bytes that are not split. */
@@ -82,7 +83,8 @@ static const char *look_up(struct lexer *lx, const char *name)
     return value;
 }
 
-/* Reads a variable's name: digits, one special parameter, or letters, digits and '_'; may be empty. */
+/* Reads a variable's name: digits, one special parameter, or letters, digits and '_'; may be empty.
+ */
 static char *read_name(struct lexer *lx)
 {
     const char *start = lx->p;
@@ -116,14 +118,16 @@ static GString *read_part(struct lexer *lx, char stop, gboolean raw_escapes)
 }
 
 /* Appends value without the prefix or suffix that pattern names. */
-static gboolean trim(struct lexer *lx, char op, const char *pattern, const char *value, GString *out)
+static gboolean trim(struct lexer *lx, char op, const char *pattern, const char *value,
+                     GString *out)
 {
     gboolean longest = *pattern == op;
     g_autoptr(shellpattern) p = shellpattern_new(pattern + longest, lx->err);
     if (!p)
         return FALSE;
     gsize len = strlen(value);
-    gssize at = op == '#' ? shellpattern_prefix(p, value, longest) : shellpattern_suffix(p, value, longest);
+    gssize at =
+        op == '#' ? shellpattern_prefix(p, value, longest) : shellpattern_suffix(p, value, longest);
     if (at < 0)
         g_string_append_len(out, value, len);
     else if (op == '#')
@@ -178,11 +182,14 @@ static gboolean read_replace(struct lexer *lx, const char *name, GString *out)
 static gboolean refuse_unset(struct lexer *lx, const char *name, const char *message, gboolean set)
 {
     return error_set(lx->err, VARVE_ERROR_INVALID, "%s: %s", name,
-                     *message ? message : set ? "is not allowed to be empty" : "is not allowed to be unset");
+                     *message ? message
+                     : set    ? "is not allowed to be empty"
+                              : "is not allowed to be unset");
 }
 
 /* What follows "${name": an operator other than '/', its word and '}'; op is already read. */
-static gboolean read_operator(struct lexer *lx, const char *name, const char *op_start, GString *out)
+static gboolean read_operator(struct lexer *lx, const char *name, const char *op_start,
+                              GString *out)
 {
     gboolean colon = *op_start == ':';
     if (colon && lx->p == lx->end)
@@ -191,7 +198,8 @@ static gboolean read_operator(struct lexer *lx, const char *name, const char *op
     lx->p += colon ? text_char(lx->p, lx->end) : 0;
     g_autofree char *op_text = g_strndup(op_start, lx->p - op_start);
     if (!strchr("+-?#%", op))
-        return error_set(lx->err, VARVE_ERROR_INVALID, "unsupported modifier (%s) in substitution", op_text);
+        return error_set(lx->err, VARVE_ERROR_INVALID, "unsupported modifier (%s) in substitution",
+                         op_text);
     g_autoptr(GString) word = read_part(lx, '}', op == '#' || op == '%');
     if (!word)
         return FALSE;
@@ -360,10 +368,15 @@ static gboolean read_until(struct lexer *lx, char stop, GString *out, struct wor
     return fail(lx, stop == '/' ? "syntax error: missing '/' in ${}" : "syntax error: missing '}'");
 }
 
-static gboolean run(const struct expand *x, const char *text, GString *out, struct words *w, GError **err)
+static gboolean run(const struct expand *x, const char *text, GString *out, struct words *w,
+                    GError **err)
 {
-    struct lexer lx = {.x = x, .p = text, .end = text + strlen(text), .raw_escapes = x->raw_escapes,
-                       .max = x->max ? x->max : EXPAND_MAX_WORD, .err = err};
+    struct lexer lx = {.x = x,
+                       .p = text,
+                       .end = text + strlen(text),
+                       .raw_escapes = x->raw_escapes,
+                       .max = x->max ? x->max : EXPAND_MAX_WORD,
+                       .err = err};
     if (read_until(&lx, 0, out, w))
         return TRUE;
     g_autofree char *shown = g_strndup(text, MIN(strlen(text), 100));

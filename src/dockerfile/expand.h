@@ -1,7 +1,8 @@
 /* Substitution of variables and removal of quotes in the words of a Dockerfile, with the rules of
  * BuildKit's shell lexer:
- *     $v ${v} ${v:-w} ${v-w} ${v:+w} ${v+w} ${v:?m} ${v?m} ${v#p} ${v##p} ${v%p} ${v%%p} ${v/p/r} ${v//p/r}
- * Single quotes keep everything, double quotes keep all but '$' and the escape character. */
+ *     $v ${v} ${v:-w} ${v-w} ${v:+w} ${v+w} ${v:?m} ${v?m} ${v#p} ${v##p} ${v%p} ${v%%p} ${v/p/r}
+ * ${v//p/r} Single quotes keep everything, double quotes keep all but '$' and the escape character.
+ */
 #ifndef VARVE_DOCKERFILE_EXPAND_H
 #define VARVE_DOCKERFILE_EXPAND_H
 
@@ -31,8 +32,8 @@ struct expand {
 /* A set for used and unset: g_hash_table with owned keys. */
 GHashTable *expand_names_new(void);
 
-/* The word with substitutions made, as one word; newly allocated. NULL with VARVE_ERROR_INVALID when
- * malformed, too deep or too large, or when ${v:?message} says so. */
+/* The word with substitutions made, as one word; newly allocated. NULL with VARVE_ERROR_INVALID
+ * when malformed, too deep or too large, or when ${v:?message} says so. */
 char *expand_word(const struct expand *x, const char *word, GError **err);
 /* Likewise, split at unquoted white space (that of substituted values included) after substitution;
  * empty words vanish. NULL-terminated, newly allocated. */

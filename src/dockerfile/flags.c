@@ -53,7 +53,8 @@ static void report_unknown(struct parser *ps, const struct instruction *ins, con
     const char *near = suggest_nearest(f->name, names, n);
     const char *what = instruction_name(ins->kind);
     if (near)
-        diags_error(ps->diags, f->span, "unknown flag --%s of %s; did you mean --%s?", f->name, what, near);
+        diags_error(ps->diags, f->span, "unknown flag --%s of %s; did you mean --%s?", f->name,
+                    what, near);
     else
         diags_error(ps->diags, f->span, "unknown flag --%s of %s", f->name, what);
     g_autoptr(GString) all = g_string_new(NULL);
@@ -67,14 +68,17 @@ static void check_value(struct parser *ps, const struct flag *f, enum flag_type 
 {
     if (type != FLAG_BOOL) {
         if (!f->value)
-            diags_error(ps->diags, f->span, "missing a value on flag --%s: write --%s=VALUE", f->name, f->name);
+            diags_error(ps->diags, f->span, "missing a value on flag --%s: write --%s=VALUE",
+                        f->name, f->name);
         return;
     }
     if (f->value && !*f->value)
-        diags_error(ps->diags, f->span, "missing a value on flag --%s: write --%s or --%s=false", f->name,
-                    f->name, f->name);
-    else if (f->value && g_ascii_strcasecmp(f->value, "true") != 0 && g_ascii_strcasecmp(f->value, "false") != 0)
-        diags_error(ps->diags, f->span, "flag --%s must be true or false, not \"%s\"", f->name, f->value);
+        diags_error(ps->diags, f->span, "missing a value on flag --%s: write --%s or --%s=false",
+                    f->name, f->name, f->name);
+    else if (f->value && g_ascii_strcasecmp(f->value, "true") != 0 &&
+             g_ascii_strcasecmp(f->value, "false") != 0)
+        diags_error(ps->diags, f->span, "flag --%s must be true or false, not \"%s\"", f->name,
+                    f->value);
 }
 
 void parse_check_flags(struct parser *ps, const struct instruction *ins)

@@ -16,9 +16,10 @@ static void at_least_one(struct parser *ps, const struct instruction *ins)
     parse_error(ps, ins, "%s requires at least one argument", instruction_name(ins->kind));
 }
 
-/* A JSON array of strings, when the rest is one. FALSE when it must be read otherwise (or was refused:
- * then *refused). */
-static gboolean maybe_json(struct parser *ps, struct instruction *ins, gsize offset, gboolean *refused)
+/* A JSON array of strings, when the rest is one. FALSE when it must be read otherwise (or was
+ * refused: then *refused). */
+static gboolean maybe_json(struct parser *ps, struct instruction *ins, gsize offset,
+                           gboolean *refused)
 {
     enum json_result r = parse_json(ps, ins, offset);
     ins->json = r == JSON_STRINGS;
@@ -26,7 +27,8 @@ static gboolean maybe_json(struct parser *ps, struct instruction *ins, gsize off
     *refused = r == JSON_OTHER || r == JSON_NUL;
     struct span at = instruction_span(ins, offset, 1);
     if (r == JSON_OTHER)
-        diags_error(ps->diags, at, "when using JSON array syntax, arrays must be comprised of strings only");
+        diags_error(ps->diags, at,
+                    "when using JSON array syntax, arrays must be comprised of strings only");
     if (r == JSON_NUL)
         diags_error(ps->diags, at, "a string of the JSON array holds a NUL byte");
     return ins->json;
@@ -65,7 +67,8 @@ static void check_choice(struct parser *ps, const struct instruction *ins, const
             continue;
         const char *near = suggest_nearest(f->value, choices, n);
         if (near)
-            diags_error(ps->diags, f->span, "unsupported %s \"%s\"; did you mean %s?", flag, f->value, near);
+            diags_error(ps->diags, f->span, "unsupported %s \"%s\"; did you mean %s?", flag,
+                        f->value, near);
         else
             diags_error(ps->diags, f->span, "unsupported %s \"%s\"", flag, f->value);
     }
@@ -89,8 +92,7 @@ static void form_run(struct parser *ps, struct instruction *ins)
             diags_gerror(ps->diags, f->span, err);
         run_mount_clear(&m);
     }
-    command_line(ps, ins, rest_offset(ins));
-    if (ps->words->len == 0 && !diags_has_errors(ps->diags))
+    if (command_line(ps, ins, rest_offset(ins)) && ps->words->len == 0)
         at_least_one(ps, ins);
 }
 
@@ -101,8 +103,9 @@ static void form_shell(struct parser *ps, struct instruction *ins)
     if (ps->words->len == 0)
         at_least_one(ps, ins);
     else if (!ins->json)
-        diags_error(ps->diags, instruction_span(ins, rest_offset(ins), strlen(ins->rest)),
-                    "SHELL requires the arguments to be in JSON form, like SHELL [\"/bin/bash\", \"-c\"]");
+        diags_error(
+            ps->diags, instruction_span(ins, rest_offset(ins), strlen(ins->rest)),
+            "SHELL requires the arguments to be in JSON form, like SHELL [\"/bin/bash\", \"-c\"]");
 }
 
 /* WORKDIR, USER, STOPSIGNAL, MAINTAINER: all of the line is one argument. */
@@ -154,8 +157,10 @@ static void form_copy(struct parser *ps, struct instruction *ins)
     list_of_words(ps, ins);
     check_chmod(ps);
     if (ps->words->len < 2 && ps->diags->n_errors == before)
-        parse_error(ps, ins, "%s requires at least two arguments, a source and a destination, but %s",
-                    instruction_name(ins->kind), ps->words->len ? "only one was provided" : "none was provided");
+        parse_error(ps, ins,
+                    "%s requires at least two arguments, a source and a destination, but %s",
+                    instruction_name(ins->kind),
+                    ps->words->len ? "only one was provided" : "none was provided");
 }
 
 /* The name behind AS, lower case, or NULL with an error. */
@@ -176,7 +181,8 @@ static void form_from(struct parser *ps, struct instruction *ins)
     guint n = ps->words->len;
     if (n != 1 && (n != 3 || g_ascii_strcasecmp(words[1].text, "as") != 0)) {
         struct span at = n < 2 ? ins->span : words[1].span;
-        diags_error(ps->diags, at, "FROM requires either one or three arguments: FROM image [AS name]");
+        diags_error(ps->diags, at,
+                    "FROM requires either one or three arguments: FROM image [AS name]");
         return;
     }
     if (n == 1)
@@ -184,13 +190,15 @@ static void form_from(struct parser *ps, struct instruction *ins)
     g_autofree char *lower = g_ascii_strdown(words[2].text, -1);
     if (!valid_stage_name(lower))
         diags_error(ps->diags, words[2].span,
-                    "invalid name for build stage: \"%s\"; a name begins with a letter and holds letters, digits, "
-                    "'-', '_' and '.'", words[2].text);
+                    "invalid name for build stage: \"%s\"; a name begins with a letter and holds "
+                    "letters, digits, "
+                    "'-', '_' and '.'",
+                    words[2].text);
     g_array_index(ps->words, struct word, 2).text = arena_strdup(ps->arena, lower);
 }
 
-static void add_pair(struct parser *ps, const struct instruction *ins, const char *key, const char *value,
-                     struct span span)
+static void add_pair(struct parser *ps, const struct instruction *ins, const char *key,
+                     const char *value, struct span span)
 {
     struct pair pair = {.key = key, .value = value, .span = span};
     if (!*key)
@@ -231,7 +239,8 @@ static void form_pairs(struct parser *ps, struct instruction *ins)
         if (eq)
             add_pair(ps, ins, arena_strndup(ps->arena, w->text, eq - w->text), eq + 1, w->span);
         else
-            diags_error(ps->diags, w->span, "syntax error: can't find = in \"%s\"; it must be name=value", w->text);
+            diags_error(ps->diags, w->span,
+                        "syntax error: can't find = in \"%s\"; it must be name=value", w->text);
     }
 }
 
@@ -243,12 +252,13 @@ static void form_arg(struct parser *ps, struct instruction *ins)
     for (guint i = 0; i < ps->words->len && !diags_full(ps->diags); i++) {
         const struct word *w = &g_array_index(ps->words, struct word, i);
         const char *eq = strchr(w->text, '=');
-        add_pair(ps, ins, eq ? arena_strndup(ps->arena, w->text, eq - w->text) : w->text, eq ? eq + 1 : NULL,
-                 w->span);
+        add_pair(ps, ins, eq ? arena_strndup(ps->arena, w->text, eq - w->text) : w->text,
+                 eq ? eq + 1 : NULL, w->span);
     }
 }
 
-/* The value of a HEALTHCHECK flag in nanoseconds; less than a millisecond is refused, as by Docker. */
+/* The value of a HEALTHCHECK flag in nanoseconds; less than a millisecond is refused, as by Docker.
+ */
 static gint64 health_duration(struct parser *ps, const char *name)
 {
     for (guint i = 0; i < ps->flags->len; i++) {
@@ -274,7 +284,8 @@ static int health_retries(struct parser *ps)
         if (strcmp(f->name, "retries") != 0 || !f->value || !*f->value)
             continue;
         if (!g_ascii_string_to_signed(f->value, 10, 0, G_MAXINT32, &n, NULL))
-            diags_error(ps->diags, f->span, "--retries must be a number from 0, not \"%s\"", f->value);
+            diags_error(ps->diags, f->span, "--retries must be a number from 0, not \"%s\"",
+                        f->value);
         return (int)n;
     }
     return 0;
@@ -324,14 +335,16 @@ static void form_onbuild(struct parser *ps, struct instruction *ins)
     if (kind == INSTRUCTION_ONBUILD)
         diags_error(ps->diags, at, "chaining ONBUILD via ONBUILD ONBUILD isn't allowed");
     else if (kind == INSTRUCTION_FROM || kind == INSTRUCTION_MAINTAINER)
-        diags_error(ps->diags, at, "%s isn't allowed as an ONBUILD trigger", instruction_name(kind));
+        diags_error(ps->diags, at, "%s isn't allowed as an ONBUILD trigger",
+                    instruction_name(kind));
     if (kind == INSTRUCTION_ONBUILD || kind == INSTRUCTION_FROM || kind == INSTRUCTION_MAINTAINER)
         return;
     struct instruction *trigger = arena_new_of(ps->arena, struct instruction);
     trigger->text = ins->rest;
     trigger->first_line = ins->first_line;
     trigger->last_line = ins->last_line;
-    struct segment *segments = arena_copy(ps->arena, ins->segments, ins->n_segments, sizeof(*segments));
+    struct segment *segments =
+        arena_copy(ps->arena, ins->segments, ins->n_segments, sizeof(*segments));
     guint from = 0;
     for (guint i = 0; i < ins->n_segments; i++) {
         from = segments[i].offset <= offset ? i : from;
@@ -345,7 +358,8 @@ static void form_onbuild(struct parser *ps, struct instruction *ins)
     ins->last_line = trigger->last_line;
     g_autoptr(GString) text = g_string_new(trigger->text);
     for (guint i = 0; i < trigger->n_heredocs; i++)
-        g_string_append_printf(text, "\n%s%s", trigger->heredocs[i].content, trigger->heredocs[i].name);
+        g_string_append_printf(text, "\n%s%s", trigger->heredocs[i].content,
+                               trigger->heredocs[i].name);
     ins->trigger_text = arena_strndup(ps->arena, text->str, text->len);
 }
 

@@ -36,7 +36,8 @@ static enum form form_of(const char *text)
 {
     if (g_str_has_prefix(text, "github.com/"))
         return FORM_GITHUB;
-    if (g_ascii_strncasecmp(text, "http://", 7) == 0 || g_ascii_strncasecmp(text, "https://", 8) == 0)
+    if (g_ascii_strncasecmp(text, "http://", 7) == 0 ||
+        g_ascii_strncasecmp(text, "https://", 8) == 0)
         return FORM_WEB;
     if (g_ascii_strncasecmp(text, "git://", 6) == 0 || g_ascii_strncasecmp(text, "ssh://", 6) == 0)
         return FORM_OTHER;
@@ -64,7 +65,8 @@ static gboolean set_ref(struct giturl *g, const char *prefix, const char *value,
     return set_once(&g->ref, "the ref", full, err);
 }
 
-static gboolean set_choice(enum git_choice *choice, const char *key, const char *value, GError **err)
+static gboolean set_choice(enum git_choice *choice, const char *key, const char *value,
+                           GError **err)
 {
     static const char *const yes[] = {"", "1", "t", "T", "true", "TRUE", "True", NULL};
     static const char *const no[] = {"0", "f", "F", "false", "FALSE", "False", NULL};
@@ -83,8 +85,8 @@ struct query_state {
     gboolean tag, branch;
 };
 
-static gboolean take_key(struct giturl *g, struct query_state *q, const char *key, const char *value,
-                         GError **err)
+static gboolean take_key(struct giturl *g, struct query_state *q, const char *key,
+                         const char *value, GError **err)
 {
     if (!g_hash_table_add(q->seen, g_strdup(key)))
         return error_set(err, VARVE_ERROR_INVALID, "the query key \"%s\" is given twice", key);
@@ -92,12 +94,14 @@ static gboolean take_key(struct giturl *g, struct query_state *q, const char *ke
         return set_choice(&g->keep_git_dir, key, value, err);
     if (strcmp(key, "submodules") == 0)
         return set_choice(&g->submodules, key, value, err);
-    static const char *const with_value[] = {"ref", "tag", "branch", "subdir", "checksum", "commit", NULL};
+    static const char *const with_value[] = {"ref",      "tag",    "branch", "subdir",
+                                             "checksum", "commit", NULL};
     if (!g_strv_contains(with_value, key))
-        return error_set(err, VARVE_ERROR_INVALID,
-                         "unknown query key \"%s\"; known are ref, tag, branch, subdir, checksum, commit, "
-                         "keep-git-dir and submodules",
-                         key);
+        return error_set(
+            err, VARVE_ERROR_INVALID,
+            "unknown query key \"%s\"; known are ref, tag, branch, subdir, checksum, commit, "
+            "keep-git-dir and submodules",
+            key);
     if (!*value)
         return error_set(err, VARVE_ERROR_INVALID, "the query key \"%s\" has no value", key);
     if (strcmp(key, "subdir") == 0)
@@ -109,7 +113,8 @@ static gboolean take_key(struct giturl *g, struct query_state *q, const char *ke
     q->tag |= strcmp(key, "tag") == 0;
     q->branch |= strcmp(key, "branch") == 0;
     if (q->tag && q->branch)
-        return error_set(err, VARVE_ERROR_INVALID, "a tag and a branch are given; only one can be fetched");
+        return error_set(err, VARVE_ERROR_INVALID,
+                         "a tag and a branch are given; only one can be fetched");
     return set_ref(g, *key == 't' ? "refs/tags/" : "refs/heads/", value, err);
 }
 
@@ -158,8 +163,10 @@ enum giturl_result giturl_parse(const char *text, struct giturl **out, GError **
         return GITURL_NONE;
     g->local_like = form == FORM_GITHUB;
     g->remote = g_strconcat(g->local_like ? "https://" : "", base, NULL);
-    g->unencrypted = g_ascii_strncasecmp(base, "http://", 7) == 0 || g_ascii_strncasecmp(base, "git://", 6) == 0;
-    g_autofree char *last = g_path_get_basename(strrchr(base, ':') && form == FORM_SCP ? strrchr(base, ':') + 1 : base);
+    g->unencrypted =
+        g_ascii_strncasecmp(base, "http://", 7) == 0 || g_ascii_strncasecmp(base, "git://", 6) == 0;
+    g_autofree char *last =
+        g_path_get_basename(strrchr(base, ':') && form == FORM_SCP ? strrchr(base, ':') + 1 : base);
     g->name = g_str_has_suffix(last, ".git") ? g_strndup(last, strlen(last) - 4) : g_strdup(last);
     if (hash)
         load_fragment(g, hash + 1);

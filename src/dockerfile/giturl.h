@@ -10,14 +10,14 @@
 enum git_choice { GIT_UNSET, GIT_YES, GIT_NO };
 
 struct giturl {
-    char *remote;   /* for git, without fragment and query: "https://host/repo.git" */
-    char *name;     /* last element of the path, without ".git" */
-    char *ref;      /* branch, tag, "refs/…" or commit; NULL: the default branch */
-    char *checksum; /* commit (or prefix) that ref must be, or NULL */
-    char *subdir;   /* directory in the repository, or NULL */
+    char *remote;                 /* for git, without fragment and query: "https://host/repo.git" */
+    char *name;                   /* last element of the path, without ".git" */
+    char *ref;                    /* branch, tag, "refs/…" or commit; NULL: the default branch */
+    char *checksum;               /* commit (or prefix) that ref must be, or NULL */
+    char *subdir;                 /* directory in the repository, or NULL */
     enum git_choice keep_git_dir; /* query keep-git-dir */
     enum git_choice submodules;   /* query submodules */
-    gboolean local_like;  /* "github.com/owner/repo": a build context only, ADD takes it as a path */
+    gboolean local_like; /* "github.com/owner/repo": a build context only, ADD takes it as a path */
     gboolean unencrypted; /* http or git protocol */
 };
 

@@ -6,13 +6,14 @@
 
 /* What a state reads before the next state is reached. The state behind the last item accepts. */
 enum item_type {
-    ITEM_CHAR,   /* one certain character */
-    ITEM_ANY,    /* '?': one character but '/' */
-    ITEM_CLASS,  /* '[…]': one character in (or not in) ranges */
-    ITEM_STAR,   /* '*': any number of characters but '/' */
-    ITEM_ALL,    /* "**" at the end: any number of characters */
-    ITEM_ENTER,  /* "**" before something: reads nothing; goes to the ITEM_DIRS behind it or past that */
-    ITEM_DIRS,   /* any number of characters, the last of them '/' */
+    ITEM_CHAR,  /* one certain character */
+    ITEM_ANY,   /* '?': one character but '/' */
+    ITEM_CLASS, /* '[…]': one character in (or not in) ranges */
+    ITEM_STAR,  /* '*': any number of characters but '/' */
+    ITEM_ALL,   /* "**" at the end: any number of characters */
+    ITEM_ENTER, /* "**" before something: reads nothing; goes to the ITEM_DIRS behind it or past
+                   that */
+    ITEM_DIRS,  /* any number of characters, the last of them '/' */
 };
 
 struct range {
@@ -21,17 +22,17 @@ struct range {
 
 struct item {
     enum item_type type;
-    gunichar c;          /* ITEM_CHAR */
-    gboolean negated;    /* ITEM_CLASS */
+    gunichar c;           /* ITEM_CHAR */
+    gboolean negated;     /* ITEM_CLASS */
     struct range *ranges; /* ITEM_CLASS */
     guint n_ranges;       /* ITEM_CLASS */
 };
 
 struct glob {
-    char *exact;    /* a pattern without specials: compared as text, no automaton */
-    GArray *items;  /* struct item */
-    guint words;    /* of 64 states in a set */
-    guint64 *next;  /* [128][words]: states that reading an ASCII character leads past */
+    char *exact;   /* a pattern without specials: compared as text, no automaton */
+    GArray *items; /* struct item */
+    guint words;   /* of 64 states in a set */
+    guint64 *next; /* [128][words]: states that reading an ASCII character leads past */
     guint64 *loop_name, *loop_all; /* [words]: states that read on: all but '/'; anything */
     guint64 *skip1, *skip2;        /* [words]: states that also count as the one 1 or 2 behind */
 };
@@ -60,8 +61,8 @@ static gunichar read_char(const char **p)
 {
     gunichar c = g_utf8_get_char_validated(*p, -1);
     if (c == (gunichar)-1 || c == (gunichar)-2)
-        return 0x110000 + (guchar)*(*p)++;
-    *p += g_utf8_skip[(guchar)**p];
+        return 0x110000 + (guchar) * (*p)++;
+    *p += g_utf8_skip[(guchar) * *p];
     return c;
 }
 
@@ -208,7 +209,8 @@ struct glob *glob_new(const char *pattern, GError **err)
     g->items = g_array_new(FALSE, FALSE, sizeof(struct item));
     g_array_set_clear_func(g->items, clear_item);
     if (!compile(g, pattern)) {
-        error_set(err, VARVE_ERROR_INVALID, "malformed ignore pattern \"%s\": a [class] is not closed", pattern);
+        error_set(err, VARVE_ERROR_INVALID,
+                  "malformed ignore pattern \"%s\": a [class] is not closed", pattern);
         return NULL;
     }
     make_tables(g);

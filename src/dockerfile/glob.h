@@ -1,5 +1,6 @@
 /* One ignore pattern as an automaton whose set of states is a bit set: reading a path takes time
- * proportional to its length whatever the pattern. Internal to ignore.c; see there for the rules. */
+ * proportional to its length whatever the pattern. Internal to ignore.c; see there for the rules.
+ */
 #ifndef VARVE_DOCKERFILE_GLOB_H
 #define VARVE_DOCKERFILE_GLOB_H
 

@@ -11,8 +11,8 @@ static guint count_quotes(const char *s)
     return n;
 }
 
-/* Reads a word of the form "[fd]<<[-]NAME". FALSE when it is none; a malformed quoting of NAME is none
- * either. */
+/* Reads a word of the form "[fd]<<[-]NAME". FALSE when it is none; a malformed quoting of NAME is
+ * none either. */
 static gboolean read_announcement(struct parser *ps, const char *word, struct heredoc *h)
 {
     gsize digits = strspn(word, "0123456789");
@@ -61,7 +61,8 @@ static gboolean read_content(struct parser *ps, struct heredoc *h)
 static void add_heredoc(struct parser *ps, struct instruction *ins, struct heredoc *h)
 {
     if (ps->heredocs->len == DOCKERFILE_MAX_HEREDOCS) {
-        diags_error(ps->diags, h->span, "more than %d heredocs in one instruction", DOCKERFILE_MAX_HEREDOCS);
+        diags_error(ps->diags, h->span, "more than %d heredocs in one instruction",
+                    DOCKERFILE_MAX_HEREDOCS);
         return;
     }
     if (ps->heredocs->len > DOCKERFILE_MAX_HEREDOCS)
@@ -69,18 +70,24 @@ static void add_heredoc(struct parser *ps, struct instruction *ins, struct hered
     if (!read_content(ps, h)) {
         diags_error(ps->diags, h->span, "unterminated heredoc: no line \"%s\" follows", h->name);
         if (!h->chomp)
-            diags_hint(ps->diags, "the end must stand alone, without white space around it; <<-%s allows tabs "
-                                  "before it", h->name);
+            diags_hint(ps->diags,
+                       "the end must stand alone, without white space around it; <<-%s allows tabs "
+                       "before it",
+                       h->name);
     }
     g_array_append_val(ps->heredocs, *h);
 }
 
 void parse_heredocs(struct parser *ps, struct instruction *ins)
 {
-    gboolean allowed = ins->kind == INSTRUCTION_RUN || ins->kind == INSTRUCTION_COPY || ins->kind == INSTRUCTION_ADD;
+    gboolean allowed = ins->kind == INSTRUCTION_RUN || ins->kind == INSTRUCTION_COPY ||
+                       ins->kind == INSTRUCTION_ADD;
     if (!allowed || ins->json || !strstr(ins->text, "<<"))
         return;
-    struct expand x = {.escape = '\\', .raw_quotes = TRUE, .raw_escapes = TRUE, .keep_unset = TRUE,
+    struct expand x = {.escape = '\\',
+                       .raw_quotes = TRUE,
+                       .raw_escapes = TRUE,
+                       .keep_unset = TRUE,
                        .max = 2 * DOCKERFILE_MAX_INSTRUCTION};
     g_auto(GStrv) words = expand_words(&x, ins->text, NULL);
     const char *from = ins->text;
@@ -94,7 +101,8 @@ void parse_heredocs(struct parser *ps, struct instruction *ins)
         h.span = at ? instruction_span(ins, at - ins->text, strlen(*w)) : ins->span;
         add_heredoc(ps, ins, &h);
     }
-    ins->heredocs = arena_copy(ps->arena, ps->heredocs->data, ps->heredocs->len, sizeof(struct heredoc));
+    ins->heredocs =
+        arena_copy(ps->arena, ps->heredocs->data, ps->heredocs->len, sizeof(struct heredoc));
     ins->n_heredocs = ps->heredocs->len;
     ins->last_line = ps->reader.line;
 }

@@ -42,7 +42,8 @@ void ignore_free(struct ignore *ig)
 static gboolean add_pattern(struct ignore *ig, const char *pattern, GError **err)
 {
     if (ig->rules->len == IGNORE_MAX_PATTERNS)
-        return error_set(err, VARVE_ERROR_INVALID, "more than %d ignore patterns", IGNORE_MAX_PATTERNS);
+        return error_set(err, VARVE_ERROR_INVALID, "more than %d ignore patterns",
+                         IGNORE_MAX_PATTERNS);
     if (strlen(pattern) > IGNORE_MAX_LENGTH)
         return error_set(err, VARVE_ERROR_INVALID, "an ignore pattern is longer than %d bytes",
                          IGNORE_MAX_LENGTH);
@@ -50,7 +51,8 @@ static gboolean add_pattern(struct ignore *ig, const char *pattern, GError **err
     g_autofree char *body = g_strdup(pattern + rule.negated);
     g_strstrip(body);
     if (!*body)
-        return error_set(err, VARVE_ERROR_INVALID, "illegal exclusion pattern \"!\": nothing follows the '!'");
+        return error_set(err, VARVE_ERROR_INVALID,
+                         "illegal exclusion pattern \"!\": nothing follows the '!'");
     g_autofree char *clean = path_clean(body);
     const char *start = clean[0] == '/' && clean[1] ? clean + 1 : clean;
     rule.glob = glob_new(start, err);
@@ -93,8 +95,9 @@ struct ignore *ignore_parse(const void *bytes, gsize len, GError **err)
         const char *last = text_trim_end(start, stop);
         if (*p != '#' && last > start) {
             g_autofree char *pattern = g_strndup(start, last - start);
-            if (memchr(start, '\0', last - start) ? !error_set(err, VARVE_ERROR_INVALID, "a NUL byte")
-                                                  : !add_pattern(ig, pattern, err)) {
+            if (memchr(start, '\0', last - start)
+                    ? !error_set(err, VARVE_ERROR_INVALID, "a NUL byte")
+                    : !add_pattern(ig, pattern, err)) {
                 g_prefix_error(err, "line %u: ", line);
                 return NULL;
             }

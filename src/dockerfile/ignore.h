@@ -20,7 +20,8 @@ struct ignore *ignore_parse(const void *bytes, gsize len, GError **err);
 struct ignore *ignore_new(const char *const *patterns, GError **err);
 void ignore_free(struct ignore *ig);
 
-/* TRUE when path (relative to the root, cleaned, no leading '/') is ignored. "" and "." never are. */
+/* TRUE when path (relative to the root, cleaned, no leading '/') is ignored. "" and "." never are.
+ */
 gboolean ignore_match(const struct ignore *ig, const char *path);
 /* TRUE when dir is ignored and nothing below it can be re-included: it need not be entered. */
 gboolean ignore_can_skip_dir(const struct ignore *ig, const char *dir);

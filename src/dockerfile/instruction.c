@@ -49,12 +49,14 @@ static void link_heredocs(struct parser *ps, struct instruction *ins)
     struct word *words = (struct word *)ps->words->data;
     for (guint i = 0; i < ps->words->len; i++) {
         for (guint k = 0; k < ins->n_heredocs && strstr(words[i].text, "<<"); k++)
-            if (ins->heredocs[k].span.line == words[i].span.line && ins->heredocs[k].span.col == words[i].span.col)
+            if (ins->heredocs[k].span.line == words[i].span.line &&
+                ins->heredocs[k].span.col == words[i].span.col)
                 words[i].heredoc = &ins->heredocs[k];
     }
     struct word *last = &words[ps->words->len - 1];
     if (last->heredoc)
-        diags_error(ps->diags, last->span, "%s cannot accept a heredoc as a destination", instruction_name(ins->kind));
+        diags_error(ps->diags, last->span, "%s cannot accept a heredoc as a destination",
+                    instruction_name(ins->kind));
 }
 
 static void split_keyword(struct parser *ps, struct instruction *ins)
@@ -73,6 +75,7 @@ static void reset(struct parser *ps)
     g_array_set_size(ps->words, 0);
     g_array_set_size(ps->pairs, 0);
     g_array_set_size(ps->heredocs, 0);
+    ps->overfull = FALSE;
 }
 
 void parse_instruction(struct parser *ps, struct instruction *ins)
@@ -86,7 +89,8 @@ void parse_instruction(struct parser *ps, struct instruction *ins)
         return; /* what the lists hold is the trigger's */
     parse_heredocs(ps, ins);
     link_heredocs(ps, ins);
-    if (ins->kind != INSTRUCTION_ARG && ins->kind != INSTRUCTION_ENV && ins->kind != INSTRUCTION_LABEL) {
+    if (ins->kind != INSTRUCTION_ARG && ins->kind != INSTRUCTION_ENV &&
+        ins->kind != INSTRUCTION_LABEL) {
         ins->words = arena_copy(ps->arena, ps->words->data, ps->words->len, sizeof(struct word));
         ins->n_words = ps->words->len;
     }

@@ -3,7 +3,8 @@
 
 #define JSON_MAX_DEPTH 64
 
-/* A reader of JSON that only needs to tell what it sees and to decode the strings of the outer array. */
+/* A reader of JSON that only needs to tell what it sees and to decode the strings of the outer
+ * array. */
 struct json {
     const char *p;
     GString *string; /* the string read last */
@@ -183,7 +184,8 @@ static gboolean skip_value(struct json *j, guint depth)
 }
 
 /* Reads one element of the outer array; strings go to ps->words. */
-static gboolean read_element(struct parser *ps, const struct instruction *ins, struct json *j, gboolean *others)
+static gboolean read_element(struct parser *ps, const struct instruction *ins, struct json *j,
+                             gboolean *others)
 {
     skip_blanks(j);
     const char *start = j->p;
@@ -192,8 +194,8 @@ static gboolean read_element(struct parser *ps, const struct instruction *ins, s
         return FALSE;
     *others |= !is_string;
     if (is_string && !j->nul)
-        parse_add_word(ps, ins, arena_strndup(ps->arena, j->string->str, j->string->len), start - ins->text,
-                       j->p - start);
+        parse_add_word(ps, ins, arena_strndup(ps->arena, j->string->str, j->string->len),
+                       start - ins->text, j->p - start);
     return TRUE;
 }
 

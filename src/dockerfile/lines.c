@@ -67,7 +67,8 @@ static gboolean finish_text(struct parser *ps, struct instruction *ins)
     if (start > text)
         shift_segments(ps->segments, start - text);
     ins->text = arena_strndup(ps->arena, start, end - start);
-    ins->segments = arena_copy(ps->arena, ps->segments->data, ps->segments->len, sizeof(struct segment));
+    ins->segments =
+        arena_copy(ps->arena, ps->segments->data, ps->segments->len, sizeof(struct segment));
     ins->n_segments = ps->segments->len;
     if (ps->joined->len > DOCKERFILE_MAX_INSTRUCTION) {
         diags_error(ps->diags, instruction_span(ins, 0, 1), "instruction is longer than %d bytes",

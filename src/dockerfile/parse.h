@@ -31,18 +31,20 @@ struct parser {
     GString *joined;         /* the logical line being read */
     GArray *segments;        /* struct segment of joined */
     GArray *flags, *words, *pairs, *heredocs; /* of the instruction being parsed */
+    gboolean overfull; /* the instruction being parsed has too many words: reported */
     gboolean directives_done;
-    guint directives_seen;   /* bits */
+    guint directives_seen; /* bits */
+    gboolean foreign;      /* the syntax is not ours: reported, nothing more is read */
 };
 
-/* directives.c: reads a comment line as a directive while these are allowed. TRUE when it was one. */
+/* directives.c: reads a comment line as a directive while these are allowed. TRUE when it was one.
+ */
 gboolean parse_directive(struct parser *ps, const struct line *l, const char *comment);
-/* directives.c: finds syntax and check in the unusual forms (after "#!", "//", JSON) when they were not
- * found as plain directives, and refuses foreign syntaxes. */
+/* directives.c: finds syntax and check in the unusual forms: after "#!", behind "//", in JSON. */
 void parse_detect_syntax(struct parser *ps, const char *text, gsize len);
 
-/* lines.c: joins the logical line that begins with l into ps->joined and ps->segments; FALSE when it is
- * empty or too long (reported). Sets *blank_line and *last_line. */
+/* lines.c: joins the logical line that begins with l into ps->joined and ps->segments; FALSE when
+ * it is empty or too long (reported). Sets *blank_line and *last_line. */
 gboolean parse_join(struct parser *ps, const struct line *l, struct instruction *ins);
 
 /* split.c: flags at the start of the text from offset; returns the offset of the rest. */
@@ -51,7 +53,8 @@ gsize parse_flags(struct parser *ps, const struct instruction *ins, gsize offset
 void parse_plain_words(struct parser *ps, const struct instruction *ins, gsize offset);
 /* split.c: words as a shell would see them, quotes kept; each goes to ps->words. */
 void parse_quoted_words(struct parser *ps, const struct instruction *ins, gsize offset);
-void parse_add_word(struct parser *ps, const struct instruction *ins, const char *text, gsize offset, gsize len);
+void parse_add_word(struct parser *ps, const struct instruction *ins, const char *text,
+                    gsize offset, gsize len);
 
 enum json_result {
     JSON_STRINGS, /* an array of strings: they are in ps->words */
@@ -68,7 +71,8 @@ void parse_check_flags(struct parser *ps, const struct instruction *ins);
 /* heredocs.c: finds the heredocs that the line announces and reads them from the reader. */
 void parse_heredocs(struct parser *ps, struct instruction *ins);
 
-/* forms.c: parses ins->rest by the rules of its kind. keyword and text are set. depth counts ONBUILD. */
+/* forms.c: parses ins->rest by the rules of its kind. keyword and text are set. depth counts
+ * ONBUILD. */
 void parse_form(struct parser *ps, struct instruction *ins);
 enum instruction_kind parse_kind(const char *keyword);
 

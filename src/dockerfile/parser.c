@@ -9,7 +9,8 @@ static const char bom[] = "\xef\xbb\xbf";
 static gboolean check_text(struct diags *d, const char *text, gsize len)
 {
     if (len > DOCKERFILE_MAX_BYTES) {
-        diags_error(d, (struct span){0}, "the file is larger than %d MiB", DOCKERFILE_MAX_BYTES >> 20);
+        diags_error(d, (struct span){0}, "the file is larger than %d MiB",
+                    DOCKERFILE_MAX_BYTES >> 20);
         return FALSE;
     }
     const char *nul = memchr(text, '\0', len);
@@ -17,7 +18,8 @@ static gboolean check_text(struct diags *d, const char *text, gsize len)
     struct line l;
     while (reader_next(&r, &l)) {
         if (nul && nul < l.next) {
-            diags_error(d, (struct span){l.number, nul - l.start + 1, 1}, "a NUL byte in a Dockerfile");
+            diags_error(d, (struct span){l.number, nul - l.start + 1, 1},
+                        "a NUL byte in a Dockerfile");
             diags_hint(d, "the file is not text, or it is UTF-16: save it as UTF-8");
             return FALSE;
         }
@@ -68,7 +70,8 @@ static void add_comment(struct parser *ps, const struct line *l, const char *sig
 {
     const char *start = text_skip_space(sign + 1, l->stop);
     if (ps->comments->len < 1000)
-        g_ptr_array_add(ps->comments, arena_strndup(ps->arena, start, text_trim_end(start, l->stop) - start));
+        g_ptr_array_add(ps->comments,
+                        arena_strndup(ps->arena, start, text_trim_end(start, l->stop) - start));
 }
 
 /* Joins and parses the instruction that begins with l. */
@@ -90,8 +93,8 @@ static void read_lines(struct parser *ps)
 {
     struct line l;
     gboolean slashes = ps->df->syntax != NULL; /* "// syntax=" lines are directives too */
-    while (!diags_full(ps->diags) && ps->instructions->len <= DOCKERFILE_MAX_INSTRUCTIONS &&
-           reader_next(&ps->reader, &l)) {
+    while (!ps->foreign && !diags_full(ps->diags) &&
+           ps->instructions->len <= DOCKERFILE_MAX_INSTRUCTIONS && reader_next(&ps->reader, &l)) {
         const char *p = text_skip_space(l.start, l.stop);
         if (p < l.stop && *p == '#') {
             if (ps->directives_done || !parse_directive(ps, &l, p)) {
@@ -110,14 +113,16 @@ static void read_lines(struct parser *ps)
     }
 }
 
-static void begin_stage(struct parser *ps, GArray *stages, const struct instruction *ins, guint position)
+static void begin_stage(struct parser *ps, GArray *stages, const struct instruction *ins,
+                        guint position)
 {
     struct stage stage = {
         .name = ins->n_words == 3 ? ins->words[2].text : NULL,
         .index = stages->len,
         .from = ins,
         .base = ins->words,
-        .platform = instruction_flag(ins, "platform") ? instruction_flag_value(ins, "platform") : NULL,
+        .platform =
+            instruction_flag(ins, "platform") ? instruction_flag_value(ins, "platform") : NULL,
         .instructions = ps->df->instructions + position + 1,
     };
     g_array_append_val(stages, stage);
@@ -131,7 +136,8 @@ static void check_name(struct parser *ps, GHashTable *names, const struct instru
     const struct word *name = &from->words[2];
     const struct instruction *earlier = g_hash_table_lookup(names, name->text);
     if (earlier)
-        diags_warning(ps->diags, name->span, "duplicate stage name \"%s\" (also on line %u); the later one counts",
+        diags_warning(ps->diags, name->span,
+                      "duplicate stage name \"%s\" (also on line %u); the later one counts",
                       name->text, earlier->first_line);
     g_hash_table_insert(names, (gpointer)name->text, (gpointer)from);
 }
@@ -158,7 +164,8 @@ static void group_stages(struct parser *ps)
             g_ptr_array_add(meta, (gpointer)ins);
         } else if (!stray && ins->kind != INSTRUCTION_UNKNOWN) {
             stray = TRUE;
-            parse_error(ps, ins, "no build stage in current context: %s comes before the first FROM",
+            parse_error(ps, ins,
+                        "no build stage in current context: %s comes before the first FROM",
                         instruction_name(ins->kind));
             diags_hint(ps->diags, "only ARG may stand before FROM");
         }
@@ -168,11 +175,13 @@ static void group_stages(struct parser *ps)
     df->meta_args = arena_copy(df->arena, meta->pdata, meta->len, sizeof(gpointer));
     df->n_meta_args = meta->len;
     if (stages->len == 0 && !diags_has_errors(ps->diags))
-        diags_error(ps->diags, (struct span){0}, df->n_instructions ? "the file has no FROM: there is nothing to build"
-                                                                    : "file with no instructions");
+        diags_error(ps->diags, (struct span){0},
+                    df->n_instructions ? "the file has no FROM: there is nothing to build"
+                                       : "file with no instructions");
 }
 
-static struct dockerfile *parse(const char *text, gsize len, const char *name, struct diags *d, gboolean trigger)
+static struct dockerfile *parse(const char *text, gsize len, const char *name, struct diags *d,
+                                gboolean trigger)
 {
     diags_set_source(d, name, text, len);
     if (len >= 3 && memcmp(text, bom, 3) == 0) {
@@ -185,16 +194,14 @@ static struct dockerfile *parse(const char *text, gsize len, const char *name, s
     parser_init(&ps, name, d);
     ps.reader = (struct reader){.p = text, .end = text + len};
     ps.directives_done = trigger;
-    if (!trigger && len > 2 && strchr("/{", *text_skip_space(text, text + len)))
+    if (!trigger)
         parse_detect_syntax(&ps, text, len);
     read_lines(&ps);
     ps.df->instructions =
         arena_copy(ps.arena, ps.instructions->pdata, ps.instructions->len, sizeof(gpointer));
     ps.df->n_instructions = ps.instructions->len;
-    if (!trigger) {
-        parse_detect_syntax(&ps, text, len);
+    if (!trigger && !ps.foreign)
         group_stages(&ps);
-    }
     parser_clear(&ps);
     return ps.df;
 }

@@ -20,8 +20,8 @@ static gunichar read_char(const char **p)
 {
     gunichar c = g_utf8_get_char_validated(*p, -1);
     if (c == (gunichar)-1 || c == (gunichar)-2)
-        return 0x110000 + (guchar)*(*p)++;
-    *p += g_utf8_skip[(guchar)**p];
+        return 0x110000 + (guchar) * (*p)++;
+    *p += g_utf8_skip[(guchar) * *p];
     return c;
 }
 
@@ -64,7 +64,8 @@ gboolean pattern_check(const char *pattern, GError **err)
         gboolean bad = c == '\\' ? !*p : c == '[' ? match_class(&p, 0) < 0 : FALSE;
         if (bad)
             return error_set(err, VARVE_ERROR_INVALID, "malformed pattern \"%s\": %s", pattern,
-                             c == '[' ? "a [class] is empty or not closed" : "nothing follows the last \\");
+                             c == '[' ? "a [class] is empty or not closed"
+                                      : "nothing follows the last \\");
         if (c == '\\')
             p++;
     }
@@ -94,8 +95,8 @@ static gboolean match_one(const char **p, const char **n)
     return *(*p)++ == *(*n)++;
 }
 
-/* Only the last '*' is ever tried again: an earlier one that ended sooner leaves at least as much to
- * the later. */
+/* Only the last '*' is ever tried again: an earlier one that ended sooner leaves at least as much
+ * to the later. */
 gboolean pattern_match(const char *pattern, const char *name)
 {
     const char *p = pattern, *n = name;

@@ -70,7 +70,8 @@ static gboolean valid_domain(const char *domain)
     if (*domain == '[') {
         const char *close = strchr(domain, ']');
         gsize n = strspn(domain + 1, "0123456789abcdefABCDEF:");
-        return close == domain + 1 + n && n > 0 && (!close[1] || (close[1] == ':' && valid_port(close + 2)));
+        return close == domain + 1 + n && n > 0 &&
+               (!close[1] || (close[1] == ':' && valid_port(close + 2)));
     }
     for (const char *p = domain;; p++) {
         gsize n = strcspn(p, ".:");
@@ -88,12 +89,14 @@ static gboolean valid_tag(const char *tag)
 {
     gsize n = strlen(tag);
     for (gsize i = 0; i < n; i++)
-        if (!g_ascii_isalnum(tag[i]) && tag[i] != '_' && (i == 0 || (tag[i] != '.' && tag[i] != '-')))
+        if (!g_ascii_isalnum(tag[i]) && tag[i] != '_' &&
+            (i == 0 || (tag[i] != '.' && tag[i] != '-')))
             return FALSE;
     return n > 0 && n <= TAG_MAX_LEN;
 }
 
-/* "algorithm[+.-_algorithm]:hex" with at least 32 hex digits; sha256 and sha512 with exactly theirs. */
+/* "algorithm[+.-_algorithm]:hex" with at least 32 hex digits; sha256 and sha512 with exactly
+ * theirs. */
 static gboolean valid_digest(const char *digest)
 {
     const char *colon = strchr(digest, ':');
@@ -159,7 +162,8 @@ static const char *problem_of(const struct reference *r)
         if (g_ascii_isupper(*p))
             return "repository names must be lower case";
     if (!valid_path(r->path))
-        return "a name is made of lower-case letters and digits, joined by single '.', '_', '-' and '/'";
+        return "a name is made of lower-case letters and digits, joined by single '.', '_', '-' "
+               "and '/'";
     if (strlen(r->domain) + 1 + strlen(r->path) > NAME_MAX_LEN)
         return "the name is longer than 255 characters";
     if (r->tag && !valid_tag(r->tag))
@@ -219,6 +223,7 @@ char *reference_familiar(const struct reference *r)
 {
     if (strcmp(r->domain, DEFAULT_DOMAIN) != 0)
         return reference_text(r);
-    gboolean official = g_str_has_prefix(r->path, OFFICIAL) && !strchr(r->path + strlen(OFFICIAL), '/');
+    gboolean official =
+        g_str_has_prefix(r->path, OFFICIAL) && !strchr(r->path + strlen(OFFICIAL), '/');
     return with_suffix(r, r->path + (official ? strlen(OFFICIAL) : 0));
 }

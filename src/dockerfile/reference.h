@@ -21,7 +21,8 @@ void reference_free(struct reference *r);
 char *reference_text(const struct reference *r);
 /* Without tag and digest: "docker.io/library/node"; newly allocated. */
 char *reference_repository(const struct reference *r);
-/* As people write it: "node:20" (docker.io and library/ left out, the tag kept); newly allocated. */
+/* As people write it: "node:20" (docker.io and library/ left out, the tag kept); newly allocated.
+ */
 char *reference_familiar(const struct reference *r);
 
 typedef struct reference reference;

@@ -5,7 +5,6 @@
 
 #include <string.h>
 
-
 struct shellpattern {
     GPtrArray *chunks; /* GString*: what stands between stars; a 0 byte is a "?". At least one. */
 };
@@ -52,8 +51,9 @@ struct shellpattern *shellpattern_new(const char *text, GError **err)
             g_ptr_array_add(p->chunks, chunk);
         } else if (c == '\\') {
             if (!read_escape(&s, chunk)) {
-                error_set(err, VARVE_ERROR_INVALID, "invalid pattern (%s) in substitution: invalid escape '\\%c'",
-                          text, *s ? *s : ' ');
+                error_set(err, VARVE_ERROR_INVALID,
+                          "invalid pattern (%s) in substitution: invalid escape '\\%c'", text,
+                          *s ? *s : ' ');
                 return NULL;
             }
         } else {
@@ -82,8 +82,10 @@ static const char *match_at(const GString *chunk, const char *s, const char *end
     return s;
 }
 
-/* First place at or behind s where chunk matches: its start, and its end in *stop; NULL when none. */
-static const char *find_first(const GString *chunk, const char *s, const char *end, const char **stop)
+/* First place at or behind s where chunk matches: its start, and its end in *stop; NULL when none.
+ */
+static const char *find_first(const GString *chunk, const char *s, const char *end,
+                              const char **stop)
 {
     for (;; s += char_len(s, end)) {
         *stop = match_at(chunk, s, end);
@@ -98,7 +100,8 @@ static const char *find_first(const GString *chunk, const char *s, const char *e
 static const char *find_last(const GString *chunk, const char *s, const char *end)
 {
     for (const char *at = end;; at--) {
-        const char *stop = ((guchar)*at & 0xc0) == 0x80 && at != end ? NULL : match_at(chunk, at, end);
+        const char *stop =
+            ((guchar)*at & 0xc0) == 0x80 && at != end ? NULL : match_at(chunk, at, end);
         if (stop)
             return stop;
         if (at == s)
@@ -106,9 +109,10 @@ static const char *find_last(const GString *chunk, const char *s, const char *en
     }
 }
 
-/* End of the shortest or longest match of the chunks behind the first, which ended at s. Taking each
- * chunk's first place leaves the most room for those that follow. */
-static const char *match_rest(const struct shellpattern *p, const char *s, const char *end, gboolean longest)
+/* End of the shortest or longest match of the chunks behind the first, which ended at s. Taking
+ * each chunk's first place leaves the most room for those that follow. */
+static const char *match_rest(const struct shellpattern *p, const char *s, const char *end,
+                              gboolean longest)
 {
     guint n = p->chunks->len;
     for (guint i = 1; i < n; i++) {
@@ -130,10 +134,12 @@ gssize shellpattern_prefix(const struct shellpattern *p, const char *value, gboo
 }
 
 /* Last place whose match of chunk ends exactly at or before limit: its start, or NULL. */
-static const char *find_last_start(const GString *chunk, const char *value, const char *limit, gboolean exact)
+static const char *find_last_start(const GString *chunk, const char *value, const char *limit,
+                                   gboolean exact)
 {
     for (const char *at = limit;; at--) {
-        const char *stop = at != limit && ((guchar)*at & 0xc0) == 0x80 ? NULL : match_at(chunk, at, limit);
+        const char *stop =
+            at != limit && ((guchar)*at & 0xc0) == 0x80 ? NULL : match_at(chunk, at, limit);
         if (stop && (!exact || stop == limit))
             return at;
         if (at == value)
@@ -164,8 +170,8 @@ gssize shellpattern_suffix(const struct shellpattern *p, const char *value, gboo
     return limit - value;
 }
 
-gboolean shellpattern_find(const struct shellpattern *p, const char *value, gsize from, gsize *start,
-                           gsize *end)
+gboolean shellpattern_find(const struct shellpattern *p, const char *value, gsize from,
+                           gsize *start, gsize *end)
 {
     const char *limit = value + strlen(value), *stop;
     const char *at = find_first(g_ptr_array_index(p->chunks, 0), value + from, limit, &stop);

@@ -1,4 +1,5 @@
-/* The patterns of ${v#p}, ${v%p} and ${v/p/r}: '*' any text, '?' one character, '\' before '*', '?',
+/* The patterns of ${v#p}, ${v%p} and ${v/p/r}: '*' any text, '?' one character, '\' before '*',
+ * '?',
  * '\', '}' or '/' takes it as it is. Internal to expand.c. */
 #ifndef VARVE_DOCKERFILE_SHELLPATTERN_H
 #define VARVE_DOCKERFILE_SHELLPATTERN_H
@@ -15,8 +16,8 @@ gssize shellpattern_prefix(const struct shellpattern *p, const char *value, gboo
 /* Offset of the shortest or longest end of value that matches, or -1. */
 gssize shellpattern_suffix(const struct shellpattern *p, const char *value, gboolean longest);
 /* The leftmost, then longest match at or behind from; FALSE when there is none. */
-gboolean shellpattern_find(const struct shellpattern *p, const char *value, gsize from, gsize *start,
-                           gsize *end);
+gboolean shellpattern_find(const struct shellpattern *p, const char *value, gsize from,
+                           gsize *start, gsize *end);
 
 typedef struct shellpattern shellpattern;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(shellpattern, shellpattern_free)

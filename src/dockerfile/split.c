@@ -12,12 +12,15 @@ static gboolean too_many(struct parser *ps, const struct instruction *ins, const
 {
     if (list->len < DOCKERFILE_MAX_WORDS)
         return FALSE;
-    if (list->len == DOCKERFILE_MAX_WORDS)
-        parse_error(ps, ins, "%s has more than %d words", instruction_name(ins->kind), DOCKERFILE_MAX_WORDS);
+    if (!ps->overfull)
+        parse_error(ps, ins, "%s has more than %d words", instruction_name(ins->kind),
+                    DOCKERFILE_MAX_WORDS);
+    ps->overfull = TRUE;
     return TRUE;
 }
 
-void parse_add_word(struct parser *ps, const struct instruction *ins, const char *text, gsize offset, gsize len)
+void parse_add_word(struct parser *ps, const struct instruction *ins, const char *text,
+                    gsize offset, gsize len)
 {
     if (too_many(ps, ins, ps->words))
         return;
@@ -43,7 +46,8 @@ static const char *read_flag(const char *p, const char *end, GString *out)
     return p;
 }
 
-static void add_flag(struct parser *ps, const struct instruction *ins, const char *word, gsize offset, gsize len)
+static void add_flag(struct parser *ps, const struct instruction *ins, const char *word,
+                     gsize offset, gsize len)
 {
     if (too_many(ps, ins, ps->flags))
         return;
@@ -74,7 +78,8 @@ gsize parse_flags(struct parser *ps, const struct instruction *ins, gsize offset
         if (strncmp(word->str, "--", 2) == 0 && word->str[2] != '=')
             add_flag(ps, ins, word->str, start - ins->text, p - start);
         else
-            diags_error(ps->diags, instruction_span(ins, start - ins->text, p - start), "a flag has no name");
+            diags_error(ps->diags, instruction_span(ins, start - ins->text, p - start),
+                        "a flag has no name");
     }
 }
 
@@ -84,7 +89,8 @@ void parse_plain_words(struct parser *ps, const struct instruction *ins, gsize o
         const char *start = p;
         while (*p && !is_blank(*p))
             p++;
-        parse_add_word(ps, ins, arena_strndup(ps->arena, start, p - start), start - ins->text, p - start);
+        parse_add_word(ps, ins, arena_strndup(ps->arena, start, p - start), start - ins->text,
+                       p - start);
         while (is_blank(*p))
             p++;
     }
@@ -113,10 +119,12 @@ static const char *quoted_end(const char *p, const char *end, char escape, const
 void parse_quoted_words(struct parser *ps, const struct instruction *ins, gsize offset)
 {
     const char *end = ins->text + strlen(ins->text), *stop;
-    for (const char *p = text_skip_space(ins->text + offset, end); p < end; p = text_skip_space(p, end)) {
+    for (const char *p = text_skip_space(ins->text + offset, end); p < end;
+         p = text_skip_space(p, end)) {
         const char *start = p;
         p = quoted_end(p, end, ps->df->escape, &stop);
         if (stop > start)
-            parse_add_word(ps, ins, arena_strndup(ps->arena, start, stop - start), start - ins->text, stop - start);
+            parse_add_word(ps, ins, arena_strndup(ps->arena, start, stop - start),
+                           start - ins->text, stop - start);
     }
 }

@@ -1,5 +1,5 @@
-/* Small helpers on UTF-8 text shared by the parsers of this room; bytes that are not UTF-8 are letters
- * of their own. Internal to dockerfile/. */
+/* Small helpers on UTF-8 text shared by the parsers of this room; bytes that are not UTF-8 are
+ * letters of their own. Internal to dockerfile/. */
 #ifndef VARVE_DOCKERFILE_TEXT_H
 #define VARVE_DOCKERFILE_TEXT_H
 

@@ -18,11 +18,22 @@ struct fileop_env {
 };
 /* Applies op's actions in order and writes fs/ and index into the directory tmp (relative to the
  * store's root). Fills info (indexed). Nothing in the destination outside the new layer changes. Parents
- * that exist in the chain are repeated in the layer with their own attributes. */
+ * that exist in the chain are repeated in the layer with their own attributes.
+ *
+ * Actions may follow one another (input: the result of the one before) and may read what a chain of
+ * actions on scratch made (secondary); a result changed by two actions is VARVE_ERROR_UNSUPPORTED. */
 gboolean fileop_run(const struct file_op *op, const struct fileop_env *env, const char *tmp,
                     struct layer_info *info, GError **err);
-/* Resolves a USER-style or chown-style owner ("1000:1000", "node", "node:staff", "") against
- * /etc/passwd and /etc/group of a chain; NULL view knows numbers only. */
+
+/* What a copy action selects from its secondary, for keys and for fileop_run() alike. pattern and
+ * includes are sel's own (fileop_selection_clear); the rest points into a. With parents, the part of
+ * src before "/./" is the place that paths are kept relative to, and the rest an include pattern. */
+void fileop_selection(const struct file_action *a, struct selection *sel);
+void fileop_selection_clear(struct selection *sel);
+
+/* Resolves a chown-style owner ("1000:1000", "node", "node:staff", ":staff", "" is 0:0) against
+ * /etc/passwd and /etc/group of a chain; NULL view knows numbers only. A number alone is uid and gid, a name
+ * alone has the group that /etc/passwd gives it. */
 gboolean fileop_owner(struct chainview *v, const char *owner, guint32 *uid, guint32 *gid, GError **err);
 
 #endif
