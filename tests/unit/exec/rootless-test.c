@@ -1,5 +1,5 @@
-/* The steps again as an ordinary user. Started by root it becomes VARVE_TEST_USER (a name; with a range in
- * /etc/subuid that is the usual case) or else uid 65534, who has no range. */
+/* The steps again as an ordinary user. Started by root it becomes VARVE_TEST_USER (a name; with a
+ * range in /etc/subuid that is the usual case) or else uid 65534, who has no range. */
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -20,8 +20,10 @@ static gboolean become_user(void)
     const struct passwd *pw = name ? getpwnam(name) : NULL;
     uid_t uid = pw ? pw->pw_uid : 65534;
     gid_t gid = pw ? pw->pw_gid : 65534;
-    return geteuid() != 0 || (setgroups(0, NULL) == 0 && setresgid(gid, gid, gid) == 0 && setresuid(uid, uid, uid) == 0 &&
-                              prctl(PR_SET_DUMPABLE, 1) == 0); /* as a login would be: /proc/self is its own */
+    return geteuid() != 0 ||
+           (setgroups(0, NULL) == 0 && setresgid(gid, gid, gid) == 0 &&
+            setresuid(uid, uid, uid) == 0 &&
+            prctl(PR_SET_DUMPABLE, 1) == 0); /* as a login would be: /proc/self is its own */
 }
 
 static void test_state(void)
@@ -58,11 +60,13 @@ int main(int argc, char **argv)
     gboolean entered = user && userns_enter(&state, &err); /* before any thread */
     g_test_init(&argc, &argv, NULL);
     if (!entered) {
-        printf("1..0 # SKIP %s\n", err ? g_strdelimit(err->message, "\n", ' ') : "cannot become an ordinary user");
+        printf("1..0 # SKIP %s\n",
+               err ? g_strdelimit(err->message, "\n", ' ') : "cannot become an ordinary user");
         return 0;
     }
     g_test_add_func("/rootless/state", test_state);
-    g_test_add("/rootless/other-user", struct fixture, NULL, fixture_set_up, test_other_user, fixture_tear_down);
+    g_test_add("/rootless/other-user", struct fixture, NULL, fixture_set_up, test_other_user,
+               fixture_tear_down);
     step_add_tests();
     return g_test_run();
 }

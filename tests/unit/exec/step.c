@@ -12,8 +12,8 @@
 #include "snapshot/snapshot.h"
 
 struct step {
-    struct fixture f;   /* its root becomes the base layer */
-    char *dir;          /* the store's root */
+    struct fixture f; /* its root becomes the base layer */
+    char *dir;        /* the store's root */
     struct store *store;
     struct chain *chain;
 };
@@ -102,7 +102,9 @@ static void test_layers(struct step *s, gconstpointer data)
     run_step(s, d, "true");
     g_autofree char *empty = top_names(s, "");
     g_assert_cmpstr(empty, ==, ""); /* nothing of /etc, in which mount points came and went */
-    run_step(s, d, "test $(cat /one) = one && ! test -e /bin/yes && rm -r /dir && mkdir /dir && echo y >/dir/y");
+    run_step(s, d,
+             "test $(cat /one) = one && ! test -e /bin/yes && rm -r /dir && mkdir /dir && echo y "
+             ">/dir/y");
     run_step(s, d, "test $(ls /dir) = y && chown 0:0 /one && mv /one /two && ln -s two /three");
     g_autofree char *last = top_names(s, "");
     g_assert_cmpstr(last, ==, "one three two");
@@ -110,16 +112,20 @@ static void test_layers(struct step *s, gconstpointer data)
 
 static void test_isolation(struct step *s, gconstpointer data)
 {
-    if (!run_step(s, DRIVER_AUTO, "cat /proc/self/mountinfo; ls /dev; cat /proc/1/environ; ls /proc; ls /sys"))
+    if (!run_step(s, DRIVER_AUTO,
+                  "cat /proc/self/mountinfo; ls /dev; cat /proc/1/environ; ls /proc; ls /sys"))
         return;
     g_assert_null(strstr(s->f.out->str, s->dir));
-    run_step(s, DRIVER_AUTO, "head -c 2 /dev/urandom | wc -c; echo x >/dev/null; test -c /dev/tty; ls /dev/pts; "
-                             "touch /dev/shm/x; grep ^Cap /proc/self/status | cut -f2");
-    g_assert_cmpstr(s->f.out->str, ==, "2\nptmx\n0000000000000000\n00000000a80425fb\n00000000a80425fb\n"
-                                       "00000000a80425fb\n0000000000000000\n");
+    run_step(s, DRIVER_AUTO,
+             "head -c 2 /dev/urandom | wc -c; echo x >/dev/null; test -c /dev/tty; ls /dev/pts; "
+             "touch /dev/shm/x; grep ^Cap /proc/self/status | cut -f2");
+    g_assert_cmpstr(s->f.out->str, ==,
+                    "2\nptmx\n0000000000000000\n00000000a80425fb\n00000000a80425fb\n"
+                    "00000000a80425fb\n0000000000000000\n");
     s->f.spec.network = NET_NONE;
-    run_step(s, DRIVER_AUTO, "ip addr show lo | grep -o 127.0.0.1; grep -c : /proc/net/dev; ls /sys/class/net; "
-                             "! unshare -U true; ! mount -t tmpfs x /dir; hostname");
+    run_step(s, DRIVER_AUTO,
+             "ip addr show lo | grep -o 127.0.0.1; grep -c : /proc/net/dev; ls /sys/class/net; "
+             "! unshare -U true; ! mount -t tmpfs x /dir; hostname");
     g_assert_cmpstr(s->f.out->str, ==, "127.0.0.1\n1\nlo\nbuildkitsandbox\n");
 }
 
@@ -136,7 +142,8 @@ static void test_speed(struct step *s, gconstpointer data)
     g_assert_cmpint(best, <, 60000);
 }
 
-static void add(const char *path, enum snapshot_driver d, void (*test)(struct step *, gconstpointer))
+static void add(const char *path, enum snapshot_driver d,
+                void (*test)(struct step *, gconstpointer))
 {
     g_test_add(path, struct step, GINT_TO_POINTER(d), set_up, test, tear_down);
 }
