@@ -16,11 +16,13 @@ struct sandbox_mount {
     const char *dest;     /* absolute in the root; missing directories (or, for a file, an empty file) are made
                              in the root first, without following symlinks out of it */
     int fd;               /* bind: detached tree or O_PATH descriptor of a directory or file; -1: tmpfs */
+    int tree_fd;          /* bind, when fd is a part of a detached mount (a path opened below a snapshot's
+                             mount_fd): that mount's own descriptor, which kernels before 6.15 need; else 0 */
     gboolean readonly;
     guint64 size;         /* tmpfs: bytes, 0: no limit */
-    guint32 mode;         /* tmpfs root's mode */
-    gboolean made;        /* out: the mount point did not exist and was made in the root's upper: the caller
-                             decides whether it stays in the layer (Docker keeps it) */
+    guint32 mode;         /* tmpfs root's mode, 0: 01777 */
+    gboolean made;        /* out: the mount point did not exist and was made; like Docker's builder,
+                             sandbox_run() removes it again when it is still empty */
 };
 struct sandbox_file {
     const char *dest;     /* secrets: a file on a tmpfs of its own, never on disk */
@@ -29,7 +31,8 @@ struct sandbox_file {
     guint32 mode, uid, gid;
 };
 struct sandbox_spec {
-    int root_fd;                    /* merged view (snapshot's mount_fd) */
+    int root_fd;                    /* merged view (snapshot's mount_fd). A kernel before 6.15 can attach a
+                                       detached mount to one run only: open the snapshot anew for another */
     gboolean root_readonly;
     const char *const *args;        /* argv; args[0] is looked up in PATH of env inside the root */
     const char *const *env;
@@ -52,11 +55,15 @@ struct sandbox_spec {
     const char *const *devices;     /* reserved: NULL */
     int stdin_fd;                   /* -1: /dev/null */
     gboolean tty;                   /* stdin_fd is a terminal to be the controlling one (varve debug, run -it) */
+    GPtrArray *touched;             /* out, may be NULL: char * of directories in the root in which mount
+                                       points were made and removed and nothing else happened, for
+                                       snapshot_forget() */
     /* Receives output as it comes, from the waiting thread; fd is 1 or 2. NULL: inherit stdout/stderr. */
     void (*output)(gpointer ctx, int fd, const void *bytes, gsize len);
     gpointer output_ctx;
     /* Called with the pid of the init once it runs (varve run: health checks). May be NULL. */
     void (*started)(gpointer ctx, int pid);
+    gpointer started_ctx;
 };
 struct sandbox_result {
     int exit_code;          /* 128+signal when killed by one */
@@ -66,11 +73,13 @@ struct sandbox_result {
 };
 /* Runs to the end. FALSE only when it could not be started or was cancelled (then all its processes are
  * gone); a failing program is TRUE with its exit code. A missing program is exit code 127 with a line on
- * stderr as runc's shape. Removes from the root's upper what it had to create only for mounting, as
- * Docker's builder does for files it injects (/etc/resolv.conf, /etc/hosts: bind-mounted). */
+ * stderr as runc's shape. Removes what it had to make in the root only for mounting (/etc/resolv.conf,
+ * /etc/hosts, missing mount points), as Docker's builder does; /proc, /sys and /dev stay, as there. */
 gboolean sandbox_run(const struct sandbox_spec *spec, struct cancel *c, struct sandbox_result *out,
                      GError **err);
-/* Runs another command in a running sandbox (health checks): joins pid's namespaces. */
+/* Runs another command in a running sandbox (health checks): joins the namespaces of pid, as given to
+ * started(). Of the spec only the process counts: args, env, cwd, user, ulimits, insecure, stdin, output; set
+ * root_fd to -1. With timeout_us (0: none) a command that takes longer is ended: FALSE with FAILED. */
 gboolean sandbox_join(int pid, const struct sandbox_spec *spec, gint64 timeout_us, struct cancel *c,
                       struct sandbox_result *out, GError **err);
 

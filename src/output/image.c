@@ -221,7 +221,7 @@ gboolean built_image_store(struct built_image *b, const char *const *names, cons
 }
 
 /* By name first, then by id. */
-static struct image_row *find_row(struct store *s, const char *name, const struct platform *p, GError **err)
+struct image_row *stored_image_find(struct store *s, const char *name, const struct platform *p, GError **err)
 {
     g_autoptr(reference) ref = reference_parse(name, NULL);
     g_autofree char *canonical = ref ? reference_text(ref) : NULL;
@@ -246,7 +246,7 @@ static struct image_row *find_row(struct store *s, const char *name, const struc
 
 struct built_image *built_image_open(struct store *s, const char *name, const struct platform *p, GError **err)
 {
-    g_autoptr(image_row) row = find_row(s, name, p, err);
+    g_autoptr(image_row) row = stored_image_find(s, name, p, err);
     if (!row)
         return NULL;
     if (!row->chain) {

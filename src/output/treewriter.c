@@ -4,14 +4,11 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "layer/object.h"
+#include "layer/tarwriter.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/sysmacros.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 static gint64 clamped(gint64 mtime_ns, gint64 clamp)
@@ -113,81 +110,54 @@ gboolean tree_write_dir(struct store *s, struct tree *t, const char *dest, gint6
     return TRUE;
 }
 
-static gboolean tar_failed(struct archive *a, GError **err)
+/* The tar writer's bytes into a descriptor. */
+struct fd_sink {
+    struct tar_sink sink; /* first */
+    int fd;
+    char *buf;            /* what is not written yet */
+    gsize used;
+};
+
+#define SINK_ROOM (256 * 1024)
+
+static gboolean sink_flush(struct fd_sink *s, GError **err)
 {
-    int e = archive_errno(a);
-    return error_set(err, e == ENOSPC || e == EDQUOT ? VARVE_ERROR_OUTSIDE : VARVE_ERROR_FAILED,
-                     "cannot write the tar: %s", archive_error_string(a));
+    gboolean ok = fs_write_all(s->fd, s->buf, s->used, err);
+    s->used = 0;
+    return ok;
 }
 
-static void fill_header(struct archive_entry *h, const struct entry *e, gint64 clamp)
+static gboolean sink_write(struct tar_sink *self, const void *bytes, gsize len, GError **err)
 {
-    static const __LA_MODE_T kinds[] = {[ENTRY_FILE] = AE_IFREG,   [ENTRY_DIR] = AE_IFDIR,
-                                        [ENTRY_SYMLINK] = AE_IFLNK, [ENTRY_CHAR] = AE_IFCHR,
-                                        [ENTRY_BLOCK] = AE_IFBLK,   [ENTRY_FIFO] = AE_IFIFO};
-    gint64 ns = clamped(e->mtime_ns, clamp);
-    archive_entry_copy_pathname(h, e->path);
-    archive_entry_set_filetype(h, kinds[e->type]);
-    archive_entry_set_perm(h, e->mode);
-    archive_entry_set_uid(h, e->uid);
-    archive_entry_set_gid(h, e->gid);
-    archive_entry_set_mtime(h, ns / 1000000000, 0);
-    archive_entry_set_size(h, e->type == ENTRY_FILE && !e->hardlink ? e->size : 0);
-    if (e->hardlink)
-        archive_entry_copy_hardlink(h, e->hardlink);
-    if (e->target)
-        archive_entry_copy_symlink(h, e->target);
-    if (e->type == ENTRY_CHAR || e->type == ENTRY_BLOCK) {
-        archive_entry_set_rdevmajor(h, major(e->rdev));
-        archive_entry_set_rdevminor(h, minor(e->rdev));
-    }
-    for (guint i = 0; i < e->n_xattrs; i++)
-        archive_entry_xattr_add_entry(h, e->xattrs[i].name, e->xattrs[i].value, e->xattrs[i].size);
-}
-
-static gboolean put_content(struct archive *a, struct tree *t, const struct entry *e, GError **err)
-{
-    fd_auto int fd = t->open(t, e, err);
-    if (fd < 0)
+    struct fd_sink *s = (struct fd_sink *)self;
+    if (s->used + len > SINK_ROOM && !sink_flush(s, err))
         return FALSE;
-    g_autofree char *buf = g_malloc(256 * 1024);
-    for (;;) {
-        ssize_t n = read(fd, buf, 256 * 1024);
-        if (n < 0)
-            return error_set_errno(err, errno, "cannot read %s", e->path);
-        if (n == 0)
-            return TRUE;
-        if (archive_write_data(a, buf, n) != n)
-            return tar_failed(a, err);
-    }
+    if (len > SINK_ROOM)
+        return fs_write_all(s->fd, bytes, len, err);
+    memcpy(s->buf + s->used, bytes, len);
+    s->used += len;
+    return TRUE;
 }
 
-static gboolean put_entry(struct archive *a, struct tree *t, const struct entry *e, gint64 clamp, GError **err)
+static gboolean put_entry(struct fd_sink *s, struct tree *t, const struct entry *e, gint64 clamp, GError **err)
 {
-    struct archive_entry *h = archive_entry_new();
-    fill_header(h, e, clamp);
-    gboolean ok = archive_write_header(a, h) == ARCHIVE_OK || tar_failed(a, err);
-    archive_entry_free(h);
-    return ok && (e->type != ENTRY_FILE || e->hardlink || e->size == 0 || put_content(a, t, e, err));
+    struct tar_options o = {.clamp_mtime = clamp};
+    gboolean content = e->type == ENTRY_FILE && !e->hardlink && e->size > 0;
+    fd_auto int fd = content ? t->open(t, e, err) : -1;
+    return (!content || fd >= 0) && tarwriter_entry(&s->sink, e, &o, fd, err);
 }
 
 gboolean tree_write_tar(struct tree *t, int fd, gint64 clamp, guint64 *written, GError **err)
 {
-    struct archive *a = archive_write_new();
-    archive_write_set_format_pax_restricted(a);
-    archive_write_set_options(a, "hdrcharset=BINARY");
-    archive_write_set_bytes_per_block(a, 256 * 1024);
-    archive_write_set_bytes_in_last_block(a, 512);
-    gboolean ok = archive_write_open_fd(a, fd) == ARCHIVE_OK || tar_failed(a, err);
-    for (guint i = 0; ok && i < entry_list_len(t->entries); i++) {
+    g_autofree char *buf = g_malloc(SINK_ROOM);
+    struct fd_sink s = {.sink = {.write = sink_write}, .fd = fd, .buf = buf};
+    for (guint i = 0; i < entry_list_len(t->entries); i++) {
         const struct entry *e = entry_list_at(t->entries, i);
         if (!*e->path)
             continue;
-        ok = put_entry(a, t, e, clamp, err);
+        if (!put_entry(&s, t, e, clamp, err))
+            return FALSE;
         *written += e->size;
     }
-    if (archive_write_close(a) != ARCHIVE_OK && ok)
-        ok = tar_failed(a, err);
-    archive_write_free(a);
-    return ok;
+    return tarwriter_end(&s.sink, err) && sink_flush(&s, err);
 }

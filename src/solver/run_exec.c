@@ -6,6 +6,7 @@
 #include "exec/hostca.h"
 #include "exec/sandbox.h"
 #include "layer/chainview.h"
+#include "layer/fill.h"
 #include "layer/index.h"
 #include "snapshot/snapshot.h"
 #include "store/history.h"
@@ -60,10 +61,11 @@ static void run_clear(struct run *r)
     fd_cleanup(&r->log_fd);
 }
 
-static void add_mount(struct run *r, const char *dest, int fd, gboolean readonly)
+static struct sandbox_mount *add_mount(struct run *r, const char *dest, int fd, gboolean readonly)
 {
     struct sandbox_mount m = {.dest = dest, .fd = fd, .readonly = readonly};
     g_array_append_val(r->mounts, m);
+    return &g_array_index(r->mounts, struct sandbox_mount, r->mounts->len - 1);
 }
 
 /* The chain a bind mount shows. */
@@ -108,7 +110,7 @@ static gboolean add_bind(struct run *r, const struct exec_mount *m, GError **err
     int fd = open_selected(r, sn, m, err);
     if (fd < 0)
         return FALSE;
-    add_mount(r, m->dest, fd, m->readonly);
+    add_mount(r, m->dest, fd, m->readonly)->tree_fd = sn->mount_fd;
     return TRUE;
 }
 
@@ -120,7 +122,7 @@ static gboolean fill_volume(struct run *r, const struct exec_mount *m, int dir, 
         return FALSE;
     if (c->n == 0)
         return TRUE;
-    return copy_chain_into(r->s, c, m->selector ? m->selector : "", dir, err);
+    return fill_from_chain(r->s->o.store, c, m->selector ? m->selector : "", dir, r->s->stop, err);
 }
 
 static gboolean init_volume(struct run *r, const struct exec_mount *m, int dir, GError **err)
@@ -272,6 +274,7 @@ static gboolean run_sandbox(struct run *r, GError **err)
 {
     const struct exec_op *op = r->op;
     g_auto(GStrv) env = make_env(r);
+    g_autoptr(GPtrArray) touched = g_ptr_array_new_with_free_func(g_free);
     struct sandbox_spec spec = {.root_fd = r->root->mount_fd,
                                 .root_readonly = op->mounts[0].readonly,
                                 .args = op->args,
@@ -293,11 +296,13 @@ static gboolean run_sandbox(struct run *r, GError **err)
                                 .files = (struct sandbox_file *)r->files->data,
                                 .n_files = r->files->len,
                                 .stdin_fd = -1,
+                                .touched = touched,
                                 .output = on_output,
                                 .output_ctx = r};
     struct sandbox_result res;
     if (!sandbox_run(&spec, r->s->stop, &res, err))
         return FALSE;
+    snapshot_forget(r->root, touched);
     r->n->res.exit_code = res.exit_code;
     if (res.exit_code == 0)
         return TRUE;

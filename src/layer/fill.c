@@ -1,5 +1,4 @@
-/* Filling a fresh cache mount: plain copies, never objects, since cache mounts are written in place. */
-#include "solver/node.h"
+#include "layer/fill.h"
 
 #include "base/error.h"
 #include "base/fs.h"
@@ -12,7 +11,7 @@
 #include <unistd.h>
 
 struct copy {
-    struct solver *s;
+    struct store *s;
     struct tree *t;
     const char *top; /* resolved path in t whose content is copied */
     int dir;         /* where to */
@@ -28,7 +27,7 @@ static gboolean set_owner(int dir, const char *rel, const struct entry *e, GErro
 {
     if (fchownat(dir, rel, e->uid, e->gid, AT_SYMLINK_NOFOLLOW) < 0 ||
         (e->type == ENTRY_DIR && fchmodat(dir, rel, e->mode, 0) < 0))
-        return error_set_errno(err, errno, "cannot fill a cache mount with %s", e->path);
+        return error_set_errno(err, errno, "cannot fill a volume with %s", e->path);
     return TRUE;
 }
 
@@ -43,16 +42,16 @@ static gboolean copy_one(struct copy *c, const struct entry *e, GError **err)
     switch (e->type) {
     case ENTRY_DIR:
         if (mkdirat(c->dir, rel, 0700) < 0)
-            return error_set_errno(err, errno, "cannot fill a cache mount with %s", e->path);
+            return error_set_errno(err, errno, "cannot fill a volume with %s", e->path);
         return set_owner(c->dir, rel, e, err);
     case ENTRY_SYMLINK:
         if (symlinkat(e->target, c->dir, rel) < 0)
-            return error_set_errno(err, errno, "cannot fill a cache mount with %s", e->path);
+            return error_set_errno(err, errno, "cannot fill a volume with %s", e->path);
         return set_owner(c->dir, rel, e, err);
     case ENTRY_FILE:
-        return object_materialise(c->s->o.store, e, TRUE, c->dir, rel, open_entry, c->t, err);
+        return object_materialise(c->s, e, TRUE, c->dir, rel, open_entry, c->t, err);
     default:
-        return TRUE; /* devices and sockets have no place in a cache */
+        return TRUE; /* devices and sockets have no place in a volume */
     }
 }
 
@@ -69,19 +68,19 @@ static gboolean copy_range(struct copy *c, guint lo, guint hi, GError **err)
     return TRUE;
 }
 
-gboolean copy_chain_into(struct solver *s, const struct chain *chain, const char *path, int dir,
-                         GError **err)
+gboolean fill_from_chain(struct store *s, const struct chain *chain, const char *path, int dir,
+                         struct cancel *c, GError **err)
 {
-    g_autoptr(chainview) view = chainview_new(s->o.store, chain, s->stop, err);
-    g_autoptr(tree) t = view ? chainview_tree(view, "the cache mount's source", err) : NULL;
+    g_autoptr(chainview) view = chainview_new(s, chain, c, err);
+    g_autoptr(tree) t = view ? chainview_tree(view, "the volume's source", err) : NULL;
     if (!t)
         return FALSE;
     g_autofree char *top = tree_resolve(t, path, TRUE, NULL, err);
     if (!top)
         return FALSE;
-    struct copy c = {s, t, top, dir};
+    struct copy copy = {s, t, top, dir};
     guint lo, hi;
     if (!tree_range(t, top, &lo, &hi))
-        return error_set(err, VARVE_ERROR_NOT_FOUND, "the source %s of a cache mount does not exist", path);
-    return copy_range(&c, lo, hi, err);
+        return error_set(err, VARVE_ERROR_NOT_FOUND, "the source %s of a volume does not exist", path);
+    return copy_range(&copy, lo, hi, err);
 }
