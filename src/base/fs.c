@@ -17,6 +17,7 @@ void fd_cleanup(int *fd)
 {
     if (*fd >= 0)
         close(*fd);
+    *fd = -1;
 }
 
 int fd_steal(int *fd)

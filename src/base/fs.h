@@ -9,7 +9,7 @@
 
 /* A file descriptor that closes itself at the end of its scope: fd_auto int fd = -1; */
 #define fd_auto __attribute__((cleanup(fd_cleanup)))
-void fd_cleanup(int *fd);
+void fd_cleanup(int *fd); /* closes *fd unless it is -1, and sets it to -1 */
 /* Returns *fd and sets it to -1. */
 int fd_steal(int *fd);
 

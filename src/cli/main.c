@@ -31,8 +31,7 @@ static int unknown_command(const char *name)
     g_autoptr(GPtrArray) names = g_ptr_array_new();
     for (const struct command *c = commands; c->name; c++)
         g_ptr_array_add(names, (gpointer)c->name);
-    g_ptr_array_add(names, NULL);
-    const char *meant = suggest(name, (const char *const *)names->pdata);
+    const char *meant = suggest_nearest(name, (const char *const *)names->pdata, names->len);
     GError *err = NULL;
     error_set(&err, VARVE_ERROR_USAGE, "unknown command %s%s%s%s", name, meant ? "; did you mean " : "",
               meant ? meant : "", meant ? "?" : "");

@@ -7,8 +7,9 @@
 #include "context/statcache.h"
 #include "context/walk.h"
 
-#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/xattr.h>
 #include <time.h>
@@ -20,9 +21,9 @@
 
 /* What a scanned tree keeps. */
 struct scan {
-    struct store *store;       /* may be NULL */
-    struct cancel *cancel;     /* may be NULL */
-    struct digest key;         /* of the stat cache */
+    struct store *store;   /* may be NULL */
+    struct cancel *cancel; /* may be NULL */
+    struct digest key;     /* of the stat cache */
     int rootfd;
     struct walk_stat *stats;   /* by entry */
     GArray *stats_array;       /* owns stats */
@@ -75,8 +76,11 @@ struct hashing {
 
 static gboolean refuse_special(const struct tree *t, const struct entry *e, GError **err)
 {
-    const char *what = e->type == ENTRY_FIFO ? "fifo" : e->type == ENTRY_SOCKET ? "socket" : "device";
-    error_set(err, VARVE_ERROR_INVALID, "cannot copy %s from %s: it is a %s", e->path, t->name, what);
+    const char *what = e->type == ENTRY_FIFO     ? "fifo"
+                       : e->type == ENTRY_SOCKET ? "socket"
+                                                 : "device";
+    error_set(err, VARVE_ERROR_INVALID, "cannot copy %s from %s: it is a %s", e->path, t->name,
+              what);
     error_add_next(err, "leave it out in .dockerignore");
     return FALSE;
 }
@@ -104,8 +108,8 @@ static gboolean hash_entry(gpointer ctx, gsize i, GError **err)
     return TRUE;
 }
 
-/* One call at a time: a second one finds what the first hashed. The lock that t->lock is for is taken
- * only briefly, so that hash_entry may take it too. */
+/* One call at a time: a second one finds what the first hashed. The lock that t->lock is for is
+ * taken only briefly, so that hash_entry may take it too. */
 static gboolean scan_ensure(struct tree *t, GPtrArray *entries, GError **err)
 {
     static GMutex hashing_lock;
@@ -141,7 +145,8 @@ static void scan_free(struct tree *t)
     g_free(s);
 }
 
-static gboolean same_file(const struct entry *e, const struct walk_stat *st, const struct statcache_item *c)
+static gboolean same_file(const struct entry *e, const struct walk_stat *st,
+                          const struct statcache_item *c)
 {
     return e->type == ENTRY_FILE && e->size == c->size && e->mtime_ns == c->mtime_ns &&
            st->ctime_ns == c->st.ctime_ns && st->ino == c->st.ino && st->dev == c->st.dev;
@@ -182,12 +187,12 @@ static void merge_cache(struct tree *t, GBytes *bytes)
 
 /* Which cache: the directory's real path and the ignore patterns, so that builds that see different
  * parts of one directory do not throw out each other's. */
-static void cache_key(const char *dir, const struct ignore *ignore, struct digest *out)
+static void cache_key(const char *dir, const struct ignore *ig, struct digest *out)
 {
     g_autoptr(hasher) h = hasher_new();
     char *real = realpath(dir, NULL);
     hasher_add_str(h, real ? real : dir);
-    hasher_add_strv(h, ignore ? ignore_patterns(ignore) : NULL);
+    hasher_add_strv(h, ig ? ignore_patterns(ig) : NULL);
     hasher_final(h, out);
     free(real);
 }
@@ -231,7 +236,7 @@ static struct tree *tree_of_walk(struct walk *w, int rootfd, const char *name)
     return t;
 }
 
-struct tree *scan_dir(struct store *store, const char *dir, const struct ignore *ignore, const char *name,
+struct tree *scan_dir(struct store *db, const char *dir, const struct ignore *ig, const char *name,
                       struct cancel *c, GError **err)
 {
     gint64 started = wall_clock_ns();
@@ -241,20 +246,20 @@ struct tree *scan_dir(struct store *store, const char *dir, const struct ignore 
         return NULL;
     }
     struct walk w;
-    if (!walk_dir(fd, ignore, name, c, &w, err)) {
+    if (!walk_dir(fd, ig, name, c, &w, err)) {
         if (err && g_error_matches(*err, VARVE_ERROR, VARVE_ERROR_DENIED))
             error_add_next(err, "make it readable, or leave it out in .dockerignore");
         return NULL;
     }
     struct tree *t = tree_of_walk(&w, fd_steal(&fd), name);
     struct scan *s = t->data;
-    s->store = store;
+    s->store = db;
     s->cancel = c;
     s->started_ns = started;
     fix_entries(t);
-    if (store) {
-        cache_key(dir, ignore, &s->key);
-        g_autoptr(GBytes) bytes = store_statcache_load(store, &s->key);
+    if (db) {
+        cache_key(dir, ig, &s->key);
+        g_autoptr(GBytes) bytes = store_statcache_load(db, &s->key);
         if (bytes)
             merge_cache(t, bytes);
     }
@@ -276,8 +281,8 @@ static GArray *collect_items(struct tree *t, gboolean *changed)
         if (!from_cache && st->ctime_ns > s->started_ns - RACY_NS)
             continue;
         cached += from_cache;
-        struct statcache_item item = {e->path, e->size, e->mtime_ns, *st, e->digest,
-                                      (s->flags[i] & FILE_XATTRS) != 0};
+        struct statcache_item item = {e->path, e->size,   e->mtime_ns,
+                                      *st,     e->digest, (s->flags[i] & FILE_XATTRS) != 0};
         g_array_append_val(items, item);
     }
     *changed = cached != items->len || cached != s->remembered;

@@ -1,5 +1,5 @@
-/* Walking a directory tree: every directory is read and every entry lstat'ed, in parallel; nothing is
- * followed. Context scans and layer indexing both start here. */
+/* Walking a directory tree: every directory is read and every entry lstat'ed, in parallel; nothing
+ * is followed. Context scans and layer indexing both start here. */
 #ifndef VARVE_CONTEXT_WALK_H
 #define VARVE_CONTEXT_WALK_H
 
@@ -7,9 +7,9 @@
 #include "base/entry.h"
 #include "dockerfile/ignore.h"
 
-#define WALK_MAX_DEPTH 1000             /* directories below one another */
-#define WALK_MAX_ENTRIES (4000 * 1000)  /* entries of one tree */
-#define WALK_MAX_PATH 4095              /* bytes of one path: the kernel's own limit */
+#define WALK_MAX_DEPTH 1000            /* directories below one another */
+#define WALK_MAX_ENTRIES (4000 * 1000) /* entries of one tree */
+#define WALK_MAX_PATH 4095             /* bytes of one path: the kernel's own limit */
 
 /* What lstat says beyond struct entry, to recognise an unchanged file. */
 struct walk_stat {
@@ -18,16 +18,16 @@ struct walk_stat {
     guint64 ino;     /* inode there */
 };
 struct walk {
-    struct entry_list *entries; /* sorted; "" first; types, modes, owners, sizes, times, targets, hard
-                                   links; neither digests nor xattrs */
+    struct entry_list *entries; /* sorted; "" first; types, modes, owners, sizes, times, targets,
+                                   hard links; neither digests nor xattrs */
     GArray *stats;              /* struct walk_stat, by entry */
     guint64 ignored;            /* entries left out (an ignored directory counts once) */
 };
-/* Walks rootfd. ignore may be NULL; ignored directories are entered only when something below them may
+/* Walks rootfd. ig may be NULL; ignored directories are entered only when something below them may
  * be re-included. where names the tree in messages ("the build context"). Too many or too deep
  * entries are VARVE_ERROR_INVALID, unreadable directories VARVE_ERROR_DENIED. Entries that vanish
  * meanwhile are left out. */
-gboolean walk_dir(int rootfd, const struct ignore *ignore, const char *where, struct cancel *c,
+gboolean walk_dir(int rootfd, const struct ignore *ig, const char *where, struct cancel *c,
                   struct walk *out, GError **err);
 void walk_clear(struct walk *w);
 

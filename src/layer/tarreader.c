@@ -234,10 +234,11 @@ static gboolean set_type(struct tarreader *r, GError **err)
 {
     char t = (char)r->block[AT_TYPE];
     gsize len = strlen(r->h.path);
+    /* Before POSIX, a directory was a file whose name ends in '/'. */
+    if (t == '\0' && len && r->h.path[len - 1] == '/')
+        t = '5';
     if (t == '\0' || t == '7' || t == 'S')
         t = '0';
-    if (t == '0' && len && r->h.path[len - 1] == '/' && r->block[AT_TYPE] != 'S')
-        t = '5';
     r->h.type = t;
     if (t >= '0' && t <= '6')
         return TRUE;

@@ -7,6 +7,7 @@
 #include "graph/imageconf.h"
 #include "image/manifest.h"
 #include "layer/export.h"
+#include "store/images.h"
 #include "store/record.h"
 
 struct built_image {
@@ -44,7 +45,10 @@ gboolean built_image_manifest(struct built_image *b, const struct image_options 
 
 /* Tags it in the local image store (canonical names); without names it is kept by digest. */
 gboolean built_image_store(struct built_image *b, const char *const *names, const char *origin, GError **err);
-/* A stored image by name, id prefix or digest (tags default to latest), or NULL with NOT_FOUND and a next move. */
+/* The row of a stored image by name (tags default to latest; p NULL: the host's platform, else the only one), id
+ * prefix or digest, or NULL with NOT_FOUND and a next move. */
+struct image_row *stored_image_find(struct store *s, const char *name, const struct platform *p, GError **err);
+/* The same, opened: it must have been unpacked. */
 struct built_image *built_image_open(struct store *s, const char *name, const struct platform *p,
                                      GError **err);
 

@@ -74,8 +74,5 @@ struct chain *run_exec(struct solver *s, struct node *n, GError **err);
 struct chain *run_file(struct solver *s, struct node *n, GError **err);
 /* The chain (of one layer) that holds what read selects of a local source, made once per content. */
 struct chain *local_chain(struct solver *s, struct node *n, struct read *r, GError **err);
-/* Copies what lies below path in chain into the directory dir. */
-gboolean copy_chain_into(struct solver *s, const struct chain *chain, const char *path, int dir,
-                         GError **err);
 
 #endif

@@ -6,6 +6,7 @@
 #include "exec/hostca.h"
 #include "exec/sandbox.h"
 #include "layer/chainview.h"
+#include "layer/fill.h"
 #include "layer/index.h"
 #include "snapshot/snapshot.h"
 #include "store/history.h"
@@ -28,7 +29,6 @@ struct run {
     GArray *files;        /* struct sandbox_file */
     GPtrArray *held;      /* GBytes* of secrets */
     GPtrArray *env;       /* char*, NULL-terminated when run */
-    GPtrArray *strings;   /* char* that must outlive the run */
     int log_fd;
 };
 
@@ -47,7 +47,6 @@ static void run_init(struct run *r, struct solver *s, struct node *n)
     r->files = g_array_new(FALSE, TRUE, sizeof(struct sandbox_file));
     r->held = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
     r->env = g_ptr_array_new_with_free_func(g_free);
-    r->strings = g_ptr_array_new_with_free_func(g_free);
 }
 
 static void run_clear(struct run *r)
@@ -58,21 +57,15 @@ static void run_clear(struct run *r)
     g_array_unref(r->files);
     g_ptr_array_unref(r->held);
     g_ptr_array_unref(r->env);
-    g_ptr_array_unref(r->strings);
     snapshot_discard(r->root);
     fd_cleanup(&r->log_fd);
 }
 
-static const char *keep(struct run *r, char *s)
-{
-    g_ptr_array_add(r->strings, s);
-    return s;
-}
-
-static void add_mount(struct run *r, const char *dest, int fd, gboolean readonly)
+static struct sandbox_mount *add_mount(struct run *r, const char *dest, int fd, gboolean readonly)
 {
     struct sandbox_mount m = {.dest = dest, .fd = fd, .readonly = readonly};
     g_array_append_val(r->mounts, m);
+    return &g_array_index(r->mounts, struct sandbox_mount, r->mounts->len - 1);
 }
 
 /* The chain a bind mount shows. */
@@ -117,7 +110,7 @@ static gboolean add_bind(struct run *r, const struct exec_mount *m, GError **err
     int fd = open_selected(r, sn, m, err);
     if (fd < 0)
         return FALSE;
-    add_mount(r, m->dest, fd, m->readonly);
+    add_mount(r, m->dest, fd, m->readonly)->tree_fd = sn->mount_fd;
     return TRUE;
 }
 
@@ -129,7 +122,7 @@ static gboolean fill_volume(struct run *r, const struct exec_mount *m, int dir, 
         return FALSE;
     if (c->n == 0)
         return TRUE;
-    return copy_chain_into(r->s, c, m->selector ? m->selector : "", dir, err);
+    return fill_from_chain(r->s->o.store, c, m->selector ? m->selector : "", dir, r->s->stop, err);
 }
 
 static gboolean init_volume(struct run *r, const struct exec_mount *m, int dir, GError **err)
@@ -152,7 +145,14 @@ static gboolean add_cache(struct run *r, const struct exec_mount *m, GError **er
         return FALSE;
     g_ptr_array_add(r->volumes, v);
     fd_auto int dir = fs_open_dir(store_fd(r->s->o.store), v->dir, err);
-    if (dir < 0 || (v->fresh && !init_volume(r, m, dir, err)))
+    if (dir < 0)
+        return FALSE;
+    if (v->fresh && !init_volume(r, m, dir, err)) {
+        store_volume_discard(v);
+        g_ptr_array_steal_index(r->volumes, r->volumes->len - 1);
+        return FALSE;
+    }
+    if (!store_volume_ready(v, err))
         return FALSE;
     add_mount(r, m->dest, fd_steal(&dir), m->readonly);
     return TRUE;
@@ -274,6 +274,7 @@ static gboolean run_sandbox(struct run *r, GError **err)
 {
     const struct exec_op *op = r->op;
     g_auto(GStrv) env = make_env(r);
+    g_autoptr(GPtrArray) touched = g_ptr_array_new_with_free_func(g_free);
     struct sandbox_spec spec = {.root_fd = r->root->mount_fd,
                                 .root_readonly = op->mounts[0].readonly,
                                 .args = op->args,
@@ -295,11 +296,13 @@ static gboolean run_sandbox(struct run *r, GError **err)
                                 .files = (struct sandbox_file *)r->files->data,
                                 .n_files = r->files->len,
                                 .stdin_fd = -1,
+                                .touched = touched,
                                 .output = on_output,
                                 .output_ctx = r};
     struct sandbox_result res;
     if (!sandbox_run(&spec, r->s->stop, &res, err))
         return FALSE;
+    snapshot_forget(r->root, touched);
     r->n->res.exit_code = res.exit_code;
     if (res.exit_code == 0)
         return TRUE;

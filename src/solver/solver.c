@@ -163,24 +163,23 @@ static void visit_all(struct solver *s, struct vertex *target)
         if (n->visited || n->local)
             continue;
         n->visited = TRUE;
-        if (!n->tainted && take_record(s, n, &n->res.key)) {
-            finish(s, n, OUTCOME_CACHED, "same inputs as before");
+        if (!n->tainted && take_record(s, n, &n->res.key))
             continue;
-        }
         n->queued = TRUE;
         for (guint i = 0; i < n->v->n_inputs; i++)
             g_ptr_array_add(stack, node_of(s, n->v->inputs[i]));
     }
 }
 
-/* Connects queued nodes to the inputs they wait for; fills the ready queue. */
+/* Reports hits, connects queued nodes to the inputs they wait for, and fills the ready queue. */
 static void schedule(struct solver *s)
 {
     for (guint i = 0; i < s->graph->vertices->len; i++) {
         struct node *n = &s->nodes[i];
         if (!n->queued) {
-            if (n->res.needed && !n->visited && !n->local)
-                finish(s, n, OUTCOME_CACHED, "what depends on it is cached");
+            if (n->res.needed && !n->local)
+                finish(s, n, OUTCOME_CACHED,
+                       n->visited ? "same inputs as before" : "what depends on it is cached");
             continue;
         }
         s->left++;

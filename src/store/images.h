@@ -18,7 +18,8 @@ struct image_row {
     gint64 size;            /* bytes of file content over the chain */
 };
 void image_row_free(struct image_row *r);
-/* Inserts or moves the name (and platform). */
+/* Inserts or moves the name (and platform). Config, manifest (unless zero) and layers must be in
+ * the store: VARVE_ERROR_NOT_FOUND otherwise. */
 gboolean store_image_put(struct store *s, const struct image_row *r, GError **err);
 /* By canonical name and platform (NULL: the host's, else the only one). NULL without error if none.
  */

@@ -32,7 +32,8 @@ static void layer_from_row(sqlite3_stmt *q, struct layer_info *out)
     out->last_used = sqlite3_column_int64(q, 7);
 }
 
-/* The kernel's randomness: a generator inherited over fork would give two processes the same ids. */
+/* The kernel's randomness: a generator inherited over fork would give two processes the same ids.
+ */
 static gboolean fill_new(struct layer_info *info, GError **err)
 {
     guint8 random[LAYER_ID_LEN / 2];

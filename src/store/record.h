@@ -87,6 +87,7 @@ void record_free(struct record *r);
 /* Finds a record all of whose layers are still there; marks them used and leases them to this
  * process so that garbage collection leaves them alone. NULL without error when there is none. */
 struct record *store_record_find(struct store *s, const struct digest *key);
+/* VARVE_ERROR_NOT_FOUND when a layer of r is not in the store. */
 gboolean store_record_put(struct store *s, const struct digest *key, const struct record *r,
                           GError **err);
 /* The newest inputs JSON recorded for slot (a vertex's stable place in its Dockerfile), to explain

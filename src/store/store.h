@@ -26,7 +26,10 @@
 
 struct store;
 
-/* Opens (creating it if needed) the store at root; NULL root means VARVE_ROOT, else /var/lib/varve
+/* A forked child must not use the parent's store, and must exec or close its descriptors: they hold
+ * the flocks that say that this process lives.
+ *
+ * Opens (creating it if needed) the store at root; NULL root means VARVE_ROOT, else /var/lib/varve
  * for uid 0, else $XDG_DATA_HOME/varve. A store of a newer format is VARVE_ERROR_UNSUPPORTED.
  * Cleans up after dead processes. Opening an existing store takes about a millisecond. */
 struct store *store_open(const char *root, GError **err);
@@ -52,7 +55,7 @@ void store_lock_release(struct store_lock *l); /* NULL is fine */
 
 /* Object: path (relative to the root, newly allocated) of the shared file with this identity. See
  * layer/object.h for how identities are made. The caller links or creates it; the store sweeps
- * objects whose link count fell to 1. */
+ * objects whose link count fell to 1, at any moment: who finds one gone makes it again. */
 char *store_object_path(const struct store *s, const struct digest *identity);
 
 /* Whole-file values under statcache/. NULL without error when absent. */

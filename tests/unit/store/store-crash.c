@@ -148,6 +148,51 @@ static void test_together(void)
     fixture_end();
 }
 
+/* A record is made, and found by a process that has leased nothing yet, while another prunes. */
+static void find_fresh(int seed)
+{
+    for (int n = seed; n < seed + 100; n++) {
+        g_autofree char *key = g_strdup_printf("key %d", n % 4);
+        struct digest d = fixture_digest(key);
+        struct store *s = fixture_open();
+        g_autoptr(record) found = store_record_find(s, &d);
+        if (found) {
+            struct layer_info info;
+            g_autofree char *file = g_strdup_printf("layers/%s/fs/f", found->chain->ids[0]);
+            g_usleep(500);
+            g_assert_true(fixture_exists(s, file));
+            g_assert_true(store_layer_get(s, found->chain->ids[0], &info, NULL));
+        } else {
+            g_autoptr(chain) c = fixture_chain(s, NULL, 10);
+            fixture_record(s, key, c);
+        }
+        store_close(s);
+    }
+}
+
+static void prune_always(int arg)
+{
+    g_autoptr(store) s = fixture_open();
+    for (;;)
+        fixture_gc(s, (struct gc_options){.all = TRUE}, NULL);
+}
+
+static void test_find_beside_prune(void)
+{
+    fixture_begin();
+    store_close(fixture_open());
+    pid_t finders[3], pruner = fixture_fork(prune_always, 0);
+    for (int i = 0; i < 3; i++)
+        finders[i] = fixture_fork(find_fresh, i);
+    for (int i = 0; i < 3; i++)
+        g_assert_cmpint(fixture_wait(finders[i]), ==, 0);
+    kill(pruner, SIGKILL);
+    fixture_wait(pruner);
+    g_autoptr(store) s = fixture_open();
+    g_assert_cmpuint(fixture_fsck(s, FALSE, NULL), ==, 0);
+    fixture_end();
+}
+
 /* Fills the store until it says no; returns that error. */
 static GError *fill(struct store *s)
 {
@@ -223,5 +268,6 @@ int main(int argc, char **argv)
     g_test_add_func("/store/crash/full-disk", test_full_disk);
     g_test_add_func("/store/crash/kill", test_kill);
     g_test_add_func("/store/crash/together", test_together);
+    g_test_add_func("/store/crash/find-beside-prune", test_find_beside_prune);
     return g_test_run();
 }

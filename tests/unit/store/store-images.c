@@ -101,7 +101,7 @@ static void test_find_id(void)
     GError *err = NULL;
     /* Two configs whose digests share the first four digits, found by trying. */
     struct image_row first = {.platform = (char *)"linux/amd64"}, second = first;
-    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     char hex[DIGEST_HEX_LEN + 1] = "";
     for (int i = 0;; i++) {
         g_autofree char *text = g_strdup_printf("{%d}", i);
