@@ -8,7 +8,7 @@
 #include "graph/lower.h"
 
 #define LOWER_MAX_VARIABLES 10000           /* of one stage */
-#define LOWER_MAX_BYTES (256 * 1024 * 1024) /* of everything a build's lowering writes down */
+#define LOWER_MAX_BYTES (64 * 1024 * 1024) /* of everything a build's lowering writes down */
 
 /* Variables in order; setting one again moves it to the end, as in BuildKit. */
 struct vars {
