@@ -1,6 +1,7 @@
 #include "cli/build.h"
 
 #include "base/error.h"
+#include "cli/config.h"
 #include "exec/hostca.h"
 
 #include <string.h>
@@ -169,8 +170,8 @@ gboolean build_run(struct build *b, GError **err)
     b->store = store_open(NULL, err);
     if (!b->store)
         return FALSE;
-    b->registry = registry_config_new();
-    if (!registry_config_load_containers(b->registry, err))
+    b->registry = config_load_registry(err);
+    if (!b->registry)
         return FALSE;
     g_autofree char *title = make_title(b);
     b->progress = progress_new(stderr, b->o->progress, title);
