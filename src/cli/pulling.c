@@ -1,13 +1,12 @@
 #include "cli/pulling.h"
 
+#include "cli/config.h"
 #include "ui/progress.h"
 
 struct registry_config *registry_config_for(char **insecure, GError **err)
 {
-    g_autoptr(registry_config) config = registry_config_new();
-    if (!registry_config_load_containers(config, err))
-        return NULL;
-    for (; insecure && *insecure; insecure++)
+    g_autoptr(registry_config) config = config_load_registry(err);
+    for (; config && insecure && *insecure; insecure++)
         g_hash_table_add(config->insecure, g_strdup(*insecure));
     return g_steal_pointer(&config);
 }
