@@ -50,7 +50,7 @@ static void print_table(struct store *s, const struct store_usage *u)
     printf("%s in %s, %" G_GUINT64_FORMAT " image name%s; %s can go without slowing a build down\n", total,
            store_root(s), u->images, u->images == 1 ? "" : "s", free_able);
     if (u->reclaimable_bytes > 0)
-        fprintf(stderr, "next: varve prune frees %s · varve prune --all frees all that no image needs\n", free_able);
+        print_next_after_list("varve prune frees %s · varve prune --all frees all that no image needs", free_able);
 }
 
 static int show_usage(const char *format, GError **err)

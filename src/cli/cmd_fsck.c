@@ -47,11 +47,11 @@ static int check_store(const struct fsck_options *o, GError **err)
     }
     if (o->repair) {
         printf("%u problem%s found and removed from %s (%s)\n", problems, plural, store_root(s), took);
-        fprintf(stderr, "next: build or pull again; what was removed is made anew\n");
+        print_next("build or pull again; what was removed is made anew");
         return 0;
     }
     printf("%u problem%s in %s (%s)\n", problems, plural, store_root(s), took);
-    fprintf(stderr, "next: varve fsck --repair removes what is broken; the next build makes it again\n");
+    print_next("varve fsck --repair removes what is broken; the next build makes it again");
     return 1;
 }
 

@@ -94,11 +94,12 @@ static int list_builds(struct store *s, const struct history_options *o)
     if (o->quiet || o->json)
         return 0;
     if (builds->len == 0) {
-        fprintf(stderr, "no builds yet\nnext: varve build -t NAME .\n");
+        fprintf(stderr, "no builds yet\n");
+        print_next("varve build -t NAME .");
         return 0;
     }
     table_print(t, stdout);
-    fprintf(stderr, "next: varve history BUILD shows its steps · varve logs BUILD\n");
+    print_next_after_list("varve history BUILD shows its steps · varve logs BUILD");
     return 0;
 }
 
@@ -145,7 +146,7 @@ static int list_steps(struct store *s, gint64 id, const struct history_options *
         g_autofree char *result = result_text(b, o->no_trunc);
         printf("build %" G_GINT64_FORMAT " · %s · %s · %s\n", b->id, b->name, age, result);
         table_print(t, stdout);
-        fprintf(stderr, "next: varve logs %" G_GINT64_FORMAT " --step N\n", b->id);
+        print_next_after_list("varve logs %" G_GINT64_FORMAT " --step N", b->id);
     }
     build_row_free(b);
     return 0;

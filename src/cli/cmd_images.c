@@ -114,9 +114,13 @@ static void print_narrow(GPtrArray *rows)
 static void print_nothing(const char *wanted)
 {
     if (wanted)
-        fprintf(stderr, "no image is named %s here\nnext: varve images lists all · varve pull %s\n", wanted, wanted);
+        fprintf(stderr, "no image is named %s here\n", wanted);
     else
-        fprintf(stderr, "no images yet\nnext: varve build -t NAME . · varve pull NAME\n");
+        fprintf(stderr, "no images yet\n");
+    if (wanted)
+        print_next("varve images lists all · varve pull %s", wanted);
+    else
+        print_next("varve build -t NAME . · varve pull NAME");
 }
 
 static void print_images(GPtrArray *rows, const char *wanted, const struct images_options *o, gboolean json)
@@ -144,9 +148,12 @@ static int list_images(const struct images_options *o, const char *wanted, GErro
         return 0;
     g_autoptr(GPtrArray) all = store_image_list(s);
     g_autoptr(GPtrArray) rows = g_ptr_array_new();
-    for (guint i = 0; i < all->len; i++)
-        if (matches(g_ptr_array_index(all, i), wanted))
-            g_ptr_array_add(rows, g_ptr_array_index(all, i));
+    for (guint i = 0; i < all->len; i++) {
+        struct image_row *r = g_ptr_array_index(all, i);
+        r->size = image_bytes(s, r);
+        if (matches(r, wanted))
+            g_ptr_array_add(rows, r);
+    }
     print_images(rows, wanted, o, json);
     return 0;
 }

@@ -106,7 +106,7 @@ static json_t *describe(struct store *s, const struct image_row *r, GError **err
     add_names(o, s, r);
     for (guint i = 0; i < G_N_ELEMENTS(fields); i++)
         move_member(o, fields[i][0], config, fields[i][1]);
-    json_object_set_new(o, "Size", json_integer(r->size));
+    json_object_set_new(o, "Size", json_integer(image_bytes(s, r)));
     add_rootfs(o, config);
     add_layers(o, s, r);
     move_member(o, "History", config, "history");

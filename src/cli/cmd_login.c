@@ -103,7 +103,8 @@ static gboolean log_in(struct registry *r, struct login_options *o, const char *
 {
     if (!take_name(o, err) || !take_secret(o, err) || !registry_login(r, host, o->username, o->password, err))
         return FALSE;
-    fprintf(stderr, "logged in to %s as %s\nnext: varve push IMAGE %s/NAME:TAG\n", host, o->username, host);
+    fprintf(stderr, "logged in to %s as %s\n", host, o->username);
+    print_next("varve push IMAGE %s/NAME:TAG", host);
     return TRUE;
 }
 

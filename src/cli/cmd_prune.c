@@ -86,9 +86,9 @@ static void print_result(const struct prune_options *o, guint64 freed, guint64 r
     else
         printf("freed %s (%" G_GUINT64_FORMAT " thing%s removed)\n", size, removed, plural);
     if (!o->all && !o->keep_storage && !o->older_than)
-        fprintf(stderr, "next: varve du shows what is left · varve prune --all removes the build cache too\n");
+        print_next("varve du shows what is left · varve prune --all removes the build cache too");
     else
-        fprintf(stderr, "next: varve du shows what is left\n");
+        print_next("varve du shows what is left");
 }
 
 static int prune(const struct prune_options *o, GError **err)

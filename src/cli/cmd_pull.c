@@ -22,7 +22,7 @@ const struct option_row pull_option_rows[] = {
     {0},
 };
 
-static void print_pulled(const char *name, const struct image_row *before, const struct image_row *r)
+static void print_pulled(struct store *s, const char *name, const struct image_row *before, const struct image_row *r)
 {
     g_autofree char *shown = shown_name(name);
     g_autofree char *digest = digest_text(&r->target);
@@ -30,9 +30,10 @@ static void print_pulled(const char *name, const struct image_row *before, const
         fprintf(stderr, "%s is up to date   %.19s\n", shown, digest);
         return;
     }
-    g_autofree char *size = text_size(r->size);
-    fprintf(stderr, "pulled %s: %s in %u layer%s   %.19s\nnext: varve run %s · varve inspect %s · FROM %s\n", shown, size,
-            r->chain ? r->chain->n : 0, r->chain && r->chain->n == 1 ? "" : "s", digest, shown, shown, shown);
+    g_autofree char *size = text_size(image_bytes(s, r));
+    fprintf(stderr, "pulled %s: %s in %u layer%s   %.19s\n", shown, size, r->chain ? r->chain->n : 0,
+            r->chain && r->chain->n == 1 ? "" : "s", digest);
+    print_next("varve run %s · varve inspect %s · FROM %s", shown, shown, shown);
 }
 
 static int pull_image(const struct pull_options *o, const char *text, GError **err)
@@ -60,7 +61,7 @@ static int pull_image(const struct pull_options *o, const char *text, GError **e
     if (o->quiet)
         printf("%s\n", id);
     else
-        print_pulled(name, before, r);
+        print_pulled(s, name, before, r);
     return 0;
 }
 

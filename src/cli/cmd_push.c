@@ -57,7 +57,7 @@ static void print_pushed(const struct reference *ref, const struct built_image *
     guint there = stats->blobs_there + stats->blobs_mounted;
     fprintf(stderr, "pushed %s: %s sent in %u blob%s, %u %s there already   %.19s\n", shown, sent, stats->blobs_sent,
             stats->blobs_sent == 1 ? "" : "s", there, there == 1 ? "was" : "were", digest);
-    fprintf(stderr, "next: varve pull %s elsewhere; its digest for a FROM that never moves: %s\n", shown, digest);
+    print_next("varve pull %s elsewhere; its digest for a FROM that never moves: %s", shown, digest);
 }
 
 struct push {

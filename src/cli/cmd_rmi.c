@@ -116,7 +116,7 @@ static int remove_images(char **texts, gboolean force, GError **err)
         if (!remove_one(s, *texts, force, &last, err))
             return 0;
     if (last)
-        fprintf(stderr, "next: varve prune frees the space of what is no longer needed\n");
+        print_next("varve prune frees the space of what is no longer needed");
     return 0;
 }
 

@@ -173,7 +173,10 @@ static gboolean run_program(struct run *r, struct sandbox_result *res, GError **
                                 .output_ctx = r,
                                 .started = on_started,
                                 .started_ctx = r};
-    return sandbox_run(&spec, r->kill, res, err);
+    if (sandbox_run(&spec, r->kill, res, err))
+        return TRUE;
+    g_prefix_error(err, "cannot run %s: ", r->name);
+    return FALSE;
 }
 
 /* The exit code: the program's own, unless the run was given up. */
@@ -182,7 +185,6 @@ static int conclude(struct run *r, gboolean ran, const struct sandbox_result *re
     gboolean waiting = r->health && !g_atomic_int_get(&r->healthy);
     if (!ran && !(g_error_matches(why, VARVE_ERROR, VARVE_ERROR_CANCELLED) && r->stopping)) {
         g_propagate_error(err, why);
-        g_prefix_error(err, "cannot run %s: ", r->name);
         return 0;
     }
     g_clear_error(&why);

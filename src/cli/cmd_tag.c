@@ -44,7 +44,8 @@ static int tag_image(const char *source, const char *target, GError **err)
     if (!s || !put_all(s, source, name, err))
         return 0;
     g_autofree char *shown = reference_familiar(ref);
-    fprintf(stderr, "%s is now also %s\nnext: varve push %s · varve run %s\n", source, shown, shown, shown);
+    fprintf(stderr, "%s is now also %s\n", source, shown);
+    print_next("varve push %s · varve run %s", shown, shown);
     return 0;
 }
 

@@ -4,6 +4,7 @@
 #include "dockerfile/reference.h"
 #include "ui/text.h"
 
+#include <stdarg.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -24,6 +25,16 @@ gboolean command_begin(const struct command *c, gpointer opts, int *argc, char *
         error_set(err, VARVE_ERROR_USAGE, "varve %s: did not expect \"%s\"", c->name, (*argv)[max + 1]);
     error_add_next(err, "usage: varve %s%s%s", c->name, *c->synopsis ? " " : "", c->synopsis);
     return FALSE;
+}
+
+guint64 image_bytes(struct store *s, const struct image_row *r)
+{
+    struct layer_info info;
+    guint64 sum = 0;
+    for (guint i = 0; r->size == 0 && r->chain && i < r->chain->n; i++)
+        if (store_layer_get(s, r->chain->ids[i], &info, NULL))
+            sum += info.size;
+    return sum + r->size;
 }
 
 char *shown_name(const char *canonical)
@@ -61,7 +72,7 @@ gboolean platform_option(const char *text, struct platform *store, const struct 
 
 void print_json(json_t *doc, gboolean indented)
 {
-    json_dumpf(doc, stdout, (indented ? JSON_INDENT(4) : JSON_COMPACT) | JSON_ENCODE_ANY);
+    json_dumpf(doc, stdout, (indented ? JSON_INDENT(4) : JSON_COMPACT) | JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
     putchar('\n');
     json_decref(doc);
 }
@@ -85,6 +96,31 @@ char *time_text(gint64 seconds)
 {
     g_autoptr(GDateTime) t = g_date_time_new_from_unix_utc(seconds);
     return t ? g_date_time_format(t, "%Y-%m-%dT%H:%M:%SZ") : g_strdup("-");
+}
+
+static void print_next_line(const char *fmt, va_list ap)
+{
+    g_autofree char *text = g_strdup_vprintf(fmt, ap);
+    g_autofree char *tag = text_styled("next:", STYLE_CYAN, text_colours(stderr));
+    fflush(stdout);
+    fprintf(stderr, "%s %s\n", tag, text);
+}
+
+void print_next(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    print_next_line(fmt, ap);
+    va_end(ap);
+}
+
+void print_next_after_list(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    if (isatty(STDOUT_FILENO))
+        print_next_line(fmt, ap);
+    va_end(ap);
 }
 
 int terminal_columns(FILE *f)
