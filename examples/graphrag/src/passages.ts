@@ -1,0 +1,82 @@
+// Text and Markdown into plain passages of a few sentences.
+import type { Format } from './types.js';
+
+export interface Block {
+  heading: string;
+  text: string;
+}
+
+const PASSAGE_CHARACTERS = 900;
+
+/** Markdown's inline marks, away: links keep their words, images and HTML tags go. */
+function plain(line: string): string {
+  return line
+    .replace(/!\[[^\]]*\]\([^)]*\)/g, '')
+    .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+    .replace(/<[^<>]{1,200}>/g, '')
+    .replace(/^\s*(?:[-*+]|\d{1,3}[.)])\s+/, '')
+    .replace(/^\s*>\s?/, '')
+    .replace(/(\*\*|__|`|~~)/g, '')
+    .replace(/(^|\s)[*_](\S[^*_]*)[*_](?=\W|$)/g, '$1$2')
+    .trim();
+}
+
+/** The first heading of a Markdown text, or null. */
+export function markdownTitle(text: string): string | null {
+  return /^#{1,6}\s+(.+?)\s*#*\s*$/m.exec(text)?.[1] ?? null;
+}
+
+function markdownBlocks(text: string, title: string): Block[] {
+  const blocks: Block[] = [];
+  let heading = title;
+  let lines: string[] = [];
+  let fenced = false;
+  const flush = (): void => {
+    const joined = lines.join(' ').trim();
+    if (joined !== '') blocks.push({ heading, text: joined });
+    lines = [];
+  };
+  for (const line of text.split('\n')) {
+    if (/^\s*(```|~~~)/.test(line)) {
+      fenced = !fenced; // Code is no prose: nothing is extracted from it.
+      continue;
+    }
+    if (fenced) continue;
+    const title_ = /^#{1,6}\s+(.+?)\s*#*\s*$/.exec(line);
+    const item = /^\s*(?:[-*+]|\d{1,3}[.)])\s/.test(line);
+    if (title_ || item || line.trim() === '') flush();
+    if (title_) heading = plain(title_[1] ?? '');
+    else lines.push(plain(line));
+  }
+  flush();
+  return blocks;
+}
+
+function textBlocks(text: string, title: string): Block[] {
+  return text
+    .split(/\n\s*\n/)
+    .map((paragraph) => ({ heading: title, text: paragraph.replace(/\s+/g, ' ').trim() }))
+    .filter((block) => block.text !== '');
+}
+
+/** Cut a long block at sentence ends; a sentence that is too long alone is cut at a space. */
+function split(block: Block): Block[] {
+  const parts: Block[] = [];
+  let rest = block.text;
+  while (rest.length > PASSAGE_CHARACTERS) {
+    const head = rest.slice(0, PASSAGE_CHARACTERS);
+    const end = Math.max(head.lastIndexOf('. '), head.lastIndexOf('? '), head.lastIndexOf('! '));
+    const cut = end > 0 ? end + 1 : head.lastIndexOf(' ') > 0 ? head.lastIndexOf(' ') : head.length;
+    parts.push({ heading: block.heading, text: rest.slice(0, cut).trim() });
+    rest = rest.slice(cut).trim();
+  }
+  if (rest !== '') parts.push({ heading: block.heading, text: rest });
+  return parts;
+}
+
+/** The passages of a text, in order. `title` is the heading of what stands under none. */
+export function cutIntoPassages(text: string, format: Format, title: string): Block[] {
+  const normal = text.replace(/\r\n?/g, '\n');
+  const blocks = format === 'markdown' ? markdownBlocks(normal, title) : textBlocks(normal, title);
+  return blocks.flatMap(split);
+}

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { extractSentences, joinShortNames } from '../src/extract.js';
+import { cutIntoPassages, markdownTitle } from '../src/passages.js';
+import { coverage, indexTerm, indexTerms, singular } from '../src/words.js';
+
+function entitiesOf(text: string): Record<string, string> {
+  const pairs = extractSentences(text).flatMap((s) => s.entities.map((e): [string, string] => [e.name, e.type]));
+  return Object.fromEntries(pairs);
+}
+
+function relationsOf(text: string): string[] {
+  return extractSentences(text).flatMap((s) => s.relations.map((r) => `${r.source} | ${r.verb} | ${r.target}`));
+}
+
+test('names are found with their types', () => {
+  assert.deepEqual(entitiesOf('Ingrid Solberg founded the Tidal Research Institute in Bergen.'), {
+    'Ingrid Solberg': 'person',
+    'Tidal Research Institute': 'organization',
+    Bergen: 'place',
+  });
+});
+
+test('a name may hold "of", and a date is no name', () => {
+  const found = entitiesOf('The University of Oslo opened the Vardal Strait bridge in October.');
+  assert.equal(found['University of Oslo'], 'organization');
+  assert.equal(found['Vardal Strait'], 'place');
+  assert.ok(!('October' in found));
+});
+
+test('common nouns become concepts in the singular', () => {
+  const found = entitiesOf('The workshop repairs turbine blades.');
+  assert.equal(found['turbine blade'], 'concept');
+});
+
+test('a verb relates its subject to its objects, with the preposition they stand under', () => {
+  assert.deepEqual(relationsOf('Ingrid Solberg founded the Tidal Research Institute in Bergen.'), [
+    'ingrid solberg | founded | tidal research institute',
+    'ingrid solberg | founded in | bergen',
+  ]);
+});
+
+test('a passive sentence is turned round', () => {
+  assert.deepEqual(relationsOf('The Aurora was built by Marlow Shipping.'), ['marlow shipping | built | aurora']);
+});
+
+test('a last name stands for the only person who has it', () => {
+  const sentences = extractSentences('Ingrid Solberg lives in Bergen. Solberg founded Marlow Shipping.');
+  joinShortNames(sentences);
+  assert.ok(sentences[1]?.entities.some((entity) => entity.key === 'ingrid solberg'));
+  assert.ok(sentences[1]?.relations.some((relation) => relation.source === 'ingrid solberg'));
+});
+
+test('a text without words gives nothing', () => {
+  assert.deepEqual(
+    extractSentences('... 12 — !!').flatMap((sentence) => sentence.entities),
+    [],
+  );
+});
+
+test('Markdown loses its marks and its code, and keeps its headings', () => {
+  const text = '# Title\n\nIntro with **bold** and [a link](x.md).\n\n## Part\n\n- first item\n- second `item`\n\n```\nlet code;\n```\n';
+  assert.equal(markdownTitle(text), 'Title');
+  assert.deepEqual(cutIntoPassages(text, 'markdown', 'none'), [
+    { heading: 'Title', text: 'Intro with bold and a link.' },
+    { heading: 'Part', text: 'first item' },
+    { heading: 'Part', text: 'second item' },
+  ]);
+});
+
+test('long text is cut at sentence ends and nothing is lost', () => {
+  const sentence = 'The ferry crosses the strait twice a day. ';
+  const blocks = cutIntoPassages(sentence.repeat(60), 'text', 't');
+  assert.ok(blocks.length > 2);
+  for (const block of blocks) assert.match(block.text, /^The .*\.$/);
+  assert.equal(blocks.map((block) => block.text).join(' '), sentence.repeat(60).trim());
+});
+
+test('a text without spaces is cut all the same', () => {
+  const blocks = cutIntoPassages('x'.repeat(2000), 'text', 't');
+  assert.equal(blocks.map((block) => block.text).join(''), 'x'.repeat(2000));
+});
+
+test('words are folded for the index', () => {
+  for (const [word, expected] of [['ferries', 'ferry'], ['boxes', 'box'], ['glass', 'glass'], ['status', 'status'], ['gas', 'gas']])
+    assert.equal(singular(word ?? ''), expected);
+  assert.equal(indexTerm('the'), null);
+  assert.equal(indexTerm('founded'), indexTerm('Founding'));
+  assert.equal(indexTerm('stored'), indexTerm('stores'));
+  assert.equal(coverage(indexTerms('salmon and ferries'), indexTerms('the ferry')), 0.5);
+});

@@ -1,0 +1,25 @@
+/* A cancellation flag shared by everything that works for one command. Thread-safe;
+ * cancel_trigger() is also async-signal-safe. */
+#ifndef VARVE_BASE_CANCEL_H
+#define VARVE_BASE_CANCEL_H
+
+#include <glib.h>
+
+struct cancel;
+struct cancel *cancel_new(void);
+/* A flag that is also set when parent is; triggering it leaves parent alone. Free it before parent.
+ * At most 16 children of one parent live at a time (NULL when there are more). parent may be NULL. */
+struct cancel *cancel_new_child(struct cancel *parent);
+void cancel_free(struct cancel *c);
+void cancel_trigger(struct cancel *c);
+/* NULL is never cancelled. */
+gboolean cancel_is_set(const struct cancel *c);
+/* A descriptor that polls readable once triggered; -1 for NULL. Owned by c. */
+int cancel_fd(const struct cancel *c);
+/* FALSE with VARVE_ERROR_CANCELLED when triggered, TRUE otherwise. */
+gboolean cancel_check(const struct cancel *c, GError **err);
+
+typedef struct cancel cancel;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(cancel, cancel_free)
+
+#endif

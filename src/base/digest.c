@@ -1,0 +1,184 @@
+#include "base/digest.h"
+
+#include "base/error.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <string.h>
+#include <unistd.h>
+
+struct hasher {
+    EVP_MD_CTX *ctx; /* initialised and ready for update at all times */
+};
+
+/* Fetched once: EVP_sha256() makes OpenSSL 3 look the algorithm up at every init. */
+static const EVP_MD *sha256_algorithm(void)
+{
+    static gsize once;
+    static EVP_MD *md;
+    if (g_once_init_enter(&once)) {
+        md = EVP_MD_fetch(NULL, "SHA256", NULL);
+        g_assert(md != NULL);
+        g_once_init_leave(&once, 1);
+    }
+    return md;
+}
+
+struct hasher *hasher_new(void)
+{
+    struct hasher *h = g_new0(struct hasher, 1);
+    h->ctx = EVP_MD_CTX_new();
+    g_assert(h->ctx && EVP_DigestInit_ex2(h->ctx, sha256_algorithm(), NULL) == 1);
+    return h;
+}
+
+void hasher_free(struct hasher *h)
+{
+    if (!h)
+        return;
+    EVP_MD_CTX_free(h->ctx);
+    g_free(h);
+}
+
+void hasher_update(struct hasher *h, const void *bytes, gsize len)
+{
+    EVP_DigestUpdate(h->ctx, bytes, len);
+}
+
+void hasher_final(struct hasher *h, struct digest *out)
+{
+    unsigned int len = sizeof out->b;
+    EVP_DigestFinal_ex(h->ctx, out->b, &len);
+    EVP_DigestInit_ex2(h->ctx, NULL, NULL);
+}
+
+void hasher_add_bytes(struct hasher *h, const void *bytes, gsize len)
+{
+    hasher_add_u64(h, len);
+    hasher_update(h, bytes, len);
+}
+
+void hasher_add_str(struct hasher *h, const char *s)
+{
+    if (s)
+        hasher_add_bytes(h, s, strlen(s));
+    else
+        hasher_add_u64(h, G_MAXUINT64);
+}
+
+void hasher_add_u64(struct hasher *h, guint64 v)
+{
+    guint64 le = GUINT64_TO_LE(v);
+    hasher_update(h, &le, sizeof le);
+}
+
+void hasher_add_digest(struct hasher *h, const struct digest *d)
+{
+    hasher_update(h, d->b, sizeof d->b);
+}
+
+void hasher_add_strv(struct hasher *h, const char *const *strv)
+{
+    guint n = strv ? g_strv_length((char **)strv) : 0;
+    hasher_add_u64(h, n);
+    for (guint i = 0; i < n; i++)
+        hasher_add_str(h, strv[i]);
+}
+
+void digest_of_bytes(struct digest *out, const void *bytes, gsize len)
+{
+    unsigned int n = sizeof out->b;
+    EVP_Digest(bytes, len, out->b, &n, sha256_algorithm(), NULL);
+}
+
+gboolean digest_of_fd(struct digest *out, int fd, guint64 *size, GError **err)
+{
+    g_autoptr(hasher) h = hasher_new();
+    g_autofree char *buf = g_malloc(256 * 1024);
+    guint64 total = 0;
+    for (;;) {
+        ssize_t n = read(fd, buf, 256 * 1024);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return error_set_errno(err, errno, "cannot read while hashing");
+        if (n == 0)
+            break;
+        hasher_update(h, buf, n);
+        total += n;
+    }
+    hasher_final(h, out);
+    if (size)
+        *size = total;
+    return TRUE;
+}
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return -1;
+}
+
+gboolean digest_parse_hex(struct digest *out, const char *hex)
+{
+    for (int i = 0; i < 32; i++) {
+        int hi = hex_value(hex[2 * i]);
+        int lo = hi < 0 ? -1 : hex_value(hex[2 * i + 1]);
+        if (lo < 0)
+            return FALSE;
+        out->b[i] = hi << 4 | lo;
+    }
+    return hex[DIGEST_HEX_LEN] == '\0';
+}
+
+gboolean digest_parse(struct digest *out, const char *text, GError **err)
+{
+    if (g_str_has_prefix(text, "sha256:") && digest_parse_hex(out, text + 7))
+        return TRUE;
+    g_autofree char *shown = g_strndup(text, DIGEST_TEXT_LEN + 16);
+    return error_set(err, VARVE_ERROR_INVALID,
+                     "\"%s\" is not a digest (sha256: and 64 lower-case hex digits)", shown);
+}
+
+char *digest_hex(const struct digest *d, char out[DIGEST_HEX_LEN + 1])
+{
+    static const char digits[] = "0123456789abcdef";
+    for (int i = 0; i < 32; i++) {
+        out[2 * i] = digits[d->b[i] >> 4];
+        out[2 * i + 1] = digits[d->b[i] & 15];
+    }
+    out[DIGEST_HEX_LEN] = '\0';
+    return out;
+}
+
+char *digest_text(const struct digest *d)
+{
+    char hex[DIGEST_HEX_LEN + 1];
+    return g_strconcat("sha256:", digest_hex(d, hex), NULL);
+}
+
+int digest_cmp(const struct digest *a, const struct digest *b)
+{
+    return memcmp(a->b, b->b, sizeof a->b);
+}
+
+gboolean digest_is_zero(const struct digest *d)
+{
+    static const struct digest zero;
+    return digest_cmp(d, &zero) == 0;
+}
+
+guint digest_ghash(gconstpointer d)
+{
+    guint v;
+    memcpy(&v, ((const struct digest *)d)->b, sizeof v);
+    return v;
+}
+
+gboolean digest_gequal(gconstpointer a, gconstpointer b)
+{
+    return digest_cmp(a, b) == 0;
+}

@@ -1,0 +1,76 @@
+/* One entry of a file tree: shared by context trees, layer indexes and tar streams. */
+#ifndef VARVE_BASE_ENTRY_H
+#define VARVE_BASE_ENTRY_H
+
+#include "base/digest.h"
+
+#include <sys/stat.h>
+
+enum entry_type {
+    ENTRY_FILE = 1,
+    ENTRY_DIR,
+    ENTRY_SYMLINK,
+    ENTRY_CHAR,
+    ENTRY_BLOCK,
+    ENTRY_FIFO,
+    ENTRY_SOCKET,   /* seen in contexts and uppers; never stored in a layer */
+    ENTRY_WHITEOUT, /* layers only: hides path in the layers below */
+};
+
+struct xattr {
+    const char *name;  /* "security.capability", never overlay's own or whiteout markers */
+    const void *value; /* size bytes */
+    gsize size;
+};
+
+struct entry {
+    const char *path;     /* relative, no leading or trailing '/', no "." or ".."; "" is the root */
+    enum entry_type type;
+    guint32 mode;         /* permission bits 07777 */
+    guint32 uid, gid;     /* as the container sees them */
+    guint64 size;         /* files: bytes; symlinks: length of target; others 0 */
+    gint64 mtime_ns;      /* nanoseconds since the epoch */
+    guint64 rdev;         /* char and block: makedev(major, minor) */
+    const char *target;   /* symlinks: link text; else NULL */
+    const char *hardlink; /* files: path of the first entry (in path order) of the same inode in this
+                             tree when this one is a further name of it; else NULL */
+    struct digest digest; /* files: content SHA-256 when has_digest */
+    gboolean has_digest;
+    gboolean opaque;      /* directories in layers: hides all that lower layers hold in it */
+    const struct xattr *xattrs; /* sorted by name */
+    guint n_xattrs;
+    guint64 ino; /* source inode on this machine, 0 when unknown: never hashed, never stored in tar */
+};
+
+/* Path order: bytewise, but '/' sorts before every other byte, so that a directory is directly
+ * followed by all that is in it. */
+int entry_path_cmp(const char *a, const char *b);
+/* TRUE when path is dir itself or below it ("" holds everything). */
+gboolean entry_path_within(const char *path, const char *dir);
+/* type, mode and size from st; path, target, xattrs and digests are left alone. */
+void entry_from_stat(struct entry *e, const struct stat *st);
+/* Adds what defines the entry to h: path (rel: the part of the path to hash), type, mode, uid, gid,
+ * size, digest, target, hardlink, rdev, opaque, xattrs. Leaves mtime and ino out (DESIGN "Keys"). */
+void entry_hash(const struct entry *e, const char *rel, struct hasher *h);
+
+/* A growing list of entries that owns all memory they point to. */
+struct entry_list {
+    GArray *items;       /* struct entry */
+    GStringChunk *chunk; /* strings and xattr bytes */
+    GPtrArray *blocks;   /* xattr tables */
+};
+struct entry_list *entry_list_new(void);
+void entry_list_free(struct entry_list *l);
+/* Appends a deep copy; returns it (valid until the next append). */
+struct entry *entry_list_add(struct entry_list *l, const struct entry *e);
+/* Sorts by path order. */
+void entry_list_sort(struct entry_list *l);
+guint entry_list_len(const struct entry_list *l);
+struct entry *entry_list_at(const struct entry_list *l, guint i);
+/* Binary search in a sorted list; NULL when absent. */
+struct entry *entry_list_find(const struct entry_list *l, const char *path);
+
+typedef struct entry_list entry_list;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(entry_list, entry_list_free)
+
+#endif

@@ -1,0 +1,81 @@
+#include "base/error.h"
+
+#include <errno.h>
+
+G_DEFINE_QUARK(varve-error, varve_error)
+
+int varve_error_exit_code(const GError *err)
+{
+    if (!err)
+        return 0;
+    if (err->domain != VARVE_ERROR)
+        return 1;
+    switch ((enum varve_error)err->code) {
+    case VARVE_ERROR_USAGE:
+        return 2;
+    case VARVE_ERROR_GATE:
+        return 3;
+    case VARVE_ERROR_OUTSIDE:
+        return 4;
+    case VARVE_ERROR_CANCELLED:
+        return 130;
+    default:
+        return 1;
+    }
+}
+
+static enum varve_error class_of_errno(int errnum)
+{
+    switch (errnum) {
+    case ENOSPC:
+    case EDQUOT:
+    case EIO:
+        return VARVE_ERROR_OUTSIDE;
+    case ECANCELED:
+        return VARVE_ERROR_CANCELLED;
+    case ENOENT:
+        return VARVE_ERROR_NOT_FOUND;
+    default:
+        return VARVE_ERROR_FAILED;
+    }
+}
+
+gboolean error_set_errno(GError **err, int errnum, const char *fmt, ...)
+{
+    if (!err)
+        return FALSE;
+    va_list ap;
+    va_start(ap, fmt);
+    g_autofree char *what = g_strdup_vprintf(fmt, ap);
+    va_end(ap);
+    g_set_error(err, VARVE_ERROR, class_of_errno(errnum), "%s: %s", what, g_strerror(errnum));
+    if (errnum == ENOSPC || errnum == EDQUOT)
+        error_add_next(err, "make room (varve prune, or varve du to see what is large), then run the same "
+                            "command again; finished steps are kept");
+    return FALSE;
+}
+
+gboolean error_set(GError **err, enum varve_error code, const char *fmt, ...)
+{
+    if (!err)
+        return FALSE;
+    va_list ap;
+    va_start(ap, fmt);
+    g_autofree char *what = g_strdup_vprintf(fmt, ap);
+    va_end(ap);
+    g_set_error_literal(err, VARVE_ERROR, code, what);
+    return FALSE;
+}
+
+void error_add_next(GError **err, const char *fmt, ...)
+{
+    if (!err || !*err)
+        return;
+    va_list ap;
+    va_start(ap, fmt);
+    g_autofree char *next = g_strdup_vprintf(fmt, ap);
+    va_end(ap);
+    char *whole = g_strdup_printf("%s\nnext: %s", (*err)->message, next);
+    g_free((*err)->message);
+    (*err)->message = whole;
+}

@@ -1,0 +1,42 @@
+/* Errors: one GError domain whose codes are classes, so that the command line can map any error to
+ * its exit code (0 ok, 1 failed, 2 usage, 3 a gate said no, 4 the outside failed, 130 interrupted).
+ *
+ * Rule: the lowest place that knows fills the error once, callers add context with g_prefix_error().
+ * The first line of a message says what was being done, to what, and why it failed; the next move
+ * follows on a line of its own, added with error_add_next(). Messages carry no trailing newline. */
+#ifndef VARVE_BASE_ERROR_H
+#define VARVE_BASE_ERROR_H
+
+#include <glib.h>
+
+#define VARVE_ERROR (varve_error_quark())
+
+enum varve_error {
+    VARVE_ERROR_FAILED = 1,  /* a step or an operation failed; exit 1 */
+    VARVE_ERROR_USAGE = 2,   /* the command line is wrong; exit 2 */
+    VARVE_ERROR_GATE = 3,    /* a threshold or check said no; exit 3 */
+    VARVE_ERROR_OUTSIDE = 4, /* registry, network, disk: worth trying again; exit 4 */
+    VARVE_ERROR_INVALID,     /* malformed or hostile input (Dockerfile, layer, manifest); exit 1 */
+    VARVE_ERROR_NOT_FOUND,   /* a named thing does not exist; exit 1 */
+    VARVE_ERROR_UNSUPPORTED, /* understood, but varve does not do it; exit 1 */
+    VARVE_ERROR_DENIED,      /* refused by a registry's or the kernel's permission; exit 1 */
+    VARVE_ERROR_CANCELLED,   /* the user interrupted; exit 130 */
+};
+
+GQuark varve_error_quark(void);
+
+/* The process exit code that stands for err; 0 for NULL, 1 for foreign domains. */
+int varve_error_exit_code(const GError *err);
+
+/* Sets *err from an errno value: message "<fmt…>: <strerror>". ENOSPC, EDQUOT and EIO become
+ * VARVE_ERROR_OUTSIDE (with a next move for a full disk), ECANCELED VARVE_ERROR_CANCELLED, ENOENT
+ * VARVE_ERROR_NOT_FOUND, all others VARVE_ERROR_FAILED. Returns FALSE so callers may return it. */
+gboolean error_set_errno(GError **err, int errnum, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
+
+/* Sets *err in VARVE_ERROR with the given class. Returns FALSE. */
+gboolean error_set(GError **err, enum varve_error code, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
+
+/* Appends "\nnext: <fmt…>" to *err (no-op when err or *err is NULL). */
+void error_add_next(GError **err, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+
+#endif

@@ -1,0 +1,11 @@
+#include "base/event.h"
+
+void event_emit(struct event_sink *sink, const struct event *ev)
+{
+    if (!sink)
+        return;
+    struct event stamped = *ev;
+    if (stamped.time_us == 0)
+        stamped.time_us = g_get_real_time();
+    sink->emit(sink, &stamped);
+}

@@ -1,0 +1,57 @@
+/* Events: what the engine tells whoever shows or records a build. Types only; ui/ turns them into
+ * text and insight/ into history. Events are values whose pointers live only during the call. */
+#ifndef VARVE_BASE_EVENT_H
+#define VARVE_BASE_EVENT_H
+
+#include "base/digest.h"
+
+enum event_type {
+    EVENT_PLAN,     /* all vertices of the build are known: total is set */
+    EVENT_VERTEX,   /* a vertex exists (sent once for each, before any other about it) */
+    EVENT_START,    /* its work began */
+    EVENT_LOG,      /* bytes from the step's stdout or stderr */
+    EVENT_TRANSFER, /* progress of a named transfer or other countable work */
+    EVENT_DONE,     /* it ended: outcome is set */
+    EVENT_WARNING,  /* text is one line for the user */
+};
+
+enum event_outcome {
+    OUTCOME_RAN,
+    OUTCOME_CACHED, /* definition key hit */
+    OUTCOME_CUT,    /* content key hit: inputs ran, but came out identical */
+    OUTCOME_FAILED,
+    OUTCOME_CANCELLED,
+};
+
+struct event {
+    enum event_type type;
+    gint64 time_us;          /* wall clock, microseconds since the epoch */
+    int vertex;              /* index in the build's graph, from 0; -1 when none */
+    const char *name;        /* VERTEX: "RUN npm ci"; TRANSFER: what is moved */
+    const char *stage;       /* VERTEX: the stage's name or number, or NULL */
+    const char *level;       /* VERTEX: "system", "dependencies", "configuration", "source" or NULL */
+    const struct digest *id; /* VERTEX: definition digest, unique in the build */
+    const int *inputs;       /* VERTEX: n_inputs vertex numbers */
+    int n_inputs;            /* VERTEX */
+    int total;               /* PLAN: number of vertices that count as steps */
+    int fd;                  /* LOG: 1 or 2 */
+    const void *bytes;       /* LOG: n_bytes of output, any bytes */
+    gsize n_bytes;           /* LOG */
+    guint64 current;         /* TRANSFER: bytes so far */
+    guint64 target;          /* TRANSFER: bytes in all, 0 when unknown */
+    gboolean finished;       /* TRANSFER: ended */
+    enum event_outcome outcome; /* DONE */
+    gint64 duration_us;      /* DONE */
+    guint64 layer_bytes;     /* DONE: size of what it added, uncompressed */
+    const char *text;        /* DONE failed: the error; DONE: why it ran or hit; WARNING */
+};
+
+/* Receives events from any thread; implementations lock for themselves. */
+struct event_sink {
+    void (*emit)(struct event_sink *self, const struct event *ev);
+};
+
+/* NULL sink: nothing happens. Fills time_us when it is 0. */
+void event_emit(struct event_sink *sink, const struct event *ev);
+
+#endif

@@ -1,0 +1,45 @@
+/* File helpers in the openat style. A dirfd may be AT_FDCWD. All functions retry EINTR and set
+ * errors that name the path. Nothing here follows the last component's symlink unless said so. */
+#ifndef VARVE_BASE_FS_H
+#define VARVE_BASE_FS_H
+
+#include <glib.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+/* A file descriptor that closes itself at the end of its scope: fd_auto int fd = -1; */
+#define fd_auto __attribute__((cleanup(fd_cleanup)))
+void fd_cleanup(int *fd); /* closes *fd unless it is -1, and sets it to -1 */
+/* Returns *fd and sets it to -1. */
+int fd_steal(int *fd);
+
+/* Opens a directory (O_DIRECTORY|O_CLOEXEC, following symlinks); -1 on error. */
+int fs_open_dir(int dirfd, const char *path, GError **err);
+/* mkdir -p; existing directories are fine. New ones get mode. */
+gboolean fs_mkdir_p(int dirfd, const char *path, mode_t mode, GError **err);
+/* Reads a whole regular file of at most max bytes (VARVE_ERROR_INVALID when larger). The result is
+ * also NUL-terminated beyond its length. */
+GBytes *fs_read(int dirfd, const char *path, gsize max, GError **err);
+/* Reads fd to its end with the same limit. what names it in errors. */
+GBytes *fs_read_fd(int fd, const char *what, gsize max, GError **err);
+gboolean fs_write_all(int fd, const void *bytes, gsize len, GError **err);
+/* Writes path through a temporary neighbour and rename: readers see the old or the new whole. */
+gboolean fs_replace(int dirfd, const char *path, const void *bytes, gsize len, mode_t mode,
+                    GError **err);
+/* rm -rf of name below dirfd, without following symlinks and without crossing into mounts; makes
+ * directories searchable as needed. A missing name is success. */
+gboolean fs_remove_tree(int dirfd, const char *name, GError **err);
+/* Copies the content (only) from in's offset to its end into out: reflink, copy_file_range, then
+ * read/write; holes in sparse files are kept. */
+gboolean fs_copy_fd(int in, int out, const char *what, GError **err);
+/* Names in a directory without "." and "..", sorted bytewise. */
+GPtrArray *fs_list(int dirfd, GError **err);
+/* /proc/self/fd/N path text for a descriptor, newly allocated. */
+char *fs_fd_path(int fd);
+/* Opens name below rootfd as if rootfd were the root directory: symlinks, absolute ones included,
+ * resolve inside it and ".." cannot leave it (openat2 RESOLVE_IN_ROOT). -1 on error with errno. */
+int fs_open_in_root(int rootfd, const char *path, int flags, mode_t mode);
+/* Seconds and nanoseconds as one number of nanoseconds since the epoch. */
+gint64 fs_mtime_ns(const struct stat *st);
+
+#endif

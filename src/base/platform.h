@@ -1,0 +1,26 @@
+/* Platforms, "os/arch[/variant]" (OCI image-spec image-index "platform"; normalisation as Docker's:
+ * x86_64 → amd64, aarch64 → arm64, arm64/v8 → arm64, armhf → arm/v7, i386 → 386). */
+#ifndef VARVE_BASE_PLATFORM_H
+#define VARVE_BASE_PLATFORM_H
+
+#include <glib.h>
+
+struct platform {
+    char os[16];      /* "linux" */
+    char arch[16];    /* GOARCH: "amd64", "arm64", "arm", … */
+    char variant[16]; /* "v7", … or "" */
+};
+
+/* Parses and normalises "os/arch[/variant]" or a bare "arch"; VARVE_ERROR_USAGE when malformed. */
+gboolean platform_parse(struct platform *out, const char *text, GError **err);
+/* Normalises one that came from a manifest or a config. */
+void platform_normalise(struct platform *p);
+/* The machine varve runs on. */
+void platform_host(struct platform *out);
+/* "linux/arm/v7", newly allocated. */
+char *platform_text(const struct platform *p);
+gboolean platform_equal(const struct platform *a, const struct platform *b);
+/* How well an image for have serves want: 0 not at all, higher is better (arm/v7 runs arm/v6). */
+int platform_match(const struct platform *want, const struct platform *have);
+
+#endif

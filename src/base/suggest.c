@@ -1,0 +1,51 @@
+#include "base/suggest.h"
+
+#include <string.h>
+
+#define SUGGEST_MAX 64
+
+/* Optimal string alignment distance (Damerau's four edits, no substring edited twice). */
+guint suggest_distance(const char *a, const char *b, guint max)
+{
+    gsize la = strlen(a), lb = strlen(b);
+    if (la > SUGGEST_MAX || lb > SUGGEST_MAX || MAX(la, lb) - MIN(la, lb) > max)
+        return max + 1;
+    guint rows[3][SUGGEST_MAX + 1];
+    guint *before = rows[0], *prev = rows[1], *cur = rows[2];
+    for (gsize j = 0; j <= lb; j++)
+        prev[j] = j;
+    for (gsize i = 1; i <= la; i++) {
+        cur[0] = i;
+        for (gsize j = 1; j <= lb; j++) {
+            char x = g_ascii_tolower(a[i - 1]), y = g_ascii_tolower(b[j - 1]);
+            guint best = MIN(prev[j], cur[j - 1]) + 1;
+            best = MIN(best, prev[j - 1] + (x != y));
+            if (i > 1 && j > 1 && x == g_ascii_tolower(b[j - 2]) && y == g_ascii_tolower(a[i - 2]))
+                best = MIN(best, before[j - 2] + 1);
+            cur[j] = best;
+        }
+        guint *spare = before;
+        before = prev;
+        prev = cur;
+        cur = spare;
+    }
+    return MIN(prev[lb], max + 1);
+}
+
+const char *suggest_nearest(const char *typed, const char *const *words, gsize n)
+{
+    gsize len = strlen(typed);
+    guint limit = len <= 3 ? 1 : len <= 5 ? 2 : 3;
+    const char *best = NULL;
+    for (gsize i = 0; i < n; i++) {
+        guint d = suggest_distance(typed, words[i], limit);
+        /* "as" is not a misspelling of "x": at least something must be right. */
+        if (d > limit || d >= MAX(len, strlen(words[i])))
+            continue;
+        best = words[i];
+        if (d == 0)
+            break;
+        limit = d - 1;
+    }
+    return best;
+}

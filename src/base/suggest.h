@@ -1,0 +1,17 @@
+/* "Did you mean": the known word that is nearest to one that was mistyped. */
+#ifndef VARVE_BASE_SUGGEST_H
+#define VARVE_BASE_SUGGEST_H
+
+#include <glib.h>
+
+/* The element of words (n of them) with the smallest edit distance (insertions, deletions,
+ * substitutions and swaps of neighbours count one each; letter case is ignored) to typed, or NULL
+ * when none is near enough: at most one edit for up to 3 characters, two up to 5, three beyond. The
+ * first of equally near words wins; a word that differs only in case is the nearest of all. The
+ * result is borrowed from words. Words longer than 64 bytes are never near. */
+const char *suggest_nearest(const char *typed, const char *const *words, gsize n);
+
+/* Edit distance as above, or max + 1 when it is larger than max. */
+guint suggest_distance(const char *a, const char *b, guint max);
+
+#endif

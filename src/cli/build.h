@@ -1,0 +1,50 @@
+/* One run of varve build, from its options to its outputs; private to cli/. */
+#ifndef VARVE_CLI_BUILD_H
+#define VARVE_CLI_BUILD_H
+
+#include "cli/build_options.h"
+#include "dockerfile/parser.h"
+#include "output/image.h"
+#include "store/history.h"
+
+struct build {
+    const struct build_options *o;
+    struct cancel *cancel;          /* borrowed: set by SIGINT and SIGTERM */
+    struct store *store;
+    struct registry_config *registry;
+    struct progress *progress;
+    struct diags *diags;
+    struct dockerfile *df;
+    struct ignore *ignore;
+    char *dockerfile_path;          /* for messages and explanations */
+    struct sources *sources;
+    struct lowered *lowered;
+    struct solver *solver;
+    char *slot_prefix;
+    struct chain *chain;
+    struct built_image *image;
+    struct build_row row;           /* for history */
+    gint64 started_us;              /* monotonic clock */
+    GArray *results;                /* struct output_result, as long as outputs went */
+};
+
+/* build_inputs.c: reads the Dockerfile and the ignore file. */
+gboolean build_read_inputs(struct build *b, GError **err);
+/* Runs all phases. On failure what was finished is kept. */
+gboolean build_run(struct build *b, GError **err);
+void build_clear(struct build *b);
+
+/* build_report.c: what the user sees afterwards, on stderr (and with -q the digest on stdout). */
+void build_report_success(struct build *b);
+/* The failing step: its lines with a caret, the end of its log, what is kept. Returns the exit code. */
+int build_report_failure(struct build *b, const GError *err);
+/* One line for each step: hit, cut, run and why. */
+void build_report_explain(struct build *b);
+/* --metadata-file and --iidfile. */
+gboolean build_write_files(struct build *b, GError **err);
+/* Records the build and its steps in the store; failure to do so is only a warning. */
+void build_record(struct build *b, const GError *err);
+/* How many steps ran, and how many were hits. */
+void build_count_steps(const struct build *b, int *ran, int *cached);
+
+#endif

@@ -1,0 +1,322 @@
+#include "cli/build_options.h"
+
+#include "base/error.h"
+#include "cli/report.h"
+#include "dockerfile/bytesize.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define AT(field) G_STRUCT_OFFSET(struct build_options, field)
+
+const struct option_row build_options_rows[] = {
+    {"file", 'f', OPTION_STRING, AT(file), "PATH", "the Dockerfile (default: CONTEXT/Dockerfile; - is stdin)"},
+    {"tag", 't', OPTION_LIST, AT(raw_tags), "NAME", "name the image (repeatable)"},
+    {"target", 0, OPTION_STRING, AT(target), "STAGE", "build this stage instead of the last"},
+    {"build-arg", 0, OPTION_LIST, AT(raw_build_args), "KEY[=VALUE]", "set an ARG (repeatable)"},
+    {"build-context", 0, OPTION_LIST, AT(raw_contexts), "NAME=VALUE",
+     "a further context: directory, docker-image://, oci-layout://"},
+    {"secret", 0, OPTION_LIST, AT(raw_secrets), "id=ID,src=FILE", "a secret for RUN --mount=type=secret"},
+    {"ssh", 0, OPTION_LIST, AT(raw_ssh), "ID[=SOCKET]", "an ssh agent for RUN --mount=type=ssh"},
+    {"label", 0, OPTION_LIST, AT(labels), "KEY=VALUE", "add a label (repeatable)"},
+    {"platform", 0, OPTION_LIST, AT(raw_platforms), "OS/ARCH", "build for this platform"},
+    {"output", 'o', OPTION_LIST, AT(raw_outputs), "SPEC", "type=image|oci|docker|local|tar|cacheonly,dest=…"},
+    {"push", 0, OPTION_FLAG, AT(push), NULL, "push the tags to their registries"},
+    {"load", 0, OPTION_FLAG, AT(load), NULL, "also load the image into the Docker engine"},
+    {"no-cache", 0, OPTION_FLAG, AT(no_cache), NULL, "run every step"},
+    {"no-cache-filter", 0, OPTION_LIST, AT(raw_no_cache_filter), "STAGE", "run every step of these stages"},
+    {"pull", 0, OPTION_OPTIONAL, AT(raw_pull), "always|missing|never",
+     "when to ask registries for base images (default missing)"},
+    {"network", 0, OPTION_STRING, AT(raw_network), "MODE", "of RUN: default, host or none"},
+    {"add-host", 0, OPTION_LIST, AT(raw_add_hosts), "HOST:IP", "a line for /etc/hosts of RUN (repeatable)"},
+    {"host-ca", 0, OPTION_FLAG, AT(host_ca), NULL, "make this host's CA certificates usable inside RUN"},
+    {"allow", 0, OPTION_LIST, AT(raw_allow), "WHAT", "permit network.host or security.insecure"},
+    {"shm-size", 0, OPTION_STRING, AT(raw_shm_size), "BYTES", "size of /dev/shm in RUN"},
+    {"ulimit", 0, OPTION_LIST, AT(raw_ulimits), "NAME=SOFT[:HARD]", "limits of RUN (repeatable)"},
+    {"memory", 'm', OPTION_STRING, AT(raw_memory), "BYTES", "memory limit of each RUN"},
+    {"cgroup-parent", 0, OPTION_STRING, AT(cgroup_parent), "PATH", "cgroup that RUN's are made in"},
+    {"progress", 0, OPTION_STRING, AT(raw_progress), "MODE", "auto, tty, plain, quiet, none or rawjson"},
+    {"quiet", 'q', OPTION_FLAG, AT(quiet), NULL, "print nothing but the image's digest"},
+    {"explain", 0, OPTION_FLAG, AT(explain), NULL, "tell why each step ran or did not"},
+    {"metadata-file", 0, OPTION_STRING, AT(metadata_file), "FILE", "write the result's digests as JSON"},
+    {"iidfile", 0, OPTION_STRING, AT(iidfile), "FILE", "write the image's id"},
+    {"annotation", 0, OPTION_LIST, AT(annotations), "KEY=VALUE", "annotate the manifest (repeatable)"},
+    {"compress", 0, OPTION_NOTED, AT(noted_compress), NULL, NULL},
+    {"isolation", 0, OPTION_NOTED, AT(noted_isolation), NULL, NULL},
+    {"security-opt", 0, OPTION_NOTED, AT(noted_security_opt), NULL, NULL},
+    {"squash", 0, OPTION_NOTED, AT(noted_squash), NULL, NULL},
+    {"rm", 0, OPTION_NOTED, AT(noted_rm), NULL, NULL},
+    {"force-rm", 0, OPTION_NOTED, AT(noted_force_rm), NULL, NULL},
+    {"cache-from", 0, OPTION_LIST, AT(raw_cache_from), NULL, NULL},
+    {"cache-to", 0, OPTION_LIST, AT(raw_cache_to), NULL, NULL},
+    {"attest", 0, OPTION_LIST, AT(raw_attest), NULL, NULL},
+    {"provenance", 0, OPTION_OPTIONAL, AT(raw_provenance), NULL, NULL},
+    {"sbom", 0, OPTION_OPTIONAL, AT(raw_sbom), NULL, NULL},
+    {"resource", 0, OPTION_LIST, AT(raw_resources), NULL, NULL},
+    {"call", 0, OPTION_STRING, AT(raw_call), NULL, NULL},
+    {"check", 0, OPTION_FLAG, AT(check), NULL, NULL},
+    {0},
+};
+
+static gboolean is_off(const char *value)
+{
+    return !value || g_str_equal(value, "false") || g_str_equal(value, "0");
+}
+
+/* What other builders have and this one does not, yet: an error, never silence. */
+static gboolean refuse_unsupported(const struct build_options *o, GError **err)
+{
+    const struct {
+        const char *flag;
+        gboolean given;
+    } flags[] = {{"--cache-from", o->raw_cache_from != NULL}, {"--cache-to", o->raw_cache_to != NULL},
+                 {"--attest", o->raw_attest != NULL},         {"--provenance", !is_off(o->raw_provenance)},
+                 {"--sbom", !is_off(o->raw_sbom)},            {"--resource", o->raw_resources != NULL},
+                 {"--call", o->raw_call && !g_str_equal(o->raw_call, "build")},
+                 {"--check", o->check}};
+    for (guint i = 0; i < G_N_ELEMENTS(flags); i++) {
+        if (!flags[i].given)
+            continue;
+        error_set(err, VARVE_ERROR_UNSUPPORTED, "%s is not supported by this version", flags[i].flag);
+        error_add_next(err, "leave it out; varve build --help lists what is supported");
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean parse_tags(struct build_options *o, GError **err)
+{
+    o->tags = g_ptr_array_new_with_free_func(g_free);
+    for (char **t = o->raw_tags; t && *t; t++) {
+        g_autoptr(reference) ref = reference_parse(*t, err);
+        if (ref && ref->digest)
+            error_set(err, VARVE_ERROR_USAGE, "%s: a tag cannot hold a digest", *t);
+        if (!ref || ref->digest) {
+            g_prefix_error(err, "-t %s: ", *t);
+            (*err)->code = VARVE_ERROR_USAGE;
+            return FALSE;
+        }
+        g_ptr_array_add(o->tags, reference_text(ref));
+    }
+    g_ptr_array_add(o->tags, NULL);
+    return TRUE;
+}
+
+static gboolean parse_build_args(struct build_options *o, GError **err)
+{
+    o->build_args = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    for (char **a = o->raw_build_args; a && *a; a++) {
+        const char *eq = strchr(*a, '=');
+        if (eq == *a || !**a)
+            return error_set(err, VARVE_ERROR_USAGE, "--build-arg %s: no name", *a);
+        if (eq)
+            g_hash_table_insert(o->build_args, g_strndup(*a, eq - *a), g_strdup(eq + 1));
+        else if (g_getenv(*a))
+            g_hash_table_insert(o->build_args, g_strdup(*a), g_strdup(g_getenv(*a)));
+    }
+    return TRUE;
+}
+
+static gboolean parse_epoch(struct build_options *o, GError **err)
+{
+    const char *text = g_hash_table_lookup(o->build_args, "SOURCE_DATE_EPOCH");
+    if (!text)
+        text = g_getenv("SOURCE_DATE_EPOCH");
+    o->epoch = -1;
+    if (!text || !*text)
+        return TRUE;
+    char *end;
+    errno = 0;
+    o->epoch = g_ascii_strtoll(text, &end, 10);
+    if (errno || *end || o->epoch < 0)
+        return error_set(err, VARVE_ERROR_USAGE, "SOURCE_DATE_EPOCH=%s is not a number of seconds", text);
+    if (!g_hash_table_contains(o->build_args, "SOURCE_DATE_EPOCH"))
+        g_hash_table_insert(o->build_args, g_strdup("SOURCE_DATE_EPOCH"), g_strdup(text));
+    return TRUE;
+}
+
+static gboolean parse_lists(struct build_options *o, GError **err)
+{
+    o->secrets = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_bytes_unref);
+    o->ssh = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    o->contexts = g_ptr_array_new_with_free_func((GDestroyNotify)named_context_free);
+    o->hosts = g_array_new(FALSE, TRUE, sizeof(struct host_ip));
+    o->ulimits = g_array_new(FALSE, TRUE, sizeof(struct ulimit));
+    o->owned = g_ptr_array_new_with_free_func(g_free);
+    for (char **s = o->raw_secrets; s && *s; s++)
+        if (!build_parse_secret(*s, o->secrets, err))
+            return FALSE;
+    for (char **s = o->raw_ssh; s && *s; s++)
+        if (!build_parse_ssh(*s, o->ssh, err))
+            return FALSE;
+    for (char **s = o->raw_contexts; s && *s; s++) {
+        struct named_context *c = build_parse_context(*s, err);
+        if (!c)
+            return FALSE;
+        g_ptr_array_add(o->contexts, c);
+    }
+    for (char **s = o->raw_add_hosts; s && *s; s++)
+        if (!build_parse_host(o, *s, err))
+            return FALSE;
+    for (char **s = o->raw_ulimits; s && *s; s++)
+        if (!build_parse_ulimit(o, *s, err))
+            return FALSE;
+    return TRUE;
+}
+
+static gboolean parse_platform(struct build_options *o, GError **err)
+{
+    platform_host(&o->platform);
+    if (!o->raw_platforms)
+        return TRUE;
+    g_autofree char *all = g_strjoinv(",", o->raw_platforms);
+    if (strchr(all, ',')) {
+        error_set(err, VARVE_ERROR_UNSUPPORTED, "--platform %s: several platforms at once are not supported yet", all);
+        error_add_next(err, "build one at a time");
+        return FALSE;
+    }
+    return platform_parse(&o->platform, all, err);
+}
+
+static gboolean parse_network(struct build_options *o, GError **err)
+{
+    static const char *const names[] = {"default", "none", "host", NULL};
+    static const enum net_mode modes[] = {NET_DEFAULT, NET_NONE, NET_HOST};
+    for (guint i = 0; names[i]; i++) {
+        if (o->raw_network && !g_str_equal(o->raw_network, names[i]))
+            continue;
+        o->network = modes[i];
+        return TRUE;
+    }
+    error_set(err, VARVE_ERROR_USAGE, "--network %s: not default, host or none", o->raw_network);
+    return FALSE;
+}
+
+static gboolean parse_pull(struct build_options *o, GError **err)
+{
+    const char *p = o->raw_pull ? o->raw_pull : "missing";
+    if (g_str_equal(p, "") || g_str_equal(p, "true") || g_str_equal(p, "always"))
+        o->pull = PULL_ALWAYS;
+    else if (g_str_equal(p, "missing") || g_str_equal(p, "false"))
+        o->pull = PULL_MISSING;
+    else if (g_str_equal(p, "never"))
+        o->pull = PULL_NEVER;
+    else
+        return error_set(err, VARVE_ERROR_USAGE, "--pull=%s: not always, missing or never", p);
+    return TRUE;
+}
+
+static gboolean parse_allow(struct build_options *o, GError **err)
+{
+    for (char **a = o->raw_allow; a && *a; a++) {
+        if (g_str_equal(*a, "security.insecure"))
+            o->allow_insecure = TRUE;
+        else if (g_str_equal(*a, "network.host"))
+            o->allow_host_network = TRUE;
+        else
+            return error_set(err, VARVE_ERROR_USAGE, "--allow %s: not network.host or security.insecure", *a);
+    }
+    return TRUE;
+}
+
+static gboolean parse_sizes(struct build_options *o, GError **err)
+{
+    if (o->raw_shm_size && !bytesize_parse(o->raw_shm_size, &o->shm_size, err)) {
+        g_prefix_error(err, "--shm-size: ");
+        return FALSE;
+    }
+    if (o->raw_memory && !bytesize_parse(o->raw_memory, &o->memory, err)) {
+        g_prefix_error(err, "--memory: ");
+        return FALSE;
+    }
+    return TRUE;
+}
+
+/* -o's, and what --push and --load add: with neither, the local image store. */
+static gboolean parse_outputs(struct build_options *o, GError **err)
+{
+    o->outputs = g_ptr_array_new_with_free_func((GDestroyNotify)output_free);
+    for (char **s = o->raw_outputs; s && *s; s++) {
+        struct output *out = output_parse(*s, err);
+        if (!out)
+            return FALSE;
+        g_ptr_array_add(o->outputs, out);
+    }
+    if (o->push || o->outputs->len == 0) {
+        struct output *out = output_parse(o->push ? "type=image,push=true" : "type=image", err);
+        if (!out)
+            return FALSE;
+        g_ptr_array_insert(o->outputs, 0, out);
+    }
+    if (o->load)
+        g_ptr_array_add(o->outputs, output_parse("type=docker", NULL));
+    return TRUE;
+}
+
+static gboolean parse_filters(struct build_options *o)
+{
+    g_autofree char *all = o->raw_no_cache_filter ? g_strjoinv(",", o->raw_no_cache_filter) : NULL;
+    o->no_cache_filter = all ? g_strsplit(all, ",", -1) : NULL;
+    return TRUE;
+}
+
+static gboolean parse_context(struct build_options *o, int argc, char **argv, GError **err)
+{
+    if (argc != 2) {
+        error_set(err, VARVE_ERROR_USAGE, argc < 2 ? "varve build: no context given"
+                                                   : "varve build: more than one context given");
+        error_add_next(err, "varve build . builds the directory you are in");
+        return FALSE;
+    }
+    const char *context = argv[1];
+    if (g_str_equal(context, "-")) {
+        if (o->file)
+            return error_set(err, VARVE_ERROR_UNSUPPORTED, "a context from stdin with -f is not supported yet");
+        o->file = g_strdup("-");
+        return TRUE;
+    }
+    if (strstr(context, "://") || g_str_has_prefix(context, "git@")) {
+        error_set(err, VARVE_ERROR_UNSUPPORTED, "%s: git and http contexts are not supported yet", context);
+        error_add_next(err, "fetch it first and give the directory");
+        return FALSE;
+    }
+    if (!g_file_test(context, G_FILE_TEST_IS_DIR)) {
+        error_set(err, VARVE_ERROR_USAGE, "the context %s is not a directory", context);
+        error_add_next(err, "varve build . builds the directory you are in; -f names the Dockerfile");
+        return FALSE;
+    }
+    o->context_dir = realpath(context, NULL);
+    return TRUE;
+}
+
+gboolean build_options_finish(struct build_options *o, int argc, char **argv, GError **err)
+{
+    if (o->quiet) {
+        g_free(o->raw_progress);
+        o->raw_progress = g_strdup("quiet");
+    }
+    const char *progress = o->raw_progress       ? o->raw_progress
+                           : g_getenv("BUILDKIT_PROGRESS") ? g_getenv("BUILDKIT_PROGRESS")
+                                                           : "auto";
+    return refuse_unsupported(o, err) && progress_mode_parse(progress, &o->progress, err) &&
+           parse_tags(o, err) && parse_build_args(o, err) && parse_epoch(o, err) && parse_lists(o, err) &&
+           parse_platform(o, err) && parse_network(o, err) && parse_pull(o, err) && parse_allow(o, err) &&
+           parse_sizes(o, err) && parse_outputs(o, err) && parse_filters(o) &&
+           parse_context(o, argc, argv, err);
+}
+
+void build_options_clear(struct build_options *o)
+{
+    free(o->context_dir);
+    g_clear_pointer(&o->tags, g_ptr_array_unref);
+    g_clear_pointer(&o->build_args, g_hash_table_unref);
+    g_clear_pointer(&o->secrets, g_hash_table_unref);
+    g_clear_pointer(&o->ssh, g_hash_table_unref);
+    g_clear_pointer(&o->contexts, g_ptr_array_unref);
+    g_clear_pointer(&o->outputs, g_ptr_array_unref);
+    g_clear_pointer(&o->hosts, g_array_unref);
+    g_clear_pointer(&o->ulimits, g_array_unref);
+    g_clear_pointer(&o->owned, g_ptr_array_unref);
+    g_strfreev(o->no_cache_filter);
+}

@@ -1,0 +1,62 @@
+/* The options of varve build, parsed and checked. */
+#ifndef VARVE_CLI_BUILD_OPTIONS_H
+#define VARVE_CLI_BUILD_OPTIONS_H
+
+#include "cli/command.h"
+#include "graph/lower.h"
+#include "output/output.h"
+#include "solver/sources.h"
+#include "ui/progress.h"
+
+/* As on the command line; fields that begin with raw_ are parsed into those below. */
+struct build_options {
+    char *file;            /* -f, "-" for stdin, NULL: CONTEXT/Dockerfile */
+    char **raw_tags, **raw_build_args, **labels, **raw_secrets, **raw_ssh, **raw_contexts, **raw_outputs;
+    char **raw_add_hosts, **raw_ulimits, **raw_no_cache_filter, **raw_platforms, **raw_allow, **annotations;
+    char **raw_resources;
+    char *target, *raw_pull, *raw_network, *metadata_file, *iidfile, *raw_progress, *raw_shm_size;
+    char *cgroup_parent, *raw_provenance, *raw_sbom, *raw_call, *raw_memory;
+    char **raw_cache_from, **raw_cache_to, **raw_attest;
+    char *noted_compress, *noted_isolation, *noted_security_opt, *noted_squash, *noted_rm, *noted_force_rm;
+    gboolean no_cache, quiet, push, load, explain, host_ca, check;
+
+    char *context_dir;     /* NULL: no context */
+    GPtrArray *tags;       /* char*: canonical names, NULL-terminated */
+    GHashTable *build_args; /* char* → char* */
+    GHashTable *secrets;   /* id → GBytes* */
+    GHashTable *ssh;       /* id → path */
+    GPtrArray *contexts;   /* struct named_context* */
+    GPtrArray *outputs;    /* struct output* */
+    GArray *hosts;         /* struct host_ip; strings borrowed from owned */
+    GArray *ulimits;       /* struct ulimit; likewise */
+    GPtrArray *owned;      /* char* */
+    char **no_cache_filter;
+    struct platform platform;
+    enum net_mode network;
+    enum pull_policy pull;
+    enum progress_mode progress;
+    guint64 shm_size, memory; /* bytes, 0: default, none */
+    gboolean allow_insecure, allow_host_network;
+    gint64 epoch;          /* SOURCE_DATE_EPOCH in seconds, -1: none */
+};
+
+/* Checks and parses everything after command_parse(); argv holds the positional arguments. */
+gboolean build_options_finish(struct build_options *o, int argc, char **argv, GError **err);
+/* Frees all but what command_clear() frees. */
+void build_options_clear(struct build_options *o);
+
+/* build_values.c: single values */
+
+/* "id=x,src=FILE" or "id=x,env=VAR" or "id=x" (the variable, else the file x) into secrets. */
+gboolean build_parse_secret(const char *text, GHashTable *secrets, GError **err);
+/* "default", "id=SOCKET" into ssh. */
+gboolean build_parse_ssh(const char *text, GHashTable *ssh, GError **err);
+/* "name=value" with docker-image://, oci-layout://, git and http URLs, or a directory. */
+struct named_context *build_parse_context(const char *text, GError **err);
+/* "host:ip" or "host=ip" appended to o->hosts. */
+gboolean build_parse_host(struct build_options *o, const char *text, GError **err);
+/* "nofile=1024:2048" appended to o->ulimits. */
+gboolean build_parse_ulimit(struct build_options *o, const char *text, GError **err);
+void named_context_free(struct named_context *c);
+
+#endif

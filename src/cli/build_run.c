@@ -1,0 +1,207 @@
+#include "cli/build.h"
+
+#include "base/error.h"
+#include "cli/config.h"
+#include "exec/hostca.h"
+
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct lower_options lower_options_for(struct build *b)
+{
+    const struct build_options *o = b->o;
+    struct lower_options l = {.build_args = o->build_args,
+                              .labels = (const char *const *)o->labels,
+                              .target = o->target,
+                              .platform = o->platform,
+                              .network = o->network,
+                              .hosts = (const struct host_ip *)o->hosts->data,
+                              .n_hosts = o->hosts->len,
+                              .ulimits = (const struct ulimit *)o->ulimits->data,
+                              .n_ulimits = o->ulimits->len,
+                              .shm_size = o->shm_size,
+                              .cgroup_parent = o->cgroup_parent,
+                              .contexts = o->contexts,
+                              .no_cache = o->no_cache,
+                              .no_cache_filter = (const char *const *)o->no_cache_filter,
+                              .allow_insecure = o->allow_insecure,
+                              .allow_host_network = o->allow_host_network,
+                              .resolver = sources_resolver(b->sources)};
+    platform_host(&l.build_platform);
+    return l;
+}
+
+static gboolean lower_build(struct build *b, GError **err)
+{
+    struct lower_options l = lower_options_for(b);
+    b->lowered = lower(b->df, &l, b->diags, err);
+    if (b->lowered)
+        return TRUE;
+    if (err && !*err)
+        error_set(err, VARVE_ERROR_INVALID, "%u error%s; nothing was run", b->diags->n_errors,
+                  b->diags->n_errors == 1 ? "" : "s");
+    return FALSE;
+}
+
+static void open_sources(struct build *b)
+{
+    const struct build_options *o = b->o;
+    struct sources_options so = {.store = b->store,
+                                 .registry = b->registry,
+                                 .events = progress_sink(b->progress),
+                                 .cancel = b->cancel,
+                                 .context_dir = o->context_dir,
+                                 .context_ignore = b->ignore,
+                                 .contexts = o->contexts,
+                                 .secrets = o->secrets,
+                                 .ssh = o->ssh,
+                                 .pull = o->pull};
+    b->sources = sources_new(&so);
+}
+
+static char *make_slot_prefix(const struct build *b)
+{
+    g_autofree char *where =
+        g_canonicalize_filename(b->dockerfile_path, b->o->context_dir ? b->o->context_dir : "/");
+    g_autofree char *platform = platform_text(&b->o->platform);
+    struct digest d;
+    char hex[DIGEST_HEX_LEN + 1];
+    g_autofree char *all =
+        g_strjoin("\n", where, b->o->context_dir ? b->o->context_dir : "", platform, NULL);
+    digest_of_bytes(&d, all, strlen(all));
+    return g_strndup(digest_hex(&d, hex), 16);
+}
+
+static void begin_history(struct build *b)
+{
+    const struct build_options *o = b->o;
+    g_autofree char *base = o->context_dir ? g_path_get_basename(o->context_dir) : g_strdup("-");
+    b->row.name = o->raw_tags ? g_strdup(o->raw_tags[0]) : g_steal_pointer(&base);
+    b->row.target = g_strdup(o->target ? o->target : "");
+    b->row.platform = platform_text(&o->platform);
+    b->row.started_us = g_get_real_time();
+    b->row.status = -1;
+    b->row.id = store_build_begin(b->store, &b->row, NULL);
+}
+
+static gboolean solve(struct build *b, GError **err)
+{
+    g_autofree char *ca = NULL;
+    if (b->o->host_ca && !(ca = hostca_find(err)))
+        return FALSE;
+    b->slot_prefix = make_slot_prefix(b);
+    gint64 now_ns = b->o->epoch >= 0 ? b->o->epoch * 1000000000 : g_get_real_time() * 1000;
+    struct solver_options so = {.store = b->store,
+                                .env = sources_env(b->sources),
+                                .events = progress_sink(b->progress),
+                                .cancel = b->cancel,
+                                .build_id = b->row.id,
+                                .now_ns = now_ns,
+                                .host_ca = ca,
+                                .memory_max = b->o->memory,
+                                .slot_prefix = b->slot_prefix};
+    b->solver = solver_new(b->lowered->graph, &so);
+    gboolean ok = b->lowered->result ? solver_run(b->solver, b->lowered->result, &b->chain, err) : TRUE;
+    sources_save(b->sources);
+    if (ok && !b->chain)
+        b->chain = chain_new();
+    return ok;
+}
+
+static void annotate(struct output *out, char **annotations)
+{
+    for (char **a = annotations; a && *a; a++) {
+        const char *eq = strchr(*a, '=');
+        if (!out->image.annotations)
+            out->image.annotations =
+                g_tree_new_full((GCompareDataFunc)(gpointer)strcmp, NULL, g_free, g_free);
+        g_tree_insert(out->image.annotations, g_strndup(*a, eq ? (gsize)(eq - *a) : strlen(*a)),
+                      g_strdup(eq ? eq + 1 : ""));
+    }
+}
+
+/* Tags the image in the local store, whatever else is asked for: its digest is what users see. */
+static gboolean needs_config(const struct build *b)
+{
+    for (guint i = 0; i < b->o->outputs->len; i++) {
+        enum output_type t = ((struct output *)g_ptr_array_index(b->o->outputs, i))->type;
+        if (t == OUTPUT_IMAGE || t == OUTPUT_OCI || t == OUTPUT_DOCKER)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static gboolean make_outputs(struct build *b, GError **err)
+{
+    b->image = built_image_new(b->store, b->chain, b->lowered->conf);
+    b->image->cancel = b->cancel;
+    b->image->events = progress_sink(b->progress);
+    b->image->epoch = b->o->epoch;
+    if (needs_config(b) && !built_image_config(b->image, err))
+        return FALSE;
+    struct output_env env = {.registry = b->registry,
+                             .tags = (const char *const *)b->o->tags->pdata,
+                             .docker_host = g_getenv("DOCKER_HOST")};
+    b->results = g_array_new(FALSE, TRUE, sizeof(struct output_result));
+    for (guint i = 0; i < b->o->outputs->len; i++) {
+        struct output *out = g_ptr_array_index(b->o->outputs, i);
+        annotate(out, b->o->annotations);
+        struct output_result r = {0};
+        if (!output_run(out, b->image, &env, &r, err))
+            return FALSE;
+        g_array_append_val(b->results, r);
+    }
+    return TRUE;
+}
+
+static char *make_title(const struct build *b)
+{
+    g_autofree char *platform = platform_text(&b->o->platform);
+    g_autofree char *base = b->o->context_dir ? g_path_get_basename(b->o->context_dir) : g_strdup("build");
+    return g_strdup_printf("%s · %s", b->o->raw_tags ? b->o->raw_tags[0] : base, platform);
+}
+
+gboolean build_run(struct build *b, GError **err)
+{
+    b->started_us = g_get_monotonic_time();
+    if (!build_read_inputs(b, err))
+        return FALSE;
+    b->store = store_open(NULL, err);
+    if (!b->store)
+        return FALSE;
+    b->registry = config_load_registry(err);
+    if (!b->registry)
+        return FALSE;
+    g_autofree char *title = make_title(b);
+    b->progress = progress_new(stderr, b->o->progress, title);
+    open_sources(b);
+    if (!lower_build(b, err))
+        return FALSE;
+    begin_history(b);
+    return solve(b, err) && make_outputs(b, err) && build_write_files(b, err);
+}
+
+void build_clear(struct build *b)
+{
+    if (b->results)
+        g_array_unref(b->results);
+    built_image_free(b->image);
+    chain_free(b->chain);
+    solver_free(b->solver);
+    lowered_free(b->lowered);
+    sources_free(b->sources);
+    progress_free(b->progress);
+    dockerfile_free(b->df);
+    diags_free(b->diags);
+    ignore_free(b->ignore);
+    registry_config_free(b->registry);
+    store_close(b->store);
+    g_free(b->dockerfile_path);
+    g_free(b->slot_prefix);
+    g_free(b->row.name);
+    g_free(b->row.target);
+    g_free(b->row.platform);
+    g_free(b->row.image);
+    g_free(b->row.error);
+}

@@ -1,0 +1,217 @@
+#include "cli/build_options.h"
+
+#include "base/error.h"
+#include "base/fs.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_SECRET (500 * 1024) /* bytes, BuildKit's limit */
+
+/* The value of key in "a=1,b=2", newly allocated; NULL when absent. */
+static char *field(char **fields, const char *key)
+{
+    gsize len = strlen(key);
+    for (char **f = fields; *f; f++)
+        if (strncmp(*f, key, len) == 0 && (*f)[len] == '=')
+            return g_strdup(*f + len + 1);
+    return NULL;
+}
+
+static gboolean check_fields(const char *option, char **fields, const char *const *known, GError **err)
+{
+    for (char **f = fields; *f; f++) {
+        g_autofree char *key = g_strndup(*f, strcspn(*f, "="));
+        if (!strchr(*f, '=') || !g_strv_contains(known, key)) {
+            g_autofree char *all = g_strjoinv(", ", (char **)known);
+            error_set(err, VARVE_ERROR_USAGE, "%s: \"%s\" is not understood", option, *f);
+            error_add_next(err, "the keys are %s, written key=value and separated by commas", all);
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+static GBytes *read_secret(const char *id, const char *src, const char *env, GError **err)
+{
+    const char *value = env ? g_getenv(env) : src ? NULL : g_getenv(id);
+    if (value)
+        return g_bytes_new(value, strlen(value));
+    if (env && !src) {
+        error_set(err, VARVE_ERROR_USAGE, "--secret id=%s: the environment variable %s is not set", id, env);
+        return NULL;
+    }
+    GBytes *bytes = fs_read(AT_FDCWD, src ? src : id, MAX_SECRET, err);
+    if (!bytes)
+        g_prefix_error(err, "--secret id=%s: ", id);
+    return bytes;
+}
+
+gboolean build_parse_secret(const char *text, GHashTable *secrets, GError **err)
+{
+    static const char *const known[] = {"id", "src", "source", "env", "type", NULL};
+    g_auto(GStrv) fields = g_strsplit(text, ",", 16);
+    if (!check_fields("--secret", fields, known, err))
+        return FALSE;
+    g_autofree char *id = field(fields, "id"), *type = field(fields, "type"), *env = field(fields, "env");
+    g_autofree char *src = field(fields, "src");
+    if (!src)
+        src = field(fields, "source");
+    if (type && !g_str_equal(type, "file") && !g_str_equal(type, "env"))
+        return error_set(err, VARVE_ERROR_USAGE, "--secret: type \"%s\" is neither file nor env", type);
+    if (type && g_str_equal(type, "env") && src && !env)
+        env = g_steal_pointer(&src);
+    if (!id) {
+        error_set(err, VARVE_ERROR_USAGE, "--secret %s: no id", text);
+        error_add_next(err, "write --secret id=NAME,src=FILE or --secret id=NAME,env=VARIABLE");
+        return FALSE;
+    }
+    GBytes *value = read_secret(id, src, env, err);
+    if (!value)
+        return FALSE;
+    g_hash_table_insert(secrets, g_steal_pointer(&id), value);
+    return TRUE;
+}
+
+gboolean build_parse_ssh(const char *text, GHashTable *ssh, GError **err)
+{
+    const char *eq = strchr(text, '=');
+    g_autofree char *id = eq ? g_strndup(text, eq - text) : g_strdup(*text ? text : "default");
+    const char *path = eq ? eq + 1 : g_getenv("SSH_AUTH_SOCK");
+    struct stat st;
+    if (!path || !*path) {
+        error_set(err, VARVE_ERROR_USAGE, "--ssh %s: SSH_AUTH_SOCK is not set", text);
+        error_add_next(err, "start an agent (eval $(ssh-agent); ssh-add) or name its socket: --ssh %s=SOCKET", id);
+        return FALSE;
+    }
+    if (stat(path, &st) < 0)
+        return error_set_errno(err, errno, "--ssh %s: %s", text, path);
+    if (!S_ISSOCK(st.st_mode)) {
+        error_set(err, VARVE_ERROR_UNSUPPORTED, "--ssh %s: %s is not an agent's socket", text, path);
+        error_add_next(err, "add the key to an agent (ssh-add %s) and give the agent", path);
+        return FALSE;
+    }
+    g_hash_table_insert(ssh, g_steal_pointer(&id), g_strdup(path));
+    return TRUE;
+}
+
+static enum context_kind context_kind_of(const char *value, const char **rest)
+{
+    static const struct {
+        const char *prefix;
+        enum context_kind kind;
+        gboolean strip;
+    } kinds[] = {{"docker-image://", CONTEXT_IMAGE, TRUE}, {"oci-layout://", CONTEXT_OCI_LAYOUT, TRUE},
+                 {"https://", CONTEXT_HTTP, FALSE},        {"http://", CONTEXT_HTTP, FALSE},
+                 {"git://", CONTEXT_GIT, FALSE},           {"git@", CONTEXT_GIT, FALSE},
+                 {"ssh://", CONTEXT_GIT, FALSE}};
+    *rest = value;
+    for (guint i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        if (!g_str_has_prefix(value, kinds[i].prefix))
+            continue;
+        *rest = value + (kinds[i].strip ? strlen(kinds[i].prefix) : 0);
+        return kinds[i].kind;
+    }
+    return CONTEXT_LOCAL;
+}
+
+struct named_context *build_parse_context(const char *text, GError **err)
+{
+    const char *eq = strchr(text, '=');
+    if (!eq || eq == text || !eq[1]) {
+        error_set(err, VARVE_ERROR_USAGE, "--build-context %s: not NAME=VALUE", text);
+        error_add_next(err, "for example --build-context assets=../assets or "
+                            "--build-context node:20=docker-image://node:22");
+        return NULL;
+    }
+    const char *rest;
+    enum context_kind kind = context_kind_of(eq + 1, &rest);
+    if (kind == CONTEXT_LOCAL && !g_file_test(rest, G_FILE_TEST_IS_DIR)) {
+        error_set(err, VARVE_ERROR_USAGE, "--build-context %s: %s is not a directory", text, rest);
+        error_add_next(err, "give a directory, or docker-image://REFERENCE, or oci-layout://DIRECTORY[:TAG]");
+        return NULL;
+    }
+    if (kind == CONTEXT_GIT || kind == CONTEXT_HTTP) {
+        error_set(err, VARVE_ERROR_UNSUPPORTED, "--build-context %s: git and http contexts are not supported yet",
+                  text);
+        error_add_next(err, "fetch it first and give the directory");
+        return NULL;
+    }
+    struct named_context *c = g_new0(struct named_context, 1);
+    c->name = g_strndup(text, eq - text);
+    c->kind = kind;
+    c->value = g_strdup(rest);
+    return c;
+}
+
+void named_context_free(struct named_context *c)
+{
+    if (!c)
+        return;
+    g_free(c->name);
+    g_free(c->value);
+    g_free(c);
+}
+
+gboolean build_parse_host(struct build_options *o, const char *text, GError **err)
+{
+    const char *cut = strchr(text, '=');
+    if (!cut)
+        cut = strchr(text, ':');
+    g_autofree char *host = cut ? g_strndup(text, cut - text) : NULL;
+    g_autofree char *ip = cut ? g_strdup(cut + 1) : NULL;
+    gsize len = ip ? strlen(ip) : 0;
+    if (len > 2 && ip[0] == '[' && ip[len - 1] == ']') {
+        memmove(ip, ip + 1, len);
+        ip[len - 2] = '\0';
+    }
+    guint8 addr[16];
+    gboolean ok = host && *host && (g_strcmp0(ip, "host-gateway") == 0 || inet_pton(AF_INET, ip, addr) == 1 ||
+                                    inet_pton(AF_INET6, ip, addr) == 1);
+    if (!ok) {
+        error_set(err, VARVE_ERROR_USAGE, "--add-host %s: not HOST:ADDRESS", text);
+        error_add_next(err, "for example --add-host db:192.0.2.7");
+        return FALSE;
+    }
+    struct host_ip h = {host, ip};
+    g_array_append_val(o->hosts, h);
+    g_ptr_array_add(o->owned, g_steal_pointer(&host));
+    g_ptr_array_add(o->owned, g_steal_pointer(&ip));
+    return TRUE;
+}
+
+static gboolean parse_limit(const char *text, gint64 *out)
+{
+    if (g_str_equal(text, "unlimited") || g_str_equal(text, "-1")) {
+        *out = -1;
+        return TRUE;
+    }
+    char *end;
+    errno = 0;
+    *out = g_ascii_strtoll(text, &end, 10);
+    return *text && !*end && errno == 0 && *out >= 0;
+}
+
+gboolean build_parse_ulimit(struct build_options *o, const char *text, GError **err)
+{
+    const char *eq = strchr(text, '=');
+    struct ulimit u = {0};
+    gboolean ok = eq && eq > text;
+    if (ok) {
+        g_auto(GStrv) parts = g_strsplit(eq + 1, ":", 2);
+        ok = parts[0] && parse_limit(parts[0], &u.soft) && parse_limit(parts[1] ? parts[1] : parts[0], &u.hard);
+    }
+    if (!ok) {
+        error_set(err, VARVE_ERROR_USAGE, "--ulimit %s: not NAME=SOFT[:HARD]", text);
+        error_add_next(err, "for example --ulimit nofile=1024:4096");
+        return FALSE;
+    }
+    char *name = g_strndup(text, eq - text);
+    g_ptr_array_add(o->owned, name);
+    u.name = name;
+    g_array_append_val(o->ulimits, u);
+    return TRUE;
+}

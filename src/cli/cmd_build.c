@@ -1,0 +1,29 @@
+#include "cli/build.h"
+
+#include "cli/interrupt.h"
+
+static int build_with(const struct build_options *o, GError **err)
+{
+    struct build b = {.o = o, .cancel = interrupt_watch()};
+    GError *local = NULL;
+    int code = 0;
+    if (build_run(&b, &local))
+        build_report_success(&b);
+    else
+        code = build_report_failure(&b, local);
+    build_record(&b, local);
+    g_clear_error(&local);
+    build_clear(&b);
+    return code;
+}
+
+int cmd_build(const struct command *c, int argc, char **argv, GError **err)
+{
+    struct build_options o = {0};
+    int code = 0;
+    if (command_parse(c, &o, &argc, &argv, err) && build_options_finish(&o, argc, argv, err))
+        code = build_with(&o, err);
+    build_options_clear(&o);
+    command_clear(c, &o);
+    return code;
+}

@@ -1,0 +1,152 @@
+#include "cli/command.h"
+
+#include "base/error.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* What GOption's callback needs to find a row and its storage. */
+struct parse {
+    const struct command *command;
+    char *opts; /* the options struct */
+};
+
+static char **string_at(gpointer opts, const struct option_row *row)
+{
+    return (char **)((char *)opts + row->offset);
+}
+
+/* Options whose value may be absent. */
+static gboolean take_optional(const char *name, const char *value, gpointer data, GError **err)
+{
+    struct parse *p = data;
+    for (const struct option_row *row = p->command->options; row->name; row++) {
+        gboolean same = g_str_has_prefix(name, "--") ? g_str_equal(name + 2, row->name)
+                                                     : row->letter && name[1] == row->letter;
+        if (!same)
+            continue;
+        g_free(*string_at(p->opts, row));
+        *string_at(p->opts, row) = g_strdup(value ? value : "");
+        if (row->kind == OPTION_NOTED)
+            fprintf(stderr, "note: --%s is accepted for Docker's sake and does nothing here\n", row->name);
+        return TRUE;
+    }
+    return error_set(err, VARVE_ERROR_USAGE, "unknown option %s", name);
+}
+
+static GOptionEntry entry_for(const struct option_row *row, struct parse *p)
+{
+    static const GOptionArg args[] = {
+        [OPTION_FLAG] = G_OPTION_ARG_NONE,         [OPTION_STRING] = G_OPTION_ARG_STRING,
+        [OPTION_LIST] = G_OPTION_ARG_STRING_ARRAY, [OPTION_INT] = G_OPTION_ARG_INT,
+        [OPTION_OPTIONAL] = G_OPTION_ARG_CALLBACK, [OPTION_NOTED] = G_OPTION_ARG_CALLBACK};
+    gboolean optional = row->kind == OPTION_OPTIONAL || row->kind == OPTION_NOTED;
+    GOptionEntry e = {row->name,
+                      row->letter,
+                      (optional ? G_OPTION_FLAG_OPTIONAL_ARG : 0) | (row->help ? 0 : G_OPTION_FLAG_HIDDEN),
+                      args[row->kind],
+                      optional ? (gpointer)take_optional : (gpointer)string_at(p->opts, row),
+                      row->help,
+                      row->arg};
+    return e;
+}
+
+static GOptionContext *make_context(struct parse *p, gboolean *help)
+{
+    const struct command *c = p->command;
+    GOptionContext *ctx = g_option_context_new(NULL);
+    g_option_context_set_help_enabled(ctx, FALSE);
+    GOptionGroup *group = g_option_group_new(c->name, c->name, c->name, p, NULL);
+    g_autoptr(GArray) entries = g_array_new(TRUE, TRUE, sizeof(GOptionEntry));
+    for (const struct option_row *row = c->options; row && row->name; row++) {
+        GOptionEntry e = entry_for(row, p);
+        g_array_append_val(entries, e);
+    }
+    GOptionEntry h = {"help", 'h', 0, G_OPTION_ARG_NONE, help, NULL, NULL};
+    g_array_append_val(entries, h);
+    g_option_group_add_entries(group, (GOptionEntry *)entries->data);
+    g_option_context_set_main_group(ctx, group);
+    g_option_context_set_strict_posix(ctx, g_str_equal(c->name, "run"));
+    return ctx;
+}
+
+gboolean command_parse(const struct command *c, gpointer opts, int *argc, char ***argv, GError **err)
+{
+    struct parse p = {c, opts};
+    gboolean help = FALSE;
+    GOptionContext *ctx = make_context(&p, &help);
+    GError *local = NULL;
+    gboolean ok = g_option_context_parse(ctx, argc, argv, &local);
+    g_option_context_free(ctx);
+    if (help) {
+        g_clear_error(&local);
+        command_print_help(c);
+        return FALSE;
+    }
+    if (!ok) {
+        error_set(err, VARVE_ERROR_USAGE, "varve %s: %s", c->name, local->message);
+        error_add_next(err, "varve %s --help lists the options", c->name);
+        g_error_free(local);
+        return FALSE;
+    }
+    if (*argc > 1 && g_str_equal((*argv)[1], "--")) {
+        memmove(*argv + 1, *argv + 2, (*argc - 1) * sizeof **argv);
+        (*argc)--;
+    }
+    return TRUE;
+}
+
+void command_clear(const struct command *c, gpointer opts)
+{
+    for (const struct option_row *row = c->options; row && row->name; row++) {
+        if (row->kind == OPTION_LIST)
+            g_strfreev(*(char ***)((char *)opts + row->offset));
+        else if (row->kind != OPTION_FLAG && row->kind != OPTION_INT)
+            g_free(*string_at(opts, row));
+    }
+}
+
+static void print_option(const struct option_row *row)
+{
+    g_autofree char *letter = row->letter ? g_strdup_printf("-%c, ", row->letter) : g_strdup("    ");
+    gboolean optional = row->kind == OPTION_OPTIONAL;
+    g_autofree char *arg = !row->arg  ? g_strdup("")
+                           : optional ? g_strdup_printf("[=%s]", row->arg)
+                                      : g_strdup_printf(" %s", row->arg);
+    g_autofree char *left = g_strdup_printf("  %s--%s%s", letter, row->name, arg);
+    if (strlen(left) > 32)
+        printf("%s\n%34s%s\n", left, "", row->help);
+    else
+        printf("%-32s  %s\n", left, row->help);
+}
+
+void command_print_help(const struct command *c)
+{
+    printf("usage: varve %s %s\n\n%s\n", c->name, c->synopsis, c->summary);
+    if (c->help)
+        printf("\n%s\n", c->help);
+    if (c->options && c->options->name)
+        printf("\noptions:\n");
+    for (const struct option_row *row = c->options; row && row->name; row++)
+        if (row->help)
+            print_option(row);
+    printf("\nexample:\n%s\n", c->example);
+}
+
+void commands_print_help(void)
+{
+    printf("usage: varve [--root DIR] COMMAND [OPTIONS]\n\n"
+           "varve builds container images: no daemon, no waiting for what did not change.\n\ncommands:\n");
+    for (const struct command *c = commands; c->name; c++)
+        printf("  %-10s  %s\n", c->name, c->summary);
+    printf("\nexample:\n  varve build -t hello:1 . && varve run hello:1\n\n"
+           "varve COMMAND --help explains a command; man varve has it all.\n");
+}
+
+const struct command *command_find(const char *name)
+{
+    for (const struct command *c = commands; c->name; c++)
+        if (g_str_equal(c->name, name))
+            return c;
+    return NULL;
+}

@@ -1,0 +1,25 @@
+#include "cli/interrupt.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+static struct cancel *flag; /* a signal handler has no other way to reach it */
+
+static void on_signal(int sig)
+{
+    if (cancel_is_set(flag))
+        _exit(130);
+    cancel_trigger(flag);
+}
+
+struct cancel *interrupt_watch(void)
+{
+    if (flag)
+        return flag;
+    flag = cancel_new();
+    struct sigaction sa = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sigaction(SIGINT, &sa, NULL);
+    sigaction(SIGTERM, &sa, NULL);
+    sigaction(SIGHUP, &sa, NULL);
+    return flag;
+}

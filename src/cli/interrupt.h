@@ -1,0 +1,11 @@
+/* SIGINT, SIGTERM and SIGHUP as a cancellation flag. */
+#ifndef VARVE_CLI_INTERRUPT_H
+#define VARVE_CLI_INTERRUPT_H
+
+#include "base/cancel.h"
+
+/* Begins to watch (once for each process) and returns the flag; never freed. A second signal ends the process at
+ * once, with its sandboxes. */
+struct cancel *interrupt_watch(void);
+
+#endif

@@ -1,0 +1,59 @@
+#include "cli/report.h"
+
+#include "base/error.h"
+#include "ui/text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Messages may hold bytes from Dockerfiles, registries and programs: make them safe for a terminal. */
+static char *safe(const char *message)
+{
+    GString *out = g_string_new(NULL);
+    g_auto(GStrv) lines = g_strsplit(message, "\n", -1);
+    for (char **l = lines; *l; l++) {
+        g_autofree char *fit = text_fit(*l, 4000);
+        g_string_append_printf(out, "%s%s", l == lines ? "" : "\n", fit);
+    }
+    return g_string_free(out, FALSE);
+}
+
+static void print_tagged(const char *tag, enum text_style style, const char *message)
+{
+    g_autofree char *shown = text_styled(tag, style, text_colours(stderr));
+    g_autofree char *clean = safe(message);
+    fprintf(stderr, "%s %s\n", shown, clean);
+}
+
+int report_error(const GError *err)
+{
+    const char *next = strstr(err->message, "\nnext: ");
+    g_autofree char *what = next ? g_strndup(err->message, next - err->message) : g_strdup(err->message);
+    print_tagged("error:", STYLE_RED, what);
+    if (next)
+        print_tagged("next:", STYLE_CYAN, next + strlen("\nnext: "));
+    return varve_error_exit_code(err);
+}
+
+static void print_formatted(const char *tag, enum text_style style, const char *fmt, va_list ap)
+{
+    g_autofree char *message = g_strdup_vprintf(fmt, ap);
+    print_tagged(tag, style, message);
+}
+
+void report_note(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    print_formatted("note:", STYLE_DIM, fmt, ap);
+    va_end(ap);
+}
+
+void report_warning(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    print_formatted("warning:", STYLE_YELLOW, fmt, ap);
+    va_end(ap);
+}

@@ -1,0 +1,13 @@
+/* How errors reach the user. */
+#ifndef VARVE_CLI_REPORT_H
+#define VARVE_CLI_REPORT_H
+
+#include <glib.h>
+
+/* Prints err to stderr ("error: …", next moves on lines of their own) and returns its exit code. */
+int report_error(const GError *err);
+/* A line to stderr that begins with "note: " or "warning: ". */
+void report_note(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
+void report_warning(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
+
+#endif

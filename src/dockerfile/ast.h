@@ -1,0 +1,148 @@
+/* The syntax tree of a Dockerfile, as dockerfile_parse() makes it. Everything is owned by the tree
+ * and never changes; strings are free of NUL bytes, but need not be UTF-8. */
+#ifndef VARVE_DOCKERFILE_AST_H
+#define VARVE_DOCKERFILE_AST_H
+
+#include "base/arena.h"
+#include "dockerfile/diag.h"
+
+enum instruction_kind {
+    INSTRUCTION_ADD,
+    INSTRUCTION_ARG,
+    INSTRUCTION_CMD,
+    INSTRUCTION_COPY,
+    INSTRUCTION_ENTRYPOINT,
+    INSTRUCTION_ENV,
+    INSTRUCTION_EXPOSE,
+    INSTRUCTION_FROM,
+    INSTRUCTION_HEALTHCHECK,
+    INSTRUCTION_LABEL,
+    INSTRUCTION_MAINTAINER,
+    INSTRUCTION_ONBUILD,
+    INSTRUCTION_RUN,
+    INSTRUCTION_SHELL,
+    INSTRUCTION_STOPSIGNAL,
+    INSTRUCTION_USER,
+    INSTRUCTION_VOLUME,
+    INSTRUCTION_WORKDIR,
+    INSTRUCTION_UNKNOWN, /* only where an error has been reported */
+};
+
+struct heredoc {
+    const char *name;    /* the word that ends it, without quotes */
+    const char *content; /* every line with its end; leading tabs still there (heredoc_chomp()) */
+    gboolean expand;     /* the word was not quoted: variables are substituted (COPY, ADD) */
+    gboolean chomp;      /* "<<-": leading tabs do not count */
+    guint fd;            /* the number before "<<", 0 when there is none */
+    struct span span;    /* of the word "<<NAME" */
+};
+
+struct word {
+    const char *text;
+    struct span span;
+    const struct heredoc *heredoc; /* COPY, ADD: the source is this one; else NULL */
+};
+
+struct flag {
+    const char *name;  /* without "--" */
+    const char *value; /* NULL when there is no '=' */
+    struct span span;  /* of the whole flag */
+};
+
+struct pair {
+    const char *key;
+    const char *value; /* as written, quotes and variables included; NULL: ARG without '=' */
+    struct span span;  /* of the whole pair */
+};
+
+/* HEALTHCHECK's flags; durations in nanoseconds, 0: not given. */
+struct health_flags {
+    gint64 interval, timeout, start_period, start_interval;
+    int retries;
+};
+
+/* A piece of an instruction's text that is one piece in the file too. */
+struct segment {
+    gsize offset;    /* in text */
+    guint line, col; /* in the file, from 1 */
+};
+
+struct instruction {
+    enum instruction_kind kind;
+    const char *keyword; /* as written: "run" */
+    const char *text; /* the whole logical line: continuations joined, comments dropped, trimmed */
+    const char *rest; /* text behind keyword and flags, trimmed; "" when there is nothing */
+    struct span span; /* of the keyword */
+    guint first_line, last_line; /* heredocs included */
+    const struct flag *flags;
+    guint n_flags;
+    const struct word *words; /* FROM COPY ADD EXPOSE VOLUME: the words; RUN CMD ENTRYPOINT SHELL:
+                                 the strings of the JSON form, or one word, the shell's command line
+                                 (none when empty); HEALTHCHECK: the type, then the same; USER
+                                 WORKDIR STOPSIGNAL MAINTAINER: one word, the rest of the line */
+    guint n_words;
+    const struct pair *pairs; /* ARG ENV LABEL */
+    guint n_pairs;
+    gboolean json;      /* the words were written as a JSON array of strings */
+    gboolean json_like; /* begins with '[' but is no JSON array: taken as a shell's command line */
+    gboolean legacy;    /* "ENV name value" without '=' */
+    guint blank_line;   /* an empty line between continuation lines (deprecated), 0: none */
+    const struct heredoc *heredocs;
+    guint n_heredocs;
+    const struct health_flags *health; /* HEALTHCHECK, else NULL */
+    const struct instruction *trigger; /* ONBUILD: what it holds, else NULL */
+    const char *trigger_text;    /* ONBUILD: the text for the image's config, heredocs included */
+    const char *const *comments; /* lines of the comment directly above, without '#', trimmed */
+    guint n_comments;
+    const struct segment *segments; /* for instruction_span() */
+    guint n_segments;
+};
+
+struct stage {
+    const char *name; /* lower case, NULL when it has none */
+    guint index;      /* from 0 */
+    const struct instruction *from;
+    const struct word *base;                       /* FROM's argument, not yet expanded */
+    const char *platform;                          /* FROM --platform, not yet expanded, or NULL */
+    const struct instruction *const *instructions; /* without FROM, in order */
+    guint n_instructions;
+};
+
+/* "# check=skip=A,B;error=true" */
+struct check_directive {
+    const char *const *skip;         /* rule names, NULL-terminated, or NULL */
+    const char *const *experimental; /* likewise */
+    gboolean skip_all, experimental_all;
+    gboolean error; /* warnings are errors */
+};
+
+struct dockerfile {
+    struct arena *arena; /* owns everything below */
+    const char *name;    /* for messages: "Dockerfile" */
+    const char *syntax;  /* the directive's value, or NULL */
+    struct span syntax_span;
+    char escape;                                   /* '\\' or '`' */
+    const struct check_directive *check;           /* or NULL */
+    const struct instruction *const *instructions; /* all, in order */
+    guint n_instructions;
+    const struct instruction *const *meta_args; /* the ARGs before the first FROM */
+    guint n_meta_args;
+    const struct stage *stages;
+    guint n_stages;
+};
+
+/* "RUN" and so on. */
+const char *instruction_name(enum instruction_kind kind);
+/* The place of len bytes at offset of ins->text. */
+struct span instruction_span(const struct instruction *ins, gsize offset, gsize len);
+/* The last flag of that name, or NULL. */
+const struct flag *instruction_flag(const struct instruction *ins, const char *name);
+/* Its value; "" when it has none or is not there. */
+const char *instruction_flag_value(const struct instruction *ins, const char *name);
+/* TRUE for --name and --name=true. */
+gboolean instruction_flag_on(const struct instruction *ins, const char *name);
+/* The content as a shell sees it after "<<-": without tabs at the start of lines; newly allocated.
+ */
+char *heredoc_chomp(const char *content);
+
+#endif

@@ -1,0 +1,334 @@
+#include "dockerfile/diag.h"
+
+#include <string.h>
+
+#define VIEW_COLUMNS 100 /* columns of a source line that are shown at most */
+#define VIEW_BEFORE 40   /* of these before the caret, when the line must be cut */
+#define MESSAGE_MAX 2000 /* bytes of a message: a hostile name must not fill the screen */
+
+static void diag_free(gpointer p)
+{
+    struct diag *item = p;
+    g_free(item->message);
+    g_free(item->hint);
+    g_free(item);
+}
+
+struct diags *diags_new(void)
+{
+    struct diags *d = g_new0(struct diags, 1);
+    d->name = g_strdup("Dockerfile");
+    d->items = g_ptr_array_new_with_free_func(diag_free);
+    return d;
+}
+
+void diags_free(struct diags *d)
+{
+    if (!d)
+        return;
+    g_free(d->name);
+    g_clear_pointer(&d->source, g_bytes_unref);
+    g_clear_pointer(&d->lines, g_array_unref);
+    g_ptr_array_unref(d->items);
+    g_free(d);
+}
+
+void diags_set_source(struct diags *d, const char *name, const void *bytes, gsize len)
+{
+    g_free(d->name);
+    d->name = g_strdup(name);
+    g_clear_pointer(&d->source, g_bytes_unref);
+    g_clear_pointer(&d->lines, g_array_unref);
+    d->source = g_bytes_new(bytes, len);
+}
+
+gboolean diags_full(const struct diags *d)
+{
+    return d->n_errors >= DIAG_MAX;
+}
+
+gboolean diags_has_errors(const struct diags *d)
+{
+    return d->n_errors > 0;
+}
+
+/* What may be shown instead of c, or 0 when c itself may. Control characters become their picture
+ * (U+2400 block), what could reorder or hide text becomes the replacement character. */
+static gunichar safe_picture(gunichar c)
+{
+    if (c < 0x20)
+        return 0x2400 + c;
+    if (c == 0x7f)
+        return 0x2421;
+    if ((c >= 0x80 && c < 0xa0) || (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
+        (c >= 0x2066 && c <= 0x2069) || c == 0xfeff)
+        return 0xfffd;
+    return 0;
+}
+
+/* Reads one character of p..end (at least one byte); sets *len to its bytes. */
+static gunichar next_char(const char *p, const char *end, gsize *len)
+{
+    gunichar c = *p ? g_utf8_get_char_validated(p, end - p) : 0;
+    if (c == (gunichar)-1 || c == (gunichar)-2) {
+        *len = 1;
+        return 0xfffd;
+    }
+    *len = g_utf8_skip[(guchar)*p];
+    return c;
+}
+
+static guint char_columns(gunichar c)
+{
+    if (c == '\t')
+        return 4;
+    if (safe_picture(c))
+        return 1;
+    return g_unichar_iszerowidth(c) ? 0 : g_unichar_iswide(c) ? 2 : 1;
+}
+
+static void append_safe(GString *out, gunichar c, gboolean keep_newline)
+{
+    if (c == '\t')
+        g_string_append(out, "    ");
+    else if (c == '\n' && keep_newline)
+        g_string_append_c(out, '\n');
+    else
+        g_string_append_unichar(out, safe_picture(c) ? safe_picture(c) : c);
+}
+
+/* A message as it may be shown: safe characters, one line unless multi, bounded. */
+static char *safe_text(const char *text, gboolean multi)
+{
+    GString *out = g_string_new(NULL);
+    const char *end = text + strlen(text);
+    for (gsize n; text < end; text += n) {
+        if (out->len > MESSAGE_MAX) {
+            g_string_append(out, "…");
+            break;
+        }
+        append_safe(out, next_char(text, end, &n), multi);
+    }
+    return g_string_free(out, FALSE);
+}
+
+static void add(struct diags *d, enum diag_severity severity, struct span at, const char *text,
+                const char *hint)
+{
+    guint *n = severity == DIAG_ERROR ? &d->n_errors : &d->n_warnings;
+    if (++*n > DIAG_MAX)
+        return;
+    struct diag *item = g_new0(struct diag, 1);
+    item->severity = severity;
+    item->span = at;
+    item->message = safe_text(text, FALSE);
+    item->hint = hint ? safe_text(hint, TRUE) : NULL;
+    g_ptr_array_add(d->items, item);
+}
+
+void diags_error(struct diags *d, struct span at, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    g_autofree char *text = g_strdup_vprintf(fmt, ap);
+    va_end(ap);
+    add(d, DIAG_ERROR, at, text, NULL);
+}
+
+void diags_warning(struct diags *d, struct span at, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    g_autofree char *text = g_strdup_vprintf(fmt, ap);
+    va_end(ap);
+    add(d, DIAG_WARNING, at, text, NULL);
+}
+
+void diags_gerror(struct diags *d, struct span at, const GError *err)
+{
+    const char *newline = strchr(err->message, '\n');
+    if (!newline) {
+        add(d, DIAG_ERROR, at, err->message, NULL);
+        return;
+    }
+    g_autofree char *first = g_strndup(err->message, newline - err->message);
+    const char *rest = newline + 1;
+    if (g_str_has_prefix(rest, "next: "))
+        rest += strlen("next: ");
+    add(d, DIAG_ERROR, at, first, rest);
+}
+
+void diags_hint(struct diags *d, const char *fmt, ...)
+{
+    if (d->items->len == 0 || diags_full(d))
+        return;
+    struct diag *last = g_ptr_array_index(d->items, d->items->len - 1);
+    va_list ap;
+    va_start(ap, fmt);
+    g_autofree char *text = g_strdup_vprintf(fmt, ap);
+    va_end(ap);
+    g_free(last->hint);
+    last->hint = safe_text(text, TRUE);
+}
+
+static void find_lines(struct diags *d)
+{
+    d->lines = g_array_new(FALSE, FALSE, sizeof(gsize));
+    gsize len;
+    const char *text = g_bytes_get_data(d->source, &len);
+    for (gsize at = 0; at < len;) {
+        g_array_append_val(d->lines, at);
+        const char *nl = memchr(text + at, '\n', len - at);
+        at = nl ? (gsize)(nl - text) + 1 : len;
+    }
+}
+
+/* The bytes of a line without its end; FALSE when there is no such line. */
+static gboolean line_bytes(struct diags *d, guint line, const char **start, const char **end)
+{
+    if (!d->source || line == 0)
+        return FALSE;
+    if (!d->lines)
+        find_lines(d);
+    if (line > d->lines->len)
+        return FALSE;
+    gsize len;
+    const char *text = g_bytes_get_data(d->source, &len);
+    *start = text + g_array_index(d->lines, gsize, line - 1);
+    *end = line < d->lines->len ? text + g_array_index(d->lines, gsize, line) : text + len;
+    if (line == 1 && *end - *start >= 3 && memcmp(*start, "\xef\xbb\xbf", 3) == 0)
+        *start += 3; /* columns count without the byte order mark */
+    while (*end > *start && ((*end)[-1] == '\n' || (*end)[-1] == '\r'))
+        (*end)--;
+    return TRUE;
+}
+
+/* A window of a line: what is shown of it, and where its caret goes. */
+struct view {
+    GString *text; /* the visible part, safe */
+    guint before;  /* columns before the caret */
+    guint width;   /* columns of the caret */
+    guint column;  /* of the caret in the whole line, in characters from 1 */
+};
+
+/* Steps back from p by at most columns characters, but never more than 4 bytes each. */
+static const char *back_up(const char *start, const char *p, guint columns)
+{
+    while (p > start && columns-- > 0) {
+        p--;
+        for (int i = 0; i < 3 && p > start && ((guchar)*p & 0xc0) == 0x80; i++)
+            p--;
+    }
+    return p;
+}
+
+static void view_init(struct view *v, const char *start, const char *end, const struct span *at)
+{
+    gsize len = end - start;
+    const char *caret = start + MIN(at->col ? at->col - 1 : 0, len);
+    const char *stop = caret + MIN(at->len, (gsize)(end - caret));
+    *v = (struct view){.text = g_string_new(NULL), .column = 1};
+    for (const char *p = start; p < caret; v->column++) {
+        gsize n;
+        next_char(p, caret, &n);
+        p += n;
+    }
+    const char *p = v->column <= VIEW_COLUMNS * 3 / 4 ? start : back_up(start, caret, VIEW_BEFORE);
+    guint columns = 0;
+    if (p > start) {
+        g_string_append(v->text, "…");
+        columns = v->before = 1;
+    }
+    while (p < end && columns < VIEW_COLUMNS) {
+        gsize n;
+        gunichar c = next_char(p, end, &n);
+        guint w = char_columns(c);
+        append_safe(v->text, c, FALSE);
+        v->before += p < caret ? w : 0;
+        v->width += p >= caret && p < stop ? w : 0;
+        columns += w;
+        p += n;
+    }
+    if (p < end)
+        g_string_append(v->text, "…");
+    v->width = MAX(v->width, 1);
+}
+
+static void append_repeated(GString *out, char c, guint n)
+{
+    gsize at = out->len;
+    g_string_set_size(out, at + n);
+    memset(out->str + at, c, n);
+}
+
+static void render_place(struct diags *d, const struct span *at, const struct view *v, GString *out,
+                         guint flags)
+{
+    const char *start, *end;
+    if ((flags & DIAG_RENDER_CONTEXT) && line_bytes(d, at->line - 1, &start, &end)) {
+        struct view before;
+        view_init(&before, start, end, &(struct span){0});
+        g_string_append_printf(out, "%5u │ %s\n", at->line - 1, before.text->str);
+        g_string_free(before.text, TRUE);
+    }
+    g_string_append_printf(out, "%5u │ %s\n", at->line, v->text->str);
+    if (at->col == 0)
+        return;
+    gboolean color = flags & DIAG_RENDER_COLOR;
+    g_string_append_printf(out, "%5s │ ", "");
+    append_repeated(out, ' ', v->before);
+    g_string_append(out, color ? "\033[31m" : "");
+    append_repeated(out, '^', v->width);
+    g_string_append(out, color ? "\033[0m\n" : "\n");
+}
+
+char *diag_render(struct diags *d, const struct diag *item, guint flags)
+{
+    gboolean color = flags & DIAG_RENDER_COLOR;
+    gboolean error = item->severity == DIAG_ERROR;
+    g_autofree char *name = safe_text(d->name, FALSE);
+    GString *out = g_string_new(name);
+    const char *start, *end;
+    struct view v = {0};
+    gboolean placed = line_bytes(d, item->span.line, &start, &end);
+    if (placed)
+        view_init(&v, start, end, &item->span);
+    if (item->span.line && item->span.col)
+        g_string_append_printf(out, ":%u:%u", item->span.line, placed ? v.column : item->span.col);
+    else if (item->span.line)
+        g_string_append_printf(out, ":%u", item->span.line);
+    g_string_append_printf(out, ": %s%s:%s %s\n",
+                           color ? (error ? "\033[1;31m" : "\033[1;33m") : "",
+                           error ? "error" : "warning", color ? "\033[0m" : "", item->message);
+    if (placed) {
+        render_place(d, &item->span, &v, out, flags);
+        g_string_free(v.text, TRUE);
+    }
+    if (item->hint)
+        g_string_append_printf(out, "hint: %s\n", item->hint);
+    return g_string_free(out, FALSE);
+}
+
+static gint by_place(gconstpointer a, gconstpointer b)
+{
+    const struct diag *x = *(struct diag *const *)a, *y = *(struct diag *const *)b;
+    if (x->span.line != y->span.line)
+        return x->span.line < y->span.line ? -1 : 1;
+    return x->span.col < y->span.col ? -1 : x->span.col > y->span.col;
+}
+
+char *diags_render(struct diags *d, guint flags)
+{
+    GString *out = g_string_new(NULL);
+    g_autoptr(GPtrArray) sorted = g_ptr_array_new();
+    for (guint i = 0; i < d->items->len; i++)
+        g_ptr_array_add(sorted, g_ptr_array_index(d->items, i));
+    g_ptr_array_sort(sorted, by_place);
+    for (guint i = 0; i < sorted->len; i++) {
+        g_autofree char *text = diag_render(d, g_ptr_array_index(sorted, i), flags);
+        g_string_append(out, text);
+    }
+    if (d->n_errors > DIAG_MAX)
+        g_string_append_printf(out, "and %u more errors\n", d->n_errors - DIAG_MAX);
+    return g_string_free(out, FALSE);
+}

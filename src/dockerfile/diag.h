@@ -1,0 +1,72 @@
+/* Diagnostics about a Dockerfile (or a trigger, or any other text with lines): what is wrong,
+ * where, and what to write instead. A list belongs to one text; several errors of one text are
+ * collected, up to DIAG_MAX, so that a user sees them together.
+ *
+ * Order of calls: diags_new(), diags_set_source() (dockerfile_parse() does it), diags_error() and
+ * diags_warning() as things are found, then diags_render(). Not thread-safe. */
+#ifndef VARVE_DOCKERFILE_DIAG_H
+#define VARVE_DOCKERFILE_DIAG_H
+
+#include <glib.h>
+
+#define DIAG_MAX 20 /* errors kept; warnings have a limit of their own, the same */
+
+enum diag_severity { DIAG_ERROR, DIAG_WARNING };
+
+/* A place in a text. Bytes, not characters; diag_render() shows characters. */
+struct span {
+    guint line; /* from 1; 0: no place (the text as a whole) */
+    guint col;  /* byte in the line, from 1; 0: the line as a whole */
+    guint len;  /* bytes, at least 1 is shown; what reaches beyond the line is not shown */
+};
+
+struct diag {
+    enum diag_severity severity;
+    struct span span;
+    char *message; /* one line, no full stop: "unknown instruction COYP; did you mean COPY?" */
+    char *hint;    /* the next move as a further line, or NULL */
+};
+
+struct diags {
+    char *name;     /* of the text: "Dockerfile" */
+    GBytes *source; /* the text, or NULL while unknown */
+    GArray *lines;  /* gsize: offset of each line of source, made at the first rendering; or NULL */
+    GPtrArray *items; /* struct diag*, in the order found */
+    guint n_errors;   /* errors found, those beyond DIAG_MAX included */
+    guint n_warnings; /* likewise */
+};
+
+struct diags *diags_new(void);
+void diags_free(struct diags *d);
+/* Names the text and keeps a copy of it for rendering; replaces an earlier one. */
+void diags_set_source(struct diags *d, const char *name, const void *bytes, gsize len);
+
+void diags_error(struct diags *d, struct span at, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
+void diags_warning(struct diags *d, struct span at, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
+/* An error with the message (first line) and the next move (further lines) of err. */
+void diags_gerror(struct diags *d, struct span at, const GError *err);
+/* Adds a hint to the diagnostic that was added last; nothing when that one was dropped. */
+void diags_hint(struct diags *d, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+/* TRUE when further errors would be dropped: a parser should stop. */
+gboolean diags_full(const struct diags *d);
+gboolean diags_has_errors(const struct diags *d);
+
+enum diag_render_flags {
+    DIAG_RENDER_COLOR = 1,   /* ANSI colours */
+    DIAG_RENDER_CONTEXT = 2, /* also the line before */
+};
+
+/* One diagnostic as text that ends with a newline:
+ *     Dockerfile:7:1: error: unknown instruction COYP; did you mean COPY?
+ *         7 │ COYP src ./src
+ *           │ ^^^^
+ * Safe for terminals: control characters, bidirectional overrides and bytes that are not UTF-8 are
+ * replaced, long lines are cut around the caret to about 100 columns. */
+char *diag_render(struct diags *d, const struct diag *item, guint flags);
+/* All of them, in the order of their places, and how many were left out. "" when there are none. */
+char *diags_render(struct diags *d, guint flags);
+
+typedef struct diags diags;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(diags, diags_free)
+
+#endif

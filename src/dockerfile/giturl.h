@@ -1,0 +1,35 @@
+/* URLs of git repositories as ADD and build contexts take them, with BuildKit's rules:
+ *     https://host/repo.git#ref:subdir   https://host/repo.git?tag=v1&subdir=a
+ *     git://host/repo   ssh://user@host/repo   user@host:repo.git#ref   github.com/owner/repo
+ * An http(s) URL counts only when its path ends in ".git". */
+#ifndef VARVE_DOCKERFILE_GITURL_H
+#define VARVE_DOCKERFILE_GITURL_H
+
+#include <glib.h>
+
+enum git_choice { GIT_UNSET, GIT_YES, GIT_NO };
+
+struct giturl {
+    char *remote;                 /* for git, without fragment and query: "https://host/repo.git" */
+    char *name;                   /* last element of the path, without ".git" */
+    char *ref;                    /* branch, tag, "refs/…" or commit; NULL: the default branch */
+    char *checksum;               /* commit (or prefix) that ref must be, or NULL */
+    char *subdir;                 /* directory in the repository, or NULL */
+    enum git_choice keep_git_dir; /* query keep-git-dir */
+    enum git_choice submodules;   /* query submodules */
+    gboolean local_like; /* "github.com/owner/repo": a build context only, ADD takes it as a path */
+    gboolean unencrypted; /* http or git protocol */
+};
+
+enum giturl_result {
+    GITURL_NONE, /* not a git URL: take it as something else */
+    GITURL_OK,   /* *out is set */
+    GITURL_BAD,  /* a git URL with a wrong query: *err is set (VARVE_ERROR_INVALID) */
+};
+enum giturl_result giturl_parse(const char *text, struct giturl **out, GError **err);
+void giturl_free(struct giturl *g);
+
+typedef struct giturl giturl;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(giturl, giturl_free)
+
+#endif

@@ -1,0 +1,151 @@
+#include "dockerfile/ignore.h"
+
+#include "base/error.h"
+#include "base/path.h"
+#include "dockerfile/glob.h"
+#include "dockerfile/text.h"
+
+struct rule {
+    gboolean negated;  /* '!': re-includes */
+    struct glob *glob; /* the rest */
+};
+
+struct ignore {
+    GArray *rules;   /* struct rule, in order */
+    GPtrArray *text; /* char*, cleaned, NULL-terminated */
+};
+
+static void clear_rule(gpointer p)
+{
+    glob_free(((struct rule *)p)->glob);
+}
+
+static struct ignore *new_empty(void)
+{
+    struct ignore *ig = g_new0(struct ignore, 1);
+    ig->rules = g_array_new(FALSE, FALSE, sizeof(struct rule));
+    g_array_set_clear_func(ig->rules, clear_rule);
+    ig->text = g_ptr_array_new_with_free_func(g_free);
+    return ig;
+}
+
+void ignore_free(struct ignore *ig)
+{
+    if (!ig)
+        return;
+    g_array_unref(ig->rules);
+    g_ptr_array_unref(ig->text);
+    g_free(ig);
+}
+
+/* Adds a trimmed, non-empty pattern. */
+static gboolean add_pattern(struct ignore *ig, const char *pattern, GError **err)
+{
+    if (ig->rules->len == IGNORE_MAX_PATTERNS)
+        return error_set(err, VARVE_ERROR_INVALID, "more than %d ignore patterns",
+                         IGNORE_MAX_PATTERNS);
+    if (strlen(pattern) > IGNORE_MAX_LENGTH)
+        return error_set(err, VARVE_ERROR_INVALID, "an ignore pattern is longer than %d bytes",
+                         IGNORE_MAX_LENGTH);
+    struct rule rule = {.negated = *pattern == '!'};
+    g_autofree char *body = g_strdup(pattern + rule.negated);
+    g_strstrip(body);
+    if (!*body)
+        return error_set(err, VARVE_ERROR_INVALID,
+                         "illegal exclusion pattern \"!\": nothing follows the '!'");
+    g_autofree char *clean = path_clean(body);
+    const char *start = clean[0] == '/' && clean[1] ? clean + 1 : clean;
+    rule.glob = glob_new(start, err);
+    if (!rule.glob)
+        return FALSE;
+    g_array_append_val(ig->rules, rule);
+    g_ptr_array_add(ig->text, g_strconcat(rule.negated ? "!" : "", start, NULL));
+    return TRUE;
+}
+
+static struct ignore *finish(struct ignore *ig)
+{
+    g_ptr_array_add(ig->text, NULL);
+    return ig;
+}
+
+struct ignore *ignore_new(const char *const *patterns, GError **err)
+{
+    g_autoptr(ignore) ig = new_empty();
+    for (; patterns && *patterns; patterns++) {
+        const char *end = *patterns + strlen(*patterns);
+        const char *start = text_skip_space(*patterns, end);
+        g_autofree char *p = g_strndup(start, text_trim_end(start, end) - start);
+        if (*p && !add_pattern(ig, p, err))
+            return NULL;
+    }
+    return finish(g_steal_pointer(&ig));
+}
+
+struct ignore *ignore_parse(const void *bytes, gsize len, GError **err)
+{
+    g_autoptr(ignore) ig = new_empty();
+    const char *p = bytes, *end = p + len;
+    if (len >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0)
+        p += 3;
+    for (guint line = 1; p < end; line++) {
+        const char *nl = memchr(p, '\n', end - p);
+        const char *stop = nl ? nl : end;
+        const char *start = text_skip_space(p, stop);
+        const char *last = text_trim_end(start, stop);
+        if (*p != '#' && last > start) {
+            g_autofree char *pattern = g_strndup(start, last - start);
+            if (memchr(start, '\0', last - start)
+                    ? !error_set(err, VARVE_ERROR_INVALID, "a NUL byte")
+                    : !add_pattern(ig, pattern, err)) {
+                g_prefix_error(err, "line %u: ", line);
+                return NULL;
+            }
+        }
+        p = nl ? nl + 1 : end;
+    }
+    return finish(g_steal_pointer(&ig));
+}
+
+gboolean ignore_is_empty(const struct ignore *ig)
+{
+    return ig->rules->len == 0;
+}
+
+const char *const *ignore_patterns(const struct ignore *ig)
+{
+    return (const char *const *)ig->text->pdata;
+}
+
+/* Index of the rule that decides about path, or -1. */
+static int deciding_rule(const struct ignore *ig, const char *path)
+{
+    for (int i = (int)ig->rules->len - 1; i >= 0; i--)
+        if (glob_match_within(g_array_index(ig->rules, struct rule, i).glob, path))
+            return i;
+    return -1;
+}
+
+gboolean ignore_match(const struct ignore *ig, const char *path)
+{
+    if (!*path || strcmp(path, ".") == 0)
+        return FALSE;
+    int i = deciding_rule(ig, path);
+    return i >= 0 && !g_array_index(ig->rules, struct rule, i).negated;
+}
+
+/* All below dir is matched by the rule that ignores dir itself, so only later rules can save it. */
+gboolean ignore_can_skip_dir(const struct ignore *ig, const char *dir)
+{
+    if (!*dir || strcmp(dir, ".") == 0)
+        return FALSE;
+    int i = deciding_rule(ig, dir);
+    if (i < 0 || g_array_index(ig->rules, struct rule, i).negated)
+        return FALSE;
+    for (guint k = i + 1; k < ig->rules->len; k++) {
+        const struct rule *r = &g_array_index(ig->rules, struct rule, k);
+        if (r->negated && glob_may_match_below(r->glob, dir))
+            return FALSE;
+    }
+    return TRUE;
+}

@@ -1,0 +1,99 @@
+#include "dockerfile/parse.h"
+#include "dockerfile/parser.h"
+#include "dockerfile/text.h"
+
+struct span instruction_span(const struct instruction *ins, gsize offset, gsize len)
+{
+    guint lo = 0, hi = ins->n_segments;
+    while (hi - lo > 1) {
+        guint mid = lo + (hi - lo) / 2;
+        if (ins->segments[mid].offset <= offset)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    if (ins->n_segments == 0)
+        return (struct span){0};
+    const struct segment *s = &ins->segments[lo];
+    if (lo + 1 < ins->n_segments)
+        len = MIN(len, ins->segments[lo + 1].offset - offset);
+    return (struct span){s->line, (guint)(s->col + offset - s->offset), (guint)MAX(len, 1)};
+}
+
+const struct flag *instruction_flag(const struct instruction *ins, const char *name)
+{
+    for (guint i = ins->n_flags; i-- > 0;)
+        if (strcmp(ins->flags[i].name, name) == 0)
+            return &ins->flags[i];
+    return NULL;
+}
+
+const char *instruction_flag_value(const struct instruction *ins, const char *name)
+{
+    const struct flag *f = instruction_flag(ins, name);
+    return f && f->value ? f->value : "";
+}
+
+gboolean instruction_flag_on(const struct instruction *ins, const char *name)
+{
+    const struct flag *f = instruction_flag(ins, name);
+    return f && (!f->value || g_ascii_strcasecmp(f->value, "true") == 0);
+}
+
+/* Gives COPY's and ADD's heredoc sources their contents; a destination cannot be one. */
+static void link_heredocs(struct parser *ps, struct instruction *ins)
+{
+    gboolean copies = ins->kind == INSTRUCTION_COPY || ins->kind == INSTRUCTION_ADD;
+    if (!copies || ins->n_heredocs == 0)
+        return;
+    struct word *words = (struct word *)ps->words->data;
+    for (guint i = 0; i < ps->words->len; i++) {
+        for (guint k = 0; k < ins->n_heredocs && strstr(words[i].text, "<<"); k++)
+            if (ins->heredocs[k].span.line == words[i].span.line &&
+                ins->heredocs[k].span.col == words[i].span.col)
+                words[i].heredoc = &ins->heredocs[k];
+    }
+    struct word *last = &words[ps->words->len - 1];
+    if (last->heredoc)
+        diags_error(ps->diags, last->span, "%s cannot accept a heredoc as a destination",
+                    instruction_name(ins->kind));
+}
+
+static void split_keyword(struct parser *ps, struct instruction *ins)
+{
+    gsize n = strcspn(ins->text, " \t\v\f\r");
+    ins->keyword = arena_strndup(ps->arena, ins->text, n);
+    ins->span = instruction_span(ins, 0, n);
+    ins->kind = parse_kind(ins->keyword);
+    gsize rest = ins->kind == INSTRUCTION_UNKNOWN ? n : parse_flags(ps, ins, n);
+    ins->rest = text_skip_space(ins->text + rest, ins->text + strlen(ins->text));
+}
+
+static void reset(struct parser *ps)
+{
+    g_array_set_size(ps->flags, 0);
+    g_array_set_size(ps->words, 0);
+    g_array_set_size(ps->pairs, 0);
+    g_array_set_size(ps->heredocs, 0);
+    ps->overfull = FALSE;
+}
+
+void parse_instruction(struct parser *ps, struct instruction *ins)
+{
+    reset(ps);
+    split_keyword(ps, ins);
+    ins->flags = arena_copy(ps->arena, ps->flags->data, ps->flags->len, sizeof(struct flag));
+    ins->n_flags = ps->flags->len;
+    parse_form(ps, ins);
+    if (ins->trigger)
+        return; /* what the lists hold is the trigger's */
+    parse_heredocs(ps, ins);
+    link_heredocs(ps, ins);
+    if (ins->kind != INSTRUCTION_ARG && ins->kind != INSTRUCTION_ENV &&
+        ins->kind != INSTRUCTION_LABEL) {
+        ins->words = arena_copy(ps->arena, ps->words->data, ps->words->len, sizeof(struct word));
+        ins->n_words = ps->words->len;
+    }
+    ins->pairs = arena_copy(ps->arena, ps->pairs->data, ps->pairs->len, sizeof(struct pair));
+    ins->n_pairs = ps->pairs->len;
+}

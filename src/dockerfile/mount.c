@@ -1,0 +1,310 @@
+#include "dockerfile/mount.h"
+
+#include "base/error.h"
+#include "base/suggest.h"
+#include "dockerfile/bytesize.h"
+
+#include <string.h>
+
+static const char *const type_names[] = {"bind", "cache", "tmpfs", "secret", "ssh"};
+static const char *const sharing_names[] = {"shared", "private", "locked"};
+
+enum key {
+    KEY_TYPE,
+    KEY_FROM,
+    KEY_SOURCE,
+    KEY_TARGET,
+    KEY_READONLY,
+    KEY_READWRITE,
+    KEY_REQUIRED,
+    KEY_SIZE,
+    KEY_ID,
+    KEY_SHARING,
+    KEY_MODE,
+    KEY_UID,
+    KEY_GID,
+    KEY_ENV,
+};
+static const struct key_name {
+    const char *name;
+    enum key key;
+} keys[] = {
+    {"type", KEY_TYPE},
+    {"from", KEY_FROM},
+    {"source", KEY_SOURCE},
+    {"src", KEY_SOURCE},
+    {"target", KEY_TARGET},
+    {"dst", KEY_TARGET},
+    {"destination", KEY_TARGET},
+    {"readonly", KEY_READONLY},
+    {"ro", KEY_READONLY},
+    {"readwrite", KEY_READWRITE},
+    {"rw", KEY_READWRITE},
+    {"required", KEY_REQUIRED},
+    {"size", KEY_SIZE},
+    {"id", KEY_ID},
+    {"sharing", KEY_SHARING},
+    {"mode", KEY_MODE},
+    {"uid", KEY_UID},
+    {"gid", KEY_GID},
+    {"env", KEY_ENV},
+};
+
+const char *run_mount_type_name(enum run_mount_type type)
+{
+    return type_names[type];
+}
+
+void run_mount_clear(struct run_mount *m)
+{
+    g_free(m->target);
+    g_free(m->source);
+    g_free(m->from);
+    g_free(m->id);
+    g_free(m->env);
+    *m = (struct run_mount){0};
+}
+
+/* Splits one record of comma-separated fields; a field may be quoted with '"', doubled inside. */
+static GPtrArray *split_fields(const char *text, GError **err)
+{
+    g_autoptr(GPtrArray) fields = g_ptr_array_new_with_free_func(g_free);
+    const char *p = text;
+    for (;;) {
+        GString *field = g_string_new(NULL);
+        gboolean quoted = *p == '"', open = quoted;
+        p += quoted;
+        while (*p && (open || *p != ',')) {
+            if (open && *p == '"' && p[1] == '"')
+                p++;
+            else if (open && *p == '"') {
+                open = FALSE;
+                p++;
+                continue;
+            } else if (*p == '"' || (quoted && !open)) {
+                break;
+            }
+            g_string_append_c(field, *p++);
+        }
+        g_ptr_array_add(fields, g_string_free(field, FALSE));
+        if (open || (*p && *p != ',')) {
+            error_set(err, VARVE_ERROR_INVALID,
+                      "a quote is misplaced; quote a whole key=value with \"…\"");
+            return NULL;
+        }
+        if (!*p)
+            return g_steal_pointer(&fields);
+        p++;
+    }
+}
+
+static const struct key_name *find_key(const char *name, const char *field, GError **err)
+{
+    const char *names[G_N_ELEMENTS(keys)];
+    for (guint i = 0; i < G_N_ELEMENTS(keys); i++) {
+        if (g_ascii_strcasecmp(keys[i].name, name) == 0)
+            return &keys[i];
+        names[i] = keys[i].name;
+    }
+    const char *near = suggest_nearest(name, names, G_N_ELEMENTS(names));
+    error_set(err, VARVE_ERROR_INVALID,
+              near ? "unexpected key '%s' in '%s'; did you mean %s?"
+                   : "unexpected key '%s' in '%s'",
+              name, field, near);
+    return NULL;
+}
+
+static gboolean bad_value(GError **err, const char *key, const char *value)
+{
+    return error_set(err, VARVE_ERROR_INVALID, "invalid value for %s: %s", key, value);
+}
+
+static gboolean take_bool(gboolean *out, const char *key, const char *value, GError **err)
+{
+    static const char *const yes[] = {"1", "t", "T", "true", "TRUE", "True", NULL};
+    static const char *const no[] = {"0", "f", "F", "false", "FALSE", "False", NULL};
+    *out = g_strv_contains(yes, value);
+    return *out || g_strv_contains(no, value) || bad_value(err, key, value);
+}
+
+static gboolean take_number(guint32 *out, gboolean *has, const char *key, const char *value,
+                            guint base, GError **err)
+{
+    guint64 v = 0;
+    if (!g_ascii_string_to_unsigned(value, base, 0, base == 8 ? 07777 : G_MAXUINT32, &v, NULL))
+        return bad_value(err, key, value);
+    *out = (guint32)v;
+    *has = TRUE;
+    return TRUE;
+}
+
+/* Index of value in names, or -1 with an error that lists them. */
+static int take_choice(const char *what, const char *value, const char *const *names, guint n,
+                       GError **err)
+{
+    for (guint i = 0; i < n; i++)
+        if (g_ascii_strcasecmp(names[i], value) == 0)
+            return (int)i;
+    const char *near = suggest_nearest(value, names, n);
+    g_autoptr(GString) all = g_string_new(NULL);
+    for (guint i = 0; i < n; i++)
+        g_string_append_printf(all, "%s%s", i ? ", " : "", names[i]);
+    if (near)
+        error_set(err, VARVE_ERROR_INVALID, "unsupported %s \"%s\"; did you mean %s?", what, value,
+                  near);
+    else
+        error_set(err, VARVE_ERROR_INVALID, "unsupported %s \"%s\"; known are %s", what, value,
+                  all->str);
+    return -1;
+}
+
+static void take_text(char **field, const char *value)
+{
+    g_free(*field);
+    *field = *value ? g_strdup(value) : NULL;
+}
+
+/* Which keys were given whose presence counts. */
+struct given {
+    gboolean access; /* ro or rw */
+    gboolean sharing;
+};
+
+static gboolean wrong_for_type(const struct run_mount *m, const char *key, GError **err)
+{
+    return error_set(err, VARVE_ERROR_INVALID, "unexpected key '%s' for mount type '%s'", key,
+                     type_names[m->type]);
+}
+
+static gboolean take_rest(struct run_mount *m, enum key key, const char *name, const char *value,
+                          GError **err)
+{
+    gboolean secret_or_ssh = m->type == RUN_MOUNT_SECRET || m->type == RUN_MOUNT_SSH;
+    switch (key) {
+    case KEY_REQUIRED:
+        return secret_or_ssh ? take_bool(&m->required, name, value, err)
+                             : wrong_for_type(m, name, err);
+    case KEY_SIZE:
+        if (m->type != RUN_MOUNT_TMPFS)
+            return wrong_for_type(m, name, err);
+        return bytesize_parse(value, &m->size, NULL) || bad_value(err, name, value);
+    case KEY_ENV:
+        if (m->type != RUN_MOUNT_SECRET)
+            return wrong_for_type(m, name, err);
+        take_text(&m->env, value);
+        return TRUE;
+    case KEY_MODE:
+        return take_number(&m->mode, &m->has_mode, name, value, 8, err);
+    case KEY_UID:
+        return take_number(&m->uid, &m->has_uid, name, value, 10, err);
+    case KEY_GID:
+        return take_number(&m->gid, &m->has_gid, name, value, 10, err);
+    default:
+        g_assert_not_reached();
+    }
+}
+
+static gboolean take_field(struct run_mount *m, struct given *given, enum key key, const char *name,
+                           const char *value, GError **err)
+{
+    gboolean on = TRUE;
+    int choice;
+    switch (key) {
+    case KEY_TYPE:
+        choice = take_choice("mount type", value, type_names, G_N_ELEMENTS(type_names), err);
+        m->type = MAX(choice, 0);
+        return choice >= 0;
+    case KEY_SHARING:
+        choice =
+            take_choice("sharing value", value, sharing_names, G_N_ELEMENTS(sharing_names), err);
+        m->sharing = MAX(choice, 0);
+        given->sharing = TRUE;
+        return choice >= 0;
+    case KEY_READONLY:
+    case KEY_READWRITE:
+        if (!take_bool(&on, name, value, err))
+            return FALSE;
+        m->readonly = (key == KEY_READONLY) == on;
+        given->access = TRUE;
+        return TRUE;
+    case KEY_FROM:
+        take_text(&m->from, value);
+        return TRUE;
+    case KEY_SOURCE:
+        take_text(&m->source, value);
+        return TRUE;
+    case KEY_TARGET:
+        take_text(&m->target, value);
+        return TRUE;
+    case KEY_ID:
+        take_text(&m->id, value);
+        return TRUE;
+    default:
+        return take_rest(m, key, name, value, err);
+    }
+}
+
+static gboolean parse_field(struct run_mount *m, struct given *given, const char *field,
+                            mount_expand_fn expand, gpointer ctx, GError **err)
+{
+    const char *eq = strchr(field, '=');
+    g_autofree char *name = g_strndup(field, eq ? (gsize)(eq - field) : strlen(field));
+    const struct key_name *k = find_key(name, field, err);
+    if (!k)
+        return FALSE;
+    if (!eq && k->key != KEY_READONLY && k->key != KEY_READWRITE && k->key != KEY_REQUIRED)
+        return error_set(err, VARVE_ERROR_INVALID, "invalid field '%s' must be a key=value pair",
+                         field);
+    g_autofree char *value = !eq      ? g_strdup("true")
+                             : expand ? expand(ctx, eq + 1, err)
+                                      : g_strdup(eq + 1);
+    return value && take_field(m, given, k->key, k->name, value, err);
+}
+
+static gboolean check_secret(const struct run_mount *m, GError **err)
+{
+    if (m->from)
+        return error_set(err, VARVE_ERROR_INVALID, "a secret mount cannot have a from");
+    if (!m->source && !m->target && !m->id)
+        return error_set(err, VARVE_ERROR_INVALID,
+                         "invalid secret mount: one of id, target required");
+    if (m->source && m->id)
+        return error_set(err, VARVE_ERROR_INVALID, "both source and id can't be set");
+    return TRUE;
+}
+
+static gboolean check_mount(struct run_mount *m, const struct given *given, GError **err)
+{
+    const char *owned = m->has_mode ? "mode" : m->has_uid ? "uid" : m->has_gid ? "gid" : NULL;
+    if (owned && (m->type == RUN_MOUNT_BIND || m->type == RUN_MOUNT_TMPFS))
+        return error_set(err, VARVE_ERROR_INVALID, "%s not allowed for \"%s\" type mounts", owned,
+                         type_names[m->type]);
+    if (!given->access)
+        m->readonly = m->type != RUN_MOUNT_CACHE && m->type != RUN_MOUNT_TMPFS;
+    if (given->sharing && m->type != RUN_MOUNT_CACHE)
+        return error_set(err, VARVE_ERROR_INVALID, "invalid cache sharing set for %s mount",
+                         type_names[m->type]);
+    if (m->type == RUN_MOUNT_SECRET)
+        return check_secret(m, err);
+    if (m->type != RUN_MOUNT_SSH && !m->target)
+        return error_set(err, VARVE_ERROR_INVALID, "the %s mount has no target",
+                         type_names[m->type]);
+    return TRUE;
+}
+
+gboolean run_mount_parse(struct run_mount *out, const char *text, mount_expand_fn expand,
+                         gpointer ctx, GError **err)
+{
+    *out = (struct run_mount){0};
+    struct given given = {0};
+    g_autoptr(GPtrArray) fields = split_fields(text, err);
+    gboolean ok = fields != NULL;
+    for (guint i = 0; ok && i < fields->len; i++)
+        ok = parse_field(out, &given, g_ptr_array_index(fields, i), expand, ctx, err);
+    ok = ok && check_mount(out, &given, err);
+    if (!ok) {
+        g_prefix_error(err, "invalid --mount: ");
+        run_mount_clear(out);
+    }
+    return ok;
+}

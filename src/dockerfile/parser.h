@@ -1,0 +1,33 @@
+/* The parser of Dockerfiles: bytes to syntax tree (ast.h). It takes bytes, knows nothing of
+ * files, images or variables, and keeps the place of everything it found. It reads the whole
+ * language of BuildKit's Dockerfile frontend; what it cannot know before substitution (ports,
+ * mounts with variables, image names) is checked by lowering.
+ *
+ * Limits (an error names them): see DOCKERFILE_MAX_*. Time is linear in the size of the text. */
+#ifndef VARVE_DOCKERFILE_PARSER_H
+#define VARVE_DOCKERFILE_PARSER_H
+
+#include "dockerfile/ast.h"
+
+#define DOCKERFILE_MAX_BYTES (16 * 1024 * 1024)
+#define DOCKERFILE_MAX_LINE (1024 * 1024)            /* bytes of one line in the file */
+#define DOCKERFILE_MAX_INSTRUCTION (4 * 1024 * 1024) /* bytes with its continuation lines */
+#define DOCKERFILE_MAX_INSTRUCTIONS 100000
+#define DOCKERFILE_MAX_STAGES 10000
+#define DOCKERFILE_MAX_HEREDOCS 1000 /* of one instruction */
+#define DOCKERFILE_MAX_WORDS 100000  /* words, pairs or flags of one instruction */
+
+/* Parses a whole file; name is for messages. Gives what could be read and puts errors and warnings
+ * into diags (its source is set, so that it can be rendered). NULL only when diags has an error;
+ * when diags has errors a tree may still be given for tools, but must not be lowered. */
+struct dockerfile *dockerfile_parse(const void *bytes, gsize len, const char *name,
+                                    struct diags *diags);
+/* Parses one instruction that stands alone (an ONBUILD trigger of a base image). Likewise. */
+struct dockerfile *dockerfile_parse_trigger(const char *text, const char *name,
+                                            struct diags *diags);
+void dockerfile_free(struct dockerfile *df);
+
+typedef struct dockerfile dockerfile;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(dockerfile, dockerfile_free)
+
+#endif

@@ -1,0 +1,101 @@
+#include "exec/cgroup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fs.h"
+
+/* Where the unified hierarchy is mounted: alone, or beside version 1 (hybrid). */
+static const char *unified_root(void)
+{
+    static const char *const places[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
+    for (guint i = 0; i < G_N_ELEMENTS(places); i++) {
+        struct statfs st;
+        if (statfs(places[i], &st) == 0 && st.f_type == CGROUP2_SUPER_MAGIC)
+            return places[i];
+    }
+    return NULL;
+}
+
+/* The parent to use when none was named: "/varve" for root; for a user the cgroup above varve's
+ * own, since a cgroup that holds processes cannot hand controllers to children. */
+static char *default_parent(void)
+{
+    g_autofree char *text = NULL;
+    if (geteuid() == 0 && access("/sys/fs/cgroup", W_OK) == 0 && access("/proc/1/root", R_OK) == 0)
+        return g_strdup("/varve");
+    if (!g_file_get_contents("/proc/self/cgroup", &text, NULL, NULL))
+        return g_strdup("/");
+    const char *line = strstr(text, "0::");
+    g_autofree char *own = line ? g_strndup(line + 3, strcspn(line + 3, "\n")) : g_strdup("/");
+    return g_path_get_dirname(own);
+}
+
+static gboolean write_value(const char *dir, const char *file, const char *value, GError **err)
+{
+    g_autofree char *path = g_build_filename(dir, file, NULL);
+    fd_auto int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd >= 0 && write(fd, value, strlen(value)) == (ssize_t)strlen(value))
+        return TRUE;
+    error_set_errno(err, errno, "writing %s to %s", value, path);
+    error_add_next(
+        err, "run on a machine with cgroup version 2 and its memory controller (for a user: with "
+             "systemd's Delegate=yes), or leave the limit away");
+    return FALSE;
+}
+
+static gboolean set_memory(const char *parent, const char *dir, guint64 max, GError **err)
+{
+    if (!max)
+        return TRUE;
+    g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT, max);
+    if (!write_value(parent, "cgroup.subtree_control", "+memory", err))
+        return FALSE;
+    return write_value(dir, "memory.max", text, err);
+}
+
+gboolean cgroup_prepare(struct plan *p, const struct sandbox_spec *spec, GError **err)
+{
+    static gint counter;
+    if (!spec->memory_max && !spec->cgroup_parent)
+        return TRUE;
+    const char *root = unified_root();
+    if (!root) {
+        error_set(err, VARVE_ERROR_UNSUPPORTED,
+                  "limits for the step need cgroup version 2, which is not mounted");
+        error_add_next(err,
+                       "mount it (systemd does, with systemd.unified_cgroup_hierarchy=1), or leave "
+                       "--memory and --cgroup-parent away");
+        return FALSE;
+    }
+    g_autofree char *name = spec->cgroup_parent ? g_strdup(spec->cgroup_parent) : default_parent();
+    g_autofree char *parent = g_build_filename(root, name, NULL);
+    g_autofree char *id = g_strdup_printf("varve-%d-%d", getpid(), g_atomic_int_add(&counter, 1));
+    g_autofree char *path = g_build_filename(parent, id, NULL);
+    if (strstr(name, ".."))
+        return error_set(err, VARVE_ERROR_INVALID, "the cgroup parent %s contains \"..\"", name);
+    if (!fs_mkdir_p(AT_FDCWD, parent, 0755, err))
+        return FALSE;
+    if (mkdir(path, 0755) < 0)
+        return error_set_errno(err, errno, "making the cgroup %s", path);
+    p->cgroup_path = g_steal_pointer(&path);
+    g_autofree char *procs = g_build_filename(p->cgroup_path, "cgroup.procs", NULL);
+    p->cgroup_fd = open(procs, O_WRONLY | O_CLOEXEC);
+    if (p->cgroup_fd < 0)
+        return error_set_errno(err, errno, "opening %s", procs);
+    return set_memory(parent, p->cgroup_path, spec->memory_max, err);
+}
+
+void cgroup_clear(struct plan *p)
+{
+    fd_cleanup(&p->cgroup_fd);
+    if (p->cgroup_path)
+        rmdir(p->cgroup_path);
+    g_clear_pointer(&p->cgroup_path, g_free);
+}

@@ -1,0 +1,154 @@
+#include "exec/config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fs.h"
+#include "exec/seccomp.h"
+#include "init_blob.h"
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x0010U
+#endif
+
+/* A memfd with these bytes, with a number that setup.c does not use. */
+static int memfd_with(const char *name, unsigned flags, const void *bytes, gsize len, GError **err)
+{
+    fd_auto int fd = memfd_create(name, MFD_CLOEXEC | flags);
+    if (fd < 0 && errno == EINVAL)
+        fd = memfd_create(name, MFD_CLOEXEC); /* before Linux 6.3 there was no MFD_EXEC */
+    fd_auto int high = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 10);
+    if (high < 0) {
+        error_set_errno(err, errno, "making memory for starting the sandbox");
+        return -1;
+    }
+    return fs_write_all(high, bytes, len, err) ? fd_steal(&high) : -1;
+}
+
+int config_init_fd(GError **err)
+{
+    static GMutex lock;
+    static int fd = -1;
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&lock);
+    if (fd < 0)
+        fd = memfd_with("varve-init", MFD_EXEC, init_blob, sizeof init_blob, err);
+    return fd;
+}
+
+static guint64 put(GByteArray *out, const void *bytes, gsize len)
+{
+    static const guint8 zeros[8];
+    g_byte_array_append(out, zeros, (8 - out->len % 8) % 8);
+    guint64 at = out->len;
+    if (len)
+        g_byte_array_append(out, bytes, len);
+    return at;
+}
+
+static guint64 put_list(GByteArray *out, const char *const *list)
+{
+    guint n = list ? g_strv_length((char **)list) : 0;
+    g_autofree guint64 *offsets = g_new0(guint64, n + 1);
+    for (guint i = 0; i < n; i++)
+        offsets[i] = put(out, list[i], strlen(list[i]) + 1);
+    return put(out, offsets, (n + 1) * sizeof *offsets);
+}
+
+int config_write(const struct config_input *in, GError **err)
+{
+    gboolean insecure = in->spec->insecure;
+    struct launch_config c = {.flags = in->flags | (insecure ? LAUNCH_KEEP_CAPS : 0),
+                              .uid = in->id->uid,
+                              .gid = in->id->gid,
+                              .n_groups = in->id->groups->len,
+                              .n_limits = in->limits->len,
+                              .caps = CONFIG_DEFAULT_CAPS};
+    const struct sock_filter *filter = insecure ? NULL : seccomp_filter(&c.n_filter, err);
+    if (!filter && !insecure)
+        return -1;
+    g_autoptr(GByteArray) out = g_byte_array_sized_new(16384);
+    put(out, &c, sizeof c);
+    c.groups = put(out, in->id->groups->data, c.n_groups * sizeof(guint32));
+    c.limits = put(out, in->limits->data, c.n_limits * sizeof(struct launch_limit));
+    c.filter = put(out, filter, c.n_filter * sizeof *filter);
+    c.cwd = put(out, in->cwd, strlen(in->cwd) + 1);
+    c.candidates = put_list(out, in->candidates);
+    c.argv = put_list(out, in->argv);
+    c.envp = put_list(out, in->env);
+    memcpy(out->data, &c, sizeof c);
+    return memfd_with("varve-config", 0, out->data, out->len, err);
+}
+
+static const struct {
+    const char *name;
+    int resource;
+} limit_names[] = {
+    {"core", RLIMIT_CORE},         {"cpu", RLIMIT_CPU},
+    {"data", RLIMIT_DATA},         {"fsize", RLIMIT_FSIZE},
+    {"locks", RLIMIT_LOCKS},       {"memlock", RLIMIT_MEMLOCK},
+    {"msgqueue", RLIMIT_MSGQUEUE}, {"nice", RLIMIT_NICE},
+    {"nofile", RLIMIT_NOFILE},     {"nproc", RLIMIT_NPROC},
+    {"rss", RLIMIT_RSS},           {"rtprio", RLIMIT_RTPRIO},
+    {"rttime", RLIMIT_RTTIME},     {"sigpending", RLIMIT_SIGPENDING},
+    {"stack", RLIMIT_STACK},
+};
+
+GArray *config_limits(const struct sandbox_spec *spec, char ***names, GError **err)
+{
+    g_autoptr(GArray) limits = g_array_new(FALSE, FALSE, sizeof(struct launch_limit));
+    *names = g_new0(char *, spec->n_ulimits + 1);
+    for (guint i = 0; i < spec->n_ulimits; i++) {
+        const struct ulimit *u = &spec->ulimits[i];
+        guint k = 0;
+        while (k < G_N_ELEMENTS(limit_names) && !g_str_equal(limit_names[k].name, u->name))
+            k++;
+        if (k == G_N_ELEMENTS(limit_names)) {
+            error_set(err, VARVE_ERROR_INVALID, "there is no limit called \"%s\"", u->name);
+            error_add_next(
+                err, "limits are core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, "
+                     "nproc, rss, rtprio, rttime, sigpending and stack");
+            return NULL;
+        }
+        (*names)[i] = g_strdup(u->name);
+        struct launch_limit l = {limit_names[k].resource,
+                                 u->soft < 0 ? RLIM64_INFINITY : (guint64)u->soft,
+                                 u->hard < 0 ? RLIM64_INFINITY : (guint64)u->hard};
+        g_array_append_val(limits, l);
+    }
+    return g_steal_pointer(&limits);
+}
+
+char **config_env(const char *const *env, const char *home)
+{
+    g_auto(GStrv) out = g_strdupv((char **)env);
+    if (!out)
+        out = g_new0(char *, 1);
+    if (!g_environ_getenv(out, "PATH"))
+        out = g_environ_setenv(g_steal_pointer(&out), "PATH", DEFAULT_PATH, TRUE);
+    const char *set = g_environ_getenv(out, "HOME");
+    if (!set || !*set)
+        out = g_environ_setenv(g_steal_pointer(&out), "HOME", home, TRUE);
+    return g_steal_pointer(&out);
+}
+
+char **config_candidates(const char *program, const char *const *env)
+{
+    g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func(g_free);
+    if (strchr(program, '/')) {
+        g_ptr_array_add(list, g_strdup(program));
+    } else {
+        const char *path = g_environ_getenv((char **)env, "PATH");
+        g_auto(GStrv) dirs = g_strsplit(path ? path : DEFAULT_PATH, ":", -1);
+        for (guint i = 0; dirs[i]; i++)
+            if (*dirs[i] == '/')
+                g_ptr_array_add(list, g_build_filename(dirs[i], program, NULL));
+    }
+    g_ptr_array_add(list, NULL);
+    return (char **)g_ptr_array_steal(list, NULL);
+}

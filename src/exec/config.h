@@ -1,0 +1,32 @@
+/* Packs what init needs (launch.h) into a memfd. Internal to this room. */
+#ifndef VARVE_EXEC_CONFIG_H
+#define VARVE_EXEC_CONFIG_H
+
+#include "exec/identity.h"
+#include "exec/launch.h"
+#include "exec/sandbox.h"
+
+/* Docker's default capabilities. */
+#define CONFIG_DEFAULT_CAPS G_GUINT64_CONSTANT(0xa80425fb)
+
+struct config_input {
+    const struct sandbox_spec *spec;
+    const struct identity *id;
+    guint32 flags; /* LAUNCH_… */
+    const char *const *candidates, *const *argv, *const *env;
+    const char *cwd;
+    const GArray *limits; /* of struct launch_limit */
+};
+/* The memfd, number >= 10, close-on-exec; -1 on error. */
+int config_write(const struct config_input *in, GError **err);
+/* The spec's ulimits as numbers; names gets their names for messages. NULL for an unknown name. */
+GArray *config_limits(const struct sandbox_spec *spec, char ***names, GError **err);
+/* spec->env with the defaults for PATH and HOME, as Docker's builder sets them. */
+char **config_env(const char *const *env, const char *home);
+/* The paths where args[0] may lie. */
+char **config_candidates(const char *program, const char *const *env);
+/* The embedded init as a memfd that can be executed, number >= 10; made once per process and never
+ * closed. -1 on error. */
+int config_init_fd(GError **err);
+
+#endif

@@ -1,0 +1,301 @@
+#include "exec/mounts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fs.h"
+#include "snapshot/mountfd.h"
+
+#define QUIET (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
+#define DEFAULT_SHM (64 << 20)
+#define MAX_RESOLV_CONF (1 << 20)
+
+gboolean mounts_old_kernel;
+
+/* Takes fd. */
+static struct plan_mount *add(struct plan *p, int fd, const char *dest)
+{
+    struct plan_mount m = {.fd = fd, .dest = g_strdup(dest), .via_fd = -1};
+    g_array_append_val(p->mounts, m);
+    return &g_array_index(p->mounts, struct plan_mount, p->mounts->len - 1);
+}
+
+/* The mounts will shadow parts of the root: a mount point below one of them must be made in it.
+ * Gives the descriptor to make it in and the path from there. */
+static int base_of(const struct plan *p, int rootfd, const char *dest, const char **rest)
+{
+    for (guint i = p->mounts->len; i-- > 0;) {
+        const struct plan_mount *m = &g_array_index(p->mounts, struct plan_mount, i);
+        gsize len = strlen(m->dest);
+        if (g_str_has_prefix(dest, m->dest) && dest[len] == '/') {
+            *rest = dest + len;
+            return m->fd;
+        }
+    }
+    *rest = dest;
+    return rootfd;
+}
+
+static gboolean make_point(struct plan *p, int rootfd, const char *dest, gboolean dir,
+                           gboolean *made, GError **err)
+{
+    const char *rest;
+    int base = base_of(p, rootfd, dest, &rest);
+    if (stubs_make(p->stubs, base, rest, dir, made, err))
+        return TRUE;
+    g_prefix_error(err, "making the mount point %s: ", dest);
+    return FALSE;
+}
+
+static const struct {
+    const char *name;
+    guint minor, major;
+} nodes[] = {{"null", 3, 1},   {"zero", 5, 1},    {"full", 7, 1},
+             {"random", 8, 1}, {"urandom", 9, 1}, {"tty", 0, 5}};
+
+static const char *const links[][2] = {{"/proc/self/fd", "fd"},
+                                       {"/proc/self/fd/0", "stdin"},
+                                       {"/proc/self/fd/1", "stdout"},
+                                       {"/proc/self/fd/2", "stderr"},
+                                       {"pts/ptmx", "ptmx"}};
+
+/* A device node, or where that is refused (user namespaces) the host's, bound over an empty file.
+ */
+static gboolean add_node(struct plan *p, int dev, guint i, GError **err)
+{
+    const char *name = nodes[i].name;
+    if (mknodat(dev, name, S_IFCHR | 0666, makedev(nodes[i].major, nodes[i].minor)) == 0)
+        return fchmodat(dev, name, 0666, 0) == 0 ||
+               error_set_errno(err, errno, "setting the mode of /dev/%s", name);
+    if (errno != EPERM)
+        return error_set_errno(err, errno, "making /dev/%s for the sandbox", name);
+    fd_auto int empty = openat(dev, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    g_autofree char *path = g_strconcat("/dev/", name, NULL);
+    fd_auto int fd = empty < 0 ? -1 : mountfd_clone(AT_FDCWD, path, 0, err);
+    if (fd < 0)
+        return empty >= 0 ? FALSE : error_set_errno(err, errno, "making %s for the sandbox", path);
+    add(p, fd_steal(&fd), path);
+    return TRUE;
+}
+
+static gboolean fill_dev(struct plan *p, int dev, GError **err)
+{
+    static const char *const dirs[] = {"pts", "shm", "mqueue"};
+    for (guint i = 0; i < G_N_ELEMENTS(dirs); i++)
+        if (mkdirat(dev, dirs[i], 0755) < 0)
+            return error_set_errno(err, errno, "making /dev/%s for the sandbox", dirs[i]);
+    for (guint i = 0; i < G_N_ELEMENTS(links); i++)
+        if (symlinkat(links[i][0], dev, links[i][1]) < 0)
+            return error_set_errno(err, errno, "making /dev/%s for the sandbox", links[i][1]);
+    for (guint i = 0; i < G_N_ELEMENTS(nodes); i++)
+        if (!add_node(p, dev, i, err))
+            return FALSE;
+    return TRUE;
+}
+
+static int new_pts(GError **err)
+{
+    const char *options[] = {"ptmxmode", "0666", "mode", "0620", "newinstance",
+                             NULL,       "gid",  "5",    NULL,   NULL};
+    int fd = mountfd_new("devpts", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, options, NULL);
+    if (fd >= 0)
+        return fd;
+    options[6] = NULL; /* group tty may have no number in this user namespace */
+    return mountfd_new("devpts", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, options, err);
+}
+
+static gboolean add_dev(struct plan *p, guint64 shm_size, GError **err)
+{
+    const char *const dev_options[] = {"mode", "755", "size", "65536k", NULL, NULL};
+    int dev = mountfd_new("tmpfs", MOUNT_ATTR_NOSUID, dev_options, err);
+    if (dev < 0)
+        return FALSE;
+    add(p, dev, "/dev")->ordinary = TRUE;
+    if (!fill_dev(p, dev, err))
+        return FALSE;
+    int pts = new_pts(err);
+    if (pts < 0)
+        return FALSE;
+    add(p, pts, "/dev/pts");
+    g_autofree char *size =
+        g_strdup_printf("%" G_GUINT64_FORMAT, shm_size ? shm_size : DEFAULT_SHM);
+    const char *const shm_options[] = {"mode", "1777", "size", size, NULL, NULL};
+    int shm = mountfd_new("tmpfs", QUIET, shm_options, err);
+    if (shm < 0)
+        return FALSE;
+    add(p, shm, "/dev/shm");
+    return TRUE;
+}
+
+/* With a network namespace of its own setup.c makes /sys, which shows the namespace it was mounted
+ * in. In a user namespace the host's network forbids a new one: then the host's is bound. */
+static gboolean add_sys(struct plan *p, GError **err)
+{
+    struct statfs st;
+    p->cgroup_view = statfs("/sys/fs/cgroup", &st) == 0 && st.f_type == CGROUP2_SUPER_MAGIC;
+    if (p->own_net)
+        return TRUE;
+    guint64 attrs = QUIET | (p->insecure ? 0 : MOUNT_ATTR_RDONLY);
+    int fd = mountfd_new("sysfs", attrs, NULL, NULL);
+    if (fd < 0) {
+        p->cgroup_view = FALSE;
+        fd = mountfd_clone(AT_FDCWD, "/sys", QUIET | MOUNT_ATTR_RDONLY, err);
+    }
+    if (fd < 0)
+        return FALSE;
+    add(p, fd, "/sys")->ordinary = TRUE;
+    return TRUE;
+}
+
+gboolean mounts_prepare_kernel(struct plan *p, const struct sandbox_spec *spec, GError **err)
+{
+    static const char *const points[] = {"/proc", "/dev", "/sys"};
+    for (guint i = 0; i < G_N_ELEMENTS(points); i++)
+        if (!stubs_make_lasting(spec->root_fd, points[i], 0, 0, err))
+            return FALSE;
+    const char *const mask_options[] = {"size", "4k", "nr_inodes", "1", NULL, NULL};
+    if (!p->insecure) {
+        p->mask_fd = mountfd_new("tmpfs", MOUNT_ATTR_RDONLY, mask_options, err);
+        if (p->mask_fd < 0)
+            return FALSE;
+    }
+    return add_dev(p, spec->shm_size, err) && add_sys(p, err);
+}
+
+/* Adds a part of a detached mount: source is the part, tree the mount's root, both borrowed. */
+static gboolean add_part(struct plan *p, int source, int tree, const char *dest, guint64 attrs,
+                         GError **err)
+{
+    int fd = -1;
+    errno = EINVAL;
+    if (!mounts_old_kernel || tree < 0)
+        fd = mountfd_clone(source, "", attrs, NULL);
+    if (fd >= 0) {
+        add(p, fd, dest);
+        return TRUE;
+    }
+    if (errno != EINVAL)
+        return error_set_errno(err, errno, "making the mount at %s", dest);
+    fd = fcntl(source, F_DUPFD_CLOEXEC, 10);
+    struct plan_mount *m = add(p, fd, dest);
+    m->attrs = attrs;
+    m->via_fd = tree < 0 ? -1 : fcntl(tree, F_DUPFD_CLOEXEC, 10);
+    struct mount_attr attr = {.attr_set = attrs};
+    if (fd < 0 || (tree >= 0 && m->via_fd < 0) ||
+        (tree < 0 && attrs &&
+         mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof attr) < 0))
+        return error_set_errno(err, errno, "making the mount at %s", dest);
+    return TRUE;
+}
+
+static gboolean write_file(int dir, const char *name, const struct sandbox_file *f, GError **err)
+{
+    fd_auto int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0 || fchown(fd, f->uid, f->gid) < 0 || fchmod(fd, f->mode) < 0)
+        return error_set_errno(err, errno, "making the file for %s", f->dest);
+    return fs_write_all(fd, f->bytes, f->len, err);
+}
+
+static gboolean add_file(struct plan *p, int rootfd, int dir, guint number,
+                         const struct sandbox_file *f, GError **err)
+{
+    g_autofree char *name = g_strdup_printf("%u", number);
+    if (!write_file(dir, name, f, err) || !make_point(p, rootfd, f->dest, FALSE, NULL, err))
+        return FALSE;
+    fd_auto int source = openat(dir, name, O_PATH | O_CLOEXEC);
+    return add_part(p, source, dir, f->dest, QUIET | MOUNT_ATTR_RDONLY, err);
+}
+
+/* As Docker's builder writes it. The sandbox shares the host's network, so the gateway to the host
+ * is the loopback interface. */
+static char *hosts_text(const struct sandbox_spec *spec, const char *hostname)
+{
+    GString *text = g_string_new(NULL);
+    g_string_printf(text, "127.0.0.1\tlocalhost %s\n::1\tlocalhost ip6-localhost ip6-loopback\n",
+                    hostname);
+    for (guint i = 0; i < spec->n_hosts; i++) {
+        const char *ip =
+            g_str_equal(spec->hosts[i].ip, "host-gateway") ? "127.0.0.1" : spec->hosts[i].ip;
+        g_string_append_printf(text, "%s\t%s\n", ip, spec->hosts[i].host);
+    }
+    return g_string_free(text, FALSE);
+}
+
+static gboolean add_network_files(struct plan *p, const struct sandbox_spec *spec, int dir,
+                                  GError **err)
+{
+    g_autofree char *hosts = hosts_text(spec, p->hostname);
+    fd_auto int fd = open("/etc/resolv.conf", O_RDONLY | O_CLOEXEC);
+    g_autoptr(GBytes) resolv =
+        fd < 0 ? g_bytes_new(NULL, 0) : fs_read_fd(fd, "/etc/resolv.conf", MAX_RESOLV_CONF, err);
+    if (!resolv)
+        return FALSE;
+    struct sandbox_file files[] = {
+        {.dest = "/etc/hosts", .bytes = hosts, .len = strlen(hosts), .mode = 0644},
+        {.dest = "/etc/resolv.conf",
+         .bytes = g_bytes_get_data(resolv, NULL),
+         .len = g_bytes_get_size(resolv),
+         .mode = 0644},
+    };
+    return add_file(p, spec->root_fd, dir, 0, &files[0], err) &&
+           add_file(p, spec->root_fd, dir, 1, &files[1], err);
+}
+
+gboolean mounts_prepare_files(struct plan *p, const struct sandbox_spec *spec, GError **err)
+{
+    const char *const options[] = {"mode", "0700", NULL, NULL};
+    fd_auto int dir = mountfd_new("tmpfs", QUIET, options, err);
+    if (dir < 0 || !add_network_files(p, spec, dir, err))
+        return FALSE;
+    for (guint i = 0; i < spec->n_files; i++)
+        if (!add_file(p, spec->root_fd, dir, i + 2, &spec->files[i], err))
+            return FALSE;
+    return TRUE;
+}
+
+static gboolean add_tmpfs(struct plan *p, const struct sandbox_mount *m, GError **err)
+{
+    g_autofree char *size = g_strdup_printf("%" G_GUINT64_FORMAT, m->size);
+    g_autofree char *mode = g_strdup_printf("%o", m->mode ? m->mode : 01777);
+    const char *options[] = {"mode", mode, "size", size, NULL, NULL};
+    if (!m->size)
+        options[2] = NULL;
+    int fd = mountfd_new("tmpfs", MOUNT_ATTR_NOSUID | (m->readonly ? MOUNT_ATTR_RDONLY : 0),
+                         options, err);
+    if (fd < 0)
+        return FALSE;
+    add(p, fd, m->dest);
+    return TRUE;
+}
+
+static gboolean add_spec_mount(struct plan *p, int rootfd, struct sandbox_mount *m, GError **err)
+{
+    struct stat st = {.st_mode = S_IFDIR};
+    if (*m->dest != '/' || !m->dest[1])
+        return error_set(err, VARVE_ERROR_INVALID,
+                         "the mount point \"%s\" is not an absolute path below /", m->dest);
+    if (m->fd >= 0 && fstat(m->fd, &st) < 0)
+        return error_set_errno(err, errno, "reading what is to be mounted at %s", m->dest);
+    if (!make_point(p, rootfd, m->dest, S_ISDIR(st.st_mode), &m->made, err))
+        return FALSE;
+    if (m->fd < 0)
+        return add_tmpfs(p, m, err);
+    return add_part(p, m->fd, m->tree_fd > 0 ? m->tree_fd : -1, m->dest,
+                    m->readonly ? MOUNT_ATTR_RDONLY : 0, err);
+}
+
+gboolean mounts_prepare_spec(struct plan *p, const struct sandbox_spec *spec, GError **err)
+{
+    for (guint i = 0; i < spec->n_mounts; i++)
+        if (!add_spec_mount(p, spec->root_fd, &spec->mounts[i], err))
+            return FALSE;
+    return TRUE;
+}

@@ -1,0 +1,196 @@
+/* Part 1 of starting a sandbox (launch.h): everything that can fail with a good message. */
+#include "exec/plan.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fs.h"
+#include "exec/cgroup.h"
+#include "exec/config.h"
+#include "exec/mounts.h"
+#include "snapshot/mountfd.h"
+
+static void mount_clear(gpointer p)
+{
+    struct plan_mount *m = p;
+    fd_cleanup(&m->fd);
+    fd_cleanup(&m->via_fd);
+    g_free(m->dest);
+}
+
+void plan_init(struct plan *p)
+{
+    *p = (struct plan){.root_fd = -1,
+                       .mask_fd = -1,
+                       .cgroup_fd = -1,
+                       .join_fd = -1,
+                       .config_fd = -1,
+                       .init_fd = -1,
+                       .report_fd = -1,
+                       .report_read_fd = -1,
+                       .std_fd = {-1, -1, -1},
+                       .out_fd = {-1, -1}};
+    p->mounts = g_array_new(FALSE, TRUE, sizeof(struct plan_mount));
+    g_array_set_clear_func(p->mounts, mount_clear);
+    p->stubs = stubs_new();
+}
+
+void plan_started(struct plan *p)
+{
+    for (int i = 0; i < 3; i++)
+        fd_cleanup(&p->std_fd[i]);
+    fd_cleanup(&p->report_fd);
+    fd_cleanup(&p->config_fd);
+    fd_cleanup(&p->root_fd);
+    for (guint i = 0; i < p->mounts->len; i++) { /* their names are still needed for messages */
+        fd_cleanup(&g_array_index(p->mounts, struct plan_mount, i).fd);
+        fd_cleanup(&g_array_index(p->mounts, struct plan_mount, i).via_fd);
+    }
+}
+
+void plan_clear(struct plan *p)
+{
+    plan_started(p);
+    fd_cleanup(&p->report_read_fd);
+    fd_cleanup(&p->mask_fd);
+    cgroup_clear(p);
+    fd_cleanup(&p->join_fd);
+    for (int i = 0; i < 2; i++)
+        fd_cleanup(&p->out_fd[i]);
+    g_array_unref(p->mounts);
+    stubs_free(p->stubs);
+    g_strfreev(p->limit_names);
+    g_strfreev(p->candidates);
+    g_free(p->cwd);
+}
+
+/* setup.c moves descriptors to the numbers 0 to 5: what it starts from must not lie there. Takes
+ * fd. */
+static gboolean place_high(int *slot, int fd, GError **err)
+{
+    *slot = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 10);
+    if (*slot < 0)
+        return error_set_errno(err, errno, "preparing the sandbox's descriptors");
+    return TRUE;
+}
+
+static gboolean make_pipe(int *read_end, int *write_end, int flags, GError **err)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC | flags) < 0)
+        return error_set_errno(err, errno, "making a pipe for the sandbox");
+    gboolean ok = place_high(read_end, ends[0], err) && place_high(write_end, ends[1], err);
+    close(ends[0]);
+    close(ends[1]);
+    return ok;
+}
+
+static gboolean prepare_stdio(struct plan *p, const struct sandbox_spec *spec, GError **err)
+{
+    fd_auto int null_fd = spec->stdin_fd < 0 ? open("/dev/null", O_RDONLY | O_CLOEXEC) : -1;
+    if (!place_high(&p->std_fd[0], spec->stdin_fd < 0 ? null_fd : spec->stdin_fd, err))
+        return FALSE;
+    if (spec->tty || !spec->output)
+        return place_high(&p->std_fd[1], spec->tty ? spec->stdin_fd : 1, err) &&
+               place_high(&p->std_fd[2], spec->tty ? spec->stdin_fd : 2, err);
+    return make_pipe(&p->out_fd[0], &p->std_fd[1], 0, err) &&
+           make_pipe(&p->out_fd[1], &p->std_fd[2], 0, err);
+}
+
+static gboolean groups_denied(void)
+{
+    g_autofree char *text = NULL;
+    return g_file_get_contents("/proc/self/setgroups", &text, NULL, NULL) &&
+           g_str_has_prefix(text, "deny");
+}
+
+/* Everything about the process itself. */
+static gboolean prepare_process(struct plan *p, const struct sandbox_spec *spec,
+                                const struct identity *id, guint32 flags, GError **err)
+{
+    g_autoptr(GArray) limits = config_limits(spec, &p->limit_names, err);
+    if (!limits)
+        return FALSE;
+    g_auto(GStrv) env = config_env(spec->env, id->home);
+    p->candidates = config_candidates(spec->args[0], (const char *const *)env);
+    p->cwd = g_strdup(spec->cwd && *spec->cwd ? spec->cwd : "/");
+    p->uid = id->uid;
+    p->gid = id->gid;
+    flags |= (spec->tty ? LAUNCH_TTY : 0) | (groups_denied() ? LAUNCH_NO_GROUPS : 0);
+    struct config_input in = {.spec = spec,
+                              .id = id,
+                              .flags = flags,
+                              .argv = spec->args,
+                              .cwd = p->cwd,
+                              .candidates = (const char *const *)p->candidates,
+                              .env = (const char *const *)env,
+                              .limits = limits};
+    p->config_fd = config_write(&in, err);
+    p->init_fd = p->config_fd < 0 ? -1 : config_init_fd(err);
+    return p->init_fd >= 0 && prepare_stdio(p, spec, err) &&
+           make_pipe(&p->report_read_fd, &p->report_fd, O_NONBLOCK, err);
+}
+
+static gboolean check_spec(const struct sandbox_spec *spec, GError **err)
+{
+    if (!spec->args || !spec->args[0] || !*spec->args[0])
+        return error_set(err, VARVE_ERROR_INVALID,
+                         "there is no program to run: the command is empty");
+    if (spec->cwd && *spec->cwd && *spec->cwd != '/')
+        return error_set(err, VARVE_ERROR_INVALID, "the working directory %s is not absolute",
+                         spec->cwd);
+    if (spec->devices && spec->devices[0])
+        return error_set(err, VARVE_ERROR_UNSUPPORTED, "devices in the sandbox are not supported");
+    if (spec->tty && spec->stdin_fd < 0)
+        return error_set(err, VARVE_ERROR_INVALID, "a terminal was asked for, but there is none");
+    return TRUE;
+}
+
+/* A kernel before 6.15 cannot clone a detached mount: then the spec's own is attached (and can be
+ * attached only once). */
+static gboolean prepare_root(struct plan *p, const struct sandbox_spec *spec, GError **err)
+{
+    p->root_readonly = spec->root_readonly;
+    p->root_fd = mountfd_clone(spec->root_fd, "", 0, NULL);
+    if (p->root_fd < 0)
+        p->root_fd = fcntl(spec->root_fd, F_DUPFD_CLOEXEC, 10);
+    return p->root_fd >= 0 || error_set_errno(err, errno, "preparing the root file system");
+}
+
+gboolean plan_prepare(struct plan *p, const struct sandbox_spec *spec, GError **err)
+{
+    if (!check_spec(spec, err) || !prepare_root(p, spec, err))
+        return FALSE;
+    p->insecure = spec->insecure;
+    p->own_net = spec->network == NET_NONE;
+    p->hostname = spec->hostname && *spec->hostname ? spec->hostname : "buildkitsandbox";
+    struct identity id;
+    gboolean ok =
+        identity_resolve(&id, spec->root_fd, spec->user, err) &&
+        (!spec->cwd || stubs_make_lasting(spec->root_fd, spec->cwd, id.uid, id.gid, err)) &&
+        mounts_prepare_kernel(p, spec, err) && mounts_prepare_files(p, spec, err) &&
+        mounts_prepare_spec(p, spec, err) && prepare_process(p, spec, &id, 0, err) &&
+        cgroup_prepare(p, spec, err);
+    identity_clear(&id);
+    return ok;
+}
+
+gboolean plan_prepare_join(struct plan *p, int pid, const struct sandbox_spec *spec, GError **err)
+{
+    if (!check_spec(spec, err))
+        return FALSE;
+    g_autofree char *root = g_strdup_printf("/proc/%d/root", pid);
+    fd_auto int rootfd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    fd_auto int pidfd = syscall(SYS_pidfd_open, pid, 0);
+    if (rootfd < 0 || !place_high(&p->join_fd, pidfd, NULL))
+        return error_set_errno(err, errno, "joining the sandbox of process %d", pid);
+    struct identity id;
+    gboolean ok = identity_resolve(&id, rootfd, spec->user, err) &&
+                  prepare_process(p, spec, &id, LAUNCH_JOIN, err);
+    identity_clear(&id);
+    return ok;
+}

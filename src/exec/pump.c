@@ -1,0 +1,120 @@
+#include "exec/pump.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* What a cancelled program gets to end well before it is killed. */
+#define GRACE_US 300000
+#define CHUNK 65536
+
+enum { FROM_OUT, FROM_ERR, FROM_REPORT, FROM_PID, FROM_CANCEL, N_FROM };
+
+/* Passes on what is there; FALSE at the end of the stream. At most max bytes. */
+static gboolean read_output(struct pump *p, int which, gsize max)
+{
+    char buf[CHUNK];
+    ssize_t n = read(p->plan->out_fd[which], buf, MIN(max, sizeof buf));
+    if (n > 0)
+        p->spec->output(p->spec->output_ctx, which + 1, buf, n);
+    return n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN));
+}
+
+static void read_reports(struct pump *p)
+{
+    struct launch_report r;
+    while (read(p->plan->report_read_fd, &r, sizeof r) == sizeof r) {
+        if (r.kind == REPORT_FAILED)
+            p->failure = r;
+        else if (r.kind == REPORT_EXITED)
+            p->exit = r;
+        else if (r.kind == REPORT_STARTED && !p->started) {
+            p->started = TRUE;
+            if (p->spec->started)
+                p->spec->started(p->spec->started_ctx, p->pid);
+        }
+    }
+}
+
+static void send(struct pump *p, int sig)
+{
+    syscall(SYS_pidfd_send_signal, p->pidfd, sig, NULL, 0);
+}
+
+/* The first reason to end it: SIGTERM now, SIGKILL at *kill_at. */
+static void end_if_asked(struct pump *p, struct cancel *c, gint64 *kill_at)
+{
+    gint64 now = g_get_monotonic_time();
+    if (!*kill_at && (cancel_is_set(c) || (p->deadline && now >= p->deadline))) {
+        p->cancelled = cancel_is_set(c);
+        p->timed_out = !p->cancelled;
+        *kill_at = now + GRACE_US;
+        send(p, SIGTERM);
+    } else if (*kill_at && now >= *kill_at) {
+        send(p, SIGKILL);
+        *kill_at = now + GRACE_US;
+    }
+}
+
+static int wait_time(const struct pump *p, gint64 kill_at)
+{
+    gint64 until = kill_at ? kill_at : p->deadline;
+    if (!until)
+        return -1;
+    gint64 left = until - g_get_monotonic_time();
+    return left <= 0 ? 0 : (int)MIN(left / 1000 + 1, G_MAXINT);
+}
+
+/* All processes are gone, so what is still in the pipes is all there will be; a process of varve's
+ * own that was forked in between may still hold their other ends, so their end is not waited for.
+ */
+static void drain(struct pump *p)
+{
+    for (int i = 0; i < 2; i++) {
+        int fd = p->plan->out_fd[i];
+        if (fd < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
+            continue;
+        errno = 0;
+        while (read_output(p, i, CHUNK) && errno != EAGAIN)
+            errno = 0;
+    }
+    read_reports(p);
+}
+
+static void reap(struct pump *p)
+{
+    while (waitpid(p->pid, NULL, __WALL) < 0 && errno == EINTR)
+        ;
+}
+
+void pump_run(struct pump *p, struct cancel *c)
+{
+    struct pollfd fds[N_FROM] = {
+        [FROM_OUT] = {.fd = p->plan->out_fd[0], .events = POLLIN},
+        [FROM_ERR] = {.fd = p->plan->out_fd[1], .events = POLLIN},
+        [FROM_REPORT] = {.fd = p->plan->report_read_fd, .events = POLLIN},
+        [FROM_PID] = {.fd = p->pidfd, .events = POLLIN},
+        [FROM_CANCEL] = {.fd = cancel_fd(c), .events = POLLIN},
+    };
+    gint64 kill_at = 0;
+    while (!(fds[FROM_PID].revents & POLLIN)) {
+        if (poll(fds, N_FROM, wait_time(p, kill_at)) < 0)
+            continue;
+        for (int i = 0; i < 2; i++)
+            if (fds[i].fd >= 0 && fds[i].revents && !read_output(p, i, CHUNK))
+                fds[i].fd = -1;
+        if (fds[FROM_REPORT].revents)
+            read_reports(p);
+        if (fds[FROM_REPORT].revents & POLLHUP)
+            fds[FROM_REPORT].fd = -1;
+        end_if_asked(p, c, &kill_at);
+        if (kill_at)
+            fds[FROM_CANCEL].fd = -1;
+    }
+    drain(p);
+    reap(p);
+}

@@ -1,0 +1,193 @@
+#include "exec/sandbox.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fs.h"
+#include "base/platform.h"
+#include "exec/plan.h"
+#include "exec/pump.h"
+
+#define SETUP_STACK 65536
+#define NO_SANITIZE __attribute__((no_sanitize("address", "undefined")))
+
+/* Starts the first process and returns once it executes init (or has failed): until then it runs in
+ * this process's memory, on a stack of its own, with every signal blocked. */
+NO_SANITIZE static int spawn(int (*entry)(void *), int flags, struct plan *p, int *pidfd)
+{
+    static const gsize align = 64;
+    g_autofree char *stack = g_malloc(SETUP_STACK);
+    char *top = (char *)(((gsize)stack + SETUP_STACK) & ~(align - 1));
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &old);
+    int pid = clone(entry, top, flags | CLONE_VM | CLONE_VFORK | CLONE_PIDFD, p, pidfd);
+    int error = errno;
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    errno = error;
+    return pid;
+}
+
+static gboolean spawn_failed(const struct plan *p, int error, GError **err)
+{
+    error_set_errno(err, error, "making the sandbox's namespaces");
+    if (error == EPERM)
+        error_add_next(
+            err, "run varve as root, or as a user whose user namespaces are allowed; inside a "
+                 "container it needs CAP_SYS_ADMIN");
+    else if (error == ENOSPC)
+        error_add_next(
+            err, "the kernel's limit of namespaces is reached (sysctl user.max_*_namespaces)");
+    return FALSE;
+}
+
+static const char *machine_name(guint16 machine)
+{
+    static const struct {
+        guint16 machine;
+        const char *name;
+    } names[] = {{EM_X86_64, "amd64"},  {EM_AARCH64, "arm64"}, {EM_ARM, "arm"},
+                 {EM_386, "386"},       {EM_RISCV, "riscv64"}, {EM_S390, "s390x"},
+                 {EM_PPC64, "ppc64le"}, {EM_MIPS, "mips"},     {EM_LOONGARCH, "loong64"}};
+    for (guint i = 0; i < G_N_ELEMENTS(names); i++)
+        if (names[i].machine == machine)
+            return names[i].name;
+    return NULL;
+}
+
+/* The architecture of the ELF program at path in the root; NULL when it is none. */
+static const char *program_machine(int rootfd, const char *path)
+{
+    Elf64_Ehdr head; /* e_machine lies at the same place in 32-bit files */
+    fd_auto int fd = fs_open_in_root(rootfd, path, O_RDONLY | O_NONBLOCK, 0);
+    if (fd < 0 || read(fd, &head, sizeof head) < (ssize_t)sizeof(Elf32_Ehdr) ||
+        memcmp(head.e_ident, ELFMAG, SELFMAG) != 0)
+        return NULL;
+    return machine_name(head.e_machine);
+}
+
+static gboolean foreign_program(const char *path, const char *machine, GError **err)
+{
+    error_set(err, VARVE_ERROR_UNSUPPORTED,
+              "executing %s: it is a program for %s, which this machine cannot run", path, machine);
+    error_add_next(
+        err,
+        "install an emulator (Debian and Ubuntu: apt install qemu-user-static binfmt-support), "
+        "or choose a base image for this machine's platform");
+    return FALSE;
+}
+
+static void complain(const struct sandbox_spec *spec, const char *text)
+{
+    if (spec->output)
+        spec->output(spec->output_ctx, 2, text, strlen(text));
+    else if (write(2, text, strlen(text)) < 0)
+        return; /* nobody reads */
+}
+
+/* The program could not be executed: that is the step's failure, told on its stderr, unless the
+ * machine is at fault. */
+static gboolean exec_failed(const struct plan *p, const struct sandbox_spec *spec,
+                            const struct launch_report *r, struct sandbox_result *out, GError **err)
+{
+    const char *program = spec->args[0], *tried = p->candidates[r->index];
+    g_autofree char *path =
+        tried && *tried != '/' ? g_build_filename(p->cwd, tried, NULL) : g_strdup(tried);
+    const char *machine = path && spec->root_fd >= 0 ? program_machine(spec->root_fd, path) : NULL;
+    struct platform host;
+    platform_host(&host);
+    if ((r->error == ENOEXEC || r->error == ENOENT) && machine && !g_str_equal(machine, host.arch))
+        return foreign_program(path, machine, err);
+    fd_auto int there =
+        path && spec->root_fd >= 0 ? fs_open_in_root(spec->root_fd, path, O_PATH, 0) : -1;
+    g_autofree char *text = NULL;
+    if (r->error != ENOENT)
+        text = g_strdup_printf("exec: \"%s\": %s\n", program, g_strerror(r->error));
+    else if (there >= 0 && strchr(program, '/'))
+        text = g_strdup_printf(
+            "exec: \"%s\": the interpreter or loader that it needs is not in the image\n", program);
+    else if (strchr(program, '/'))
+        text =
+            g_strdup_printf("exec: \"%s\": stat %s: no such file or directory\n", program, program);
+    else
+        text = g_strdup_printf("exec: \"%s\": executable file not found in $PATH\n", program);
+    complain(spec, text);
+    out->exit_code = r->error == ENOENT ? 127 : 126;
+    return TRUE;
+}
+
+static gboolean conclude(const struct pump *run, struct sandbox_result *out, GError **err)
+{
+    const struct launch_report *e = &run->exit;
+    if (run->cancelled)
+        return error_set(err, VARVE_ERROR_CANCELLED, "interrupted while running %s",
+                         run->spec->args[0]);
+    if (run->timed_out)
+        return error_set(err, VARVE_ERROR_FAILED, "%s took too long and was stopped",
+                         run->spec->args[0]);
+    if (run->failure.kind == REPORT_FAILED && run->failure.stage == STAGE_EXEC)
+        return exec_failed(run->plan, run->spec, &run->failure, out, err);
+    if (run->failure.kind == REPORT_FAILED) {
+        report_error(run->plan, &run->failure, err);
+        return FALSE;
+    }
+    /* Without a report process 1 was killed from outside: by the kernel for want of memory, or by
+     * hand. */
+    int status = e->kind == REPORT_EXITED ? e->status : SIGKILL;
+    out->signalled = WIFSIGNALED(status);
+    out->exit_code = out->signalled ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    out->max_rss = e->max_rss;
+    out->cpu_us = (gint64)e->cpu_us;
+    return TRUE;
+}
+
+/* Parts 2 and 3, and the end. */
+static gboolean launch(struct plan *p, const struct sandbox_spec *spec, int (*entry)(void *),
+                       int flags, gint64 timeout_us, struct cancel *c, struct sandbox_result *out,
+                       GError **err)
+{
+    struct pump run = {.plan = p, .spec = spec, .pidfd = -1};
+    run.deadline = timeout_us ? g_get_monotonic_time() + timeout_us : 0;
+    run.pid = spawn(entry, flags, p, &run.pidfd);
+    int error = errno;
+    plan_started(p);
+    if (run.pid < 0)
+        return spawn_failed(p, error, err);
+    pump_run(&run, c);
+    close(run.pidfd);
+    return conclude(&run, out, err);
+}
+
+gboolean sandbox_run(const struct sandbox_spec *spec, struct cancel *c, struct sandbox_result *out,
+                     GError **err)
+{
+    struct plan p;
+    plan_init(&p);
+    *out = (struct sandbox_result){0};
+    int flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
+    gboolean ok =
+        cancel_check(c, err) && plan_prepare(&p, spec, err) &&
+        launch(&p, spec, setup_main, flags | (p.own_net ? CLONE_NEWNET : 0), 0, c, out, err);
+    stubs_remove(p.stubs, spec->touched);
+    plan_clear(&p);
+    return ok;
+}
+
+gboolean sandbox_join(int pid, const struct sandbox_spec *spec, gint64 timeout_us, struct cancel *c,
+                      struct sandbox_result *out, GError **err)
+{
+    struct plan p;
+    plan_init(&p);
+    *out = (struct sandbox_result){0};
+    gboolean ok = cancel_check(c, err) && plan_prepare_join(&p, pid, spec, err) &&
+                  launch(&p, spec, setup_join_main, 0, timeout_us, c, out, err);
+    plan_clear(&p);
+    return ok;
+}

@@ -1,0 +1,273 @@
+/* Part 2 of starting a sandbox (launch.h). Runs in a process that shares varve's memory while the
+ * calling thread waits for it, as after vfork(): system calls only, nothing allocated, no locks
+ * taken. */
+#include "exec/plan.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define NO_SANITIZE __attribute__((no_sanitize("address", "undefined")))
+
+NO_SANITIZE static void fail(const struct plan *p, enum launch_stage stage, guint index)
+{
+    struct launch_report r = {
+        .kind = REPORT_FAILED, .stage = stage, .index = index, .error = errno};
+    if (write(p->report_fd, &r, sizeof r) < 0)
+        _exit(125); /* nobody listens */
+    _exit(126);
+}
+
+NO_SANITIZE static int open_in_root(int root, const char *path, gboolean ordinary)
+{
+    struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
+    if (ordinary)
+        how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
+    while (ordinary && *path == '/')
+        path++;
+    return syscall(SYS_openat2, root, path, &how, sizeof how);
+}
+
+NO_SANITIZE static int attach(int fd, int target)
+{
+    return move_mount(fd, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+}
+
+/* A mount made from inside the new namespaces. */
+NO_SANITIZE static int new_mount(const char *type, unsigned attrs)
+{
+    int fs = fsopen(type, FSOPEN_CLOEXEC);
+    if (fs < 0)
+        return -1;
+    int fd = -1;
+    if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
+        fd = fsmount(fs, FSMOUNT_CLOEXEC, attrs);
+    int saved = errno;
+    close(fs);
+    errno = saved;
+    return fd;
+}
+
+NO_SANITIZE static void mount_new_at(const struct plan *p, const char *type, unsigned attrs,
+                                     const char *dest, enum launch_stage stage)
+{
+    int target = open_in_root(p->root_fd, dest, TRUE);
+    int fd = target < 0 ? -1 : new_mount(type, attrs);
+    if (fd < 0 || attach(fd, target) < 0)
+        fail(p, stage, 0);
+    close(fd);
+    close(target);
+}
+
+/* A part of a detached mount on a kernel that cannot clone it: while the whole mount lies over
+ * /dev/mqueue its parts are an ordinary mount's parts. */
+NO_SANITIZE static int clone_part(const struct plan *p, const struct plan_mount *m)
+{
+    int scratch = open_in_root(p->root_fd, "/dev/mqueue", TRUE);
+    int tree = scratch < 0 ? -1 : attach(m->via_fd, scratch);
+    if (tree < 0 && errno != EINVAL &&
+        errno != ELOOP) /* these: attached before, for another part */
+        return -1;
+    close(scratch);
+    int fd =
+        open_tree(m->fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
+    struct mount_attr attr = {.attr_set = m->attrs};
+    if (fd >= 0 && m->attrs &&
+        mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof attr) < 0)
+        return -1;
+    return fd;
+}
+
+/* Takes away what clone_part() laid over /dev/mqueue. */
+NO_SANITIZE static void remove_scratch(const struct plan *p)
+{
+    if (fchdir(p->root_fd) < 0)
+        fail(p, STAGE_ROOT, 2);
+    while (umount2("dev/mqueue", MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
+        ;
+}
+
+NO_SANITIZE static void attach_mounts(const struct plan *p)
+{
+    gboolean scratch = FALSE;
+    for (guint i = 0; i < p->mounts->len; i++) {
+        const struct plan_mount *m = &((const struct plan_mount *)(void *)p->mounts->data)[i];
+        int fd = m->via_fd >= 0 ? clone_part(p, m) : m->fd;
+        int target = fd < 0 ? -1 : open_in_root(p->root_fd, m->dest, m->ordinary);
+        if (target < 0 || attach(fd, target) < 0)
+            fail(p, STAGE_MOUNT, i);
+        close(target);
+        scratch |= m->via_fd >= 0;
+    }
+    if (scratch)
+        remove_scratch(p);
+}
+
+NO_SANITIZE static void attach_root(const struct plan *p)
+{
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        fail(p, STAGE_NAMESPACE, 0);
+    if (move_mount(p->root_fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+        fail(p, STAGE_ROOT, 0);
+}
+
+/* Mounts whose content depends on the new namespaces. */
+NO_SANITIZE static void attach_kernel_views(const struct plan *p)
+{
+    const unsigned quiet = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+    mount_new_at(p, "proc", quiet, "/proc", STAGE_PROC);
+    if (p->own_net)
+        mount_new_at(p, "sysfs", quiet | (p->insecure ? 0 : MOUNT_ATTR_RDONLY), "/sys", STAGE_SYS);
+    if (p->cgroup_view)
+        mount_new_at(p, "cgroup2", quiet | MOUNT_ATTR_RDONLY, "/sys/fs/cgroup", STAGE_SYS);
+    mount_new_at(p, "mqueue", quiet, "/dev/mqueue", STAGE_MQUEUE);
+}
+
+NO_SANITIZE static void pivot(const struct plan *p)
+{
+    if (fchdir(p->root_fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
+        umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+        fail(p, STAGE_PIVOT, 0);
+}
+
+static const char *const masked_files[] = {
+    "/proc/interrupts", "/proc/kcore",       "/proc/keys",       "/proc/latency_stats",
+    "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug"};
+static const char *const masked_dirs[] = {"/proc/acpi", "/proc/asound", "/proc/scsi",
+                                          "/sys/firmware", "/sys/devices/virtual/powercap"};
+static const char *const readonly_paths[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
+                                             "/proc/sysrq-trigger"};
+
+/* The kernel may lack any of these. */
+NO_SANITIZE static gboolean is_absent(int error)
+{
+    return error == ENOENT || error == ENOTDIR;
+}
+
+NO_SANITIZE static void make_readonly(const struct plan *p, const char *path)
+{
+    int fd = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+    if (fd < 0) {
+        if (!is_absent(errno))
+            fail(p, STAGE_MASK, 0);
+        return;
+    }
+    struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+                                          MOUNT_ATTR_NOEXEC};
+    if (mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof attr) < 0 ||
+        move_mount(fd, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+        fail(p, STAGE_MASK, 0);
+    close(fd);
+}
+
+/* As Docker's MaskedPaths and ReadonlyPaths. */
+NO_SANITIZE static void mask(const struct plan *p)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(readonly_paths); i++)
+        make_readonly(p, readonly_paths[i]);
+    for (guint i = 0; i < G_N_ELEMENTS(masked_files); i++)
+        if (mount("/dev/null", masked_files[i], NULL, MS_BIND, NULL) < 0 && !is_absent(errno))
+            fail(p, STAGE_MASK, 0);
+    const char *first =
+        NULL; /* the empty directory once it is attached: later ones are bound from it */
+    for (guint i = 0; i < G_N_ELEMENTS(masked_dirs); i++) {
+        int ret =
+            first ? mount(first, masked_dirs[i], NULL, MS_BIND, NULL)
+                  : move_mount(p->mask_fd, "", AT_FDCWD, masked_dirs[i], MOVE_MOUNT_F_EMPTY_PATH);
+        if (ret < 0 && !is_absent(errno))
+            fail(p, STAGE_MASK, 0);
+        if (ret == 0 && !first)
+            first = masked_dirs[i];
+    }
+}
+
+NO_SANITIZE static void raise_loopback(const struct plan *p)
+{
+    struct ifreq ifr = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &ifr) < 0)
+        fail(p, STAGE_LOOPBACK, 0);
+    close(fd);
+}
+
+/* Only the descriptors of launch.h stay; the sources all have numbers beyond them. */
+NO_SANITIZE static void execute_init(const struct plan *p)
+{
+    for (int i = 0; i < 3; i++)
+        if (dup2(p->std_fd[i], i) < 0)
+            fail(p, STAGE_STDIO, i);
+    if (dup2(p->config_fd, LAUNCH_CONFIG_FD) < 0 || dup2(p->report_fd, LAUNCH_REPORT_FD) < 0 ||
+        dup3(p->init_fd, LAUNCH_INIT_FD, O_CLOEXEC) < 0)
+        fail(p, STAGE_STDIO, 3);
+    if (syscall(SYS_close_range, LAUNCH_INIT_FD + 1, p->report_fd - 1, 0) < 0 ||
+        syscall(SYS_close_range, p->report_fd + 1, ~0U, 0) < 0)
+        fail(p, STAGE_STDIO, 4);
+    static char name[] = "varve-init";
+    char *argv[] = {name, NULL}, *envp[] = {NULL};
+    syscall(SYS_execveat, LAUNCH_INIT_FD, "", argv, envp, AT_EMPTY_PATH);
+    fail(p, STAGE_INIT, 0);
+}
+
+/* A killed varve must not leave the sandbox behind. When it died before the signal was asked for,
+ * nobody reads reports any more. */
+NO_SANITIZE static void die_with_parent(const struct plan *p)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    close(p->report_read_fd);
+    struct pollfd poll_fd = {.fd = p->report_fd};
+    if (poll(&poll_fd, 1, 0) > 0 && poll_fd.revents & POLLERR)
+        _exit(125);
+}
+
+NO_SANITIZE static void enter_cgroup(const struct plan *p)
+{
+    if (p->cgroup_fd >= 0 && write(p->cgroup_fd, "0", 1) < 0)
+        fail(p, STAGE_CGROUP, 0);
+    if (unshare(CLONE_NEWCGROUP) < 0 && errno != EINVAL) /* EINVAL: a kernel without cgroups */
+        fail(p, STAGE_CGROUP, 0);
+}
+
+NO_SANITIZE int setup_main(void *data)
+{
+    const struct plan *p = data;
+    die_with_parent(p);
+    enter_cgroup(p);
+    attach_root(p);
+    attach_mounts(p);
+    attach_kernel_views(p);
+    pivot(p);
+    if (!p->insecure)
+        mask(p);
+    if (sethostname(p->hostname, strlen(p->hostname)) < 0)
+        fail(p, STAGE_HOSTNAME, 0);
+    if (p->own_net)
+        raise_loopback(p);
+    struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
+    if (p->root_readonly && mount_setattr(AT_FDCWD, "/", 0, &attr, sizeof attr) < 0)
+        fail(p, STAGE_ROOT, 1);
+    execute_init(p);
+    return 0;
+}
+
+NO_SANITIZE int setup_join_main(void *data)
+{
+    const struct plan *p = data;
+    die_with_parent(p);
+    if (setns(p->join_fd, CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET |
+                              CLONE_NEWCGROUP) < 0)
+        fail(p, STAGE_NAMESPACE, 1);
+    execute_init(p);
+    return 0;
+}

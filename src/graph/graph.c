@@ -1,0 +1,86 @@
+#include "graph/graph.h"
+
+#include <string.h>
+
+struct graph *graph_new(void)
+{
+    struct graph *g = g_new0(struct graph, 1);
+    g->vertices = g_ptr_array_new();
+    g->by_id = g_hash_table_new(digest_ghash, digest_gequal);
+    g->strings = g_string_chunk_new(4096);
+    g->blocks = g_ptr_array_new_with_free_func(g_free);
+    return g;
+}
+
+void graph_free(struct graph *g)
+{
+    if (!g)
+        return;
+    g_ptr_array_unref(g->vertices);
+    g_hash_table_unref(g->by_id);
+    g_string_chunk_free(g->strings);
+    g_ptr_array_unref(g->blocks);
+    g_free(g);
+}
+
+const char *graph_str(struct graph *g, const char *s)
+{
+    return s ? g_string_chunk_insert_const(g->strings, s) : NULL;
+}
+
+gpointer graph_alloc0(struct graph *g, gsize size)
+{
+    gpointer p = g_malloc0(MAX(size, 1));
+    g_ptr_array_add(g->blocks, p);
+    return p;
+}
+
+const char *const *graph_strv(struct graph *g, const char *const *v)
+{
+    if (!v)
+        return NULL;
+    guint n = g_strv_length((char **)v);
+    const char **copy = graph_alloc0(g, (n + 1) * sizeof *copy);
+    for (guint i = 0; i < n; i++)
+        copy[i] = graph_str(g, v[i]);
+    return copy;
+}
+
+static void make_id(const struct op *op, struct vertex *const *inputs, guint n_inputs,
+                    const struct vertex_meta *meta, struct digest *out)
+{
+    g_autoptr(hasher) h = hasher_new();
+    op_hash(op, h);
+    if (op->type == OP_EXEC) { /* not in keys, but two such steps are not one */
+        hasher_add_strv(h, op->exec.proxy_env);
+        hasher_add_u64(h, op->exec.shm_size);
+        hasher_add_u64(h, op->exec.n_ulimits);
+    }
+    hasher_add_u64(h, meta->no_cache);
+    hasher_add_u64(h, n_inputs);
+    for (guint i = 0; i < n_inputs; i++)
+        hasher_add_digest(h, &inputs[i]->id);
+    hasher_final(h, out);
+}
+
+struct vertex *graph_add(struct graph *g, const struct op *op, struct vertex *const *inputs,
+                         guint n_inputs, const struct vertex_meta *meta)
+{
+    struct digest id;
+    make_id(op, inputs, n_inputs, meta, &id);
+    struct vertex *known = g_hash_table_lookup(g->by_id, &id);
+    if (known)
+        return known;
+    struct vertex *v = graph_alloc0(g, sizeof *v);
+    v->number = g->vertices->len;
+    v->op = *op;
+    v->inputs = graph_alloc0(g, n_inputs * sizeof *inputs);
+    if (n_inputs > 0)
+        memcpy(v->inputs, inputs, n_inputs * sizeof *inputs);
+    v->n_inputs = n_inputs;
+    v->meta = *meta;
+    v->id = id;
+    g_ptr_array_add(g->vertices, v);
+    g_hash_table_insert(g->by_id, &v->id, v);
+    return v;
+}

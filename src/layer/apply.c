@@ -1,0 +1,229 @@
+#include "layer/apply.h"
+
+#include "base/error.h"
+#include "base/fs.h"
+#include "layer/tarstream.h"
+#include "layer/unpacker.h"
+#include "store/blob.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static gboolean unpack_all(struct unpacker *u, struct tarreader *r, GError **err)
+{
+    const struct tar_header *h;
+    int rc;
+    while ((rc = tarreader_next(r, &h, err)) > 0)
+        if (!unpacker_add(u, h, r, err))
+            return FALSE;
+    return rc == 0 && tarreader_drain(r, err) && unpacker_finish(u, err);
+}
+
+static gboolean unpack_stream(struct unpacker *u, struct decompress *d, struct digest *diff_id,
+                              GError **err)
+{
+    struct tarstream t;
+    if (!tarstream_start(&t, d, err))
+        return FALSE;
+    gboolean ok = unpack_all(u, t.reader, err);
+    tarstream_stop(&t);
+    *diff_id = t.diff_id;
+    return ok;
+}
+
+/* What the layer is on its own: everything but the index. */
+static gboolean apply_into(struct store *s, int dirfd, struct decompress *d,
+                           const struct chain *parents, struct cancel *c, struct apply_result *out,
+                           GError **err)
+{
+    if (mkdirat(dirfd, "fs", 0755) < 0)
+        return error_set_errno(err, errno, "cannot create the layer's directory");
+    fd_auto int fs = fs_open_dir(dirfd, "fs", err);
+    /* Whatever the umask: this is the container's root. */
+    if (fs < 0 ||
+        (fchmod(fs, 0755) < 0 && !error_set_errno(err, errno, "cannot set a layer's mode")))
+        return FALSE;
+    g_autoptr(unpacker) u = unpacker_new(s, fs, parents, c);
+    g_autoptr(GError) failed = NULL;
+    gboolean ok = unpack_stream(u, d, &out->diff_id, &failed);
+    out->needs_parents = unpacker_needs_parents(u);
+    out->lost_owners = unpacker_lost_owners(u);
+    if (!ok && out->needs_parents && !parents)
+        return TRUE;
+    if (!ok) {
+        g_propagate_error(err, g_steal_pointer(&failed));
+        return FALSE;
+    }
+    g_autoptr(entry_list) entries = unpacker_take(u);
+    return layer_index_write(dirfd, entries, &out->info, err);
+}
+
+gboolean layer_apply(struct store *s, const char *tmp, struct decompress *d,
+                     const struct chain *parents, struct cancel *c, struct apply_result *out,
+                     GError **err)
+{
+    *out = (struct apply_result){0};
+    fd_auto int dirfd = fs_open_dir(store_fd(s), tmp, err);
+    return dirfd >= 0 && apply_into(s, dirfd, d, parents, c, out, err);
+}
+
+char *layer_source_key(const struct digest *diff_id, const struct chain *parents)
+{
+    char hex[DIGEST_HEX_LEN + 1];
+    if (!parents)
+        return g_strconcat("diff:", digest_hex(diff_id, hex), NULL);
+    struct digest key;
+    g_autoptr(hasher) h = hasher_new();
+    hasher_add_digest(h, diff_id);
+    for (guint i = 0; i < parents->n; i++)
+        hasher_add_str(h, parents->ids[i]);
+    hasher_final(h, &key);
+    return g_strconcat("chain:", digest_hex(&key, hex), NULL);
+}
+
+/* A layer that is wanted: what all of unpacking it needs to know. */
+struct want {
+    struct store *store;
+    const struct digest *diff_id;
+    const struct chain *parents;
+    gboolean repeated; /* the chain below holds it already: it needs a directory of its own */
+    struct cancel *cancel;
+};
+
+static gboolean find(const struct want *w, struct layer_info *out)
+{
+    g_autofree char *alone = layer_source_key(w->diff_id, NULL);
+    if (!w->repeated && store_layer_by_source(w->store, alone, out))
+        return TRUE;
+    if (!w->parents)
+        return FALSE;
+    g_autofree char *chained = layer_source_key(w->diff_id, w->parents);
+    return store_layer_by_source(w->store, chained, out);
+}
+
+gboolean layer_find_unpacked(struct store *s, const struct digest *diff_id,
+                             const struct chain *parents, struct layer_info *out)
+{
+    struct want w = {s, diff_id, parents, FALSE, NULL};
+    return find(&w, out);
+}
+
+static gboolean check_diff_id(const struct apply_result *r, const struct digest *wanted,
+                              GError **err)
+{
+    if (digest_cmp(&r->diff_id, wanted) == 0)
+        return TRUE;
+    g_autofree char *is = digest_text(&r->diff_id);
+    g_autofree char *should = digest_text(wanted);
+    return error_set(err, VARVE_ERROR_INVALID,
+                     "the layer's content is %s, but the image's config says %s: it was damaged or "
+                     "tampered with",
+                     is, should);
+}
+
+static gboolean commit(const struct want *w, char *tmp, struct apply_result *r,
+                       struct layer_info *out, GError **err)
+{
+    gboolean chained = r->needs_parents || w->repeated;
+    g_autofree char *source = layer_source_key(w->diff_id, chained ? w->parents : NULL);
+    r->info.has_diff_id = TRUE;
+    r->info.diff_id = r->diff_id;
+    if (!store_layer_commit(w->store, tmp, &r->info, err) ||
+        !store_layer_set_source(w->store, r->info.id, source, err))
+        return FALSE;
+    *out = r->info;
+    return TRUE;
+}
+
+static gboolean apply_and_commit(const struct want *w, char *tmp, struct decompress *d,
+                                 struct layer_info *out, GError **err)
+{
+    struct apply_result r;
+    gboolean ok = layer_apply(w->store, tmp, d, w->parents, w->cancel, &r, err);
+    gboolean stopped = ok && r.needs_parents && !w->parents;
+    if (ok && !stopped && check_diff_id(&r, w->diff_id, err))
+        return commit(w, tmp, &r, out, err);
+    store_tmp_discard(w->store, tmp);
+    *out = (struct layer_info){0};
+    return stopped;
+}
+
+/* The lock is by diff ID alone: with or without parents it is the same work. */
+static gboolean unpack(const struct want *w, decompress_read_fn read, gpointer ctx,
+                       struct layer_info *out, GError **err)
+{
+    char hex[DIGEST_HEX_LEN + 1];
+    g_autofree char *name = g_strconcat("unpack-", digest_hex(w->diff_id, hex), NULL);
+    g_autoptr(store_lock) lock = store_lock_take(w->store, name, w->cancel, NULL, err);
+    if (!lock)
+        return FALSE;
+    if (find(w, out))
+        return TRUE;
+    g_autofree char *tmp = store_tmp_dir(w->store, err);
+    if (!tmp)
+        return FALSE;
+    g_autoptr(decompress) d = decompress_new(read, ctx);
+    return apply_and_commit(w, tmp, d, out, err);
+}
+
+static gssize read_fd(gpointer ctx, void *buf, gsize len, GError **err)
+{
+    ssize_t n;
+    do {
+        n = read(*(int *)ctx, buf, len);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0)
+        error_set_errno(err, errno, "cannot read the layer's blob");
+    return n;
+}
+
+gboolean layer_note_blob(struct store *s, const char *layer_id, const struct digest *blob,
+                         const char *media_type, const struct digest *diff_id, GError **err)
+{
+    struct layer_blob b = {.digest = *blob, .diff_id = *diff_id}, old;
+    if (!store_blob_has(s, blob, &b.size))
+        return TRUE;
+    if (store_layer_blob_find(s, layer_id, "pulled", &old) && store_blob_has(s, &old.digest, NULL))
+        return TRUE;
+    g_strlcpy(b.media_type, media_type, sizeof b.media_type);
+    return store_layer_blob_put(s, layer_id, "pulled", &b, err);
+}
+
+static gboolean from_blob(const struct want *w, const struct digest *blob, const char *media_type,
+                          struct layer_info *out, GError **err)
+{
+    if (!find(w, out)) {
+        fd_auto int fd = store_blob_open(w->store, blob, err);
+        if (fd < 0 || !unpack(w, read_fd, &fd, out, err)) {
+            g_autofree char *text = digest_text(blob);
+            g_prefix_error(err, "cannot unpack layer %s: ", text);
+            return FALSE;
+        }
+    }
+    return !*out->id || layer_note_blob(w->store, out->id, blob, media_type, w->diff_id, err);
+}
+
+gboolean layer_from_blob(struct store *s, const struct digest *blob, const char *media_type,
+                         const struct digest *diff_id, const struct chain *parents,
+                         struct cancel *c, struct layer_info *out, GError **err)
+{
+    struct want w = {s, diff_id, parents, FALSE, c};
+    return from_blob(&w, blob, media_type, out, err);
+}
+
+gboolean layer_repeat_from_blob(struct store *s, const struct digest *blob, const char *media_type,
+                                const struct digest *diff_id, const struct chain *parents,
+                                struct cancel *c, struct layer_info *out, GError **err)
+{
+    struct want w = {s, diff_id, parents, TRUE, c};
+    return from_blob(&w, blob, media_type, out, err);
+}
+
+gboolean layer_from_stream(struct store *s, decompress_read_fn read, gpointer ctx,
+                           const struct digest *diff_id, const struct chain *parents,
+                           struct cancel *c, struct layer_info *out, GError **err)
+{
+    struct want w = {s, diff_id, parents, FALSE, c};
+    return find(&w, out) || unpack(&w, read, ctx, out, err);
+}

@@ -1,0 +1,199 @@
+#include "layer/filework.h"
+
+#include "base/error.h"
+#include "context/resolve.h"
+
+#include <string.h>
+
+/* One match being copied. */
+struct match {
+    const struct selected *s;
+    const struct entry *top; /* the match itself */
+    char *dst;               /* where it goes, clean */
+    gboolean exists;         /* something is there */
+    struct entry there;      /* it */
+};
+
+static char *join(const char *dir, const char *name)
+{
+    if (*name == '\0')
+        return g_strdup(dir);
+    return *dir ? g_strconcat(dir, "/", name, NULL) : g_strdup(name);
+}
+
+static gboolean wants_dir(const char *path)
+{
+    return g_str_has_suffix(path, "/") || g_str_has_suffix(path, "/.");
+}
+
+/* What must be a directory for dest to be written at: dest itself when it says so, else its parent.
+ */
+static gboolean ensure_parent(struct filework *w, GError **err)
+{
+    const char *to = w->a->dest, *slash = strrchr(to, '/');
+    g_autofree char *dir = NULL;
+    if (wants_dir(to) || w->a->parents)
+        dir = g_strdup(to);
+    else
+        dir = g_strndup(to, slash ? slash - to : 0);
+    if (w->a->create_dest_path) {
+        g_autofree char *made = filework_make_dirs(w, dir, err);
+        return made != NULL;
+    }
+    gboolean exists;
+    struct entry e;
+    g_autofree char *clean = dest_resolve(w->dest, "", dir, TRUE, &exists, &e, err);
+    if (!clean)
+        return FALSE;
+    return exists ||
+           error_set(err, VARVE_ERROR_NOT_FOUND, "the directory /%s does not exist", clean);
+}
+
+/* Decides where the match goes. */
+static gboolean aim(struct filework *w, struct match *m, GError **err)
+{
+    m->dst = dest_resolve(w->dest, "", w->a->dest, TRUE, &m->exists, &m->there, err);
+    if (!m->dst)
+        return FALSE;
+    gboolean dir = m->top->type == ENTRY_DIR;
+    gboolean below =
+        dir ? !w->a->dir_contents && m->exists : m->exists && m->there.type == ENTRY_DIR;
+    if (below) {
+        char *whole = join(m->dst, m->s->name);
+        g_free(m->dst);
+        m->dst = whole;
+        m->exists = dest_lookup(w->dest, m->dst, &m->there);
+    }
+    const char *slash = strrchr(m->dst, '/');
+    g_autofree char *parent = g_strndup(m->dst, slash ? slash - m->dst : 0);
+    struct entry made = filework_made(w, ENTRY_DIR, 0755);
+    return dest_make_dirs(w->dest, parent, &made, err);
+}
+
+static gboolean copy_dir(struct filework *w, const struct entry *e, gboolean overwrite,
+                         GError **err)
+{
+    struct entry there;
+    if (!dest_lookup(w->dest, e->path, &there))
+        return dest_make_dir(w->dest, e, err);
+    if (there.type != ENTRY_DIR)
+        return error_set(err, VARVE_ERROR_FAILED,
+                         "cannot copy the directory to /%s: that exists and is not a directory",
+                         e->path);
+    return !overwrite || dest_set_dir(w->dest, e, err);
+}
+
+/* Removes a file that is to be replaced. */
+static gboolean make_room(struct filework *w, const char *path, GError **err)
+{
+    struct entry there;
+    if (!dest_lookup(w->dest, path, &there))
+        return TRUE;
+    if (there.type == ENTRY_DIR)
+        return error_set(err, VARVE_ERROR_FAILED, "cannot replace the directory /%s with a file",
+                         path);
+    return dest_clear(w->dest, path, err);
+}
+
+static gboolean copy_link(struct filework *w, const struct match *m, struct entry *e,
+                          const struct entry *first, GError **err)
+{
+    g_autofree char *path = join(m->dst, selected_rel(m->s, first));
+    return dest_put_link(w->dest, e, path, err);
+}
+
+/* Copies one entry of a match. */
+static gboolean copy_entry(struct filework *w, const struct match *m, const struct entry *from,
+                           GError **err)
+{
+    g_autofree char *path = join(m->dst, selected_rel(m->s, from));
+    struct entry e = *from;
+    e.path = path;
+    e.hardlink = NULL;
+    e.opaque = FALSE;
+    filework_adjust(w, &e);
+    if (e.type == ENTRY_DIR) {
+        if (from != m->top)
+            return copy_dir(w, &e, TRUE, err);
+        if (!w->a->parents)
+            return copy_dir(w, &e, FALSE, err);
+        struct entry made = filework_made(w, ENTRY_DIR, 0755);
+        made.path = path;
+        return copy_dir(w, &made, FALSE, err);
+    }
+    if (!make_room(w, path, err))
+        return FALSE;
+    const struct entry *first = selected_link(m->s, from);
+    if (first)
+        return copy_link(w, m, &e, first, err);
+    if (e.type == ENTRY_FILE)
+        return dest_put_file(w->dest, &e, w->tree, from, err);
+    if (e.type == ENTRY_SOCKET)
+        return error_set(err, VARVE_ERROR_INVALID, "cannot copy %s: it is a socket", from->path);
+    return dest_put_special(w->dest, &e, err);
+}
+
+static gboolean copy_match(struct filework *w, const struct selected *s, GError **err)
+{
+    struct match m = {.s = s, .top = g_ptr_array_index(s->entries, 0)};
+    gboolean ok = ensure_parent(w, err) && aim(w, &m, err);
+    for (guint i = 0; ok && i < s->entries->len; i++)
+        ok = copy_entry(w, &m, g_ptr_array_index(s->entries, i), err);
+    g_free(m.dst);
+    return ok;
+}
+
+static gboolean copy_or_unpack(struct filework *w, const struct selected *s, GError **err)
+{
+    const struct entry *top = g_ptr_array_index(s->entries, 0);
+    gboolean is_archive = FALSE;
+    if (w->a->attempt_unpack && top->type == ENTRY_FILE && !filework_unpack(w, s, &is_archive, err))
+        return FALSE;
+    return is_archive || copy_match(w, s, err);
+}
+
+/* Several sources need a directory to go to. */
+static gboolean check_single(struct filework *w, GPtrArray *selected, GError **err)
+{
+    gboolean exists;
+    struct entry e;
+    if (!w->a->required_single || selected->len < 2 || wants_dir(w->a->dest))
+        return TRUE;
+    g_autofree char *dst = dest_resolve(w->dest, "", w->a->dest, TRUE, &exists, &e, err);
+    if (!dst)
+        return FALSE;
+    if (exists && e.type == ENTRY_DIR)
+        return TRUE;
+    error_set(err, VARVE_ERROR_FAILED, "%s matches %u files, but %s is not a directory", w->a->src,
+              selected->len, w->a->dest);
+    error_add_next(err, "end the destination with a /");
+    return FALSE;
+}
+
+/* --parents selects by an include pattern, which tree_select() lets match nothing. */
+static gboolean check_parents(struct filework *w, GPtrArray *selected, gboolean required,
+                              GError **err)
+{
+    for (guint i = 0; i < selected->len; i++)
+        if (((struct selected *)g_ptr_array_index(selected, i))->entries->len > 1)
+            return TRUE;
+    return !w->a->parents || !required ||
+           error_set(err, VARVE_ERROR_NOT_FOUND, "\"%s\" was not found in %s", w->a->src,
+                     w->tree->name);
+}
+
+gboolean filework_copy(struct filework *w, GError **err)
+{
+    struct selection sel;
+    fileop_selection(w->a, &sel);
+    gboolean required = sel.required;
+    g_autoptr(GPtrArray) selected = tree_select(w->tree, &sel, err);
+    fileop_selection_clear(&sel);
+    if (!selected || !check_parents(w, selected, required, err) ||
+        !tree_ensure_selected(w->tree, selected, err) || !check_single(w, selected, err))
+        return FALSE;
+    for (guint i = 0; i < selected->len; i++)
+        if (!copy_or_unpack(w, g_ptr_array_index(selected, i), err))
+            return FALSE;
+    return dest_flush(w->dest, err); /* the trees may be gone after the action */
+}

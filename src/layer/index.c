@@ -1,0 +1,370 @@
+#include "layer/index.h"
+
+#include "base/error.h"
+#include "base/fs.h"
+#include "layer/indexfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+struct layer_index {
+    atomic_uint refs;
+    const struct indexfile_header *head; /* the mapping */
+    gsize size;                          /* of the mapping */
+    const struct indexfile_entry *entries;
+    const char *strings;
+    guint n;
+    struct xattr *xattrs; /* by number; NULL when there are none */
+    GMutex lock;          /* guards making by_digest */
+    guint32 *by_digest; /* hash table of entry numbers + 1 by content digest; NULL: not made yet */
+    guint32 by_digest_mask; /* its size - 1, a power of two less one */
+};
+
+static gboolean corrupt(const char *layer_id, const char *what, GError **err)
+{
+    error_set(err, VARVE_ERROR_INVALID, "the index of layer %s is damaged (%s)", layer_id, what);
+    error_add_next(err, "run varve fsck --repair, then build again");
+    return FALSE;
+}
+
+/* Sizes add up, and every string is ended within the area. */
+static gboolean check_header(struct layer_index *x, const char *id, GError **err)
+{
+    const struct indexfile_header *h = x->head;
+    if (x->size < sizeof *h || memcmp(h->magic, INDEXFILE_MAGIC, sizeof h->magic) != 0)
+        return corrupt(id, "no header", err);
+    if (GUINT32_FROM_LE(h->version) != INDEXFILE_VERSION)
+        return corrupt(id, "unknown version", err);
+    guint64 n = GUINT32_FROM_LE(h->n), xattrs = GUINT32_FROM_LE(h->n_xattrs),
+            room = x->size - sizeof *h;
+    guint64 tables = n * sizeof(struct indexfile_entry) + xattrs * sizeof(struct indexfile_xattr);
+    if (n > INDEXFILE_MAX_ENTRIES || tables > room ||
+        GUINT64_FROM_LE(h->strings) != room - tables || room == tables ||
+        room - tables > G_MAXUINT32 || ((const char *)h)[x->size - 1] != '\0')
+        return corrupt(id, "wrong size", err);
+    x->n = n;
+    x->entries = (const struct indexfile_entry *)(h + 1);
+    x->strings = (const char *)h + sizeof *h + tables;
+    return TRUE;
+}
+
+static gboolean good_string(guint32 offset, guint64 strings, gboolean optional)
+{
+    return GUINT32_FROM_LE(offset) < strings ||
+           (optional && GUINT32_FROM_LE(offset) == INDEXFILE_NONE);
+}
+
+static gboolean check_entries(struct layer_index *x, const char *id, GError **err)
+{
+    guint64 strings = GUINT64_FROM_LE(x->head->strings),
+            xattrs = GUINT32_FROM_LE(x->head->n_xattrs);
+    for (guint i = 0; i < x->n; i++) {
+        const struct indexfile_entry *e = &x->entries[i];
+        if (!good_string(e->path, strings, FALSE) || !good_string(e->target, strings, TRUE) ||
+            !good_string(e->hardlink, strings, TRUE) || e->type < ENTRY_FILE ||
+            e->type > ENTRY_WHITEOUT ||
+            (e->type == ENTRY_SYMLINK) != (GUINT32_FROM_LE(e->target) != INDEXFILE_NONE))
+            return corrupt(id, "a bad entry", err);
+        if ((guint64)GUINT32_FROM_LE(e->xattr) + GUINT16_FROM_LE(e->n_xattrs) > xattrs)
+            return corrupt(id, "a bad xattr number", err);
+    }
+    return TRUE;
+}
+
+/* Turns the xattr records into what entries point to. */
+static gboolean take_xattrs(struct layer_index *x, const char *id, GError **err)
+{
+    guint n = GUINT32_FROM_LE(x->head->n_xattrs);
+    guint64 strings = GUINT64_FROM_LE(x->head->strings);
+    const struct indexfile_xattr *r = (const struct indexfile_xattr *)(x->entries + x->n);
+    x->xattrs = n ? g_new(struct xattr, n) : NULL;
+    for (guint i = 0; i < n; i++) {
+        guint64 name = GUINT32_FROM_LE(r[i].name), value = GUINT32_FROM_LE(r[i].value);
+        guint64 size = GUINT32_FROM_LE(r[i].size);
+        if (name >= strings || value + size > strings)
+            return corrupt(id, "a bad xattr", err);
+        x->xattrs[i] = (struct xattr){x->strings + name, x->strings + value, size};
+    }
+    return TRUE;
+}
+
+static void index_free(struct layer_index *x)
+{
+    if (x->head)
+        munmap((gpointer)x->head, x->size);
+    g_mutex_clear(&x->lock);
+    g_free(x->xattrs);
+    g_free(x->by_digest);
+    g_free(x);
+}
+
+/* NULL without error when the file does not exist. */
+static struct layer_index *map_index(int dirfd, const char *id, GError **err)
+{
+    fd_auto int fd = openat(dirfd, "index", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    struct stat st;
+    if (fd < 0 && errno == ENOENT)
+        return NULL;
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        error_set_errno(err, errno, "cannot open the index of layer %s", id);
+        return NULL;
+    }
+    struct layer_index *x = g_new0(struct layer_index, 1);
+    x->refs = 1;
+    g_mutex_init(&x->lock);
+    x->size = st.st_size;
+    void *map = x->size ? mmap(NULL, x->size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
+    gboolean ok = map != MAP_FAILED;
+    if (ok)
+        x->head = map;
+    else if (x->size)
+        error_set_errno(err, errno, "cannot map the index of layer %s", id);
+    else
+        corrupt(id, "empty", err);
+    if (ok && check_header(x, id, err) && check_entries(x, id, err) && take_xattrs(x, id, err))
+        return x;
+    index_free(x);
+    return NULL;
+}
+
+struct layer_index *layer_index_ref(struct layer_index *x)
+{
+    atomic_fetch_add(&x->refs, 1);
+    return x;
+}
+
+void layer_index_unref(struct layer_index *x)
+{
+    if (x && atomic_fetch_sub(&x->refs, 1) == 1)
+        index_free(x);
+}
+
+/* The process-wide cache: "<store root>/<layer id>" → index, each holding one reference. */
+#define CACHE_MAX 512
+static GMutex cache_lock;
+static GHashTable *cache;
+
+static gboolean unused(gpointer key, gpointer value, gpointer data)
+{
+    return atomic_load(&((struct layer_index *)value)->refs) == 1;
+}
+
+static struct layer_index *cache_find(const char *key)
+{
+    g_mutex_lock(&cache_lock);
+    struct layer_index *x = cache ? g_hash_table_lookup(cache, key) : NULL;
+    if (x)
+        layer_index_ref(x);
+    g_mutex_unlock(&cache_lock);
+    return x;
+}
+
+static void unref_index(gpointer x)
+{
+    layer_index_unref(x);
+}
+
+static void cache_add(const char *key, struct layer_index *x)
+{
+    g_mutex_lock(&cache_lock);
+    if (!cache)
+        cache = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, unref_index);
+    if (g_hash_table_size(cache) >= CACHE_MAX)
+        g_hash_table_foreach_remove(cache, unused, NULL);
+    g_hash_table_replace(cache, g_strdup(key), layer_index_ref(x));
+    g_mutex_unlock(&cache_lock);
+}
+
+/* Walks the layer and writes its index; one process at a time does. */
+static struct layer_index *make_index(struct store *s, int dirfd, const char *id, struct cancel *c,
+                                      GError **err)
+{
+    g_autofree char *name = g_strconcat("index-", id, NULL);
+    g_autoptr(store_lock) lock = store_lock_take(s, name, c, NULL, err);
+    if (!lock)
+        return NULL;
+    GError *broken = NULL;
+    struct layer_index *x = map_index(dirfd, id, &broken);
+    if (x)
+        return x;
+    if (broken) {
+        g_propagate_error(err, broken);
+        return NULL;
+    }
+    struct layer_info info;
+    g_autoptr(entry_list) entries = layer_walk(dirfd, c, err);
+    if (!entries || !store_layer_get(s, id, &info, err) ||
+        !layer_index_write(dirfd, entries, &info, err) || !store_layer_set_indexed(s, &info, err)) {
+        g_prefix_error(err, "cannot index layer %s: ", id);
+        return NULL;
+    }
+    return map_index(dirfd, id, err);
+}
+
+static struct layer_index *open_index(struct store *s, const char *id, struct cancel *c,
+                                      GError **err)
+{
+    g_autofree char *path = store_layer_path(id);
+    fd_auto int dirfd = openat(store_fd(s), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (dirfd < 0) {
+        error_set_errno(err, errno, "cannot open layer %s", id);
+        error_add_next(err, "run varve fsck --repair, then build again");
+        return NULL;
+    }
+    GError *broken = NULL;
+    struct layer_index *x = map_index(dirfd, id, &broken);
+    if (!x && !broken)
+        return make_index(s, dirfd, id, c, err);
+    if (broken)
+        g_propagate_error(err, broken);
+    return x;
+}
+
+struct layer_index *layer_index_open(struct store *s, const char *layer_id, struct cancel *c,
+                                     GError **err)
+{
+    g_autofree char *key = g_strconcat(store_root(s), "/", layer_id, NULL);
+    struct layer_index *x = cache_find(key);
+    if (x)
+        return x;
+    x = open_index(s, layer_id, c, err);
+    if (x)
+        cache_add(key, x);
+    return x;
+}
+
+guint layer_index_len(const struct layer_index *x)
+{
+    return x->n;
+}
+
+static const char *string_at(const struct layer_index *x, guint32 offset)
+{
+    offset = GUINT32_FROM_LE(offset);
+    return offset == INDEXFILE_NONE ? NULL : x->strings + offset;
+}
+
+void layer_index_at(const struct layer_index *x, guint i, struct entry *out)
+{
+    const struct indexfile_entry *e = &x->entries[i];
+    *out = (struct entry){
+        .path = string_at(x, e->path),
+        .type = e->type,
+        .mode = GUINT32_FROM_LE(e->mode),
+        .uid = GUINT32_FROM_LE(e->uid),
+        .gid = GUINT32_FROM_LE(e->gid),
+        .size = GUINT64_FROM_LE(e->size),
+        .mtime_ns = GINT64_FROM_LE(e->mtime),
+        .rdev = GUINT64_FROM_LE(e->rdev),
+        .target = string_at(x, e->target),
+        .hardlink = string_at(x, e->hardlink),
+        .has_digest = (e->flags & INDEXFILE_DIGEST) != 0,
+        .opaque = (e->flags & INDEXFILE_OPAQUE) != 0,
+        .n_xattrs = GUINT16_FROM_LE(e->n_xattrs),
+    };
+    memcpy(out->digest.b, e->digest, sizeof e->digest);
+    if (out->n_xattrs)
+        out->xattrs = x->xattrs + GUINT32_FROM_LE(e->xattr);
+}
+
+/* First entry from lo on that does not come before path. */
+static guint lower_bound(const struct layer_index *x, const char *path)
+{
+    guint lo = 0, hi = x->n;
+    while (lo < hi) {
+        guint mid = lo + (hi - lo) / 2;
+        if (entry_path_cmp(string_at(x, x->entries[mid].path), path) < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+gint64 layer_index_find(const struct layer_index *x, const char *path)
+{
+    guint i = lower_bound(x, path);
+    return i < x->n && strcmp(string_at(x, x->entries[i].path), path) == 0 ? (gint64)i : -1;
+}
+
+void layer_index_range(const struct layer_index *x, const char *dir, guint *lo, guint *hi)
+{
+    guint a = lower_bound(x, dir), b = x->n;
+    *lo = a;
+    while (a < b) {
+        guint mid = a + (b - a) / 2;
+        if (entry_path_within(string_at(x, x->entries[mid].path), dir))
+            a = mid + 1;
+        else
+            b = mid;
+    }
+    *hi = a;
+}
+
+void layer_index_content(const struct layer_index *x, struct digest *content, guint64 *bytes)
+{
+    if (content)
+        memcpy(content->b, x->head->content, sizeof content->b);
+    if (bytes)
+        *bytes = GUINT64_FROM_LE(x->head->bytes);
+}
+
+static guint32 slot_of(const struct layer_index *x, const guint8 *digest)
+{
+    guint32 h;
+    memcpy(&h, digest, sizeof h);
+    return h & x->by_digest_mask;
+}
+
+/* Open addressing, at most half full. */
+static void make_by_digest(struct layer_index *x)
+{
+    guint32 size = 16;
+    while (size < 2 * x->n)
+        size *= 2;
+    x->by_digest_mask = size - 1;
+    guint32 *table = g_new0(guint32, size);
+    for (guint i = 0; i < x->n; i++) {
+        const struct indexfile_entry *e = &x->entries[i];
+        if (e->type != ENTRY_FILE || !(e->flags & INDEXFILE_DIGEST))
+            continue;
+        guint32 slot = slot_of(x, e->digest);
+        while (table[slot])
+            slot = (slot + 1) & x->by_digest_mask;
+        table[slot] = i + 1;
+    }
+    x->by_digest = table;
+}
+
+static gboolean same_inode_data(const struct entry *a, const struct entry *b)
+{
+    if (digest_cmp(&a->digest, &b->digest) != 0 || a->mode != b->mode || a->uid != b->uid ||
+        a->gid != b->gid || a->mtime_ns != b->mtime_ns || a->n_xattrs != b->n_xattrs)
+        return FALSE;
+    for (guint i = 0; i < a->n_xattrs; i++)
+        if (strcmp(a->xattrs[i].name, b->xattrs[i].name) != 0 ||
+            a->xattrs[i].size != b->xattrs[i].size ||
+            memcmp(a->xattrs[i].value, b->xattrs[i].value, a->xattrs[i].size) != 0)
+            return FALSE;
+    return TRUE;
+}
+
+gboolean layer_index_has_file(struct layer_index *x, const struct entry *e)
+{
+    g_mutex_lock(&x->lock);
+    if (!x->by_digest)
+        make_by_digest(x);
+    g_mutex_unlock(&x->lock);
+    for (guint32 slot = slot_of(x, e->digest.b); x->by_digest[slot];
+         slot = (slot + 1) & x->by_digest_mask) {
+        struct entry other;
+        layer_index_at(x, x->by_digest[slot] - 1, &other);
+        if (same_inode_data(&other, e))
+            return TRUE;
+    }
+    return FALSE;
+}

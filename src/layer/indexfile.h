@@ -1,0 +1,47 @@
+/* The bytes of a layer's index (format: layer/index.h). Internal to layer/. */
+#ifndef VARVE_LAYER_INDEXFILE_H
+#define VARVE_LAYER_INDEXFILE_H
+
+#include <glib.h>
+
+#define INDEXFILE_MAGIC "varvidx1"
+#define INDEXFILE_VERSION 1
+#define INDEXFILE_NONE G_MAXUINT32 /* offset of an absent string */
+#define INDEXFILE_MAX_ENTRIES (10 * 1000 * 1000)
+
+struct indexfile_header {
+    char magic[8];
+    guint32 version;
+    guint32 n;          /* entries */
+    guint64 strings;    /* bytes of the string area, which starts with "" and ends with NUL */
+    guint8 content[32]; /* content digest */
+    guint64 bytes;      /* of file content */
+    guint32 n_xattrs;   /* xattr records */
+    guint32 zero;
+};
+struct indexfile_entry {
+    guint32 path;     /* offset */
+    guint8 type;      /* enum entry_type */
+    guint8 flags;     /* INDEXFILE_* */
+    guint16 n_xattrs; /* xattr records from xattr on */
+    guint32 mode;
+    guint32 uid;
+    guint32 gid;
+    guint32 target; /* offset or INDEXFILE_NONE */
+    guint64 size;
+    gint64 mtime; /* nanoseconds */
+    guint64 rdev;
+    guint32 hardlink; /* offset or INDEXFILE_NONE */
+    guint32 xattr;    /* number of the first xattr record */
+    guint8 digest[32];
+};
+#define INDEXFILE_DIGEST 1 /* digest is set */
+#define INDEXFILE_OPAQUE 2
+struct indexfile_xattr {
+    guint32 name;  /* offset */
+    guint32 value; /* offset */
+    guint32 size;  /* bytes of the value */
+    guint32 zero;
+};
+
+#endif

@@ -1,0 +1,22 @@
+/* Overlayfs's own marks in layer directories: whiteouts (character device 0:0) and opaque
+ * directories (an xattr, "trusted.overlay.opaque" for the real root and "user.overlay.opaque" in a
+ * user namespace, where snapshots are mounted with userxattr). Only here is it decided which. */
+#ifndef VARVE_LAYER_OVERLAYMARK_H
+#define VARVE_LAYER_OVERLAYMARK_H
+
+#include <glib.h>
+
+/* TRUE when varve is not the real root, so that the user.overlay marks are in use. */
+gboolean overlaymark_userxattr(void);
+/* The xattr that makes a directory opaque. */
+const char *overlaymark_opaque_name(void);
+/* Marks the directory dirfd (not O_PATH) opaque. */
+gboolean overlaymark_set_opaque(int dirfd, GError **err);
+/* TRUE when the directory fd carries either opaque mark. */
+gboolean overlaymark_is_opaque(int dirfd);
+/* Makes the whiteout dirfd/name, which must not exist (EEXIST is an error). */
+gboolean overlaymark_whiteout(int dirfd, const char *name, GError **err);
+/* TRUE for xattrs that steer overlayfs: never read from an archive, never stored in an index. */
+gboolean overlaymark_is_xattr(const char *name);
+
+#endif

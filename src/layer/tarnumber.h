@@ -1,0 +1,15 @@
+/* Fields of tar headers as numbers. */
+#ifndef VARVE_LAYER_TARNUMBER_H
+#define VARVE_LAYER_TARNUMBER_H
+
+#include <glib.h>
+
+/* A header field: octal digits between blanks, or base-256 (GNU) when its first bit is set. FALSE
+ * when it is neither or does not fit. */
+gboolean tarnumber_field(const guint8 *field, gsize len, gint64 *out);
+/* A whole non-negative decimal number; all of text. */
+gboolean tarnumber_decimal(const char *text, guint64 *out);
+/* PAX times: seconds with an optional sign and fraction, as nanoseconds. */
+gboolean tarnumber_time(const char *text, gint64 *out);
+
+#endif

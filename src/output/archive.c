@@ -1,0 +1,240 @@
+/* OCI layouts (image-spec "image-layout") and docker-archives. One shape serves both: a layout whose manifest.json
+ * points into blobs/sha256, as docker save makes it since version 25. */
+#include "output/exporters.h"
+
+#include "base/error.h"
+#include "base/fs.h"
+#include "dockerfile/reference.h"
+#include "image/config.h"
+#include "image/jsonout.h"
+#include "store/blob.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_JSON (4 << 20)
+
+/* Where members go: a tar, or a directory. */
+struct target {
+    struct archive *tar; /* or NULL */
+    int dir;             /* when tar is NULL */
+    gint64 mtime;        /* seconds, of members */
+    guint64 written;
+};
+
+static gboolean tar_failed(struct archive *a, GError **err)
+{
+    int e = archive_errno(a);
+    return error_set(err, e == ENOSPC || e == EDQUOT ? VARVE_ERROR_OUTSIDE : VARVE_ERROR_FAILED,
+                     "cannot write the archive: %s", archive_error_string(a));
+}
+
+static gboolean put_header(struct target *t, const char *name, guint64 size, gboolean dir, GError **err)
+{
+    struct archive_entry *e = archive_entry_new();
+    archive_entry_set_pathname(e, name);
+    archive_entry_set_filetype(e, dir ? AE_IFDIR : AE_IFREG);
+    archive_entry_set_perm(e, dir ? 0755 : 0644);
+    archive_entry_set_size(e, size);
+    archive_entry_set_mtime(e, t->mtime, 0);
+    gboolean ok = archive_write_header(t->tar, e) == ARCHIVE_OK || tar_failed(t->tar, err);
+    archive_entry_free(e);
+    t->written += size;
+    return ok;
+}
+
+static gboolean put_dir(struct target *t, const char *name, GError **err)
+{
+    return t->tar ? put_header(t, name, 0, TRUE, err) : fs_mkdir_p(t->dir, name, 0755, err);
+}
+
+static gboolean put_bytes(struct target *t, const char *name, const void *bytes, gsize len, GError **err)
+{
+    if (!t->tar) {
+        t->written += len;
+        return fs_replace(t->dir, name, bytes, len, 0644, err);
+    }
+    return put_header(t, name, len, FALSE, err) &&
+           (archive_write_data(t->tar, bytes, len) == (la_ssize_t)len || tar_failed(t->tar, err));
+}
+
+static gboolean stream_into_tar(struct target *t, int fd, GError **err)
+{
+    g_autofree char *buf = g_malloc(256 * 1024);
+    for (;;) {
+        ssize_t n = read(fd, buf, 256 * 1024);
+        if (n < 0)
+            return error_set_errno(err, errno, "cannot read a blob");
+        if (n == 0)
+            return TRUE;
+        if (archive_write_data(t->tar, buf, n) != n)
+            return tar_failed(t->tar, err);
+    }
+}
+
+/* Complete or absent: written beside and renamed. */
+static gboolean copy_into_dir(struct target *t, int fd, const char *name, GError **err)
+{
+    g_autofree char *tmp = g_strconcat(name, ".tmp", NULL);
+    fd_auto int out = openat(t->dir, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (out < 0)
+        return error_set_errno(err, errno, "cannot create %s", tmp);
+    if (!fs_copy_fd(fd, out, name, err))
+        return FALSE;
+    return renameat(t->dir, tmp, t->dir, name) == 0 || error_set_errno(err, errno, "cannot rename %s", tmp);
+}
+
+static gboolean put_blob(struct target *t, struct store *s, const struct digest *d, GHashTable *done, GError **err)
+{
+    char hex[DIGEST_HEX_LEN + 1];
+    guint64 size;
+    if (g_hash_table_contains(done, d))
+        return TRUE;
+    g_hash_table_add(done, g_memdup2(d, sizeof *d));
+    g_autofree char *name = g_strconcat("blobs/sha256/", digest_hex(d, hex), NULL);
+    struct stat st;
+    if (!store_blob_has(s, d, &size))
+        return error_set(err, VARVE_ERROR_FAILED, "the blob sha256:%s vanished from the store", hex);
+    if (!t->tar && fstatat(t->dir, name, &st, 0) == 0 && (guint64)st.st_size == size)
+        return TRUE;
+    fd_auto int fd = store_blob_open(s, d, err);
+    if (fd < 0)
+        return FALSE;
+    if (!t->tar) {
+        t->written += size;
+        return copy_into_dir(t, fd, name, err);
+    }
+    return put_header(t, name, size, FALSE, err) && stream_into_tar(t, fd, err);
+}
+
+static struct manifest *read_manifest(struct built_image *b, GError **err)
+{
+    g_autoptr(GBytes) json = store_blob_read(b->store, &b->manifest, MAX_JSON, err);
+    return json ? manifest_parse(g_bytes_get_data(json, NULL), g_bytes_get_size(json), NULL, err) : NULL;
+}
+
+static gboolean put_blobs(struct target *t, struct built_image *b, const struct manifest *m, GError **err)
+{
+    g_autoptr(GHashTable) done = g_hash_table_new_full(digest_ghash, digest_gequal, g_free, NULL);
+    for (guint i = 0; i < m->items->len; i++) {
+        const struct descriptor *d = g_ptr_array_index(m->items, i);
+        if (!put_blob(t, b->store, &d->digest, done, err))
+            return FALSE;
+    }
+    return put_blob(t, b->store, &b->config, done, err) && put_blob(t, b->store, &b->manifest, done, err);
+}
+
+static void write_descriptor(struct jsonout *j, struct built_image *b, const struct manifest *m, const char *name)
+{
+    g_autofree char *digest = digest_text(&b->manifest);
+    g_autoptr(reference) ref = name ? reference_parse(name, NULL) : NULL;
+    jsonout_open(j, NULL, '{');
+    jsonout_str(j, "mediaType", m->media_type);
+    jsonout_str(j, "digest", digest);
+    jsonout_int(j, "size", b->manifest_size);
+    jsonout_open(j, "annotations", '{');
+    jsonout_opt_str(j, "io.containerd.image.name", name);
+    jsonout_opt_str(j, "org.opencontainers.image.created", b->conf->created);
+    jsonout_opt_str(j, "org.opencontainers.image.ref.name", ref ? ref->tag : NULL);
+    jsonout_close(j, '}');
+    jsonout_open(j, "platform", '{');
+    jsonout_str(j, "architecture", b->conf->platform.arch);
+    jsonout_str(j, "os", b->conf->platform.os);
+    jsonout_opt_str(j, "variant", b->conf->platform.variant);
+    jsonout_close(j, '}');
+    jsonout_close(j, '}');
+}
+
+static gboolean put_index(struct target *t, struct built_image *b, const struct manifest *m,
+                          const char *const *names, GError **err)
+{
+    struct jsonout j;
+    jsonout_init(&j, 0);
+    jsonout_open(&j, NULL, '{');
+    jsonout_int(&j, "schemaVersion", 2);
+    jsonout_str(&j, "mediaType", MEDIA_OCI_INDEX);
+    jsonout_open(&j, "manifests", '[');
+    if (!names || !names[0])
+        write_descriptor(&j, b, m, NULL);
+    for (guint i = 0; names && names[i]; i++)
+        write_descriptor(&j, b, m, names[i]);
+    jsonout_close(&j, ']');
+    jsonout_close(&j, '}');
+    g_autoptr(GBytes) json = jsonout_finish(&j);
+    return put_bytes(t, "index.json", g_bytes_get_data(json, NULL), g_bytes_get_size(json), err);
+}
+
+static void write_blob_path(struct jsonout *j, const char *key, const struct digest *d)
+{
+    char hex[DIGEST_HEX_LEN + 1];
+    g_autofree char *path = g_strconcat("blobs/sha256/", digest_hex(d, hex), NULL);
+    jsonout_str(j, key, path);
+}
+
+static gboolean put_docker_manifest(struct target *t, struct built_image *b, const struct manifest *m,
+                                    const char *const *names, GError **err)
+{
+    struct jsonout j;
+    jsonout_init(&j, 0);
+    jsonout_open(&j, NULL, '[');
+    jsonout_open(&j, NULL, '{');
+    write_blob_path(&j, "Config", &b->config);
+    jsonout_open(&j, "RepoTags", '[');
+    for (guint i = 0; names && names[i]; i++) {
+        g_autoptr(reference) ref = reference_parse(names[i], NULL);
+        g_autofree char *familiar = ref ? reference_familiar(ref) : NULL;
+        if (familiar)
+            jsonout_str(&j, NULL, familiar);
+    }
+    jsonout_close(&j, ']');
+    jsonout_open(&j, "Layers", '[');
+    for (guint i = 0; i < m->items->len; i++)
+        write_blob_path(&j, NULL, &((struct descriptor *)g_ptr_array_index(m->items, i))->digest);
+    jsonout_close(&j, ']');
+    jsonout_close(&j, '}');
+    jsonout_close(&j, ']');
+    g_autoptr(GBytes) json = jsonout_finish(&j);
+    return put_bytes(t, "manifest.json", g_bytes_get_data(json, NULL), g_bytes_get_size(json), err);
+}
+
+static gboolean put_all(struct target *t, struct built_image *b, const char *const *names, gboolean docker, GError **err)
+{
+    static const char layout[] = "{\"imageLayoutVersion\":\"1.0.0\"}";
+    g_autoptr(manifest) m = read_manifest(b, err);
+    t->mtime = b->epoch >= 0 ? b->epoch : 0;
+    return m && put_dir(t, "blobs", err) && put_dir(t, "blobs/sha256", err) && put_blobs(t, b, m, err) &&
+           put_bytes(t, "oci-layout", layout, strlen(layout), err) && put_index(t, b, m, names, err) &&
+           (!docker || put_docker_manifest(t, b, m, names, err));
+}
+
+gboolean archive_write(struct built_image *b, const char *const *names, gboolean docker, int fd,
+                       guint64 *written, GError **err)
+{
+    struct target t = {.tar = archive_write_new()};
+    archive_write_set_format_ustar(t.tar);
+    archive_write_set_bytes_per_block(t.tar, 256 * 1024);
+    archive_write_set_bytes_in_last_block(t.tar, 512);
+    gboolean ok = archive_write_open_fd(t.tar, fd) == ARCHIVE_OK || tar_failed(t.tar, err);
+    ok = ok && put_all(&t, b, names, docker, err);
+    if (archive_write_close(t.tar) != ARCHIVE_OK && ok)
+        ok = tar_failed(t.tar, err);
+    archive_write_free(t.tar);
+    *written += t.written;
+    return ok;
+}
+
+gboolean archive_write_dir(struct built_image *b, const char *const *names, gboolean docker, const char *dir,
+                           guint64 *written, GError **err)
+{
+    if (!fs_mkdir_p(AT_FDCWD, dir, 0755, err))
+        return FALSE;
+    fd_auto int fd = fs_open_dir(AT_FDCWD, dir, err);
+    struct target t = {.dir = fd};
+    gboolean ok = fd >= 0 && put_all(&t, b, names, docker, err);
+    *written += t.written;
+    return ok;
+}

@@ -1,0 +1,274 @@
+#include "output/image.h"
+
+#include "base/error.h"
+#include "base/pool.h"
+#include "dockerfile/reference.h"
+#include "image/config.h"
+#include "layer/diffid.h"
+#include "store/blob.h"
+#include "store/images.h"
+
+#include <string.h>
+
+#define MAX_JSON (4 << 20)
+
+struct built_image *built_image_new(struct store *s, const struct chain *chain,
+                                    const struct image_conf *conf)
+{
+    struct built_image *b = g_new0(struct built_image, 1);
+    b->store = s;
+    b->chain = chain_copy(chain);
+    b->conf = image_conf_copy(conf);
+    b->epoch = -1;
+    return b;
+}
+
+void built_image_free(struct built_image *b)
+{
+    if (!b)
+        return;
+    chain_free(b->chain);
+    image_conf_free(b->conf);
+    g_free(b);
+}
+
+/* What the parallel hashing of layers shares. */
+struct hashing {
+    struct built_image *b;
+    struct digest *diff_ids; /* one for each layer */
+};
+
+static gboolean hash_layer(gpointer ctx, gsize i, GError **err)
+{
+    struct hashing *h = ctx;
+    return layer_diff_id(h->b->store, h->b->chain->ids[i], h->b->epoch, h->b->cancel, &h->diff_ids[i], err);
+}
+
+static gboolean fill_diff_ids(struct built_image *b, GError **err)
+{
+    g_autofree struct digest *ids = g_new0(struct digest, b->chain->n + 1);
+    struct hashing h = {b, ids};
+    if (!pool_for_each(b->chain->n, hash_layer, &h, err))
+        return FALSE;
+    g_array_set_size(b->conf->diff_ids, 0);
+    g_array_append_vals(b->conf->diff_ids, ids, b->chain->n);
+    return TRUE;
+}
+
+static char *rfc3339(gint64 seconds)
+{
+    g_autoptr(GDateTime) t = g_date_time_new_from_unix_utc(seconds);
+    return g_date_time_format(t, "%Y-%m-%dT%H:%M:%SZ");
+}
+
+/* Base images without history (or with too little) get entries that stand for their layers. */
+static void pad_history(struct built_image *b)
+{
+    guint layers = 0;
+    for (guint i = 0; i < b->conf->history->len; i++)
+        layers += !((struct history *)g_ptr_array_index(b->conf->history, i))->empty_layer;
+    for (; layers < b->chain->n; layers++) {
+        struct history *h = g_new0(struct history, 1);
+        h->comment = g_strdup("a layer that the base image's history does not tell of");
+        h->created = rfc3339(0);
+        g_ptr_array_insert(b->conf->history, 0, h);
+    }
+}
+
+static const struct history *history_at(const struct image_conf *c, guint i)
+{
+    return g_ptr_array_index(c->history, i);
+}
+
+/* Times of our own history entries: that of the layer, or of the layer before. An entry of the base has its own. */
+static gboolean fill_times(struct built_image *b, GError **err)
+{
+    gint64 last = 0;
+    guint layer = 0;
+    for (guint i = 0; i < b->conf->history->len; i++) {
+        struct history *h = g_ptr_array_index(b->conf->history, i);
+        gboolean ours = !h->created;
+        if (!h->empty_layer && layer < b->chain->n) {
+            struct layer_info info;
+            if (ours && !store_layer_get(b->store, b->chain->ids[layer], &info, err))
+                return FALSE;
+            if (ours)
+                last = MAX(last, info.created);
+            layer++;
+        }
+        if (ours)
+            h->created = rfc3339(b->epoch >= 0 ? b->epoch : last);
+        else if (last == 0 && i + 1 < b->conf->history->len && !history_at(b->conf, i + 1)->created) {
+            g_autoptr(GDateTime) t = g_date_time_new_from_iso8601(h->created, NULL);
+            last = t ? g_date_time_to_unix(t) : 0;
+        }
+    }
+    if (!b->conf->created || last > 0 || b->epoch >= 0) {
+        g_free(b->conf->created);
+        b->conf->created = rfc3339(b->epoch >= 0 ? b->epoch : last);
+    }
+    return TRUE;
+}
+
+static gboolean sum_sizes(struct built_image *b, GError **err)
+{
+    b->tree_bytes = 0;
+    for (guint i = 0; i < b->chain->n; i++) {
+        struct layer_info info;
+        if (!store_layer_get(b->store, b->chain->ids[i], &info, err))
+            return FALSE;
+        b->tree_bytes += info.size;
+    }
+    return TRUE;
+}
+
+gboolean built_image_config(struct built_image *b, GError **err)
+{
+    if (b->has_config)
+        return TRUE;
+    pad_history(b);
+    if (!fill_diff_ids(b, err) || !fill_times(b, err) || !sum_sizes(b, err))
+        return FALSE;
+    g_autoptr(GBytes) json = image_conf_write(b->conf);
+    if (!store_blob_put(b->store, g_bytes_get_data(json, NULL), g_bytes_get_size(json), &b->config, err))
+        return FALSE;
+    b->has_config = TRUE;
+    return TRUE;
+}
+
+static char *layer_media_type(const struct layer_blob *blob, gboolean docker)
+{
+    gboolean gzip = g_str_has_suffix(blob->media_type, "gzip");
+    gboolean zstd = g_str_has_suffix(blob->media_type, "zstd");
+    if (docker)
+        return g_strconcat(MEDIA_DOCKER_LAYER, gzip ? ".gzip" : zstd ? ".zstd" : "", NULL);
+    return g_strconcat(MEDIA_OCI_LAYER, gzip ? "+gzip" : zstd ? "+zstd" : "", NULL);
+}
+
+static gboolean add_layers(struct built_image *b, struct manifest *m, const struct image_options *o, GError **err)
+{
+    struct export_options e = o->layers;
+    e.events = b->events;
+    if (b->epoch >= 0 && e.clamp_mtime < 0)
+        e.clamp_mtime = b->epoch;
+    b->blob_bytes = 0;
+    for (guint i = 0; i < b->chain->n; i++) {
+        struct layer_blob blob;
+        if (!layer_export(b->store, b->chain->ids[i], &e, b->cancel, &blob, err))
+            return FALSE;
+        struct descriptor *d = g_new0(struct descriptor, 1);
+        d->media_type = layer_media_type(&blob, o->docker_types);
+        d->digest = blob.digest;
+        d->size = blob.size;
+        b->blob_bytes += blob.size;
+        g_ptr_array_add(m->items, d);
+    }
+    return TRUE;
+}
+
+static void set_annotations(struct manifest *m, const struct image_options *o)
+{
+    if (o->annotations)
+        m->annotations = g_tree_ref(o->annotations);
+}
+
+gboolean built_image_manifest(struct built_image *b, const struct image_options *o, GError **err)
+{
+    if (!built_image_config(b, err))
+        return FALSE;
+    guint64 size = 0;
+    if (!store_blob_has(b->store, &b->config, &size))
+        return error_set(err, VARVE_ERROR_FAILED, "the image's config vanished from the store");
+    g_autoptr(manifest) m = manifest_new(o->docker_types ? MEDIA_DOCKER_MANIFEST : MEDIA_OCI_MANIFEST);
+    m->config.media_type = g_strdup(o->docker_types ? MEDIA_DOCKER_CONFIG : MEDIA_OCI_CONFIG);
+    m->config.digest = b->config;
+    m->config.size = size;
+    set_annotations(m, o);
+    if (!add_layers(b, m, o, err))
+        return FALSE;
+    g_autoptr(GBytes) json = manifest_write(m);
+    b->manifest_size = g_bytes_get_size(json);
+    b->has_manifest =
+        store_blob_put(b->store, g_bytes_get_data(json, NULL), g_bytes_get_size(json), &b->manifest, err);
+    return b->has_manifest;
+}
+
+static gboolean put_name(struct built_image *b, const char *name, const char *origin, GError **err)
+{
+    g_autofree char *platform = platform_text(&b->conf->platform);
+    struct image_row row = {.name = (char *)name,
+                            .config = b->config,
+                            .platform = platform,
+                            .origin = (char *)origin,
+                            .chain = b->chain,
+                            .created = g_get_real_time() / G_USEC_PER_SEC,
+                            .size = b->tree_bytes};
+    if (b->has_manifest)
+        row.manifest = row.target = b->manifest;
+    return store_image_put(b->store, &row, err);
+}
+
+gboolean built_image_store(struct built_image *b, const char *const *names, const char *origin, GError **err)
+{
+    if (!built_image_config(b, err))
+        return FALSE;
+    if (!names || !names[0])
+        return put_name(b, "", origin, err);
+    for (; *names; names++)
+        if (!put_name(b, *names, origin, err))
+            return FALSE;
+    return TRUE;
+}
+
+/* By name first, then by id. */
+struct image_row *stored_image_find(struct store *s, const char *name, const struct platform *p, GError **err)
+{
+    g_autoptr(reference) ref = reference_parse(name, NULL);
+    g_autofree char *canonical = ref ? reference_text(ref) : NULL;
+    g_autofree char *platform = p ? platform_text(p) : NULL;
+    struct image_row *row = canonical ? store_image_find(s, canonical, platform) : NULL;
+    if (row)
+        return row;
+    const char *hex = g_str_has_prefix(name, "sha256:") ? name + 7 : name;
+    GError *local = NULL;
+    if (strlen(hex) >= 4 && strspn(hex, "0123456789abcdef") == strlen(hex))
+        row = store_image_find_id(s, hex, &local);
+    if (local) {
+        g_propagate_error(err, local);
+        return NULL;
+    }
+    if (row)
+        return row;
+    error_set(err, VARVE_ERROR_NOT_FOUND, "there is no image %s in the store", name);
+    error_add_next(err, "varve images lists what is there; varve pull %s asks its registry", name);
+    return NULL;
+}
+
+struct built_image *built_image_open(struct store *s, const char *name, const struct platform *p, GError **err)
+{
+    g_autoptr(image_row) row = stored_image_find(s, name, p, err);
+    if (!row)
+        return NULL;
+    if (!row->chain) {
+        error_set(err, VARVE_ERROR_NOT_FOUND, "%s is known, but its layers were never unpacked here", name);
+        error_add_next(err, "varve pull %s", name);
+        return NULL;
+    }
+    g_autoptr(GBytes) json = store_blob_read(s, &row->config, MAX_JSON, err);
+    g_autoptr(image_conf) conf =
+        json ? image_conf_parse(g_bytes_get_data(json, NULL), g_bytes_get_size(json), err) : NULL;
+    if (!conf) {
+        g_prefix_error(err, "cannot read the config of %s: ", name);
+        return NULL;
+    }
+    struct built_image *b = built_image_new(s, row->chain, conf);
+    b->config = row->config;
+    b->has_config = TRUE;
+    b->has_manifest = !digest_is_zero(&row->manifest);
+    b->manifest = row->manifest;
+    if (b->has_manifest)
+        store_blob_has(s, &b->manifest, &b->manifest_size);
+    if (!sum_sizes(b, err))
+        g_clear_pointer(&b, built_image_free);
+    return b;
+}

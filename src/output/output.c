@@ -1,0 +1,152 @@
+#include "output/output.h"
+
+#include "base/error.h"
+#include "base/fs.h"
+#include "layer/chainview.h"
+#include "output/exporters.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The names an output goes by: its own name= or the build's tags, canonical; owned. */
+static char **names_for(const struct output *o, const struct output_env *env, GError **err)
+{
+    if (!o->names)
+        return g_strdupv((char **)env->tags);
+    GPtrArray *all = g_ptr_array_new();
+    gboolean ok = TRUE;
+    for (char **n = o->names; ok && *n; n++) {
+        g_autoptr(reference) ref = reference_parse(*n, err);
+        ok = ref != NULL;
+        if (ok)
+            g_ptr_array_add(all, reference_text(ref));
+    }
+    g_ptr_array_add(all, NULL);
+    char **names = (char **)g_ptr_array_free(all, FALSE);
+    if (!ok)
+        g_clear_pointer(&names, g_strfreev);
+    return names;
+}
+
+static gboolean push_all(const struct output *o, struct built_image *b, const struct output_env *env,
+                         char **names, struct output_result *r, GError **err)
+{
+    if (!names || !names[0]) {
+        error_set(err, VARVE_ERROR_USAGE, "there is no name to push to");
+        error_add_next(err, "add -t REGISTRY/NAME:TAG");
+        return FALSE;
+    }
+    struct registry_config *config = (struct registry_config *)env->registry;
+    for (char **n = names; *n; n++) {
+        g_autoptr(reference) ref = reference_parse(*n, err);
+        if (!ref)
+            return FALSE;
+        if (o->insecure)
+            g_hash_table_add(config->insecure, g_strdup(ref->domain));
+        g_autoptr(registry) client = registry_new(b->store, config, b->events, b->cancel);
+        if (!registry_push(client, &b->manifest, ref, o->push_by_digest, &r->push, err))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean run_image(const struct output *o, struct built_image *b, const struct output_env *env,
+                          char **names, struct output_result *r, GError **err)
+{
+    if (o->push && !built_image_manifest(b, &o->image, err))
+        return FALSE;
+    if (!built_image_store(b, (const char *const *)names, "build", err))
+        return FALSE;
+    r->digest = b->has_manifest ? b->manifest : b->config;
+    return !o->push || push_all(o, b, env, names, r, err);
+}
+
+/* Opens where an archive goes: stdout, or a temporary neighbour of dest that close_dest() renames. */
+static int open_dest(const char *dest, char **tmp, GError **err)
+{
+    *tmp = NULL;
+    if (g_str_equal(dest, "-")) {
+        if (isatty(STDOUT_FILENO)) {
+            error_set(err, VARVE_ERROR_USAGE, "stdout is a terminal; an archive would only garble it");
+            error_add_next(err, "redirect it to a file, or give dest=PATH");
+            return -1;
+        }
+        return dup(STDOUT_FILENO);
+    }
+    *tmp = g_strdup_printf("%s.%d.tmp", dest, (int)getpid());
+    int fd = open(*tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd < 0)
+        error_set_errno(err, errno, "cannot create %s", *tmp);
+    return fd;
+}
+
+static gboolean close_dest(const char *dest, const char *tmp, gboolean ok, GError **err)
+{
+    if (!tmp)
+        return ok;
+    if (ok && rename(tmp, dest) < 0)
+        ok = error_set_errno(err, errno, "cannot rename %s to %s", tmp, dest);
+    if (!ok)
+        unlink(tmp);
+    return ok;
+}
+
+static gboolean run_archive(const struct output *o, struct built_image *b, const struct output_env *env,
+                            char **names, struct output_result *r, GError **err)
+{
+    gboolean docker = o->type == OUTPUT_DOCKER;
+    const char *const *n = (const char *const *)names;
+    if (!built_image_manifest(b, &o->image, err) || !built_image_store(b, n, "build", err))
+        return FALSE;
+    r->digest = b->manifest;
+    if (docker && !o->dest)
+        return docker_load(b, n, env->docker_host, &r->bytes_written, err);
+    if (o->as_directory)
+        return archive_write_dir(b, n, docker, o->dest, &r->bytes_written, err);
+    g_autofree char *tmp = NULL;
+    fd_auto int fd = open_dest(o->dest, &tmp, err);
+    gboolean ok = fd >= 0 && archive_write(b, n, docker, fd, &r->bytes_written, err);
+    return close_dest(o->dest, tmp, ok, err);
+}
+
+static gboolean run_tree(const struct output *o, struct built_image *b, struct output_result *r, GError **err)
+{
+    g_autoptr(chainview) view = chainview_new(b->store, b->chain, b->cancel, err);
+    g_autoptr(tree) t = view ? chainview_tree(view, "the result", err) : NULL;
+    if (!t)
+        return FALSE;
+    gint64 clamp = o->epoch >= 0 ? o->epoch : b->epoch;
+    if (o->type == OUTPUT_LOCAL)
+        return tree_write_dir(b->store, t, o->dest, clamp, &r->bytes_written, err);
+    g_autofree char *tmp = NULL;
+    fd_auto int fd = open_dest(o->dest, &tmp, err);
+    gboolean ok = fd >= 0 && tree_write_tar(t, fd, clamp, &r->bytes_written, err);
+    return close_dest(o->dest, tmp, ok, err);
+}
+
+gboolean output_run(const struct output *o, struct built_image *b, const struct output_env *env,
+                    struct output_result *result, GError **err)
+{
+    memset(result, 0, sizeof *result);
+    if (o->epoch >= 0)
+        b->epoch = o->epoch;
+    g_auto(GStrv) names = names_for(o, env, err);
+    if (o->names && !names)
+        return FALSE;
+    switch (o->type) {
+    case OUTPUT_IMAGE:
+        return run_image(o, b, env, names, result, err);
+    case OUTPUT_OCI:
+    case OUTPUT_DOCKER:
+        return run_archive(o, b, env, names, result, err);
+    case OUTPUT_LOCAL:
+    case OUTPUT_TAR:
+        return run_tree(o, b, result, err);
+    case OUTPUT_CACHEONLY:
+        break;
+    }
+    return TRUE;
+}

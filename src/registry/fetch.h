@@ -1,0 +1,35 @@
+/* Fetching documents and blobs over one route into the store. Internal to registry/. */
+#ifndef VARVE_REGISTRY_FETCH_H
+#define VARVE_REGISTRY_FETCH_H
+
+#include "image/unpack.h"
+#include "registry/client.h"
+
+#define MAX_DOCUMENT (4 * 1024 * 1024)
+
+/* A manifest or index, verified and in the store. */
+struct document {
+    struct digest digest;
+    struct manifest *manifest;
+};
+void document_clear(struct document *d);
+
+/* Asks which digest name (tag or digest) has now. *known is FALSE when the server answers without
+ * telling it. Not found, denied and so on are left for a GET to report: then *known is FALSE, too.
+ */
+gboolean fetch_digest(const struct errand *e, const char *name, struct digest *out, gboolean *known,
+                      GError **err);
+/* Gets name; expected (may be NULL) is what its digest must be. */
+gboolean fetch_document(const struct errand *e, const char *name, const struct digest *expected,
+                        struct document *out, GError **err);
+/* Reads one from the store; FALSE without error when it is not there or cannot be read. */
+gboolean stored_document(struct store *s, const struct digest *d, struct document *out);
+/* Gets a blob that the store lacks: resumed, verified, and remembered where it came from. One
+ * thread or process fetches it, others wait for it. tap (may be NULL) sees the bytes as they come. */
+gboolean fetch_blob(const struct errand *e, const struct descriptor *d, struct blob_tap *tap,
+                    GError **err);
+
+typedef struct document document;
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(document, document_clear)
+
+#endif

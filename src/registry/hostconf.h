@@ -1,0 +1,65 @@
+/* What the user configured about registry hosts, and the routes to a repository that follow from
+ * it.
+ *
+ * Fill the struct first, from one thread; afterwards any number of threads may read it. */
+#ifndef VARVE_REGISTRY_HOSTCONF_H
+#define VARVE_REGISTRY_HOSTCONF_H
+
+#include <glib.h>
+
+/* All strings are owned by the struct. Keys of the tables are "host[:port]" or a longer prefix
+ * "host/path"; the longest prefix that fits a repository decides. "*.example.org" as a host fits
+ * its subdomains. Docker Hub is "docker.io". */
+struct registry_config {
+    GHashTable
+        *mirrors; /* prefix → GPtrArray of char* "[http[s]://]host[:port][/path]", tried in this
+                     order before the host itself; the path goes before the repository's */
+    GHashTable
+        *digest_only;      /* set of such mirrors that are asked for digests only, never for tags */
+    GHashTable *insecure;  /* set of prefixes: https unverified, else http */
+    GHashTable *locations; /* prefix → char* "host[:port][/path]" that stands in its place */
+    GHashTable *blocked;   /* set of prefixes that must not be used */
+    char *auth_file;       /* REGISTRY_AUTH_FILE-style override or NULL */
+    char *ca_file;         /* extra CA bundle or NULL */
+    guint tries;           /* 0: default 5 */
+    guint max_wait_s;      /* 0: default 60: longest total waiting on retries */
+    guint first_delay_ms;  /* 0: default 400: before the second try; doubles with every try */
+    guint stall_s;         /* 0: default 30: a transfer slower than 1 KiB/s for this long is dead */
+};
+struct registry_config *registry_config_new(void);
+void registry_config_free(struct registry_config *c);
+
+/* Adds what containers' registries.conf says: $CONTAINERS_REGISTRIES_CONF, else the user's
+ * containers/registries.conf, else /etc/containers/registries.conf, then the .conf files of the
+ * .conf.d folder beside it. Without any nothing changes. [[registry]] with prefix, location,
+ * insecure, blocked, mirror-by-digest-only, and
+ * [[registry.mirror]] with location, insecure and pull-from-mirror are understood, other keys
+ * ignored. VARVE_ERROR_INVALID names file and line; what was read before it stays. */
+gboolean registry_config_load_containers(struct registry_config *c, GError **err);
+/* Adds one such file's bytes; what names it in errors. */
+gboolean registry_config_read_containers(struct registry_config *c, const char *bytes, gsize len,
+                                         const char *what, GError **err);
+void registry_config_add_mirror(struct registry_config *c, const char *prefix, const char *mirror);
+void registry_config_add_insecure(struct registry_config *c, const char *prefix);
+
+/* One way to a repository. */
+struct route {
+    char *host; /* "host[:port]", to connect to ("docker.io" has become Docker Hub's server) */
+    char *name; /* the host as the user knows it, for credentials and messages */
+    char *repository;  /* path at that host */
+    gboolean insecure; /* http and unverified https are allowed */
+    gboolean plain;    /* the user wrote http:// */
+    gboolean mirror;   /* not the repository's own host */
+};
+void route_free(struct route *r);
+/* Routes to domain/path in the order to try: mirrors (unless pushing), then its own place.
+ * by_digest says that a digest is asked for. VARVE_ERROR_DENIED when the prefix is blocked. c may
+ * be NULL. */
+GPtrArray *registry_config_routes(const struct registry_config *c, const char *domain,
+                                  const char *path, gboolean by_digest, gboolean pushing,
+                                  GError **err);
+
+typedef struct registry_config registry_config;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(registry_config, registry_config_free)
+
+#endif

@@ -1,0 +1,22 @@
+/* Where blobs were seen: repositories that held a blob when it was pulled or pushed. Kept in the
+ * store's folder origins/, one small file per blob with lines "host repository", newest first, at
+ * most eight. Only hints: a lost or stale one costs a request. They outlive the blob, so that a
+ * layer whose blob was pruned can be mounted or fetched again. */
+#ifndef VARVE_REGISTRY_ORIGIN_H
+#define VARVE_REGISTRY_ORIGIN_H
+
+#include "base/digest.h"
+#include "store/store.h"
+
+struct origin {
+    char *host; /* as routes name it ("docker.io") */
+    char *repository;
+};
+void origin_free(struct origin *o);
+/* struct origin*, newest first; never NULL. */
+GPtrArray *origin_list(struct store *s, const struct digest *blob);
+/* Failure is no error for the caller. */
+void origin_add(struct store *s, const struct digest *blob, const char *host,
+                const char *repository);
+
+#endif

@@ -1,0 +1,15 @@
+/* Sending one blob (distribution-spec 1.1, "Pushing blobs"): one PUT, or PATCHes where that broke
+ * off or was too large. Internal to registry/. */
+#ifndef VARVE_REGISTRY_UPLOAD_H
+#define VARVE_REGISTRY_UPLOAD_H
+
+#include "registry/client.h"
+
+/* Sends blob d (size bytes, in the store) to e's repository. location: of an upload already begun
+ * (consumed), or NULL. */
+gboolean upload_blob(const struct errand *e, const struct digest *d, guint64 size,
+                     struct url *location, GError **err);
+/* Where a's Location leads; VARVE_ERROR_INVALID when there is none. */
+struct url *upload_location(const struct errand *e, const struct answer *a, GError **err);
+
+#endif

@@ -1,0 +1,303 @@
+#include "snapshot/snapshot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fs.h"
+#include "layer/overlaymark.h"
+#include "snapshot/copytree.h"
+#include "snapshot/mountfd.h"
+#include "snapshot/overlay.h"
+
+/* The upper's root is what the sandbox sees as "/": it starts with the attributes of the root below
+ * it. */
+static gboolean inherit_root(struct store *s, const struct chain *c, int fs, GError **err)
+{
+    struct stat st = {.st_mode = 0755};
+    if (c->n) {
+        g_autofree char *layer = store_layer_path(c->ids[c->n - 1]);
+        g_autofree char *path = g_build_filename(layer, "fs", NULL);
+        if (fstatat(store_fd(s), path, &st, 0) < 0)
+            return error_set_errno(err, errno, "reading the layer %s", c->ids[c->n - 1]);
+        if (fchown(fs, st.st_uid, st.st_gid) < 0)
+            return error_set_errno(err, errno, "setting the owner of a new layer's root");
+    }
+    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, st.st_mtim};
+    if (fchmod(fs, st.st_mode & 07777) < 0 || (c->n && futimens(fs, times) < 0))
+        return error_set_errno(err, errno, "setting the mode of a new layer's root");
+    return TRUE;
+}
+
+static gboolean make_upper(struct snapshot *sn, GError **err)
+{
+    sn->tmp = store_tmp_dir(sn->store, err);
+    fd_auto int tmp = sn->tmp ? fs_open_dir(store_fd(sn->store), sn->tmp, err) : -1;
+    if (tmp < 0)
+        return FALSE;
+    if (mkdirat(tmp, "fs", 0755) < 0 || mkdirat(tmp, "work", 0700) < 0)
+        return error_set_errno(err, errno, "making a new layer's directories");
+    fd_auto int fs = fs_open_dir(tmp, "fs", err);
+    return fs >= 0 && inherit_root(sn->store, sn->chain, fs, err);
+}
+
+static gboolean open_overlay(struct snapshot *sn, gboolean writable, GError **err)
+{
+    sn->mount_fd = overlay_mount_fd(sn->store, sn->chain, sn->tmp, err);
+    return sn->mount_fd >= 0;
+}
+
+/* The classic mount needs a place even when it is read-only. */
+static gboolean open_classic(struct snapshot *sn, gboolean writable, GError **err)
+{
+    g_autofree char *place = sn->tmp ? g_strdup(sn->tmp) : store_tmp_dir(sn->store, err);
+    if (!place)
+        return FALSE;
+    sn->mount_fd = overlay_mount_classic(sn->store, sn->chain, place, writable, err);
+    if (!sn->tmp)
+        store_tmp_discard(sn->store, place);
+    return sn->mount_fd >= 0;
+}
+
+static gboolean open_copy(struct snapshot *sn, gboolean writable, GError **err)
+{
+    if (!sn->tmp)
+        sn->tmp = store_tmp_dir(sn->store, err);
+    if (!sn->tmp)
+        return FALSE;
+    g_autofree char *merged = g_build_filename(sn->tmp, "merged", NULL);
+    if (!fs_remove_tree(store_fd(sn->store), merged, err) ||
+        !fs_mkdir_p(store_fd(sn->store), merged, 0755, err))
+        return FALSE;
+    fd_auto int dir = fs_open_dir(store_fd(sn->store), merged, err);
+    if (dir < 0)
+        return FALSE;
+    sn->impl = copytree_new(sn->store, sn->chain, merged, err);
+    if (!sn->impl || !inherit_root(sn->store, sn->chain, dir, err))
+        return FALSE;
+    sn->mount_fd = mountfd_clone(dir, "", writable ? 0 : MOUNT_ATTR_RDONLY, err);
+    return sn->mount_fd >= 0;
+}
+
+typedef gboolean (*open_fn)(struct snapshot *sn, gboolean writable, GError **err);
+static const open_fn drivers[] = {[DRIVER_OVERLAY_FD] = open_overlay,
+                                  [DRIVER_OVERLAY_CLASSIC] = open_classic,
+                                  [DRIVER_COPY] = open_copy};
+
+/* Whether another driver may do better: not when the disk is full or a layer is gone. */
+static gboolean is_refusal(const GError *err)
+{
+    return err->code == VARVE_ERROR_FAILED || err->code == VARVE_ERROR_DENIED;
+}
+
+/* Tries the drivers from the best on; what worked once in this process is where later ones start.
+ */
+static gboolean open_any(struct snapshot *sn, gboolean writable, GError **err)
+{
+    static gint start = DRIVER_OVERLAY_FD;
+    for (gint d = g_atomic_int_get(&start); d <= DRIVER_COPY; d++) {
+        g_autoptr(GError) local = NULL;
+        sn->driver = d;
+        if (drivers[d](sn, writable, &local)) {
+            g_atomic_int_set(&start, d);
+            return TRUE;
+        }
+        if (d == DRIVER_COPY || !is_refusal(local)) {
+            g_propagate_error(err, g_steal_pointer(&local));
+            return FALSE;
+        }
+    }
+    return FALSE;
+}
+
+/* Chains that need no overlay: a new first layer, a single layer to look at, nothing at all. */
+static gboolean open_simple(struct snapshot *sn, gboolean writable, GError **err)
+{
+    g_autofree char *path = NULL;
+    if (writable) {
+        path = g_build_filename(sn->tmp, "fs", NULL);
+    } else if (sn->chain->n == 1) {
+        g_autofree char *layer = store_layer_path(sn->chain->ids[0]);
+        path = g_build_filename(layer, "fs", NULL);
+    }
+    if (path)
+        sn->mount_fd =
+            mountfd_clone(store_fd(sn->store), path, writable ? 0 : MOUNT_ATTR_RDONLY, err);
+    else
+        sn->mount_fd = mountfd_new("tmpfs", MOUNT_ATTR_RDONLY, NULL, err);
+    return sn->mount_fd >= 0;
+}
+
+struct snapshot *snapshot_open_driver(struct store *s, const struct chain *chain, gboolean writable,
+                                      enum snapshot_driver d, GError **err)
+{
+    g_autoptr(snapshot) sn = g_new0(struct snapshot, 1);
+    sn->store = s;
+    sn->mount_fd = -1;
+    sn->driver = d;
+    sn->writable = writable;
+    sn->chain = chain_copy(chain);
+    if (writable && !make_upper(sn, err))
+        return NULL;
+    gboolean ok;
+    if (sn->chain->n == 0 || (sn->chain->n == 1 && !writable))
+        ok = open_simple(sn, writable, err);
+    else if (d == DRIVER_AUTO)
+        ok = open_any(sn, writable, err);
+    else
+        ok = drivers[d](sn, writable, err);
+    return ok ? g_steal_pointer(&sn) : NULL;
+}
+
+struct snapshot *snapshot_open(struct store *s, const struct chain *chain, gboolean writable,
+                               GError **err)
+{
+    static const char *const names[] = {[DRIVER_AUTO] = "auto",
+                                        [DRIVER_OVERLAY_FD] = "overlay",
+                                        [DRIVER_OVERLAY_CLASSIC] = "classic",
+                                        [DRIVER_COPY] = "copy"};
+    const char *wanted = g_getenv("VARVE_SNAPSHOT");
+    for (guint d = 0; d < G_N_ELEMENTS(names); d++)
+        if (!wanted || !*wanted || g_str_equal(wanted, names[d]))
+            return snapshot_open_driver(s, chain, writable, d, err);
+    error_set(err, VARVE_ERROR_USAGE, "VARVE_SNAPSHOT=%s names no way to mount layers", wanted);
+    error_add_next(err, "use auto, overlay, classic or copy");
+    return NULL;
+}
+
+void snapshot_forget(struct snapshot *sn, const GPtrArray *touched)
+{
+    if (!sn->touched)
+        sn->touched = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; i < touched->len; i++)
+        g_ptr_array_add(sn->touched, g_strdup(touched->pdata[i]));
+}
+
+/* The directory that path was before this snapshot: the topmost layer's that has it. */
+static int open_below(const struct snapshot *sn, const char *path)
+{
+    for (guint i = sn->chain->n; i-- > 0;) {
+        g_autofree char *layer = store_layer_path(sn->chain->ids[i]);
+        g_autofree char *full = g_build_filename(layer, "fs", path, NULL);
+        int fd = openat(store_fd(sn->store), full, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd >= 0)
+            return fd;
+    }
+    return -1;
+}
+
+/* Attributes besides overlayfs's own: a directory with any is kept, to be safe. */
+static gboolean has_xattrs(int fd)
+{
+    char names[4096];
+    ssize_t len = flistxattr(fd, names, sizeof names);
+    for (const char *name = names; len > 0 && name < names + len; name += strlen(name) + 1)
+        if (!overlaymark_is_xattr(name))
+            return TRUE;
+    return len < 0 && errno != ENOTSUP;
+}
+
+static gboolean is_unchanged(const struct snapshot *sn, int fd, const char *path)
+{
+    struct stat a, b;
+    fd_auto int below = open_below(sn, path);
+    g_autoptr(GPtrArray) names = fs_list(fd, NULL);
+    return below >= 0 && names && names->len == 0 && !overlaymark_is_opaque(fd) &&
+           !has_xattrs(fd) && fstat(fd, &a) == 0 && fstat(below, &b) == 0 &&
+           a.st_mode == b.st_mode && a.st_uid == b.st_uid && a.st_gid == b.st_gid &&
+           fs_mtime_ns(&a) == fs_mtime_ns(&b);
+}
+
+/* Removes the directory at path from the upper when it says nothing, then looks at the one above
+ * it. */
+static void forget_path(struct snapshot *sn, int fs, const char *path)
+{
+    g_autofree char *at = g_strdup(path + (*path == '/'));
+    for (char *slash; *at; *slash = '\0') {
+        fd_auto int fd = openat(fs, at, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0 || !is_unchanged(sn, fd, at))
+            return;
+        slash = strrchr(at, '/');
+        g_autofree char *above = g_strndup(at, slash ? slash - at : 0);
+        struct stat st;
+        struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}};
+        if (fstatat(fs, slash ? above : ".", &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+            unlinkat(fs, at, AT_REMOVEDIR) < 0)
+            return;
+        times[1] = st.st_mtim;
+        utimensat(fs, slash ? above : ".", times, AT_SYMLINK_NOFOLLOW);
+        if (!slash)
+            return;
+    }
+}
+
+/* Overlayfs leaves little in its work directory, always the same: taken away name by name that is
+ * several times faster than by looking. */
+static gboolean remove_work(struct snapshot *sn, GError **err)
+{
+    static const struct {
+        const char *path;
+        int flags;
+    } usual[] = {{"work/work/incompat/volatile/dirty", 0},
+                 {"work/work/incompat/volatile", AT_REMOVEDIR},
+                 {"work/work/incompat", AT_REMOVEDIR},
+                 {"work/work", AT_REMOVEDIR},
+                 {"work", AT_REMOVEDIR}};
+    fd_auto int tmp = fs_open_dir(store_fd(sn->store), sn->tmp, err);
+    if (tmp < 0)
+        return FALSE;
+    int ret = 0;
+    for (guint i = 0; i < G_N_ELEMENTS(usual); i++)
+        ret = unlinkat(tmp, usual[i].path, usual[i].flags);
+    return ret == 0 || fs_remove_tree(tmp, "work", err);
+}
+
+static gboolean finish_upper(struct snapshot *sn, GError **err)
+{
+    g_autofree char *fs_path = g_build_filename(sn->tmp, "fs", NULL);
+    g_autofree char *merged = g_build_filename(sn->tmp, "merged", NULL);
+    if (sn->impl && (!copytree_take_changes(sn->impl, sn->store, merged, fs_path, err) ||
+                     !fs_remove_tree(store_fd(sn->store), merged, err)))
+        return FALSE;
+    if (!remove_work(sn, err))
+        return FALSE;
+    fd_auto int fs = fs_open_dir(store_fd(sn->store), fs_path, err);
+    for (guint i = 0; fs >= 0 && sn->touched && i < sn->touched->len; i++)
+        forget_path(sn, fs, sn->touched->pdata[i]);
+    return fs >= 0;
+}
+
+gboolean snapshot_commit(struct snapshot *snap, struct layer_info *out, GError **err)
+{
+    g_autoptr(snapshot) sn = snap;
+    if (!sn->writable)
+        return error_set(err, VARVE_ERROR_FAILED,
+                         "a read-only view of layers cannot become a layer");
+    fd_cleanup(&sn->mount_fd);
+    if (!finish_upper(sn, err)) {
+        g_prefix_error(err, "finishing a new layer: ");
+        return FALSE;
+    }
+    *out = (struct layer_info){0};
+    g_autofree char *tmp = g_steal_pointer(&sn->tmp);
+    return store_layer_commit(sn->store, tmp, out, err);
+}
+
+void snapshot_discard(struct snapshot *sn)
+{
+    if (!sn)
+        return;
+    fd_cleanup(&sn->mount_fd);
+    if (sn->tmp)
+        store_tmp_discard(sn->store, sn->tmp);
+    copytree_free(sn->impl);
+    chain_free(sn->chain);
+    if (sn->touched)
+        g_ptr_array_unref(sn->touched);
+    g_free(sn->tmp);
+    g_free(sn);
+}

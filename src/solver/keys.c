@@ -1,0 +1,194 @@
+#include "solver/node.h"
+
+#include "base/error.h"
+#include "layer/chainview.h"
+
+#include <string.h>
+
+/* Bumped when the meaning of a key, or what running an op yields, changes. */
+#define KEY_EPOCH 1
+
+struct node *node_of(struct solver *s, const struct vertex *v)
+{
+    return &s->nodes[v->number];
+}
+
+static void add_read(struct node *n, int input, const struct selection *sel)
+{
+    if (input < 0 || (guint)input >= n->v->n_inputs)
+        return;
+    struct read r = {.input = input, .sel = *sel};
+    g_array_append_val(n->reads, r);
+}
+
+static void add_exec_reads(struct node *n, const struct exec_op *op)
+{
+    for (guint i = 0; i < op->n_mounts; i++) {
+        const struct exec_mount *m = &op->mounts[i];
+        gboolean local = m->input >= 0 && node_is_local(n->v->inputs[m->input]);
+        if (m->input < 0 || (!m->selector && !local))
+            continue;
+        add_read(n, m->input,
+                 &(struct selection){
+                     .pattern = m->selector ? m->selector : "", .follow = TRUE, .required = TRUE});
+    }
+}
+
+static void add_file_reads(struct node *n, const struct file_op *op)
+{
+    for (guint i = 0; i < op->n_actions; i++) {
+        const struct file_action *a = &op->actions[i];
+        if (a->type != FILE_COPY)
+            continue;
+        add_read(n, a->secondary,
+                 &(struct selection){.pattern = a->src,
+                                     .wildcard = a->allow_wildcard,
+                                     .follow = a->follow_symlink,
+                                     .includes = a->includes,
+                                     .excludes = a->excludes,
+                                     .required = !a->allow_empty_wildcard});
+    }
+}
+
+gboolean node_is_local(const struct vertex *v)
+{
+    return v->op.type == OP_SOURCE && v->op.source.kind == SOURCE_LOCAL;
+}
+
+void node_init_reads(struct node *n)
+{
+    n->reads = g_array_new(FALSE, TRUE, sizeof(struct read));
+    n->local = node_is_local(n->v);
+    if (n->v->op.type == OP_EXEC)
+        add_exec_reads(n, &n->v->op.exec);
+    if (n->v->op.type == OP_FILE)
+        add_file_reads(n, &n->v->op.file);
+}
+
+static gboolean digest_read(struct tree *t, struct read *r, GError **err)
+{
+    g_clear_pointer(&r->selected, g_ptr_array_unref);
+    g_clear_pointer(&r->manifest, g_free);
+    r->selected = tree_select(t, &r->sel, err);
+    if (!r->selected || !tree_selection_digest(t, r->selected, &r->digest, err))
+        return FALSE;
+    r->manifest = tree_selection_manifest(r->selected, EXPLAIN_MAX_FILES);
+    return TRUE;
+}
+
+/* Hashes what n's reads select from its local inputs. */
+static gboolean digest_local_reads(struct solver *s, struct node *n, GError **err)
+{
+    for (guint i = 0; i < n->reads->len; i++) {
+        struct read *r = &g_array_index(n->reads, struct read, i);
+        struct vertex *input = n->v->inputs[r->input];
+        if (!node_is_local(input))
+            continue;
+        struct tree *t = s->o.env->local(s->o.env, input->op.source.identifier, err);
+        if (!t || !digest_read(t, r, err))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static void hash_op(struct node *n, const char *kind, struct hasher *h)
+{
+    hasher_add_str(h, kind);
+    hasher_add_u64(h, KEY_EPOCH);
+    op_hash(&n->v->op, h);
+}
+
+/* Adds the digests of n's reads of local (or of all other) inputs. */
+static void hash_reads(struct node *n, gboolean local, struct hasher *h)
+{
+    for (guint i = 0; i < n->reads->len; i++) {
+        const struct read *r = &g_array_index(n->reads, struct read, i);
+        if (node_is_local(n->v->inputs[r->input]) != local)
+            continue;
+        hasher_add_u64(h, r->input);
+        hasher_add_digest(h, &r->digest);
+    }
+}
+
+gboolean node_definition_key(struct solver *s, struct node *n, GError **err)
+{
+    if (!digest_local_reads(s, n, err))
+        return FALSE;
+    g_autoptr(hasher) h = hasher_new();
+    hash_op(n, "definition", h);
+    hash_reads(n, TRUE, h);
+    for (guint i = 0; i < n->v->n_inputs; i++)
+        hasher_add_digest(h, &node_of(s, n->v->inputs[i])->res.key);
+    hasher_final(h, &n->res.key);
+    return TRUE;
+}
+
+gboolean chain_content(struct solver *s, const struct chain *c, struct digest *out, GError **err)
+{
+    g_autoptr(chainview) view = chainview_new(s->o.store, c, s->stop, err);
+    if (!view)
+        return FALSE;
+    chainview_content(view, out);
+    return TRUE;
+}
+
+/* Hashes what n reads out of its solved inputs, part by part. */
+static gboolean digest_chain_reads(struct solver *s, struct node *n, GError **err)
+{
+    for (guint i = 0; i < n->reads->len; i++) {
+        struct read *r = &g_array_index(n->reads, struct read, i);
+        struct node *input = node_of(s, n->v->inputs[r->input]);
+        if (input->local)
+            continue;
+        g_autoptr(chainview) view = chainview_new(s->o.store, input->chain, s->stop, err);
+        if (!view)
+            return FALSE;
+        const char *stage = input->v->meta.stage;
+        g_autofree char *name =
+            stage ? g_strdup_printf("stage %s", stage) : g_strdup(input->v->meta.name);
+        g_autoptr(tree) t = chainview_tree(view, name, err);
+        if (!t || !digest_read(t, r, err))
+            return FALSE;
+        g_clear_pointer(&r->selected, g_ptr_array_unref); /* points into t */
+    }
+    return TRUE;
+}
+
+/* TRUE when the whole of input i matters to n, not just the parts in reads. */
+static gboolean reads_whole_input(struct node *n, guint i)
+{
+    if (node_is_local(n->v->inputs[i]))
+        return FALSE;
+    if (n->v->op.type == OP_EXEC) {
+        for (guint m = 0; m < n->v->op.exec.n_mounts; m++)
+            if (n->v->op.exec.mounts[m].input == (int)i && !n->v->op.exec.mounts[m].selector)
+                return TRUE;
+        return FALSE;
+    }
+    if (n->v->op.type == OP_FILE) {
+        for (guint a = 0; a < n->v->op.file.n_actions; a++)
+            if (n->v->op.file.actions[a].input == (int)i)
+                return TRUE;
+        return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean node_content_key(struct solver *s, struct node *n, GError **err)
+{
+    if (!digest_chain_reads(s, n, err))
+        return FALSE;
+    g_autoptr(hasher) h = hasher_new();
+    hash_op(n, "content", h);
+    hash_reads(n, TRUE, h);
+    hash_reads(n, FALSE, h);
+    for (guint i = 0; i < n->v->n_inputs; i++) {
+        struct node *input = node_of(s, n->v->inputs[i]);
+        if (!reads_whole_input(n, i))
+            continue;
+        hasher_add_u64(h, i);
+        hasher_add_digest(h, &input->content);
+    }
+    hasher_final(h, &n->content_key);
+    return TRUE;
+}

@@ -1,0 +1,78 @@
+/* The solver's own state of one vertex; private to solver/. */
+#ifndef VARVE_SOLVER_NODE_H
+#define VARVE_SOLVER_NODE_H
+
+#include "solver/solver.h"
+
+/* What an op reads of one input that is not simply its root file system. */
+struct read {
+    guint input;              /* index in the vertex's inputs */
+    struct selection sel;
+    struct digest digest;     /* of what is selected, once known */
+    char *manifest;           /* tree_selection_manifest(), or NULL */
+    GPtrArray *selected;      /* struct selected*, while wanted; else NULL */
+};
+
+struct node {
+    struct vertex *v;
+    struct vertex_result res;
+    GArray *reads;            /* struct read: of local inputs and of parts of other inputs */
+    gboolean local;           /* a local source: has no chain of its own and is never run */
+    gboolean tainted;         /* it or something below it has no_cache: its definition key proves nothing */
+    gboolean visited;         /* seen by the top-down pass */
+    gboolean queued;          /* missed there: must be solved */
+    guint waiting;            /* inputs not done yet */
+    GPtrArray *dependents;    /* struct node* that wait for this one */
+    struct chain *chain;      /* the result, once done */
+    struct digest content;    /* content digest of chain */
+    struct digest content_key;
+    char *inputs_json;        /* what it reads, for explanations */
+};
+
+struct solver {
+    const struct graph *graph;
+    struct solver_options o;
+    struct node *nodes;       /* by vertex number */
+    struct cancel *stop;      /* set by the user's cancel and by the first failure */
+    GMutex lock;              /* guards ready, left, error, failed and the nodes' scheduling fields */
+    GCond changed;
+    GQueue ready;             /* struct node* */
+    guint left;               /* queued nodes not done */
+    GError *error;            /* first error */
+    struct node *failed;      /* its node */
+};
+
+/* Files of a selection whose digests are kept so that a later miss can name the ones that differ. */
+#define EXPLAIN_MAX_FILES 4096
+
+struct node *node_of(struct solver *s, const struct vertex *v);
+gboolean node_is_local(const struct vertex *v);
+
+/* keys.c */
+
+/* Fills node->reads (from its op) for all nodes; no I/O. */
+void node_init_reads(struct node *n);
+/* The definition key; inputs' keys must be there. Scans and hashes local sources as needed. */
+gboolean node_definition_key(struct solver *s, struct node *n, GError **err);
+/* The content key; all inputs must be done. */
+gboolean node_content_key(struct solver *s, struct node *n, GError **err);
+/* Content digest of a chain, indexing layers that are not yet. */
+gboolean chain_content(struct solver *s, const struct chain *c, struct digest *out, GError **err);
+
+/* explain.c */
+
+/* Where n stands, for comparing with earlier builds; newly allocated. */
+char *node_slot(struct solver *s, struct node *n);
+
+/* JSON text of what n reads: op digest, per input a name, a digest and, where small, its files. */
+char *node_inputs_json(struct solver *s, struct node *n);
+/* Why n was no hit, compared with the newest record in its slot; newly allocated. */
+char *node_explain_miss(struct solver *s, struct node *n);
+
+/* run_*.c: make n's chain by running its op; fills layer_bytes. */
+struct chain *run_exec(struct solver *s, struct node *n, GError **err);
+struct chain *run_file(struct solver *s, struct node *n, GError **err);
+/* The chain (of one layer) that holds what read selects of a local source, made once per content. */
+struct chain *local_chain(struct solver *s, struct node *n, struct read *r, GError **err);
+
+#endif

@@ -1,0 +1,350 @@
+/* Running an exec op: mounts are made ready, the sandbox runs, the upper becomes a layer. */
+#include "solver/node.h"
+
+#include "base/error.h"
+#include "base/fs.h"
+#include "exec/hostca.h"
+#include "exec/sandbox.h"
+#include "layer/chainview.h"
+#include "layer/fill.h"
+#include "layer/index.h"
+#include "snapshot/snapshot.h"
+#include "store/history.h"
+#include "store/images.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Everything one run holds; released by run_clear() in any state. */
+struct run {
+    struct solver *s;
+    struct node *n;
+    const struct exec_op *op;
+    struct snapshot *root;
+    GPtrArray *snapshots; /* struct snapshot* of bind mounts, discarded at the end */
+    GPtrArray *volumes;   /* struct volume* */
+    GArray *mounts;       /* struct sandbox_mount; descriptors closed at the end */
+    GArray *files;        /* struct sandbox_file */
+    GPtrArray *held;      /* GBytes* of secrets */
+    GPtrArray *env;       /* char*, NULL-terminated when run */
+    int log_fd;
+};
+
+static void close_mount(gpointer p)
+{
+    fd_cleanup(&((struct sandbox_mount *)p)->fd);
+}
+
+static void run_init(struct run *r, struct solver *s, struct node *n)
+{
+    *r = (struct run){.s = s, .n = n, .op = &n->v->op.exec, .log_fd = -1};
+    r->snapshots = g_ptr_array_new_with_free_func((GDestroyNotify)snapshot_discard);
+    r->volumes = g_ptr_array_new_with_free_func((GDestroyNotify)store_volume_release);
+    r->mounts = g_array_new(FALSE, TRUE, sizeof(struct sandbox_mount));
+    g_array_set_clear_func(r->mounts, close_mount);
+    r->files = g_array_new(FALSE, TRUE, sizeof(struct sandbox_file));
+    r->held = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
+    r->env = g_ptr_array_new_with_free_func(g_free);
+}
+
+static void run_clear(struct run *r)
+{
+    g_array_unref(r->mounts);
+    g_ptr_array_unref(r->snapshots);
+    g_ptr_array_unref(r->volumes);
+    g_array_unref(r->files);
+    g_ptr_array_unref(r->held);
+    g_ptr_array_unref(r->env);
+    snapshot_discard(r->root);
+    fd_cleanup(&r->log_fd);
+}
+
+static struct sandbox_mount *add_mount(struct run *r, const char *dest, int fd, gboolean readonly)
+{
+    struct sandbox_mount m = {.dest = dest, .fd = fd, .readonly = readonly};
+    g_array_append_val(r->mounts, m);
+    return &g_array_index(r->mounts, struct sandbox_mount, r->mounts->len - 1);
+}
+
+/* The chain a bind mount shows. */
+static struct chain *mount_chain(struct run *r, const struct exec_mount *m, GError **err)
+{
+    if (m->input < 0)
+        return chain_new();
+    struct node *input = node_of(r->s, r->n->v->inputs[m->input]);
+    if (!input->local)
+        return chain_copy(input->chain);
+    for (guint i = 0; i < r->n->reads->len; i++) {
+        struct read *read = &g_array_index(r->n->reads, struct read, i);
+        if ((int)read->input == m->input &&
+            g_strcmp0(read->sel.pattern, m->selector ? m->selector : "") == 0)
+            return local_chain(r->s, r->n, read, err);
+    }
+    error_set(err, VARVE_ERROR_FAILED, "mount %s: its source was not selected", m->dest);
+    return NULL;
+}
+
+/* A descriptor of selector inside sn's view. */
+static int open_selected(struct run *r, struct snapshot *sn, const struct exec_mount *m, GError **err)
+{
+    const char *selector = m->selector ? m->selector : "/";
+    int fd = fs_open_in_root(sn->mount_fd, selector, O_PATH, 0);
+    if (fd < 0)
+        error_set_errno(err, errno, "cannot mount %s on %s", selector, m->dest);
+    return fd;
+}
+
+static gboolean add_bind(struct run *r, const struct exec_mount *m, GError **err)
+{
+    g_autoptr(chain) c = mount_chain(r, m, err);
+    if (!c)
+        return FALSE;
+    /* A mount from scratch, and one that is written to, gets an upper that is thrown away. */
+    gboolean writable = !m->readonly || c->n == 0;
+    struct snapshot *sn = snapshot_open(r->s->o.store, c, writable, err);
+    if (!sn)
+        return FALSE;
+    g_ptr_array_add(r->snapshots, sn);
+    int fd = open_selected(r, sn, m, err);
+    if (fd < 0)
+        return FALSE;
+    add_mount(r, m->dest, fd, m->readonly)->tree_fd = sn->mount_fd;
+    return TRUE;
+}
+
+/* Fills a fresh cache mount from the chain it says to start from. */
+static gboolean fill_volume(struct run *r, const struct exec_mount *m, int dir, GError **err)
+{
+    g_autoptr(chain) c = mount_chain(r, m, err);
+    if (!c)
+        return FALSE;
+    if (c->n == 0)
+        return TRUE;
+    return fill_from_chain(r->s->o.store, c, m->selector ? m->selector : "", dir, r->s->stop, err);
+}
+
+static gboolean init_volume(struct run *r, const struct exec_mount *m, int dir, GError **err)
+{
+    if (m->input >= 0 && !fill_volume(r, m, dir, err))
+        return FALSE;
+    if (fchmod(dir, m->mode ? m->mode : 0755) < 0 || fchown(dir, m->uid, m->gid) < 0)
+        return error_set_errno(err, errno, "cannot prepare the cache mount for %s", m->dest);
+    return TRUE;
+}
+
+static gboolean add_cache(struct run *r, const struct exec_mount *m, GError **err)
+{
+    static const enum volume_sharing sharing[] = {[SHARING_SHARED] = VOLUME_SHARED,
+                                                  [SHARING_PRIVATE] = VOLUME_PRIVATE,
+                                                  [SHARING_LOCKED] = VOLUME_LOCKED};
+    struct volume *v =
+        store_volume_take(r->s->o.store, m->cache_id, sharing[m->sharing], r->s->stop, err);
+    if (!v)
+        return FALSE;
+    g_ptr_array_add(r->volumes, v);
+    fd_auto int dir = fs_open_dir(store_fd(r->s->o.store), v->dir, err);
+    if (dir < 0)
+        return FALSE;
+    if (v->fresh && !init_volume(r, m, dir, err)) {
+        store_volume_discard(v);
+        g_ptr_array_steal_index(r->volumes, r->volumes->len - 1);
+        return FALSE;
+    }
+    if (!store_volume_ready(v, err))
+        return FALSE;
+    add_mount(r, m->dest, fd_steal(&dir), m->readonly);
+    return TRUE;
+}
+
+static void add_tmpfs(struct run *r, const struct exec_mount *m)
+{
+    struct sandbox_mount t = {.dest = m->dest, .fd = -1, .size = m->size, .mode = 01777};
+    g_array_append_val(r->mounts, t);
+}
+
+static gboolean missing_is_fine(const struct exec_mount *m, GError **err, GError *local)
+{
+    if (m->optional && g_error_matches(local, VARVE_ERROR, VARVE_ERROR_NOT_FOUND)) {
+        g_error_free(local);
+        return TRUE;
+    }
+    g_propagate_error(err, local);
+    return FALSE;
+}
+
+static gboolean add_secret(struct run *r, const struct exec_mount *m, GError **err)
+{
+    GError *local = NULL;
+    GBytes *value = r->s->o.env->secret(r->s->o.env, m->id, &local);
+    if (!value)
+        return missing_is_fine(m, err, local);
+    g_ptr_array_add(r->held, value);
+    gsize len;
+    const char *bytes = g_bytes_get_data(value, &len);
+    if (m->env)
+        g_ptr_array_add(r->env, g_strdup_printf("%s=%.*s", m->env, (int)len, bytes ? bytes : ""));
+    if (m->dest) {
+        struct sandbox_file f = {m->dest, bytes, len, m->mode ? m->mode : 0400, m->uid, m->gid};
+        g_array_append_val(r->files, f);
+    }
+    return TRUE;
+}
+
+static gboolean add_ssh(struct run *r, const struct exec_mount *m, GError **err)
+{
+    GError *local = NULL;
+    g_autofree char *path = r->s->o.env->ssh(r->s->o.env, m->id, &local);
+    if (!path)
+        return missing_is_fine(m, err, local);
+    fd_auto int fd = open(path, O_PATH | O_CLOEXEC);
+    if (fd < 0)
+        return error_set_errno(err, errno, "cannot use the ssh agent socket %s", path);
+    add_mount(r, m->dest, fd_steal(&fd), FALSE);
+    g_ptr_array_add(r->env, g_strconcat("SSH_AUTH_SOCK=", m->dest, NULL));
+    return TRUE;
+}
+
+static gboolean add_one(struct run *r, const struct exec_mount *m, GError **err)
+{
+    switch (m->type) {
+    case MOUNT_BIND:
+        return add_bind(r, m, err);
+    case MOUNT_CACHE:
+        return add_cache(r, m, err);
+    case MOUNT_TMPFS:
+        add_tmpfs(r, m);
+        return TRUE;
+    case MOUNT_SECRET:
+        return add_secret(r, m, err);
+    case MOUNT_SSH:
+        return add_ssh(r, m, err);
+    }
+    return error_set(err, VARVE_ERROR_UNSUPPORTED, "unknown kind of mount on %s", m->dest);
+}
+
+static gboolean add_host_ca(struct run *r, GError **err)
+{
+    if (!r->s->o.host_ca)
+        return TRUE;
+    int fd = open(r->s->o.host_ca, O_PATH | O_CLOEXEC);
+    if (fd < 0)
+        return error_set_errno(err, errno, "--host-ca: cannot open %s", r->s->o.host_ca);
+    add_mount(r, HOSTCA_DEST, fd, TRUE);
+    return TRUE;
+}
+
+/* Mount 0 is the root. */
+static gboolean add_mounts(struct run *r, GError **err)
+{
+    for (guint i = 1; i < r->op->n_mounts; i++)
+        if (!add_one(r, &r->op->mounts[i], err))
+            return FALSE;
+    return add_host_ca(r, err);
+}
+
+static char **make_env(struct run *r)
+{
+    GPtrArray *env = g_ptr_array_new();
+    for (guint i = 0; r->op->env && r->op->env[i]; i++)
+        g_ptr_array_add(env, g_strdup(r->op->env[i]));
+    for (guint i = 0; r->op->proxy_env && r->op->proxy_env[i]; i++)
+        g_ptr_array_add(env, g_strdup(r->op->proxy_env[i]));
+    for (guint i = 0; i < r->env->len; i++)
+        g_ptr_array_add(env, g_strdup(g_ptr_array_index(r->env, i)));
+    g_ptr_array_add(env, NULL);
+    g_auto(GStrv) plain = (char **)g_ptr_array_free(env, FALSE);
+    return r->s->o.host_ca ? hostca_env((const char *const *)plain) : g_steal_pointer(&plain);
+}
+
+static void on_output(gpointer ctx, int fd, const void *bytes, gsize len)
+{
+    struct run *r = ctx;
+    if (r->log_fd >= 0)
+        fs_write_all(r->log_fd, bytes, len, NULL);
+    event_emit(r->s->o.events, &(struct event){.type = EVENT_LOG,
+                                               .vertex = r->n->v->number,
+                                               .fd = fd,
+                                               .bytes = bytes,
+                                               .n_bytes = len});
+}
+
+static gboolean run_sandbox(struct run *r, GError **err)
+{
+    const struct exec_op *op = r->op;
+    g_auto(GStrv) env = make_env(r);
+    g_autoptr(GPtrArray) touched = g_ptr_array_new_with_free_func(g_free);
+    struct sandbox_spec spec = {.root_fd = r->root->mount_fd,
+                                .root_readonly = op->mounts[0].readonly,
+                                .args = op->args,
+                                .env = (const char *const *)env,
+                                .cwd = op->cwd,
+                                .user = op->user,
+                                .hostname = op->hostname,
+                                .network = op->network,
+                                .insecure = op->insecure,
+                                .hosts = op->hosts,
+                                .n_hosts = op->n_hosts,
+                                .ulimits = op->ulimits,
+                                .n_ulimits = op->n_ulimits,
+                                .shm_size = op->shm_size,
+                                .cgroup_parent = op->cgroup_parent,
+                                .memory_max = r->s->o.memory_max,
+                                .mounts = (struct sandbox_mount *)r->mounts->data,
+                                .n_mounts = r->mounts->len,
+                                .files = (struct sandbox_file *)r->files->data,
+                                .n_files = r->files->len,
+                                .stdin_fd = -1,
+                                .touched = touched,
+                                .output = on_output,
+                                .output_ctx = r};
+    struct sandbox_result res;
+    if (!sandbox_run(&spec, r->s->stop, &res, err))
+        return FALSE;
+    snapshot_forget(r->root, touched);
+    r->n->res.exit_code = res.exit_code;
+    if (res.exit_code == 0)
+        return TRUE;
+    return error_set(err, VARVE_ERROR_FAILED, "%s failed with exit code %d", r->n->v->meta.name,
+                     res.exit_code);
+}
+
+static struct chain *commit(struct run *r, GError **err)
+{
+    struct layer_info info = {0};
+    const struct exec_mount *root = &r->op->mounts[0];
+    struct chain *base = root->input >= 0 ? node_of(r->s, r->n->v->inputs[root->input])->chain : NULL;
+    if (!snapshot_commit(g_steal_pointer(&r->root), &info, err))
+        return NULL;
+    g_autoptr(layer_index) x = layer_index_open(r->s->o.store, info.id, r->s->stop, err);
+    if (!x)
+        return NULL;
+    struct digest content;
+    layer_index_content(x, &content, &r->n->res.layer_bytes);
+    struct chain *c = chain_copy(base);
+    chain_append(c, info.id);
+    return c;
+}
+
+static struct chain *run_all(struct run *r, GError **err)
+{
+    const struct exec_mount *root = &r->op->mounts[0];
+    struct chain *base = root->input >= 0 ? node_of(r->s, r->n->v->inputs[root->input])->chain : NULL;
+    g_autoptr(chain) empty = chain_new();
+    r->root = snapshot_open(r->s->o.store, base ? base : empty, TRUE, err);
+    if (!r->root || !add_mounts(r, err))
+        return NULL;
+    if (r->s->o.build_id)
+        r->log_fd = store_log_create(r->s->o.store, r->s->o.build_id, r->n->v->number, NULL);
+    return run_sandbox(r, err) ? commit(r, err) : NULL;
+}
+
+struct chain *run_exec(struct solver *s, struct node *n, GError **err)
+{
+    struct run r;
+    run_init(&r, s, n);
+    struct chain *c = run_all(&r, err);
+    run_clear(&r);
+    return c;
+}

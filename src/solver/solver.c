@@ -1,0 +1,358 @@
+#include "solver/solver.h"
+
+#include "base/error.h"
+#include "base/pool.h"
+#include "solver/node.h"
+
+#include <string.h>
+
+struct solver *solver_new(const struct graph *g, const struct solver_options *o)
+{
+    struct solver *s = g_new0(struct solver, 1);
+    s->graph = g;
+    s->o = *o;
+    s->stop = cancel_new_child(o->cancel);
+    s->nodes = g_new0(struct node, g->vertices->len);
+    g_mutex_init(&s->lock);
+    g_cond_init(&s->changed);
+    g_queue_init(&s->ready);
+    for (guint i = 0; i < g->vertices->len; i++) {
+        struct node *n = &s->nodes[i];
+        n->v = g_ptr_array_index(g->vertices, i);
+        n->dependents = g_ptr_array_new();
+        node_init_reads(n);
+    }
+    return s;
+}
+
+static void node_clear(struct node *n)
+{
+    for (guint i = 0; i < n->reads->len; i++) {
+        struct read *r = &g_array_index(n->reads, struct read, i);
+        g_free(r->manifest);
+        g_clear_pointer(&r->selected, g_ptr_array_unref);
+    }
+    g_array_unref(n->reads);
+    g_ptr_array_unref(n->dependents);
+    chain_free(n->chain);
+    g_free(n->inputs_json);
+    g_free(n->res.why);
+}
+
+void solver_free(struct solver *s)
+{
+    if (!s)
+        return;
+    for (guint i = 0; i < s->graph->vertices->len; i++)
+        node_clear(&s->nodes[i]);
+    g_free(s->nodes);
+    cancel_free(s->stop);
+    g_mutex_clear(&s->lock);
+    g_cond_clear(&s->changed);
+    g_queue_clear(&s->ready);
+    g_clear_error(&s->error);
+    g_free(s);
+}
+
+const struct vertex_result *solver_result(const struct solver *s, const struct vertex *v)
+{
+    return &s->nodes[v->number].res;
+}
+
+struct vertex *solver_failed(const struct solver *s)
+{
+    return s->failed ? s->failed->v : NULL;
+}
+
+/* Events about steps; internal vertices are not shown. */
+static void emit(struct solver *s, struct node *n, struct event *ev)
+{
+    if (n->v->meta.internal)
+        return;
+    ev->vertex = n->v->number;
+    event_emit(s->o.events, ev);
+}
+
+static void announce(struct solver *s)
+{
+    int total = 0;
+    for (guint i = 0; i < s->graph->vertices->len; i++) {
+        struct node *n = &s->nodes[i];
+        if (!n->res.needed || n->v->meta.internal)
+            continue;
+        total++;
+        g_autofree int *inputs = g_new(int, n->v->n_inputs + 1);
+        for (guint k = 0; k < n->v->n_inputs; k++)
+            inputs[k] = n->v->inputs[k]->number;
+        emit(s, n,
+             &(struct event){.type = EVENT_VERTEX,
+                             .name = n->v->meta.name,
+                             .stage = n->v->meta.stage,
+                             .id = &n->v->id,
+                             .inputs = inputs,
+                             .n_inputs = n->v->n_inputs});
+    }
+    event_emit(s->o.events, &(struct event){.type = EVENT_PLAN, .vertex = -1, .total = total});
+}
+
+static void finish(struct solver *s, struct node *n, enum event_outcome outcome, const char *why)
+{
+    n->res.done = TRUE;
+    n->res.outcome = outcome;
+    if (why) {
+        g_free(n->res.why);
+        n->res.why = g_strdup(why);
+    }
+    if (n->res.started_us)
+        n->res.duration_us = g_get_real_time() - n->res.started_us;
+    emit(s, n,
+         &(struct event){.type = EVENT_DONE,
+                         .outcome = outcome,
+                         .duration_us = n->res.duration_us,
+                         .layer_bytes = n->res.layer_bytes,
+                         .text = n->res.why});
+}
+
+/* Marks what the target needs and makes every definition key, inputs first. */
+static void mark_needed(struct solver *s, struct vertex *target)
+{
+    node_of(s, target)->res.needed = TRUE;
+    for (int i = (int)s->graph->vertices->len - 1; i >= 0; i--) {
+        struct node *n = &s->nodes[i];
+        for (guint k = 0; n->res.needed && k < n->v->n_inputs; k++)
+            node_of(s, n->v->inputs[k])->res.needed = TRUE;
+    }
+}
+
+static gboolean make_keys(struct solver *s, GError **err)
+{
+    for (guint i = 0; i < s->graph->vertices->len; i++) {
+        struct node *n = &s->nodes[i];
+        if (!n->res.needed)
+            continue;
+        n->tainted = n->v->meta.no_cache;
+        for (guint k = 0; k < n->v->n_inputs; k++)
+            n->tainted |= node_of(s, n->v->inputs[k])->tainted;
+        if (!cancel_check(s->stop, err) || !node_definition_key(s, n, err)) {
+            s->failed = n;
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+static gboolean take_record(struct solver *s, struct node *n, const struct digest *key)
+{
+    g_autoptr(record) r = store_record_find(s->o.store, key);
+    if (!r)
+        return FALSE;
+    chain_free(n->chain);
+    n->chain = g_steal_pointer(&r->chain);
+    n->content = r->content;
+    n->res.saved_us = r->duration_us;
+    return TRUE;
+}
+
+/* The top-down pass: hits end it, misses go on to their inputs. Explicit stack: graphs may be deep. */
+static void visit_all(struct solver *s, struct vertex *target)
+{
+    g_autoptr(GPtrArray) stack = g_ptr_array_new();
+    g_ptr_array_add(stack, node_of(s, target));
+    while (stack->len > 0) {
+        struct node *n = g_ptr_array_steal_index(stack, stack->len - 1);
+        if (n->visited || n->local)
+            continue;
+        n->visited = TRUE;
+        if (!n->tainted && take_record(s, n, &n->res.key))
+            continue;
+        n->queued = TRUE;
+        for (guint i = 0; i < n->v->n_inputs; i++)
+            g_ptr_array_add(stack, node_of(s, n->v->inputs[i]));
+    }
+}
+
+/* Reports hits, connects queued nodes to the inputs they wait for, and fills the ready queue. */
+static void schedule(struct solver *s)
+{
+    for (guint i = 0; i < s->graph->vertices->len; i++) {
+        struct node *n = &s->nodes[i];
+        if (!n->queued) {
+            if (n->res.needed && !n->local)
+                finish(s, n, OUTCOME_CACHED,
+                       n->visited ? "same inputs as before" : "what depends on it is cached");
+            continue;
+        }
+        s->left++;
+        for (guint k = 0; k < n->v->n_inputs; k++) {
+            struct node *input = node_of(s, n->v->inputs[k]);
+            if (input->local || input->res.done)
+                continue;
+            g_ptr_array_add(input->dependents, n);
+            n->waiting++;
+        }
+        if (n->waiting == 0)
+            g_queue_push_tail(&s->ready, n);
+    }
+}
+
+static gboolean put_records(struct solver *s, struct node *n, GError **err)
+{
+    struct record r = {.chain = n->chain,
+                       .content = n->content,
+                       .created = g_get_real_time() / G_USEC_PER_SEC,
+                       .duration_us = n->res.outcome == OUTCOME_CUT
+                                          ? n->res.saved_us
+                                          : g_get_real_time() - n->res.started_us,
+                       .inputs = n->inputs_json};
+    g_autofree char *slot = node_slot(s, n);
+    return store_record_put(s->o.store, &n->res.key, &r, err) &&
+           store_record_put(s->o.store, &n->content_key, &r, err) &&
+           store_slot_put(s->o.store, slot, &n->res.key, n->inputs_json, err);
+}
+
+static struct chain *run_merge(struct solver *s, struct node *n)
+{
+    struct chain *all = chain_new();
+    for (guint i = 0; i < n->v->n_inputs; i++) {
+        const struct chain *c = node_of(s, n->v->inputs[i])->chain;
+        for (guint k = 0; k < c->n; k++)
+            chain_append(all, c->ids[k]);
+    }
+    return all;
+}
+
+static struct chain *run_op(struct solver *s, struct node *n, GError **err)
+{
+    switch (n->v->op.type) {
+    case OP_SOURCE:
+        return s->o.env->image(s->o.env, &n->v->op.source, s->o.events, n->v->number, err);
+    case OP_EXEC:
+        return run_exec(s, n, err);
+    case OP_FILE:
+        return run_file(s, n, err);
+    case OP_MERGE:
+        return run_merge(s, n);
+    case OP_DIFF:
+        break;
+    }
+    error_set(err, VARVE_ERROR_UNSUPPORTED, "%s: diff is not supported by this solver", n->v->meta.name);
+    return NULL;
+}
+
+/* Runs the op while this process alone holds its key; another process may have done it meanwhile. */
+static gboolean run_locked(struct solver *s, struct node *n, GError **err)
+{
+    char name[DIGEST_HEX_LEN + 1];
+    gboolean waited = FALSE;
+    g_autoptr(store_lock) lock =
+        store_lock_take(s->o.store, digest_hex(&n->content_key, name), s->stop, &waited, err);
+    if (!lock)
+        return FALSE;
+    if (waited && !n->tainted && take_record(s, n, &n->content_key)) {
+        n->res.outcome = OUTCOME_CUT;
+        g_free(n->res.why);
+        n->res.why = g_strdup("another build just made it");
+        return put_records(s, n, err);
+    }
+    g_autoptr(chain) c = run_op(s, n, err);
+    if (!c)
+        return FALSE;
+    chain_free(n->chain);
+    n->chain = g_steal_pointer(&c);
+    n->res.outcome = OUTCOME_RAN;
+    return chain_content(s, n->chain, &n->content, err) && put_records(s, n, err);
+}
+
+static gboolean solve_node(struct solver *s, struct node *n, GError **err)
+{
+    n->res.started_us = g_get_real_time();
+    if (!cancel_check(s->stop, err) || !node_content_key(s, n, err))
+        return FALSE;
+    n->inputs_json = node_inputs_json(s, n);
+    if (!n->v->meta.no_cache && take_record(s, n, &n->content_key)) {
+        n->res.outcome = OUTCOME_CUT;
+        n->res.why = g_strdup("what it reads came out the same as before");
+        return put_records(s, n, err);
+    }
+    n->res.why = node_explain_miss(s, n);
+    emit(s, n, &(struct event){.type = EVENT_START, .text = n->res.why});
+    return run_locked(s, n, err);
+}
+
+static void node_failed(struct solver *s, struct node *n, GError *error)
+{
+    gboolean cancelled = g_error_matches(error, VARVE_ERROR, VARVE_ERROR_CANCELLED);
+    finish(s, n, cancelled ? OUTCOME_CANCELLED : OUTCOME_FAILED, error->message);
+    if (!s->error) {
+        s->error = error;
+        s->failed = n;
+        cancel_trigger(s->stop);
+    } else {
+        g_error_free(error);
+    }
+}
+
+static void node_solved(struct solver *s, struct node *n)
+{
+    finish(s, n, n->res.outcome, NULL);
+    for (guint i = 0; i < n->dependents->len; i++) {
+        struct node *d = g_ptr_array_index(n->dependents, i);
+        if (--d->waiting == 0)
+            g_queue_push_tail(&s->ready, d);
+    }
+}
+
+/* A worker: solves ready nodes until none is left or one failed. */
+static gpointer worker_main(gpointer data)
+{
+    struct solver *s = data;
+    g_mutex_lock(&s->lock);
+    while (s->left > 0 && !s->error) {
+        struct node *n = g_queue_pop_head(&s->ready);
+        if (!n) {
+            g_cond_wait(&s->changed, &s->lock);
+            continue;
+        }
+        g_mutex_unlock(&s->lock);
+        GError *error = NULL;
+        gboolean ok = solve_node(s, n, &error);
+        g_mutex_lock(&s->lock);
+        s->left--;
+        if (ok)
+            node_solved(s, n);
+        else
+            node_failed(s, n, error);
+        g_cond_broadcast(&s->changed);
+    }
+    g_mutex_unlock(&s->lock);
+    return NULL;
+}
+
+static void work(struct solver *s)
+{
+    guint most = s->o.max_parallel ? s->o.max_parallel : MAX(2, pool_cpus());
+    guint extra = s->left > 1 ? MIN(most, s->left) - 1 : 0;
+    g_autofree GThread **threads = g_new0(GThread *, extra + 1);
+    for (guint i = 0; i < extra; i++)
+        threads[i] = g_thread_new("solver", worker_main, s);
+    worker_main(s);
+    for (guint i = 0; i < extra; i++)
+        g_thread_join(threads[i]);
+}
+
+gboolean solver_run(struct solver *s, struct vertex *v, struct chain **out, GError **err)
+{
+    mark_needed(s, v);
+    announce(s);
+    if (!make_keys(s, err))
+        return FALSE;
+    visit_all(s, v);
+    schedule(s);
+    work(s);
+    if (s->error) {
+        g_propagate_error(err, g_error_copy(s->error));
+        return FALSE;
+    }
+    *out = chain_copy(node_of(s, v)->chain);
+    return TRUE;
+}

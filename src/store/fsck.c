@@ -1,0 +1,275 @@
+/* Verification (gc.h). Rows are read first and files checked after, so beside a running build every
+ * finding is confirmed by a second look at its row. Files without rows are not problems: garbage
+ * collection removes them. */
+#include "store/gc.h"
+
+#include "store/blob.h"
+#include "store/internal.h"
+#include "store/orphans.h"
+
+#include "base/error.h"
+#include "base/fs.h"
+#include "base/pool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+struct fsck {
+    struct store *s;
+    gboolean repair;           /* remove what is broken */
+    fsck_layer_fn check_layer; /* deep check, or NULL */
+    fsck_report_fn report;     /* or NULL */
+    gpointer ctx;              /* report's */
+    guint problems;            /* found so far */
+};
+
+struct blob_check {
+    struct store *s;
+    GArray *blobs;   /* struct digest */
+    GArray *sizes;   /* guint64, of the rows */
+    char **verdicts; /* NULL: sound; else what is wrong */
+};
+
+static void G_GNUC_PRINTF(2, 3) problem(struct fsck *f, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    g_autofree char *text = g_strdup_vprintf(fmt, ap);
+    va_end(ap);
+    f->problems++;
+    if (f->report)
+        f->report(f->ctx, text);
+}
+
+static gboolean check_sqlite(struct fsck *f, GError **err)
+{
+    GError *why = NULL;
+    g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
+    {
+        DB_LOCK(f->s->db);
+        db_auto sqlite3_stmt *q = db_query(f->s->db, &why, "PRAGMA integrity_check", "");
+        while (db_step(f->s->db, q, &why))
+            g_ptr_array_add(lines, db_col_text(q, 0));
+    }
+    for (guint i = 0; i < lines->len; i++)
+        if (strcmp(g_ptr_array_index(lines, i), "ok") != 0)
+            problem(f, "database: %s", (char *)g_ptr_array_index(lines, i));
+    if (why)
+        g_propagate_error(err, why);
+    return why == NULL;
+}
+
+static gboolean load_blobs(struct blob_check *c, GError **err)
+{
+    GError *why = NULL;
+    DB_LOCK(c->s->db);
+    db_auto sqlite3_stmt *q =
+        db_query(c->s->db, &why, "SELECT digest, size FROM blobs ORDER BY digest", "");
+    while (db_step(c->s->db, q, &why)) {
+        struct digest d;
+        guint64 size = sqlite3_column_int64(q, 1);
+        db_col_digest(q, 0, &d);
+        g_array_append_val(c->blobs, d);
+        g_array_append_val(c->sizes, size);
+    }
+    if (why)
+        g_propagate_error(err, why);
+    return why == NULL;
+}
+
+static gboolean check_blob(gpointer ctx, gsize i, GError **err)
+{
+    struct blob_check *c = ctx;
+    const struct digest *want = &g_array_index(c->blobs, struct digest, i);
+    g_autofree char *path = blob_path(want);
+    fd_auto int fd = openat(c->s->fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    g_autoptr(GError) why = NULL;
+    struct digest got;
+    guint64 size = 0;
+    if (fd < 0)
+        c->verdicts[i] = g_strdup_printf("row without a file (%s)", g_strerror(errno));
+    else if (!digest_of_fd(&got, fd, &size, &why))
+        c->verdicts[i] = g_strdup(why->message);
+    else if (size != g_array_index(c->sizes, guint64, i))
+        c->verdicts[i] =
+            g_strdup_printf("has %" G_GUINT64_FORMAT " bytes, its row says %" G_GUINT64_FORMAT,
+                            size, g_array_index(c->sizes, guint64, i));
+    else if (digest_cmp(&got, want) != 0)
+        c->verdicts[i] = g_strdup("its content has another digest");
+    return TRUE;
+}
+
+static gboolean blob_still_known(struct store *s, const struct digest *d)
+{
+    DB_LOCK(s->db);
+    db_auto sqlite3_stmt *q = db_query(s->db, NULL, "SELECT 1 FROM blobs WHERE digest=?", "d", d);
+    return db_step(s->db, q, NULL);
+}
+
+static gboolean judge_blobs(struct fsck *f, struct blob_check *c, GError **err)
+{
+    for (guint i = 0; i < c->blobs->len; i++) {
+        const struct digest *d = &g_array_index(c->blobs, struct digest, i);
+        char hex[DIGEST_HEX_LEN + 1];
+        if (!c->verdicts[i] || !blob_still_known(f->s, d))
+            continue;
+        problem(f, "blob %s: %s", digest_hex(d, hex), c->verdicts[i]);
+        if (f->repair && !store_blob_delete(f->s, d, err))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean check_blobs(struct fsck *f, GError **err)
+{
+    struct blob_check c = {.s = f->s};
+    c.blobs = g_array_new(FALSE, FALSE, sizeof(struct digest));
+    c.sizes = g_array_new(FALSE, FALSE, sizeof(guint64));
+    gboolean ok = load_blobs(&c, err);
+    guint n = c.blobs->len;
+    c.verdicts = g_new0(char *, n + 1);
+    ok = ok && pool_for_each(n, check_blob, &c, err) && judge_blobs(f, &c, err);
+    for (guint i = 0; i < n; i++)
+        g_free(c.verdicts[i]);
+    g_free(c.verdicts);
+    g_array_unref(c.blobs);
+    g_array_unref(c.sizes);
+    return ok;
+}
+
+/* What is wrong with a layer, newly allocated; NULL when it is sound. */
+static char *layer_verdict(struct fsck *f, const char *id, gboolean indexed)
+{
+    g_autofree char *fs = g_strdup_printf("layers/%s/fs", id);
+    g_autofree char *index = g_strdup_printf("layers/%s/index", id);
+    struct stat st;
+    if (fstatat(f->s->fd, fs, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode))
+        return g_strdup("row without a directory");
+    if (indexed && fstatat(f->s->fd, index, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return g_strdup("its index is missing");
+    g_autoptr(GError) why = NULL;
+    if (indexed && f->check_layer && !f->check_layer(f->s, id, &why))
+        return g_strdup(why ? why->message : "its content is not what its index says");
+    return NULL;
+}
+
+/* Deletes by chain: names and records that use the layer are of no use without it. */
+static gboolean delete_layer_rows(struct store *s, const char *id, GError **err)
+{
+    DB_LOCK(s->db);
+    if (!db_begin(s->db, err))
+        return FALSE;
+    /* Ids are random, so one found across the border of two others is a negligible chance, and
+     * costs only a rebuild. */
+    gboolean ok = db_exec(s->db, err, "DELETE FROM records WHERE instr(chain, ?)", "s", id) &&
+                  db_exec(s->db, err, "DELETE FROM images WHERE instr(chain, ?)", "s", id) &&
+                  db_exec(s->db, err, "DELETE FROM layer_blobs WHERE layer=?", "s", id) &&
+                  db_exec(s->db, err, "DELETE FROM layers WHERE id=?", "s", id);
+    return db_end(s->db, ok, ok ? err : NULL);
+}
+
+static gboolean remove_layer(struct fsck *f, const char *id, GError **err)
+{
+    struct store *s = f->s;
+    if (!delete_layer_rows(s, id, err))
+        return FALSE;
+    g_autofree char *path = store_layer_path(id);
+    g_autoptr(GPtrArray) one = g_ptr_array_new();
+    g_ptr_array_add(one, path);
+    g_autofree char *trash = orphans_trash(s, one, NULL);
+    store_tmp_discard(s, trash);
+    return TRUE;
+}
+
+static GPtrArray *query_texts(struct store *s, const char *sql, GError **err)
+{
+    GError *why = NULL;
+    GPtrArray *texts = g_ptr_array_new_with_free_func(g_free);
+    DB_LOCK(s->db);
+    db_auto sqlite3_stmt *q = db_query(s->db, &why, sql, "");
+    while (db_step(s->db, q, &why))
+        g_ptr_array_add(texts, db_col_text(q, 0));
+    if (!why)
+        return texts;
+    g_propagate_error(err, why);
+    g_ptr_array_unref(texts);
+    return NULL;
+}
+
+static gboolean check_layers(struct fsck *f, GError **err)
+{
+    g_autoptr(GPtrArray) ids = query_texts(f->s, "SELECT id FROM layers ORDER BY id", err);
+    for (guint i = 0; ids && i < ids->len; i++) {
+        const char *id = g_ptr_array_index(ids, i);
+        struct layer_info info;
+        if (!store_layer_get(f->s, id, &info, NULL))
+            continue; /* removed meanwhile */
+        g_autofree char *verdict = layer_verdict(f, id, info.indexed);
+        if (!verdict || !store_layer_get(f->s, id, &info, NULL))
+            continue;
+        problem(f, "layer %s: %s", id, verdict);
+        if (f->repair && !remove_layer(f, id, err))
+            return FALSE;
+    }
+    return ids != NULL;
+}
+
+/* Rows that name other rows: one statement each that yields what is wrong, one that removes it. */
+static const struct relation {
+    const char *find;   /* yields a text per problem */
+    const char *remove; /* removes all of them */
+} relations[] = {
+#define MISSING_LAYER(t)                                                                           \
+    "EXISTS(WITH RECURSIVE at(i) AS (SELECT 1 UNION ALL SELECT i+12 FROM at WHERE i+12 <= "        \
+    "length(" t ".chain)) SELECT 1 FROM at WHERE length(" t ".chain) > 0 AND substr(" t            \
+    ".chain, i, 12) NOT IN (SELECT id FROM layers))"
+    {"SELECT 'record ' || lower(hex(key)) || ': names a layer that is gone' FROM records "
+     "WHERE " MISSING_LAYER("records"),
+     "DELETE FROM records WHERE " MISSING_LAYER("records")},
+    {"SELECT 'image ' || name || ': names a layer that is gone' FROM images WHERE " MISSING_LAYER(
+         "images"),
+     "DELETE FROM images WHERE " MISSING_LAYER("images")},
+#define MISSING_BLOB                                                                               \
+    "(config IS NOT NULL AND config NOT IN (SELECT digest FROM blobs)) OR"                         \
+    " (manifest IS NOT NULL AND manifest NOT IN (SELECT digest FROM blobs))"
+    {"SELECT 'image ' || name || ': its config or manifest is gone' FROM images "
+     "WHERE " MISSING_BLOB,
+     "DELETE FROM images WHERE " MISSING_BLOB},
+    /* Not problems, finding ignores them: repair only tidies up. */
+    {NULL, "DELETE FROM layer_blobs WHERE layer NOT IN (SELECT id FROM layers)"
+           " OR digest NOT IN (SELECT digest FROM blobs)"},
+    {NULL, "DELETE FROM members WHERE blob NOT IN (SELECT digest FROM blobs)"},
+};
+
+static gboolean check_relations(struct fsck *f, GError **err)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(relations); i++) {
+        g_autoptr(GPtrArray) found = NULL;
+        if (relations[i].find && !(found = query_texts(f->s, relations[i].find, err)))
+            return FALSE;
+        for (guint k = 0; found && k < found->len; k++)
+            problem(f, "%s", (char *)g_ptr_array_index(found, k));
+        if (!f->repair)
+            continue;
+        DB_LOCK(f->s->db);
+        if (!db_exec(f->s->db, err, relations[i].remove, ""))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean store_fsck(struct store *s, gboolean repair, fsck_layer_fn check_layer,
+                    fsck_report_fn report, gpointer ctx, guint *problems, GError **err)
+{
+    struct fsck f = {s, repair, check_layer, report, ctx, 0};
+    gboolean ok = check_sqlite(&f, err) && check_blobs(&f, err) && check_layers(&f, err) &&
+                  check_relations(&f, err);
+    if (!ok)
+        g_prefix_error(err, "checking the store %s: ", s->root);
+    if (problems)
+        *problems = f.problems;
+    return ok;
+}

@@ -1,0 +1,46 @@
+/* Space: what is used, what can go, and whether everything is sound. Safe beside running builds. */
+#ifndef VARVE_STORE_GC_H
+#define VARVE_STORE_GC_H
+
+#include "store/store.h"
+
+struct store_usage {
+    guint64 layers, layer_bytes;   /* count; bytes on disk, shared objects counted once */
+    guint64 blobs, blob_bytes;     /* count and bytes of whole blobs */
+    guint64 objects;               /* shared files */
+    guint64 object_bytes;          /* bytes on disk; those in use are in layer_bytes too */
+    guint64 volumes, volume_bytes; /* cache mounts: count; bytes on disk */
+    guint64 images;                /* names */
+    guint64 total_bytes;           /* layers, blobs, volumes and objects, nothing counted twice */
+    guint64 reclaimable_bytes;     /* what prune without options would free */
+};
+/* Walks everything: for varve du, not for every build. */
+gboolean store_usage(struct store *s, struct store_usage *out, GError **err);
+
+struct gc_options {
+    gboolean all;     /* also records and layers that no image needs but a next build would use */
+    gboolean volumes; /* also cache mounts that nobody is using */
+    /* With all: least recently used first until at most this stays, counting layers and their
+     * blobs, tagged ones too; 0: nothing stays for its size. */
+    guint64 keep_bytes;
+    /* With all: keep what was used within this time, beyond keep_bytes even; 0: no such rule. */
+    gint64 keep_seconds;
+    gboolean dry_run; /* only count */
+};
+/* Keeps what is tagged, leased by a living process, or (without all) reachable by a record whose
+ * build cache is wanted. Untagged images ("") go. A record all of whose layers stay anyhow stays
+ * too. *freed gets bytes on disk, *removed the number of things (records, layers, blobs, volumes…);
+ * both may be NULL. */
+gboolean store_gc(struct store *s, const struct gc_options *o, guint64 *freed, guint64 *removed,
+                  GError **err);
+
+/* Called once per problem found ("layer 3f… : row without a directory"). */
+typedef void (*fsck_report_fn)(gpointer ctx, const char *problem);
+/* Verifies format, rows against files, every blob's digest, SQLite's own check; and with deep, what
+ * check_layer (may be NULL; layer/index.h supplies it) says of each layer. *problems counts. With
+ * repair, removes what is broken so that the next build makes it again. */
+typedef gboolean (*fsck_layer_fn)(struct store *s, const char *layer_id, GError **err);
+gboolean store_fsck(struct store *s, gboolean repair, fsck_layer_fn check_layer,
+                    fsck_report_fn report, gpointer ctx, guint *problems, GError **err);
+
+#endif

@@ -1,0 +1,45 @@
+/* Builds and their steps, recorded for varve history, logs and stats. */
+#ifndef VARVE_STORE_HISTORY_H
+#define VARVE_STORE_HISTORY_H
+
+#include "store/store.h"
+
+struct build_row {
+    gint64 id;                   /* counts from 1 */
+    char *name;                  /* first tag, or the context's name */
+    char *target;                /* --target or "" */
+    char *platform;              /* "linux/amd64" */
+    gint64 started_us;           /* wall clock, microseconds since the epoch */
+    gint64 duration_us;          /* until it ended */
+    int status;                  /* exit code; -1 while running (or its process died) */
+    int steps_ran, steps_cached; /* numbers of steps */
+    char *image;                 /* config digest text, or NULL */
+    char *error;                 /* first line, or NULL */
+};
+struct step_row {
+    int number;                     /* vertex number in the build */
+    char *name;                     /* "RUN npm ci" */
+    char *stage;                    /* or NULL */
+    char *level;                    /* or NULL */
+    int outcome;                    /* enum event_outcome */
+    gint64 started_us, duration_us; /* as in build_row */
+    guint64 layer_bytes;            /* what it added, uncompressed */
+    char *why;                      /* why it ran or hit */
+    char *key;                      /* definition key, hex */
+};
+void build_row_free(struct build_row *b);
+void step_row_free(struct step_row *r);
+
+/* Begins a build: writes its row and returns its id, 0 on error. */
+gint64 store_build_begin(struct store *s, const struct build_row *b, GError **err);
+/* Ends it: all steps and the outcome in one transaction. steps: struct step_row*. */
+gboolean store_build_end(struct store *s, const struct build_row *b, GPtrArray *steps,
+                         GError **err);
+GPtrArray *store_build_list(struct store *s, guint max);       /* newest first */
+struct build_row *store_build_get(struct store *s, gint64 id); /* 0: the newest; NULL if none */
+GPtrArray *store_build_steps(struct store *s, gint64 id);      /* by number */
+/* Opens a step's log for appending (made as needed), or for reading; -1 with errno style error. */
+int store_log_create(struct store *s, gint64 build, int step, GError **err);
+int store_log_open(struct store *s, gint64 build, int step, GError **err);
+
+#endif

@@ -1,0 +1,175 @@
+#include "store/images.h"
+
+#include "store/blob.h"
+#include "store/internal.h"
+
+#include "base/error.h"
+#include "base/platform.h"
+
+#include <string.h>
+
+#define IMAGE_COLUMNS "name, platform, manifest, target, config, origin, chain, created, size"
+#define PREFIX_MIN 4
+
+void image_row_free(struct image_row *r)
+{
+    if (!r)
+        return;
+    g_free(r->name);
+    g_free(r->platform);
+    g_free(r->origin);
+    chain_free(r->chain);
+    g_free(r);
+}
+
+static void free_image(gpointer r)
+{
+    image_row_free(r);
+}
+
+static struct image_row *image_from_row(sqlite3_stmt *q)
+{
+    struct image_row *r = g_new0(struct image_row, 1);
+    r->name = db_col_text(q, 0);
+    r->platform = db_col_text(q, 1);
+    db_col_digest(q, 2, &r->manifest);
+    db_col_digest(q, 3, &r->target);
+    db_col_digest(q, 4, &r->config);
+    r->origin = db_col_text(q, 5);
+    r->chain = chain_from_text((const char *)sqlite3_column_text(q, 6));
+    r->created = sqlite3_column_int64(q, 7);
+    r->size = sqlite3_column_int64(q, 8);
+    return r;
+}
+
+/* All a name will rely on must be there and leased, or garbage collection could come in between. */
+static gboolean hold_blob(struct store *s, const struct digest *d, const char *what, GError **err)
+{
+    if (digest_is_zero(d) || store_blob_has(s, d, NULL))
+        return TRUE;
+    g_autofree char *text = digest_text(d);
+    return error_set(err, VARVE_ERROR_NOT_FOUND, "the image's %s %s is not in the store %s", what,
+                     text, s->root);
+}
+
+gboolean store_image_put(struct store *s, const struct image_row *r, GError **err)
+{
+    if (!hold_blob(s, &r->manifest, "manifest", err) || !hold_blob(s, &r->config, "config", err))
+        return FALSE;
+    g_autofree char *ids = r->chain ? chain_text(r->chain) : NULL;
+    DB_LOCK(s->db);
+    return (!r->chain || chain_hold_gated(s, r->chain, "the image", err)) &&
+           db_exec(s->db, err,
+                   "INSERT OR REPLACE INTO images(" IMAGE_COLUMNS ") VALUES(?,?,?,?,?,?,?,?,?)",
+                   "ssdddssii", r->name ? r->name : "", r->platform ? r->platform : "",
+                   &r->manifest, &r->target, &r->config, r->origin ? r->origin : "build", ids,
+                   r->created ? r->created : now_seconds(), r->size);
+}
+
+static GPtrArray *load_all(struct store *s, const char *name)
+{
+    GPtrArray *all = g_ptr_array_new_with_free_func(free_image);
+    db_auto sqlite3_stmt *q =
+        db_query(s->db, NULL,
+                 "SELECT " IMAGE_COLUMNS
+                 " FROM images WHERE ?1 IS NULL OR name=?1 ORDER BY created DESC, rowid DESC",
+                 "s", name);
+    while (db_step(s->db, q, NULL))
+        g_ptr_array_add(all, image_from_row(q));
+    return all;
+}
+
+GPtrArray *store_image_list(struct store *s)
+{
+    DB_LOCK(s->db);
+    return load_all(s, NULL);
+}
+
+/* Leases what the image is made of. A chain of which something is missing is as good as not
+ * unpacked. */
+static void image_hold(struct store *s, struct image_row *r)
+{
+    hold_blob(s, &r->manifest, "manifest", NULL);
+    hold_blob(s, &r->config, "config", NULL);
+    DB_LOCK(s->db);
+    if (r->chain && !chain_hold_gated(s, r->chain, "the image", NULL))
+        g_clear_pointer(&r->chain, chain_free);
+}
+
+static struct image_row *take_at(GPtrArray *all, guint i)
+{
+    return g_ptr_array_steal_index(all, i);
+}
+
+static struct image_row *pick_platform(GPtrArray *all, const char *platform)
+{
+    struct platform host;
+    platform_host(&host);
+    g_autofree char *wanted = platform ? g_strdup(platform) : platform_text(&host);
+    for (guint i = 0; i < all->len; i++)
+        if (strcmp(((struct image_row *)g_ptr_array_index(all, i))->platform, wanted) == 0)
+            return take_at(all, i);
+    return !platform && all->len == 1 ? take_at(all, 0) : NULL;
+}
+
+struct image_row *store_image_find(struct store *s, const char *name, const char *platform)
+{
+    if (!*name)
+        return NULL;
+    g_autoptr(GPtrArray) all = NULL;
+    {
+        DB_LOCK(s->db);
+        all = load_all(s, name);
+    }
+    struct image_row *r = pick_platform(all, platform);
+    if (r)
+        image_hold(s, r);
+    return r;
+}
+
+static gboolean id_matches(const struct digest *d, const char *prefix)
+{
+    char hex[DIGEST_HEX_LEN + 1];
+    return !digest_is_zero(d) && g_str_has_prefix(digest_hex(d, hex), prefix);
+}
+
+struct image_row *store_image_find_id(struct store *s, const char *prefix, GError **err)
+{
+    if (g_str_has_prefix(prefix, "sha256:"))
+        prefix += strlen("sha256:");
+    if (strlen(prefix) < PREFIX_MIN || strspn(prefix, "0123456789abcdef") != strlen(prefix))
+        return NULL;
+    g_autoptr(GPtrArray) all = store_image_list(s);
+    int found = -1;
+    for (guint i = 0; i < all->len; i++) {
+        struct image_row *r = g_ptr_array_index(all, i);
+        if (!id_matches(&r->config, prefix) && !id_matches(&r->manifest, prefix))
+            continue;
+        struct image_row *first = found < 0 ? r : g_ptr_array_index(all, found);
+        if (digest_cmp(&first->config, &r->config) != 0) {
+            error_set(err, VARVE_ERROR_USAGE,
+                      "image id %s is ambiguous: several images begin with it", prefix);
+            error_add_next(err, "give more of its digits (varve images shows them)");
+            return NULL;
+        }
+        found = found < 0 ? (int)i : found;
+    }
+    struct image_row *r = found < 0 ? NULL : take_at(all, found);
+    if (r)
+        image_hold(s, r);
+    return r;
+}
+
+gboolean store_image_remove(struct store *s, const char *name, const char *platform, GError **err)
+{
+    DB_LOCK(s->db);
+    if (!db_exec(s->db, err, "DELETE FROM images WHERE name=?1 AND (?2 IS NULL OR platform=?2)",
+                 "ss", name, platform))
+        return FALSE;
+    if (db_changes(s->db) > 0)
+        return TRUE;
+    error_set(err, VARVE_ERROR_NOT_FOUND, "there is no image %s%s%s in the store %s", name,
+              platform ? " for " : "", platform ? platform : "", s->root);
+    error_add_next(err, "varve images lists those that are there");
+    return FALSE;
+}

@@ -1,0 +1,66 @@
+/* Images by name, and volumes (cache mounts). */
+#ifndef VARVE_STORE_IMAGES_H
+#define VARVE_STORE_IMAGES_H
+
+#include "store/record.h"
+
+/* One tagged or pulled image of one platform. */
+struct image_row {
+    char *name;             /* canonical reference "docker.io/library/x:tag", or "" for untagged */
+    struct digest manifest; /* blob of its manifest; zero when none was written yet (layers are not
+                               compressed until an output needs them) */
+    struct digest target;   /* what the name resolved to at the registry: index or manifest */
+    struct digest config;   /* blob of its config */
+    char *platform;         /* "linux/amd64" */
+    char *origin;           /* "build", "pull", "load" */
+    struct chain *chain;    /* its layers; NULL while not unpacked */
+    gint64 created;         /* seconds since the epoch */
+    gint64 size;            /* bytes of file content over the chain */
+};
+void image_row_free(struct image_row *r);
+/* Inserts or moves the name (and platform). Config, manifest (unless zero) and layers must be in
+ * the store: VARVE_ERROR_NOT_FOUND otherwise. */
+gboolean store_image_put(struct store *s, const struct image_row *r, GError **err);
+/* By canonical name and platform (NULL: the host's, else the only one). NULL without error if none.
+ */
+struct image_row *store_image_find(struct store *s, const char *name, const char *platform);
+/* By config or manifest digest prefix (at least 4 hex digits). NULL without error if none; an
+ * ambiguous prefix is VARVE_ERROR_USAGE. */
+struct image_row *store_image_find_id(struct store *s, const char *prefix, GError **err);
+/* All, newest first; owns its struct image_row. */
+GPtrArray *store_image_list(struct store *s);
+/* Removes a name; layers go with the next prune. FALSE with NOT_FOUND when absent. */
+gboolean store_image_remove(struct store *s, const char *name, const char *platform, GError **err);
+
+enum volume_sharing { VOLUME_SHARED, VOLUME_PRIVATE, VOLUME_LOCKED };
+/* A cache mount in use: dir is the path relative to the root that is mounted. */
+struct volume {
+    char *dir;      /* "volumes/<id>" */
+    gboolean fresh; /* made just now and empty: the caller fills it from the mount's source, then
+                       calls store_volume_ready() */
+    struct store_lock *lock; /* shared by all users, held until release */
+    struct store_lock
+        *fill; /* exclusive: held while filling, or until release unless shared; or NULL */
+    struct store *store; /* where it is; must outlive the volume */
+    char *id;            /* as given to take */
+    gboolean exclusive;  /* sharing is locked or private */
+};
+/* id is any text (cache id and namespace); private gives a free one of several instances, locked
+ * waits; shared waits only for somebody who is filling it. */
+struct volume *store_volume_take(struct store *s, const char *id, enum volume_sharing sharing,
+                                 struct cancel *c, GError **err);
+/* A fresh volume is filled (or needs no filling): it is recorded, and others may share it. Call it
+ * before the step runs, or those who share it wait for the whole step. No-op when not fresh. */
+gboolean store_volume_ready(struct volume *v, GError **err);
+/* Ends the use, after store_volume_ready() if that was not called. NULL is fine. */
+void store_volume_release(struct volume *v);
+/* Ends the use of one that could not be filled: a fresh one is emptied and fresh again next time.
+ */
+void store_volume_discard(struct volume *v);
+
+typedef struct image_row image_row;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(image_row, image_row_free)
+typedef struct volume volume;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(volume, store_volume_release)
+
+#endif

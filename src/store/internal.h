@@ -1,0 +1,84 @@
+/* What the files of store/ share; nobody else includes this.
+ *
+ * Order of locks: the database's mutex, then the gate, then owner_lock, then a write transaction.
+ *
+ * Leases. Each open store that needs one has an owner directory tmp/<pid>-<random>, flocked while
+ * the process lives, with a file "leases" of lines "L <layer id>" and "B <blob hex>". Garbage
+ * collection leaves alone what a living owner leases. A lease costs one append to that file, no
+ * transaction. Looking something up and leasing it happen inside the gate (a shared flock on
+ * layers/); garbage collection reads the leases and deletes rows inside the exclusive gate, so
+ * nothing can be found and go away before its lease is seen. What is new is leased before its row
+ * is written. */
+#ifndef VARVE_STORE_INTERNAL_H
+#define VARVE_STORE_INTERNAL_H
+
+#include "store/db.h"
+#include "store/record.h"
+
+struct store {
+    char *root;    /* absolute */
+    int fd;        /* the root directory */
+    struct db *db; /* varve.db */
+    int gate_fd;   /* layers/, for its flock; -1 until needed; under the database's mutex */
+    GHashTable
+        *touched; /* "L<id>", "R<hex>", "V<dir>" whose last_used is to be written; same mutex */
+    GMutex owner_lock;  /* guards all below */
+    char *owner;        /* "tmp/<pid>-<random>", NULL until needed */
+    int owner_fd;       /* holds the owner directory's flock */
+    int lease_fd;       /* its "leases", -1 until needed */
+    guint next_tmp;     /* number of the next thing below owner */
+    GHashTable *leased; /* lease lines already written */
+};
+
+gint64 now_seconds(void);
+
+/* Name for a new thing below this process's owner directory (made when needed), not created. */
+char *owner_tmp_name(struct store *s, GError **err);
+/* Removes the owner directories of dead processes. */
+void owner_sweep(struct store *s);
+/* Gives up the owner directory, its leases and all below it. */
+void owner_close(struct store *s);
+
+/* The gate, shared; the database's mutex is held. FALSE when it cannot be had. */
+gboolean gate_enter(struct store *s);
+void gate_leave(struct store *s);
+/* The exclusive gate: an own descriptor, close it to leave; -1 on error. */
+int gate_close(struct store *s, GError **err);
+
+gboolean lease_has_layer(struct store *s, const char *id);
+/* FALSE (errno tells) when the lease could not be written. */
+gboolean lease_layers(struct store *s, const struct chain *c);
+gboolean lease_layer(struct store *s, const char *id);
+gboolean lease_blob(struct store *s, const struct digest *d);
+/* All lease lines of living owners: a set of strings. */
+GHashTable *lease_living(struct store *s);
+
+/* Inside the gate: TRUE when every layer of c is there; then they are leased and marked used. */
+gboolean chain_hold(struct store *s, const struct chain *c);
+/* The same with the gate taken and given back; NOT_FOUND names what when a layer is gone. */
+gboolean chain_hold_gated(struct store *s, const struct chain *c, const char *what, GError **err);
+char *chain_text(const struct chain *c);         /* the ids one after the other */
+struct chain *chain_from_text(const char *text); /* NULL for NULL */
+/* Blob row present and its file of the row's size there; mutex held. */
+gboolean blob_present(struct store *s, const struct digest *d, guint64 *size);
+char *blob_path(const struct digest *d);
+
+/* Remembers that something was used; mutex held. Written with the next build row or at close. */
+void touch(struct store *s, char kind, const char *name, gint64 last_used);
+/* Writes them, inside a transaction of the caller's. */
+void touch_flush(struct store *s);
+/* The same in a transaction of its own; losing it is no error. */
+void touch_commit(struct store *s);
+
+/* A file of a megabyte kept for the day the disk is full: dropping it lets the database be opened
+ * and garbage collection write its deletions. */
+void reserve_ensure(struct store *s);
+gboolean reserve_drop(struct store *s); /* FALSE when there was none */
+
+/* Locks with a mode; wait FALSE gives NULL without error when somebody holds it. */
+struct store_lock *lock_take(struct store *s, const char *name, gboolean shared, gboolean wait,
+                             struct cancel *c, gboolean *waited, GError **err);
+/* Removes lock files that nobody holds. */
+void lock_sweep(struct store *s);
+
+#endif

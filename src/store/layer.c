@@ -1,0 +1,261 @@
+/* Layers, their compressed forms and cached members (record.h). */
+#include "store/blob.h"
+#include "store/internal.h"
+
+#include "base/error.h"
+#include "base/fs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#define LAYER_COLUMNS "id, indexed, content, size, entries, diff_id, created, last_used"
+
+char *store_layer_path(const char *id)
+{
+    return g_strconcat("layers/", id, NULL);
+}
+
+static void layer_from_row(sqlite3_stmt *q, struct layer_info *out)
+{
+    memset(out, 0, sizeof *out);
+    g_strlcpy(out->id, (const char *)sqlite3_column_text(q, 0), sizeof out->id);
+    out->indexed = sqlite3_column_int(q, 1);
+    db_col_digest(q, 2, &out->content);
+    out->size = sqlite3_column_int64(q, 3);
+    out->entries = sqlite3_column_int64(q, 4);
+    out->has_diff_id = db_col_digest(q, 5, &out->diff_id);
+    out->created = sqlite3_column_int64(q, 6);
+    out->last_used = sqlite3_column_int64(q, 7);
+}
+
+/* The kernel's randomness: a generator inherited over fork would give two processes the same ids.
+ */
+static gboolean fill_new(struct layer_info *info, GError **err)
+{
+    guint8 random[LAYER_ID_LEN / 2];
+    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+        return error_set_errno(err, errno, "getting random bytes for a layer's id");
+    for (guint i = 0; i < sizeof random; i++)
+        snprintf(info->id + 2 * i, 3, "%02x", random[i]);
+    info->created = info->last_used = now_seconds();
+    return TRUE;
+}
+
+/* Inside a transaction: moves the directory in and writes its row; moves it back when that fails.
+ */
+static gboolean move_in(struct store *s, const char *tmp, const struct layer_info *info,
+                        GError **err)
+{
+    g_autofree char *path = store_layer_path(info->id);
+    if (renameat(s->fd, tmp, s->fd, path) < 0)
+        return error_set_errno(err, errno, "moving a finished layer into %s/layers", s->root);
+    if (db_exec(s->db, err, "INSERT INTO layers(" LAYER_COLUMNS ") VALUES(?,?,?,?,?,?,?,?)",
+                "sidiidii", info->id, (gint64)info->indexed, info->indexed ? &info->content : NULL,
+                info->size, info->entries, info->has_diff_id ? &info->diff_id : NULL, info->created,
+                info->last_used))
+        return TRUE;
+    renameat(s->fd, path, s->fd, tmp);
+    return FALSE;
+}
+
+static gboolean commit_row(struct store *s, const char *tmp, struct layer_info *info, GError **err)
+{
+    DB_LOCK(s->db);
+    if (!lease_layer(s, info->id))
+        return error_set_errno(err, errno, "leasing a new layer in %s", s->root);
+    if (!db_begin(s->db, err))
+        return FALSE;
+    if (!move_in(s, tmp, info, err)) {
+        db_end(s->db, FALSE, NULL);
+        return FALSE;
+    }
+    if (db_end(s->db, TRUE, err))
+        return TRUE;
+    g_autofree char *path = store_layer_path(info->id);
+    renameat(s->fd, path, s->fd, tmp);
+    return FALSE;
+}
+
+gboolean store_layer_commit(struct store *s, const char *tmp, struct layer_info *info, GError **err)
+{
+    struct layer_info fresh = {.indexed = FALSE};
+    if (!info)
+        info = &fresh;
+    if (fill_new(info, err) && commit_row(s, tmp, info, err))
+        return TRUE;
+    store_tmp_discard(s, tmp);
+    return FALSE;
+}
+
+/* For updates of one layer's row. */
+static gboolean expect_layer(struct store *s, gboolean ok, const char *id, GError **err)
+{
+    if (!ok || db_changes(s->db) > 0)
+        return ok;
+    return error_set(err, VARVE_ERROR_NOT_FOUND, "layer %s is not in the store %s", id, s->root);
+}
+
+gboolean store_layer_set_indexed(struct store *s, const struct layer_info *info, GError **err)
+{
+    DB_LOCK(s->db);
+    gboolean ok =
+        db_exec(s->db, err, "UPDATE layers SET indexed=1, content=?, size=?, entries=? WHERE id=?",
+                "diis", &info->content, info->size, info->entries, info->id);
+    return expect_layer(s, ok, info->id, err);
+}
+
+gboolean store_layer_set_diff_id(struct store *s, const char *id, const struct digest *diff_id,
+                                 GError **err)
+{
+    DB_LOCK(s->db);
+    gboolean ok = db_exec(s->db, err, "UPDATE layers SET diff_id=? WHERE id=?", "ds", diff_id, id);
+    return expect_layer(s, ok, id, err);
+}
+
+gboolean store_layer_set_source(struct store *s, const char *id, const char *source, GError **err)
+{
+    DB_LOCK(s->db);
+    gboolean ok = db_exec(s->db, err, "UPDATE layers SET source=? WHERE id=?", "ss", source, id);
+    return expect_layer(s, ok, id, err);
+}
+
+gboolean store_layer_get(struct store *s, const char *id, struct layer_info *out, GError **err)
+{
+    DB_LOCK(s->db);
+    GError *why = NULL;
+    db_auto sqlite3_stmt *q =
+        db_query(s->db, &why, "SELECT " LAYER_COLUMNS " FROM layers WHERE id=?", "s", id);
+    if (db_step(s->db, q, &why)) {
+        layer_from_row(q, out);
+        return TRUE;
+    }
+    if (why) {
+        g_propagate_error(err, why);
+        return FALSE;
+    }
+    return error_set(err, VARVE_ERROR_NOT_FOUND, "layer %s is not in the store %s", id, s->root);
+}
+
+static gboolean by_source(struct store *s, const char *source, struct layer_info *out)
+{
+    db_auto sqlite3_stmt *q = db_query(
+        s->db, NULL,
+        "SELECT " LAYER_COLUMNS " FROM layers WHERE source=? ORDER BY created DESC, id LIMIT 1",
+        "s", source);
+    if (!db_step(s->db, q, NULL))
+        return FALSE;
+    layer_from_row(q, out);
+    return TRUE;
+}
+
+gboolean store_layer_by_source(struct store *s, const char *source, struct layer_info *out)
+{
+    DB_LOCK(s->db);
+    if (!by_source(s, source, out) || !gate_enter(s))
+        return FALSE;
+    g_autoptr(chain) one = chain_new();
+    chain_append(one, out->id);
+    gboolean held = chain_hold(s, one);
+    gate_leave(s);
+    return held;
+}
+
+/* TRUE when the layer's row and directory are there; used layers are marked so. */
+static gboolean layer_present(struct store *s, const char *id)
+{
+    db_auto sqlite3_stmt *q =
+        db_query(s->db, NULL, "SELECT last_used FROM layers WHERE id=?", "s", id);
+    if (!db_step(s->db, q, NULL))
+        return FALSE;
+    char path[sizeof "layers//fs" + LAYER_ID_LEN];
+    snprintf(path, sizeof path, "layers/%s/fs", id);
+    if (faccessat(s->fd, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+        return FALSE;
+    touch(s, 'L', id, sqlite3_column_int64(q, 0));
+    return TRUE;
+}
+
+gboolean chain_hold(struct store *s, const struct chain *c)
+{
+    for (guint i = 0; i < c->n; i++) {
+        if (!lease_has_layer(s, c->ids[i]) && !layer_present(s, c->ids[i])) {
+            errno = ENOENT;
+            return FALSE;
+        }
+    }
+    return lease_layers(s, c);
+}
+
+gboolean store_layer_blob_put(struct store *s, const char *layer_id, const char *variant,
+                              const struct layer_blob *b, GError **err)
+{
+    DB_LOCK(s->db);
+    return db_exec(s->db, err,
+                   "INSERT OR REPLACE INTO layer_blobs(layer, variant, digest, diff_id, media_type)"
+                   " VALUES(?,?,?,?,?)",
+                   "ssdds", layer_id, variant, &b->digest, &b->diff_id, b->media_type);
+}
+
+static gboolean layer_blob_row(struct store *s, const char *layer_id, const char *variant,
+                               struct layer_blob *out)
+{
+    db_auto sqlite3_stmt *q =
+        db_query(s->db, NULL,
+                 "SELECT digest, diff_id, media_type FROM layer_blobs WHERE layer=? AND variant=?",
+                 "ss", layer_id, variant);
+    if (!db_step(s->db, q, NULL))
+        return FALSE;
+    memset(out, 0, sizeof *out);
+    db_col_digest(q, 0, &out->digest);
+    db_col_digest(q, 1, &out->diff_id);
+    g_strlcpy(out->media_type, (const char *)sqlite3_column_text(q, 2), sizeof out->media_type);
+    return TRUE;
+}
+
+gboolean store_layer_blob_find(struct store *s, const char *layer_id, const char *variant,
+                               struct layer_blob *out)
+{
+    {
+        DB_LOCK(s->db);
+        if (!layer_blob_row(s, layer_id, variant, out))
+            return FALSE;
+    }
+    return store_blob_has(s, &out->digest, &out->size);
+}
+
+gboolean store_member_find(struct store *s, const struct digest *raw, const char *variant,
+                           struct member_info *out)
+{
+    DB_LOCK(s->db);
+    db_auto sqlite3_stmt *q = db_query(
+        s->db, NULL,
+        "SELECT m.blob, m.offset, m.size, m.raw_size FROM members m JOIN blobs b ON b.digest=m.blob"
+        " WHERE m.raw=? AND m.variant=?",
+        "ds", raw, variant);
+    if (!db_step(s->db, q, NULL))
+        return FALSE;
+    db_col_digest(q, 0, &out->blob);
+    out->offset = sqlite3_column_int64(q, 1);
+    out->size = sqlite3_column_int64(q, 2);
+    out->raw_size = sqlite3_column_int64(q, 3);
+    return TRUE;
+}
+
+gboolean store_member_put(struct store *s, const char *variant, const struct digest *raw,
+                          const struct member_info *m, gsize n, GError **err)
+{
+    DB_LOCK(s->db);
+    if (!db_begin(s->db, err))
+        return FALSE;
+    gboolean ok = TRUE;
+    for (gsize i = 0; ok && i < n; i++)
+        ok = db_exec(s->db, err,
+                     "INSERT OR REPLACE INTO members(raw, variant, blob, offset, size, raw_size)"
+                     " VALUES(?,?,?,?,?,?)",
+                     "dsdiii", &raw[i], variant, &m[i].blob, m[i].offset, m[i].size, m[i].raw_size);
+    return db_end(s->db, ok, err);
+}

@@ -1,0 +1,40 @@
+/* The schema of varve.db, version SCHEMA_VERSION (SQLite's user_version). Digests are 32-byte
+ * blobs, NULL for unknown; chains are the layer ids one after the other; times are seconds since
+ * the epoch unless the name says otherwise. A newer varve that changes the schema raises the number
+ * and migrates in store_open. Internal to store/. */
+#ifndef VARVE_STORE_SCHEMA_H
+#define VARVE_STORE_SCHEMA_H
+
+#define SCHEMA_VERSION 1
+#define SCHEMA_SQL                                                                                 \
+    "CREATE TABLE layers(id TEXT PRIMARY KEY, indexed INTEGER NOT NULL, content BLOB,"             \
+    "  size INTEGER NOT NULL, entries INTEGER NOT NULL, diff_id BLOB, source TEXT,"                \
+    "  created INTEGER NOT NULL, last_used INTEGER NOT NULL) WITHOUT ROWID;"                       \
+    "CREATE INDEX layers_source ON layers(source) WHERE source IS NOT NULL;"                       \
+    "CREATE TABLE layer_blobs(layer TEXT, variant TEXT, digest BLOB NOT NULL, diff_id BLOB,"       \
+    "  media_type TEXT NOT NULL, PRIMARY KEY(layer, variant)) WITHOUT ROWID;"                      \
+    "CREATE TABLE blobs(digest BLOB PRIMARY KEY, size INTEGER NOT NULL, created INTEGER NOT NULL)" \
+    "  WITHOUT ROWID;"                                                                             \
+    "CREATE TABLE members(raw BLOB, variant TEXT, blob BLOB NOT NULL, offset INTEGER NOT NULL,"    \
+    "  size INTEGER NOT NULL, raw_size INTEGER NOT NULL, PRIMARY KEY(raw, variant)) WITHOUT "      \
+    "ROWID;"                                                                                       \
+    "CREATE TABLE records(key BLOB PRIMARY KEY, chain TEXT NOT NULL, content BLOB,"                \
+    "  created INTEGER NOT NULL, last_used INTEGER NOT NULL, duration_us INTEGER NOT NULL,"        \
+    "  inputs TEXT);"                                                                              \
+    "CREATE TABLE slots(slot TEXT PRIMARY KEY, key BLOB, inputs TEXT, written INTEGER NOT NULL);"  \
+    "CREATE TABLE images(name TEXT NOT NULL, platform TEXT NOT NULL, manifest BLOB, target BLOB,"  \
+    "  config BLOB, origin TEXT NOT NULL, chain TEXT, created INTEGER NOT NULL,"                   \
+    "  size INTEGER NOT NULL);"                                                                    \
+    "CREATE UNIQUE INDEX images_name ON images(name, platform) WHERE name != '';"                  \
+    "CREATE UNIQUE INDEX images_untagged ON images(config, platform) WHERE name = '';"             \
+    "CREATE TABLE volumes(dir TEXT PRIMARY KEY, name TEXT NOT NULL, created INTEGER NOT NULL,"     \
+    "  last_used INTEGER NOT NULL) WITHOUT ROWID;"                                                 \
+    "CREATE TABLE builds(id INTEGER PRIMARY KEY, name TEXT, target TEXT, platform TEXT,"           \
+    "  started_us INTEGER NOT NULL, duration_us INTEGER NOT NULL, status INTEGER NOT NULL,"        \
+    "  steps_ran INTEGER NOT NULL, steps_cached INTEGER NOT NULL, image TEXT, error TEXT);"        \
+    "CREATE TABLE steps(build INTEGER, number INTEGER, name TEXT, stage TEXT, level TEXT,"         \
+    "  outcome INTEGER NOT NULL, started_us INTEGER NOT NULL, duration_us INTEGER NOT NULL,"       \
+    "  layer_bytes INTEGER NOT NULL, why TEXT, key TEXT, PRIMARY KEY(build, number)) WITHOUT "     \
+    "ROWID;"
+
+#endif

@@ -1,0 +1,327 @@
+#include "store/store.h"
+
+#include "store/internal.h"
+#include "store/schema.h"
+
+#include "base/error.h"
+#include "base/fs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#define FORMAT_TEXT "varve store 1\n"
+#define FORMAT_PREFIX "varve store "
+#define RESERVE_BYTES (1024 * 1024)
+#define STATCACHE_MAX (256 * 1024 * 1024)
+/* Reading refreshes a stat cache's age, by which garbage collection drops it, once a day at most.
+ */
+#define STATCACHE_TOUCH_SECONDS (24 * 3600)
+/* last_used is kept to this precision, so that builds in quick succession write nothing for it. */
+#define TOUCH_SECONDS 60
+
+static const char *const folders[] = {"blobs",   "blobs/sha256", "blobs/partial", "layers",
+                                      "objects", "volumes",      "statcache",     "logs",
+                                      "locks",   "tmp"};
+
+gint64 now_seconds(void)
+{
+    return g_get_real_time() / G_USEC_PER_SEC;
+}
+
+char *store_default_root(void)
+{
+    if (geteuid() == 0)
+        return g_strdup("/var/lib/varve");
+    return g_build_filename(g_get_user_data_dir(), "varve", NULL);
+}
+
+static char *choose_root(const char *root)
+{
+    const char *env = g_getenv("VARVE_ROOT");
+    g_autofree char *standard = store_default_root();
+    if (!root)
+        root = env && *env ? env : standard;
+    return g_canonicalize_filename(root, NULL);
+}
+
+static int open_root(const char *root, GError **err)
+{
+    int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT && !fs_mkdir_p(AT_FDCWD, root, 0700, err)) {
+        error_add_next(err, "choose another folder with --root or VARVE_ROOT");
+        return -1;
+    }
+    if (fd < 0)
+        fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        error_set_errno(err, errno, "opening the store %s", root);
+        error_add_next(err, "choose another folder with --root or VARVE_ROOT");
+    }
+    return fd;
+}
+
+/* 1: a store of our format; 0: none yet; -1: error. */
+static int check_format(const char *root, int fd, GError **err)
+{
+    GError *why = NULL;
+    g_autoptr(GBytes) text = fs_read(fd, "format", 4096, &why);
+    if (!text && g_error_matches(why, VARVE_ERROR, VARVE_ERROR_NOT_FOUND)) {
+        g_clear_error(&why);
+        return 0;
+    }
+    if (!text) {
+        g_propagate_prefixed_error(err, why, "opening the store %s: ", root);
+        return -1;
+    }
+    const char *is = g_bytes_get_data(text, NULL);
+    if (strcmp(is, FORMAT_TEXT) == 0)
+        return 1;
+    if (g_str_has_prefix(is, FORMAT_PREFIX) &&
+        g_ascii_strtoull(is + strlen(FORMAT_PREFIX), NULL, 10) > 1) {
+        error_set(err, VARVE_ERROR_UNSUPPORTED,
+                  "the store %s has format %.*s, newer than this varve knows", root,
+                  (int)strcspn(is + strlen(FORMAT_PREFIX), "\n"), is + strlen(FORMAT_PREFIX));
+        error_add_next(err, "use the newer varve, or another folder with --root or VARVE_ROOT");
+        return -1;
+    }
+    error_set(err, VARVE_ERROR_INVALID, "%s/format is not that of a varve store", root);
+    error_add_next(err, "choose another folder with --root or VARVE_ROOT");
+    return -1;
+}
+
+/* Refuses a folder that holds something else; hidden files and our own unfinished "format" are
+ * fine. */
+static gboolean check_empty(const char *root, int fd, GError **err)
+{
+    g_autoptr(GPtrArray) names = fs_list(fd, err);
+    if (!names)
+        return FALSE;
+    for (guint i = 0; i < names->len; i++) {
+        const char *name = g_ptr_array_index(names, i);
+        if (name[0] == '.' || g_str_has_prefix(name, "format") || strcmp(name, "lost+found") == 0)
+            continue;
+        error_set(err, VARVE_ERROR_USAGE, "%s is not empty and is not a varve store (it holds %s)",
+                  root, name);
+        error_add_next(err, "choose an empty or new folder with --root or VARVE_ROOT");
+        return FALSE;
+    }
+    return TRUE;
+}
+
+/* The format comes first and the schema last: whoever finds the one without the other goes on here.
+ */
+static gboolean create_in(struct store *s, GError **err)
+{
+    int found = check_format(s->root, s->fd, err);
+    if (found < 0)
+        return FALSE;
+    if (!found && (!check_empty(s->root, s->fd, err) ||
+                   !fs_replace(s->fd, "format", FORMAT_TEXT, strlen(FORMAT_TEXT), 0644, err)))
+        return FALSE;
+    for (guint i = 0; i < G_N_ELEMENTS(folders); i++)
+        if (!fs_mkdir_p(s->fd, folders[i], 0755, err))
+            return FALSE;
+    reserve_ensure(s);
+    return TRUE;
+}
+
+static gboolean create_schema(struct store *s, GError **err)
+{
+    DB_LOCK(s->db);
+    int version = db_version(s->db, err);
+    return version > 0 || (version == 0 && db_create(s->db, SCHEMA_SQL, SCHEMA_VERSION, err));
+}
+
+static gboolean open_db(struct store *s, GError **err)
+{
+    g_autofree char *path = g_build_filename(s->root, "varve.db", NULL);
+    s->db = db_open(path, err);
+    return s->db != NULL;
+}
+
+void reserve_ensure(struct store *s)
+{
+    fd_auto int fd = openat(s->fd, "reserve", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0 && posix_fallocate(fd, 0, RESERVE_BYTES) != 0)
+        unlinkat(s->fd, "reserve", 0);
+}
+
+gboolean reserve_drop(struct store *s)
+{
+    return unlinkat(s->fd, "reserve", 0) == 0;
+}
+
+static gboolean create(struct store *s, GError **err)
+{
+    fd_auto int lock = openat(s->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (lock >= 0 && flock(lock, LOCK_EX) < 0 && errno == EINTR)
+        ;
+    gboolean ok = create_in(s, err) && (s->db || open_db(s, err)) && create_schema(s, err);
+    if (!ok)
+        g_prefix_error(err, "making the store %s: ", s->root);
+    return ok;
+}
+
+/* Even reading needs some space for the shared memory beside the database. */
+static int read_version(struct store *s, GError **err)
+{
+    GError *why = NULL;
+    int version = db_version(s->db, &why);
+    if (version < 0 && g_error_matches(why, VARVE_ERROR, VARVE_ERROR_OUTSIDE) && reserve_drop(s)) {
+        g_clear_error(&why);
+        version = db_version(s->db, &why);
+    }
+    if (why)
+        g_propagate_error(err, why);
+    return version;
+}
+
+static int schema_version(struct store *s, GError **err)
+{
+    DB_LOCK(s->db);
+    int version = read_version(s, err);
+    if (version <= SCHEMA_VERSION)
+        return version;
+    error_set(err, VARVE_ERROR_UNSUPPORTED, "the store %s was written by a newer varve (schema %d)",
+              s->root, version);
+    error_add_next(err, "use the newer varve, or another folder with --root or VARVE_ROOT");
+    return -1;
+}
+
+static gboolean open_or_create(struct store *s, GError **err)
+{
+    int found = check_format(s->root, s->fd, err);
+    if (found < 0)
+        return FALSE;
+    if (!found)
+        return create(s, err);
+    if (!open_db(s, err))
+        return FALSE;
+    int version = schema_version(s, err);
+    return version > 0 || (version == 0 && create(s, err));
+}
+
+static struct store *store_new(char *root, int fd)
+{
+    struct store *s = g_new0(struct store, 1);
+    s->root = root;
+    s->fd = fd;
+    s->gate_fd = s->owner_fd = s->lease_fd = -1;
+    g_mutex_init(&s->owner_lock);
+    s->leased = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    s->touched = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    return s;
+}
+
+struct store *store_open(const char *root, GError **err)
+{
+    g_autofree char *path = choose_root(root);
+    int fd = open_root(path, err);
+    if (fd < 0)
+        return NULL;
+    g_autoptr(store) s = store_new(g_steal_pointer(&path), fd);
+    if (!open_or_create(s, err))
+        return NULL;
+    owner_sweep(s);
+    return g_steal_pointer(&s);
+}
+
+void touch_commit(struct store *s)
+{
+    if (g_hash_table_size(s->touched) == 0 || !db_begin(s->db, NULL))
+        return;
+    touch_flush(s);
+    db_end(s->db, TRUE, NULL);
+}
+
+static void flush_at_close(struct store *s)
+{
+    DB_LOCK(s->db);
+    touch_commit(s);
+}
+
+void store_close(struct store *s)
+{
+    if (!s)
+        return;
+    if (s->db)
+        flush_at_close(s);
+    owner_close(s);
+    db_close(s->db);
+    fd_cleanup(&s->gate_fd);
+    fd_cleanup(&s->fd);
+    g_hash_table_unref(s->leased);
+    g_hash_table_unref(s->touched);
+    g_mutex_clear(&s->owner_lock);
+    g_free(s->root);
+    g_free(s);
+}
+
+const char *store_root(const struct store *s)
+{
+    return s->root;
+}
+
+int store_fd(const struct store *s)
+{
+    return s->fd;
+}
+
+void touch(struct store *s, char kind, const char *name, gint64 last_used)
+{
+    gint64 now = now_seconds();
+    if (last_used > now || now - last_used >= TOUCH_SECONDS)
+        g_hash_table_add(s->touched, g_strdup_printf("%c%s", kind, name));
+}
+
+static void touch_one(struct store *s, const char *what, gint64 now)
+{
+    struct digest key;
+    if (what[0] == 'L')
+        db_exec(s->db, NULL, "UPDATE layers SET last_used=? WHERE id=?", "is", now, what + 1);
+    else if (what[0] == 'V')
+        db_exec(s->db, NULL, "UPDATE volumes SET last_used=? WHERE dir=?", "is", now, what + 1);
+    else if (digest_parse_hex(&key, what + 1))
+        db_exec(s->db, NULL, "UPDATE records SET last_used=? WHERE key=?", "id", now, &key);
+}
+
+void touch_flush(struct store *s)
+{
+    GHashTableIter it;
+    gpointer what;
+    g_hash_table_iter_init(&it, s->touched);
+    while (g_hash_table_iter_next(&it, &what, NULL))
+        touch_one(s, what, now_seconds());
+    g_hash_table_remove_all(s->touched);
+}
+
+char *store_object_path(const struct store *s, const struct digest *identity)
+{
+    char hex[DIGEST_HEX_LEN + 1];
+    digest_hex(identity, hex);
+    return g_strdup_printf("objects/%.2s/%s", hex, hex);
+}
+
+GBytes *store_statcache_load(struct store *s, const struct digest *key)
+{
+    char hex[DIGEST_HEX_LEN + 1];
+    g_autofree char *path = g_strconcat("statcache/", digest_hex(key, hex), NULL);
+    fd_auto int fd = openat(s->fd, path, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return NULL;
+    if (now_seconds() - st.st_mtim.tv_sec > STATCACHE_TOUCH_SECONDS)
+        futimens(fd, NULL);
+    return fs_read_fd(fd, path, STATCACHE_MAX, NULL);
+}
+
+void store_statcache_save(struct store *s, const struct digest *key, const void *bytes, gsize len)
+{
+    char hex[DIGEST_HEX_LEN + 1];
+    g_autofree char *path = g_strconcat("statcache/", digest_hex(key, hex), NULL);
+    fs_replace(s->fd, path, bytes, len, 0600, NULL);
+}

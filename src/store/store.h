@@ -1,0 +1,71 @@
+/* The store: one folder that any number of varve processes use at once (layout: DESIGN.md "Store").
+ *
+ *   format                 text "varve store 1\n"
+ *   varve.db               SQLite, WAL
+ *   blobs/sha256/<hex>     compressed layers, configs, manifests
+ *   blobs/partial/<hex>    downloads to be resumed; flocked while somebody writes
+ *   layers/<id>/fs         the directory used as an overlayfs lower
+ *   layers/<id>/index      its index (layer/index.h), present once indexed
+ *   objects/<xx>/<hex>     file contents shared by layers (hard links)
+ *   volumes/<id>/          cache mounts
+ *   statcache/<hex>        one stat cache per context directory
+ *   logs/<build>/<step>    full logs
+ *   locks/                 one flock file per key being worked on
+ *   tmp/<pid>-<random>/    under construction, and what this process leases ("leases"); removed by
+ * the next opener once its flock is free reserve                a megabyte that garbage collection
+ * may use when the disk is full
+ *
+ * Writes go to tmp and are renamed in; the database row comes after the rename. A crash therefore
+ * leaves at most unreferenced files, which garbage collection removes, never a row without its
+ * file. All functions are thread-safe. This room is the only one that knows SQLite. */
+#ifndef VARVE_STORE_STORE_H
+#define VARVE_STORE_STORE_H
+
+#include "base/cancel.h"
+#include "base/digest.h"
+
+struct store;
+
+/* A forked child must not use the parent's store, and must exec or close its descriptors: they hold
+ * the flocks that say that this process lives.
+ *
+ * Opens (creating it if needed) the store at root; NULL root means VARVE_ROOT, else /var/lib/varve
+ * for uid 0, else $XDG_DATA_HOME/varve. A store of a newer format is VARVE_ERROR_UNSUPPORTED.
+ * Cleans up after dead processes. Opening an existing store takes about a millisecond. */
+struct store *store_open(const char *root, GError **err);
+void store_close(struct store *s);
+const char *store_root(const struct store *s);
+/* The root's directory descriptor; owned by s. */
+int store_fd(const struct store *s);
+/* The default root, newly allocated (no environment override). */
+char *store_default_root(void);
+
+/* A fresh empty directory below tmp/, owned by this process. Returns its path relative to the
+ * root, newly allocated. */
+char *store_tmp_dir(struct store *s, GError **err);
+/* Removes one again (also what is in it). Errors are ignored: the next opener sweeps. */
+void store_tmp_discard(struct store *s, const char *tmp);
+
+/* A lock named by key, across processes and threads (flock on a file of its own). Blocks until
+ * taken or cancelled; *waited (may be NULL) tells whether somebody else held it. */
+struct store_lock;
+struct store_lock *store_lock_take(struct store *s, const char *name, struct cancel *c,
+                                   gboolean *waited, GError **err);
+void store_lock_release(struct store_lock *l); /* NULL is fine */
+
+/* Object: path (relative to the root, newly allocated) of the shared file with this identity. See
+ * layer/object.h for how identities are made. The caller links or creates it; the store sweeps
+ * objects whose link count fell to 1, at any moment: who finds one gone makes it again. */
+char *store_object_path(const struct store *s, const struct digest *identity);
+
+/* Whole-file values under statcache/. NULL without error when absent. */
+GBytes *store_statcache_load(struct store *s, const struct digest *key);
+/* Failure to save is not an error for the caller: the cache is only a cache. */
+void store_statcache_save(struct store *s, const struct digest *key, const void *bytes, gsize len);
+
+typedef struct store store;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(store, store_close)
+typedef struct store_lock store_lock;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(store_lock, store_lock_release)
+
+#endif

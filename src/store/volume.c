@@ -1,0 +1,168 @@
+/* Volumes (images.h): directories volumes/<hex of the id>[-<instance>]. A row is written once the
+ * volume is filled; a directory without one was left by somebody who died filling it and is
+ * emptied.
+ *
+ * Two locks per directory: "use", shared by all who have it, exclusive for garbage collection; and
+ * "fill", exclusive while it is being filled or while sharing is locked or private. */
+#include "store/images.h"
+
+#include "store/internal.h"
+
+#include "base/error.h"
+#include "base/fs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#define INSTANCES_MAX 1000
+
+static gboolean take_use(struct volume *v, struct cancel *c, GError **err)
+{
+    g_autofree char *name = g_strdup_printf("use %s", v->dir);
+    v->lock = lock_take(v->store, name, TRUE, TRUE, c, NULL, err);
+    return v->lock != NULL;
+}
+
+/* FALSE with *err unset: somebody has it and wait is FALSE. */
+static gboolean take_fill(struct volume *v, gboolean wait, struct cancel *c, GError **err)
+{
+    g_autofree char *name = g_strdup_printf("fill %s", v->dir);
+    v->fill = lock_take(v->store, name, FALSE, wait, c, NULL, err);
+    return v->fill != NULL;
+}
+
+static gboolean is_ready(struct volume *v)
+{
+    struct store *s = v->store;
+    DB_LOCK(s->db);
+    db_auto sqlite3_stmt *q =
+        db_query(s->db, NULL, "SELECT last_used FROM volumes WHERE dir=?", "s", v->dir);
+    if (!db_step(s->db, q, NULL) || faccessat(s->fd, v->dir, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+        return FALSE;
+    touch(s, 'V', v->dir, sqlite3_column_int64(q, 0));
+    return TRUE;
+}
+
+static gboolean make_fresh(struct volume *v, GError **err)
+{
+    struct store *s = v->store;
+    v->fresh = TRUE;
+    if (!fs_remove_tree(s->fd, v->dir, err))
+        return FALSE;
+    if (mkdirat(s->fd, v->dir, 0755) < 0)
+        return error_set_errno(err, errno, "making the cache mount %s/%s", s->root, v->dir);
+    return TRUE;
+}
+
+/* Chooses a directory and takes its locks. */
+static gboolean take_private(struct volume *v, struct cancel *c, GError **err)
+{
+    g_autofree char *base = g_strdup(v->dir);
+    for (int i = 0; i < INSTANCES_MAX; i++) {
+        GError *why = NULL;
+        g_free(v->dir);
+        v->dir = i ? g_strdup_printf("%s-%d", base, i) : g_strdup(base);
+        if (take_fill(v, FALSE, c, &why))
+            return take_use(v, c, err);
+        if (why) {
+            g_propagate_error(err, why);
+            return FALSE;
+        }
+    }
+    return error_set(err, VARVE_ERROR_FAILED,
+                     "more than %d steps use the private cache mount %s at once", INSTANCES_MAX,
+                     v->id);
+}
+
+/* Only who fills it needs the second lock; the others wait for that. */
+static gboolean take_shared(struct volume *v, struct cancel *c, GError **err)
+{
+    if (!take_use(v, c, err))
+        return FALSE;
+    if (is_ready(v))
+        return TRUE;
+    if (!take_fill(v, TRUE, c, err))
+        return FALSE;
+    if (is_ready(v))
+        store_lock_release(g_steal_pointer(&v->fill));
+    return TRUE;
+}
+
+static gboolean take_in(struct volume *v, enum volume_sharing sharing, struct cancel *c,
+                        GError **err)
+{
+    gboolean ok;
+    if (sharing == VOLUME_PRIVATE)
+        ok = take_private(v, c, err);
+    else if (sharing == VOLUME_LOCKED)
+        ok = take_fill(v, TRUE, c, err) && take_use(v, c, err);
+    else
+        ok = take_shared(v, c, err);
+    return ok && (is_ready(v) || make_fresh(v, err));
+}
+
+static void volume_free(struct volume *v)
+{
+    store_lock_release(v->fill);
+    store_lock_release(v->lock);
+    g_free(v->dir);
+    g_free(v->id);
+    g_free(v);
+}
+
+struct volume *store_volume_take(struct store *s, const char *id, enum volume_sharing sharing,
+                                 struct cancel *c, GError **err)
+{
+    struct digest d;
+    char hex[DIGEST_HEX_LEN + 1];
+    digest_of_bytes(&d, id, strlen(id));
+    struct volume *v = g_new0(struct volume, 1);
+    v->store = s;
+    v->id = g_strdup(id);
+    v->exclusive = sharing != VOLUME_SHARED;
+    v->dir = g_strdup_printf("volumes/%.16s", digest_hex(&d, hex));
+    if (take_in(v, sharing, c, err))
+        return v;
+    g_prefix_error(err, "taking the cache mount %s: ", id);
+    volume_free(v);
+    return NULL;
+}
+
+gboolean store_volume_ready(struct volume *v, GError **err)
+{
+    if (!v->fresh)
+        return TRUE;
+    struct store *s = v->store;
+    gint64 now = now_seconds();
+    {
+        DB_LOCK(s->db);
+        if (!db_exec(
+                s->db, err,
+                "INSERT OR REPLACE INTO volumes(dir, name, created, last_used) VALUES(?,?,?,?)",
+                "ssii", v->dir, v->id, now, now))
+            return FALSE;
+    }
+    v->fresh = FALSE;
+    if (!v->exclusive)
+        store_lock_release(g_steal_pointer(&v->fill));
+    return TRUE;
+}
+
+void store_volume_release(struct volume *v)
+{
+    if (!v)
+        return;
+    store_volume_ready(v, NULL);
+    volume_free(v);
+}
+
+void store_volume_discard(struct volume *v)
+{
+    if (!v)
+        return;
+    if (v->fresh)
+        fs_remove_tree(v->store->fd, v->dir, NULL);
+    volume_free(v);
+}

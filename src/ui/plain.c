@@ -1,0 +1,110 @@
+/* The plain view, for logs: a line when a step starts, its output indented below, a line when it ends. Lines carry
+ * the step's number so that parallel steps can be told apart. And the quiet view: nothing. */
+#include "ui/text.h"
+#include "ui/view.h"
+
+#include <string.h>
+
+static const char *label(const struct step *s)
+{
+    return s->stage ? s->stage : "-";
+}
+
+static int number(struct progress *p, const struct step *s)
+{
+    for (guint i = 0; i < p->steps->len; i++)
+        if (g_ptr_array_index(p->steps, i) == s)
+            return i + 1;
+    return 0;
+}
+
+static void print_start(struct progress *p, struct step *s)
+{
+    s->header_printed = TRUE;
+    fprintf(p->out, "[%d/%d %s] %s%s%s%s\n", number(p, s), p->total, label(s), s->name, s->why ? "   (" : "",
+            s->why ? s->why : "", s->why ? ")" : "");
+}
+
+static void print_line(struct progress *p, struct step *s, const char *line)
+{
+    g_autofree char *clean = text_fit(line, 2000);
+    fprintf(p->out, "[%d/%d %s]   │ %s\n", number(p, s), p->total, label(s), clean);
+}
+
+/* Prints whole lines; a carriage return starts a line over, as on a terminal. */
+static void print_log(struct progress *p, struct step *s, const char *bytes, gsize len)
+{
+    for (gsize i = 0; i < len; i++) {
+        if (bytes[i] == '\n' || s->line->len > 64 * 1024) {
+            if (s->line->len > 0 && s->line->str[s->line->len - 1] == '\r')
+                g_string_truncate(s->line, s->line->len - 1);
+            const char *start = strrchr(s->line->str, '\r');
+            print_line(p, s, start ? start + 1 : s->line->str);
+            g_string_truncate(s->line, 0);
+        }
+        if (bytes[i] != '\n' && bytes[i] != '\0')
+            g_string_append_c(s->line, bytes[i]);
+    }
+}
+
+static void print_done(struct progress *p, struct step *s)
+{
+    static const char *const words[] = {[OUTCOME_RAN] = "done", [OUTCOME_CACHED] = "cached",
+                                        [OUTCOME_CUT] = "same as before", [OUTCOME_FAILED] = "FAILED",
+                                        [OUTCOME_CANCELLED] = "interrupted"};
+    if (s->line->len > 0)
+        print_log(p, s, "\n", 1);
+    if (s->outcome == OUTCOME_CACHED || s->outcome == OUTCOME_CUT) {
+        fprintf(p->out, "[%d/%d %s] %s   %s\n", number(p, s), p->total, label(s), s->name, words[s->outcome]);
+        return;
+    }
+    g_autofree char *took = text_duration(s->duration_us);
+    g_autofree char *size = s->layer_bytes ? text_size(s->layer_bytes) : NULL;
+    fprintf(p->out, "[%d/%d %s] %s after %s%s%s\n", number(p, s), p->total, label(s), words[s->outcome], took,
+            size ? "   " : "", size ? size : "");
+}
+
+static void print_transfer(struct progress *p, const struct event *ev)
+{
+    if (!ev->finished)
+        return;
+    g_autofree char *size = text_size(ev->current);
+    fprintf(p->out, "%s   %s\n", ev->name, size);
+}
+
+static void plain_event(struct progress *p, const struct event *ev, struct step *s)
+{
+    switch (ev->type) {
+    case EVENT_START:
+        if (s)
+            print_start(p, s);
+        break;
+    case EVENT_LOG:
+        if (s)
+            print_log(p, s, ev->bytes, ev->n_bytes);
+        break;
+    case EVENT_DONE:
+        if (s)
+            print_done(p, s);
+        break;
+    case EVENT_TRANSFER:
+        print_transfer(p, ev);
+        break;
+    case EVENT_WARNING:
+        fprintf(p->out, "warning: %s\n", ev->text);
+        break;
+    case EVENT_PLAN:
+    case EVENT_VERTEX:
+        break;
+    }
+    fflush(p->out);
+}
+
+const struct view view_plain = {.event = plain_event};
+
+static void quiet_event(struct progress *p, const struct event *ev, struct step *s)
+{
+    (void)p, (void)ev, (void)s;
+}
+
+const struct view view_quiet = {.event = quiet_event};

@@ -1,0 +1,36 @@
+/* Text for people: sizes, durations, tables, colours that respect NO_COLOR and what is not a terminal. */
+#ifndef VARVE_UI_TEXT_H
+#define VARVE_UI_TEXT_H
+
+#include <glib.h>
+#include <stdio.h>
+
+/* "812 B", "40 kB", "1.8 MB", "2.31 GB" (powers of 1000); newly allocated. */
+char *text_size(guint64 bytes);
+/* "9 ms", "2.1 s", "1 min 4 s", "2 h 3 min"; newly allocated. */
+char *text_duration(gint64 us);
+/* "3 days ago", "just now". */
+char *text_age(gint64 seconds_since_epoch);
+/* Terminal columns that s takes (UTF-8, wide characters, no control characters). */
+int text_width(const char *s);
+/* s cut to at most columns with "…" where cut; control characters and invalid bytes made visible. */
+char *text_fit(const char *s, int columns);
+
+enum text_style { STYLE_NONE, STYLE_BOLD, STYLE_DIM, STYLE_GREEN, STYLE_RED, STYLE_YELLOW, STYLE_CYAN };
+/* TRUE when f takes colours: a terminal, TERM not dumb, NO_COLOR unset or empty. */
+gboolean text_colours(FILE *f);
+/* Escape sequences around s when on. Newly allocated. */
+char *text_styled(const char *s, enum text_style style, gboolean on);
+
+/* A table: columns aligned, the last one free; numbers right-aligned where asked. */
+struct table;
+struct table *table_new(const char *const *heads, const char *right_aligned_mask);
+void table_row(struct table *t, const char *const *cells);
+/* Prints heads and rows to f, fitted to its width when it is a terminal. */
+void table_print(struct table *t, FILE *f);
+void table_free(struct table *t);
+
+typedef struct table table;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(table, table_free)
+
+#endif

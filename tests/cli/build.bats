@@ -1,0 +1,348 @@
+#!/usr/bin/env bats
+# What varve build promises its user: hits, cuts, explanations, outputs, clear failures.
+load helper
+setup_file() { base_setup; }
+
+three_steps() {
+    cat >Dockerfile <<'EOF'
+FROM busybox
+WORKDIR /app
+COPY src ./src
+RUN cat src/* >all && date +%s%N >stamp
+EOF
+    mkdir -p src
+    echo one >src/one.txt
+    echo two >src/two.txt
+}
+
+@test "a second build runs nothing and gives the same image" {
+    three_steps
+    run build -t demo:1 .
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"ready in"* ]]
+    first=$(build -q -t demo:1 .)
+    run build -t demo:1 .
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"demo:1 is up to date"* ]]
+    [ "$(build -q -t demo:1 .)" = "$first" ]
+    [[ "$first" == sha256:* ]]
+}
+
+@test "touching, rewriting and reverting files is a full hit" {
+    three_steps
+    build -t demo:1 .
+    touch src/*.txt
+    run build -t demo:1 .
+    [[ "$output" == *"up to date"* ]]
+    echo changed >src/one.txt
+    run build -t demo:1 .
+    [[ "$output" != *"up to date"* ]]
+    echo one >src/one.txt
+    run build -t demo:1 .
+    [[ "$output" == *"up to date"* ]]
+}
+
+@test "the explanation names the file that differs" {
+    three_steps
+    build -t demo:1 .
+    echo changed >src/two.txt
+    run build --explain -t demo:1 .
+    [ "$status" -eq 0 ]
+    [[ "$(explained 'COPY src')" == *"1 of 2 files differs: src/two.txt"* ]]
+    [[ "$(explained 'RUN cat')" == "run "*"its input COPY src ./src changed"* ]]
+    echo three >src/three.txt
+    run build --explain -t demo:1 .
+    [[ "$(explained 'COPY src')" == *"1 of 3 files is new: src/three.txt"* ]]
+}
+
+@test "a step whose inputs come out the same is cut, not run" {
+    cat >Dockerfile <<'EOF'
+FROM busybox AS gen
+COPY in.txt /in.txt
+RUN head -c 3 /in.txt >/out.txt
+FROM busybox
+COPY --from=gen /out.txt /out.txt
+RUN cat /out.txt >/copy.txt
+EOF
+    echo abc-1 >in.txt
+    build -t demo:1 .
+    echo abc-2 >in.txt
+    run build --explain -t demo:1 .
+    [ "$status" -eq 0 ]
+    [[ "$(explained 'RUN head')" == "run "* ]]
+    [[ "$(explained 'COPY --from=gen')" == "cut "* ]]
+    [[ "$(explained 'RUN cat')" != "run "* ]]
+}
+
+@test "stages nobody needs never run, shared steps run once" {
+    cat >Dockerfile <<'EOF'
+FROM busybox AS shared
+RUN echo shared-step-ran >&2
+FROM busybox AS unused
+RUN echo unused-step-ran >&2; false
+FROM shared AS left
+RUN echo l >/l
+FROM shared AS right
+RUN echo r >/r
+FROM busybox
+COPY --from=left /l /l
+COPY --from=right /r /r
+EOF
+    run build -t demo:1 .
+    [ "$status" -eq 0 ]
+    [[ "$output" != *"unused"* ]]
+    [ "$(grep -c '│ shared-step-ran' <<<"$output")" -eq 1 ]
+}
+
+@test "independent stages run at the same time" {
+    cat >Dockerfile <<'EOF'
+FROM busybox AS a
+RUN sleep 1.5
+FROM busybox AS b
+RUN sleep 1.5; true
+FROM busybox
+COPY --from=a /etc/passwd /a
+COPY --from=b /etc/passwd /b
+EOF
+    start=$(date +%s%N)
+    build -t demo:1 .
+    took=$((($(date +%s%N) - start) / 1000000))
+    [ "$took" -lt 2700 ]
+}
+
+@test "a failing step shows its lines, the end of its log, its exit code, and keeps what is done" {
+    cat >Dockerfile <<'EOF'
+FROM busybox
+RUN echo fine >/fine
+RUN echo going wrong; exit 7
+EOF
+    run build -t demo:1 .
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"failed with exit code 7"* ]]
+    [[ "$output" == *"Dockerfile:3"* ]]
+    [[ "$output" == *"│ going wrong"* ]]
+    [[ "$output" == *"kept: "* ]]
+    id=$(sed -n 's/.*varve logs \([0-9]*\) --step \([0-9]*\).*/\1 --step \2/p' <<<"$output")
+    run varve logs $id
+    [[ "$output" == *"going wrong"* ]]
+    sed -i 's/exit 7/exit 0/' Dockerfile
+    run build --explain -t demo:1 .
+    [ "$status" -eq 0 ]
+    [[ "$output" != *"RUN echo fine"*"never built"* ]]
+}
+
+@test "several errors of a Dockerfile are shown together, each with line and caret" {
+    printf 'FROM busybox\nCOYP a b\nRUN --mont=type=cache x\nHEALTHCHECK --interval=x CMD true\n' >Dockerfile
+    run build .
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"Dockerfile:2:1: error: unknown instruction COYP; did you mean COPY?"* ]]
+    [[ "$output" == *"Dockerfile:3:"* ]]
+    [[ "$output" == *"│ ^"* ]]
+    [[ "$output" == *"errors; nothing was run."* ]]
+}
+
+@test "a stage that does not exist is an error with the name that was meant" {
+    printf 'FROM busybox AS build\nFROM busybox\nCOPY --from=biuld /etc/passwd /x\n' >Dockerfile
+    run build .
+    [ "$status" -ne 0 ]
+    [[ "$output" == *"biuld"* ]]
+}
+
+@test "secrets are there for the step and nowhere else" {
+    cat >Dockerfile <<'EOF'
+FROM busybox
+RUN --mount=type=secret,id=token cp /run/secrets/token /tmp/x && [ "$(cat /tmp/x)" = swordfish-4711 ] && rm /tmp/x
+RUN --mount=type=secret,id=token,env=TOKEN [ "$TOKEN" = swordfish-4711 ]
+RUN [ ! -e /run/secrets/token ]
+EOF
+    printf swordfish-4711 >"$BATS_TEST_TMPDIR/secret"
+    build --secret id=token,src="$BATS_TEST_TMPDIR/secret" -t demo:1 .
+    run build --secret id=token,src="$BATS_TEST_TMPDIR/secret" -o type=oci,dest=../out.tar .
+    [ "$status" -eq 0 ]
+    ! grep -rqa swordfish-4711 "$VARVE_ROOT"
+    ! grep -qa swordfish-4711 ../out.tar
+    printf other >"$BATS_TEST_TMPDIR/secret"
+    run build --secret id=token,src="$BATS_TEST_TMPDIR/secret" -t demo:1 .
+    [[ "$output" == *"up to date"* ]]
+    run build --no-cache -t demo:1 .
+    [ "$status" -ne 0 ]
+}
+
+@test "a required secret that is missing is an error that says how to give it" {
+    printf 'FROM busybox\nRUN --mount=type=secret,id=token,required=true cat /run/secrets/token\n' >Dockerfile
+    run build .
+    [ "$status" -ne 0 ]
+    [[ "$output" == *"--secret id=token"* ]]
+}
+
+@test "cache mounts keep their content between builds and are in no layer" {
+    cat >Dockerfile <<'EOF'
+FROM busybox
+ARG N
+RUN --mount=type=cache,target=/cache,id=c echo $N >>/cache/log; cat /cache/log >/seen
+RUN [ ! -e /cache/log ]
+EOF
+    build --build-arg N=1 -t demo:1 .
+    build --build-arg N=2 -t demo:1 .
+    build --build-arg N=2 -o out .
+    [ "$(tr '\n' , <out/seen)" = 1,2, ]
+    [ ! -e out/cache/log ]
+}
+
+@test "bind mounts show the context without ignored files, and writes to them vanish" {
+    cat >Dockerfile <<'EOF'
+FROM busybox
+RUN --mount=type=bind,target=/src,rw ls /src >/list && echo x >/src/new
+RUN --mount=type=bind,source=keep.txt,target=/k cat /k >/kept
+EOF
+    echo kept >keep.txt
+    echo secret >skip.txt
+    echo skip.txt >.dockerignore
+    build -o out .
+    grep -q keep.txt out/list
+    ! grep -q skip.txt out/list
+    [ "$(cat out/kept)" = kept ]
+    [ ! -e new ]
+}
+
+@test "with SOURCE_DATE_EPOCH two stores make the same image" {
+    three_steps
+    sed -i 's/ && date +%s%N >stamp//' Dockerfile
+    export SOURCE_DATE_EPOCH=1700000000
+    build -o type=oci,dest=../one.tar .
+    sleep 1.1
+    touch src/*
+    VARVE_ROOT=$BATS_TEST_TMPDIR/other build -o type=oci,dest=../two.tar .
+    cmp ../one.tar ../two.tar
+}
+
+@test "outputs: directories, tars, OCI layouts and Docker archives" {
+    three_steps
+    build -o ../local .
+    [ "$(cat ../local/app/all)" = "$(printf 'one\ntwo')" ]
+    build -o - . >../tree.tar
+    tar -tf ../tree.tar | grep -qx app/all
+    build -o type=oci,dest=../img.tar -t demo:1 .
+    run skopeo inspect oci-archive:../img.tar
+    [ "$status" -eq 0 ]
+    build -o type=oci,dest=../layout,tar=false .
+    run skopeo inspect oci:../layout
+    [ "$status" -eq 0 ]
+    build -o type=docker,dest=../docker.tar -t demo:1 .
+    run skopeo inspect docker-archive:../docker.tar
+    [ "$status" -eq 0 ]
+    ls .. | grep -q '\.tmp$' && return 1
+    true
+}
+
+@test "an archive is never written to a terminal" {
+    three_steps
+    run script -qec "$VARVE build -q --build-context busybox=oci-layout://$BASES/busybox-oci -o - ." /dev/null
+    [ "$status" -eq 2 ]
+    [[ "$output" == *"stdout is a terminal"* ]]
+}
+
+@test "metadata and id files" {
+    three_steps
+    build -t demo:1 --metadata-file ../meta.json --iidfile ../iid .
+    id=$(cat ../iid)
+    [[ "$id" =~ ^sha256:[0-9a-f]{64}$ ]]
+    [ "$(python3 -c 'import json;print(json.load(open("../meta.json"))["containerimage.config.digest"])')" = "$id" ]
+}
+
+@test "options that are not supported are errors, not silence" {
+    three_steps
+    for flag in --cache-from=type=gha --cache-to=type=inline --attest=type=sbom --sbom=true --provenance=true; do
+        run build $flag .
+        [ "$status" -ne 0 ]
+        [[ "$output" == *"${flag%%=*}"* ]]
+    done
+    run varve build --nonsense .
+    [ "$status" -eq 2 ]
+    run varve build
+    [ "$status" -eq 2 ]
+    run varve build ./missing-folder
+    [ "$status" -eq 2 ]
+    [[ "$output" == *"missing-folder"* ]]
+}
+
+@test "the build sees nothing of the host" {
+    cat >Dockerfile <<'EOF'
+FROM busybox
+RUN env >/env; ps -o pid,args >/ps; cat /proc/self/mountinfo >/mounts; ls /dev >/dev.txt; ls -l /proc/self/fd >/fds
+EOF
+    HOST_MARKER=do-not-leak build -o out .
+    ! grep -q do-not-leak out/env
+    [ "$(wc -l <out/ps)" -le 4 ]
+    ! grep -q "$BATS_TEST_TMPDIR/ctx" out/mounts
+    [ "$(wc -l <out/fds)" -le 6 ]
+    ! grep -qE '^(sd|vd|nvme|mem|kmsg)' out/dev.txt
+}
+
+@test "an interrupted build ends within a second and leaves no process and no mount" {
+    printf 'FROM busybox\nRUN echo started-sleeping; sleep 1234\n' >Dockerfile
+    build -t demo:1 . >log 2>&1 &
+    pid=$!
+    for _ in $(seq 100); do grep -q '│ started-sleeping' log && break; sleep 0.1; done
+    start=$(date +%s%N)
+    kill -INT "$pid"
+    code=0
+    wait "$pid" || code=$?
+    took=$((($(date +%s%N) - start) / 1000000))
+    [ "$code" -eq 130 ]
+    [ "$took" -lt 1000 ]
+    ! pgrep -f 'sleep 1234'
+    ! grep -q "$VARVE_ROOT" /proc/mounts
+}
+
+@test "the same build at the same time runs each step once" {
+    printf 'FROM busybox\nRUN sleep 1; cat /proc/sys/kernel/random/uuid >/u\nRUN sleep 0.5; cp /u /v\n' >Dockerfile
+    build -q -t demo:1 . >../a.id &
+    one=$!
+    build -q -t demo:1 . >../b.id &
+    two=$!
+    wait $one
+    wait $two
+    [ "$(cat ../a.id)" = "$(cat ../b.id)" ]
+    [ -n "$(cat ../a.id)" ]
+    run varve fsck
+    [ "$status" -eq 0 ]
+}
+
+@test "eight different builds at the same time" {
+    pids=()
+    for i in 1 2 3 4 5 6 7 8; do
+        mkdir -p "../c$i"
+        printf 'FROM busybox\nCOPY f /f\nRUN sleep 0.3; cp /f /g%s\n' "$i" >"../c$i/Dockerfile"
+        echo "$i" >"../c$i/f"
+        build -q -t "many:$i" "../c$i" >/dev/null &
+        pids+=($!)
+    done
+    for p in "${pids[@]}"; do wait "$p"; done
+    run varve fsck
+    [ "$status" -eq 0 ]
+    for i in 1 2 3 4 5 6 7 8; do
+        run build -t "many:$i" "../c$i"
+        [[ "$output" == *"up to date"* ]]
+    done
+}
+
+@test "--no-cache runs every step, --no-cache-filter those of a stage" {
+    cat >Dockerfile <<'EOF'
+FROM busybox AS base
+RUN cat /proc/sys/kernel/random/uuid >/one
+FROM base
+RUN cat /proc/sys/kernel/random/uuid >/two
+EOF
+    build -o a .
+    build -o b .
+    cmp a/one b/one
+    cmp a/two b/two
+    build --no-cache -o c .
+    ! cmp -s a/one c/one
+    build -o d .
+    cmp c/one d/one
+    build --no-cache-filter base -o e .
+    ! cmp -s d/one e/one
+    ! cmp -s d/two e/two
+}

@@ -1,0 +1,61 @@
+#!/bin/bash
+# The house rules that a machine can check: include ranks, sizes of files and functions, words that do not belong.
+set -u
+cd "$(dirname "$0")/../.."
+n=0 code=0
+result() { # result NAME TEXT: ok when TEXT is empty
+    n=$((n + 1))
+    if [ -z "$2" ]; then
+        echo "ok $n $1"
+    else
+        code=1
+        echo "not ok $n $1"
+        sed 's/^/# /' <<<"$2"
+    fi
+}
+
+rooms=(base dockerfile graph store context layer image registry snapshot exec cache solver output insight lint deploy ui cli)
+ranks() {
+    declare -A rank
+    for i in "${!rooms[@]}"; do rank[${rooms[$i]}]=$i; done
+    git ls-files 'src/*.c' 'src/*.h' | while read -r f; do
+        room=$(cut -d/ -f2 <<<"$f")
+        grep -oE '^#include "[a-z]+/' "$f" | sed 's/.*"//; s,/$,,' | sort -u | while read -r used; do
+            if [ -z "${rank[$used]:-}" ]; then
+                echo "$f includes from $used, which is no room"
+            elif [ "${rank[$used]}" -gt "${rank[$room]}" ]; then
+                echo "$f includes $used/, which is below $room/"
+            fi
+        done
+    done
+}
+result "include ranks follow the table" "$(ranks)"
+
+sqlite() { git grep -lE 'sqlite3' -- src | grep -v '^src/store/'; }
+result "only store/ knows SQLite" "$(sqlite)"
+
+prints() { git grep -nE '\b(exit|printf|puts|g_print|g_printerr)\(|fprintf\(std(out|err)' -- 'src/*.c' | grep -vE '^src/(cli)/|_exit\(|snprintf|g_strdup_printf|vprintf'; }
+result "only cli/ prints or exits" "$(prints)"
+
+big() { git ls-files 'src/*.c' | xargs wc -l | awk '$2 != "total" && $1 > 700 {print $2 ": " $1 " lines"}'
+        git ls-files 'src/*.h' | xargs wc -l | awk '$2 != "total" && $1 > 150 {print $2 ": " $1 " lines"}'; }
+result "files stay small" "$(big)"
+
+functions() { git ls-files 'src/*.c' | ctags -L - --languages=C --kinds-C=f --fields=+ne -o - 2>/dev/null |
+    awk -F'\t' '{s=e=0; for (i=4;i<=NF;i++) {if ($i ~ /^line:/) s=substr($i,6); if ($i ~ /^end:/) e=substr($i,5)} if (e) print e-s+1, $2, $1}'; }
+result "no function is over 100 lines" "$(functions | awk '$1 > 100 {print $2 " " $3 ": " $1 " lines"}')"
+median=$(functions | sort -n | awk '{v[NR]=$1} END {print v[int((NR+1)/2)]}')
+result "the median function is at most 15 lines" "$([ "$median" -le 15 ] || echo "median $median")"
+ninety=$(functions | sort -n | awk '{v[NR]=$1} END {print v[int(NR*0.9)]}')
+result "nine functions in ten are at most 50 lines" "$([ "$ninety" -le 50 ] || echo "ninth decile $ninety")"
+
+unfinished() { git grep -nE '\b(TODO|FIXME|XXX)\b' -- src tests/unit Makefile; }
+result "nothing is marked as unfinished" "$(unfinished)"
+
+fields() { git ls-files 'src/*.h' | while read -r f; do [ "$(head -c 2 "$f")" = "/*" ] || echo "$f does not begin with what it is for"; done; }
+result "every header begins with what it is for" "$(fields)"
+
+scripts() { git ls-files '*.sh' '*.bash' .ci/run | xargs -r bash -n 2>&1; }
+result "scripts parse" "$(scripts)"
+echo "1..$n"
+exit $code

@@ -1,0 +1,65 @@
+#!/bin/bash
+# Runs every test: tests/run.sh BUILD_DIR [SUITE…]. Suites: unit lint cli conformance. Each writes TAP into
+# BUILD_DIR/test-logs; the last line printed is "N passed, N failed".
+set -u
+cd "$(dirname "$0")/.."
+build=$(realpath -m "${1:-build}")
+shift || true
+suites=("$@")
+[ ${#suites[@]} -gt 0 ] || suites=(unit lint cli conformance)
+logs=$build/test-logs
+mkdir -p "$logs"
+rm -f "$logs"/*.tap
+passed=0 failed=0 skipped=0
+
+# Adds one TAP file to the totals and shows what failed. $2: the exit code of what wrote it.
+count() {
+    local file=$1 code=$2 name ok bad skip
+    name=$(basename "$file" .tap)
+    ok=$(grep -c '^ok ' "$file")
+    bad=$(grep -c '^not ok ' "$file")
+    skip=$(grep -ciE '^ok .*# *skip' "$file")
+    if [ "$bad" -eq 0 ] && [ "$code" -ne 0 ]; then
+        echo "not ok - $name ended with code $code" >>"$file"
+        bad=1
+    fi
+    if [ "$ok" -eq 0 ] && [ "$bad" -eq 0 ]; then
+        echo "not ok - $name ran no test" >>"$file"
+        bad=1
+    fi
+    passed=$((passed + ok - skip)) failed=$((failed + bad)) skipped=$((skipped + skip))
+    printf '%-34s %4d passed  %3d failed  %3d skipped\n' "$name" $((ok - skip)) "$bad" "$skip"
+    if [ "$bad" -gt 0 ]; then
+        grep -A12 '^not ok ' "$file" | head -60
+        [ "$ok" -gt 0 ] || tail -15 "$file"
+    fi
+}
+
+run_tap() {
+    local name=$1
+    shift
+    timeout -k 10 "${LIMIT:-900}" "$@" >"$logs/$name.tap" 2>&1
+    count "$logs/$name.tap" $?
+}
+
+ninja -C "$build" >"$logs/build.log" 2>&1 || { tail -40 "$logs/build.log"; echo "0 passed, 1 failed"; exit 1; }
+
+for suite in "${suites[@]}"; do
+    echo "== $suite"
+    case $suite in
+    unit)
+        export G_TEST_SRCDIR=$PWD G_DEBUG=fatal-warnings
+        for t in "$build"/tests/test-*; do
+            [ -f "$t" ] && [ -x "$t" ] && LIMIT=300 run_tap "unit-$(basename "$t" | sed s/^test-//)" "$t" --tap
+        done
+        ;;
+    lint) for t in tests/lint/*.sh; do run_tap "lint-$(basename "$t" .sh)" "$t" "$build"; done ;;
+    cli) for t in tests/cli/*.bats; do VARVE=$build/varve run_tap "cli-$(basename "$t" .bats)" bats --tap "$t"; done ;;
+    conformance) LIMIT=1800 run_tap conformance tests/conformance/run.sh "$build/varve" ;;
+    *) echo "unknown suite $suite" >&2; exit 2 ;;
+    esac
+done
+
+[ "$skipped" -eq 0 ] || echo "$skipped skipped (see $logs)"
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,69 @@
+#!/bin/sh
+# A tiny base image from Debian's busybox-static.
+#
+# usage: busybox-base.sh [OUTDIR]
+#
+# Writes OUTDIR/busybox.tar and OUTDIR/busybox-oci (an OCI layout, tag "latest").
+# OUTDIR defaults to the test bed's cache. Takes about a second.
+set -eu
+# shellcheck source=tests/testbed/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+out=${1:-$testbed_cache}
+need busybox demo
+busybox=$(command -v busybox)
+file_id=$(cat "$busybox" "$0" "$(dirname "$0")/lib.sh" | sha256sum | cut -c1-16)
+cached=$testbed_cache/busybox-$file_id
+
+make_rootfs() {
+    mkdir -p "$1/bin" "$1/dev" "$1/etc" "$1/home" "$1/proc" "$1/root" "$1/sys" \
+        "$1/tmp" "$1/usr" "$1/var/tmp"
+    chmod 755 "$1" "$1"/*
+    chmod 700 "$1/root"
+    chmod 1777 "$1/tmp" "$1/var/tmp"
+    cp "$busybox" "$1/bin/busybox"
+    chmod 755 "$1/bin/busybox"
+    "$busybox" --list | grep -vx busybox | while read -r applet; do
+        ln -s busybox "$1/bin/$applet"
+    done
+    # Scripts start with "#!/usr/bin/env" and expect the usual places.
+    ln -s ../bin "$1/usr/bin"
+    ln -s ../bin "$1/usr/sbin"
+    ln -s bin "$1/sbin"
+    cat >"$1/etc/passwd" <<EOF
+root:x:0:0:root:/root:/bin/sh
+daemon:x:1:1:daemon:/usr/sbin:/bin/false
+www-data:x:33:33:www-data:/var/www:/bin/false
+app:x:1000:1000:app:/home:/bin/sh
+nobody:x:65534:65534:nobody:/:/bin/false
+EOF
+    cat >"$1/etc/group" <<EOF
+root:x:0:
+daemon:x:1:
+tty:x:5:
+www-data:x:33:
+users:x:100:app
+app:x:1000:
+nogroup:x:65534:
+EOF
+    chmod 644 "$1/etc/passwd" "$1/etc/group"
+}
+
+if [ ! -e "$cached/busybox-oci/index.json" ]; then
+    say "making the base from $busybox"
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+    mkdir -p "$work/rootfs" "$cached"
+    make_rootfs "$work/rootfs"
+    tar --sort=name --format=posix --pax-option=delete=atime,delete=ctime \
+        --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner \
+        -C "$work/rootfs" -cf "$work/busybox.tar" .
+    mv "$work/busybox.tar" "$cached/busybox.tar"
+    oci_from_tar "$cached/busybox.tar" "$cached/busybox-oci" latest \
+        '["PATH=/usr/sbin:/usr/bin:/sbin:/bin"]' '["sh"]'
+fi
+
+mkdir -p "$out"
+place "$cached/busybox.tar" "$out/busybox.tar"
+place "$cached/busybox-oci" "$out/busybox-oci"
+say "ready: $out/busybox-oci"

@@ -1,0 +1,111 @@
+#!/bin/sh
+# Install the Debian packages one purpose needs, those that are missing, and no others.
+#
+# usage: packages.sh [build|test|demo|bench]...      (build, when nothing is said)
+#
+#   build  compile varve
+#   demo   build, and make the base images for the example
+#   test   demo, and the real programs the tests run against
+#   bench  test, and what the measurements need
+#
+# For Debian 12 and 13 and Ubuntu 24.04. Uses sudo when not run as root.
+set -eu
+# shellcheck source=tests/testbed/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# A word is a package; "a|b" is the first of them that this release has; and
+# "command:package" is wanted only where the command is missing, because it often comes
+# from elsewhere (node, docker).
+build='gcc make meson ninja-build pkgconf|pkg-config libglib2.0-dev libsqlite3-dev
+    libcurl4-openssl-dev|libcurl4-gnutls-dev libssl-dev libisal-dev libdeflate-dev libzstd-dev
+    libarchive-dev libjansson-dev libseccomp-dev libcap-dev'
+demo="$build mmdebstrap debian-archive-keyring ca-certificates curl git busybox-static uidmap"
+test="$demo bats docker-registry apache2-utils openssl skopeo umoci runc tmux universal-ctags
+    shellcheck jq python3 node:nodejs npm:npm docker:docker-cli|docker.io dockerd:docker.io
+    clang:clang clang-tidy:clang-tidy clang-format:clang-format libclang-rt-dev|libclang-rt-18-dev"
+bench="$test debootstrap hyperfine isal zstd time qemu-user-static binfmt-support"
+
+[ $# -gt 0 ] || set -- build
+wanted=''
+for purpose in "$@"; do
+    case $purpose in
+    build) wanted="$wanted $build" ;;
+    demo) wanted="$wanted $demo" ;;
+    test) wanted="$wanted $test" ;;
+    bench) wanted="$wanted $bench" ;;
+    *)
+        sed -n '4s/^# //p' "$0" >&2
+        exit 2
+        ;;
+    esac
+done
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    else
+        need sudo demo
+        sudo "$@"
+    fi
+}
+
+installed() {
+    dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed
+}
+
+available() {
+    apt-cache show --no-all-versions "$1" 2>/dev/null | grep -q '^Filename:'
+}
+
+# choose A|B|...: the one that is installed, else the first that can be, else A.
+choose() {
+    alternatives=$(echo "$1" | tr '|' ' ')
+    for package in $alternatives; do
+        ! installed "$package" || { echo "$package" && return; }
+    done
+    for package in $alternatives; do
+        ! available "$package" || { echo "$package" && return; }
+    done
+    echo "${alternatives%% *}"
+}
+
+missing_of() {
+    for word in "$@"; do
+        case $word in
+        *:*) ! command -v "${word%%:*}" >/dev/null 2>&1 || continue ;;
+        esac
+        package=$(choose "${word#*:}")
+        installed "$package" || echo "$package"
+    done | sort -u
+}
+
+command -v apt-get >/dev/null 2>&1 ||
+    die "this machine has no apt-get; install by hand: $(echo "$wanted" | tr -s ' \n' ' ')"
+
+# shellcheck disable=SC2086 # a list of words
+missing=$(missing_of $wanted)
+if [ -z "$missing" ]; then
+    say "everything for '$*' is installed"
+    exit 0
+fi
+# A machine that never fetched the lists knows no package: names cannot be chosen yet.
+if ! available gcc; then
+    say "fetching the package lists"
+    as_root apt-get -q -o DPkg::Lock::Timeout=300 update >/dev/null
+    # shellcheck disable=SC2086
+    missing=$(missing_of $wanted)
+fi
+# shellcheck disable=SC2086
+say "installing for '$*':" $missing
+install() {
+    # shellcheck disable=SC2086
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 \
+        -o Dpkg::Use-Pty=0 install -y --no-install-recommends $missing >/dev/null
+}
+# Old lists name packages that are gone from the mirror: fetch them anew and try once more.
+install || {
+    say "fetching the package lists again, then once more"
+    as_root apt-get -q -o DPkg::Lock::Timeout=300 update >/dev/null
+    install || die "apt-get could not install them; its message is above"
+}
+say "done"

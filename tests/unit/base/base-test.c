@@ -1,0 +1,222 @@
+#include "base/cancel.h"
+#include "base/entry.h"
+#include "base/error.h"
+#include "base/fs.h"
+#include "base/platform.h"
+#include "base/pool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static void test_exit_codes(void)
+{
+    GError *err = NULL;
+    error_set_errno(&err, ENOSPC, "cannot write %s", "x");
+    g_assert_cmpint(varve_error_exit_code(err), ==, 4);
+    g_assert_nonnull(strstr(err->message, "cannot write x: No space left on device\nnext: "));
+    g_clear_error(&err);
+    error_set(&err, VARVE_ERROR_CANCELLED, "interrupted");
+    g_assert_cmpint(varve_error_exit_code(err), ==, 130);
+    g_clear_error(&err);
+    g_assert_cmpint(varve_error_exit_code(NULL), ==, 0);
+}
+
+static void test_digest(void)
+{
+    struct digest d, e;
+    digest_of_bytes(&d, "abc", 3);
+    g_autofree char *text = digest_text(&d);
+    g_assert_cmpstr(text, ==, "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    g_assert_true(digest_parse(&e, text, NULL));
+    g_assert_cmpint(digest_cmp(&d, &e), ==, 0);
+    static const char *const bad[] = {"", "sha256:", "sha512:00", "sha256:BA7816BF", "sha256:ba78"};
+    for (guint i = 0; i < G_N_ELEMENTS(bad); i++) {
+        GError *err = NULL;
+        g_assert_false(digest_parse(&e, bad[i], &err));
+        g_assert_error(err, VARVE_ERROR, VARVE_ERROR_INVALID);
+        g_clear_error(&err);
+    }
+}
+
+static void test_hasher_fields(void)
+{
+    struct digest a, b;
+    g_autoptr(hasher) h = hasher_new();
+    hasher_add_str(h, "ab");
+    hasher_add_str(h, "c");
+    hasher_final(h, &a);
+    hasher_add_str(h, "a");
+    hasher_add_str(h, "bc");
+    hasher_final(h, &b);
+    g_assert_cmpint(digest_cmp(&a, &b), !=, 0);
+    hasher_add_str(h, "");
+    hasher_final(h, &a);
+    hasher_add_str(h, NULL);
+    hasher_final(h, &b);
+    g_assert_cmpint(digest_cmp(&a, &b), !=, 0);
+}
+
+static gboolean count_item(gpointer ctx, gsize i, GError **err)
+{
+    g_atomic_int_add((int *)ctx, (int)i);
+    return TRUE;
+}
+
+static gboolean nested_item(gpointer ctx, gsize i, GError **err)
+{
+    return pool_for_each(50, count_item, ctx, err);
+}
+
+static gboolean fail_at_7(gpointer ctx, gsize i, GError **err)
+{
+    return i != 7 || error_set(err, VARVE_ERROR_FAILED, "seven");
+}
+
+static void test_pool(void)
+{
+    int sum = 0;
+    g_assert_true(pool_for_each(1000, count_item, &sum, NULL));
+    g_assert_cmpint(sum, ==, 499500);
+    sum = 0;
+    g_assert_true(pool_for_each(40, nested_item, &sum, NULL));
+    g_assert_cmpint(sum, ==, 40 * 1225);
+    GError *err = NULL;
+    g_assert_false(pool_for_each(100, fail_at_7, NULL, &err));
+    g_assert_error(err, VARVE_ERROR, VARVE_ERROR_FAILED);
+    g_clear_error(&err);
+}
+
+static void test_path_order(void)
+{
+    static const char *const sorted[] = {"", "a", "a/b", "a/b/c", "a/z", "a-b", "a.b", "ab", "b"};
+    for (guint i = 0; i + 1 < G_N_ELEMENTS(sorted); i++) {
+        g_assert_cmpint(entry_path_cmp(sorted[i], sorted[i + 1]), <, 0);
+        g_assert_cmpint(entry_path_cmp(sorted[i + 1], sorted[i]), >, 0);
+    }
+    g_assert_true(entry_path_within("a/b", "a"));
+    g_assert_false(entry_path_within("ab", "a"));
+    g_assert_true(entry_path_within("ab", ""));
+}
+
+static void test_entry_list(void)
+{
+    g_autoptr(entry_list) l = entry_list_new();
+    struct xattr x = {"user.k", "v", 1};
+    entry_list_add(l, &(struct entry){.path = "b", .type = ENTRY_FILE, .xattrs = &x, .n_xattrs = 1});
+    entry_list_add(l, &(struct entry){.path = "a", .type = ENTRY_DIR});
+    entry_list_sort(l);
+    g_assert_cmpstr(entry_list_at(l, 0)->path, ==, "a");
+    g_assert_cmpstr(entry_list_find(l, "b")->xattrs[0].name, ==, "user.k");
+    g_assert_null(entry_list_find(l, "c"));
+}
+
+static void test_platform(void)
+{
+    static const char *const cases[][2] = {
+        {"linux/x86_64", "linux/amd64"}, {"linux/arm64/v8", "linux/arm64"}, {"arm64", "linux/arm64"},
+        {"linux/arm", "linux/arm/v7"},   {"linux/arm/v6", "linux/arm/v6"},
+    };
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        struct platform p;
+        g_assert_true(platform_parse(&p, cases[i][0], NULL));
+        g_autofree char *text = platform_text(&p);
+        g_assert_cmpstr(text, ==, cases[i][1]);
+    }
+    static const char *const bad[] = {"", "a/b/c/d", "linux/", "li nux/amd64", "/"};
+    for (guint i = 0; i < G_N_ELEMENTS(bad); i++)
+        g_assert_false(platform_parse(&(struct platform){0}, bad[i], NULL));
+    struct platform v7 = {"linux", "arm", "v7"}, v6 = {"linux", "arm", "v6"};
+    g_assert_cmpint(platform_match(&v7, &v6), >, 0);
+    g_assert_cmpint(platform_match(&v6, &v7), ==, 0);
+}
+
+static void test_remove_tree(void)
+{
+    g_autofree char *dir = g_dir_make_tmp("varve-fs-XXXXXX", NULL);
+    fd_auto int fd = fs_open_dir(AT_FDCWD, dir, NULL);
+    g_assert_true(fs_mkdir_p(fd, "t/a/b/c", 0755, NULL));
+    g_assert_cmpint(symlinkat("/", fd, "t/a/root"), ==, 0);
+    g_assert_true(fs_replace(fd, "t/a/b/file", "x", 1, 0600, NULL));
+    g_assert_cmpint(fchmodat(fd, "t/a/b", 0, 0), ==, 0);
+    g_assert_true(fs_remove_tree(fd, "t", NULL));
+    g_assert_cmpint(faccessat(fd, "t", F_OK, 0), <, 0);
+    g_assert_cmpint(access("/etc", F_OK), ==, 0);
+    g_rmdir(dir);
+}
+
+static void test_read_limits(void)
+{
+    g_autofree char *dir = g_dir_make_tmp("varve-fs-XXXXXX", NULL);
+    fd_auto int fd = fs_open_dir(AT_FDCWD, dir, NULL);
+    g_assert_true(fs_replace(fd, "f", "12345", 5, 0600, NULL));
+    g_autoptr(GBytes) b = fs_read(fd, "f", 5, NULL);
+    g_assert_cmpstr(g_bytes_get_data(b, NULL), ==, "12345");
+    GError *err = NULL;
+    g_assert_null(fs_read(fd, "f", 4, &err));
+    g_assert_error(err, VARVE_ERROR, VARVE_ERROR_INVALID);
+    g_clear_error(&err);
+    g_assert_cmpint(mkfifoat(fd, "p", 0600), ==, 0);
+    g_assert_null(fs_read(fd, "p", 4, &err));
+    g_assert_error(err, VARVE_ERROR, VARVE_ERROR_INVALID);
+    g_clear_error(&err);
+    unlinkat(fd, "f", 0);
+    unlinkat(fd, "p", 0);
+    g_rmdir(dir);
+}
+
+static void test_sparse_copy(void)
+{
+    g_autofree char *dir = g_dir_make_tmp("varve-fs-XXXXXX", NULL);
+    fd_auto int fd = fs_open_dir(AT_FDCWD, dir, NULL);
+    fd_auto int in = openat(fd, "in", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    fd_auto int out = openat(fd, "out", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    g_assert_cmpint(pwrite(in, "end", 3, 64 << 20), ==, 3);
+    g_assert_true(fs_copy_fd(in, out, "in", NULL));
+    struct stat st;
+    g_assert_cmpint(fstat(out, &st), ==, 0);
+    g_assert_cmpint(st.st_size, ==, (64 << 20) + 3);
+    g_assert_cmpint(st.st_blocks, <, 1024);
+    char tail[3];
+    g_assert_cmpint(pread(out, tail, 3, 64 << 20), ==, 3);
+    g_assert_cmpmem(tail, 3, "end", 3);
+    g_assert_true(fs_remove_tree(AT_FDCWD, dir, NULL));
+}
+
+static void test_cancel(void)
+{
+    g_autoptr(cancel) c = cancel_new();
+    g_assert_true(cancel_check(c, NULL));
+    cancel_trigger(c);
+    GError *err = NULL;
+    g_assert_false(cancel_check(c, &err));
+    g_assert_error(err, VARVE_ERROR, VARVE_ERROR_CANCELLED);
+    g_clear_error(&err);
+    g_assert_false(cancel_is_set(NULL));
+    g_autoptr(cancel) parent = cancel_new();
+    g_autoptr(cancel) child = cancel_new_child(parent);
+    g_autoptr(cancel) other = cancel_new_child(parent);
+    cancel_trigger(other);
+    g_assert_false(cancel_is_set(parent));
+    cancel_trigger(parent);
+    g_assert_true(cancel_is_set(child));
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/base/error/exit-codes", test_exit_codes);
+    g_test_add_func("/base/digest/text", test_digest);
+    g_test_add_func("/base/digest/fields", test_hasher_fields);
+    g_test_add_func("/base/pool/loops", test_pool);
+    g_test_add_func("/base/entry/order", test_path_order);
+    g_test_add_func("/base/entry/list", test_entry_list);
+    g_test_add_func("/base/platform/parse", test_platform);
+    g_test_add_func("/base/fs/remove-tree", test_remove_tree);
+    g_test_add_func("/base/fs/limits", test_read_limits);
+    g_test_add_func("/base/fs/sparse", test_sparse_copy);
+    g_test_add_func("/base/cancel", test_cancel);
+    return g_test_run();
+}

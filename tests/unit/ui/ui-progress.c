@@ -1,0 +1,102 @@
+#include "ui/progress.h"
+
+#include <jansson.h>
+#include <string.h>
+
+/* A small build seen through a mode; returns what was printed. */
+static char *show(enum progress_mode mode)
+{
+    char *out = NULL;
+    gsize len;
+    FILE *f = open_memstream(&out, &len);
+    g_autoptr(progress) p = progress_new(f, mode, "demo:1");
+    struct event_sink *sink = progress_sink(p);
+    struct digest a, b;
+    digest_of_bytes(&a, "a", 1);
+    digest_of_bytes(&b, "b", 1);
+    int input = 1;
+    event_emit(sink, &(struct event){.type = EVENT_VERTEX, .vertex = 1, .name = "FROM base", .stage = "base", .id = &a});
+    event_emit(sink, &(struct event){.type = EVENT_VERTEX, .vertex = 2, .name = "RUN make", .stage = "build",
+                                     .id = &b, .inputs = &input, .n_inputs = 1});
+    event_emit(sink, &(struct event){.type = EVENT_PLAN, .vertex = -1, .total = 2});
+    event_emit(sink, &(struct event){.type = EVENT_DONE, .vertex = 1, .outcome = OUTCOME_CACHED});
+    event_emit(sink, &(struct event){.type = EVENT_START, .vertex = 2, .text = "never built here"});
+    event_emit(sink, &(struct event){.type = EVENT_LOG, .vertex = 2, .fd = 1, .bytes = "one\ntw", .n_bytes = 6});
+    event_emit(sink, &(struct event){.type = EVENT_LOG, .vertex = 2, .fd = 2, .bytes = "o\r50%\r99%\nlast", .n_bytes = 14});
+    event_emit(sink, &(struct event){.type = EVENT_DONE, .vertex = 2, .outcome = OUTCOME_RAN,
+                                     .duration_us = 2100000, .layer_bytes = 38000000});
+    progress_finish(p);
+    g_autofree char *tail = progress_log_tail(p, 2, 2);
+    g_assert_cmpstr(tail, ==, "two\r50%\r99%\nlast");
+    fclose(f);
+    return out;
+}
+
+static void test_plain(void)
+{
+    char *out = show(PROGRESS_PLAIN);
+    g_assert_cmpstr(out, ==, "[1/2 base] FROM base   cached\n"
+                             "[2/2 build] RUN make   (never built here)\n"
+                             "[2/2 build]   │ one\n"
+                             "[2/2 build]   │ 99%\n"
+                             "[2/2 build]   │ last\n"
+                             "[2/2 build] done after 2.1 s   38 MB\n");
+    free(out);
+}
+
+static void test_quiet(void)
+{
+    char *out = show(PROGRESS_QUIET);
+    g_assert_cmpstr(out, ==, "");
+    free(out);
+}
+
+static void check_log(json_t *log, GString *all)
+{
+    gsize len;
+    g_autofree guchar *data = g_base64_decode(json_string_value(json_object_get(log, "data")), &len);
+    g_string_append_len(all, (char *)data, len);
+}
+
+/* Every line is an object of BuildKit's status; the logs put together are what was written. */
+static void test_rawjson(void)
+{
+    char *out = show(PROGRESS_RAWJSON);
+    g_auto(GStrv) lines = g_strsplit(out, "\n", -1);
+    GString *logs = g_string_new(NULL);
+    int cached = 0, completed = 0;
+    for (char **l = lines; **l; l++) {
+        json_t *o = json_loads(*l, 0, NULL);
+        g_assert_nonnull(o);
+        json_t *v = json_array_get(json_object_get(o, "vertexes"), 0);
+        cached += json_is_true(json_object_get(v, "cached"));
+        completed += json_object_get(v, "completed") != NULL;
+        json_t *log = json_array_get(json_object_get(o, "logs"), 0);
+        if (log)
+            check_log(log, logs);
+        json_decref(o);
+    }
+    g_assert_cmpint(cached, ==, 1);
+    g_assert_cmpint(completed, ==, 2);
+    g_assert_cmpstr(logs->str, ==, "one\ntwo\r50%\r99%\nlast");
+    g_string_free(logs, TRUE);
+    free(out);
+}
+
+static void test_modes(void)
+{
+    enum progress_mode m;
+    g_assert_true(progress_mode_parse("none", &m, NULL));
+    g_assert_cmpint(m, ==, PROGRESS_QUIET);
+    g_assert_false(progress_mode_parse("fancy", &m, NULL));
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/ui/progress/plain", test_plain);
+    g_test_add_func("/ui/progress/quiet", test_quiet);
+    g_test_add_func("/ui/progress/rawjson", test_rawjson);
+    g_test_add_func("/ui/progress/modes", test_modes);
+    return g_test_run();
+}
