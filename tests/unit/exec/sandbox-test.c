@@ -28,28 +28,36 @@ static const struct {
     {"descriptors", "ls /proc/self/fd | tr '\\n' ' '", "0 1 2 3 "}, /* 3: ls's own */
     {"init-descriptors", "ls -l /proc/1/fd | grep -c pipe", "1"},   /* the report pipe */
     {"hostname", "hostname", "buildkitsandbox"},
-    {"hosts", "cat /etc/hosts", "127.0.0.1\tlocalhost buildkitsandbox\n::1\tlocalhost ip6-localhost ip6-loopback"},
-    {"resolv", "test -f /etc/resolv.conf && ! echo x >/etc/resolv.conf 2>/dev/null && echo read-only", "read-only"},
+    {"hosts", "cat /etc/hosts",
+     "127.0.0.1\tlocalhost buildkitsandbox\n::1\tlocalhost ip6-localhost ip6-loopback"},
+    {"resolv",
+     "test -f /etc/resolv.conf && ! echo x >/etc/resolv.conf 2>/dev/null && echo read-only",
+     "read-only"},
     {"processes", "ls /proc | grep -c '^[0-9]'", "4"}, /* init, sh, ls, grep */
     {"init-name", "cat /proc/1/cmdline /proc/1/environ | tr '\\0' ' '", "varve-init "},
     {"capabilities", "grep ^Cap /proc/self/status | tr -d '\\n\\t'",
      "CapInh:0000000000000000CapPrm:00000000a80425fbCapEff:00000000a80425fbCapBnd:00000000a80425fb"
      "CapAmb:0000000000000000"},
-    {"filter", "grep -E '^(Seccomp|NoNewPrivs):' /proc/self/status | tr -d '\\n\\t'", "NoNewPrivs:0Seccomp:2"},
-    {"no-mount", "mount -t tmpfs x /mnt 2>&1 | grep -o 'Operation not permitted\\|ermission denied'", "ermission denied"},
-    {"no-unshare", "unshare -U true 2>&1 | grep -o 'Operation not permitted'", "Operation not permitted"},
+    {"filter", "grep -E '^(Seccomp|NoNewPrivs):' /proc/self/status | tr -d '\\n\\t'",
+     "NoNewPrivs:0Seccomp:2"},
+    {"no-mount",
+     "mount -t tmpfs x /mnt 2>&1 | grep -o 'Operation not permitted\\|ermission denied'",
+     "ermission denied"},
+    {"no-unshare", "unshare -U true 2>&1 | grep -o 'Operation not permitted'",
+     "Operation not permitted"},
     {"no-sysctl", "echo x 2>/dev/null >/proc/sys/kernel/hostname || echo refused", "refused"},
     {"no-sys", "touch /sys/x 2>/dev/null || echo refused", "refused"},
     {"no-kcore", "dd if=/proc/kcore bs=1 count=1 2>/dev/null | wc -c", "0"},
     {"masked", "ls /sys/firmware; cat /proc/timer_list", ""},
     {"devices", "ls /dev | tr '\\n' ' '",
      "fd full mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero "},
-    {"null", "echo x >/dev/null && head -c 3 /dev/zero | wc -c && head -c 9 /dev/urandom | wc -c", "3\n9"},
+    {"null", "echo x >/dev/null && head -c 3 /dev/zero | wc -c && head -c 9 /dev/urandom | wc -c",
+     "3\n9"},
     {"pts", "ls /dev/pts", "ptmx"},
     {"shm", "echo x >/dev/shm/x && df -k /dev/shm | tail -1 | tr -s ' ' | cut -d' ' -f2", "65536"},
     {"chown", "touch /f && chown 1000:1000 /f && stat -c %u:%g /f", "1000:1000"},
     {"setuid", "cp /bin/busybox /su && chmod 4755 /su && echo ok", "ok"},
-    {"mknod", "mknod /n c 1 3 && echo ok", "ok"},
+    {"fifo", "mknod /fifo p && echo ok", "ok"},
     {"umask", "umask", "0022"},
     {"cwd", "pwd", "/"},
     {"stubs-inside", "test -f /etc/hosts && echo there", "there"},
@@ -64,7 +72,8 @@ static void test_outputs(struct fixture *f, gconstpointer data)
 {
     if (fixture_skip(f))
         return;
-    fixture_write(f, "etc/passwd", "root:x:0:0::/root:/bin/sh\napp:x:1000:1001::/home/app:/bin/sh\n", 0644);
+    fixture_write(f, "etc/passwd",
+                  "root:x:0:0::/root:/bin/sh\napp:x:1000:1001::/home/app:/bin/sh\n", 0644);
     g_setenv("VARVE_TEST_SECRET", "leak", TRUE);
     int leaked = open("/", O_RDONLY | O_DIRECTORY); /* not close-on-exec: must not get in */
     for (guint i = 0; i < G_N_ELEMENTS(outputs); i++) {
@@ -89,7 +98,8 @@ static void test_stubs(struct fixture *f, gconstpointer data)
     f->spec.touched = g_ptr_array_new_with_free_func(g_free);
     struct stat before, after;
     g_assert_cmpint(stat(f->root, &before), ==, 0);
-    fixture_output(f, "test -d /a/b/c/inner/dir && touch /kept/file && mount | grep -q '/a/b/c/inner/dir'");
+    fixture_output(
+        f, "test -d /a/b/c/inner/dir && touch /kept/file && mount | grep -q '/a/b/c/inner/dir'");
     g_assert_false(fixture_has(f, "etc"));
     g_assert_false(fixture_has(f, "a"));
     g_assert_false(fixture_has(f, "kept/cache"));
@@ -136,7 +146,8 @@ static void check_mounts(struct fixture *f, const char *shared, int file, guint 
         {.dest = "/some/file", .fd = file},
         {.dest = "/small", .fd = -1, .size = 65536, .mode = 0700},
     };
-    struct sandbox_file secret = {.dest = "/run/secrets/s", .bytes = "hush", .len = 4, .mode = 0400, .uid = 1000};
+    struct sandbox_file secret = {
+        .dest = "/run/secrets/s", .bytes = "hush", .len = 4, .mode = 0400, .uid = 1000};
     f->spec.mounts = mounts;
     f->spec.n_mounts = G_N_ELEMENTS(mounts);
     f->spec.files = &secret;
@@ -173,7 +184,8 @@ static void test_isolation(struct fixture *f, gconstpointer data)
                                            "'^/(dev|proc|sys|etc/hosts$|etc/resolv.conf$)'");
     mounts_old_kernel = FALSE;
     g_assert_cmpstr(mounts, ==, "/");
-    fixture_output(f, "! env | grep -q VARVE; ! test -e /proc/1/root/home || ! ls /proc/1/root 2>/dev/null | grep -q vmlinuz");
+    fixture_output(f, "! env | grep -q VARVE; ! test -e /proc/1/root/home || ! ls /proc/1/root "
+                      "2>/dev/null | grep -q vmlinuz");
     g_assert_cmpstr(fixture_output(f, "ipcs -m 2>/dev/null | grep -c 0x; true"), ==, "0");
 }
 
@@ -206,7 +218,10 @@ static const struct {
     const char *script;
     int code;
     gboolean signalled;
-} codes[] = {{"exit 0", 0, FALSE}, {"exit 7", 7, FALSE}, {"kill -9 $$", 137, TRUE}, {"kill -SEGV $$", 139, TRUE},
+} codes[] = {{"exit 0", 0, FALSE},
+             {"exit 7", 7, FALSE},
+             {"kill -9 $$", 137, TRUE},
+             {"kill -SEGV $$", 139, TRUE},
              {"exit 255", 255, FALSE}};
 
 static void test_codes(struct fixture *f, gconstpointer data)
@@ -235,7 +250,8 @@ static const struct {
     {"/etc/plain", NULL, 126, "exec: \"/etc/plain\": Permission denied\n"},
     {"/etc", NULL, 126, "exec: \"/etc\": Permission denied\n"},
     {"/script", NULL, 126, "exec: \"/script\": Exec format error\n"},
-    {"/lost", NULL, 127, "exec: \"/lost\": the interpreter or loader that it needs is not in the image\n"},
+    {"/lost", NULL, 127,
+     "exec: \"/lost\": the interpreter or loader that it needs is not in the image\n"},
 };
 
 static void test_missing(struct fixture *f, gconstpointer data)
@@ -246,7 +262,8 @@ static void test_missing(struct fixture *f, gconstpointer data)
     fixture_write(f, "script", "no interpreter line", 0755);
     fixture_write(f, "lost", "#!/bin/nonexist\n", 0755);
     for (guint i = 0; i < G_N_ELEMENTS(missing); i++) {
-        const char *const argv[] = {missing[i].program, NULL}, *const env[] = {missing[i].env, NULL};
+        const char *const argv[] = {missing[i].program, NULL}, *const env[] = {missing[i].env,
+                                                                               NULL};
         g_autoptr(GError) err = NULL;
         f->spec.args = argv;
         f->spec.env = env;
@@ -284,15 +301,18 @@ static void test_user(struct fixture *f, gconstpointer data)
 {
     if (fixture_skip(f))
         return;
-    fixture_write(f, "etc/passwd", "root:x:0:0::/root:/bin/sh\napp:x:1000:1001::/home/app:/bin/sh\n", 0644);
+    fixture_write(f, "etc/passwd",
+                  "root:x:0:0::/root:/bin/sh\napp:x:1000:1001::/home/app:/bin/sh\n", 0644);
     fixture_write(f, "etc/group", "root:x:0:\napp:x:1001:\nextra:x:2000:app\n", 0644);
     f->spec.user = "app";
     f->spec.cwd = "/made/here";
-    g_assert_cmpstr(fixture_output(f, "id; pwd; echo $HOME; stat -c %u:%g:%a /made /made/here"), ==,
-                    "uid=1000(app) gid=1001(app) groups=1001(app),2000(extra)\n/made/here\n/home/app\n"
-                    "1000:1001:755\n1000:1001:755");
-    g_assert_cmpstr(fixture_output(f, "grep ^Cap /proc/self/status | cut -f2 | tr '\\n' ' '"), ==,
-                    "0000000000000000 0000000000000000 0000000000000000 00000000a80425fb 0000000000000000 ");
+    g_assert_cmpstr(
+        fixture_output(f, "id; pwd; echo $HOME; stat -c %u:%g:%a /made /made/here"), ==,
+        "uid=1000(app) gid=1001(app) groups=1001(app),2000(extra)\n/made/here\n/home/app\n"
+        "1000:1001:755\n1000:1001:755");
+    g_assert_cmpstr(
+        fixture_output(f, "grep ^Cap /proc/self/status | cut -f2 | tr '\\n' ' '"), ==,
+        "0000000000000000 0000000000000000 0000000000000000 00000000a80425fb 0000000000000000 ");
     g_assert_true(fixture_has(f, "made/here"));
     f->spec.user = "nobody";
     g_autoptr(GError) err = NULL;
@@ -343,9 +363,11 @@ static void test_network(struct fixture *f, gconstpointer data)
     f->spec.n_hosts = 2;
     f->spec.hostname = "other";
     f->spec.network = NET_NONE;
-    g_assert_cmpstr(fixture_output(f, "tail -n +3 /etc/hosts; hostname; grep -c : /proc/net/dev; "
-                                      "ip addr show lo | grep -o 'UP\\|127.0.0.1' | sort -u; ls /sys/class/net"),
-                    ==, "10.1.2.3\tdb\n127.0.0.1\tgate\nother\n1\n127.0.0.1\nUP\nlo");
+    g_assert_cmpstr(
+        fixture_output(f,
+                       "tail -n +3 /etc/hosts; hostname; grep -c : /proc/net/dev; "
+                       "ip addr show lo | grep -o 'UP\\|127.0.0.1' | sort -u; ls /sys/class/net"),
+        ==, "10.1.2.3\tdb\n127.0.0.1\tgate\nother\n1\n127.0.0.1\nUP\nlo");
     f->spec.network = NET_HOST;
     g_autofree char *host = NULL;
     g_assert_true(g_file_get_contents("/proc/net/dev", &host, NULL, NULL));
@@ -362,12 +384,15 @@ static void test_insecure(struct fixture *f, gconstpointer data)
     if (fixture_skip(f))
         return;
     f->spec.insecure = TRUE;
-    g_assert_cmpstr(fixture_output(f, "mkdir /m && mount -t tmpfs x /m && grep -c ' /m ' /proc/self/mountinfo; "
-                                      "grep ^Seccomp: /proc/self/status | cut -f2"), ==, "1\n0");
+    g_assert_cmpstr(
+        fixture_output(f, "mkdir /m && mount -t tmpfs x /m && grep -c ' /m ' /proc/self/mountinfo; "
+                          "grep ^Seccomp: /proc/self/status | cut -f2"),
+        ==, "1\n0");
     f->spec.insecure = FALSE;
     f->spec.root_readonly = TRUE;
-    g_assert_cmpstr(fixture_output(f, "touch /x 2>/dev/null || echo read-only; touch /dev/shm/x && echo ok"), ==,
-                    "read-only\nok");
+    g_assert_cmpstr(
+        fixture_output(f, "touch /x 2>/dev/null || echo read-only; touch /dev/shm/x && echo ok"),
+        ==, "read-only\nok");
 }
 
 static gpointer cancel_later(gpointer c)
@@ -440,7 +465,8 @@ static void test_much_output(struct fixture *f, gconstpointer data)
 {
     if (fixture_skip(f))
         return;
-    fixture_output(f, "head -c 3000000 /dev/zero | tr '\\0' x; head -c 100000 /dev/zero | tr '\\0' y >&2");
+    fixture_output(
+        f, "head -c 3000000 /dev/zero | tr '\\0' x; head -c 100000 /dev/zero | tr '\\0' y >&2");
     g_assert_cmpuint(f->out->len, ==, 3000000);
     g_assert_cmpuint(f->err->len, ==, 100000);
 }
@@ -460,9 +486,11 @@ static void join_output(gpointer ctx, int fd, const void *bytes, gsize len)
 static void on_started(gpointer ctx, int pid)
 {
     struct joiner *j = ctx;
-    const char *const argv[] = {"/bin/sh", "-c", "hostname; ls /; grep ^CapEff /proc/self/status | cut -f2; exit 3", NULL};
+    const char *const argv[] = {
+        "/bin/sh", "-c", "hostname; ls /; grep ^CapEff /proc/self/status | cut -f2; exit 3", NULL};
     const char *const slow[] = {"/bin/sleep", "100", NULL};
-    struct sandbox_spec spec = {.root_fd = -1, .stdin_fd = -1, .args = argv, .output = join_output, .output_ctx = j};
+    struct sandbox_spec spec = {
+        .root_fd = -1, .stdin_fd = -1, .args = argv, .output = join_output, .output_ctx = j};
     struct sandbox_result result;
     g_autoptr(GError) err = NULL;
     sandbox_join(pid, &spec, 5000000, NULL, &result, &err);
@@ -511,7 +539,8 @@ static gpointer run_one(gpointer data)
 {
     struct fixture *f = data;
     const char *const argv[] = {"/bin/sh", "-c", "sleep 0.05; exit 9", NULL};
-    struct sandbox_spec spec = {.root_fd = f->root_fd, .stdin_fd = -1, .args = argv, .output = join_output};
+    struct sandbox_spec spec = {
+        .root_fd = f->root_fd, .stdin_fd = -1, .args = argv, .output = join_output};
     struct joiner sink = {.out = g_string_new(NULL)};
     struct sandbox_result r = {0};
     spec.output_ctx = &sink;
@@ -641,8 +670,8 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_set_nonfatal_assertions();
     for (guint i = 0; i < G_N_ELEMENTS(tests); i++)
-        g_test_add(tests[i].path, struct fixture, GINT_TO_POINTER(tests[i].old_kernel), fixture_set_up, tests[i].test,
-                   fixture_tear_down);
+        g_test_add(tests[i].path, struct fixture, GINT_TO_POINTER(tests[i].old_kernel),
+                   fixture_set_up, tests[i].test, fixture_tear_down);
     g_test_add_func("/sandbox/hostca", test_hostca);
     return g_test_run();
 }
