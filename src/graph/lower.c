@@ -275,6 +275,23 @@ static void set_proxies(struct lowering *lw)
         lw->proxy_env = graph_strv(lw->graph, (const char *const *)list->pdata);
 }
 
+/* The graph outlives the options. */
+static void copy_limits(struct lowering *lw)
+{
+    const struct lower_options *o = lw->o;
+    struct host_ip *hosts = graph_alloc0(lw->graph, o->n_hosts * sizeof *hosts);
+    for (guint i = 0; i < o->n_hosts; i++)
+        hosts[i] = (struct host_ip){graph_str(lw->graph, o->hosts[i].host),
+                                    graph_str(lw->graph, o->hosts[i].ip)};
+    struct ulimit *ulimits = graph_alloc0(lw->graph, o->n_ulimits * sizeof *ulimits);
+    for (guint i = 0; i < o->n_ulimits; i++) {
+        ulimits[i] = o->ulimits[i];
+        ulimits[i].name = graph_str(lw->graph, o->ulimits[i].name);
+    }
+    lw->hosts = hosts;
+    lw->ulimits = ulimits;
+}
+
 static void image_free(gpointer p)
 {
     resolved_image_clear(p);
@@ -321,6 +338,7 @@ struct lowered *lower(const struct dockerfile *df, const struct lower_options *o
     guint before = d->n_errors;
     lowering_init(&lw);
     set_proxies(&lw);
+    copy_limits(&lw);
     if (check_syntax_arg(&lw) && lower_make_stages(&lw)) {
         struct build_stage *target = lower_find_target(&lw);
         if (target && lower_reach(&lw, target) && lower_stages(&lw) && d->n_errors == before)

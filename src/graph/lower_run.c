@@ -312,9 +312,9 @@ static gboolean set_exec(struct run *r, struct exec_op *e)
     e->n_mounts = r->mounts->len;
     e->mounts = graph_alloc0(g, e->n_mounts * sizeof *e->mounts);
     memcpy(e->mounts, r->mounts->data, e->n_mounts * sizeof *e->mounts);
-    e->hosts = o->hosts;
+    e->hosts = r->lw->hosts;
     e->n_hosts = o->n_hosts;
-    e->ulimits = o->ulimits;
+    e->ulimits = r->lw->ulimits;
     e->n_ulimits = o->n_ulimits;
     e->shm_size = o->shm_size;
     e->cgroup_parent = graph_str(g, o->cgroup_parent);

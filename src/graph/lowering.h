@@ -7,8 +7,8 @@
 
 #include "graph/lower.h"
 
-#define LOWER_MAX_VARIABLES 10000           /* of one stage */
-#define LOWER_MAX_BYTES (256 * 1024 * 1024) /* of everything a build's lowering writes down */
+#define LOWER_MAX_VARIABLES 10000          /* of one stage */
+#define LOWER_MAX_BYTES (64 * 1024 * 1024) /* of everything a build's lowering writes down */
 
 /* Variables in order; setting one again moves it to the end, as in BuildKit. */
 struct vars {
@@ -73,6 +73,8 @@ struct lowering {
     GPtrArray *triggers; /* struct dockerfile*: parsed triggers */
     struct vars globals; /* automatic ARGs and those before the first FROM */
     const char *const *proxy_env; /* or NULL */
+    const struct host_ip *hosts;  /* the options', copied into the graph */
+    const struct ulimit *ulimits; /* likewise */
     gsize spent;                  /* bytes written down, against LOWER_MAX_BYTES */
 };
 

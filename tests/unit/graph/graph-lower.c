@@ -386,7 +386,7 @@ static void test_bombs(void)
         g_string_append_printf(spread, "ENV B%d=$A\n", i);
     expect(spread, "the build is too large");
     g_autoptr(GString) many = g_string_new("FROM scratch\n");
-    for (int i = 0; i < 20000; i++)
+    for (int i = 0; i < 10010; i++)
         g_string_append_printf(many, "ENV A%d=x\n", i);
     expect(many, "more than 10000 variables");
 }
