@@ -83,7 +83,7 @@ other_store() { VARVE_ROOT=$BATS_TEST_TMPDIR/other "$VARVE" "$@"; }
 @test "a registry that asks for a login gets one" {
     run varve push app:1 "$GUARDED/app:1"
     [ "$status" -eq 1 ]
-    [[ "$output" == *"$GUARDED"*"next: varve login $GUARDED"* ]]
+    [[ "$output" == *"$GUARDED"*"next: "*"varve login $GUARDED"* ]]
     run bash -c "echo wrong | '$VARVE' login -u me --password-stdin $GUARDED"
     [ "$status" -eq 1 ]
     run bash -c "echo secret | '$VARVE' login -u me --password-stdin $GUARDED"
