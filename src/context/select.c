@@ -135,8 +135,9 @@ static gboolean add_match(struct selector *x, const char *path, GError **err)
     if (!resolved)
         return FALSE;
     if (!e)
-        return error_set(err, VARVE_ERROR_NOT_FOUND, "\"%s\" is a symlink to nothing in %s (/%s is not there)",
-                         path, x->tree->name, resolved);
+        return error_set(err, VARVE_ERROR_NOT_FOUND,
+                         "\"%s\" is a symlink to nothing in %s (/%s is not there)", path,
+                         x->tree->name, resolved);
     struct selected *s = g_new0(struct selected, 1);
     const char *slash = strrchr(path, '/');
     s->name = g_strdup(slash ? slash + 1 : path);
@@ -184,7 +185,8 @@ static gboolean select_wildcard(struct selector *x, const char *clean, GError **
     g_auto(GStrv) parts = g_strsplit(clean, "/", -1);
     guint n = g_strv_length(parts), i = 0;
     if (n > MAX_PATTERN_PARTS)
-        return error_set(err, VARVE_ERROR_INVALID, "the pattern %.100s… has more than %d components", clean,
+        return error_set(err, VARVE_ERROR_INVALID,
+                         "the pattern %.100s… has more than %d components", clean,
                          MAX_PATTERN_PARTS);
     for (guint k = 0; k < n; k++)
         if (!pattern_check(parts[k], err))
@@ -229,8 +231,10 @@ GPtrArray *tree_select(struct tree *t, const struct selection *sel, GError **err
     ignore_free(x.includes);
     ignore_free(x.excludes);
     if (ok && out->len == 0 && sel->required) {
-        ok = error_set(err, VARVE_ERROR_NOT_FOUND, "\"%s\" was not found in %s", sel->pattern, t->name);
-        error_add_next(err, "check the path, and the patterns that leave files out (.dockerignore)");
+        ok = error_set(err, VARVE_ERROR_NOT_FOUND, "\"%s\" was not found in %s", sel->pattern,
+                       t->name);
+        error_add_next(err,
+                       "check the path, and the patterns that leave files out (.dockerignore)");
     }
     return ok ? g_steal_pointer(&out) : NULL;
 }
@@ -263,7 +267,8 @@ static void hash_selected(const struct selected *s, struct hasher *h)
     }
 }
 
-gboolean tree_selection_digest(struct tree *t, GPtrArray *selected, struct digest *out, GError **err)
+gboolean tree_selection_digest(struct tree *t, GPtrArray *selected, struct digest *out,
+                               GError **err)
 {
     if (!tree_ensure_selected(t, selected, err))
         return FALSE;

@@ -23,8 +23,8 @@ static const char *unified_root(void)
     return NULL;
 }
 
-/* The parent to use when none was named: "/varve" for root; for a user the cgroup above varve's own, since a
- * cgroup that holds processes cannot hand controllers to children. */
+/* The parent to use when none was named: "/varve" for root; for a user the cgroup above varve's
+ * own, since a cgroup that holds processes cannot hand controllers to children. */
 static char *default_parent(void)
 {
     g_autofree char *text = NULL;
@@ -44,8 +44,9 @@ static gboolean write_value(const char *dir, const char *file, const char *value
     if (fd >= 0 && write(fd, value, strlen(value)) == (ssize_t)strlen(value))
         return TRUE;
     error_set_errno(err, errno, "writing %s to %s", value, path);
-    error_add_next(err, "run on a machine with cgroup version 2 and its memory controller (for a user: with "
-                        "systemd's Delegate=yes), or leave the limit away");
+    error_add_next(
+        err, "run on a machine with cgroup version 2 and its memory controller (for a user: with "
+             "systemd's Delegate=yes), or leave the limit away");
     return FALSE;
 }
 
@@ -66,9 +67,11 @@ gboolean cgroup_prepare(struct plan *p, const struct sandbox_spec *spec, GError 
         return TRUE;
     const char *root = unified_root();
     if (!root) {
-        error_set(err, VARVE_ERROR_UNSUPPORTED, "limits for the step need cgroup version 2, which is not mounted");
-        error_add_next(err, "mount it (systemd does, with systemd.unified_cgroup_hierarchy=1), or leave "
-                            "--memory and --cgroup-parent away");
+        error_set(err, VARVE_ERROR_UNSUPPORTED,
+                  "limits for the step need cgroup version 2, which is not mounted");
+        error_add_next(err,
+                       "mount it (systemd does, with systemd.unified_cgroup_hierarchy=1), or leave "
+                       "--memory and --cgroup-parent away");
         return FALSE;
     }
     g_autofree char *name = spec->cgroup_parent ? g_strdup(spec->cgroup_parent) : default_parent();

@@ -4,8 +4,8 @@
 
 #include "exec/plan.h"
 
-/* Makes a cgroup for the run and its limits when the spec asks for them, else does nothing. UNSUPPORTED or
- * DENIED, with the next move, where this machine has none to use. */
+/* Makes a cgroup for the run and its limits when the spec asks for them, else does nothing.
+ * UNSUPPORTED or DENIED, with the next move, where this machine has none to use. */
 gboolean cgroup_prepare(struct plan *p, const struct sandbox_spec *spec, GError **err);
 /* Removes it. */
 void cgroup_clear(struct plan *p);

@@ -89,11 +89,14 @@ static const struct {
     const char *name;
     int resource;
 } limit_names[] = {
-    {"core", RLIMIT_CORE},     {"cpu", RLIMIT_CPU},         {"data", RLIMIT_DATA},
-    {"fsize", RLIMIT_FSIZE},   {"locks", RLIMIT_LOCKS},     {"memlock", RLIMIT_MEMLOCK},
-    {"msgqueue", RLIMIT_MSGQUEUE}, {"nice", RLIMIT_NICE},   {"nofile", RLIMIT_NOFILE},
-    {"nproc", RLIMIT_NPROC},   {"rss", RLIMIT_RSS},         {"rtprio", RLIMIT_RTPRIO},
-    {"rttime", RLIMIT_RTTIME}, {"sigpending", RLIMIT_SIGPENDING}, {"stack", RLIMIT_STACK},
+    {"core", RLIMIT_CORE},         {"cpu", RLIMIT_CPU},
+    {"data", RLIMIT_DATA},         {"fsize", RLIMIT_FSIZE},
+    {"locks", RLIMIT_LOCKS},       {"memlock", RLIMIT_MEMLOCK},
+    {"msgqueue", RLIMIT_MSGQUEUE}, {"nice", RLIMIT_NICE},
+    {"nofile", RLIMIT_NOFILE},     {"nproc", RLIMIT_NPROC},
+    {"rss", RLIMIT_RSS},           {"rtprio", RLIMIT_RTPRIO},
+    {"rttime", RLIMIT_RTTIME},     {"sigpending", RLIMIT_SIGPENDING},
+    {"stack", RLIMIT_STACK},
 };
 
 GArray *config_limits(const struct sandbox_spec *spec, char ***names, GError **err)
@@ -107,12 +110,14 @@ GArray *config_limits(const struct sandbox_spec *spec, char ***names, GError **e
             k++;
         if (k == G_N_ELEMENTS(limit_names)) {
             error_set(err, VARVE_ERROR_INVALID, "there is no limit called \"%s\"", u->name);
-            error_add_next(err, "limits are core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, "
-                                "nproc, rss, rtprio, rttime, sigpending and stack");
+            error_add_next(
+                err, "limits are core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, "
+                     "nproc, rss, rtprio, rttime, sigpending and stack");
             return NULL;
         }
         (*names)[i] = g_strdup(u->name);
-        struct launch_limit l = {limit_names[k].resource, u->soft < 0 ? RLIM64_INFINITY : (guint64)u->soft,
+        struct launch_limit l = {limit_names[k].resource,
+                                 u->soft < 0 ? RLIM64_INFINITY : (guint64)u->soft,
                                  u->hard < 0 ? RLIM64_INFINITY : (guint64)u->hard};
         g_array_append_val(limits, l);
     }

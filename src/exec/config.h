@@ -12,10 +12,10 @@
 struct config_input {
     const struct sandbox_spec *spec;
     const struct identity *id;
-    guint32 flags;              /* LAUNCH_… */
+    guint32 flags; /* LAUNCH_… */
     const char *const *candidates, *const *argv, *const *env;
     const char *cwd;
-    const GArray *limits;       /* of struct launch_limit */
+    const GArray *limits; /* of struct launch_limit */
 };
 /* The memfd, number >= 10, close-on-exec; -1 on error. */
 int config_write(const struct config_input *in, GError **err);

@@ -14,8 +14,9 @@ static const char *const places[] = {
 };
 
 static const char *const variables[] = {
-    "SSL_CERT_FILE",  "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",    "GIT_SSL_CAINFO",
-    "PIP_CERT",       "AWS_CA_BUNDLE",       "CARGO_HTTP_CAINFO",  "DENO_CERT",
+    "SSL_CERT_FILE",  "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE", "GIT_SSL_CAINFO",      "PIP_CERT",
+    "AWS_CA_BUNDLE",  "CARGO_HTTP_CAINFO",   "DENO_CERT",
 };
 
 char *hostca_find(GError **err)
@@ -24,7 +25,8 @@ char *hostca_find(GError **err)
     if (named && *named) {
         if (access(named, R_OK) == 0)
             return g_strdup(named);
-        error_set(err, VARVE_ERROR_NOT_FOUND, "the CA bundle %s named by SSL_CERT_FILE cannot be read", named);
+        error_set(err, VARVE_ERROR_NOT_FOUND,
+                  "the CA bundle %s named by SSL_CERT_FILE cannot be read", named);
         error_add_next(err, "correct or unset SSL_CERT_FILE");
         return NULL;
     }

@@ -62,7 +62,8 @@ static char **find_entry(char **lines, const char *wanted)
     return NULL;
 }
 
-static gboolean resolve_user(struct identity *id, int rootfd, const char *user, char **name, GError **err)
+static gboolean resolve_user(struct identity *id, int rootfd, const char *user, char **name,
+                             GError **err)
 {
     g_auto(GStrv) lines = NULL;
     if (!read_database(rootfd, "/etc/passwd", &lines, err))
@@ -79,8 +80,10 @@ static gboolean resolve_user(struct identity *id, int rootfd, const char *user, 
     }
     if (parse_id(user, &id->uid))
         return TRUE;
-    error_set(err, VARVE_ERROR_NOT_FOUND, "unable to find user %s: no matching entries in passwd file", user);
-    error_add_next(err, "create the user in an earlier RUN (adduser, useradd), or give its number in USER");
+    error_set(err, VARVE_ERROR_NOT_FOUND,
+              "unable to find user %s: no matching entries in passwd file", user);
+    error_add_next(
+        err, "create the user in an earlier RUN (adduser, useradd), or give its number in USER");
     return FALSE;
 }
 
@@ -89,8 +92,10 @@ static gboolean resolve_group(struct identity *id, char **lines, const char *gro
     g_auto(GStrv) entry = find_entry(lines, group);
     if (parse_id(entry ? entry[2] : group, &id->gid))
         return TRUE;
-    error_set(err, VARVE_ERROR_NOT_FOUND, "unable to find group %s: no matching entries in group file", group);
-    error_add_next(err, "create the group in an earlier RUN (addgroup, groupadd), or give its number in USER");
+    error_set(err, VARVE_ERROR_NOT_FOUND,
+              "unable to find group %s: no matching entries in group file", group);
+    error_add_next(
+        err, "create the group in an earlier RUN (addgroup, groupadd), or give its number in USER");
     return FALSE;
 }
 
@@ -110,7 +115,8 @@ static void add_memberships(struct identity *id, char **lines, const char *name)
 
 gboolean identity_resolve(struct identity *id, int rootfd, const char *user, GError **err)
 {
-    *id = (struct identity){.groups = g_array_new(FALSE, FALSE, sizeof(guint32)), .home = g_strdup("/")};
+    *id = (struct identity){.groups = g_array_new(FALSE, FALSE, sizeof(guint32)),
+                            .home = g_strdup("/")};
     g_auto(GStrv) parts = g_strsplit(user && *user ? user : "0", ":", 2);
     g_autofree char *name = NULL;
     if (!resolve_user(id, rootfd, *parts[0] ? parts[0] : "0", &name, err))

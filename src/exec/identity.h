@@ -1,5 +1,5 @@
-/* Who a process in a root is: USER's value resolved with the root's own /etc/passwd and /etc/group, as
- * Docker does. Internal to this room. */
+/* Who a process in a root is: USER's value resolved with the root's own /etc/passwd and /etc/group,
+ * as Docker does. Internal to this room. */
 #ifndef VARVE_EXEC_IDENTITY_H
 #define VARVE_EXEC_IDENTITY_H
 
@@ -7,12 +7,12 @@
 
 struct identity {
     guint32 uid, gid;
-    GArray *groups; /* of guint32: the primary group first, then where the user is a member (only gid
-                       itself when a group was given) */
+    GArray *groups; /* of guint32: the primary group first, then where the user is a member (only
+                       gid itself when a group was given) */
     char *home;     /* from passwd, "/" when there is no entry */
 };
-/* user as in USER: "name", "uid", "name:group", "uid:gid"…; NULL or "": root. A number without an entry
- * is itself, with group 0. A name without one is NOT_FOUND. Clear in every case. */
+/* user as in USER: "name", "uid", "name:group", "uid:gid"…; NULL or "": root. A number without an
+ * entry is itself, with group 0. A name without one is NOT_FOUND. Clear in every case. */
 gboolean identity_resolve(struct identity *id, int rootfd, const char *user, GError **err);
 void identity_clear(struct identity *id);
 

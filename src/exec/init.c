@@ -1,6 +1,6 @@
-/* Process 1 of a sandbox: see launch.h. Freestanding: no libc, so that it is small and starts at once.
- * It is entered with every signal blocked, in its namespaces and root, and with the descriptors of
- * launch.h. */
+/* Process 1 of a sandbox: see launch.h. Freestanding: no libc, so that it is small and starts at
+ * once. It is entered with every signal blocked, in its namespaces and root, and with the
+ * descriptors of launch.h. */
 #include "exec/launch.h"
 
 #include <asm/unistd.h>
@@ -140,7 +140,8 @@ static void send_report(const struct launch_report *r)
 /* The program could not be started. */
 static void fail(enum launch_stage stage, unsigned index, long error)
 {
-    struct launch_report r = {.kind = REPORT_FAILED, .stage = stage, .index = index, .error = (int)-error};
+    struct launch_report r = {
+        .kind = REPORT_FAILED, .stage = stage, .index = index, .error = (int)-error};
     send_report(&r);
     leave(127);
 }
@@ -211,8 +212,8 @@ static long reduce_caps(uint64_t keep)
     return call2(__NR_capset, &head, caps);
 }
 
-/* While all capabilities are there: a filter may only be set without no_new_privs (which would break
- * setuid programs) by CAP_SYS_ADMIN. */
+/* While all capabilities are there: a filter may only be set without no_new_privs (which would
+ * break setuid programs) by CAP_SYS_ADMIN. */
 static void set_filter(struct launch_config *c)
 {
     if (!c->n_filter)
@@ -269,7 +270,8 @@ static void run_program(struct launch_config *c)
         if (ret < 0)
             fail(STAGE_TTY, 0, ret);
     }
-    call2(__NR_keyctl, KEYRING_JOIN, 0); /* a session keyring of its own, where the kernel has keys */
+    call2(__NR_keyctl, KEYRING_JOIN,
+          0); /* a session keyring of its own, where the kernel has keys */
     set_limits(c);
     call1(__NR_umask, 022);
     long ret = call1(__NR_chdir, (char *)c + c->cwd);
@@ -285,8 +287,8 @@ static void run_program(struct launch_config *c)
     execute(c);
 }
 
-/* Reaps all that have ended; when the program is among them, reports and leaves (and with process 1 every
- * other process of the sandbox ends). */
+/* Reaps all that have ended; when the program is among them, reports and leaves (and with process 1
+ * every other process of the sandbox ends). */
 static void reap(long program)
 {
     for (;;) {
@@ -303,7 +305,8 @@ static void reap(long program)
             .kind = REPORT_EXITED,
             .status = status,
             .max_rss = (uint64_t)u.max_rss * 1024,
-            .cpu_us = (uint64_t)(u.user.sec + u.system.sec) * 1000000 + (uint64_t)(u.user.usec + u.system.usec),
+            .cpu_us = (uint64_t)(u.user.sec + u.system.sec) * 1000000 +
+                      (uint64_t)(u.user.usec + u.system.usec),
         };
         send_report(&r);
         leave(0);
@@ -318,7 +321,8 @@ static void serve(long program, unsigned flags)
         if (sig == SIG_CHILD)
             reap(program);
         else if (sig == SIG_TERM && !(flags & LAUNCH_JOIN))
-            call2(__NR_kill, -1, sig); /* the build is cancelled: everybody gets the chance to end well */
+            call2(__NR_kill, -1,
+                  sig); /* the build is cancelled: everybody gets the chance to end well */
         else if (sig > 0)
             call2(__NR_kill, program, sig);
     }

@@ -1,12 +1,13 @@
-/* What the parts of starting a sandbox share (internal to this room). A process is started in three parts:
+/* What the parts of starting a sandbox share (internal to this room). A process is started in three
+ * parts:
  *
- *  1. prepare.c, in varve: makes every mount as a detached one, resolves the user, packs a launch_config
- *     into a memfd. May fail with good messages.
- *  2. setup.c, in the new namespaces: a vfork()-like child that shares varve's memory and only makes
- *     system calls: attaches the mounts, pivots, masks, and executes init.
+ *  1. prepare.c, in varve: makes every mount as a detached one, resolves the user, packs a
+ * launch_config into a memfd. May fail with good messages.
+ *  2. setup.c, in the new namespaces: a vfork()-like child that shares varve's memory and only
+ * makes system calls: attaches the mounts, pivots, masks, and executes init.
  *  3. init.c, a freestanding program of a few kilobytes embedded in varve: process 1. It forks the
- *     program (rlimits, capabilities, filter, user), then reaps and forwards signals. Being executed, it
- *     holds no copy of varve's memory.
+ *     program (rlimits, capabilities, filter, user), then reaps and forwards signals. Being
+ * executed, it holds no copy of varve's memory.
  *
  * This header is also compiled into the freestanding init: no GLib here. */
 #ifndef VARVE_EXEC_LAUNCH_H
@@ -34,26 +35,26 @@ enum launch_stage {
     STAGE_HOSTNAME,
     STAGE_LOOPBACK,
     STAGE_STDIO,
-    STAGE_INIT,      /* executing init */
+    STAGE_INIT, /* executing init */
     STAGE_FORK,
     STAGE_TTY,
-    STAGE_LIMIT,     /* index: which of the limits */
+    STAGE_LIMIT, /* index: which of the limits */
     STAGE_CWD,
     STAGE_CAPS,
     STAGE_SECCOMP,
     STAGE_GROUPS,
     STAGE_USER,
-    STAGE_EXEC,      /* index: which of the candidates */
+    STAGE_EXEC, /* index: which of the candidates */
 };
 
 enum launch_report_kind { REPORT_FAILED = 1, REPORT_STARTED, REPORT_EXITED };
 /* Written to the report pipe in one piece. */
 struct launch_report {
-    uint32_t kind;    /* enum launch_report_kind */
-    uint32_t stage;   /* failed: enum launch_stage */
-    uint32_t index;   /* failed: see the stage */
-    int32_t error;    /* failed: errno */
-    int32_t status;   /* exited: wait status */
+    uint32_t kind;  /* enum launch_report_kind */
+    uint32_t stage; /* failed: enum launch_stage */
+    uint32_t index; /* failed: see the stage */
+    int32_t error;  /* failed: errno */
+    int32_t status; /* exited: wait status */
     uint32_t unused;
     uint64_t max_rss; /* exited: bytes */
     uint64_t cpu_us;  /* exited: user and system time */
@@ -64,15 +65,15 @@ struct launch_limit {
     uint64_t soft, hard;
 };
 
-#define LAUNCH_TTY 1  /* stdin becomes the controlling terminal */
-#define LAUNCH_JOIN 2 /* init is not process 1: it forwards to the program alone */
+#define LAUNCH_TTY 1       /* stdin becomes the controlling terminal */
+#define LAUNCH_JOIN 2      /* init is not process 1: it forwards to the program alone */
 #define LAUNCH_KEEP_CAPS 4 /* --security=insecure */
 #define LAUNCH_NO_GROUPS 8 /* setgroups() is denied in this user namespace */
 
-/* The memfd: this header, then data. Offsets are from the start of the file; lists of strings are arrays
- * of uint64_t offsets that end with 0, which init turns into pointers. */
+/* The memfd: this header, then data. Offsets are from the start of the file; lists of strings are
+ * arrays of uint64_t offsets that end with 0, which init turns into pointers. */
 struct launch_config {
-    uint32_t flags;      /* LAUNCH_… */
+    uint32_t flags; /* LAUNCH_… */
     uint32_t uid, gid;
     uint32_t n_groups, n_limits, n_filter;
     uint64_t caps;       /* bit set of capabilities */

@@ -28,8 +28,8 @@ static struct plan_mount *add(struct plan *p, int fd, const char *dest)
     return &g_array_index(p->mounts, struct plan_mount, p->mounts->len - 1);
 }
 
-/* The mounts will shadow parts of the root: a mount point below one of them must be made in it. Gives the
- * descriptor to make it in and the path from there. */
+/* The mounts will shadow parts of the root: a mount point below one of them must be made in it.
+ * Gives the descriptor to make it in and the path from there. */
 static int base_of(const struct plan *p, int rootfd, const char *dest, const char **rest)
 {
     for (guint i = p->mounts->len; i-- > 0;) {
@@ -44,8 +44,8 @@ static int base_of(const struct plan *p, int rootfd, const char *dest, const cha
     return rootfd;
 }
 
-static gboolean make_point(struct plan *p, int rootfd, const char *dest, gboolean dir, gboolean *made,
-                           GError **err)
+static gboolean make_point(struct plan *p, int rootfd, const char *dest, gboolean dir,
+                           gboolean *made, GError **err)
 {
     const char *rest;
     int base = base_of(p, rootfd, dest, &rest);
@@ -58,7 +58,8 @@ static gboolean make_point(struct plan *p, int rootfd, const char *dest, gboolea
 static const struct {
     const char *name;
     guint minor, major;
-} nodes[] = {{"null", 3, 1}, {"zero", 5, 1}, {"full", 7, 1}, {"random", 8, 1}, {"urandom", 9, 1}, {"tty", 0, 5}};
+} nodes[] = {{"null", 3, 1},   {"zero", 5, 1},    {"full", 7, 1},
+             {"random", 8, 1}, {"urandom", 9, 1}, {"tty", 0, 5}};
 
 static const char *const links[][2] = {{"/proc/self/fd", "fd"},
                                        {"/proc/self/fd/0", "stdin"},
@@ -66,12 +67,14 @@ static const char *const links[][2] = {{"/proc/self/fd", "fd"},
                                        {"/proc/self/fd/2", "stderr"},
                                        {"pts/ptmx", "ptmx"}};
 
-/* A device node, or where that is refused (user namespaces) the host's, bound over an empty file. */
+/* A device node, or where that is refused (user namespaces) the host's, bound over an empty file.
+ */
 static gboolean add_node(struct plan *p, int dev, guint i, GError **err)
 {
     const char *name = nodes[i].name;
     if (mknodat(dev, name, S_IFCHR | 0666, makedev(nodes[i].major, nodes[i].minor)) == 0)
-        return fchmodat(dev, name, 0666, 0) == 0 || error_set_errno(err, errno, "setting the mode of /dev/%s", name);
+        return fchmodat(dev, name, 0666, 0) == 0 ||
+               error_set_errno(err, errno, "setting the mode of /dev/%s", name);
     if (errno != EPERM)
         return error_set_errno(err, errno, "making /dev/%s for the sandbox", name);
     fd_auto int empty = openat(dev, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
@@ -100,7 +103,8 @@ static gboolean fill_dev(struct plan *p, int dev, GError **err)
 
 static int new_pts(GError **err)
 {
-    const char *options[] = {"ptmxmode", "0666", "mode", "0620", "newinstance", NULL, "gid", "5", NULL, NULL};
+    const char *options[] = {"ptmxmode", "0666", "mode", "0620", "newinstance",
+                             NULL,       "gid",  "5",    NULL,   NULL};
     int fd = mountfd_new("devpts", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, options, NULL);
     if (fd >= 0)
         return fd;
@@ -121,7 +125,8 @@ static gboolean add_dev(struct plan *p, guint64 shm_size, GError **err)
     if (pts < 0)
         return FALSE;
     add(p, pts, "/dev/pts");
-    g_autofree char *size = g_strdup_printf("%" G_GUINT64_FORMAT, shm_size ? shm_size : DEFAULT_SHM);
+    g_autofree char *size =
+        g_strdup_printf("%" G_GUINT64_FORMAT, shm_size ? shm_size : DEFAULT_SHM);
     const char *const shm_options[] = {"mode", "1777", "size", size, NULL, NULL};
     int shm = mountfd_new("tmpfs", QUIET, shm_options, err);
     if (shm < 0)
@@ -130,8 +135,8 @@ static gboolean add_dev(struct plan *p, guint64 shm_size, GError **err)
     return TRUE;
 }
 
-/* With a network namespace of its own setup.c makes /sys, which shows the namespace it was mounted in. In a
- * user namespace the host's network forbids a new one: then the host's is bound. */
+/* With a network namespace of its own setup.c makes /sys, which shows the namespace it was mounted
+ * in. In a user namespace the host's network forbids a new one: then the host's is bound. */
 static gboolean add_sys(struct plan *p, GError **err)
 {
     struct statfs st;
@@ -166,7 +171,8 @@ gboolean mounts_prepare_kernel(struct plan *p, const struct sandbox_spec *spec, 
 }
 
 /* Adds a part of a detached mount: source is the part, tree the mount's root, both borrowed. */
-static gboolean add_part(struct plan *p, int source, int tree, const char *dest, guint64 attrs, GError **err)
+static gboolean add_part(struct plan *p, int source, int tree, const char *dest, guint64 attrs,
+                         GError **err)
 {
     int fd = -1;
     errno = EINVAL;
@@ -184,7 +190,8 @@ static gboolean add_part(struct plan *p, int source, int tree, const char *dest,
     m->via_fd = tree < 0 ? -1 : fcntl(tree, F_DUPFD_CLOEXEC, 10);
     struct mount_attr attr = {.attr_set = attrs};
     if (fd < 0 || (tree >= 0 && m->via_fd < 0) ||
-        (tree < 0 && attrs && mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof attr) < 0))
+        (tree < 0 && attrs &&
+         mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof attr) < 0))
         return error_set_errno(err, errno, "making the mount at %s", dest);
     return TRUE;
 }
@@ -197,8 +204,8 @@ static gboolean write_file(int dir, const char *name, const struct sandbox_file 
     return fs_write_all(fd, f->bytes, f->len, err);
 }
 
-static gboolean add_file(struct plan *p, int rootfd, int dir, guint number, const struct sandbox_file *f,
-                         GError **err)
+static gboolean add_file(struct plan *p, int rootfd, int dir, guint number,
+                         const struct sandbox_file *f, GError **err)
 {
     g_autofree char *name = g_strdup_printf("%u", number);
     if (!write_file(dir, name, f, err) || !make_point(p, rootfd, f->dest, FALSE, NULL, err))
@@ -207,33 +214,39 @@ static gboolean add_file(struct plan *p, int rootfd, int dir, guint number, cons
     return add_part(p, source, dir, f->dest, QUIET | MOUNT_ATTR_RDONLY, err);
 }
 
-/* As Docker's builder writes it. The sandbox shares the host's network, so the gateway to the host is the
- * loopback interface. */
+/* As Docker's builder writes it. The sandbox shares the host's network, so the gateway to the host
+ * is the loopback interface. */
 static char *hosts_text(const struct sandbox_spec *spec, const char *hostname)
 {
     GString *text = g_string_new(NULL);
-    g_string_printf(text, "127.0.0.1\tlocalhost %s\n::1\tlocalhost ip6-localhost ip6-loopback\n", hostname);
+    g_string_printf(text, "127.0.0.1\tlocalhost %s\n::1\tlocalhost ip6-localhost ip6-loopback\n",
+                    hostname);
     for (guint i = 0; i < spec->n_hosts; i++) {
-        const char *ip = g_str_equal(spec->hosts[i].ip, "host-gateway") ? "127.0.0.1" : spec->hosts[i].ip;
+        const char *ip =
+            g_str_equal(spec->hosts[i].ip, "host-gateway") ? "127.0.0.1" : spec->hosts[i].ip;
         g_string_append_printf(text, "%s\t%s\n", ip, spec->hosts[i].host);
     }
     return g_string_free(text, FALSE);
 }
 
-static gboolean add_network_files(struct plan *p, const struct sandbox_spec *spec, int dir, GError **err)
+static gboolean add_network_files(struct plan *p, const struct sandbox_spec *spec, int dir,
+                                  GError **err)
 {
     g_autofree char *hosts = hosts_text(spec, p->hostname);
     fd_auto int fd = open("/etc/resolv.conf", O_RDONLY | O_CLOEXEC);
-    g_autoptr(GBytes) resolv = fd < 0 ? g_bytes_new(NULL, 0)
-                                      : fs_read_fd(fd, "/etc/resolv.conf", MAX_RESOLV_CONF, err);
+    g_autoptr(GBytes) resolv =
+        fd < 0 ? g_bytes_new(NULL, 0) : fs_read_fd(fd, "/etc/resolv.conf", MAX_RESOLV_CONF, err);
     if (!resolv)
         return FALSE;
     struct sandbox_file files[] = {
         {.dest = "/etc/hosts", .bytes = hosts, .len = strlen(hosts), .mode = 0644},
-        {.dest = "/etc/resolv.conf", .bytes = g_bytes_get_data(resolv, NULL), .len = g_bytes_get_size(resolv),
+        {.dest = "/etc/resolv.conf",
+         .bytes = g_bytes_get_data(resolv, NULL),
+         .len = g_bytes_get_size(resolv),
          .mode = 0644},
     };
-    return add_file(p, spec->root_fd, dir, 0, &files[0], err) && add_file(p, spec->root_fd, dir, 1, &files[1], err);
+    return add_file(p, spec->root_fd, dir, 0, &files[0], err) &&
+           add_file(p, spec->root_fd, dir, 1, &files[1], err);
 }
 
 gboolean mounts_prepare_files(struct plan *p, const struct sandbox_spec *spec, GError **err)
@@ -255,7 +268,8 @@ static gboolean add_tmpfs(struct plan *p, const struct sandbox_mount *m, GError 
     const char *options[] = {"mode", mode, "size", size, NULL, NULL};
     if (!m->size)
         options[2] = NULL;
-    int fd = mountfd_new("tmpfs", MOUNT_ATTR_NOSUID | (m->readonly ? MOUNT_ATTR_RDONLY : 0), options, err);
+    int fd = mountfd_new("tmpfs", MOUNT_ATTR_NOSUID | (m->readonly ? MOUNT_ATTR_RDONLY : 0),
+                         options, err);
     if (fd < 0)
         return FALSE;
     add(p, fd, m->dest);
@@ -266,14 +280,16 @@ static gboolean add_spec_mount(struct plan *p, int rootfd, struct sandbox_mount 
 {
     struct stat st = {.st_mode = S_IFDIR};
     if (*m->dest != '/' || !m->dest[1])
-        return error_set(err, VARVE_ERROR_INVALID, "the mount point \"%s\" is not an absolute path below /", m->dest);
+        return error_set(err, VARVE_ERROR_INVALID,
+                         "the mount point \"%s\" is not an absolute path below /", m->dest);
     if (m->fd >= 0 && fstat(m->fd, &st) < 0)
         return error_set_errno(err, errno, "reading what is to be mounted at %s", m->dest);
     if (!make_point(p, rootfd, m->dest, S_ISDIR(st.st_mode), &m->made, err))
         return FALSE;
     if (m->fd < 0)
         return add_tmpfs(p, m, err);
-    return add_part(p, m->fd, m->tree_fd > 0 ? m->tree_fd : -1, m->dest, m->readonly ? MOUNT_ATTR_RDONLY : 0, err);
+    return add_part(p, m->fd, m->tree_fd > 0 ? m->tree_fd : -1, m->dest,
+                    m->readonly ? MOUNT_ATTR_RDONLY : 0, err);
 }
 
 gboolean mounts_prepare_spec(struct plan *p, const struct sandbox_spec *spec, GError **err)

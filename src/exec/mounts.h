@@ -1,11 +1,12 @@
-/* The mounts of a sandbox, made as detached ones and added to its plan in order. Internal to this room. */
+/* The mounts of a sandbox, made as detached ones and added to its plan in order. Internal to this
+ * room. */
 #ifndef VARVE_EXEC_MOUNTS_H
 #define VARVE_EXEC_MOUNTS_H
 
 #include "exec/plan.h"
 
-/* /dev with its nodes, /dev/pts, /dev/shm and /sys; /proc and /dev/mqueue get their places (setup.c mounts
- * them inside the namespaces). */
+/* /dev with its nodes, /dev/pts, /dev/shm and /sys; /proc and /dev/mqueue get their places (setup.c
+ * mounts them inside the namespaces). */
 gboolean mounts_prepare_kernel(struct plan *p, const struct sandbox_spec *spec, GError **err);
 /* /etc/resolv.conf, /etc/hosts and the spec's files (secrets), all read-only on a tmpfs. */
 gboolean mounts_prepare_files(struct plan *p, const struct sandbox_spec *spec, GError **err);

@@ -1,5 +1,5 @@
-/* A sandbox that is ready to be started (internal to this room): everything prepare.c made, for setup.c to
- * carry out with system calls alone. */
+/* A sandbox that is ready to be started (internal to this room): everything prepare.c made, for
+ * setup.c to carry out with system calls alone. */
 #ifndef VARVE_EXEC_PLAN_H
 #define VARVE_EXEC_PLAN_H
 
@@ -11,17 +11,17 @@
 
 /* A detached mount and where it goes. */
 struct plan_mount {
-    int fd;               /* owned */
-    char *dest;           /* absolute path in the root */
-    int via_fd;           /* kernels before 6.15 cannot clone a part of a detached mount: fd is then an O_PATH
-                             descriptor inside this detached mount (owned), which is attached for a moment;
-                             else -1 */
-    guint64 attrs;        /* with via_fd: MOUNT_ATTR_… to add once cloned */
-    gboolean ordinary;    /* dest must not lead through symlinks (/proc, /sys, /dev) */
+    int fd;     /* owned */
+    char *dest; /* absolute path in the root */
+    int via_fd; /* kernels before 6.15 cannot clone a part of a detached mount: fd is then an O_PATH
+                   descriptor inside this detached mount (owned), which is attached for a moment;
+                   else -1 */
+    guint64 attrs;     /* with via_fd: MOUNT_ATTR_… to add once cloned */
+    gboolean ordinary; /* dest must not lead through symlinks (/proc, /sys, /dev) */
 };
 
 struct plan {
-    int root_fd;          /* to be attached as the root: a clone of the spec's, owned */
+    int root_fd; /* to be attached as the root: a clone of the spec's, owned */
     gboolean root_readonly;
     GArray *mounts;       /* of struct plan_mount, in order */
     struct stubs *stubs;  /* mount points that had to be made */
@@ -30,17 +30,17 @@ struct plan {
     gboolean insecure;    /* nothing masked, /sys writable */
     gboolean cgroup_view; /* cgroup2 is mounted at /sys/fs/cgroup */
     const char *hostname;
-    char *cgroup_path;    /* the cgroup made for the run, or NULL */
-    int cgroup_fd;        /* its cgroup.procs, or -1 */
-    int std_fd[3];        /* the program's 0, 1, 2; numbers >= 10 */
-    int out_fd[2];        /* read ends of the program's stdout and stderr, -1 when they are inherited */
+    char *cgroup_path; /* the cgroup made for the run, or NULL */
+    int cgroup_fd;     /* its cgroup.procs, or -1 */
+    int std_fd[3];     /* the program's 0, 1, 2; numbers >= 10 */
+    int out_fd[2]; /* read ends of the program's stdout and stderr, -1 when they are inherited */
     int report_fd, report_read_fd; /* the report pipe; numbers >= 10 */
-    int config_fd, init_fd; /* memfds; numbers >= 10; init_fd is not owned */
-    int join_fd;          /* pidfd of the process to join instead of making namespaces, else -1 */
-    char **limit_names;   /* for messages */
-    char **candidates;    /* paths of the program to try, for messages */
-    char *cwd;            /* for messages */
-    guint32 uid, gid;     /* for messages */
+    int config_fd, init_fd;        /* memfds; numbers >= 10; init_fd is not owned */
+    int join_fd;        /* pidfd of the process to join instead of making namespaces, else -1 */
+    char **limit_names; /* for messages */
+    char **candidates;  /* paths of the program to try, for messages */
+    char *cwd;          /* for messages */
+    guint32 uid, gid;   /* for messages */
 };
 
 /* Part 1. plan_init() first, plan_clear() in every case. plan_prepare() is for a new sandbox,

@@ -24,8 +24,16 @@ static void mount_clear(gpointer p)
 
 void plan_init(struct plan *p)
 {
-    *p = (struct plan){.root_fd = -1, .mask_fd = -1, .cgroup_fd = -1, .join_fd = -1, .config_fd = -1,
-                       .init_fd = -1, .report_fd = -1, .report_read_fd = -1, .std_fd = {-1, -1, -1}, .out_fd = {-1, -1}};
+    *p = (struct plan){.root_fd = -1,
+                       .mask_fd = -1,
+                       .cgroup_fd = -1,
+                       .join_fd = -1,
+                       .config_fd = -1,
+                       .init_fd = -1,
+                       .report_fd = -1,
+                       .report_read_fd = -1,
+                       .std_fd = {-1, -1, -1},
+                       .out_fd = {-1, -1}};
     p->mounts = g_array_new(FALSE, TRUE, sizeof(struct plan_mount));
     g_array_set_clear_func(p->mounts, mount_clear);
     p->stubs = stubs_new();
@@ -60,7 +68,8 @@ void plan_clear(struct plan *p)
     g_free(p->cwd);
 }
 
-/* setup.c moves descriptors to the numbers 0 to 5: what it starts from must not lie there. Takes fd. */
+/* setup.c moves descriptors to the numbers 0 to 5: what it starts from must not lie there. Takes
+ * fd. */
 static gboolean place_high(int *slot, int fd, GError **err)
 {
     *slot = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 10);
@@ -88,7 +97,8 @@ static gboolean prepare_stdio(struct plan *p, const struct sandbox_spec *spec, G
     if (spec->tty || !spec->output)
         return place_high(&p->std_fd[1], spec->tty ? spec->stdin_fd : 1, err) &&
                place_high(&p->std_fd[2], spec->tty ? spec->stdin_fd : 2, err);
-    return make_pipe(&p->out_fd[0], &p->std_fd[1], 0, err) && make_pipe(&p->out_fd[1], &p->std_fd[2], 0, err);
+    return make_pipe(&p->out_fd[0], &p->std_fd[1], 0, err) &&
+           make_pipe(&p->out_fd[1], &p->std_fd[2], 0, err);
 }
 
 static gboolean groups_denied(void)
@@ -99,8 +109,8 @@ static gboolean groups_denied(void)
 }
 
 /* Everything about the process itself. */
-static gboolean prepare_process(struct plan *p, const struct sandbox_spec *spec, const struct identity *id,
-                                guint32 flags, GError **err)
+static gboolean prepare_process(struct plan *p, const struct sandbox_spec *spec,
+                                const struct identity *id, guint32 flags, GError **err)
 {
     g_autoptr(GArray) limits = config_limits(spec, &p->limit_names, err);
     if (!limits)
@@ -111,9 +121,14 @@ static gboolean prepare_process(struct plan *p, const struct sandbox_spec *spec,
     p->uid = id->uid;
     p->gid = id->gid;
     flags |= (spec->tty ? LAUNCH_TTY : 0) | (groups_denied() ? LAUNCH_NO_GROUPS : 0);
-    struct config_input in = {.spec = spec, .id = id, .flags = flags, .argv = spec->args, .cwd = p->cwd,
+    struct config_input in = {.spec = spec,
+                              .id = id,
+                              .flags = flags,
+                              .argv = spec->args,
+                              .cwd = p->cwd,
                               .candidates = (const char *const *)p->candidates,
-                              .env = (const char *const *)env, .limits = limits};
+                              .env = (const char *const *)env,
+                              .limits = limits};
     p->config_fd = config_write(&in, err);
     p->init_fd = p->config_fd < 0 ? -1 : config_init_fd(err);
     return p->init_fd >= 0 && prepare_stdio(p, spec, err) &&
@@ -123,9 +138,11 @@ static gboolean prepare_process(struct plan *p, const struct sandbox_spec *spec,
 static gboolean check_spec(const struct sandbox_spec *spec, GError **err)
 {
     if (!spec->args || !spec->args[0] || !*spec->args[0])
-        return error_set(err, VARVE_ERROR_INVALID, "there is no program to run: the command is empty");
+        return error_set(err, VARVE_ERROR_INVALID,
+                         "there is no program to run: the command is empty");
     if (spec->cwd && *spec->cwd && *spec->cwd != '/')
-        return error_set(err, VARVE_ERROR_INVALID, "the working directory %s is not absolute", spec->cwd);
+        return error_set(err, VARVE_ERROR_INVALID, "the working directory %s is not absolute",
+                         spec->cwd);
     if (spec->devices && spec->devices[0])
         return error_set(err, VARVE_ERROR_UNSUPPORTED, "devices in the sandbox are not supported");
     if (spec->tty && spec->stdin_fd < 0)
@@ -133,8 +150,8 @@ static gboolean check_spec(const struct sandbox_spec *spec, GError **err)
     return TRUE;
 }
 
-/* A kernel before 6.15 cannot clone a detached mount: then the spec's own is attached (and can be attached
- * only once). */
+/* A kernel before 6.15 cannot clone a detached mount: then the spec's own is attached (and can be
+ * attached only once). */
 static gboolean prepare_root(struct plan *p, const struct sandbox_spec *spec, GError **err)
 {
     p->root_readonly = spec->root_readonly;
@@ -152,11 +169,12 @@ gboolean plan_prepare(struct plan *p, const struct sandbox_spec *spec, GError **
     p->own_net = spec->network == NET_NONE;
     p->hostname = spec->hostname && *spec->hostname ? spec->hostname : "buildkitsandbox";
     struct identity id;
-    gboolean ok = identity_resolve(&id, spec->root_fd, spec->user, err) &&
-                  (!spec->cwd || stubs_make_lasting(spec->root_fd, spec->cwd, id.uid, id.gid, err)) &&
-                  mounts_prepare_kernel(p, spec, err) && mounts_prepare_files(p, spec, err) &&
-                  mounts_prepare_spec(p, spec, err) && prepare_process(p, spec, &id, 0, err) &&
-                  cgroup_prepare(p, spec, err);
+    gboolean ok =
+        identity_resolve(&id, spec->root_fd, spec->user, err) &&
+        (!spec->cwd || stubs_make_lasting(spec->root_fd, spec->cwd, id.uid, id.gid, err)) &&
+        mounts_prepare_kernel(p, spec, err) && mounts_prepare_files(p, spec, err) &&
+        mounts_prepare_spec(p, spec, err) && prepare_process(p, spec, &id, 0, err) &&
+        cgroup_prepare(p, spec, err);
     identity_clear(&id);
     return ok;
 }

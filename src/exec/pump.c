@@ -69,8 +69,9 @@ static int wait_time(const struct pump *p, gint64 kill_at)
     return left <= 0 ? 0 : (int)MIN(left / 1000 + 1, G_MAXINT);
 }
 
-/* All processes are gone, so what is still in the pipes is all there will be; a process of varve's own that
- * was forked in between may still hold their other ends, so their end is not waited for. */
+/* All processes are gone, so what is still in the pipes is all there will be; a process of varve's
+ * own that was forked in between may still hold their other ends, so their end is not waited for.
+ */
 static void drain(struct pump *p)
 {
     for (int i = 0; i < 2; i++) {

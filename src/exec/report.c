@@ -30,17 +30,19 @@ static void set_user_error(const struct plan *p, int error, GError **err)
 {
     error_set_errno(err, error, "running as user %u:%u", p->uid, p->gid);
     if (error == EINVAL)
-        error_add_next(err, "this id is not mapped in varve's user namespace: give the account a range in "
-                            "/etc/subuid and /etc/subgid (usermod --add-subuids 100000-165535 "
-                            "--add-subgids 100000-165535 NAME)");
+        error_add_next(
+            err, "this id is not mapped in varve's user namespace: give the account a range in "
+                 "/etc/subuid and /etc/subgid (usermod --add-subuids 100000-165535 "
+                 "--add-subgids 100000-165535 NAME)");
 }
 
 static void set_limit_error(const struct plan *p, const struct launch_report *r, GError **err)
 {
     error_set_errno(err, r->error, "setting the limit %s", p->limit_names[r->index]);
     if (r->error == EPERM)
-        error_add_next(err, "raising a hard limit needs CAP_SYS_RESOURCE: raise it for varve itself (ulimit, "
-                            "LimitNOFILE= and the like), or ask for less");
+        error_add_next(
+            err, "raising a hard limit needs CAP_SYS_RESOURCE: raise it for varve itself (ulimit, "
+                 "LimitNOFILE= and the like), or ask for less");
 }
 
 void report_error(const struct plan *p, const struct launch_report *r, GError **err)
@@ -62,12 +64,15 @@ void report_error(const struct plan *p, const struct launch_report *r, GError **
     case STAGE_PROC:
         error_set_errno(err, r->error, "%s", stage_texts[r->stage]);
         if (r->error == EPERM)
-            error_add_next(err, "varve seems to run in a container whose /proc is masked: allow it to mount its "
-                                "own (docker run --security-opt systempaths=unconfined)");
+            error_add_next(
+                err,
+                "varve seems to run in a container whose /proc is masked: allow it to mount its "
+                "own (docker run --security-opt systempaths=unconfined)");
         return;
     default:
         error_set_errno(err, r->error, "%s",
-                        r->stage < G_N_ELEMENTS(stage_texts) && stage_texts[r->stage] ? stage_texts[r->stage]
-                                                                                      : "starting the sandbox");
+                        r->stage < G_N_ELEMENTS(stage_texts) && stage_texts[r->stage]
+                            ? stage_texts[r->stage]
+                            : "starting the sandbox");
     }
 }

@@ -18,8 +18,8 @@
 #define SETUP_STACK 65536
 #define NO_SANITIZE __attribute__((no_sanitize("address", "undefined")))
 
-/* Starts the first process and returns once it executes init (or has failed): until then it runs in this
- * process's memory, on a stack of its own, with every signal blocked. */
+/* Starts the first process and returns once it executes init (or has failed): until then it runs in
+ * this process's memory, on a stack of its own, with every signal blocked. */
 NO_SANITIZE static int spawn(int (*entry)(void *), int flags, struct plan *p, int *pidfd)
 {
     static const gsize align = 64;
@@ -39,10 +39,12 @@ static gboolean spawn_failed(const struct plan *p, int error, GError **err)
 {
     error_set_errno(err, error, "making the sandbox's namespaces");
     if (error == EPERM)
-        error_add_next(err, "run varve as root, or as a user whose user namespaces are allowed; inside a "
-                            "container it needs CAP_SYS_ADMIN");
+        error_add_next(
+            err, "run varve as root, or as a user whose user namespaces are allowed; inside a "
+                 "container it needs CAP_SYS_ADMIN");
     else if (error == ENOSPC)
-        error_add_next(err, "the kernel's limit of namespaces is reached (sysctl user.max_*_namespaces)");
+        error_add_next(
+            err, "the kernel's limit of namespaces is reached (sysctl user.max_*_namespaces)");
     return FALSE;
 }
 
@@ -51,9 +53,9 @@ static const char *machine_name(guint16 machine)
     static const struct {
         guint16 machine;
         const char *name;
-    } names[] = {{EM_X86_64, "amd64"},   {EM_AARCH64, "arm64"}, {EM_ARM, "arm"},     {EM_386, "386"},
-                 {EM_RISCV, "riscv64"},  {EM_S390, "s390x"},    {EM_PPC64, "ppc64le"}, {EM_MIPS, "mips"},
-                 {EM_LOONGARCH, "loong64"}};
+    } names[] = {{EM_X86_64, "amd64"},  {EM_AARCH64, "arm64"}, {EM_ARM, "arm"},
+                 {EM_386, "386"},       {EM_RISCV, "riscv64"}, {EM_S390, "s390x"},
+                 {EM_PPC64, "ppc64le"}, {EM_MIPS, "mips"},     {EM_LOONGARCH, "loong64"}};
     for (guint i = 0; i < G_N_ELEMENTS(names); i++)
         if (names[i].machine == machine)
             return names[i].name;
@@ -73,10 +75,12 @@ static const char *program_machine(int rootfd, const char *path)
 
 static gboolean foreign_program(const char *path, const char *machine, GError **err)
 {
-    error_set(err, VARVE_ERROR_UNSUPPORTED, "executing %s: it is a program for %s, which this machine cannot run",
-              path, machine);
-    error_add_next(err, "install an emulator (Debian and Ubuntu: apt install qemu-user-static binfmt-support), "
-                        "or choose a base image for this machine's platform");
+    error_set(err, VARVE_ERROR_UNSUPPORTED,
+              "executing %s: it is a program for %s, which this machine cannot run", path, machine);
+    error_add_next(
+        err,
+        "install an emulator (Debian and Ubuntu: apt install qemu-user-static binfmt-support), "
+        "or choose a base image for this machine's platform");
     return FALSE;
 }
 
@@ -88,27 +92,30 @@ static void complain(const struct sandbox_spec *spec, const char *text)
         return; /* nobody reads */
 }
 
-/* The program could not be executed: that is the step's failure, told on its stderr, unless the machine is at
- * fault. */
-static gboolean exec_failed(const struct plan *p, const struct sandbox_spec *spec, const struct launch_report *r,
-                            struct sandbox_result *out, GError **err)
+/* The program could not be executed: that is the step's failure, told on its stderr, unless the
+ * machine is at fault. */
+static gboolean exec_failed(const struct plan *p, const struct sandbox_spec *spec,
+                            const struct launch_report *r, struct sandbox_result *out, GError **err)
 {
     const char *program = spec->args[0], *tried = p->candidates[r->index];
-    g_autofree char *path = tried && *tried != '/' ? g_build_filename(p->cwd, tried, NULL) : g_strdup(tried);
+    g_autofree char *path =
+        tried && *tried != '/' ? g_build_filename(p->cwd, tried, NULL) : g_strdup(tried);
     const char *machine = path && spec->root_fd >= 0 ? program_machine(spec->root_fd, path) : NULL;
     struct platform host;
     platform_host(&host);
     if ((r->error == ENOEXEC || r->error == ENOENT) && machine && !g_str_equal(machine, host.arch))
         return foreign_program(path, machine, err);
-    fd_auto int there = path && spec->root_fd >= 0 ? fs_open_in_root(spec->root_fd, path, O_PATH, 0) : -1;
+    fd_auto int there =
+        path && spec->root_fd >= 0 ? fs_open_in_root(spec->root_fd, path, O_PATH, 0) : -1;
     g_autofree char *text = NULL;
     if (r->error != ENOENT)
         text = g_strdup_printf("exec: \"%s\": %s\n", program, g_strerror(r->error));
     else if (there >= 0 && strchr(program, '/'))
-        text = g_strdup_printf("exec: \"%s\": the interpreter or loader that it needs is not in the image\n",
-                               program);
+        text = g_strdup_printf(
+            "exec: \"%s\": the interpreter or loader that it needs is not in the image\n", program);
     else if (strchr(program, '/'))
-        text = g_strdup_printf("exec: \"%s\": stat %s: no such file or directory\n", program, program);
+        text =
+            g_strdup_printf("exec: \"%s\": stat %s: no such file or directory\n", program, program);
     else
         text = g_strdup_printf("exec: \"%s\": executable file not found in $PATH\n", program);
     complain(spec, text);
@@ -120,16 +127,19 @@ static gboolean conclude(const struct pump *run, struct sandbox_result *out, GEr
 {
     const struct launch_report *e = &run->exit;
     if (run->cancelled)
-        return error_set(err, VARVE_ERROR_CANCELLED, "interrupted while running %s", run->spec->args[0]);
+        return error_set(err, VARVE_ERROR_CANCELLED, "interrupted while running %s",
+                         run->spec->args[0]);
     if (run->timed_out)
-        return error_set(err, VARVE_ERROR_FAILED, "%s took too long and was stopped", run->spec->args[0]);
+        return error_set(err, VARVE_ERROR_FAILED, "%s took too long and was stopped",
+                         run->spec->args[0]);
     if (run->failure.kind == REPORT_FAILED && run->failure.stage == STAGE_EXEC)
         return exec_failed(run->plan, run->spec, &run->failure, out, err);
     if (run->failure.kind == REPORT_FAILED) {
         report_error(run->plan, &run->failure, err);
         return FALSE;
     }
-    /* Without a report process 1 was killed from outside: by the kernel for want of memory, or by hand. */
+    /* Without a report process 1 was killed from outside: by the kernel for want of memory, or by
+     * hand. */
     int status = e->kind == REPORT_EXITED ? e->status : SIGKILL;
     out->signalled = WIFSIGNALED(status);
     out->exit_code = out->signalled ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
@@ -139,8 +149,9 @@ static gboolean conclude(const struct pump *run, struct sandbox_result *out, GEr
 }
 
 /* Parts 2 and 3, and the end. */
-static gboolean launch(struct plan *p, const struct sandbox_spec *spec, int (*entry)(void *), int flags,
-                       gint64 timeout_us, struct cancel *c, struct sandbox_result *out, GError **err)
+static gboolean launch(struct plan *p, const struct sandbox_spec *spec, int (*entry)(void *),
+                       int flags, gint64 timeout_us, struct cancel *c, struct sandbox_result *out,
+                       GError **err)
 {
     struct pump run = {.plan = p, .spec = spec, .pidfd = -1};
     run.deadline = timeout_us ? g_get_monotonic_time() + timeout_us : 0;
@@ -154,14 +165,16 @@ static gboolean launch(struct plan *p, const struct sandbox_spec *spec, int (*en
     return conclude(&run, out, err);
 }
 
-gboolean sandbox_run(const struct sandbox_spec *spec, struct cancel *c, struct sandbox_result *out, GError **err)
+gboolean sandbox_run(const struct sandbox_spec *spec, struct cancel *c, struct sandbox_result *out,
+                     GError **err)
 {
     struct plan p;
     plan_init(&p);
     *out = (struct sandbox_result){0};
     int flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
-    gboolean ok = cancel_check(c, err) && plan_prepare(&p, spec, err) &&
-                  launch(&p, spec, setup_main, flags | (p.own_net ? CLONE_NEWNET : 0), 0, c, out, err);
+    gboolean ok =
+        cancel_check(c, err) && plan_prepare(&p, spec, err) &&
+        launch(&p, spec, setup_main, flags | (p.own_net ? CLONE_NEWNET : 0), 0, c, out, err);
     stubs_remove(p.stubs, spec->touched);
     plan_clear(&p);
     return ok;

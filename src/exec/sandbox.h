@@ -1,10 +1,12 @@
-/* The sandbox: one process tree in new mount, pid, ipc, uts (and for NET_NONE net; cgroup where possible)
- * namespaces over a snapshot's root, as Docker runs containers: pivot_root, /proc, /sys read-only, /dev with
- * the standard nodes, masked and read-only paths, Docker's default capabilities and seccomp profile,
- * user, rlimits; a reaping init as pid 1. No privilege that the spec does not give; nothing of the host's
- * environment, descriptors, processes or mounts is visible.
+/* The sandbox: one process tree in new mount, pid, ipc, uts (and for NET_NONE net; cgroup where
+ * possible) namespaces over a snapshot's root, as Docker runs containers: pivot_root, /proc, /sys
+ * read-only, /dev with the standard nodes, masked and read-only paths, Docker's default
+ * capabilities and seccomp profile, user, rlimits; a reaping init as pid 1. No privilege that the
+ * spec does not give; nothing of the host's environment, descriptors, processes or mounts is
+ * visible.
  *
- * Everything is prepared before clone3(): the child of a threaded process makes only system calls. */
+ * Everything is prepared before clone3(): the child of a threaded process makes only system calls.
+ */
 #ifndef VARVE_EXEC_SANDBOX_H
 #define VARVE_EXEC_SANDBOX_H
 
@@ -13,51 +15,54 @@
 
 /* A mount besides the root. */
 struct sandbox_mount {
-    const char *dest;     /* absolute in the root; missing directories (or, for a file, an empty file) are made
-                             in the root first, without following symlinks out of it */
-    int fd;               /* bind: detached tree or O_PATH descriptor of a directory or file; -1: tmpfs */
-    int tree_fd;          /* bind, when fd is a part of a detached mount (a path opened below a snapshot's
-                             mount_fd): that mount's own descriptor, which kernels before 6.15 need; else 0 */
+    const char *dest; /* absolute in the root; missing directories (or, for a file, an empty file)
+                         are made in the root first, without following symlinks out of it */
+    int fd;      /* bind: detached tree or O_PATH descriptor of a directory or file; -1: tmpfs */
+    int tree_fd; /* bind, when fd is a part of a detached mount (a path opened below a snapshot's
+                    mount_fd): that mount's own descriptor, which kernels before 6.15 need; else 0
+                  */
     gboolean readonly;
-    guint64 size;         /* tmpfs: bytes, 0: no limit */
-    guint32 mode;         /* tmpfs root's mode, 0: 01777 */
-    gboolean made;        /* out: the mount point did not exist and was made; like Docker's builder,
-                             sandbox_run() removes it again when it is still empty */
+    guint64 size;  /* tmpfs: bytes, 0: no limit */
+    guint32 mode;  /* tmpfs root's mode, 0: 01777 */
+    gboolean made; /* out: the mount point did not exist and was made; like Docker's builder,
+                      sandbox_run() removes it again when it is still empty */
 };
 struct sandbox_file {
-    const char *dest;     /* secrets: a file on a tmpfs of its own, never on disk */
+    const char *dest; /* secrets: a file on a tmpfs of its own, never on disk */
     const void *bytes;
     gsize len;
     guint32 mode, uid, gid;
 };
 struct sandbox_spec {
-    int root_fd;                    /* merged view (snapshot's mount_fd) */
+    int root_fd; /* merged view (snapshot's mount_fd). A kernel before 6.15 can attach a
+                    detached mount to one run only: open the snapshot anew for another */
     gboolean root_readonly;
-    const char *const *args;        /* argv; args[0] is looked up in PATH of env inside the root */
+    const char *const *args; /* argv; args[0] is looked up in PATH of env inside the root */
     const char *const *env;
-    const char *cwd;                /* made when missing (mode 0755, owned by the user) */
-    const char *user;               /* "name[:group]" or ids, resolved in the root; NULL or "": root */
-    const char *hostname;           /* NULL: "buildkitsandbox" as Docker's builder */
-    enum net_mode network;          /* default and host: the host's network */
-    gboolean insecure;              /* all capabilities, no seccomp, nothing masked */
-    const struct host_ip *hosts;    /* added to the generated /etc/hosts */
+    const char *cwd;             /* made when missing (mode 0755, owned by the user) */
+    const char *user;            /* "name[:group]" or ids, resolved in the root; NULL or "": root */
+    const char *hostname;        /* NULL: "buildkitsandbox" as Docker's builder */
+    enum net_mode network;       /* default and host: the host's network */
+    gboolean insecure;           /* all capabilities, no seccomp, nothing masked */
+    const struct host_ip *hosts; /* added to the generated /etc/hosts */
     guint n_hosts;
     const struct ulimit *ulimits;
     guint n_ulimits;
-    guint64 shm_size;               /* bytes, 0: 64 MiB */
-    const char *cgroup_parent;      /* or NULL */
-    guint64 memory_max;             /* bytes, 0: none; needs a cgroup to use (else a clear error) */
+    guint64 shm_size;          /* bytes, 0: 64 MiB */
+    const char *cgroup_parent; /* or NULL */
+    guint64 memory_max;        /* bytes, 0: none; needs a cgroup to use (else a clear error) */
     struct sandbox_mount *mounts;
     guint n_mounts;
     const struct sandbox_file *files;
     guint n_files;
-    const char *const *devices;     /* reserved: NULL */
-    int stdin_fd;                   /* -1: /dev/null */
-    gboolean tty;                   /* stdin_fd is a terminal to be the controlling one (varve debug, run -it) */
-    GPtrArray *touched;             /* out, may be NULL: char * of directories in the root in which mount
-                                       points were made and removed and nothing else happened, for
-                                       snapshot_forget() */
-    /* Receives output as it comes, from the waiting thread; fd is 1 or 2. NULL: inherit stdout/stderr. */
+    const char *const *devices; /* reserved: NULL */
+    int stdin_fd;               /* -1: /dev/null */
+    gboolean tty; /* stdin_fd is a terminal to be the controlling one (varve debug, run -it) */
+    GPtrArray *touched; /* out, may be NULL: char * of directories in the root in which mount
+                           points were made and removed and nothing else happened, for
+                           snapshot_forget() */
+    /* Receives output as it comes, from the waiting thread; fd is 1 or 2. NULL: inherit
+     * stdout/stderr. */
     void (*output)(gpointer ctx, int fd, const void *bytes, gsize len);
     gpointer output_ctx;
     /* Called with the pid of the init once it runs (varve run: health checks). May be NULL. */
@@ -65,20 +70,22 @@ struct sandbox_spec {
     gpointer started_ctx;
 };
 struct sandbox_result {
-    int exit_code;          /* 128+signal when killed by one */
+    int exit_code; /* 128+signal when killed by one */
     gboolean signalled;
-    guint64 max_rss;        /* bytes, of the largest process */
-    gint64 cpu_us;          /* user and system time */
+    guint64 max_rss; /* bytes, of the largest process */
+    gint64 cpu_us;   /* user and system time */
 };
-/* Runs to the end. FALSE only when it could not be started or was cancelled (then all its processes are
- * gone); a failing program is TRUE with its exit code. A missing program is exit code 127 with a line on
- * stderr as runc's shape. Removes what it had to make in the root only for mounting (/etc/resolv.conf,
- * /etc/hosts, missing mount points), as Docker's builder does; /proc, /sys and /dev stay, as there. */
+/* Runs to the end. FALSE only when it could not be started or was cancelled (then all its processes
+ * are gone); a failing program is TRUE with its exit code. A missing program is exit code 127 with
+ * a line on stderr as runc's shape. Removes what it had to make in the root only for mounting
+ * (/etc/resolv.conf, /etc/hosts, missing mount points), as Docker's builder does; /proc, /sys and
+ * /dev stay, as there. */
 gboolean sandbox_run(const struct sandbox_spec *spec, struct cancel *c, struct sandbox_result *out,
                      GError **err);
-/* Runs another command in a running sandbox (health checks): joins the namespaces of pid, as given to
- * started(). Of the spec only the process counts: args, env, cwd, user, ulimits, insecure, stdin, output; set
- * root_fd to -1. With timeout_us (0: none) a command that takes longer is ended: FALSE with FAILED. */
+/* Runs another command in a running sandbox (health checks): joins the namespaces of pid, as given
+ * to started(). Of the spec only the process counts: args, env, cwd, user, ulimits, insecure,
+ * stdin, output; set root_fd to -1. With timeout_us (0: none) a command that takes longer is ended:
+ * FALSE with FAILED. */
 gboolean sandbox_join(int pid, const struct sandbox_spec *spec, gint64 timeout_us, struct cancel *c,
                       struct sandbox_result *out, GError **err);
 

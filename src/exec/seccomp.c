@@ -21,9 +21,11 @@ struct arch {
     guint32 bit;   /* enum seccomp_arch_bit */
 };
 #if defined(__x86_64__)
-static const struct arch archs[] = {{SCMP_ARCH_X86_64, SECCOMP_ON_X86}, {SCMP_ARCH_X86, SECCOMP_ON_X86}};
+static const struct arch archs[] = {{SCMP_ARCH_X86_64, SECCOMP_ON_X86},
+                                    {SCMP_ARCH_X86, SECCOMP_ON_X86}};
 #elif defined(__aarch64__)
-static const struct arch archs[] = {{SCMP_ARCH_AARCH64, SECCOMP_ON_ARM}, {SCMP_ARCH_ARM, SECCOMP_ON_ARM}};
+static const struct arch archs[] = {{SCMP_ARCH_AARCH64, SECCOMP_ON_ARM},
+                                    {SCMP_ARCH_ARM, SECCOMP_ON_ARM}};
 #elif defined(__riscv) && __riscv_xlen == 64
 static const struct arch archs[] = {{SCMP_ARCH_RISCV64, SECCOMP_ON_RISCV}};
 #else
@@ -32,7 +34,8 @@ static const struct arch archs[] = {{SCMP_ARCH_RISCV64, SECCOMP_ON_RISCV}};
 
 #define OFF_NR offsetof(struct seccomp_data, nr)
 #define OFF_ARCH offsetof(struct seccomp_data, arch)
-#define OFF_ARG0 offsetof(struct seccomp_data, args[0]) /* low half: little-endian machines only */
+#define OFF_ARG0 offsetof(struct seccomp_data, args[0]) /* low half: little-endian machines only   \
+                                                         */
 
 static void emit(GArray *prog, guint16 code, guint8 jt, guint8 jf, guint32 k)
 {
@@ -84,7 +87,8 @@ static void emit_verdict(GArray *prog, enum verdict v)
     }
 }
 
-/* Binary search for the number in the accumulator among spans lo..hi. Depth is log2 of their number. */
+/* Binary search for the number in the accumulator among spans lo..hi. Depth is log2 of their
+ * number. */
 static void emit_search(GArray *prog, const struct span *spans, guint lo, guint hi)
 {
     if (lo == hi) {
@@ -92,7 +96,8 @@ static void emit_search(GArray *prog, const struct span *spans, guint lo, guint 
         return;
     }
     guint mid = lo + (hi - lo + 1) / 2;
-    /* A jump on a condition reaches 255 instructions: the far side is reached by an unconditional one. */
+    /* A jump on a condition reaches 255 instructions: the far side is reached by an unconditional
+     * one. */
     emit(prog, BPF_JMP | BPF_JGE | BPF_K, 0, 1, spans[mid].first);
     guint jump = prog->len;
     emit(prog, BPF_JMP | BPF_JA, 0, 0, 0);
@@ -148,7 +153,8 @@ static void add_profile(GArray *calls, guint32 token, guint32 bit)
             add_names(calls, token, seccomp_allowed[i].names, ALLOW);
     add_names(calls, token, seccomp_refused, REFUSE);
     add_call(calls, token, "clone", CHECK_CLONE);
-    add_call(calls, token, "clone3", MISSING); /* its flags lie in memory: libcs fall back to clone */
+    add_call(calls, token, "clone3",
+             MISSING); /* its flags lie in memory: libcs fall back to clone */
     add_call(calls, token, "socket", CHECK_SOCKET);
     add_call(calls, token, "personality", CHECK_PERSONALITY);
 }
@@ -167,8 +173,8 @@ static void span_add(GArray *spans, guint32 first, enum verdict v)
     g_array_append_val(spans, s);
 }
 
-/* All numbers from 0, ending with ENOSYS for all that is newer than the profile. (The numbers of the x32
- * ABI, which distributions leave switched off, fall there too.) */
+/* All numbers from 0, ending with ENOSYS for all that is newer than the profile. (The numbers of
+ * the x32 ABI, which distributions leave switched off, fall there too.) */
 static void add_spans(GArray *spans, guint32 token, guint32 bit)
 {
     g_autoptr(GArray) calls = g_array_new(FALSE, FALSE, sizeof(struct call));
@@ -219,8 +225,9 @@ const struct sock_filter *seccomp_filter(guint *len, GError **err)
         g_once_init_leave(&once, 1);
     }
     if (prog->len > BPF_MAXINSNS) {
-        error_set(err, VARVE_ERROR_UNSUPPORTED, "the system call filter has %u instructions, the kernel takes %d",
-                  prog->len, BPF_MAXINSNS);
+        error_set(err, VARVE_ERROR_UNSUPPORTED,
+                  "the system call filter has %u instructions, the kernel takes %d", prog->len,
+                  BPF_MAXINSNS);
         return NULL;
     }
     *len = prog->len;

@@ -1,30 +1,37 @@
-/* The system call filter of a sandbox: Docker's default profile (moby/profiles, seccomp/default.json,
- * for the default capability set) as classic BPF.
+/* The system call filter of a sandbox: Docker's default profile (moby/profiles,
+ * seccomp/default.json, for the default capability set) as classic BPF.
  *
- * libseccomp supplies the numbers of the calls on each architecture; the program is laid out here as a
- * binary search over ranges of numbers. libseccomp's own generator needs 40 ms for this profile with its
- * sub-architectures and makes a program five times as long, which the kernel checks and compiles again in
- * every step; this one takes well under a millisecond. Calls newer than all that the profile knows get
- * ENOSYS instead of EPERM, as runc does, so that libcs fall back to older ones. */
+ * libseccomp supplies the numbers of the calls on each architecture; the program is laid out here
+ * as a binary search over ranges of numbers. libseccomp's own generator needs 40 ms for this
+ * profile with its sub-architectures and makes a program five times as long, which the kernel
+ * checks and compiles again in every step; this one takes well under a millisecond. Calls newer
+ * than all that the profile knows get ENOSYS instead of EPERM, as runc does, so that libcs fall
+ * back to older ones. */
 #ifndef VARVE_EXEC_SECCOMP_H
 #define VARVE_EXEC_SECCOMP_H
 
 #include <glib.h>
 #include <linux/filter.h>
 
-/* The filter for this machine, built once per process; *len is its number of instructions. NULL with
- * UNSUPPORTED on an architecture without a profile. The memory is never freed. */
+/* The filter for this machine, built once per process; *len is its number of instructions. NULL
+ * with UNSUPPORTED on an architecture without a profile. The memory is never freed. */
 const struct sock_filter *seccomp_filter(guint *len, GError **err);
 
 /* The profile (seccomp_table.c). A rule group applies on the architectures in its mask. */
-enum seccomp_arch_bit { SECCOMP_ON_X86 = 1, SECCOMP_ON_ARM = 2, SECCOMP_ON_RISCV = 4, SECCOMP_ON_ALL = 7 };
+enum seccomp_arch_bit {
+    SECCOMP_ON_X86 = 1,
+    SECCOMP_ON_ARM = 2,
+    SECCOMP_ON_RISCV = 4,
+    SECCOMP_ON_ALL = 7
+};
 struct seccomp_group {
     guint on;          /* enum seccomp_arch_bit */
     const char *names; /* separated by blanks */
 };
 extern const struct seccomp_group seccomp_allowed[];
 extern const guint seccomp_n_allowed;
-/* Calls that the profile knows and refuses: they get EPERM even when newer than all allowed ones. */
+/* Calls that the profile knows and refuses: they get EPERM even when newer than all allowed ones.
+ */
 extern const char seccomp_refused[];
 /* Numbers of calls that an older libseccomp cannot name; the same on every architecture. */
 struct seccomp_number {

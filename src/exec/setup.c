@@ -1,5 +1,6 @@
-/* Part 2 of starting a sandbox (launch.h). Runs in a process that shares varve's memory while the calling
- * thread waits for it, as after vfork(): system calls only, nothing allocated, no locks taken. */
+/* Part 2 of starting a sandbox (launch.h). Runs in a process that shares varve's memory while the
+ * calling thread waits for it, as after vfork(): system calls only, nothing allocated, no locks
+ * taken. */
 #include "exec/plan.h"
 
 #include <errno.h>
@@ -22,7 +23,8 @@
 
 NO_SANITIZE static void fail(const struct plan *p, enum launch_stage stage, guint index)
 {
-    struct launch_report r = {.kind = REPORT_FAILED, .stage = stage, .index = index, .error = errno};
+    struct launch_report r = {
+        .kind = REPORT_FAILED, .stage = stage, .index = index, .error = errno};
     if (write(p->report_fd, &r, sizeof r) < 0)
         _exit(125); /* nobody listens */
     _exit(126);
@@ -58,8 +60,8 @@ NO_SANITIZE static int new_mount(const char *type, unsigned attrs)
     return fd;
 }
 
-NO_SANITIZE static void mount_new_at(const struct plan *p, const char *type, unsigned attrs, const char *dest,
-                                     enum launch_stage stage)
+NO_SANITIZE static void mount_new_at(const struct plan *p, const char *type, unsigned attrs,
+                                     const char *dest, enum launch_stage stage)
 {
     int target = open_in_root(p->root_fd, dest, TRUE);
     int fd = target < 0 ? -1 : new_mount(type, attrs);
@@ -69,18 +71,21 @@ NO_SANITIZE static void mount_new_at(const struct plan *p, const char *type, uns
     close(target);
 }
 
-/* A part of a detached mount on a kernel that cannot clone it: while the whole mount lies over /dev/mqueue
- * its parts are an ordinary mount's parts. */
+/* A part of a detached mount on a kernel that cannot clone it: while the whole mount lies over
+ * /dev/mqueue its parts are an ordinary mount's parts. */
 NO_SANITIZE static int clone_part(const struct plan *p, const struct plan_mount *m)
 {
     int scratch = open_in_root(p->root_fd, "/dev/mqueue", TRUE);
     int tree = scratch < 0 ? -1 : attach(m->via_fd, scratch);
-    if (tree < 0 && errno != EINVAL) /* EINVAL: attached before, for another part */
+    if (tree < 0 && errno != EINVAL &&
+        errno != ELOOP) /* these: attached before, for another part */
         return -1;
     close(scratch);
-    int fd = open_tree(m->fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
+    int fd =
+        open_tree(m->fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
     struct mount_attr attr = {.attr_set = m->attrs};
-    if (fd >= 0 && m->attrs && mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof attr) < 0)
+    if (fd >= 0 && m->attrs &&
+        mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof attr) < 0)
         return -1;
     return fd;
 }
@@ -132,16 +137,16 @@ NO_SANITIZE static void attach_kernel_views(const struct plan *p)
 
 NO_SANITIZE static void pivot(const struct plan *p)
 {
-    if (fchdir(p->root_fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 ||
-        chdir("/") < 0)
+    if (fchdir(p->root_fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
+        umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
         fail(p, STAGE_PIVOT, 0);
 }
 
-static const char *const masked_files[] = {"/proc/interrupts", "/proc/kcore",      "/proc/keys",
-                                           "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats",
-                                           "/proc/sched_debug"};
-static const char *const masked_dirs[] = {"/proc/acpi", "/proc/asound", "/proc/scsi", "/sys/firmware",
-                                          "/sys/devices/virtual/powercap"};
+static const char *const masked_files[] = {
+    "/proc/interrupts", "/proc/kcore",       "/proc/keys",       "/proc/latency_stats",
+    "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug"};
+static const char *const masked_dirs[] = {"/proc/acpi", "/proc/asound", "/proc/scsi",
+                                          "/sys/firmware", "/sys/devices/virtual/powercap"};
 static const char *const readonly_paths[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
                                              "/proc/sysrq-trigger"};
 
@@ -175,10 +180,12 @@ NO_SANITIZE static void mask(const struct plan *p)
     for (guint i = 0; i < G_N_ELEMENTS(masked_files); i++)
         if (mount("/dev/null", masked_files[i], NULL, MS_BIND, NULL) < 0 && !is_absent(errno))
             fail(p, STAGE_MASK, 0);
-    const char *first = NULL; /* the empty directory once it is attached: later ones are bound from it */
+    const char *first =
+        NULL; /* the empty directory once it is attached: later ones are bound from it */
     for (guint i = 0; i < G_N_ELEMENTS(masked_dirs); i++) {
-        int ret = first ? mount(first, masked_dirs[i], NULL, MS_BIND, NULL)
-                        : move_mount(p->mask_fd, "", AT_FDCWD, masked_dirs[i], MOVE_MOUNT_F_EMPTY_PATH);
+        int ret =
+            first ? mount(first, masked_dirs[i], NULL, MS_BIND, NULL)
+                  : move_mount(p->mask_fd, "", AT_FDCWD, masked_dirs[i], MOVE_MOUNT_F_EMPTY_PATH);
         if (ret < 0 && !is_absent(errno))
             fail(p, STAGE_MASK, 0);
         if (ret == 0 && !first)
@@ -213,8 +220,8 @@ NO_SANITIZE static void execute_init(const struct plan *p)
     fail(p, STAGE_INIT, 0);
 }
 
-/* A killed varve must not leave the sandbox behind. When it died before the signal was asked for, nobody
- * reads reports any more. */
+/* A killed varve must not leave the sandbox behind. When it died before the signal was asked for,
+ * nobody reads reports any more. */
 NO_SANITIZE static void die_with_parent(const struct plan *p)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -10,9 +10,9 @@
 #include "base/fs.h"
 
 struct stub {
-    int parent;           /* directory it was made in */
-    char *path;           /* its path in the root, as asked for */
-    const char *name;     /* the last component, in path */
+    int parent;       /* directory it was made in */
+    char *path;       /* its path in the root, as asked for */
+    const char *name; /* the last component, in path */
     gboolean dir;
     struct timespec before; /* the parent's mtime before it was made */
     struct timespec after;  /* and right after */
@@ -50,11 +50,13 @@ static gboolean make_entry(int parent, const char *path, gboolean dir, GError **
     const char *name = strrchr(path, '/') + 1;
     if (dir) {
         if (mkdirat(parent, name, 0755) < 0)
-            return error_set_errno(err, errno, "making the directory %s in the root file system", path);
+            return error_set_errno(err, errno, "making the directory %s in the root file system",
+                                   path);
         return fchmodat(parent, name, 0755, 0) == 0 ||
                error_set_errno(err, errno, "setting the mode of %s in the root file system", path);
     }
-    fd_auto int fd = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+    fd_auto int fd =
+        openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (fd < 0)
         return error_set_errno(err, errno, "making the file %s in the root file system", path);
     return TRUE;
@@ -74,14 +76,16 @@ static gboolean make_stub(struct stubs *s, int rootfd, const char *path, gboolea
         return TRUE;
     if (fstat(parent, &after) < 0)
         return error_set_errno(err, errno, "reading %s in the root file system", above);
-    struct stub stub = {.path = g_strdup(path), .dir = dir, .before = before.st_mtim, .after = after.st_mtim};
+    struct stub stub = {
+        .path = g_strdup(path), .dir = dir, .before = before.st_mtim, .after = after.st_mtim};
     stub.parent = fd_steal(&parent);
     stub.name = strrchr(stub.path, '/') + 1;
     g_array_append_val(s->list, stub);
     return TRUE;
 }
 
-/* "/a//b/./c/" gives "/a", "/a/b", "/a/b/c"; ".." is refused (it would be resolved against symlinks). */
+/* "/a//b/./c/" gives "/a", "/a/b", "/a/b/c"; ".." is refused (it would be resolved against
+ * symlinks). */
 static char **ancestry(const char *path, GError **err)
 {
     g_auto(GStrv) parts = g_strsplit(path, "/", -1);
@@ -106,13 +110,14 @@ static gboolean give(int rootfd, const char *path, guint32 uid, guint32 gid, GEr
     fd_auto int fd = uid || gid ? fs_open_in_root(rootfd, path, O_RDONLY | O_DIRECTORY, 0) : -1;
     if (uid || gid)
         return (fd >= 0 && fchown(fd, uid, gid) == 0) ||
-               error_set_errno(err, errno, "giving %s in the root file system to %u:%u", path, uid, gid);
+               error_set_errno(err, errno, "giving %s in the root file system to %u:%u", path, uid,
+                               gid);
     return TRUE;
 }
 
 /* Makes what is missing of path; s NULL: for good. */
-static gboolean make_path(struct stubs *s, int rootfd, const char *path, gboolean dir, gboolean *made,
-                          guint32 uid, guint32 gid, GError **err)
+static gboolean make_path(struct stubs *s, int rootfd, const char *path, gboolean dir,
+                          gboolean *made, guint32 uid, guint32 gid, GError **err)
 {
     g_auto(GStrv) paths = ancestry(path, err);
     if (made)
@@ -121,12 +126,14 @@ static gboolean make_path(struct stubs *s, int rootfd, const char *path, gboolea
         return FALSE;
     for (guint i = 0; paths[i]; i++) {
         gboolean want_dir = dir || paths[i + 1];
-        fd_auto int fd = fs_open_in_root(rootfd, paths[i], O_PATH | (want_dir ? O_DIRECTORY : 0), 0);
+        fd_auto int fd =
+            fs_open_in_root(rootfd, paths[i], O_PATH | (want_dir ? O_DIRECTORY : 0), 0);
         if (fd >= 0)
             continue;
         if (errno != ENOENT)
             return error_set_errno(err, errno, "opening %s in the root file system", paths[i]);
-        if (!make_stub(s, rootfd, paths[i], want_dir, err) || !give(rootfd, paths[i], uid, gid, err))
+        if (!make_stub(s, rootfd, paths[i], want_dir, err) ||
+            !give(rootfd, paths[i], uid, gid, err))
             return FALSE;
         if (made)
             *made = TRUE;
@@ -155,8 +162,8 @@ static gboolean remove_stub(const struct stub *stub)
     struct stat st;
     if (stub->dir)
         return unlinkat(stub->parent, stub->name, AT_REMOVEDIR) == 0;
-    return fstatat(stub->parent, stub->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
-           st.st_size == 0 && unlinkat(stub->parent, stub->name, 0) == 0;
+    return fstatat(stub->parent, stub->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISREG(st.st_mode) && st.st_size == 0 && unlinkat(stub->parent, stub->name, 0) == 0;
 }
 
 void stubs_remove(struct stubs *s, GPtrArray *touched)

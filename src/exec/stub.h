@@ -1,6 +1,7 @@
-/* Mount points that had to be made in a root, and their removal after the run, so that a layer does not
- * contain what was made only for mounting (as Docker's builder does): a made file or directory that is
- * still empty goes, and its parent directory gets its old modification time back. Internal to this room. */
+/* Mount points that had to be made in a root, and their removal after the run, so that a layer does
+ * not contain what was made only for mounting (as Docker's builder does): a made file or directory
+ * that is still empty goes, and its parent directory gets its old modification time back. Internal
+ * to this room. */
 #ifndef VARVE_EXEC_STUB_H
 #define VARVE_EXEC_STUB_H
 
@@ -10,16 +11,17 @@ struct stubs;
 struct stubs *stubs_new(void);
 /* Frees without removing; NULL is fine. */
 void stubs_free(struct stubs *s);
-/* Makes path (absolute in rootfd, symlinks resolved inside it) exist as a directory, or with dir FALSE as a
- * file, making missing parents (mode 0755). *made (may be NULL) tells whether anything was. shown is the
- * prefix for messages. What is made is remembered for stubs_remove(). */
+/* Makes path (absolute in rootfd, symlinks resolved inside it) exist as a directory, or with dir
+ * FALSE as a file, making missing parents (mode 0755). *made (may be NULL) tells whether anything
+ * was. shown is the prefix for messages. What is made is remembered for stubs_remove(). */
 gboolean stubs_make(struct stubs *s, int rootfd, const char *path, gboolean dir, gboolean *made,
                     GError **err);
-/* The same without remembering: it stays (/proc, /sys and /dev; working directories). With uid or gid
- * not 0 the made directories are given to them. */
+/* The same without remembering: it stays (/proc, /sys and /dev; working directories). With uid or
+ * gid not 0 the made directories are given to them. */
 gboolean stubs_make_lasting(int rootfd, const char *path, guint32 uid, guint32 gid, GError **err);
 /* Removes what is still empty, newest first. Paths of directories whose content was touched only by
- * stubs are added to touched (may be NULL; of char *). Errors are ignored: a stub that stays is harmless. */
+ * stubs are added to touched (may be NULL; of char *). Errors are ignored: a stub that stays is
+ * harmless. */
 void stubs_remove(struct stubs *s, GPtrArray *touched);
 
 #endif

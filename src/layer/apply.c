@@ -2,8 +2,7 @@
 
 #include "base/error.h"
 #include "base/fs.h"
-#include "layer/ring.h"
-#include "layer/tarreader.h"
+#include "layer/tarstream.h"
 #include "layer/unpacker.h"
 #include "store/blob.h"
 
@@ -11,50 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define RING_BYTES (4 * 1024 * 1024)
-#define MAX_TAR (G_GUINT64_CONSTANT(80) << 30) /* content and headers */
-
-/* The thread that decompresses and hashes, ahead of the one that unpacks. */
-struct inflater {
-    struct decompress *from;
-    struct ring *to;
-    struct digest diff_id; /* valid when the stream ended well */
-};
-
-static gboolean inflate_all(struct inflater *f, struct hasher *h, GError **err)
+static gboolean unpack_all(struct unpacker *u, struct tarreader *r, GError **err)
 {
-    guint64 total = 0;
-    for (;;) {
-        gsize room;
-        guint8 *p = ring_reserve(f->to, &room);
-        if (!p)
-            return TRUE; /* the unpacker has left, with its own reason */
-        gssize n = decompress_read(f->from, p, room, err);
-        if (n <= 0)
-            return n == 0;
-        hasher_update(h, p, (gsize)n);
-        ring_commit(f->to, (gsize)n);
-        total += (guint64)n;
-        if (total > MAX_TAR)
-            return error_set(err, VARVE_ERROR_INVALID, "the layer unpacks to more than %d GiB",
-                             (int)(MAX_TAR >> 30));
-    }
-}
-
-static gpointer inflater_main(gpointer p)
-{
-    struct inflater *f = p;
-    g_autoptr(hasher) h = hasher_new();
-    GError *err = NULL;
-    inflate_all(f, h, &err);
-    hasher_final(h, &f->diff_id);
-    ring_end(f->to, err);
-    return NULL;
-}
-
-static gboolean unpack_all(struct unpacker *u, struct ring *from, GError **err)
-{
-    g_autoptr(tarreader) r = tarreader_new(from);
     const struct tar_header *h;
     int rc;
     while ((rc = tarreader_next(r, &h, err)) > 0)
@@ -66,15 +23,12 @@ static gboolean unpack_all(struct unpacker *u, struct ring *from, GError **err)
 static gboolean unpack_stream(struct unpacker *u, struct decompress *d, struct digest *diff_id,
                               GError **err)
 {
-    g_autoptr(ring) between = ring_new(RING_BYTES);
-    struct inflater f = {d, between, {{0}}};
-    GThread *t = g_thread_try_new("varve-inflate", inflater_main, &f, err);
-    if (!t)
+    struct tarstream t;
+    if (!tarstream_start(&t, d, err))
         return FALSE;
-    gboolean ok = unpack_all(u, between, err);
-    ring_leave(between);
-    g_thread_join(t);
-    *diff_id = f.diff_id;
+    gboolean ok = unpack_all(u, t.reader, err);
+    tarstream_stop(&t);
+    *diff_id = t.diff_id;
     return ok;
 }
 
@@ -128,16 +82,31 @@ char *layer_source_key(const struct digest *diff_id, const struct chain *parents
     return g_strconcat("chain:", digest_hex(&key, hex), NULL);
 }
 
+/* A layer that is wanted: what all of unpacking it needs to know. */
+struct want {
+    struct store *store;
+    const struct digest *diff_id;
+    const struct chain *parents;
+    gboolean repeated; /* the chain below holds it already: it needs a directory of its own */
+    struct cancel *cancel;
+};
+
+static gboolean find(const struct want *w, struct layer_info *out)
+{
+    g_autofree char *alone = layer_source_key(w->diff_id, NULL);
+    if (!w->repeated && store_layer_by_source(w->store, alone, out))
+        return TRUE;
+    if (!w->parents)
+        return FALSE;
+    g_autofree char *chained = layer_source_key(w->diff_id, w->parents);
+    return store_layer_by_source(w->store, chained, out);
+}
+
 gboolean layer_find_unpacked(struct store *s, const struct digest *diff_id,
                              const struct chain *parents, struct layer_info *out)
 {
-    g_autofree char *alone = layer_source_key(diff_id, NULL);
-    if (store_layer_by_source(s, alone, out))
-        return TRUE;
-    if (!parents)
-        return FALSE;
-    g_autofree char *chained = layer_source_key(diff_id, parents);
-    return store_layer_by_source(s, chained, out);
+    struct want w = {s, diff_id, parents, FALSE, NULL};
+    return find(&w, out);
 }
 
 static gboolean check_diff_id(const struct apply_result *r, const struct digest *wanted,
@@ -153,48 +122,49 @@ static gboolean check_diff_id(const struct apply_result *r, const struct digest 
                      is, should);
 }
 
-static gboolean apply_and_commit(struct store *s, char *tmp, struct decompress *d,
-                                 const struct digest *diff_id, const struct chain *parents,
-                                 struct cancel *c, struct layer_info *out, GError **err)
+static gboolean commit(const struct want *w, char *tmp, struct apply_result *r,
+                       struct layer_info *out, GError **err)
 {
-    struct apply_result r;
-    if (!layer_apply(s, tmp, d, parents, c, &r, err) ||
-        ((parents || !r.needs_parents) && !check_diff_id(&r, diff_id, err))) {
-        store_tmp_discard(s, tmp);
+    gboolean chained = r->needs_parents || w->repeated;
+    g_autofree char *source = layer_source_key(w->diff_id, chained ? w->parents : NULL);
+    r->info.has_diff_id = TRUE;
+    r->info.diff_id = r->diff_id;
+    if (!store_layer_commit(w->store, tmp, &r->info, err) ||
+        !store_layer_set_source(w->store, r->info.id, source, err))
         return FALSE;
-    }
-    if (r.needs_parents && !parents) {
-        store_tmp_discard(s, tmp);
-        *out = (struct layer_info){0};
-        return TRUE;
-    }
-    r.info.has_diff_id = TRUE;
-    r.info.diff_id = r.diff_id;
-    g_autofree char *source = layer_source_key(diff_id, r.needs_parents ? parents : NULL);
-    if (!store_layer_commit(s, tmp, &r.info, err) ||
-        !store_layer_set_source(s, r.info.id, source, err))
-        return FALSE;
-    *out = r.info;
+    *out = r->info;
     return TRUE;
 }
 
+static gboolean apply_and_commit(const struct want *w, char *tmp, struct decompress *d,
+                                 struct layer_info *out, GError **err)
+{
+    struct apply_result r;
+    gboolean ok = layer_apply(w->store, tmp, d, w->parents, w->cancel, &r, err);
+    gboolean stopped = ok && r.needs_parents && !w->parents;
+    if (ok && !stopped && check_diff_id(&r, w->diff_id, err))
+        return commit(w, tmp, &r, out, err);
+    store_tmp_discard(w->store, tmp);
+    *out = (struct layer_info){0};
+    return stopped;
+}
+
 /* The lock is by diff ID alone: with or without parents it is the same work. */
-static gboolean unpack(struct store *s, decompress_read_fn read, gpointer ctx,
-                       const struct digest *diff_id, const struct chain *parents, struct cancel *c,
+static gboolean unpack(const struct want *w, decompress_read_fn read, gpointer ctx,
                        struct layer_info *out, GError **err)
 {
     char hex[DIGEST_HEX_LEN + 1];
-    g_autofree char *name = g_strconcat("unpack-", digest_hex(diff_id, hex), NULL);
-    g_autoptr(store_lock) lock = store_lock_take(s, name, c, NULL, err);
+    g_autofree char *name = g_strconcat("unpack-", digest_hex(w->diff_id, hex), NULL);
+    g_autoptr(store_lock) lock = store_lock_take(w->store, name, w->cancel, NULL, err);
     if (!lock)
         return FALSE;
-    if (layer_find_unpacked(s, diff_id, parents, out))
+    if (find(w, out))
         return TRUE;
-    g_autofree char *tmp = store_tmp_dir(s, err);
+    g_autofree char *tmp = store_tmp_dir(w->store, err);
     if (!tmp)
         return FALSE;
     g_autoptr(decompress) d = decompress_new(read, ctx);
-    return apply_and_commit(s, tmp, d, diff_id, parents, c, out, err);
+    return apply_and_commit(w, tmp, d, out, err);
 }
 
 static gssize read_fd(gpointer ctx, void *buf, gsize len, GError **err)
@@ -220,25 +190,40 @@ gboolean layer_note_blob(struct store *s, const char *layer_id, const struct dig
     return store_layer_blob_put(s, layer_id, "pulled", &b, err);
 }
 
-gboolean layer_from_blob(struct store *s, const struct digest *blob, const char *media_type,
-                         const struct digest *diff_id, const struct chain *parents,
-                         struct cancel *c, struct layer_info *out, GError **err)
+static gboolean from_blob(const struct want *w, const struct digest *blob, const char *media_type,
+                          struct layer_info *out, GError **err)
 {
-    if (!layer_find_unpacked(s, diff_id, parents, out)) {
-        fd_auto int fd = store_blob_open(s, blob, err);
-        if (fd < 0 || !unpack(s, read_fd, &fd, diff_id, parents, c, out, err)) {
+    if (!find(w, out)) {
+        fd_auto int fd = store_blob_open(w->store, blob, err);
+        if (fd < 0 || !unpack(w, read_fd, &fd, out, err)) {
             g_autofree char *text = digest_text(blob);
             g_prefix_error(err, "cannot unpack layer %s: ", text);
             return FALSE;
         }
     }
-    return !*out->id || layer_note_blob(s, out->id, blob, media_type, diff_id, err);
+    return !*out->id || layer_note_blob(w->store, out->id, blob, media_type, w->diff_id, err);
+}
+
+gboolean layer_from_blob(struct store *s, const struct digest *blob, const char *media_type,
+                         const struct digest *diff_id, const struct chain *parents,
+                         struct cancel *c, struct layer_info *out, GError **err)
+{
+    struct want w = {s, diff_id, parents, FALSE, c};
+    return from_blob(&w, blob, media_type, out, err);
+}
+
+gboolean layer_repeat_from_blob(struct store *s, const struct digest *blob, const char *media_type,
+                                const struct digest *diff_id, const struct chain *parents,
+                                struct cancel *c, struct layer_info *out, GError **err)
+{
+    struct want w = {s, diff_id, parents, TRUE, c};
+    return from_blob(&w, blob, media_type, out, err);
 }
 
 gboolean layer_from_stream(struct store *s, decompress_read_fn read, gpointer ctx,
                            const struct digest *diff_id, const struct chain *parents,
                            struct cancel *c, struct layer_info *out, GError **err)
 {
-    return layer_find_unpacked(s, diff_id, parents, out) ||
-           unpack(s, read, ctx, diff_id, parents, c, out, err);
+    struct want w = {s, diff_id, parents, FALSE, c};
+    return find(&w, out) || unpack(&w, read, ctx, out, err);
 }

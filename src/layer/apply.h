@@ -32,6 +32,11 @@ gboolean layer_apply(struct store *s, const char *tmp, struct decompress *d, con
 gboolean layer_from_blob(struct store *s, const struct digest *blob, const char *media_type,
                          const struct digest *diff_id, const struct chain *parents, struct cancel *c,
                          struct layer_info *out, GError **err);
+/* For a layer that appears again in the chain that holds it already (parents, known): overlayfs takes a directory
+ * only once, so it gets one of its own. */
+gboolean layer_repeat_from_blob(struct store *s, const struct digest *blob, const char *media_type,
+                                const struct digest *diff_id, const struct chain *parents,
+                                struct cancel *c, struct layer_info *out, GError **err);
 /* The same for bytes that arrive while they are unpacked (pull: unpack and download overlap). read is first called
  * when the lock is held and the layer does not exist; not all need be read. No blob is noted. */
 gboolean layer_from_stream(struct store *s, decompress_read_fn read, gpointer ctx,

@@ -38,7 +38,8 @@ static gboolean boundary(struct tar_sink *sink, const char *path, guint64 bytes,
     return TRUE;
 }
 
-/* Only large entries run over a member's target here; others were cut between entries. */
+/* Only large entries run over a member's target here; others were cut between entries. Without
+ * boundaries (another's tar) members have their target size. */
 static gboolean write_bytes(struct tar_sink *sink, const void *bytes, gsize len, GError **err)
 {
     struct batcher *b = (struct batcher *)sink;
@@ -62,6 +63,7 @@ void batcher_init(struct batcher *b, struct pipeline *p)
     memset(b, 0, sizeof *b);
     b->sink = (struct tar_sink){write_bytes, boundary};
     b->pipe = p;
+    b->large = TRUE;
 }
 
 void batcher_finish(struct batcher *b)

@@ -1,12 +1,17 @@
 #include "layer/export.h"
 
 #include "base/error.h"
+#include "base/fs.h"
 #include "layer/batcher.h"
+#include "layer/decompress.h"
 #include "layer/tarwriter.h"
 #include "store/blob.h"
 
-#include <stdio.h>
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
+
+#define BUFFER (256 * 1024)
 
 #define LAYER_TAR "application/vnd.oci.image.layer.v1.tar"
 
@@ -42,8 +47,11 @@ struct job {
     const struct export_options *o;
     struct cancel *cancel;
     struct encoder encoder;
-    char *variant;  /* of the whole blob: the encoder's, and what else changes the bytes */
-    guint64 target; /* bytes of content, for progress */
+    struct layer_info info;
+    char *variant;      /* of the whole blob: the encoder's, and what else changes the bytes */
+    gint64 clamp_mtime; /* -1: none */
+    gboolean is_pulled; /* it came with an image, which calls it by its diff ID */
+    struct layer_blob pulled; /* what it came from */
 };
 
 static void report(gpointer ctx, guint64 total)
@@ -54,26 +62,66 @@ static void report(gpointer ctx, guint64 total)
                        .vertex = -1,
                        .name = name,
                        .current = total,
-                       .target = MAX(total, j->target),
+                       .target = MAX(total, j->info.size),
                        .finished = total == G_MAXUINT64};
     if (ev.finished)
-        ev.current = ev.target = j->target;
+        ev.current = ev.target = j->info.size;
     event_emit(j->o->events, &ev);
+}
+
+static gssize read_blob(gpointer ctx, void *buf, gsize len, GError **err)
+{
+    ssize_t n;
+    do {
+        n = read(*(int *)ctx, buf, len);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0)
+        error_set_errno(err, errno, "cannot read a pulled layer's blob");
+    return n;
+}
+
+/* A pulled layer in another compression: its own tar, since its diff ID must stay. */
+static gboolean copy_pulled_tar(struct job *j, struct tar_sink *sink, GError **err)
+{
+    fd_auto int fd = store_blob_open(j->store, &j->pulled.digest, err);
+    if (fd < 0)
+        return FALSE;
+    g_autoptr(decompress) d = decompress_new(read_blob, &fd);
+    g_autofree guint8 *buf = g_malloc(BUFFER);
+    gssize n;
+    while ((n = decompress_read(d, buf, BUFFER, err)) > 0)
+        if (!cancel_check(j->cancel, err) || !sink->write(sink, buf, (gsize)n, err))
+            return FALSE;
+    return n == 0;
 }
 
 static gboolean write_tar(struct job *j, struct pipeline *p, GError **err)
 {
     struct batcher b;
-    struct tar_options t = {.clamp_mtime = j->o->clamp_mtime};
+    struct tar_options t = {.clamp_mtime = j->clamp_mtime};
     batcher_init(&b, p);
     if (j->o->events) {
         b.progress = report;
         b.ctx = j;
     }
-    if (!tarwriter_run(j->store, j->layer_id, &t, &b.sink, j->cancel, err))
+    gboolean copy = j->is_pulled && store_blob_has(j->store, &j->pulled.digest, NULL);
+    if (!(copy ? copy_pulled_tar(j, &b.sink, err)
+               : tarwriter_run(j->store, j->layer_id, &t, &b.sink, j->cancel, err)))
         return FALSE;
     batcher_finish(&b);
     return TRUE;
+}
+
+/* The image's config already names the tar of a layer that was pulled (or exported before). */
+static gboolean check_diff_id(const struct job *j, const struct digest *made, GError **err)
+{
+    if (!j->info.has_diff_id || j->clamp_mtime >= 0 || !digest_cmp(&j->info.diff_id, made))
+        return TRUE;
+    error_set(err, VARVE_ERROR_FAILED, "the tar of layer %s cannot be made again as it was%s",
+              j->layer_id,
+              j->is_pulled ? ": it was pulled, and its blob is no longer in the store" : "");
+    error_add_next(err, "%s", j->is_pulled ? "pull the base image again" : "run varve fsck");
+    return FALSE;
 }
 
 /* Every member is found in the newest blob that holds it, so that older blobs may go. */
@@ -90,11 +138,7 @@ static gboolean note_members(const struct job *j, struct pipeline_result *r,
 
 static gboolean note_layer(const struct job *j, const struct layer_blob *b, GError **err)
 {
-    struct layer_info info;
-    if (!store_layer_get(j->store, j->layer_id, &info, err))
-        return FALSE;
-    /* A pulled layer's own diff ID stays: it is what images with that layer call it. */
-    if (!info.has_diff_id && j->o->clamp_mtime < 0 &&
+    if (!j->info.has_diff_id && j->clamp_mtime < 0 &&
         !store_layer_set_diff_id(j->store, j->layer_id, &b->diff_id, err))
         return FALSE;
     return store_layer_blob_put(j->store, j->layer_id, j->variant, b, err);
@@ -124,7 +168,11 @@ static gboolean make_blob(struct job *j, struct layer_blob *out, GError **err)
         blob_writer_abort(w, FALSE);
         return FALSE;
     }
-    ok = commit(j, w, &r, out, err);
+    ok = check_diff_id(j, &r.diff_id, err);
+    if (ok)
+        ok = commit(j, w, &r, out, err);
+    else
+        blob_writer_abort(w, FALSE);
     g_array_unref(r.raw);
     g_array_unref(r.members);
     if (j->o->events)
@@ -152,7 +200,8 @@ static gboolean find_or_make(struct job *j, struct layer_blob *out, GError **err
 /* By media type, OCI's or Docker's. */
 static gboolean is_compressed_as(const struct layer_blob *b, enum compression wanted)
 {
-    gboolean gzip = g_str_has_suffix(b->media_type, "gzip"), zstd = g_str_has_suffix(b->media_type, "zstd");
+    gboolean gzip = g_str_has_suffix(b->media_type, "gzip"),
+             zstd = g_str_has_suffix(b->media_type, "zstd");
     switch (wanted) {
     case COMPRESS_GZIP:
         return gzip;
@@ -174,15 +223,17 @@ gboolean layer_export(struct store *s, const char *layer_id, const struct export
                       struct cancel *c, struct layer_blob *out, GError **err)
 {
     struct job j = {.store = s, .layer_id = layer_id, .o = o, .cancel = c};
-    struct layer_info info;
-    if (!encoder_init(&j.encoder, o->compression, o->level, err))
+    if (!encoder_init(&j.encoder, o->compression, o->level, err) ||
+        !store_layer_get(s, layer_id, &j.info, err))
         return FALSE;
-    if (find_blob(&j, "pulled", out) && (!o->force || is_compressed_as(out, o->compression)))
+    j.is_pulled = store_layer_blob_find(s, layer_id, "pulled", &j.pulled);
+    if (j.is_pulled && store_blob_has(s, &j.pulled.digest, NULL) &&
+        (!o->force || is_compressed_as(&j.pulled, o->compression))) {
+        *out = j.pulled;
         return TRUE;
-    if (!store_layer_get(s, layer_id, &info, err))
-        return FALSE;
-    j.target = info.size;
-    j.variant = variant_of(&j.encoder, o->clamp_mtime);
+    }
+    j.clamp_mtime = j.is_pulled ? -1 : o->clamp_mtime;
+    j.variant = variant_of(&j.encoder, j.clamp_mtime);
     gboolean ok = find_or_make(&j, out, err);
     g_free(j.variant);
     return ok;

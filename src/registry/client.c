@@ -89,9 +89,9 @@ static gboolean try_other(const struct errand *e, const struct answer *a, gboole
 {
     if (e->route->plain || cancel_is_set(e->r->cancel) || (tls && !plain_allowed(e)))
         return FALSE;
-    /* Go's servers and nginx answer plain http on a TLS port like this. */
-    gboolean told =
-        a->status == 400 && a->body->len > 0 && strstr((const char *)a->body->data, "HTTPS");
+    /* Go's servers and nginx answer plain http on a TLS port like this; to HEAD without the text. */
+    gboolean told = a->status == 400 &&
+                    (a->body->len == 0 || strstr((const char *)a->body->data, "HTTPS"));
     return sent ? !tls && told : a->other_scheme;
 }
 
@@ -238,7 +238,11 @@ static void advise_outside(const struct sending *s, GError **err)
 static void advise_denied(const struct errand *e, int status, GError **err)
 {
     g_autofree char *login = auth_login_text(e->r->auth, e->route);
-    if (status == 401)
+    if (!*e->scopes)
+        error_add_next(
+            err,
+            "check the user name and the password; many registries want an access token instead");
+    else if (status == 401)
         error_add_next(err, "log in with `varve login %s` (%s)", e->route->name, login);
     else
         error_add_next(err, "log in with an account that may %s (varve login %s; %s)", e->doing,

@@ -38,7 +38,8 @@ static gboolean fail(GError **err, const char *doing, const char *path)
 
 static gboolean too_deep(GError **err)
 {
-    return error_set(err, VARVE_ERROR_UNSUPPORTED, "directories nested deeper than %d cannot be copied", MAX_DEPTH);
+    return error_set(err, VARVE_ERROR_UNSUPPORTED,
+                     "directories nested deeper than %d cannot be copied", MAX_DEPTH);
 }
 
 /* from and to are paths that do not end in symlinks to follow (l-calls). */
@@ -58,8 +59,8 @@ static gboolean copy_xattrs(const char *from, const char *to, const char *path, 
     return TRUE;
 }
 
-static gboolean copy_attributes(int in, int out, const char *name, const struct stat *st, const char *path,
-                                GError **err)
+static gboolean copy_attributes(int in, int out, const char *name, const struct stat *st,
+                                const char *path, GError **err)
 {
     g_autofree char *from = g_strdup_printf("/proc/self/fd/%d/%s", in, name);
     g_autofree char *to = g_strdup_printf("/proc/self/fd/%d/%s", out, name);
@@ -69,19 +70,21 @@ static gboolean copy_attributes(int in, int out, const char *name, const struct 
     if (!S_ISLNK(st->st_mode) && fchmodat(out, name, st->st_mode & 07777, 0) < 0)
         return fail(err, "setting the mode of", path);
     return copy_xattrs(from, to, path, err) &&
-           (utimensat(out, name, times, AT_SYMLINK_NOFOLLOW) == 0 || fail(err, "setting the time of", path));
+           (utimensat(out, name, times, AT_SYMLINK_NOFOLLOW) == 0 ||
+            fail(err, "setting the time of", path));
 }
 
 static gboolean copy_content(int in, int out, const char *name, const char *path, GError **err)
 {
     fd_auto int from = openat(in, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    fd_auto int to = from < 0 ? -1 : openat(out, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    fd_auto int to =
+        from < 0 ? -1 : openat(out, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     return to >= 0 ? fs_copy_fd(from, to, path, err) : fail(err, "copying", path);
 }
 
 /* Anything but a directory, at a name that is free. */
-static gboolean copy_leaf(struct copier *c, int in, int out, const char *name, const struct stat *st,
-                          const char *path, GError **err)
+static gboolean copy_leaf(struct copier *c, int in, int out, const char *name,
+                          const struct stat *st, const char *path, GError **err)
 {
     char target[PATH_MAX + 1];
     gpointer key = GSIZE_TO_POINTER(st->st_ino);
@@ -109,11 +112,12 @@ static gboolean is_whiteout(const struct stat *st)
     return S_ISCHR(st->st_mode) && st->st_rdev == 0;
 }
 
-static gboolean copy_dir(struct copier *c, int in, int out, const char *path, guint depth, GError **err);
+static gboolean copy_dir(struct copier *c, int in, int out, const char *path, guint depth,
+                         GError **err);
 
 /* A directory of the layer: merged with one that is there, unless it is opaque. */
-static gboolean copy_subdir(struct copier *c, int in, int out, const char *name, const struct stat *st,
-                            const char *path, guint depth, GError **err)
+static gboolean copy_subdir(struct copier *c, int in, int out, const char *name,
+                            const struct stat *st, const char *path, guint depth, GError **err)
 {
     struct stat old;
     fd_auto int from = openat(in, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -130,11 +134,12 @@ static gboolean copy_subdir(struct copier *c, int in, int out, const char *name,
     fd_auto int to = openat(out, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (to < 0)
         return fail(err, "opening", path);
-    return copy_dir(c, from, to, path, depth + 1, err) && copy_attributes(in, out, name, st, path, err);
+    return copy_dir(c, from, to, path, depth + 1, err) &&
+           copy_attributes(in, out, name, st, path, err);
 }
 
-static gboolean copy_entry(struct copier *c, int in, int out, const char *name, const char *path, guint depth,
-                           GError **err)
+static gboolean copy_entry(struct copier *c, int in, int out, const char *name, const char *path,
+                           guint depth, GError **err)
 {
     struct stat st;
     if (fstatat(in, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
@@ -146,7 +151,8 @@ static gboolean copy_entry(struct copier *c, int in, int out, const char *name, 
     return is_whiteout(&st) || copy_leaf(c, in, out, name, &st, path, err);
 }
 
-static gboolean copy_dir(struct copier *c, int in, int out, const char *path, guint depth, GError **err)
+static gboolean copy_dir(struct copier *c, int in, int out, const char *path, guint depth,
+                         GError **err)
 {
     g_autoptr(GPtrArray) names = depth > MAX_DEPTH ? NULL : fs_list(in, err);
     if (!names)
@@ -187,14 +193,17 @@ static gboolean note_dir(struct copytree *t, int dir, const char *path, guint de
         struct seen *seen = g_new(struct seen, 1);
         *seen = (struct seen){st.st_ino, st.st_ctim, st.st_mode & S_IFMT};
         g_hash_table_insert(t->seen, g_strdup(sub), seen);
-        fd_auto int in = S_ISDIR(st.st_mode) ? openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+        fd_auto int in = S_ISDIR(st.st_mode)
+                             ? openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+                             : -1;
         if (S_ISDIR(st.st_mode) && (in < 0 || !note_dir(t, in, sub, depth + 1, err)))
             return in < 0 ? fail(err, "opening", sub) : FALSE;
     }
     return TRUE;
 }
 
-struct copytree *copytree_new(struct store *s, const struct chain *c, const char *path, GError **err)
+struct copytree *copytree_new(struct store *s, const struct chain *c, const char *path,
+                              GError **err)
 {
     g_autoptr(copytree) t = g_new0(struct copytree, 1);
     t->seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
@@ -213,12 +222,14 @@ struct taker {
     GHashTable *kept; /* paths of seen that are still there with their type */
 };
 
-static gboolean take_dir(struct taker *k, int in, int out, const char *path, guint depth, gboolean *changed,
-                         GError **err);
+static gboolean take_dir(struct taker *k, int in, int out, const char *path, guint depth,
+                         gboolean *changed, GError **err);
 
-/* A directory stays where it is and is made again in the layer when it or something in it changed. */
-static gboolean take_subdir(struct taker *k, int in, int out, const char *name, const struct stat *st,
-                            const char *path, const struct seen *old, guint depth, gboolean *changed, GError **err)
+/* A directory stays where it is and is made again in the layer when it or something in it changed.
+ */
+static gboolean take_subdir(struct taker *k, int in, int out, const char *name,
+                            const struct stat *st, const char *path, const struct seen *old,
+                            guint depth, gboolean *changed, GError **err)
 {
     if (mkdirat(out, name, 0700) < 0)
         return fail(err, "making", path);
@@ -229,7 +240,8 @@ static gboolean take_subdir(struct taker *k, int in, int out, const char *name, 
     gboolean inside = FALSE, replaced = old && !S_ISDIR(old->type);
     if (!take_dir(k, from, to, path, depth + 1, &inside, err))
         return FALSE;
-    gboolean same = old && !replaced && old->ino == st->st_ino && old->ctime.tv_sec == st->st_ctim.tv_sec &&
+    gboolean same = old && !replaced && old->ino == st->st_ino &&
+                    old->ctime.tv_sec == st->st_ctim.tv_sec &&
                     old->ctime.tv_nsec == st->st_ctim.tv_nsec;
     if (same && !inside)
         return unlinkat(out, name, AT_REMOVEDIR) == 0 || fail(err, "removing", path);
@@ -239,8 +251,8 @@ static gboolean take_subdir(struct taker *k, int in, int out, const char *name, 
     return copy_attributes(in, out, name, st, path, err);
 }
 
-static gboolean take_entry(struct taker *k, int in, int out, const char *name, const char *path, guint depth,
-                           gboolean *changed, GError **err)
+static gboolean take_entry(struct taker *k, int in, int out, const char *name, const char *path,
+                           guint depth, gboolean *changed, GError **err)
 {
     struct stat st;
     if (fstatat(in, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
@@ -250,15 +262,16 @@ static gboolean take_entry(struct taker *k, int in, int out, const char *name, c
         g_hash_table_add(k->kept, g_strdup(path));
     if (S_ISDIR(st.st_mode))
         return take_subdir(k, in, out, name, &st, path, old, depth, changed, err);
-    if (S_ISSOCK(st.st_mode) || (old && old->ino == st.st_ino && old->ctime.tv_sec == st.st_ctim.tv_sec &&
-                                 old->ctime.tv_nsec == st.st_ctim.tv_nsec))
+    if (S_ISSOCK(st.st_mode) ||
+        (old && old->ino == st.st_ino && old->ctime.tv_sec == st.st_ctim.tv_sec &&
+         old->ctime.tv_nsec == st.st_ctim.tv_nsec))
         return TRUE;
     *changed = TRUE;
     return renameat(in, name, out, name) == 0 || fail(err, "moving", path);
 }
 
-static gboolean take_dir(struct taker *k, int in, int out, const char *path, guint depth, gboolean *changed,
-                         GError **err)
+static gboolean take_dir(struct taker *k, int in, int out, const char *path, guint depth,
+                         gboolean *changed, GError **err)
 {
     g_autoptr(GPtrArray) names = depth > MAX_DEPTH ? NULL : fs_list(in, err);
     if (!names)
@@ -283,9 +296,12 @@ static gboolean add_whiteouts(struct taker *k, int out, GError **err)
         if (g_hash_table_contains(k->kept, path))
             continue;
         g_autofree char *above = g_strndup(path, slash ? slash - path : 0);
-        fd_auto int dir = openat(out, slash ? above : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        /* The directory's time changed with the removal, so it is in the layer when it still is one. */
-        if (dir < 0 || (slash && !g_hash_table_contains(k->kept, above)) || overlaymark_is_opaque(dir))
+        fd_auto int dir =
+            openat(out, slash ? above : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        /* The directory's time changed with the removal, so it is in the layer when it still is
+         * one. */
+        if (dir < 0 || (slash && !g_hash_table_contains(k->kept, above)) ||
+            overlaymark_is_opaque(dir))
             continue;
         struct stat st;
         struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}};
@@ -297,8 +313,8 @@ static gboolean add_whiteouts(struct taker *k, int out, GError **err)
     return TRUE;
 }
 
-gboolean copytree_take_changes(struct copytree *t, struct store *s, const char *path, const char *into,
-                               GError **err)
+gboolean copytree_take_changes(struct copytree *t, struct store *s, const char *path,
+                               const char *into, GError **err)
 {
     fd_auto int in = fs_open_dir(store_fd(s), path, err);
     fd_auto int out = in < 0 ? -1 : fs_open_dir(store_fd(s), into, err);

@@ -1,19 +1,21 @@
-/* Where overlayfs is refused: a chain is copied out into a directory, and what a step changed there is found
- * again by comparing inode and ctime of every file with what was noted when it was copied. Slow, but it needs
- * nothing of the kernel. Internal to this room. */
+/* Where overlayfs is refused: a chain is copied out into a directory, and what a step changed there
+ * is found again by comparing inode and ctime of every file with what was noted when it was copied.
+ * Slow, but it needs nothing of the kernel. Internal to this room. */
 #ifndef VARVE_SNAPSHOT_COPYTREE_H
 #define VARVE_SNAPSHOT_COPYTREE_H
 
 #include "store/record.h"
 
 struct copytree;
-/* Copies chain into the (empty) directory at path, relative to the store's root. Whiteouts and opaque marks
- * take effect; modes, owners, times, xattrs, hard links within a layer and holes are kept. */
-struct copytree *copytree_new(struct store *s, const struct chain *c, const char *path, GError **err);
+/* Copies chain into the (empty) directory at path, relative to the store's root. Whiteouts and
+ * opaque marks take effect; modes, owners, times, xattrs, hard links within a layer and holes are
+ * kept. */
+struct copytree *copytree_new(struct store *s, const struct chain *c, const char *path,
+                              GError **err);
 /* Moves what was added or changed in path since into the (empty) directory at into as a layer, with
  * overlayfs's whiteouts for what is gone. path is useless afterwards. */
-gboolean copytree_take_changes(struct copytree *t, struct store *s, const char *path, const char *into,
-                               GError **err);
+gboolean copytree_take_changes(struct copytree *t, struct store *s, const char *path,
+                               const char *into, GError **err);
 void copytree_free(struct copytree *t); /* NULL is fine */
 
 typedef struct copytree copytree;

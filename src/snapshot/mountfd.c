@@ -54,9 +54,11 @@ int mountfd_new(const char *type, guint64 attrs, const char *const *options, GEr
 
 int mountfd_clone(int dirfd, const char *path, guint64 attrs, GError **err)
 {
-    fd_auto int fd = open_tree(dirfd, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
+    fd_auto int fd =
+        open_tree(dirfd, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
     struct mount_attr attr = {.attr_set = attrs};
-    if (fd < 0 || (attrs && mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof attr) < 0)) {
+    if (fd < 0 ||
+        (attrs && mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof attr) < 0)) {
         int error = errno;
         error_set_errno(err, error, "making a bind mount of %s", *path ? path : "a directory");
         errno = error;

@@ -19,7 +19,8 @@ static gboolean check_depth(const struct chain *c, GError **err)
 {
     if (c->n <= OVERLAY_MAX_LOWERS)
         return TRUE;
-    error_set(err, VARVE_ERROR_UNSUPPORTED, "a chain of %u layers cannot be mounted: overlayfs takes %d", c->n,
+    error_set(err, VARVE_ERROR_UNSUPPORTED,
+              "a chain of %u layers cannot be mounted: overlayfs takes %d", c->n,
               OVERLAY_MAX_LOWERS);
     error_add_next(err, "join instructions, or start from a base image with fewer layers");
     return FALSE;
@@ -31,8 +32,9 @@ static void add_option(GPtrArray *options, const char *key, char *value)
     g_ptr_array_add(options, value);
 }
 
-/* index, metacopy and redirect_dir off: an upper must be a plain layer that does not point at others. volatile:
- * nothing is synced at unmount (what must be durable is synced when it is committed). */
+/* index, metacopy and redirect_dir off: an upper must be a plain layer that does not point at
+ * others. volatile: nothing is synced at unmount (what must be durable is synced when it is
+ * committed). */
 static void add_common(GPtrArray *options, gboolean writable)
 {
     add_option(options, "index", g_strdup("off"));
@@ -60,20 +62,21 @@ int overlay_mount_fd(struct store *s, const struct chain *c, const char *tmp, GE
     }
     add_common(options, tmp != NULL);
     add_option(options, NULL, NULL);
-    return mountfd_new("overlay", tmp ? 0 : MOUNT_ATTR_RDONLY, (const char *const *)options->pdata, err);
+    return mountfd_new("overlay", tmp ? 0 : MOUNT_ATTR_RDONLY, (const char *const *)options->pdata,
+                       err);
 }
 
 struct classic {
-    const char *layers; /* working directory of the mount: a path, since a descriptor from outside of the new
-                           namespace would lead back there */
+    const char *layers; /* working directory of the mount: a path, since a descriptor from outside
+                           of the new namespace would lead back there */
     const char *place;  /* where to mount, relative to it */
     const char *options;
-    int fd;             /* result */
-    int error;          /* errno when fd is -1 */
+    int fd;    /* result */
+    int error; /* errno when fd is -1 */
 };
 
-/* In a thread of its own, which alone enters a new mount namespace; the namespace ends with the thread, the
- * clone stays. */
+/* In a thread of its own, which alone enters a new mount namespace; the namespace ends with the
+ * thread, the clone stays. */
 static gpointer mount_in_private(gpointer data)
 {
     struct classic *m = data;
@@ -101,8 +104,8 @@ static char *classic_options(const struct chain *c, const char *tmp, gboolean wr
     return g_string_free(text, FALSE);
 }
 
-int overlay_mount_classic(struct store *s, const struct chain *c, const char *tmp, gboolean writable,
-                          GError **err)
+int overlay_mount_classic(struct store *s, const struct chain *c, const char *tmp,
+                          gboolean writable, GError **err)
 {
     if (!check_depth(c, err))
         return -1;
@@ -110,8 +113,8 @@ int overlay_mount_classic(struct store *s, const struct chain *c, const char *tm
     g_autofree char *merged = g_build_filename(tmp, "merged", NULL);
     g_autofree char *place = g_build_filename("..", merged, NULL);
     if (strlen(options) > MAX_OPTIONS) {
-        error_set(err, VARVE_ERROR_UNSUPPORTED, "a chain of %u layers does not fit in this kernel's mount options",
-                  c->n);
+        error_set(err, VARVE_ERROR_UNSUPPORTED,
+                  "a chain of %u layers does not fit in this kernel's mount options", c->n);
         error_add_next(err, "use Linux 6.5 or newer, or join instructions");
         return -1;
     }

@@ -14,7 +14,8 @@
 #include "snapshot/mountfd.h"
 #include "snapshot/overlay.h"
 
-/* The upper's root is what the sandbox sees as "/": it starts with the attributes of the root below it. */
+/* The upper's root is what the sandbox sees as "/": it starts with the attributes of the root below
+ * it. */
 static gboolean inherit_root(struct store *s, const struct chain *c, int fs, GError **err)
 {
     struct stat st = {.st_mode = 0755};
@@ -69,7 +70,8 @@ static gboolean open_copy(struct snapshot *sn, gboolean writable, GError **err)
     if (!sn->tmp)
         return FALSE;
     g_autofree char *merged = g_build_filename(sn->tmp, "merged", NULL);
-    if (!fs_remove_tree(store_fd(sn->store), merged, err) || !fs_mkdir_p(store_fd(sn->store), merged, 0755, err))
+    if (!fs_remove_tree(store_fd(sn->store), merged, err) ||
+        !fs_mkdir_p(store_fd(sn->store), merged, 0755, err))
         return FALSE;
     fd_auto int dir = fs_open_dir(store_fd(sn->store), merged, err);
     if (dir < 0)
@@ -92,7 +94,8 @@ static gboolean is_refusal(const GError *err)
     return err->code == VARVE_ERROR_FAILED || err->code == VARVE_ERROR_DENIED;
 }
 
-/* Tries the drivers from the best on; what worked once in this process is where later ones start. */
+/* Tries the drivers from the best on; what worked once in this process is where later ones start.
+ */
 static gboolean open_any(struct snapshot *sn, gboolean writable, GError **err)
 {
     static gint start = DRIVER_OVERLAY_FD;
@@ -122,7 +125,8 @@ static gboolean open_simple(struct snapshot *sn, gboolean writable, GError **err
         path = g_build_filename(layer, "fs", NULL);
     }
     if (path)
-        sn->mount_fd = mountfd_clone(store_fd(sn->store), path, writable ? 0 : MOUNT_ATTR_RDONLY, err);
+        sn->mount_fd =
+            mountfd_clone(store_fd(sn->store), path, writable ? 0 : MOUNT_ATTR_RDONLY, err);
     else
         sn->mount_fd = mountfd_new("tmpfs", MOUNT_ATTR_RDONLY, NULL, err);
     return sn->mount_fd >= 0;
@@ -149,10 +153,13 @@ struct snapshot *snapshot_open_driver(struct store *s, const struct chain *chain
     return ok ? g_steal_pointer(&sn) : NULL;
 }
 
-struct snapshot *snapshot_open(struct store *s, const struct chain *chain, gboolean writable, GError **err)
+struct snapshot *snapshot_open(struct store *s, const struct chain *chain, gboolean writable,
+                               GError **err)
 {
-    static const char *const names[] = {[DRIVER_AUTO] = "auto", [DRIVER_OVERLAY_FD] = "overlay",
-                                        [DRIVER_OVERLAY_CLASSIC] = "classic", [DRIVER_COPY] = "copy"};
+    static const char *const names[] = {[DRIVER_AUTO] = "auto",
+                                        [DRIVER_OVERLAY_FD] = "overlay",
+                                        [DRIVER_OVERLAY_CLASSIC] = "classic",
+                                        [DRIVER_COPY] = "copy"};
     const char *wanted = g_getenv("VARVE_SNAPSHOT");
     for (guint d = 0; d < G_N_ELEMENTS(names); d++)
         if (!wanted || !*wanted || g_str_equal(wanted, names[d]))
@@ -199,12 +206,14 @@ static gboolean is_unchanged(const struct snapshot *sn, int fd, const char *path
     struct stat a, b;
     fd_auto int below = open_below(sn, path);
     g_autoptr(GPtrArray) names = fs_list(fd, NULL);
-    return below >= 0 && names && names->len == 0 && !overlaymark_is_opaque(fd) && !has_xattrs(fd) &&
-           fstat(fd, &a) == 0 && fstat(below, &b) == 0 && a.st_mode == b.st_mode && a.st_uid == b.st_uid &&
-           a.st_gid == b.st_gid && fs_mtime_ns(&a) == fs_mtime_ns(&b);
+    return below >= 0 && names && names->len == 0 && !overlaymark_is_opaque(fd) &&
+           !has_xattrs(fd) && fstat(fd, &a) == 0 && fstat(below, &b) == 0 &&
+           a.st_mode == b.st_mode && a.st_uid == b.st_uid && a.st_gid == b.st_gid &&
+           fs_mtime_ns(&a) == fs_mtime_ns(&b);
 }
 
-/* Removes the directory at path from the upper when it says nothing, then looks at the one above it. */
+/* Removes the directory at path from the upper when it says nothing, then looks at the one above
+ * it. */
 static void forget_path(struct snapshot *sn, int fs, const char *path)
 {
     g_autofree char *at = g_strdup(path + (*path == '/'));
@@ -216,7 +225,8 @@ static void forget_path(struct snapshot *sn, int fs, const char *path)
         g_autofree char *above = g_strndup(at, slash ? slash - at : 0);
         struct stat st;
         struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}};
-        if (fstatat(fs, slash ? above : ".", &st, AT_SYMLINK_NOFOLLOW) < 0 || unlinkat(fs, at, AT_REMOVEDIR) < 0)
+        if (fstatat(fs, slash ? above : ".", &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+            unlinkat(fs, at, AT_REMOVEDIR) < 0)
             return;
         times[1] = st.st_mtim;
         utimensat(fs, slash ? above : ".", times, AT_SYMLINK_NOFOLLOW);
@@ -225,15 +235,35 @@ static void forget_path(struct snapshot *sn, int fs, const char *path)
     }
 }
 
+/* Overlayfs leaves little in its work directory, always the same: taken away name by name that is
+ * several times faster than by looking. */
+static gboolean remove_work(struct snapshot *sn, GError **err)
+{
+    static const struct {
+        const char *path;
+        int flags;
+    } usual[] = {{"work/work/incompat/volatile/dirty", 0},
+                 {"work/work/incompat/volatile", AT_REMOVEDIR},
+                 {"work/work/incompat", AT_REMOVEDIR},
+                 {"work/work", AT_REMOVEDIR},
+                 {"work", AT_REMOVEDIR}};
+    fd_auto int tmp = fs_open_dir(store_fd(sn->store), sn->tmp, err);
+    if (tmp < 0)
+        return FALSE;
+    int ret = 0;
+    for (guint i = 0; i < G_N_ELEMENTS(usual); i++)
+        ret = unlinkat(tmp, usual[i].path, usual[i].flags);
+    return ret == 0 || fs_remove_tree(tmp, "work", err);
+}
+
 static gboolean finish_upper(struct snapshot *sn, GError **err)
 {
     g_autofree char *fs_path = g_build_filename(sn->tmp, "fs", NULL);
     g_autofree char *merged = g_build_filename(sn->tmp, "merged", NULL);
-    g_autofree char *work = g_build_filename(sn->tmp, "work", NULL);
     if (sn->impl && (!copytree_take_changes(sn->impl, sn->store, merged, fs_path, err) ||
                      !fs_remove_tree(store_fd(sn->store), merged, err)))
         return FALSE;
-    if (!fs_remove_tree(store_fd(sn->store), work, err))
+    if (!remove_work(sn, err))
         return FALSE;
     fd_auto int fs = fs_open_dir(store_fd(sn->store), fs_path, err);
     for (guint i = 0; fs >= 0 && sn->touched && i < sn->touched->len; i++)
@@ -245,7 +275,8 @@ gboolean snapshot_commit(struct snapshot *snap, struct layer_info *out, GError *
 {
     g_autoptr(snapshot) sn = snap;
     if (!sn->writable)
-        return error_set(err, VARVE_ERROR_FAILED, "a read-only view of layers cannot become a layer");
+        return error_set(err, VARVE_ERROR_FAILED,
+                         "a read-only view of layers cannot become a layer");
     fd_cleanup(&sn->mount_fd);
     if (!finish_upper(sn, err)) {
         g_prefix_error(err, "finishing a new layer: ");

@@ -1,11 +1,13 @@
-/* Snapshots: a chain of layers mounted by overlayfs, with a fresh upper that can become the next layer.
+/* Snapshots: a chain of layers mounted by overlayfs, with a fresh upper that can become the next
+ * layer.
  *
  * With the new mount API the overlay is a detached mount (fsopen, fsconfig lowerdir+ one per layer,
- * fsmount): it never appears in the host's mount table, and vanishes with the last descriptor, so that a
- * killed varve leaves no mount. On kernels without lowerdir+ (before 6.5) classic options with names
- * relative to the layers directory; on kernels or file systems that refuse overlayfs, a copying fallback
- * (the chain is materialised by copying, the layer found by comparing). Whiteouts stay
- * overlayfs's own. In a user namespace: userxattr. A chain deeper than overlayfs's 500 layers is UNSUPPORTED. */
+ * fsmount): it never appears in the host's mount table, and vanishes with the last descriptor, so
+ * that a killed varve leaves no mount. On kernels without lowerdir+ (before 6.5) classic options
+ * with names relative to the layers directory; on kernels or file systems that refuse overlayfs, a
+ * copying fallback (the chain is materialised by copying, the layer found by comparing). Whiteouts
+ * stay overlayfs's own. In a user namespace: userxattr. A chain deeper than overlayfs's 500 layers
+ * is UNSUPPORTED. */
 #ifndef VARVE_SNAPSHOT_SNAPSHOT_H
 #define VARVE_SNAPSHOT_SNAPSHOT_H
 
@@ -17,26 +19,29 @@ enum snapshot_driver { DRIVER_AUTO, DRIVER_OVERLAY_FD, DRIVER_OVERLAY_CLASSIC, D
 struct snapshot {
     struct store *store; /* borrowed */
     gboolean writable;   /* becomes a layer with snapshot_commit() */
-    char *tmp;           /* the layer under construction, relative to the root: fs/ and work/; read-only views
-                            have none, or one for a copy */
-    int mount_fd;        /* detached mount of the merged view (open_tree/fsmount descriptor), -1 after close */
+    char *tmp; /* the layer under construction, relative to the root: fs/ and work/; read-only views
+                  have none, or one for a copy */
+    int mount_fd; /* detached mount of the merged view (open_tree/fsmount descriptor), -1 after
+                     close */
     enum snapshot_driver driver; /* the one in use */
-    struct chain *chain; /* what is below the upper */
-    GPtrArray *touched;  /* see snapshot_forget() */
-    gpointer impl;       /* the driver's own */
+    struct chain *chain;         /* what is below the upper */
+    GPtrArray *touched;          /* see snapshot_forget() */
+    gpointer impl;               /* the driver's own */
 };
-/* Mounts chain; with writable a new upper is made (an empty chain needs none below it). readonly views are
- * shared lowers only. */
-struct snapshot *snapshot_open(struct store *s, const struct chain *chain, gboolean writable, GError **err);
-/* The same with one driver only (VARVE_SNAPSHOT=overlay|classic|copy chooses it for snapshot_open()). */
+/* Mounts chain; with writable a new upper is made (an empty chain needs none below it). readonly
+ * views are shared lowers only. */
+struct snapshot *snapshot_open(struct store *s, const struct chain *chain, gboolean writable,
+                               GError **err);
+/* The same with one driver only (VARVE_SNAPSHOT=overlay|classic|copy chooses it for
+ * snapshot_open()). */
 struct snapshot *snapshot_open_driver(struct store *s, const struct chain *chain, gboolean writable,
                                       enum snapshot_driver d, GError **err);
-/* Before the commit: paths (char *, of directories in the root) in which nothing but mount points came and went
- * (sandbox_spec.touched). Where the upper holds such a directory empty and just like the one below it, it is
- * left out of the layer. */
+/* Before the commit: paths (char *, of directories in the root) in which nothing but mount points
+ * came and went (sandbox_spec.touched). Where the upper holds such a directory empty and just like
+ * the one below it, it is left out of the layer. */
 void snapshot_forget(struct snapshot *sn, const GPtrArray *touched);
-/* Unmounts, and turns the upper into a committed layer (work/ removed, index not yet made): *out is filled. Frees
- * sn in every case. */
+/* Unmounts, and turns the upper into a committed layer (work/ removed, index not yet made): *out is
+ * filled. Frees sn in every case. */
 gboolean snapshot_commit(struct snapshot *sn, struct layer_info *out, GError **err);
 /* Unmounts and throws the upper away. NULL is fine. */
 void snapshot_discard(struct snapshot *sn);

@@ -31,7 +31,8 @@ static gboolean parse_range(const char *line, const char *name, uid_t uid, struc
     g_auto(GStrv) fields = g_strsplit(line, ":", 4);
     g_autofree char *number = g_strdup_printf("%u", uid);
     guint64 start, count;
-    if (g_strv_length(fields) != 3 || !(g_strcmp0(fields[0], name) == 0 || g_str_equal(fields[0], number)))
+    if (g_strv_length(fields) != 3 ||
+        !(g_strcmp0(fields[0], name) == 0 || g_str_equal(fields[0], number)))
         return FALSE;
     if (!g_ascii_string_to_unsigned(fields[1], 10, 1, G_MAXUINT32 - 1, &start, NULL) ||
         !g_ascii_string_to_unsigned(g_strchomp(fields[2]), 10, 1, G_MAXUINT32 - 1, &count, NULL))
@@ -40,7 +41,8 @@ static gboolean parse_range(const char *line, const char *name, uid_t uid, struc
     return TRUE;
 }
 
-static guint read_ranges(const char *file, const char *name, uid_t uid, struct range out[MAX_RANGES])
+static guint read_ranges(const char *file, const char *name, uid_t uid,
+                         struct range out[MAX_RANGES])
 {
     g_autofree char *text = NULL;
     guint n = 0;
@@ -54,7 +56,8 @@ static guint read_ranges(const char *file, const char *name, uid_t uid, struct r
 }
 
 /* "PID 0 own 1 1 start count …" for newuidmap and newgidmap. */
-static char **map_command(const char *program, pid_t pid, guint32 own, const struct range *ranges, guint n)
+static char **map_command(const char *program, pid_t pid, guint32 own, const struct range *ranges,
+                          guint n)
 {
     g_autoptr(GStrvBuilder) b = g_strv_builder_new();
     g_autofree char *pid_text = g_strdup_printf("%d", pid), *own_text = g_strdup_printf("%u", own);
@@ -76,7 +79,8 @@ static void run_mappers(char **uid_command, char **gid_command)
     char **commands[] = {uid_command, gid_command};
     for (guint i = 0; i < 2; i++) {
         int status = -1;
-        if (!g_spawn_sync(NULL, commands[i], NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, &status, NULL) ||
+        if (!g_spawn_sync(NULL, commands[i], NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL,
+                          &status, NULL) ||
             status != 0)
             _exit(1);
     }
@@ -92,13 +96,16 @@ static gboolean refused(GError **err, int error)
         fclose(f);
     error_set_errno(err, error, "making a user namespace to build in as an ordinary user");
     if (apparmor)
-        error_add_next(err, "AppArmor refuses it to unconfined programs: sysctl -w "
-                            "kernel.apparmor_restrict_unprivileged_userns=0, or give varve an AppArmor profile "
-                            "with \"userns,\", or run varve as root");
+        error_add_next(
+            err,
+            "AppArmor refuses it to unconfined programs: sysctl -w "
+            "kernel.apparmor_restrict_unprivileged_userns=0, or give varve an AppArmor profile "
+            "with \"userns,\", or run varve as root");
     else
-        error_add_next(err, "allow it (sysctl -w kernel.unprivileged_userns_clone=1 on older Debian; "
-                            "user.max_user_namespaces must not be 0; a container needs a seccomp profile that "
-                            "allows unshare), or run varve as root");
+        error_add_next(
+            err, "allow it (sysctl -w kernel.unprivileged_userns_clone=1 on older Debian; "
+                 "user.max_user_namespaces must not be 0; a container needs a seccomp profile that "
+                 "allows unshare), or run varve as root");
     return FALSE;
 }
 
@@ -120,8 +127,8 @@ static gboolean map_single(uid_t uid, gid_t gid, GError **err)
     return refused(err, errno);
 }
 
-/* A child outside of the namespace maps the ranges once told that this process is inside. FALSE when it could
- * not. */
+/* A child outside of the namespace maps the ranges once told that this process is inside. FALSE
+ * when it could not. */
 struct mapper {
     pid_t pid;
     int go; /* write end: a byte starts it */
@@ -169,7 +176,8 @@ static gboolean become_root(GError **err)
         return error_set_errno(err, errno, "dropping the user's groups in the user namespace");
     if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
         return error_set_errno(err, errno, "becoming root in the user namespace");
-    /* Nothing mounted from here on is seen outside; AppArmor refuses here what it let pass so far. */
+    /* Nothing mounted from here on is seen outside; AppArmor refuses here what it let pass so far.
+     */
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return refused(err, errno);
     return TRUE;

@@ -5,9 +5,10 @@
 #include <glib.h>
 
 enum userns_state {
-    USERNS_ROOT,     /* real root (or already inside a mapped namespace): nothing was done */
-    USERNS_RANGE,    /* mapped with a subordinate id range through newuidmap and newgidmap */
-    USERNS_SINGLE,   /* only the user itself is mapped (to 0): chown to other ids will fail, said once */
+    USERNS_ROOT,   /* real root (or already inside a mapped namespace): nothing was done */
+    USERNS_RANGE,  /* mapped with a subordinate id range through newuidmap and newgidmap */
+    USERNS_SINGLE, /* only the user itself is mapped (to 0): chown to other ids will fail, said once
+                    */
 };
 /* Call at the very start of a command that needs it, while single-threaded: unshares user and mount
  * namespaces, maps ids. On failure the error says what the system refuses and how to allow it. */

@@ -99,7 +99,8 @@ static void test_types(void)
 
 static void test_ignore(void)
 {
-    static const char *const patterns[] = {"node_modules", "**/*.log", "data", "!data/keep", "secret*", NULL};
+    static const char *const patterns[] = {"node_modules", "**/*.log", "data",
+                                           "!data/keep",   "secret*",  NULL};
     struct fix f = fix_new();
     fixture_file(f.dir, "src/a.c", "a", 0644, 0);
     fixture_file(f.dir, "src/a.log", "a", 0644, 0);
@@ -221,7 +222,8 @@ static void test_special(void)
     g_assert_cmpint(bind(s, (struct sockaddr *)&name, sizeof name), ==, 0);
     g_autoptr(tree) t = scan(&f, NULL);
     digest_all(t, "ok"); /* what is not selected does no harm */
-    expect_error(&f, "pipe", VARVE_ERROR_INVALID, "cannot copy pipe from the build context: it is a fifo");
+    expect_error(&f, "pipe", VARVE_ERROR_INVALID,
+                 "cannot copy pipe from the build context: it is a fifo");
     expect_error(&f, "sock", VARVE_ERROR_INVALID, "it is a socket");
     expect_error(&f, ".", VARVE_ERROR_INVALID, "pipe");
     fix_clear(&f);
@@ -291,8 +293,9 @@ static void test_speed(void)
         digest_all(t, ".");
         gint64 digested = g_get_monotonic_time();
         scan_save(t);
-        g_test_message("scan %.1f ms, digest %.1f ms (%d hashed), save %.1f ms", (scanned - start) / 1e3,
-                       (digested - scanned) / 1e3, (int)hashed(t), (g_get_monotonic_time() - digested) / 1e3);
+        g_test_message("scan %.1f ms, digest %.1f ms (%d hashed), save %.1f ms",
+                       (scanned - start) / 1e3, (digested - scanned) / 1e3, (int)hashed(t),
+                       (g_get_monotonic_time() - digested) / 1e3);
     }
     fix_clear(&f);
 }

@@ -42,7 +42,8 @@ void fixture_set_up(struct fixture *f, gconstpointer data)
     f->root_fd = mountfd_clone(AT_FDCWD, f->root, 0, NULL);
     f->out = g_string_new(NULL);
     f->err = g_string_new(NULL);
-    f->spec = (struct sandbox_spec){.root_fd = f->root_fd, .stdin_fd = -1, .output = collect, .output_ctx = f};
+    f->spec = (struct sandbox_spec){
+        .root_fd = f->root_fd, .stdin_fd = -1, .output = collect, .output_ctx = f};
 }
 
 void fixture_tear_down(struct fixture *f, gconstpointer data)
@@ -99,7 +100,8 @@ const char *fixture_output(struct fixture *f, const char *script)
     g_assert_no_error(err);
     g_assert_true(ok);
     if (f->result.exit_code)
-        g_test_message("%s: exit code %d: %s%s", script, f->result.exit_code, f->out->str, f->err->str);
+        g_test_message("%s: exit code %d: %s%s", script, f->result.exit_code, f->out->str,
+                       f->err->str);
     g_assert_cmpint(f->result.exit_code, ==, 0);
     if (f->out->len && f->out->str[f->out->len - 1] == '\n')
         g_string_truncate(f->out, f->out->len - 1);

@@ -5,9 +5,9 @@
 #include "exec/sandbox.h"
 
 struct fixture {
-    char *dir;   /* temporary directory with "root" in it */
-    char *root;  /* the root's path */
-    int root_fd; /* a detached bind mount of it, -1 without the privileges to make one */
+    char *dir;          /* temporary directory with "root" in it */
+    char *root;         /* the root's path */
+    int root_fd;        /* a detached bind mount of it, -1 without the privileges to make one */
     GString *out, *err; /* output of the last run */
     struct sandbox_result result; /* of the last run */
     struct sandbox_spec spec;     /* for the next run: args are set by fixture_sh() */

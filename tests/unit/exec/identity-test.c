@@ -8,8 +8,12 @@
 #include "base/error.h"
 #include "exec/identity.h"
 
-#define PASSWD "root:x:0:0:r:/root:/bin/sh\nbroken\napp:x:1000:1001:a:/home/app:/bin/sh\n77:x:1077:1078::/seven:\n"
-#define GROUP "root:x:0:\napp:x:1001:\ngrp2:x:2000:app,root\ngrp3:x:3000:apple,app\nhuge:x:99999999999:app\n"
+#define PASSWD                                                                                     \
+    "root:x:0:0:r:/root:/bin/sh\nbroken\napp:x:1000:1001:a:/home/app:/bin/sh\n77:x:1077:1078::/"   \
+    "seven:\n"
+#define GROUP                                                                                      \
+    "root:x:0:\napp:x:1001:\ngrp2:x:2000:app,root\ngrp3:x:3000:apple,app\nhuge:x:99999999999:"     \
+    "app\n"
 
 static const struct {
     const char *user;   /* as in USER */
@@ -85,8 +89,9 @@ static void test_without_databases(struct fixture *f, gconstpointer data)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add("/identity/cases", struct fixture, NULL, fixture_set_up, test_cases, fixture_tear_down);
-    g_test_add("/identity/without-databases", struct fixture, NULL, fixture_set_up, test_without_databases,
+    g_test_add("/identity/cases", struct fixture, NULL, fixture_set_up, test_cases,
                fixture_tear_down);
+    g_test_add("/identity/without-databases", struct fixture, NULL, fixture_set_up,
+               test_without_databases, fixture_tear_down);
     return g_test_run();
 }

@@ -138,7 +138,7 @@ static void test_index(struct puller *p, gconstpointer data)
     g_assert_cmpint(digest_cmp(&r.manifest, &images[1].manifest), ==, 0);
     platform_parse(&platform, "linux/s390x", NULL);
     g_assert_false(registry_resolve(p->registry, p->ref, &platform, &r, &err));
-    assert_error(err, VARVE_ERROR_NOT_FOUND, "linux/s390x", "linux/arm64", "--platform", NULL);
+    assert_error(&err, VARVE_ERROR_NOT_FOUND, "linux/s390x", "linux/arm64", "--platform", NULL);
 }
 
 /* Rules that a pull gets over, and how many requests of a kind it takes. %s in a rule is the
@@ -289,33 +289,13 @@ static void test_refused(struct puller *p, gconstpointer data)
     for (guint i = 0; i < G_N_ELEMENTS(s->part) && s->part[i]; i++)
         if (!strstr(err->message, s->part[i]))
             g_error("\"%s\" is not in: %s", s->part[i], err->message);
-    assert_error(err, s->code, "cannot pull 127.0.0.1:", p->repository,
+    assert_error(&err, s->code, "cannot pull 127.0.0.1:", p->repository,
                  "registry 127.0.0.1:", NULL);
     for (guint i = 0; i < p->image.n_layers && strstr(s->name, "wrong"); i++)
         g_assert_false(store_blob_has(p->store, &p->image.layer[i], NULL));
     /* And when the fault is gone, so is the error. */
     faults_rules(&server, "[]");
     must_pull(p);
-}
-
-static void test_redirect(struct puller *p, gconstpointer data)
-{
-    guint other = 0, leaked = 0;
-    gsize i;
-    json_t *item;
-    faults_rules(&server, "[{\"match\":\"GET .*blobs\",\"do\":\"redirect\",\"times\":4}]");
-    must_pull(p);
-    json_t *log = faults_log(&server);
-    json_array_foreach(log, i, item)
-    {
-        if (!json_is_true(json_object_get(item, "other")))
-            continue;
-        other++;
-        leaked += *json_string_value(json_object_get(item, "authorization")) != '\0';
-    }
-    json_decref(log);
-    g_assert_cmpuint(other, ==, 4);
-    g_assert_cmpuint(leaked, ==, 0);
 }
 
 /* What was transferred before a failure is not transferred again by the next command. */
@@ -376,7 +356,7 @@ static void test_unreachable(struct puller *p, gconstpointer data)
     g_free(p->ref->domain);
     p->ref->domain = g_strdup_printf("127.0.0.1:%u", free_port());
     g_assert_false(pull(p, &err));
-    assert_error(err, VARVE_ERROR_OUTSIDE, p->ref->domain, "does not accept connections",
+    assert_error(&err, VARVE_ERROR_OUTSIDE, p->ref->domain, "does not accept connections",
                  "check the registry's name", NULL);
 }
 
@@ -394,7 +374,7 @@ static void test_mirror(struct puller *p, gconstpointer data)
     g_free(p->ref->tag);
     p->ref->tag = g_strdup("two");
     g_assert_false(pull(p, &err));
-    assert_error(err, VARVE_ERROR_OUTSIDE, "registry registry.invalid", "its mirror",
+    assert_error(&err, VARVE_ERROR_OUTSIDE, "registry registry.invalid", "its mirror",
                  "404 (not found)", "\nnext:", NULL);
 }
 
@@ -507,7 +487,7 @@ static void test_push_refused(struct puller *p, gconstpointer data)
     g_autoptr(registry) r = registry_new(source, p->config, NULL, NULL);
     faults_rules(&server, s->rules);
     g_assert_false(registry_push(r, &image.manifest, p->ref, FALSE, NULL, &err));
-    assert_error(err, s->code, "cannot push 127.0.0.1:", p->repository, s->part[0], NULL);
+    assert_error(&err, s->code, "cannot push 127.0.0.1:", p->repository, s->part[0], NULL);
     struct resolved now;
     faults_rules(&server, "[]");
     g_assert_true(resolve(p, &now, NULL));
@@ -556,7 +536,6 @@ int main(int argc, char **argv)
         add("/registry/survives/%s", SURVIVED[i].name, &SURVIVED[i], test_survived);
     for (gsize i = 0; i < G_N_ELEMENTS(REFUSED); i++)
         add("/registry/refuses/%s", REFUSED[i].name, &REFUSED[i], test_refused);
-    add("/registry/%s", "redirect", NULL, test_redirect);
     add("/registry/%s", "resume", NULL, test_resume);
     add("/registry/%s", "cancel-hang", "[{\"match\":\"GET .*blobs\",\"do\":\"hang\"}]",
         test_cancel);

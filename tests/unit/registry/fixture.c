@@ -211,18 +211,18 @@ struct registry_config *fixture_config(void)
     return c;
 }
 
-void assert_error(GError *err, int code, ...)
+void assert_error(GError **err, int code, ...)
 {
     va_list ap;
     const char *part;
-    g_assert_error(err, VARVE_ERROR, code);
+    g_assert_error(*err, VARVE_ERROR, code);
     va_start(ap, code);
     while ((part = va_arg(ap, const char *)))
-        if (!strstr(err->message, part))
-            g_error("\"%s\" is not in: %s", part, err->message);
+        if (!strstr((*err)->message, part))
+            g_error("\"%s\" is not in: %s", part, (*err)->message);
     va_end(ap);
-    g_test_message("%s", err->message);
-    g_error_free(err);
+    g_test_message("%s", (*err)->message);
+    g_clear_error(err);
 }
 
 static int connect_to(guint port)

@@ -44,8 +44,8 @@ struct reference *faults_reference(const struct faults *f, const char *repositor
 /* A configuration that loses patience fast. */
 struct registry_config *fixture_config(void);
 /* Fails the test unless err has this code and its message has every part (NULL-terminated list).
- * Frees err. */
-void assert_error(GError *err, int code, ...) G_GNUC_NULL_TERMINATED;
+ * Clears err. */
+void assert_error(GError **err, int code, ...) G_GNUC_NULL_TERMINATED;
 /* Waits until something listens on the port; FALSE after 10 s. */
 gboolean wait_for_port(guint port);
 /* A port nobody listens on now. */

@@ -293,7 +293,8 @@ static void test_speed(struct fixture *f, gconstpointer data)
     g_assert_cmpint(best, <, 20000);
 }
 
-static void add(const char *path, enum snapshot_driver d, void (*test)(struct fixture *, gconstpointer))
+static void add(const char *path, enum snapshot_driver d,
+                void (*test)(struct fixture *, gconstpointer))
 {
     g_test_add(path, struct fixture, GINT_TO_POINTER(d), set_up, test, tear_down);
 }

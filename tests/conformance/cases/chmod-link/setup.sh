@@ -1,0 +1,1 @@
+mkdir l; ln -s f l/s; echo f >l/f

@@ -1,0 +1,1 @@
+mkdir d; echo f >d/f; chmod 640 d/f

@@ -1,0 +1,1 @@
+mkdir l; ln -s x l/s; echo f >l/f

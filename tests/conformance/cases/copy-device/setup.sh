@@ -1,0 +1,1 @@
+mkdir p; mknod p/null c 1 3; echo x >p/f

@@ -1,0 +1,1 @@
+echo target >t; ln -s t link

@@ -1,0 +1,1 @@
+mkdir n; printf x >"n/$(printf "\351")"; printf y >n/plain

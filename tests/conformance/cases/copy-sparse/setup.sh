@@ -1,0 +1,1 @@
+truncate -s 2000000 s; printf end >>s

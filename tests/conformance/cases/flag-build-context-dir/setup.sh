@@ -1,0 +1,1 @@
+mkdir $W/src; echo s >$W/src/s

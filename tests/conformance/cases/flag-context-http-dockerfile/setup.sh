@@ -1,0 +1,1 @@
+printf "FROM busybox\nRUN echo http >/f\n" >$W/http/Dockerfile

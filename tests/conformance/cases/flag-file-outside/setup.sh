@@ -1,0 +1,1 @@
+printf "FROM busybox\nCOPY a.txt /\n" >$W/Outside

@@ -1,0 +1,1 @@
+mkdir $W/two; echo context >$W/two/x

@@ -1,0 +1,1 @@
+mkdir $W/two; echo two >$W/two/x; mkdir $W/two/y; echo z >$W/two/y/z

@@ -1,0 +1,1 @@
+mkdir $W/other; echo other >$W/other/o.txt

@@ -1,0 +1,1 @@
+printf 'a\nb\000c\n' >$W/tok

@@ -1,0 +1,1 @@
+ln -s a.txt l1; ln -s nowhere l3

@@ -1,0 +1,368 @@
+#!/usr/bin/env python3
+"""Run the conformance cases, or have Docker's builder say what is expected of them. See README.md here for the form of a case.
+
+usage: conformance.py run VARVE [CASE...]     compare a varve with the expectations; TAP, last line "N passed, N failed"
+       conformance.py oracle [CASE...]        write expected.config.json, expected.tree, expected.error
+
+CASE is the name of a directory of cases/, or a shell pattern. JOBS=n works on n cases at a time (default: the processors).
+"""
+import concurrent.futures, difflib, fnmatch, http.server, os, re, shlex, shutil, signal, subprocess, sys, tempfile, threading, urllib.parse, zlib
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+CASES = os.path.join(HERE, 'cases')
+PEERS = os.path.join(HERE, '..', '..', 'bench', 'peers.sh')
+CHROOT = os.environ.get('VARVE_PEERS', '/var/tmp/varve-peers')
+NEW = 1600000000    # normalise.py: from here on a time is "now"
+TIMEOUT = 300
+BASES = ['busybox', 'rich', 'onbuild', 'strange', 'multi']
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    """Serves WORK/CASE/http/… as /CASE/…; /CASE/NAME.git/… through git's own http-backend."""
+
+    def log_message(self, *args):
+        pass
+
+    def translate_path(self, path):
+        parts = [p for p in urllib.parse.unquote(path.split('?')[0]).split('/') if p not in ('', '.', '..')]
+        return os.path.join(self.server.work, parts[0], 'http', *parts[1:]) if parts else self.server.work
+
+    def do_GET(self):
+        parts = urllib.parse.urlsplit(self.path)
+        if '.git/' in parts.path:
+            return self.git(parts)
+        if '/redirect/' in parts.path:
+            self.send_response(302)
+            self.send_header('Location', parts.path.replace('/redirect/', '/', 1))
+            return self.end_headers()
+        for code in (404, 500):
+            if f'/status-{code}/' in parts.path:
+                return self.send_error(code)
+        return super().do_GET()
+
+    def do_POST(self):
+        self.git(urllib.parse.urlsplit(self.path))
+
+    def git(self, parts):
+        case, rest = parts.path.lstrip('/').split('/', 1)
+        body = self.rfile.read(int(self.headers.get('Content-Length') or 0))
+        env = dict(os.environ, GIT_PROJECT_ROOT=os.path.join(self.server.work, case, 'http'), GIT_HTTP_EXPORT_ALL='1', PATH_INFO='/' + rest,
+                   REQUEST_METHOD=self.command, QUERY_STRING=parts.query, CONTENT_TYPE=self.headers.get('Content-Type', ''),
+                   CONTENT_LENGTH=str(len(body)), GIT_PROTOCOL=self.headers.get('Git-Protocol', ''), REMOTE_ADDR='127.0.0.1',
+                   GIT_CONFIG_COUNT='1', GIT_CONFIG_KEY_0='safe.directory', GIT_CONFIG_VALUE_0='*',
+                   HTTP_CONTENT_ENCODING=self.headers.get('Content-Encoding', ''))
+        out = subprocess.run(['git', 'http-backend'], input=body, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+        head, _, content = out.partition(b'\r\n\r\n')
+        headers = dict(line.split(': ', 1) for line in head.decode().split('\r\n') if ': ' in line)
+        self.send_response(int(headers.pop('Status', '200').split()[0]))
+        for key, value in headers.items():
+            self.send_header(key, value)
+        self.send_header('Content-Length', str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+
+class Server:
+    def __init__(self, work):
+        self.httpd = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+        self.httpd.work, self.httpd.daemon_threads = work, True
+        self.url = f'http://127.0.0.1:{self.httpd.server_address[1]}'
+        threading.Thread(target=self.httpd.serve_forever, daemon=True).start()
+
+
+class Case:
+    def __init__(self, name):
+        self.name, self.dir = name, os.path.join(CASES, name)
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def read(self, name, default=''):
+        try:
+            with open(self.path(name), encoding='utf-8', errors='surrogateescape') as f:
+                return f.read()
+        except FileNotFoundError:
+            return default
+
+    def lines(self, name):
+        return [l for l in self.read(name).splitlines() if l.strip() and not l.startswith('#')]
+
+    def error(self):
+        """The fields of expected.error, or None when the case must succeed."""
+        if not os.path.exists(self.path('expected.error')):
+            return None
+        return dict(l.split(': ', 1) for l in self.lines('expected.error') if ': ' in l)
+
+    def remove(self, *names):
+        for name in names:
+            if os.path.exists(self.path(name)):
+                os.remove(self.path(name))
+
+    def time(self):
+        """The mtime of the files of its context. Each case has its own: BuildKit takes a file of the same name, size and mtime as one it
+        was sent in an earlier build for that file."""
+        return 1000000000 + zlib.crc32(self.name.encode()) % 99999999
+
+    def epoch(self):
+        """The SOURCE_DATE_EPOCH that the case sets, or 0."""
+        found = re.search(r'SOURCE_DATE_EPOCH=(\d+)', self.read('args') + self.read('env'))
+        return found[1] if found else '0'
+
+    def missing(self):
+        """What this machine lacks to run the case, or None."""
+        have = {'root': lambda: os.geteuid() == 0, 'git': lambda: shutil.which('git'), 'http': lambda: True,
+                'xattr': lambda: shutil.which('setfattr'), 'caps': lambda: shutil.which('setcap'), 'zstd': lambda: shutil.which('zstd'),
+                'xz': lambda: shutil.which('xz'), 'bzip2': lambda: shutil.which('bzip2'),
+                'network': lambda: os.environ.get('CONFORMANCE_NETWORK')}
+        return next((w for w in self.read('needs').split() if not have[w]()), None)
+
+
+def plain_modes(top):
+    """A checkout's modes depend on the umask; a case's do not."""
+    for folder, dirs, files in os.walk(top):
+        os.chmod(folder, 0o755)
+        for name in files:
+            path = os.path.join(folder, name)
+            if not os.path.islink(path):
+                os.chmod(path, 0o755 if os.stat(path).st_mode & 0o100 else 0o644)
+
+
+def fix_times(top, time):
+    for folder, dirs, files in os.walk(os.fsencode(top), topdown=False):
+        for name in files + dirs:
+            path = os.path.join(folder, name)
+            if os.lstat(path).st_mtime >= NEW:
+                os.utime(path, (time, time), follow_symlinks=False)
+    os.utime(top, (time, time))
+
+
+class Bench:
+    """A place to work, a web server, the base images."""
+
+    def __init__(self, work, inside):
+        self.work, self.inside = work, inside  # the same folder, as we see it and as the builder does
+        self.server = Server(work)
+        os.makedirs(os.path.join(work, 'bases'), exist_ok=True)
+        subprocess.run([sys.executable, os.path.join(HERE, 'base.py'), os.path.join(work, 'bases')], check=True)
+
+    def prepare(self, case):
+        """Lay out WORK/CASE: ctx (the context) and http (what the web server shows)."""
+        top = os.path.join(self.work, case.name)
+        shutil.rmtree(top, ignore_errors=True)
+        ctx = os.path.join(top, 'ctx')
+        os.makedirs(os.path.join(top, 'http'))
+        if os.path.isdir(case.path('context')):
+            shutil.copytree(case.path('context'), ctx, symlinks=True)
+        else:
+            os.makedirs(ctx)
+        if os.path.exists(case.path('Dockerfile')):
+            shutil.copyfile(case.path('Dockerfile'), os.path.join(ctx, 'Dockerfile'))
+        plain_modes(top)
+        if os.path.exists(case.path('setup.sh')):
+            done = subprocess.run(['sh', '-eu', case.path('setup.sh')], cwd=ctx, env=dict(os.environ, W=top, LC_ALL='C'),
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            if done.returncode:
+                raise RuntimeError('setup.sh failed: ' + done.stdout.decode(errors='replace'))
+        fix_times(top, case.time())
+        return top
+
+    def fill(self, case, text):
+        inside = os.path.join(self.inside, case.name)
+        for key, value in (('@CTX@', inside + '/ctx'), ('@W@', inside), ('@HTTP@', f'{self.server.url}/{case.name}'),
+                           ('@BASES@', os.path.join(self.inside, 'bases'))):
+            text = text.replace(key, value)
+        return text
+
+    def command(self, case, builder):
+        """The build's arguments, its environment and standard input."""
+        args = [self.fill(case, a) for a in case.lines('args')]
+        for name in BASES:
+            if not any(a.startswith(f'--build-context={name}=') for a in args):
+                args.insert(0, f'--build-context={name}=oci-layout://{self.inside}/bases/{name}-oci:latest')
+        context = self.fill(case, case.read('context-arg', '@CTX@').strip())
+        if not any(re.match(r'(-f|--file)', a) for a in args) and context == self.fill(case, '@CTX@'):
+            args += ['-f', os.path.join(context, 'Dockerfile')]
+        env = dict(l.split('=', 1) for l in case.lines('env'))
+        stdin = None
+        if os.path.exists(case.path('stdin')):
+            top = os.path.join(self.work, case.name)
+            stdin = subprocess.run(['sh', '-eu', case.path('stdin')], cwd=top, stdout=subprocess.PIPE, check=True).stdout
+        return builder(case, args, context), env, stdin
+
+    def build(self, case, builder):
+        command, env, stdin = self.command(case, builder)
+        feed = {'input': stdin} if stdin is not None else {'stdin': subprocess.DEVNULL}
+        try:
+            done = subprocess.run(command, env=dict(os.environ, **env), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=TIMEOUT, **feed)
+        except subprocess.TimeoutExpired as e:
+            return -signal.SIGALRM, (e.stdout or b'').decode(errors='replace') + f'\nno end after {TIMEOUT} s'
+        return done.returncode, done.stdout.decode(errors='replace')
+
+    def normalise(self, case, image):
+        """(config, tree), or an exception with the reason."""
+        top = os.path.join(self.work, case.name)
+        done = subprocess.run([sys.executable, os.path.join(HERE, 'normalise.py'), image, '--bases', os.path.join(self.work, 'bases'),
+                               '--config', top + '/config', '--tree', top + '/tree', '--epoch', case.epoch(), '--context-time', str(case.time()), '--replace', f'{self.server.url}/{case.name}=http://HTTP',
+                               '--replace', f'{self.server.url.split("//")[1]}/{case.name}=HTTP'],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if done.returncode:
+            raise RuntimeError(done.stdout)
+        with open(top + '/config', encoding='utf-8') as config, open(top + '/tree', encoding='utf-8') as tree:
+            return config.read(), tree.read()
+
+
+def indent(text, limit=60):
+    lines = text.rstrip('\n').split('\n')
+    return ''.join(f'# {l}\n' for l in (lines if len(lines) <= limit else lines[:limit // 2] + ['…'] + lines[-limit // 2:]))
+
+
+def differences(kind, want, got):
+    return ''.join(l + '\n' for l in difflib.unified_diff(want.splitlines(), got.splitlines(), 'expected.' + kind, 'got', lineterm='', n=2))
+
+
+def check_error(want, code, output):
+    if code < 0:
+        return f'ended by signal {-code}\n{output}'
+    if code == 0:
+        return f'succeeded, but must fail: {want.get("docker", "")}\n'
+    wrong = ''
+    if want.get('line', '0') != '0' and not re.search(r'Dockerfile:(%s)(?!\d)' % want['line'], output):
+        wrong += f'does not name Dockerfile:{want["line"]}\n'
+    if not re.search(want['match'], output, re.IGNORECASE):
+        wrong += f'does not say /{want["match"]}/\n'
+    return wrong and wrong + 'exit code %d, it said:\n%s' % (code, output)
+
+
+class Runner:
+    """Compares varve with the expectations."""
+
+    def __init__(self, varve, bench):
+        self.varve, self.bench = varve, bench
+        os.environ['VARVE_ROOT'] = os.path.join(bench.work, 'root')
+
+    def builder(self, case, args, context):
+        return [self.varve, 'build', '--progress=plain', '-o', f'type=oci,dest={self.bench.work}/{case.name}/image.tar', *args, context]
+
+    def __call__(self, case):
+        """('ok' | 'not ok' | 'skip', notes)"""
+        if case.missing():
+            return 'skip', 'needs ' + case.missing()
+        top = self.bench.prepare(case)
+        code, output = self.bench.build(case, self.builder)
+        want = case.error()
+        if want is not None:
+            wrong = check_error(want, code, output)
+        elif code:
+            wrong = f'exit code {code}\n{output}'
+        else:
+            try:
+                config, tree = self.bench.normalise(case, top + '/image.tar')
+                wrong = differences('config.json', case.read('expected.config.json'), config) + differences('tree', case.read('expected.tree'), tree)
+            except RuntimeError as e:
+                wrong = str(e)
+        if not wrong and not os.environ.get('CONFORMANCE_KEEP'):
+            shutil.rmtree(top, ignore_errors=True)
+        return ('not ok' if wrong else 'ok'), wrong
+
+
+class Oracle:
+    """Writes the expectations as Docker's builder has them."""
+
+    def __init__(self, bench):
+        self.bench = bench
+
+    def builder(self, case, args, context):
+        inside = os.path.join(self.bench.inside, case.name)
+        env = [f'{k}' for k in case.lines('env')]
+        return [PEERS, 'exec-as', 'oracle', '--', 'env', *env, 'docker', 'buildx', 'build', '--progress=plain', '--provenance=false', '--network=host',
+                '--no-cache', '-o', f'type=oci,dest={inside}/image.tar', *args, context]
+
+    def __call__(self, case):
+        if case.missing():
+            return 'skip', 'needs ' + case.missing()
+        top = self.bench.prepare(case)
+        code, output = self.bench.build(case, self.builder)
+        if os.path.exists(case.path('keep')):
+            return 'ok', ''
+        return self.failed(case, output) if code else self.succeeded(case, top)
+
+    def failed(self, case, output):
+        fields = case.error() or {}
+        place = re.findall(r'^(?:\S*/)?Dockerfile:(\d+)$', output, re.MULTILINE)
+        said = re.findall(r'^ERROR: (.*)', output, re.MULTILINE)
+        if 'ours' not in fields:
+            fields['line'] = place[-1] if place else fields.get('line', '0')
+        message = (said[-1] if said else output.strip().splitlines()[-1]).replace('failed to build: ', '').replace('failed to solve: ', '')
+        for pattern, plain in ((r'\b[a-z0-9]{25}\b', 'ID'), (r'/var/lib/varve-peers/\S*?/buildkit(-mount)?\d+', ''), (r'sha256:[0-9a-f]{64}', 'DIGEST'),
+                               (r': failed to do request: .*?(?= \(did you mean|$)', ': failed to do request')):
+            message = re.sub(pattern, plain, message)  # what is not the same the next time
+        fields['docker'] = message.replace(self.bench.server.url + '/' + case.name, 'http://HTTP').replace(os.path.join(self.bench.inside, case.name), 'W')
+        with open(case.path('expected.error'), 'w', encoding='utf-8') as f:
+            f.write(''.join(f'{k}: {fields[k]}\n' for k in ('line', 'match', 'ours', 'docker') if k in fields))
+        case.remove('expected.config.json', 'expected.tree')
+        return ('ok', '') if 'match' in fields else ('not ok', f'fails at line {fields["line"]}, and has no match:\n{fields["docker"]}')
+
+    def succeeded(self, case, top):
+        if 'match' not in (case.error() or {}):
+            case.remove('expected.error')  # left by an earlier failure that nobody expects
+        if case.error() is not None:
+            return ('ok', '') if 'ours' in case.error() and case.read('why') else ('not ok', 'docker accepts this; the case needs ours: and a why')
+        try:
+            config, tree = self.bench.normalise(case, top + '/image.tar')
+        except RuntimeError as e:
+            return 'not ok', str(e)
+        if case.read('why') and case.read('expected.tree'):
+            differ = differences('config.json', case.read('expected.config.json'), config) + differences('tree', case.read('expected.tree'), tree)
+            return 'ok', 'differs on purpose:\n' + differ if differ else ''
+        for name, content in (('expected.config.json', config), ('expected.tree', tree)):
+            with open(case.path(name), 'w', encoding='utf-8') as f:
+                f.write(content)
+        shutil.rmtree(top, ignore_errors=True)
+        return 'ok', ''
+
+
+def select(patterns):
+    names = sorted(n for n in os.listdir(CASES) if os.path.isdir(os.path.join(CASES, n)))
+    chosen = [n for n in names if not patterns or any(fnmatch.fnmatch(n, p) for p in patterns)]
+    if not chosen:
+        sys.exit('conformance: no such case')
+    return [Case(n) for n in chosen]
+
+
+def guarded(work, case):
+    try:
+        return work(case)
+    except Exception as e:  # a broken case must not hide the others
+        return 'not ok', f'{type(e).__name__}: {e}'
+
+
+def report(cases, work):
+    counts = {'ok': 0, 'not ok': 0, 'skip': 0}
+    print(f'TAP version 13\n1..{len(cases)}')
+    with concurrent.futures.ThreadPoolExecutor(int(os.environ.get('JOBS', os.cpu_count()))) as pool:
+        for number, (case, (state, notes)) in enumerate(zip(cases, pool.map(lambda c: guarded(work, c), cases)), 1):
+            counts[state] += 1
+            print(f'ok {number} - {case.name} # SKIP {notes}' if state == 'skip' else f'{state} {number} - {case.name}', flush=True)
+            if notes and state != 'skip':
+                print(indent(notes), end='')
+    print(f'{counts["ok"]} passed, {counts["not ok"]} failed' + (f', {counts["skip"]} skipped' if counts['skip'] else ''))
+    return 1 if counts['not ok'] else 0
+
+
+def main():
+    if len(sys.argv) < 2 or sys.argv[1] not in ('run', 'oracle') or (sys.argv[1] == 'run' and len(sys.argv) < 3):
+        sys.exit(__doc__)
+    os.umask(0o022)
+    if sys.argv[1] == 'run':
+        with tempfile.TemporaryDirectory(prefix='conformance-', dir=os.environ.get('TMPDIR', '/var/tmp'), ignore_cleanup_errors=True) as work:
+            if os.environ.get('CONFORMANCE_KEEP'):
+                work = os.environ['CONFORMANCE_KEEP']
+                os.makedirs(work, exist_ok=True)
+            return report(select(sys.argv[3:]), Runner(os.path.abspath(sys.argv[2]), Bench(work, work)))
+    with tempfile.TemporaryDirectory(prefix='conformance-', dir=CHROOT + '/var/tmp', ignore_cleanup_errors=True) as work:
+        subprocess.run([PEERS, 'exec-as', 'oracle', '--', 'docker', 'buildx', 'prune', '-af'], stdout=subprocess.DEVNULL, check=True)
+        return report(select(sys.argv[2:]), Oracle(Bench(work, work[len(CHROOT):])))
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,305 @@
+#!/usr/bin/env python3
+"""Turn a container image into two plain texts that can be compared: its config and its file tree.
+
+usage: normalise.py IMAGE [--config FILE] [--tree FILE] [--bases DIR] [--epoch SECONDS] [--context-time SECONDS] [--replace FROM=TO]...
+
+IMAGE is an OCI layout or docker-archive, as a directory or a tar. This reader shares nothing with varve: it applies the
+layers in order, whiteouts included, in memory, and on the way checks what a consumer would: every digest and size, that
+diff_ids are those of the layers, that the history names as many layers as there are. A broken image is exit status 1.
+
+config: JSON with sorted keys: the config object (empty members dropped), os, architecture, variant, author, the number of
+layers, and for every history entry created_by and empty_layer. Times are dropped, unless they are --epoch SECONDS (what the build
+was given as SOURCE_DATE_EPOCH): then it says so.
+
+tree: a sorted line for each path:  PATH TYPE MODE UID:GID [key=value]...
+  size, sha256   of regular files                text=     their content when it is text of at most 400 bytes
+  target=        of symbolic links
+  mtime=         of all but directories: the second, or "now" when it is NEW or later (made during the build), or "context" when it
+                 is that of --context-time
+  link=          the first name of a file that has several      dev=MAJOR:MINOR   of devices
+  xattr.NAME=    hexadecimal value
+Bytes outside printable ASCII, spaces and backslashes are written \\xNN (in text= a newline is \\n, a blank \\_).
+With --bases DIR (OCI layouts named NAME-oci), an image whose first layers are those of one of them is shown as `base NAME` and the
+differences: lines that are new or changed, and `- PATH` for what is gone. The busybox program, which is not the same on every
+machine, is shown as size=busybox wherever it is.
+"""
+import argparse, bz2, datetime, gzip, hashlib, io, json, lzma, os, re, stat, subprocess, sys, tarfile
+
+NEW = 1600000000
+TYPES = {tarfile.REGTYPE: 'file', tarfile.AREGTYPE: 'file', tarfile.CONTTYPE: 'file', tarfile.GNUTYPE_SPARSE: 'file',
+         tarfile.DIRTYPE: 'dir', tarfile.SYMTYPE: 'symlink', tarfile.FIFOTYPE: 'fifo', tarfile.CHRTYPE: 'char', tarfile.BLKTYPE: 'block'}
+
+
+class Broken(Exception):
+    """The image contradicts itself."""
+
+
+class Files:
+    """The named files of a directory or a tar."""
+
+    def __init__(self, path):
+        self.path, self.tar = path, None
+        if not os.path.isdir(path):
+            self.tar = tarfile.open(path)
+            self.members = {os.path.normpath(m.name): m for m in self.tar}
+
+    def has(self, name):
+        return name in self.members if self.tar else os.path.exists(os.path.join(self.path, name))
+
+    def read(self, name):
+        if not self.has(name):
+            raise Broken(f'{name} is missing')
+        if self.tar:
+            return self.tar.extractfile(self.members[name]).read()
+        with open(os.path.join(self.path, name), 'rb') as f:
+            return f.read()
+
+
+def sha256(data):
+    return 'sha256:' + hashlib.sha256(data).hexdigest()
+
+
+def blob(files, desc):
+    algorithm, _, hexa = desc['digest'].partition(':')
+    data = files.read(f'blobs/{algorithm}/{hexa}')
+    if sha256(data) != desc['digest']:
+        raise Broken(f'blob {desc["digest"]} has digest {sha256(data)}')
+    if len(data) != desc['size']:
+        raise Broken(f'blob {desc["digest"]} has {len(data)} bytes, its descriptor says {desc["size"]}')
+    return data
+
+
+def unpack(data):
+    if data[:2] == b'\x1f\x8b':
+        return gzip.decompress(data)
+    if data[:4] == b'\x28\xb5\x2f\xfd':
+        return subprocess.run(['zstd', '-dcq'], input=data, stdout=subprocess.PIPE, check=True).stdout
+    if data[:3] == b'BZh':
+        return bz2.decompress(data)
+    if data[:6] == b'\xfd7zXZ\0':
+        return lzma.decompress(data)
+    return data
+
+
+def find_manifest(files, index):
+    """The image manifest behind an index; attestations are passed over."""
+    images = [d for d in index['manifests'] if (d.get('platform') or {}).get('os') != 'unknown']
+    if len(images) != 1:
+        raise Broken(f'{len(images)} images in an index, expected one')
+    manifest = json.loads(blob(files, images[0]))
+    return find_manifest(files, manifest) if 'manifests' in manifest else manifest
+
+
+def load(path):
+    """(config, [uncompressed layer tar])"""
+    files = Files(path)
+    if files.has('index.json'):
+        if not files.has('oci-layout'):
+            raise Broken('oci-layout is missing')
+        manifest = find_manifest(files, json.loads(files.read('index.json')))
+        config = json.loads(blob(files, manifest['config']))
+        layers = [unpack(blob(files, d)) for d in manifest['layers'] or []]
+    else:
+        entry, = json.loads(files.read('manifest.json'))
+        config = json.loads(files.read(entry['Config']))
+        layers = [unpack(files.read(os.path.normpath(name))) for name in entry['Layers'] or []]
+    check(config, layers)
+    return config, layers
+
+
+def check(config, layers):
+    ids = [sha256(data) for data in layers]
+    if ids != (config['rootfs'].get('diff_ids') or []):
+        raise Broken('rootfs.diff_ids are not the digests of the layers')
+    named = sum(1 for h in config.get('history') or [] if not h.get('empty_layer'))
+    if config.get('history') and named != len(layers):
+        raise Broken(f'history names {named} layers, there are {len(layers)}')
+
+
+def text(raw):
+    return re.sub(rb'[^!-\[\]-~]', lambda m: b'\\x%02x' % m[0][0], raw).decode()
+
+
+def raw_name(name):
+    return name.encode('utf-8', 'surrogateescape')
+
+
+class Inode:
+    context_time = None
+
+    def __init__(self, member, data):
+        self.type, self.mode = TYPES[member.type], stat.S_IMODE(member.mode)
+        self.owner, self.mtime = f'{member.uid}:{member.gid}', int(member.mtime)
+        self.facts, self.names = {}, []
+        if self.type == 'file':
+            self.facts.update(size=len(data), sha256=hashlib.sha256(data).hexdigest())
+            if 0 < len(data) <= 400 and b'\0' not in data:
+                self.facts['text'] = text(data).replace('\\x0a', '\\n').replace('\\x20', '\\_')
+        if self.type == 'symlink':
+            self.facts['target'] = text(raw_name(member.linkname))
+        if self.type in ('char', 'block'):
+            self.facts['dev'] = f'{member.devmajor}:{member.devminor}'
+        for key, value in sorted(member.pax_headers.items()):
+            if key.startswith('SCHILY.xattr.'):
+                self.facts['xattr.' + text(raw_name(key[13:]))] = raw_name(value).hex()
+
+    def line(self, path):
+        facts = dict(self.facts)
+        if self.type != 'dir':
+            facts['mtime'] = 'now' if self.mtime >= NEW else 'context' if self.mtime == Inode.context_time else self.mtime
+        if len(self.names) > 1:
+            facts['link'] = text(min(self.names))
+        return ' '.join([text(path), self.type, f'{self.mode:04o}', self.owner] + [f'{k}={v}' for k, v in facts.items()])
+
+
+class Tree:
+    def __init__(self):
+        self.nodes = {}  # path, no slash at its ends → (Inode, number of the layer it came with)
+
+    def remove(self, path, before=None):
+        below = path + b'/'
+        for name in [n for n in self.nodes if (n == path and before is None) or (n.startswith(below) if path else n)]:
+            if before is None or self.nodes[name][1] < before:
+                del self.nodes[name]
+
+    def put(self, path, inode, number):
+        old = self.nodes.get(path)
+        if old and not (old[0].type == 'dir' and inode.type == 'dir'):
+            self.remove(path)
+        self.nodes[path] = (inode, number)
+
+    def parents(self, path, number):
+        while b'/' in path:
+            path = path.rsplit(b'/', 1)[0]
+            if path not in self.nodes:
+                implied = tarfile.TarInfo('x')
+                implied.type, implied.mode = tarfile.DIRTYPE, 0o755
+                self.nodes[path] = (Inode(implied, None), number)
+            elif self.nodes[path][0].type != 'dir':
+                raise Broken(f'a layer puts a file under {text(path)}, which is no directory')
+
+    def apply(self, data, number):
+        seen = set()
+        with tarfile.open(fileobj=io.BytesIO(data), mode='r:', encoding='utf-8', errors='surrogateescape') as tar:
+            for member in tar:
+                path = raw_name(os.path.normpath('/' + member.name).lstrip('/'))
+                if path:
+                    self.apply_member(tar, member, path, number, seen)
+
+    def apply_member(self, tar, member, path, number, seen):
+        folder, _, name = path.rpartition(b'/')
+        if path in seen and member.type != tarfile.DIRTYPE:
+            raise Broken(f'a layer holds {text(path)} twice')
+        seen.add(path)
+        if name == b'.wh..wh..opq':
+            self.remove(folder, before=number)
+        elif name.startswith(b'.wh.'):
+            self.remove(folder + b'/' + name[4:] if folder else name[4:])
+        else:
+            self.parents(path, number)
+            if member.type == tarfile.LNKTYPE:
+                target = raw_name(os.path.normpath('/' + member.linkname).lstrip('/'))
+                if target not in self.nodes:
+                    raise Broken(f'{text(path)} is a hard link to {text(target)}, which is not there')
+                self.put(path, self.nodes[target][0], number)
+            else:
+                file = tar.extractfile(member) if member.isreg() else None
+                self.put(path, Inode(member, file.read() if file else b''), number)
+
+    def lines(self):
+        """path → line"""
+        for path, (inode, _) in self.nodes.items():
+            inode.names = []
+        for path, (inode, _) in self.nodes.items():
+            inode.names.append(b'/' + path)
+        return {path: inode.line(b'/' + path) for path, (inode, _) in self.nodes.items()}
+
+
+def tree_of(layers):
+    tree = Tree()
+    for number, data in enumerate(layers):
+        tree.apply(data, number)
+    return tree.lines()
+
+
+def find_base(bases, config):
+    """The base image whose layers are the longest beginning of this one's."""
+    best, ids = ('scratch', []), config['rootfs'].get('diff_ids') or []
+    for entry in sorted(os.listdir(bases)) if bases else []:
+        if entry.endswith('-oci') and os.path.exists(os.path.join(bases, entry, 'index.json')):
+            try:
+                base_config, base_layers = load(os.path.join(bases, entry))
+            except Broken:
+                continue  # an index of several platforms
+            base_ids = base_config['rootfs']['diff_ids']
+            if len(base_ids) > len(best[1]) and ids[:len(base_ids)] == base_ids:
+                best = (entry[:-4], base_layers)
+    return best
+
+
+def busybox_facts(bases):
+    """How the bases' busybox shows in a line."""
+    if not bases:
+        return None
+    line = tree_of(load(os.path.join(bases, 'busybox-oci'))[1])[b'bin/busybox']
+    return re.search(r'size=\d+ sha256=[0-9a-f]+', line)[0]
+
+
+def tree_text(layers, base, busybox):
+    name, base_layers = base
+    lines, old = tree_of(layers), tree_of(base_layers)
+    shown = [(p, l) for p, l in lines.items() if old.get(p) != l] + [(p, '- ' + text(b'/' + p)) for p in old if p not in lines]
+    result = f'base {name}\n' + ''.join(l + '\n' for _, l in sorted(shown))
+    return result.replace(busybox, 'size=busybox') if busybox else result
+
+
+def config_text(config, replace, epoch):
+    stamp = epoch and datetime.datetime.fromtimestamp(epoch, datetime.timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ')
+
+    def chosen(time):
+        return 'SOURCE_DATE_EPOCH' if time and time == stamp else None
+
+    def compact(obj):
+        return {k: v for k, v in obj.items() if v not in (None, '', [], {}, 0, False)}
+    history = [compact({'created_by': h.get('created_by'), 'empty_layer': h.get('empty_layer'), 'author': h.get('author'),
+                        'created': chosen(h.get('created'))}) for h in config.get('history') or []]
+    inner = compact(config.get('config') or {})
+    if 'Healthcheck' in inner:
+        inner['Healthcheck'] = compact(inner['Healthcheck'])
+    if 'Env' in inner and len({e.split('=')[0] for e in inner['Env']}) != len(inner['Env']):
+        raise Broken('a variable is twice in Env')
+    out = compact({'architecture': config.get('architecture'), 'variant': config.get('variant'), 'os': config.get('os'),
+                   'author': config.get('author'), 'created': chosen(config.get('created')), 'config': inner})
+    out['layers'], out['history'] = len(config['rootfs'].get('diff_ids') or []), history
+    result = json.dumps(out, indent=1, sort_keys=True, ensure_ascii=False) + '\n'
+    for old, new in replace:
+        result = result.replace(old, new)
+    return result
+
+
+def write(path, content):
+    with open(path, 'w') if path != '-' else os.fdopen(os.dup(1), 'w') as f:
+        f.write(content)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('image')
+    parser.add_argument('--config', default='-')
+    parser.add_argument('--tree', default='-')
+    parser.add_argument('--bases')
+    parser.add_argument('--epoch', type=int)
+    parser.add_argument('--context-time', type=int)
+    parser.add_argument('--replace', action='append', default=[], type=lambda s: s.split('=', 1))
+    args = parser.parse_args()
+    Inode.context_time = args.context_time
+    try:
+        config, layers = load(args.image)
+        write(args.config, config_text(config, args.replace, args.epoch))
+        write(args.tree, tree_text(layers, find_base(args.bases, config), busybox_facts(args.bases)))
+    except (Broken, KeyError, ValueError, tarfile.TarError, EOFError, OSError) as e:
+        sys.exit(f'normalise: {args.image}: {type(e).__name__}: {e}')
+
+
+if __name__ == '__main__':
+    main()

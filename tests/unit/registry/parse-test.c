@@ -1,0 +1,348 @@
+/* What the registry room reads from outside: URLs, challenges, headers, registries.conf. */
+#include "base/error.h"
+#include "registry/answer.h"
+#include "registry/challenge.h"
+#include "registry/hostconf.h"
+#include "registry/toml.h"
+#include "registry/url.h"
+
+#include <string.h>
+
+static void test_url_good(void)
+{
+    static const struct {
+        const char *text, *canonical, *authority;
+    } CASES[] = {
+        {"https://Example.org", "https://example.org/", "example.org"},
+        {"https://example.org:443/a?b=c#d", "https://example.org/a?b=c", "example.org"},
+        {"http://example.org:80?x", "http://example.org/?x", "example.org"},
+        {"http://127.0.0.1:5000/v2/", "http://127.0.0.1:5000/v2/", "127.0.0.1:5000"},
+        {"HTTPS://[::1]:5000/v2/", "https://[::1]:5000/v2/", "[::1]:5000"},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(CASES); i++) {
+        GError *err = NULL;
+        g_autoptr(url) u = url_parse(CASES[i].text, &err);
+        g_assert_no_error(err);
+        g_autofree char *text = url_text(u), *authority = url_authority(u);
+        g_assert_cmpstr(text, ==, CASES[i].canonical);
+        g_assert_cmpstr(authority, ==, CASES[i].authority);
+    }
+}
+
+static void test_url_bad(void)
+{
+    static const char *const CASES[] = {
+        "",
+        "example.org",
+        "file:///etc/passwd",
+        "ftp://example.org/",
+        "https://",
+        "https:///path",
+        "https://user@example.org/",
+        "https://good.org\\@evil.org/",
+        "https://good.org:80@evil.org/",
+        "https://example.org:0/",
+        "https://example.org:65536/",
+        "https://example.org:1x/",
+        "https://exa mple.org/",
+        "https://example.org/a b",
+        "https://example.org/\r\nHost: evil",
+        "https://.example.org/",
+        "https://a..b/",
+        "https://[::1/",
+        "https://[zz::]/",
+        "https://ex%61mple.org/",
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(CASES); i++) {
+        GError *err = NULL;
+        struct url *u = url_parse(CASES[i], &err);
+        if (u)
+            g_error("accepted: %s", CASES[i]);
+        g_assert_error(err, VARVE_ERROR, VARVE_ERROR_INVALID);
+        g_error_free(err);
+    }
+}
+
+static void test_url_resolve(void)
+{
+    static const struct {
+        const char *location, *result;
+    } CASES[] = {
+        {"https://other.org/x?y", "https://other.org/x?y"},
+        {"//other.org/x", "https://other.org/x"},
+        {"/v2/up/1?s=t", "https://base.org:5000/v2/up/1?s=t"},
+        {"up/1", "https://base.org:5000/v2/a/up/1"},
+        {"?s=t", "https://base.org:5000/v2/a/b?s=t"},
+        {"../x/./y", "https://base.org:5000/v2/x/y"},
+        {"../../../../x/..", "https://base.org:5000/"},
+        {"http://down.org/", "http://down.org/"},
+        {"file:///etc/passwd", NULL},
+        {"java script:", NULL},
+        {"/a\tb", NULL},
+    };
+    g_autoptr(url) base = url_parse("https://base.org:5000/v2/a/b?q=1", NULL);
+    for (gsize i = 0; i < G_N_ELEMENTS(CASES); i++) {
+        g_autoptr(url) u = url_resolve(base, CASES[i].location, NULL);
+        g_autofree char *text = u ? url_text(u) : NULL;
+        g_assert_cmpstr(text, ==, CASES[i].result);
+    }
+}
+
+static void test_url_loopback(void)
+{
+    static const char *const YES[] = {"localhost",   "LOCALHOST:5000", "a.localhost", "127.0.0.1",
+                                      "127.9.9.9:1", "[::1]",          "[::1]:5000"};
+    static const char *const NO[] = {"127.evil.org", "localhost.evil.org", "example.org",
+                                     "[::2]:5000",   "10.0.0.1",           "1270.0.0.1"};
+    for (gsize i = 0; i < G_N_ELEMENTS(YES); i++)
+        g_assert_true(url_host_is_loopback(YES[i]));
+    for (gsize i = 0; i < G_N_ELEMENTS(NO); i++)
+        g_assert_false(url_host_is_loopback(NO[i]));
+    g_autoptr(url) u = url_parse("https://a/b?c=d", NULL);
+    url_add_query(u, "digest", "sha256:a&b");
+    g_assert_cmpstr(u->target, ==, "/b?c=d&digest=sha256%3Aa%26b");
+}
+
+static void test_challenge(void)
+{
+    static const struct {
+        const char *text;
+        enum challenge_scheme scheme;
+        const char *realm, *service, *scope;
+    } CASES[] = {
+        {"Bearer realm=\"https://t/x\",service=\"s\",scope=\"repository:a:pull\"", CHALLENGE_BEARER,
+         "https://t/x", "s", "repository:a:pull"},
+        {"bearer realm = \"https://t\" , service=plain", CHALLENGE_BEARER, "https://t", "plain",
+         NULL},
+        {"Basic realm=\"a \\\"b\\\", c\"", CHALLENGE_BASIC, "a \"b\", c", NULL, NULL},
+        {"Basic", CHALLENGE_BASIC, NULL, NULL, NULL},
+        {"Basic realm=\"x\", Bearer realm=\"https://t\"", CHALLENGE_BEARER, "https://t", NULL,
+         NULL},
+        {"Bearer realm=\"https://t\",service=\"s\", Basic realm=\"x\"", CHALLENGE_BEARER,
+         "https://t", "s", NULL},
+        {"Negotiate YWJj==, Basic realm=\"x\"", CHALLENGE_BASIC, "x", NULL, NULL},
+        {"Digest realm=\"x\"", CHALLENGE_NONE, NULL, NULL, NULL},
+        {"Bearer realm=\"no end", CHALLENGE_BEARER, NULL, NULL, NULL},
+        {"Bearer realm=\"a\r\nX: y\"", CHALLENGE_BEARER, NULL, NULL, NULL},
+        {"Bearer realm=\"one\",realm=\"two\"", CHALLENGE_BEARER, "one", NULL, NULL},
+        {"", CHALLENGE_NONE, NULL, NULL, NULL},
+        {",,, =\"", CHALLENGE_NONE, NULL, NULL, NULL},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(CASES); i++) {
+        g_auto(challenge) c = {0};
+        challenge_parse(&c, CASES[i].text, strlen(CASES[i].text));
+        g_test_message("%s", CASES[i].text);
+        g_assert_cmpint(c.scheme, ==, CASES[i].scheme);
+        g_assert_cmpstr(c.realm, ==, CASES[i].realm);
+        g_assert_cmpstr(c.service, ==, CASES[i].service);
+        g_assert_cmpstr(c.scope, ==, CASES[i].scope);
+    }
+}
+
+/* Any bytes at all: nothing is read beyond the end, nothing takes long. */
+static void test_challenge_noise(void)
+{
+    static const char ALPHABET[] = "Bearer Basic=\",\\ \t\r\n\0a1:/realm=\"";
+    for (guint i = 0; i < 20000; i++) {
+        gsize n = g_test_rand_int_range(0, 60);
+        g_autofree char *bytes = g_malloc(MAX(n, 1));
+        for (gsize k = 0; k < n; k++)
+            bytes[k] = ALPHABET[g_test_rand_int_range(0, sizeof ALPHABET - 1)];
+        g_auto(challenge) c = {0};
+        challenge_parse(&c, bytes, n);
+        g_assert_true(c.scheme != CHALLENGE_NONE || !c.realm);
+    }
+}
+
+static void test_retry_after(void)
+{
+    static const struct {
+        const char *text;
+        gint64 wait;
+    } CASES[] = {
+        {"0", 0},
+        {"120", 120},
+        {"999999999", 86400},
+        {"99999999999999999999", -1},
+        {"-1", -1},
+        {"1.5", -1},
+        {"", -1},
+        {"soon", -1},
+        {"Sun, 06 Nov 1994 08:49:37 GMT", 37},
+        {"Sun, 06 Nov 1994 08:48:00 GMT", 0},
+        {"Sun, 06 Non 1994 08:49:37 GMT", -1},
+        {"Sun, 06 anF 1994 08:49:37 GMT", -1},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(CASES); i++)
+        g_assert_cmpint(answer_parse_retry_after(CASES[i].text, 784111740), ==, CASES[i].wait);
+}
+
+static void test_answer(void)
+{
+    static const char *const LINES[] = {"HTTP/1.1 100 Continue\r\n",
+                                        "Location: /early\r\n",
+                                        "\r\n",
+                                        "HTTP/1.1 206 Partial\r\n",
+                                        "content-TYPE: Application/JSON; charset=utf-8\r\n",
+                                        "Content-Range: bytes 100-199/500\r\n",
+                                        "Content-Length: 100\r\n",
+                                        "OCI-Chunk-Min-Length: 7\r\n",
+                                        "WWW-Authenticate: Basic realm=x\r\n",
+                                        "WWW-Authenticate: Bearer realm=\"https://t\"\r\n",
+                                        "no colon\r\n"};
+    g_auto(answer) a;
+    answer_init(&a);
+    for (gsize i = 0; i < G_N_ELEMENTS(LINES); i++)
+        g_assert_true(answer_header(&a, LINES[i], strlen(LINES[i])));
+    g_assert_cmpint(a.status, ==, 206);
+    g_assert_null(a.location);
+    g_assert_cmpstr(a.content_type, ==, "application/json");
+    g_assert_cmpuint(a.range_start, ==, 100);
+    g_assert_cmpuint(a.content_length, ==, 100);
+    g_assert_cmpuint(a.min_chunk, ==, 7);
+    g_assert_cmpint(a.challenge.scheme, ==, CHALLENGE_BEARER);
+    gboolean more = TRUE;
+    for (guint i = 0; i < 100000 && more; i++)
+        more = answer_header(&a, LINES[4], strlen(LINES[4]));
+    g_assert_false(more);
+    g_autofree char *clean = answer_clean("a\r\n\x1b[31mb\xff", 100);
+    g_assert_cmpstr(clean, ==, "a [31mb\xef\xbf\xbd");
+}
+
+static void test_reason(void)
+{
+    static const struct {
+        const char *body, *reason;
+    } CASES[] = {
+        {"{\"errors\":[{\"code\":\"DENIED\",\"message\":\"not yours\"}]}", "not yours"},
+        {"{\"errors\":[{\"code\":\"DENIED\",\"message\":\"\"}]}", "DENIED"},
+        {"{\"details\":\"bad password\"}", "bad password"},
+        {"{\"errors\":[]}", NULL},
+        {"{\"errors\":{\"a\":1}}", NULL},
+        {"<html>", NULL},
+        {"", NULL},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(CASES); i++) {
+        g_auto(answer) a;
+        answer_init(&a);
+        g_byte_array_append(a.body, (const guint8 *)CASES[i].body, strlen(CASES[i].body));
+        g_autofree char *reason = answer_reason(&a);
+        g_assert_cmpstr(reason, ==, CASES[i].reason);
+    }
+}
+
+static const char CONF[] = "# comment\n"
+                           "unqualified-search-registries = [\"docker.io\", # inside\n 'quay.io']\n"
+                           "[aliases]\n\"a/b\" = \"c/d\"\n"
+                           "[[registry]]\n"
+                           "prefix = \"docker.io/library\"\n"
+                           "location = \"hub.example/cache\"\n"
+                           "[[registry.mirror]]\n"
+                           "location = \"first.example:5000/m\" # behind\n"
+                           "insecure = true\n"
+                           "[[registry.mirror]]\n"
+                           "location = \"second.example\"\n"
+                           "pull-from-mirror = \"digest-only\"\n"
+                           "[[registry]]\n"
+                           "location = \"bad.example\"\n"
+                           "blocked = true\n"
+                           "unknown = { a = 1, b = [ { c = 'd' } ] }\n"
+                           "[[registry]]\n"
+                           "prefix = \"*.wild.example\"\n"
+                           "insecure = true\n";
+
+static char *routes_text(const struct registry_config *c, const char *domain, const char *path,
+                         gboolean by_digest, gboolean pushing)
+{
+    g_autoptr(GPtrArray) routes = registry_config_routes(c, domain, path, by_digest, pushing, NULL);
+    g_autoptr(GString) s = g_string_new(NULL);
+    for (guint i = 0; routes && i < routes->len; i++) {
+        const struct route *r = g_ptr_array_index(routes, i);
+        g_string_append_printf(s, "%s%s/%s%s%s", i ? " " : "", r->host, r->repository,
+                               r->insecure ? "!" : "", r->mirror ? "~" : "");
+    }
+    return g_string_free(g_steal_pointer(&s), FALSE);
+}
+
+static void test_routes(void)
+{
+    static const struct {
+        const char *domain, *path;
+        gboolean by_digest, pushing;
+        const char *routes;
+    } CASES[] = {
+        {"docker.io", "library/node", FALSE, FALSE,
+         "first.example:5000/m/node!~ hub.example/cache/node"},
+        {"docker.io", "library/node", TRUE, FALSE,
+         "first.example:5000/m/node!~ second.example/node~ hub.example/cache/node"},
+        {"docker.io", "library/node", FALSE, TRUE, "hub.example/cache/node"},
+        {"docker.io", "libraryx/node", FALSE, FALSE, "registry-1.docker.io/libraryx/node"},
+        {"x.wild.example", "a", FALSE, FALSE, "x.wild.example/a!"},
+        {"wild.example", "a", FALSE, FALSE, "wild.example/a"},
+        {"bad.example", "a", FALSE, FALSE, ""},
+        {"127.0.0.1:5000", "a/b", FALSE, FALSE, "127.0.0.1:5000/a/b"},
+        {"plain.example", "a/b", FALSE, FALSE, "m.example/x/a/b!~ plain.example/a/b"},
+    };
+    GError *err = NULL;
+    g_autoptr(registry_config) c = registry_config_new();
+    registry_config_read_containers(c, CONF, strlen(CONF), "test.conf", &err);
+    g_assert_no_error(err);
+    registry_config_add_mirror(c, "plain.example", "http://m.example/x/");
+    for (gsize i = 0; i < G_N_ELEMENTS(CASES); i++) {
+        g_autofree char *text =
+            routes_text(c, CASES[i].domain, CASES[i].path, CASES[i].by_digest, CASES[i].pushing);
+        g_assert_cmpstr(text, ==, CASES[i].routes);
+    }
+    g_assert_null(registry_config_routes(c, "bad.example", "a", FALSE, FALSE, &err));
+    g_assert_error(err, VARVE_ERROR, VARVE_ERROR_DENIED);
+    g_error_free(err);
+}
+
+static void test_toml_bad(void)
+{
+    static const struct {
+        const char *text, *message;
+    } CASES[] = {
+        {"a = ", "c:1: a value was expected"},
+        {"\n\na", "c:3: '=' was expected"},
+        {"= 1", "c:1: a key was expected"},
+        {"a = \"x", "c:1: the string does not end"},
+        {"a = \"\\q\"", "c:1: malformed string"},
+        {"a = \"\"\"x\"\"\"", "c:1: multi-line strings"},
+        {"a = 1 b", "c:1: something follows"},
+        {"[a", "c:1: the table's name"},
+        {"[[a]", "c:1: the table's name"},
+        {"a = [1, 2", "c:1: ',' or the end"},
+        {"a = [\n1,\n\n", "c:4: "},
+        {"a = {b}", "c:1: '=' was expected"},
+        {"a = \"\\ud800\"", "c:1: malformed string"},
+        {"a = [[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]", "c:1: nested too deeply"},
+    };
+    g_autoptr(registry_config) c = registry_config_new();
+    for (gsize i = 0; i < G_N_ELEMENTS(CASES); i++) {
+        GError *err = NULL;
+        g_assert_false(
+            registry_config_read_containers(c, CASES[i].text, strlen(CASES[i].text), "c", &err));
+        g_assert_error(err, VARVE_ERROR, VARVE_ERROR_INVALID);
+        if (!g_str_has_prefix(err->message, CASES[i].message))
+            g_error("%s: %s", CASES[i].text, err->message);
+        g_error_free(err);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/registry/url/good", test_url_good);
+    g_test_add_func("/registry/url/bad", test_url_bad);
+    g_test_add_func("/registry/url/resolve", test_url_resolve);
+    g_test_add_func("/registry/url/loopback", test_url_loopback);
+    g_test_add_func("/registry/challenge", test_challenge);
+    g_test_add_func("/registry/challenge/noise", test_challenge_noise);
+    g_test_add_func("/registry/retry-after", test_retry_after);
+    g_test_add_func("/registry/answer", test_answer);
+    g_test_add_func("/registry/reason", test_reason);
+    g_test_add_func("/registry/routes", test_routes);
+    g_test_add_func("/registry/toml/bad", test_toml_bad);
+    return g_test_run();
+}
