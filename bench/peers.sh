@@ -24,7 +24,7 @@ set -eu
 DIR=${VARVE_PEERS:-/var/tmp/varve-peers}
 DATA=${VARVE_PEERS_DATA:-/var/lib/varve-peers}
 PIDS=$DIR/.pids
-PACKAGES="docker.io docker-cli docker-buildx buildah skopeo runc containerd ca-certificates xz-utils zstd iproute2 git"
+PACKAGES="docker.io docker-cli docker-buildx buildah skopeo runc containerd ca-certificates xz-utils zstd iproute2 git netavark"
 REGISTRY=127.0.0.1:5000
 
 say() { printf '%s\n' "peers: $*" >&2; }

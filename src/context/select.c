@@ -211,31 +211,57 @@ static gboolean select_path(struct selector *x, const char *clean, GError **err)
     return !e || add_match(x, plain, err);
 }
 
-static gboolean init_filters(struct selector *x, GError **err)
+/* The include pattern that --parents makes of the pattern's end, newly allocated; NULL without.
+ * *start gets the rest of the pattern, cleaned. */
+static char *split_pattern(const struct selection *sel, char **start)
 {
-    if (x->sel->includes && !(x->includes = ignore_new(x->sel->includes, err)))
+    const char *pivot = sel->parents ? strstr(sel->pattern, "/./") : NULL;
+    g_autofree char *before = pivot ? g_strndup(sel->pattern, pivot - sel->pattern) : NULL;
+    const char *whole = sel->parents ? "" : sel->pattern;
+    *start = resolve_clean(before ? before : whole);
+    g_autofree char *kept = sel->parents ? resolve_clean(pivot ? pivot + 3 : sel->pattern) : NULL;
+    return kept && *kept ? g_steal_pointer(&kept) : NULL;
+}
+
+static gboolean init_filters(struct selector *x, const char *kept, GError **err)
+{
+    const char *const one[] = {kept, NULL};
+    const char *const *includes = kept ? one : x->sel->includes;
+    if (includes && !(x->includes = ignore_new(includes, err)))
         return FALSE;
     return !x->sel->excludes || (x->excludes = ignore_new(x->sel->excludes, err)) != NULL;
 }
 
+/* TRUE when something matched; with --parents, when something was included too. */
+static gboolean found(const struct selector *x)
+{
+    for (guint i = 0; i < x->out->len; i++) {
+        const struct selected *s = g_ptr_array_index(x->out, i);
+        if (!x->sel->parents || !x->includes || s->entries->len > 1)
+            return TRUE;
+    }
+    return FALSE;
+}
+
 GPtrArray *tree_select(struct tree *t, const struct selection *sel, GError **err)
 {
-    g_autofree char *clean = resolve_clean(sel->pattern);
+    g_autofree char *start = NULL;
+    g_autofree char *kept = split_pattern(sel, &start);
     g_autoptr(GPtrArray) out = g_ptr_array_new_with_free_func(selected_free);
     struct selector x = {t, sel, NULL, NULL, out};
-    gboolean ok = init_filters(&x, err);
-    if (ok && sel->wildcard && pattern_has_wildcards(clean))
-        ok = select_wildcard(&x, clean, err);
+    gboolean ok = init_filters(&x, kept, err);
+    if (ok && sel->wildcard && pattern_has_wildcards(start))
+        ok = select_wildcard(&x, start, err);
     else if (ok)
-        ok = select_path(&x, clean, err);
-    ignore_free(x.includes);
-    ignore_free(x.excludes);
-    if (ok && out->len == 0 && sel->required) {
+        ok = select_path(&x, start, err);
+    if (ok && sel->required && !found(&x)) {
         ok = error_set(err, VARVE_ERROR_NOT_FOUND, "\"%s\" was not found in %s", sel->pattern,
                        t->name);
         error_add_next(err,
                        "check the path, and the patterns that leave files out (.dockerignore)");
     }
+    ignore_free(x.includes);
+    ignore_free(x.excludes);
     return ok ? g_steal_pointer(&out) : NULL;
 }
 

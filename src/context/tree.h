@@ -43,7 +43,9 @@ struct selection {
     const char *const *includes; /* NULL or ignore-style patterns, relative to a match */
     const char *const *excludes; /* NULL or ignore-style patterns (COPY --exclude), relative to a
                                     match: what lies below it, never the match itself */
-    gboolean required;           /* nothing matching is an error */
+    gboolean parents;  /* COPY --parents: what is before "/./" in pattern is the match, what is
+                          behind it  (without "/./": all of it) an include pattern */
+    gboolean required; /* nothing matching is an error */
 };
 /* One match of the pattern and what lies below it. */
 struct selected {

@@ -41,13 +41,8 @@ static gboolean write_value(const char *dir, const char *file, const char *value
 {
     g_autofree char *path = g_build_filename(dir, file, NULL);
     fd_auto int fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd >= 0 && write(fd, value, strlen(value)) == (ssize_t)strlen(value))
-        return TRUE;
-    error_set_errno(err, errno, "writing %s to %s", value, path);
-    error_add_next(
-        err, "run on a machine with cgroup version 2 and its memory controller (for a user: with "
-             "systemd's Delegate=yes), or leave the limit away");
-    return FALSE;
+    return (fd >= 0 && write(fd, value, strlen(value)) == (ssize_t)strlen(value)) ||
+           error_set_errno(err, errno, "writing %s to %s", value, path);
 }
 
 static gboolean set_memory(const char *parent, const char *dir, guint64 max, GError **err)
@@ -55,41 +50,44 @@ static gboolean set_memory(const char *parent, const char *dir, guint64 max, GEr
     if (!max)
         return TRUE;
     g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT, max);
-    if (!write_value(parent, "cgroup.subtree_control", "+memory", err))
-        return FALSE;
-    return write_value(dir, "memory.max", text, err);
+    return write_value(parent, "cgroup.subtree_control", "+memory", err) &&
+           write_value(dir, "memory.max", text, err);
 }
 
-gboolean cgroup_prepare(struct plan *p, const struct sandbox_spec *spec, GError **err)
+static gboolean make_cgroup(struct plan *p, const char *parent, GError **err)
 {
     static gint counter;
-    if (!spec->memory_max && !spec->cgroup_parent)
-        return TRUE;
-    const char *root = unified_root();
-    if (!root) {
-        error_set(err, VARVE_ERROR_UNSUPPORTED,
-                  "limits for the step need cgroup version 2, which is not mounted");
-        error_add_next(err,
-                       "mount it (systemd does, with systemd.unified_cgroup_hierarchy=1), or leave "
-                       "--memory and --cgroup-parent away");
-        return FALSE;
-    }
-    g_autofree char *name = spec->cgroup_parent ? g_strdup(spec->cgroup_parent) : default_parent();
-    g_autofree char *parent = g_build_filename(root, name, NULL);
     g_autofree char *id = g_strdup_printf("varve-%d-%d", getpid(), g_atomic_int_add(&counter, 1));
     g_autofree char *path = g_build_filename(parent, id, NULL);
-    if (strstr(name, ".."))
-        return error_set(err, VARVE_ERROR_INVALID, "the cgroup parent %s contains \"..\"", name);
+    g_autofree char *procs = g_build_filename(path, "cgroup.procs", NULL);
     if (!fs_mkdir_p(AT_FDCWD, parent, 0755, err))
         return FALSE;
     if (mkdir(path, 0755) < 0)
         return error_set_errno(err, errno, "making the cgroup %s", path);
     p->cgroup_path = g_steal_pointer(&path);
-    g_autofree char *procs = g_build_filename(p->cgroup_path, "cgroup.procs", NULL);
     p->cgroup_fd = open(procs, O_WRONLY | O_CLOEXEC);
-    if (p->cgroup_fd < 0)
-        return error_set_errno(err, errno, "opening %s", procs);
-    return set_memory(parent, p->cgroup_path, spec->memory_max, err);
+    return p->cgroup_fd >= 0 || error_set_errno(err, errno, "opening %s", procs);
+}
+
+gboolean cgroup_prepare(struct plan *p, const struct sandbox_spec *spec, GError **err)
+{
+    if (!spec->memory_max && !spec->cgroup_parent)
+        return TRUE;
+    const char *root = unified_root();
+    g_autofree char *name = spec->cgroup_parent ? g_strdup(spec->cgroup_parent) : default_parent();
+    g_autofree char *parent = g_build_filename(root ? root : "/", name, NULL);
+    if (strstr(name, ".."))
+        return error_set(err, VARVE_ERROR_INVALID, "the cgroup parent %s contains \"..\"", name);
+    if (!root)
+        error_set(err, VARVE_ERROR_UNSUPPORTED, "cgroup version 2 is not mounted");
+    else if (make_cgroup(p, parent, err) &&
+             set_memory(parent, p->cgroup_path, spec->memory_max, err))
+        return TRUE;
+    g_prefix_error(err, "limiting the step: ");
+    error_add_next(err, "--memory and --cgroup-parent need cgroup version 2 with its controllers "
+                        "and the right to make cgroups (for a user: systemd's Delegate=yes); or "
+                        "leave them away");
+    return FALSE;
 }
 
 void cgroup_clear(struct plan *p)

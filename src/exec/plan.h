@@ -37,6 +37,7 @@ struct plan {
     int report_fd, report_read_fd; /* the report pipe; numbers >= 10 */
     int config_fd, init_fd;        /* memfds; numbers >= 10; init_fd is not owned */
     int join_fd;        /* pidfd of the process to join instead of making namespaces, else -1 */
+    int join_flags;     /* the kinds of namespaces (CLONE_NEW…) in which it is and varve is not */
     char **limit_names; /* for messages */
     char **candidates;  /* paths of the program to try, for messages */
     char *cwd;          /* for messages */

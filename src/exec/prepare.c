@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -179,6 +181,26 @@ gboolean plan_prepare(struct plan *p, const struct sandbox_spec *spec, GError **
     return ok;
 }
 
+/* Joining a namespace that one is in already may be refused (the host's network, to a user). */
+static int foreign_namespaces(int pid)
+{
+    static const struct {
+        const char *name;
+        int flag;
+    } kinds[] = {{"mnt", CLONE_NEWNS},  {"pid", CLONE_NEWPID}, {"ipc", CLONE_NEWIPC},
+                 {"uts", CLONE_NEWUTS}, {"net", CLONE_NEWNET}, {"cgroup", CLONE_NEWCGROUP}};
+    int flags = 0;
+    for (guint i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        struct stat own, other;
+        g_autofree char *own_path = g_strdup_printf("/proc/self/ns/%s", kinds[i].name);
+        g_autofree char *other_path = g_strdup_printf("/proc/%d/ns/%s", pid, kinds[i].name);
+        if (stat(own_path, &own) == 0 && stat(other_path, &other) == 0 &&
+            own.st_ino != other.st_ino)
+            flags |= kinds[i].flag;
+    }
+    return flags;
+}
+
 gboolean plan_prepare_join(struct plan *p, int pid, const struct sandbox_spec *spec, GError **err)
 {
     if (!check_spec(spec, err))
@@ -188,6 +210,7 @@ gboolean plan_prepare_join(struct plan *p, int pid, const struct sandbox_spec *s
     fd_auto int pidfd = syscall(SYS_pidfd_open, pid, 0);
     if (rootfd < 0 || !place_high(&p->join_fd, pidfd, NULL))
         return error_set_errno(err, errno, "joining the sandbox of process %d", pid);
+    p->join_flags = foreign_namespaces(pid);
     struct identity id;
     gboolean ok = identity_resolve(&id, rootfd, spec->user, err) &&
                   prepare_process(p, spec, &id, LAUNCH_JOIN, err);

@@ -265,8 +265,7 @@ NO_SANITIZE int setup_join_main(void *data)
 {
     const struct plan *p = data;
     die_with_parent(p);
-    if (setns(p->join_fd, CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET |
-                              CLONE_NEWCGROUP) < 0)
+    if (setns(p->join_fd, p->join_flags) < 0)
         fail(p, STAGE_NAMESPACE, 1);
     execute_init(p);
     return 0;

@@ -170,27 +170,13 @@ static gboolean check_single(struct filework *w, GPtrArray *selected, GError **e
     return FALSE;
 }
 
-/* --parents selects by an include pattern, which tree_select() lets match nothing. */
-static gboolean check_parents(struct filework *w, GPtrArray *selected, gboolean required,
-                              GError **err)
-{
-    for (guint i = 0; i < selected->len; i++)
-        if (((struct selected *)g_ptr_array_index(selected, i))->entries->len > 1)
-            return TRUE;
-    return !w->a->parents || !required ||
-           error_set(err, VARVE_ERROR_NOT_FOUND, "\"%s\" was not found in %s", w->a->src,
-                     w->tree->name);
-}
-
 gboolean filework_copy(struct filework *w, GError **err)
 {
     struct selection sel;
     fileop_selection(w->a, &sel);
-    gboolean required = sel.required;
     g_autoptr(GPtrArray) selected = tree_select(w->tree, &sel, err);
-    fileop_selection_clear(&sel);
-    if (!selected || !check_parents(w, selected, required, err) ||
-        !tree_ensure_selected(w->tree, selected, err) || !check_single(w, selected, err))
+    if (!selected || !tree_ensure_selected(w->tree, selected, err) ||
+        !check_single(w, selected, err))
         return FALSE;
     for (guint i = 0; i < selected->len; i++)
         if (!copy_or_unpack(w, g_ptr_array_index(selected, i), err))

@@ -54,31 +54,14 @@ char *filework_make_dirs(struct filework *w, const char *text, GError **err)
 
 void fileop_selection(const struct file_action *a, struct selection *sel)
 {
-    *sel = (struct selection){.wildcard = a->allow_wildcard,
+    gboolean wild = a->allow_wildcard && pattern_has_wildcards(a->src);
+    *sel = (struct selection){.pattern = a->src,
+                              .wildcard = a->allow_wildcard,
                               .follow = a->follow_symlink,
                               .includes = a->includes,
-                              .excludes = a->excludes};
-    const char *src = a->src;
-    char *kept = NULL;
-    if (a->parents) {
-        const char *pivot = strstr(src, "/./");
-        kept = resolve_clean(pivot ? pivot + 3 : src);
-        sel->pattern = pivot ? g_strndup(src, pivot - src) : g_strdup("");
-    } else {
-        sel->pattern = g_strdup(src);
-    }
-    gboolean wild = a->allow_wildcard && pattern_has_wildcards(src);
-    sel->required = !(wild && a->allow_empty_wildcard);
-    const char *const one[] = {kept, NULL};
-    sel->includes = (const char *const *)g_strdupv((char **)(kept && *kept ? one : a->includes));
-    g_free(kept);
-}
-
-void fileop_selection_clear(struct selection *sel)
-{
-    g_free((char *)sel->pattern);
-    g_strfreev((char **)sel->includes);
-    *sel = (struct selection){0};
+                              .excludes = a->excludes,
+                              .parents = a->parents,
+                              .required = !(wild && a->allow_empty_wildcard)};
 }
 
 /* Resolves where a new file or symlink goes; its parent must be a directory. */

@@ -26,12 +26,9 @@ struct fileop_env {
 gboolean fileop_run(const struct file_op *op, const struct fileop_env *env, const char *tmp,
                     struct layer_info *info, GError **err);
 
-/* What a copy action selects from its secondary, for keys and for fileop_run() alike. pattern and
- * includes are sel's own (fileop_selection_clear); the rest points into a. With parents, the part
- * of src before "/./" is the place that paths are kept relative to, and the rest an include
- * pattern. */
+/* What a copy action selects from its secondary, for keys and for fileop_run() alike. sel points
+ * into a. */
 void fileop_selection(const struct file_action *a, struct selection *sel);
-void fileop_selection_clear(struct selection *sel);
 
 /* Resolves a chown-style owner ("1000:1000", "node", "node:staff", ":staff", "" is 0:0) against
  * /etc/passwd and /etc/group of a chain; NULL view knows numbers only. A number alone is uid and

@@ -4,7 +4,8 @@
 usage: conformance.py run VARVE [CASE...]     compare a varve with the expectations; TAP, last line "N passed, N failed"
        conformance.py oracle [CASE...]        write expected.config.json, expected.tree, expected.error
 
-CASE is the name of a directory of cases/, or a shell pattern. JOBS=n works on n cases at a time (default: the processors).
+CASE is the name of a directory of cases/, or a shell pattern. `run` works on JOBS cases at a time (default: the processors). `oracle` takes
+one after the other: builds that BuildKit runs at the same time share steps, and with them the times of their files.
 """
 import concurrent.futures, difflib, fnmatch, http.server, os, re, shlex, shutil, signal, subprocess, sys, tempfile, threading, urllib.parse, zlib
 
@@ -293,7 +294,7 @@ class Oracle:
         if 'ours' not in fields:
             fields['line'] = place[-1] if place else fields.get('line', '0')
         message = (said[-1] if said else output.strip().splitlines()[-1]).replace('failed to build: ', '').replace('failed to solve: ', '')
-        for pattern, plain in ((r'\b[a-z0-9]{25}\b', 'ID'), (r'/var/lib/varve-peers/\S*?/buildkit(-mount)?\d+', ''), (r'sha256:[0-9a-f]{64}', 'DIGEST'),
+        for pattern, plain in ((r'\b[a-z0-9]{25}\b', 'ID'), (r'/var/lib/varve-peers/\S*?/buildkit(-mount)?\d+', ''), (r'sha256:[0-9a-f]{64}', 'DIGEST'), (r'docker\.io/library/', ''),
                                (r': failed to do request: .*?(?= \(did you mean|$)', ': failed to do request')):
             message = re.sub(pattern, plain, message)  # what is not the same the next time
         fields['docker'] = message.replace(self.bench.server.url + '/' + case.name, 'http://HTTP').replace(os.path.join(self.bench.inside, case.name), 'W')
@@ -336,10 +337,10 @@ def guarded(work, case):
         return 'not ok', f'{type(e).__name__}: {e}'
 
 
-def report(cases, work):
+def report(cases, work, jobs):
     counts = {'ok': 0, 'not ok': 0, 'skip': 0}
     print(f'TAP version 13\n1..{len(cases)}')
-    with concurrent.futures.ThreadPoolExecutor(int(os.environ.get('JOBS', os.cpu_count()))) as pool:
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         for number, (case, (state, notes)) in enumerate(zip(cases, pool.map(lambda c: guarded(work, c), cases)), 1):
             counts[state] += 1
             print(f'ok {number} - {case.name} # SKIP {notes}' if state == 'skip' else f'{state} {number} - {case.name}', flush=True)
@@ -358,10 +359,11 @@ def main():
             if os.environ.get('CONFORMANCE_KEEP'):
                 work = os.environ['CONFORMANCE_KEEP']
                 os.makedirs(work, exist_ok=True)
-            return report(select(sys.argv[3:]), Runner(os.path.abspath(sys.argv[2]), Bench(work, work)))
+            return report(select(sys.argv[3:]), Runner(os.path.abspath(sys.argv[2]), Bench(work, work)),
+                          int(os.environ.get('JOBS', os.cpu_count())))
     with tempfile.TemporaryDirectory(prefix='conformance-', dir=CHROOT + '/var/tmp', ignore_cleanup_errors=True) as work:
         subprocess.run([PEERS, 'exec-as', 'oracle', '--', 'docker', 'buildx', 'prune', '-af'], stdout=subprocess.DEVNULL, check=True)
-        return report(select(sys.argv[2:]), Oracle(Bench(work, work[len(CHROOT):])))
+        return report(select(sys.argv[2:]), Oracle(Bench(work, work[len(CHROOT):])), 1)
 
 
 if __name__ == '__main__':

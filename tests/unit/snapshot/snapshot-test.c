@@ -189,8 +189,10 @@ static void test_too_many(struct fixture *f, gconstpointer data)
 {
     if (!first_layer(f, DRIVER_AUTO))
         return;
+    char id[LAYER_ID_LEN + 1];
+    g_strlcpy(id, f->chain->ids[0], sizeof id);
     while (f->chain->n < 501)
-        chain_append(f->chain, f->chain->ids[0]);
+        chain_append(f->chain, id);
     g_autoptr(GError) err = NULL;
     g_assert_null(snapshot_open(f->store, f->chain, TRUE, &err));
     g_assert_error(err, VARVE_ERROR, VARVE_ERROR_UNSUPPORTED);
