@@ -171,7 +171,7 @@ gboolean sandbox_run(const struct sandbox_spec *spec, struct cancel *c, struct s
     struct plan p;
     plan_init(&p);
     *out = (struct sandbox_result){0};
-    int flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
+    int flags = CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
     gboolean ok =
         cancel_check(c, err) && plan_prepare(&p, spec, err) &&
         launch(&p, spec, setup_main, flags | (p.own_net ? CLONE_NEWNET : 0), 0, c, out, err);
