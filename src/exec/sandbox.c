@@ -70,7 +70,8 @@ static const char *program_machine(int rootfd, const char *path)
     if (fd < 0 || read(fd, &head, sizeof head) < (ssize_t)sizeof(Elf32_Ehdr) ||
         memcmp(head.e_ident, ELFMAG, SELFMAG) != 0)
         return NULL;
-    return machine_name(head.e_machine);
+    gboolean big = head.e_ident[EI_DATA] == ELFDATA2MSB;
+    return machine_name(big ? GUINT16_FROM_BE(head.e_machine) : GUINT16_FROM_LE(head.e_machine));
 }
 
 static gboolean foreign_program(const char *path, const char *machine, GError **err)
