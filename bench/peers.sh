@@ -24,7 +24,7 @@ set -eu
 DIR=${VARVE_PEERS:-/var/tmp/varve-peers}
 DATA=${VARVE_PEERS_DATA:-/var/lib/varve-peers}
 PIDS=$DIR/.pids
-PACKAGES="docker.io docker-cli docker-buildx buildah skopeo runc containerd ca-certificates xz-utils zstd iproute2 git"
+PACKAGES="docker.io docker-cli docker-buildx buildah skopeo runc containerd ca-certificates xz-utils zstd iproute2 git netavark"
 REGISTRY=127.0.0.1:5000
 
 say() { printf '%s\n' "peers: $*" >&2; }
@@ -116,7 +116,7 @@ wait_for() { # NAME SECONDS CMD...
     name=$1; left=$(($2 * 5)); shift 2
     until "$@" >/dev/null 2>&1; do
         left=$((left - 1))
-        [ $left -gt 0 ] && alive "$name" >/dev/null || die "$name does not answer; see $DIR/var/log/$name.log"
+        if [ $left -le 0 ] || ! alive "$name" >/dev/null; then die "$name does not answer; see $DIR/var/log/$name.log"; fi
         sleep 0.2
     done
 }

@@ -70,12 +70,26 @@ static GOptionContext *make_context(struct parse *p, gboolean *help)
     return ctx;
 }
 
+/* GOption would take the argument after "--pull" for its value ("--pull ." builds "."): only "--pull=VALUE" has one. */
+static void end_optional(const struct command *c, int argc, char **argv)
+{
+    for (int i = 1; i < argc && !g_str_equal(argv[i], "--"); i++) {
+        for (const struct option_row *row = c->options; row && row->name; row++) {
+            gboolean optional = row->kind == OPTION_OPTIONAL || (row->kind == OPTION_NOTED && !row->arg);
+            g_autofree char *ended = optional ? g_strdup_printf("--%s=", row->name) : NULL;
+            if (ended && strlen(argv[i]) + 1 == strlen(ended) && g_str_has_prefix(ended, argv[i]))
+                argv[i] = (char *)g_intern_string(ended);
+        }
+    }
+}
+
 gboolean command_parse(const struct command *c, gpointer opts, int *argc, char ***argv, GError **err)
 {
     struct parse p = {c, opts};
     gboolean help = FALSE;
     GOptionContext *ctx = make_context(&p, &help);
     GError *local = NULL;
+    end_optional(c, *argc, *argv);
     gboolean ok = g_option_context_parse(ctx, argc, argv, &local);
     g_option_context_free(ctx);
     if (help) {

@@ -64,6 +64,6 @@ int cmd_version(const struct command *c, int argc, char **argv, GError **err);
 extern const struct option_row build_options_rows[], run_option_rows[], images_option_rows[],
     inspect_option_rows[], history_option_rows[], logs_option_rows[], push_option_rows[],
     pull_option_rows[], prune_option_rows[], fsck_option_rows[], du_option_rows[], login_option_rows[],
-    rmi_option_rows[];
+    rmi_option_rows[], layers_option_rows[];
 
 #endif

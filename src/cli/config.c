@@ -1,6 +1,7 @@
 #include "cli/config.h"
 
 #include "base/error.h"
+#include "cli/report.h"
 
 #include <string.h>
 
@@ -115,7 +116,10 @@ static gboolean read_files(struct registry_config *c, GError **err)
 struct registry_config *config_load_registry(GError **err)
 {
     g_autoptr(registry_config) c = registry_config_new();
-    if (!registry_config_load_containers(c, err) || !read_files(c, err))
-        return NULL;
-    return g_steal_pointer(&c);
+    GError *local = NULL;
+    if (!registry_config_load_containers(c, &local)) { /* another program's file: what was read stays */
+        report_warning("%s", local->message);
+        g_error_free(local);
+    }
+    return read_files(c, err) ? g_steal_pointer(&c) : NULL;
 }

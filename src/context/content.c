@@ -40,7 +40,8 @@ int content_open(int rootfd, const char *path, const char *where, GError **err)
     fd_auto int fd = open_beneath(rootfd, path, O_RDONLY | O_NONBLOCK);
     if (fd < 0) {
         if (errno == EACCES)
-            error_set(err, VARVE_ERROR_DENIED, "cannot read %s in %s: permission denied", path, where);
+            error_set(err, VARVE_ERROR_DENIED, "cannot read %s in %s: permission denied", path,
+                      where);
         else
             error_set_errno(err, errno, "cannot read %s in %s", path, where);
         return -1;

@@ -5,13 +5,14 @@
 
 #include "base/digest.h"
 
-/* Opens the regular file path below rootfd for reading, passing through no symlink and never waiting
- * for a fifo's writer; -1 on error (VARVE_ERROR_DENIED when it is unreadable). where names the tree in messages ("the build context"). */
+/* Opens the regular file path below rootfd for reading, passing through no symlink and never
+ * waiting for a fifo's writer; -1 on error (VARVE_ERROR_DENIED when it is unreadable). where names
+ * the tree in messages ("the build context"). */
 int content_open(int rootfd, const char *path, const char *where, GError **err);
 /* Opens the directory path ("" is rootfd itself) likewise; -1 with errno set. */
 int content_open_dir(int rootfd, const char *path);
-/* Hashes fd from its start to its end. VARVE_ERROR_FAILED "… changed while it was being read" when it
- * does not hold exactly size bytes. */
+/* Hashes fd from its start to its end. VARVE_ERROR_FAILED "… changed while it was being read" when
+ * it does not hold exactly size bytes. */
 gboolean content_hash(int fd, const char *path, guint64 size, struct digest *out, GError **err);
 /* Sets *err to that message; returns FALSE. */
 gboolean content_changed(const char *path, GError **err);

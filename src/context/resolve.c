@@ -57,7 +57,8 @@ struct walk_state {
 static gboolean enter_link(struct walk_state *s, const char *original, GError **err)
 {
     if (++s->links > RESOLVE_MAX_LINKS)
-        return error_set(err, VARVE_ERROR_INVALID, "%s passes through more than %d symlinks (a loop?)", original,
+        return error_set(err, VARVE_ERROR_INVALID,
+                         "%s passes through more than %d symlinks (a loop?)", original,
                          RESOLVE_MAX_LINKS);
     if (s->e.target[0] == '/')
         g_string_truncate(s->done, s->root);
@@ -68,7 +69,8 @@ static gboolean enter_link(struct walk_state *s, const char *original, GError **
     g_string_prepend(s->rest, s->e.target);
     s->known = FALSE;
     if (s->rest->len > 2 * RESOLVE_MAX_PATH)
-        return error_set(err, VARVE_ERROR_INVALID, "%s: its symlinks make too long a path", original);
+        return error_set(err, VARVE_ERROR_INVALID, "%s: its symlinks make too long a path",
+                         original);
     return TRUE;
 }
 
@@ -94,10 +96,12 @@ static gboolean step(struct walk_state *s, const char *original, gboolean follow
         return TRUE;
     }
     if (s->exists && s->known && s->e.type != ENTRY_DIR)
-        return error_set(err, VARVE_ERROR_INVALID, "%s: /%s is not a directory", original, s->done->str);
+        return error_set(err, VARVE_ERROR_INVALID, "%s: /%s is not a directory", original,
+                         s->done->str);
     push(s->done, name, strlen(name));
     if (s->done->len > RESOLVE_MAX_PATH)
-        return error_set(err, VARVE_ERROR_INVALID, "%.100s… is longer than %d bytes", original, RESOLVE_MAX_PATH);
+        return error_set(err, VARVE_ERROR_INVALID, "%.100s… is longer than %d bytes", original,
+                         RESOLVE_MAX_PATH);
     s->exists = s->exists && s->lookup(s->ctx, s->done->str, &s->e);
     s->known = s->exists;
     if (s->exists && s->e.type == ENTRY_SYMLINK && (follow || s->rest->len > 0))

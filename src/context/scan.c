@@ -21,9 +21,9 @@
 
 /* What a scanned tree keeps. */
 struct scan {
-    struct store *store;       /* may be NULL */
-    struct cancel *cancel;     /* may be NULL */
-    struct digest key;         /* of the stat cache */
+    struct store *store;   /* may be NULL */
+    struct cancel *cancel; /* may be NULL */
+    struct digest key;     /* of the stat cache */
     int rootfd;
     struct walk_stat *stats;   /* by entry */
     GArray *stats_array;       /* owns stats */
@@ -76,8 +76,11 @@ struct hashing {
 
 static gboolean refuse_special(const struct tree *t, const struct entry *e, GError **err)
 {
-    const char *what = e->type == ENTRY_FIFO ? "fifo" : e->type == ENTRY_SOCKET ? "socket" : "device";
-    error_set(err, VARVE_ERROR_INVALID, "cannot copy %s from %s: it is a %s", e->path, t->name, what);
+    const char *what = e->type == ENTRY_FIFO     ? "fifo"
+                       : e->type == ENTRY_SOCKET ? "socket"
+                                                 : "device";
+    error_set(err, VARVE_ERROR_INVALID, "cannot copy %s from %s: it is a %s", e->path, t->name,
+              what);
     error_add_next(err, "leave it out in .dockerignore");
     return FALSE;
 }
@@ -105,8 +108,8 @@ static gboolean hash_entry(gpointer ctx, gsize i, GError **err)
     return TRUE;
 }
 
-/* One call at a time: a second one finds what the first hashed. The lock that t->lock is for is taken
- * only briefly, so that hash_entry may take it too. */
+/* One call at a time: a second one finds what the first hashed. The lock that t->lock is for is
+ * taken only briefly, so that hash_entry may take it too. */
 static gboolean scan_ensure(struct tree *t, GPtrArray *entries, GError **err)
 {
     static GMutex hashing_lock;
@@ -142,7 +145,8 @@ static void scan_free(struct tree *t)
     g_free(s);
 }
 
-static gboolean same_file(const struct entry *e, const struct walk_stat *st, const struct statcache_item *c)
+static gboolean same_file(const struct entry *e, const struct walk_stat *st,
+                          const struct statcache_item *c)
 {
     return e->type == ENTRY_FILE && e->size == c->size && e->mtime_ns == c->mtime_ns &&
            st->ctime_ns == c->st.ctime_ns && st->ino == c->st.ino && st->dev == c->st.dev;
@@ -277,8 +281,8 @@ static GArray *collect_items(struct tree *t, gboolean *changed)
         if (!from_cache && st->ctime_ns > s->started_ns - RACY_NS)
             continue;
         cached += from_cache;
-        struct statcache_item item = {e->path, e->size, e->mtime_ns, *st, e->digest,
-                                      (s->flags[i] & FILE_XATTRS) != 0};
+        struct statcache_item item = {e->path, e->size,   e->mtime_ns,
+                                      *st,     e->digest, (s->flags[i] & FILE_XATTRS) != 0};
         g_array_append_val(items, item);
     }
     *changed = cached != items->len || cached != s->remembered;

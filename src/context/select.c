@@ -135,8 +135,9 @@ static gboolean add_match(struct selector *x, const char *path, GError **err)
     if (!resolved)
         return FALSE;
     if (!e)
-        return error_set(err, VARVE_ERROR_NOT_FOUND, "\"%s\" is a symlink to nothing in %s (/%s is not there)",
-                         path, x->tree->name, resolved);
+        return error_set(err, VARVE_ERROR_NOT_FOUND,
+                         "\"%s\" is a symlink to nothing in %s (/%s is not there)", path,
+                         x->tree->name, resolved);
     struct selected *s = g_new0(struct selected, 1);
     const char *slash = strrchr(path, '/');
     s->name = g_strdup(slash ? slash + 1 : path);
@@ -184,7 +185,8 @@ static gboolean select_wildcard(struct selector *x, const char *clean, GError **
     g_auto(GStrv) parts = g_strsplit(clean, "/", -1);
     guint n = g_strv_length(parts), i = 0;
     if (n > MAX_PATTERN_PARTS)
-        return error_set(err, VARVE_ERROR_INVALID, "the pattern %.100s… has more than %d components", clean,
+        return error_set(err, VARVE_ERROR_INVALID,
+                         "the pattern %.100s… has more than %d components", clean,
                          MAX_PATTERN_PARTS);
     for (guint k = 0; k < n; k++)
         if (!pattern_check(parts[k], err))
@@ -209,29 +211,57 @@ static gboolean select_path(struct selector *x, const char *clean, GError **err)
     return !e || add_match(x, plain, err);
 }
 
-static gboolean init_filters(struct selector *x, GError **err)
+/* The include pattern that --parents makes of the pattern's end, newly allocated; NULL without.
+ * *start gets the rest of the pattern, cleaned. */
+static char *split_pattern(const struct selection *sel, char **start)
 {
-    if (x->sel->includes && !(x->includes = ignore_new(x->sel->includes, err)))
+    const char *pivot = sel->parents ? strstr(sel->pattern, "/./") : NULL;
+    g_autofree char *before = pivot ? g_strndup(sel->pattern, pivot - sel->pattern) : NULL;
+    const char *whole = sel->parents ? "" : sel->pattern;
+    *start = resolve_clean(before ? before : whole);
+    g_autofree char *kept = sel->parents ? resolve_clean(pivot ? pivot + 3 : sel->pattern) : NULL;
+    return kept && *kept ? g_steal_pointer(&kept) : NULL;
+}
+
+static gboolean init_filters(struct selector *x, const char *kept, GError **err)
+{
+    const char *const one[] = {kept, NULL};
+    const char *const *includes = kept ? one : x->sel->includes;
+    if (includes && !(x->includes = ignore_new(includes, err)))
         return FALSE;
     return !x->sel->excludes || (x->excludes = ignore_new(x->sel->excludes, err)) != NULL;
 }
 
+/* TRUE when something matched; with --parents, when something was included too. */
+static gboolean found(const struct selector *x)
+{
+    for (guint i = 0; i < x->out->len; i++) {
+        const struct selected *s = g_ptr_array_index(x->out, i);
+        if (!x->sel->parents || !x->includes || s->entries->len > 1)
+            return TRUE;
+    }
+    return FALSE;
+}
+
 GPtrArray *tree_select(struct tree *t, const struct selection *sel, GError **err)
 {
-    g_autofree char *clean = resolve_clean(sel->pattern);
+    g_autofree char *start = NULL;
+    g_autofree char *kept = split_pattern(sel, &start);
     g_autoptr(GPtrArray) out = g_ptr_array_new_with_free_func(selected_free);
     struct selector x = {t, sel, NULL, NULL, out};
-    gboolean ok = init_filters(&x, err);
-    if (ok && sel->wildcard && pattern_has_wildcards(clean))
-        ok = select_wildcard(&x, clean, err);
+    gboolean ok = init_filters(&x, kept, err);
+    if (ok && sel->wildcard && pattern_has_wildcards(start))
+        ok = select_wildcard(&x, start, err);
     else if (ok)
-        ok = select_path(&x, clean, err);
+        ok = select_path(&x, start, err);
+    if (ok && sel->required && !found(&x)) {
+        ok = error_set(err, VARVE_ERROR_NOT_FOUND, "\"%s\" was not found in %s", sel->pattern,
+                       t->name);
+        error_add_next(err,
+                       "check the path, and the patterns that leave files out (.dockerignore)");
+    }
     ignore_free(x.includes);
     ignore_free(x.excludes);
-    if (ok && out->len == 0 && sel->required) {
-        ok = error_set(err, VARVE_ERROR_NOT_FOUND, "\"%s\" was not found in %s", sel->pattern, t->name);
-        error_add_next(err, "check the path, and the patterns that leave files out (.dockerignore)");
-    }
     return ok ? g_steal_pointer(&out) : NULL;
 }
 
@@ -263,7 +293,8 @@ static void hash_selected(const struct selected *s, struct hasher *h)
     }
 }
 
-gboolean tree_selection_digest(struct tree *t, GPtrArray *selected, struct digest *out, GError **err)
+gboolean tree_selection_digest(struct tree *t, GPtrArray *selected, struct digest *out,
+                               GError **err)
 {
     if (!tree_ensure_selected(t, selected, err))
         return FALSE;

@@ -1,5 +1,6 @@
 /* Format, little endian: magic "varvsta1", u32 items, u32 0, u64 bytes of the string area; then one
- * record of 88 bytes per item, sorted by entry_path_cmp; then the string area, paths ended by NUL. */
+ * record of 88 bytes per item, sorted by entry_path_cmp; then the string area, paths ended by NUL.
+ */
 #include "context/statcache.h"
 
 #include <string.h>
@@ -13,15 +14,15 @@ struct header {
     guint64 strings; /* bytes of the string area */
 };
 struct record {
-    guint32 path;   /* offset in the string area */
-    guint32 flags;  /* FLAG_* */
-    guint64 size;   /* of the file */
-    gint64 mtime;   /* nanoseconds */
-    gint64 ctime;   /* nanoseconds */
-    guint64 dev;    /* device */
-    guint64 ino;    /* inode */
+    guint32 path;  /* offset in the string area */
+    guint32 flags; /* FLAG_* */
+    guint64 size;  /* of the file */
+    gint64 mtime;  /* nanoseconds */
+    gint64 ctime;  /* nanoseconds */
+    guint64 dev;   /* device */
+    guint64 ino;   /* inode */
     guint8 digest[32];
-    guint64 zero;   /* unused */
+    guint64 zero; /* unused */
 };
 #define FLAG_XATTRS 1
 

@@ -18,7 +18,8 @@ struct statcache_item {
 guint statcache_len(GBytes *bytes);
 /* Fills *out with item i < statcache_len(); path points into bytes. FALSE when malformed. */
 gboolean statcache_at(GBytes *bytes, guint i, struct statcache_item *out);
-/* items (struct statcache_item, sorted by path) as bytes; NULL when they are too many for the format. */
+/* items (struct statcache_item, sorted by path) as bytes; NULL when they are too many for the
+ * format. */
 GBytes *statcache_build(const GArray *items);
 
 #endif

@@ -67,8 +67,8 @@ static gboolean lookup(gpointer ctx, const char *path, struct entry *out)
     return e != NULL;
 }
 
-char *tree_resolve(const struct tree *t, const char *path, gboolean follow, const struct entry **entry,
-                   GError **err)
+char *tree_resolve(const struct tree *t, const char *path, gboolean follow,
+                   const struct entry **entry, GError **err)
 {
     gboolean exists;
     char *clean = resolve_path(lookup, (gpointer)t, "", path, follow, &exists, NULL, err);

@@ -12,8 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The walk goes level by level: the directories of one level are read in parallel, each into a node of
- * its own, and the nodes are joined in path order at the end. */
+/* The walk goes level by level: the directories of one level are read in parallel, each into a node
+ * of its own, and the nodes are joined in path order at the end. */
 struct node;
 struct child {
     gsize name;       /* offset in the node's text */
@@ -35,8 +35,8 @@ struct walker {
     const struct ignore *ignore; /* NULL: nothing */
     const char *where;
     struct cancel *cancel;
-    GPtrArray *nodes;         /* all, parents first */
-    guint level;              /* first node of the level being read */
+    GPtrArray *nodes;          /* all, parents first */
+    guint level;               /* first node of the level being read */
     atomic_uint_fast64_t seen; /* entries so far */
 };
 
@@ -75,8 +75,8 @@ static gboolean read_target(struct node *n, int fd, const char *name, struct chi
     char buf[WALK_MAX_PATH + 1];
     ssize_t len = readlinkat(fd, name, buf, sizeof buf);
     if (len < 0 || len == sizeof buf)
-        return error_set_errno(err, len < 0 ? errno : ENAMETOOLONG, "cannot read the symlink %s/%s", n->path,
-                               name);
+        return error_set_errno(err, len < 0 ? errno : ENAMETOOLONG, "cannot read the symlink %s/%s",
+                               n->path, name);
     buf[len] = '\0';
     c->st.st_size = len;
     c->target = node_text(n, buf);
@@ -86,18 +86,21 @@ static gboolean read_target(struct node *n, int fd, const char *name, struct chi
 static gboolean check_limits(struct walker *w, const char *path, GError **err)
 {
     if (strlen(path) > WALK_MAX_PATH)
-        return error_set(err, VARVE_ERROR_INVALID, "%s has a path of more than %d bytes: %.200s…", w->where,
-                         WALK_MAX_PATH, path);
+        return error_set(err, VARVE_ERROR_INVALID, "%s has a path of more than %d bytes: %.200s…",
+                         w->where, WALK_MAX_PATH, path);
     if (atomic_fetch_add_explicit(&w->seen, 1, memory_order_relaxed) >= WALK_MAX_ENTRIES) {
-        error_set(err, VARVE_ERROR_INVALID, "%s has more than %d entries", w->where, WALK_MAX_ENTRIES);
-        error_add_next(err, "leave directories out in .dockerignore, or build from a smaller directory");
+        error_set(err, VARVE_ERROR_INVALID, "%s has more than %d entries", w->where,
+                  WALK_MAX_ENTRIES);
+        error_add_next(err,
+                       "leave directories out in .dockerignore, or build from a smaller directory");
         return FALSE;
     }
     return TRUE;
 }
 
 /* Takes one directory entry into n, unless it is ignored or gone. */
-static gboolean take_entry(struct walker *w, struct node *n, int fd, const struct dirent *d, GError **err)
+static gboolean take_entry(struct walker *w, struct node *n, int fd, const struct dirent *d,
+                           GError **err)
 {
     struct child c = {0};
     g_autofree char *path = join(n->path, d->d_name);
@@ -113,7 +116,8 @@ static gboolean take_entry(struct walker *w, struct node *n, int fd, const struc
         return TRUE;
     }
     if (fstatat(fd, d->d_name, &c.st, AT_SYMLINK_NOFOLLOW) < 0)
-        return errno == ENOENT || error_set_errno(err, errno, "cannot stat %s in %s", path, w->where);
+        return errno == ENOENT ||
+               error_set_errno(err, errno, "cannot stat %s in %s", path, w->where);
     if (c.ignored && !S_ISDIR(c.st.st_mode)) {
         n->skipped++;
         return TRUE;
@@ -143,7 +147,8 @@ static gboolean read_entries(struct walker *w, struct node *n, DIR *dir, GError 
             return FALSE;
     }
     if (errno)
-        return error_set_errno(err, errno, "cannot list %s in %s", *n->path ? n->path : ".", w->where);
+        return error_set_errno(err, errno, "cannot list %s in %s", *n->path ? n->path : ".",
+                               w->where);
     g_array_sort_with_data(n->children, compare_children, n->text->str);
     return TRUE;
 }
@@ -162,8 +167,9 @@ static gboolean read_node(gpointer ctx, gsize i, GError **err)
     if (fd < 0) {
         const char *path = *n->path ? n->path : ".";
         if (errno == EACCES)
-            return error_set(err, VARVE_ERROR_DENIED, "cannot open the directory %s in %s: permission denied",
-                             path, w->where);
+            return error_set(err, VARVE_ERROR_DENIED,
+                             "cannot open the directory %s in %s: permission denied", path,
+                             w->where);
         return error_set_errno(err, errno, "cannot open the directory %s in %s", path, w->where);
     }
     DIR *dir = fdopendir(fd);
@@ -196,8 +202,9 @@ static gboolean read_levels(struct walker *w, GError **err)
         guint end = w->nodes->len;
         if (depth > WALK_MAX_DEPTH) {
             struct node *n = g_ptr_array_index(w->nodes, w->level);
-            return error_set(err, VARVE_ERROR_INVALID, "%s is more than %d directories deep: %.200s…",
-                             w->where, WALK_MAX_DEPTH, n->path);
+            return error_set(err, VARVE_ERROR_INVALID,
+                             "%s is more than %d directories deep: %.200s…", w->where,
+                             WALK_MAX_DEPTH, n->path);
         }
         gboolean ok = pool_for_each(end - w->level, read_node, w, err);
         adopt_children(w, w->level, end);
@@ -248,7 +255,8 @@ struct joiner {
     GHashTable *inodes; /* struct inode of files with several names */
 };
 
-static void add_entry(struct joiner *j, const struct node *n, const struct child *c, const char *path)
+static void add_entry(struct joiner *j, const struct node *n, const struct child *c,
+                      const char *path)
 {
     struct entry e = {.path = path, .target = c->target ? n->text->str + c->target : NULL};
     entry_from_stat(&e, &c->st);
@@ -261,8 +269,8 @@ static void add_entry(struct joiner *j, const struct node *n, const struct child
             g_hash_table_add(j->inodes, g_memdup2(&key, sizeof key));
     }
     entry_list_add(j->out->entries, &e);
-    struct walk_stat s = {(gint64)c->st.st_ctim.tv_sec * 1000000000 + c->st.st_ctim.tv_nsec, c->st.st_dev,
-                          c->st.st_ino};
+    struct walk_stat s = {(gint64)c->st.st_ctim.tv_sec * 1000000000 + c->st.st_ctim.tv_nsec,
+                          c->st.st_dev, c->st.st_ino};
     g_array_append_val(j->out->stats, s);
 }
 

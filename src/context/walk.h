@@ -1,5 +1,5 @@
-/* Walking a directory tree: every directory is read and every entry lstat'ed, in parallel; nothing is
- * followed. Context scans and layer indexing both start here. */
+/* Walking a directory tree: every directory is read and every entry lstat'ed, in parallel; nothing
+ * is followed. Context scans and layer indexing both start here. */
 #ifndef VARVE_CONTEXT_WALK_H
 #define VARVE_CONTEXT_WALK_H
 
@@ -7,9 +7,9 @@
 #include "base/entry.h"
 #include "dockerfile/ignore.h"
 
-#define WALK_MAX_DEPTH 1000             /* directories below one another */
-#define WALK_MAX_ENTRIES (4000 * 1000)  /* entries of one tree */
-#define WALK_MAX_PATH 4095              /* bytes of one path: the kernel's own limit */
+#define WALK_MAX_DEPTH 1000            /* directories below one another */
+#define WALK_MAX_ENTRIES (4000 * 1000) /* entries of one tree */
+#define WALK_MAX_PATH 4095             /* bytes of one path: the kernel's own limit */
 
 /* What lstat says beyond struct entry, to recognise an unchanged file. */
 struct walk_stat {
@@ -18,8 +18,8 @@ struct walk_stat {
     guint64 ino;     /* inode there */
 };
 struct walk {
-    struct entry_list *entries; /* sorted; "" first; types, modes, owners, sizes, times, targets, hard
-                                   links; neither digests nor xattrs */
+    struct entry_list *entries; /* sorted; "" first; types, modes, owners, sizes, times, targets,
+                                   hard links; neither digests nor xattrs */
     GArray *stats;              /* struct walk_stat, by entry */
     guint64 ignored;            /* entries left out (an ignored directory counts once) */
 };

@@ -1,4 +1,5 @@
 #include "dockerfile/parse.h"
+#include "dockerfile/parser.h"
 #include "dockerfile/reference.h"
 #include "dockerfile/text.h"
 
@@ -43,12 +44,10 @@ static void check_list(struct parser *ps, char *value, const char *const **list,
 {
     *all = g_ascii_strcasecmp(value, "all") == 0;
     g_auto(GStrv) parts = g_strsplit(value, ",", 100);
-    for (char **p = parts; *p; p++)
-        *p = arena_strdup(ps->arena, g_strstrip(*p));
-    *list = arena_copy(ps->arena, parts, g_strv_length(parts) + 1, sizeof(char *));
-    /* The strings live in the arena now: only the array is ours. */
-    for (char **p = parts; *p; p++)
-        *p = NULL;
+    const char **copy = arena_alloc(ps->arena, (g_strv_length(parts) + 1) * sizeof *copy);
+    for (guint i = 0; parts[i]; i++)
+        copy[i] = arena_strdup(ps->arena, g_strstrip(parts[i]));
+    *list = copy;
 }
 
 static void set_check(struct parser *ps, const char *value, struct span at)
@@ -76,9 +75,7 @@ static void set_check(struct parser *ps, const char *value, struct span at)
     ps->df->check = check;
 }
 
-/* "docker/dockerfile" in any registry (mirrors), any tag, and its relatives "-upstream" and so on.
- */
-static gboolean is_builtin_syntax(const char *syntax)
+gboolean dockerfile_syntax_is_builtin(const char *syntax)
 {
     g_autofree char *name = g_strndup(syntax, strcspn(syntax, " \t"));
     g_autoptr(reference) ref = reference_parse(name, NULL);
@@ -90,7 +87,7 @@ static void set_syntax(struct parser *ps, const char *value, struct span at)
 {
     ps->df->syntax = value;
     ps->df->syntax_span = at;
-    ps->foreign = !is_builtin_syntax(value);
+    ps->foreign = !dockerfile_syntax_is_builtin(value);
     if (!ps->foreign)
         return;
     diags_error(ps->diags, at, "the syntax %s is a custom frontend, which is not supported", value);

@@ -92,8 +92,9 @@ static void form_run(struct parser *ps, struct instruction *ins)
             diags_gerror(ps->diags, f->span, err);
         run_mount_clear(&m);
     }
-    if (command_line(ps, ins, rest_offset(ins)) && ps->words->len == 0)
-        at_least_one(ps, ins);
+    command_line(ps, ins, rest_offset(ins));
+    if (ins->json && ps->words->len == 0)
+        parse_error(ps, ins, "RUN [] names no program to run");
 }
 
 static void form_shell(struct parser *ps, struct instruction *ins)

@@ -58,24 +58,25 @@ static gboolean read_content(struct parser *ps, struct heredoc *h)
     return FALSE;
 }
 
-static void add_heredoc(struct parser *ps, struct instruction *ins, struct heredoc *h)
+/* FALSE when no further one can be read: too many, or the text has ended inside this one. */
+static gboolean add_heredoc(struct parser *ps, struct heredoc *h)
 {
     if (ps->heredocs->len == DOCKERFILE_MAX_HEREDOCS) {
         diags_error(ps->diags, h->span, "more than %d heredocs in one instruction",
                     DOCKERFILE_MAX_HEREDOCS);
-        return;
+        return FALSE;
     }
-    if (ps->heredocs->len > DOCKERFILE_MAX_HEREDOCS)
-        return;
-    if (!read_content(ps, h)) {
-        diags_error(ps->diags, h->span, "unterminated heredoc: no line \"%s\" follows", h->name);
-        if (!h->chomp)
-            diags_hint(ps->diags,
-                       "the end must stand alone, without white space around it; <<-%s allows tabs "
-                       "before it",
-                       h->name);
-    }
+    gboolean closed = read_content(ps, h);
     g_array_append_val(ps->heredocs, *h);
+    if (closed)
+        return TRUE;
+    diags_error(ps->diags, h->span, "unterminated heredoc: no line \"%s\" follows", h->name);
+    if (!h->chomp)
+        diags_hint(
+            ps->diags,
+            "the end must stand alone, without white space around it; <<-%s allows tabs before it",
+            h->name);
+    return FALSE;
 }
 
 void parse_heredocs(struct parser *ps, struct instruction *ins)
@@ -99,7 +100,8 @@ void parse_heredocs(struct parser *ps, struct instruction *ins)
         if (at)
             from = at + strlen(*w);
         h.span = at ? instruction_span(ins, at - ins->text, strlen(*w)) : ins->span;
-        add_heredoc(ps, ins, &h);
+        if (!add_heredoc(ps, &h))
+            break;
     }
     ins->heredocs =
         arena_copy(ps->arena, ps->heredocs->data, ps->heredocs->len, sizeof(struct heredoc));

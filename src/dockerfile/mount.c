@@ -308,3 +308,17 @@ gboolean run_mount_parse(struct run_mount *out, const char *text, mount_expand_f
     }
     return ok;
 }
+
+char *run_mount_peek_from(const char *text)
+{
+    g_autoptr(GPtrArray) fields = split_fields(text, NULL);
+    const char *from = NULL;
+    for (guint i = 0; fields && i < fields->len; i++) {
+        const char *field = g_ptr_array_index(fields, i);
+        if (g_ascii_strcasecmp(field, "type=tmpfs") == 0)
+            return NULL;
+        if (g_ascii_strncasecmp(field, "from=", strlen("from=")) == 0)
+            from = field + strlen("from=");
+    }
+    return from && *from ? g_strdup(from) : NULL;
+}

@@ -175,9 +175,10 @@ static void group_stages(struct parser *ps)
     df->meta_args = arena_copy(df->arena, meta->pdata, meta->len, sizeof(gpointer));
     df->n_meta_args = meta->len;
     if (stages->len == 0 && !diags_has_errors(ps->diags))
-        diags_error(ps->diags, (struct span){0},
-                    df->n_instructions ? "the file has no FROM: there is nothing to build"
-                                       : "file with no instructions");
+        diags_error(ps->diags, (struct span){0}, "%s",
+                    df->n_instructions     ? "the file has no FROM: there is nothing to build"
+                    : ps->reader.line == 0 ? "the file is empty"
+                                           : "file with no instructions");
 }
 
 static struct dockerfile *parse(const char *text, gsize len, const char *name, struct diags *d,

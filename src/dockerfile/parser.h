@@ -25,6 +25,10 @@ struct dockerfile *dockerfile_parse(const void *bytes, gsize len, const char *na
 /* Parses one instruction that stands alone (an ONBUILD trigger of a base image). Likewise. */
 struct dockerfile *dockerfile_parse_trigger(const char *text, const char *name,
                                             struct diags *diags);
+/* TRUE for the value of a syntax directive (or BUILDKIT_SYNTAX) that names the built-in language:
+ * "docker/dockerfile" in any registry (mirrors), any tag, and its relatives "-upstream" and so on.
+ */
+gboolean dockerfile_syntax_is_builtin(const char *syntax);
 void dockerfile_free(struct dockerfile *df);
 
 typedef struct dockerfile dockerfile;

@@ -334,6 +334,7 @@ void init_main(void)
     long size;
     struct launch_config *c = map_config(&size);
     reset_signals();
+    call1(__NR_setsid, 0); /* a Ctrl-C at varve's terminal is varve's to pass on */
     long pid = call6(__NR_clone, SIG_CHILD, 0, 0, 0, 0, 0);
     if (pid < 0)
         fail(STAGE_FORK, 0, pid);

@@ -16,7 +16,8 @@ gboolean attrs_keeps_xattr(const char *name)
     if (overlaymark_is_xattr(name))
         return FALSE;
     return g_str_has_prefix(name, "user.") || strcmp(name, "security.capability") == 0 ||
-           strcmp(name, "system.posix_acl_access") == 0 || strcmp(name, "system.posix_acl_default") == 0;
+           strcmp(name, "system.posix_acl_access") == 0 ||
+           strcmp(name, "system.posix_acl_default") == 0;
 }
 
 static gint compare_names(gconstpointer a, gconstpointer b)
@@ -64,7 +65,8 @@ static struct xattr *pack(const GArray *sizes, const GString *text)
     return x;
 }
 
-static gboolean read_values(int fd, const GPtrArray *names, struct xattr **out, guint *n, GError **err)
+static gboolean read_values(int fd, const GPtrArray *names, struct xattr **out, guint *n,
+                            GError **err)
 {
     g_autoptr(GString) text = g_string_new(NULL);
     g_autoptr(GArray) sizes = g_array_new(FALSE, FALSE, sizeof(gsize));
@@ -77,7 +79,8 @@ static gboolean read_values(int fd, const GPtrArray *names, struct xattr **out, 
             return error_set_errno(err, errno, "cannot read the xattr %s", name);
         }
         if (text->len > ATTRS_MAX_XATTRS)
-            return error_set(err, VARVE_ERROR_INVALID, "its xattrs hold more than %d bytes", ATTRS_MAX_XATTRS);
+            return error_set(err, VARVE_ERROR_INVALID, "its xattrs hold more than %d bytes",
+                             ATTRS_MAX_XATTRS);
         g_array_append_val(sizes, size);
     }
     *n = sizes->len;
@@ -105,7 +108,8 @@ gboolean attrs_read_xattrs(int fd, struct xattr **out, guint *n, GError **err)
     return kept->len == 0 || read_values(fd, kept, out, n, err);
 }
 
-/* EINVAL: an id that has no place in this user namespace. EPERM there: the same for a mapped one. */
+/* EINVAL: an id that has no place in this user namespace. EPERM there: the same for a mapped one.
+ */
 static gboolean tolerable(int reason)
 {
     return (reason == EINVAL || reason == EPERM) && overlaymark_userxattr();
@@ -136,7 +140,8 @@ gboolean attrs_apply_fd(int fd, const struct entry *e, GError **err)
     struct timespec times[2];
     times_of(e, times);
     /* Changing the owner clears setuid bits and capabilities, so it comes first. */
-    if ((e->uid != geteuid() || e->gid != getegid()) && fchown(fd, e->uid, e->gid) < 0 && !tolerable(errno))
+    if ((e->uid != geteuid() || e->gid != getegid()) && fchown(fd, e->uid, e->gid) < 0 &&
+        !tolerable(errno))
         return error_set_errno(err, errno, "cannot give %s to %u:%u", e->path, e->uid, e->gid);
     if (fchmod(fd, e->mode) < 0)
         return error_set_errno(err, errno, "cannot set the mode of %s", e->path);

@@ -9,8 +9,8 @@
 /* TRUE for the xattrs that belong to an image: security.capability, POSIX ACLs, user.* (but not
  * overlayfs's). Others, such as SELinux labels, belong to the host. */
 gboolean attrs_keeps_xattr(const char *name);
-/* The kept xattrs of fd, sorted by name: *n of them in one newly allocated block (free with g_free),
- * NULL when there are none. FALSE with *err when they cannot be read. */
+/* The kept xattrs of fd, sorted by name: *n of them in one newly allocated block (free with
+ * g_free), NULL when there are none. FALSE with *err when they cannot be read. */
 gboolean attrs_read_xattrs(int fd, struct xattr **out, guint *n, GError **err);
 
 /* Gives fd (a regular file or directory) owner, mode, xattrs and mtime of e. Owners that this user

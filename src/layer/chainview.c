@@ -16,7 +16,8 @@ struct chainview {
     guint n;
 };
 
-struct chainview *chainview_new(struct store *s, const struct chain *c, struct cancel *stop, GError **err)
+struct chainview *chainview_new(struct store *s, const struct chain *c, struct cancel *stop,
+                                GError **err)
 {
     g_autoptr(chainview) v = g_new0(struct chainview, 1);
     v->store = s;
@@ -156,7 +157,8 @@ static gboolean merged_ensure(struct tree *t, GPtrArray *entries, GError **err)
     for (guint i = 0; i < entries->len; i++) {
         const struct entry *e = g_ptr_array_index(entries, i);
         if (e->type == ENTRY_FILE && !e->has_digest)
-            return error_set(err, VARVE_ERROR_INVALID, "%s has no digest in the index of its layer", e->path);
+            return error_set(err, VARVE_ERROR_INVALID, "%s has no digest in the index of its layer",
+                             e->path);
     }
     return TRUE;
 }

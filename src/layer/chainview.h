@@ -10,9 +10,10 @@ struct chainview;
 struct chainview *chainview_new(struct store *s, const struct chain *c, struct cancel *stop,
                                 GError **err);
 void chainview_free(struct chainview *v);
-/* The entry a container would see at exactly this clean path (no symlink resolution), looking from the
- * top layer down and minding whiteouts and opaque directories. FALSE when there is none. "" is always
- * there: a directory 0755, 0:0 unless a layer says otherwise. Pointers live as long as v. Thread-safe. */
+/* The entry a container would see at exactly this clean path (no symlink resolution), looking from
+ * the top layer down and minding whiteouts and opaque directories. FALSE when there is none. "" is
+ * always there: a directory 0755, 0:0 unless a layer says otherwise. Pointers live as long as v.
+ * Thread-safe. */
 gboolean chainview_lookup(struct chainview *v, const char *path, struct entry *out);
 /* Resolves path as a rooted process would (see tree_resolve), using lookups only. */
 char *chainview_resolve(struct chainview *v, const char *path, gboolean follow, gboolean *exists,
@@ -23,9 +24,9 @@ void chainview_content(struct chainview *v, struct digest *out);
 /* The whole merged tree (whiteouts applied, hard links only within one layer). name as in tree. The
  * tree keeps what it needs alive; the view may be freed. */
 struct tree *chainview_tree(struct chainview *v, const char *name, GError **err);
-/* TRUE when a file with e's content digest, mtime, mode, owner and xattrs is already in the chain: the
- * object of that identity may then be linked nowhere else in it (one inode once per chain, DESIGN
- * "Objects"). */
+/* TRUE when a file with e's content digest, mtime, mode, owner and xattrs is already in the chain:
+ * the object of that identity may then be linked nowhere else in it (one inode once per chain,
+ * DESIGN "Objects"). */
 gboolean chainview_has_identity(struct chainview *v, const struct entry *e);
 /* Opens the content of a file that chainview_lookup() found at exactly this path; -1 with error. */
 int chainview_open(struct chainview *v, const char *path, GError **err);

@@ -17,11 +17,11 @@
 
 /* One entry of the new layer. */
 struct item {
-    struct entry e;      /* strings in the arena */
-    struct tree *tree;   /* files still to be written: where the content is; else NULL */
+    struct entry e;           /* strings in the arena */
+    struct tree *tree;        /* files still to be written: where the content is; else NULL */
     const struct entry *from; /* its entry there */
-    const char *first;   /* hard links still to be made: another name of the file; else NULL */
-    guint group;         /* names with the same number, not 0, are one inode */
+    const char *first;        /* hard links still to be made: another name of the file; else NULL */
+    guint group;              /* names with the same number, not 0, are one inode */
 };
 struct dest {
     struct store *store;
@@ -29,9 +29,10 @@ struct dest {
     int fd;                 /* the layer's fs */
     struct cancel *cancel;
     struct arena *arena;
-    GHashTable *items;   /* path → struct item*, both in the arena */
-    GPtrArray *pending;  /* struct item* to be written; those replaced meanwhile have neither tree nor first */
-    GMutex lock;         /* guards identities */
+    GHashTable *items;  /* path → struct item*, both in the arena */
+    GPtrArray *pending; /* struct item* to be written; those replaced meanwhile have neither tree
+                           nor first */
+    GMutex lock;        /* guards identities */
     GHashTable *identities; /* struct digest*: inodes of this layer that are objects */
     guint groups;           /* numbers given to inodes with several names */
 };
@@ -110,8 +111,8 @@ static gboolean lookup(gpointer d, const char *path, struct entry *out)
     return dest_lookup(d, path, out);
 }
 
-char *dest_resolve(struct dest *d, const char *root, const char *path, gboolean follow, gboolean *exists,
-                   struct entry *out, GError **err)
+char *dest_resolve(struct dest *d, const char *root, const char *path, gboolean follow,
+                   gboolean *exists, struct entry *out, GError **err)
 {
     return resolve_path(lookup, d, root, path, follow, exists, out, err);
 }
@@ -208,8 +209,8 @@ gboolean dest_make_dirs(struct dest *d, const char *path, const struct entry *e,
     struct entry there;
     if (dest_lookup(d, path, &there))
         return there.type == ENTRY_DIR ||
-               error_set(err, VARVE_ERROR_INVALID, "cannot make the directory /%s: it exists and is not a directory",
-                         path);
+               error_set(err, VARVE_ERROR_INVALID,
+                         "cannot make the directory /%s: it exists and is not a directory", path);
     g_autofree char *parent = g_strndup(path, parent_len(path));
     if (!dest_make_dirs(d, parent, e, err))
         return FALSE;
@@ -263,8 +264,8 @@ gboolean dest_remove(struct dest *d, const char *path, GError **err)
     return TRUE;
 }
 
-gboolean dest_put_file(struct dest *d, const struct entry *e, struct tree *t, const struct entry *from,
-                       GError **err)
+gboolean dest_put_file(struct dest *d, const struct entry *e, struct tree *t,
+                       const struct entry *from, GError **err)
 {
     if (!prepare(d, e->path, err))
         return FALSE;
@@ -281,7 +282,8 @@ gboolean dest_put_link(struct dest *d, const struct entry *e, const char *first,
         return FALSE;
     struct item *other = g_hash_table_lookup(d->items, first), *i = add_item(d, e);
     if (!other || other->e.type != ENTRY_FILE)
-        return error_set(err, VARVE_ERROR_INVALID, "cannot link /%s to /%s: that is not a file", e->path, first);
+        return error_set(err, VARVE_ERROR_INVALID, "cannot link /%s to /%s: that is not a file",
+                         e->path, first);
     if (!other->group)
         other->group = ++d->groups;
     i->group = other->group;

@@ -2,8 +2,8 @@
  * container would see is the chain with the new layer laid over it; every change goes into the new
  * layer only. Internal to fileop*.c.
  *
- * Paths are clean and resolved: no component but the last is a symlink. File contents that come from
- * trees are only noted by dest_put_file() and written, in parallel, by dest_flush(). */
+ * Paths are clean and resolved: no component but the last is a symlink. File contents that come
+ * from trees are only noted by dest_put_file() and written, in parallel, by dest_flush(). */
 #ifndef VARVE_LAYER_DEST_H
 #define VARVE_LAYER_DEST_H
 
@@ -12,8 +12,8 @@
 #include "layer/chainview.h"
 
 struct dest;
-/* fd: the layer's fs directory, empty; taken over also on error. base may be NULL (scratch), and must
- * outlive the result, as store and cancel. */
+/* fd: the layer's fs directory, empty; taken over also on error. base may be NULL (scratch), and
+ * must outlive the result, as store and cancel. */
 struct dest *dest_new(struct store *s, struct chainview *base, int fd, struct cancel *c);
 void dest_free(struct dest *d);
 
@@ -23,11 +23,11 @@ gboolean dest_lookup(struct dest *d, const char *path, struct entry *out);
 char *dest_resolve(struct dest *d, const char *root, const char *path, gboolean follow,
                    gboolean *exists, struct entry *out, GError **err);
 
-/* Makes a directory like e where there is nothing, or where what is there was cleared. The parent must
- * be a directory. Copies e. */
+/* Makes a directory like e where there is nothing, or where what is there was cleared. The parent
+ * must be a directory. Copies e. */
 gboolean dest_make_dir(struct dest *d, const struct entry *e, GError **err);
-/* Makes the missing directories of path like e (whose path does not matter). VARVE_ERROR_INVALID when
- * something else is in the way. */
+/* Makes the missing directories of path like e (whose path does not matter). VARVE_ERROR_INVALID
+ * when something else is in the way. */
 gboolean dest_make_dirs(struct dest *d, const char *path, const struct entry *e, GError **err);
 /* Gives the existing directory e->path the attributes of e. */
 gboolean dest_set_dir(struct dest *d, const struct entry *e, GError **err);
@@ -37,10 +37,10 @@ gboolean dest_clear(struct dest *d, const char *path, GError **err);
 /* Removes what is at path (with all below it), with a whiteout where lower layers have it. */
 gboolean dest_remove(struct dest *d, const char *path, GError **err);
 
-/* Puts a file like e whose content is that of from in t (both must outlive the flush); the name must have been
- * cleared when it existed. e needs its digest. */
-gboolean dest_put_file(struct dest *d, const struct entry *e, struct tree *t, const struct entry *from,
-                       GError **err);
+/* Puts a file like e whose content is that of from in t (both must outlive the flush); the name
+ * must have been cleared when it existed. e needs its digest. */
+gboolean dest_put_file(struct dest *d, const struct entry *e, struct tree *t,
+                       const struct entry *from, GError **err);
 /* Puts a further name of the file first, which is in the new layer. */
 gboolean dest_put_link(struct dest *d, const struct entry *e, const char *first, GError **err);
 /* Puts a symlink, device or fifo. */
@@ -48,17 +48,19 @@ gboolean dest_put_special(struct dest *d, const struct entry *e, GError **err);
 /* Creates an empty file to be filled by the caller, who closes it and then calls dest_note(); -1 on
  * error. */
 int dest_create(struct dest *d, const char *path, GError **err);
-/* Records the entry of a file made with dest_create(): attributes are already set, e has its digest. */
+/* Records the entry of a file made with dest_create(): attributes are already set, e has its
+ * digest. */
 void dest_note(struct dest *d, const struct entry *e);
 /* Opens the content of the file at path, flushing first; -1 on error. */
 int dest_open(struct dest *d, const char *path, GError **err);
-/* Makes sure that the file at path is in the new layer, copying it up when only lower layers have it. */
+/* Makes sure that the file at path is in the new layer, copying it up when only lower layers have
+ * it. */
 gboolean dest_copy_up(struct dest *d, const char *path, GError **err);
 
 /* Writes what dest_put_file() and dest_put_link() noted. */
 gboolean dest_flush(struct dest *d, GError **err);
-/* Flushes, gives directories their attributes and returns the layer's entries, sorted. Nothing may be
- * changed after; strings belong to d. */
+/* Flushes, gives directories their attributes and returns the layer's entries, sorted. Nothing may
+ * be changed after; strings belong to d. */
 struct entry_list *dest_finish(struct dest *d, GError **err);
 
 typedef struct dest dest;

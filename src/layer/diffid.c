@@ -21,7 +21,7 @@ static gboolean hash_tar(struct store *s, const char *layer_id, gint64 clamp, st
                          struct layer_blob *out, GError **err)
 {
     g_autoptr(hasher) h = hasher_new();
-    struct hash_sink sink = {.sink = {hash_write, NULL}, .h = h};
+    struct hash_sink sink = {.sink = {.write = hash_write}, .h = h};
     struct tar_options o = {.clamp_mtime = clamp};
     if (!tarwriter_run(s, layer_id, &o, &sink.sink, c, err))
         return FALSE;

@@ -26,7 +26,8 @@ static gboolean wants_dir(const char *path)
     return g_str_has_suffix(path, "/") || g_str_has_suffix(path, "/.");
 }
 
-/* What must be a directory for dest to be written at: dest itself when it says so, else its parent. */
+/* What must be a directory for dest to be written at: dest itself when it says so, else its parent.
+ */
 static gboolean ensure_parent(struct filework *w, GError **err)
 {
     const char *to = w->a->dest, *slash = strrchr(to, '/');
@@ -44,7 +45,8 @@ static gboolean ensure_parent(struct filework *w, GError **err)
     g_autofree char *clean = dest_resolve(w->dest, "", dir, TRUE, &exists, &e, err);
     if (!clean)
         return FALSE;
-    return exists || error_set(err, VARVE_ERROR_NOT_FOUND, "the directory /%s does not exist", clean);
+    return exists ||
+           error_set(err, VARVE_ERROR_NOT_FOUND, "the directory /%s does not exist", clean);
 }
 
 /* Decides where the match goes. */
@@ -54,7 +56,8 @@ static gboolean aim(struct filework *w, struct match *m, GError **err)
     if (!m->dst)
         return FALSE;
     gboolean dir = m->top->type == ENTRY_DIR;
-    gboolean below = dir ? !w->a->dir_contents && m->exists : m->exists && m->there.type == ENTRY_DIR;
+    gboolean below =
+        dir ? !w->a->dir_contents && m->exists : m->exists && m->there.type == ENTRY_DIR;
     if (below) {
         char *whole = join(m->dst, m->s->name);
         g_free(m->dst);
@@ -67,14 +70,16 @@ static gboolean aim(struct filework *w, struct match *m, GError **err)
     return dest_make_dirs(w->dest, parent, &made, err);
 }
 
-static gboolean copy_dir(struct filework *w, const struct entry *e, gboolean overwrite, GError **err)
+static gboolean copy_dir(struct filework *w, const struct entry *e, gboolean overwrite,
+                         GError **err)
 {
     struct entry there;
     if (!dest_lookup(w->dest, e->path, &there))
         return dest_make_dir(w->dest, e, err);
     if (there.type != ENTRY_DIR)
         return error_set(err, VARVE_ERROR_FAILED,
-                         "cannot copy the directory to /%s: that exists and is not a directory", e->path);
+                         "cannot copy the directory to /%s: that exists and is not a directory",
+                         e->path);
     return !overwrite || dest_set_dir(w->dest, e, err);
 }
 
@@ -85,7 +90,8 @@ static gboolean make_room(struct filework *w, const char *path, GError **err)
     if (!dest_lookup(w->dest, path, &there))
         return TRUE;
     if (there.type == ENTRY_DIR)
-        return error_set(err, VARVE_ERROR_FAILED, "cannot replace the directory /%s with a file", path);
+        return error_set(err, VARVE_ERROR_FAILED, "cannot replace the directory /%s with a file",
+                         path);
     return dest_clear(w->dest, path, err);
 }
 
@@ -97,7 +103,8 @@ static gboolean copy_link(struct filework *w, const struct match *m, struct entr
 }
 
 /* Copies one entry of a match. */
-static gboolean copy_entry(struct filework *w, const struct match *m, const struct entry *from, GError **err)
+static gboolean copy_entry(struct filework *w, const struct match *m, const struct entry *from,
+                           GError **err)
 {
     g_autofree char *path = join(m->dst, selected_rel(m->s, from));
     struct entry e = *from;
@@ -157,30 +164,19 @@ static gboolean check_single(struct filework *w, GPtrArray *selected, GError **e
         return FALSE;
     if (exists && e.type == ENTRY_DIR)
         return TRUE;
-    error_set(err, VARVE_ERROR_FAILED, "%s matches %u files, but %s is not a directory", w->a->src, selected->len,
-              w->a->dest);
+    error_set(err, VARVE_ERROR_FAILED, "%s matches %u files, but %s is not a directory", w->a->src,
+              selected->len, w->a->dest);
     error_add_next(err, "end the destination with a /");
     return FALSE;
-}
-
-/* --parents selects by an include pattern, which tree_select() lets match nothing. */
-static gboolean check_parents(struct filework *w, GPtrArray *selected, gboolean required, GError **err)
-{
-    for (guint i = 0; i < selected->len; i++)
-        if (((struct selected *)g_ptr_array_index(selected, i))->entries->len > 1)
-            return TRUE;
-    return !w->a->parents || !required ||
-           error_set(err, VARVE_ERROR_NOT_FOUND, "\"%s\" was not found in %s", w->a->src, w->tree->name);
 }
 
 gboolean filework_copy(struct filework *w, GError **err)
 {
     struct selection sel;
     fileop_selection(w->a, &sel);
-    gboolean required = sel.required;
     g_autoptr(GPtrArray) selected = tree_select(w->tree, &sel, err);
-    fileop_selection_clear(&sel);
-    if (!selected || !check_parents(w, selected, required, err) || !tree_ensure_selected(w->tree, selected, err) || !check_single(w, selected, err))
+    if (!selected || !tree_ensure_selected(w->tree, selected, err) ||
+        !check_single(w, selected, err))
         return FALSE;
     for (guint i = 0; i < selected->len; i++)
         if (!copy_or_unpack(w, g_ptr_array_index(selected, i), err))

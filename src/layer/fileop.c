@@ -54,35 +54,19 @@ char *filework_make_dirs(struct filework *w, const char *text, GError **err)
 
 void fileop_selection(const struct file_action *a, struct selection *sel)
 {
-    *sel = (struct selection){.wildcard = a->allow_wildcard,
+    gboolean wild = a->allow_wildcard && pattern_has_wildcards(a->src);
+    *sel = (struct selection){.pattern = a->src,
+                              .wildcard = a->allow_wildcard,
                               .follow = a->follow_symlink,
                               .includes = a->includes,
-                              .excludes = a->excludes};
-    const char *src = a->src;
-    char *kept = NULL;
-    if (a->parents) {
-        const char *pivot = strstr(src, "/./");
-        kept = resolve_clean(pivot ? pivot + 3 : src);
-        sel->pattern = pivot ? g_strndup(src, pivot - src) : g_strdup("");
-    } else {
-        sel->pattern = g_strdup(src);
-    }
-    gboolean wild = a->allow_wildcard && pattern_has_wildcards(src);
-    sel->required = !(wild && a->allow_empty_wildcard);
-    const char *const one[] = {kept, NULL};
-    sel->includes = (const char *const *)g_strdupv((char **)(kept && *kept ? one : a->includes));
-    g_free(kept);
-}
-
-void fileop_selection_clear(struct selection *sel)
-{
-    g_free((char *)sel->pattern);
-    g_strfreev((char **)sel->includes);
-    *sel = (struct selection){0};
+                              .excludes = a->excludes,
+                              .parents = a->parents,
+                              .required = !(wild && a->allow_empty_wildcard)};
 }
 
 /* Resolves where a new file or symlink goes; its parent must be a directory. */
-static char *new_place(struct filework *w, gboolean follow, gboolean *exists, struct entry *there, GError **err)
+static char *new_place(struct filework *w, gboolean follow, gboolean *exists, struct entry *there,
+                       GError **err)
 {
     g_autofree char *path = dest_resolve(w->dest, "", w->a->dest, follow, exists, there, err);
     if (!path)
@@ -91,7 +75,8 @@ static char *new_place(struct filework *w, gboolean follow, gboolean *exists, st
     g_autofree char *parent = g_strndup(path, slash ? slash - path : 0);
     struct entry e;
     if (!dest_lookup(w->dest, parent, &e)) {
-        error_set(err, VARVE_ERROR_NOT_FOUND, "cannot create /%s: the directory /%s does not exist", path, parent);
+        error_set(err, VARVE_ERROR_NOT_FOUND, "cannot create /%s: the directory /%s does not exist",
+                  path, parent);
         return NULL;
     }
     return g_steal_pointer(&path);
@@ -105,7 +90,8 @@ static gboolean run_mkfile(struct filework *w, GError **err)
     if (!path)
         return FALSE;
     if (exists && there.type == ENTRY_DIR)
-        return error_set(err, VARVE_ERROR_FAILED, "cannot replace the directory /%s with a file", path);
+        return error_set(err, VARVE_ERROR_FAILED, "cannot replace the directory /%s with a file",
+                         path);
     if (exists && !dest_clear(w->dest, path, err))
         return FALSE;
     fd_auto int fd = dest_create(w->dest, path, err);
@@ -113,7 +99,8 @@ static gboolean run_mkfile(struct filework *w, GError **err)
     e.size = w->a->data_len;
     e.has_digest = TRUE;
     digest_of_bytes(&e.digest, w->a->data, w->a->data_len);
-    if (fd < 0 || !fs_write_all(fd, w->a->data, w->a->data_len, err) || !attrs_apply_fd(fd, &e, err))
+    if (fd < 0 || !fs_write_all(fd, w->a->data, w->a->data_len, err) ||
+        !attrs_apply_fd(fd, &e, err))
         return FALSE;
     dest_note(w->dest, &e);
     return TRUE;
@@ -130,8 +117,8 @@ static gboolean run_mkdir(struct filework *w, GError **err)
         return dest_make_dirs(w->dest, path, &e, err);
     if (exists)
         return there.type == ENTRY_DIR ||
-               error_set(err, VARVE_ERROR_FAILED, "cannot make the directory /%s: it exists and is not a directory",
-                         path);
+               error_set(err, VARVE_ERROR_FAILED,
+                         "cannot make the directory /%s: it exists and is not a directory", path);
     g_autofree char *place = new_place(w, TRUE, &exists, &there, err);
     e.path = place;
     return place && dest_make_dir(w->dest, &e, err);
@@ -145,7 +132,8 @@ static gboolean run_symlink(struct filework *w, GError **err)
     if (!path)
         return FALSE;
     if (exists)
-        return error_set(err, VARVE_ERROR_FAILED, "cannot make the symlink /%s: something is there", path);
+        return error_set(err, VARVE_ERROR_FAILED, "cannot make the symlink /%s: something is there",
+                         path);
     e.path = path;
     e.target = w->a->target;
     e.size = strlen(w->a->target);
@@ -157,14 +145,16 @@ static gboolean run_rm(struct filework *w, GError **err)
     gboolean exists;
     struct entry there;
     if (w->a->allow_wildcard && pattern_has_wildcards(w->a->dest))
-        return error_set(err, VARVE_ERROR_UNSUPPORTED, "removing by a wildcard (%s) is not supported", w->a->dest);
+        return error_set(err, VARVE_ERROR_UNSUPPORTED,
+                         "removing by a wildcard (%s) is not supported", w->a->dest);
     g_autofree char *path = dest_resolve(w->dest, "", w->a->dest, FALSE, &exists, &there, err);
     if (!path)
         return FALSE;
     if (*path == '\0')
         return error_set(err, VARVE_ERROR_INVALID, "cannot remove /");
     if (!exists)
-        return w->a->allow_not_found || error_set(err, VARVE_ERROR_NOT_FOUND, "/%s does not exist", path);
+        return w->a->allow_not_found ||
+               error_set(err, VARVE_ERROR_NOT_FOUND, "/%s does not exist", path);
     return dest_remove(w->dest, path, err);
 }
 
@@ -216,7 +206,8 @@ static gboolean check_order(const struct file_op *op, GError **err)
         const struct file_action *a = &op->actions[i];
         if (result_of(op, a->input) >= (int)i ||
             (a->type == FILE_COPY && result_of(op, a->secondary) >= (int)i))
-            return error_set(err, VARVE_ERROR_INVALID, "file action %u reads the result of a later one", i);
+            return error_set(err, VARVE_ERROR_INVALID,
+                             "file action %u reads the result of a later one", i);
     }
     return TRUE;
 }
@@ -226,13 +217,16 @@ static gboolean check_action(const struct run *r, guint i, GError **err)
     const struct file_action *a = &r->op->actions[i];
     int before = result_of(r->op, a->input), source = result_of(r->op, a->secondary);
     if (a->type == FILE_COPY && source < 0 &&
-        (a->secondary < 0 || (guint)a->secondary >= r->env->n_inputs || !r->env->inputs[a->secondary]))
+        (a->secondary < 0 || (guint)a->secondary >= r->env->n_inputs ||
+         !r->env->inputs[a->secondary]))
         return error_set(err, VARVE_ERROR_INVALID, "file action %u has no source", i);
     if (a->input >= 0 && before < 0 && first_action(r->op, r->output) != i)
-        return error_set(err, VARVE_ERROR_UNSUPPORTED, "file action %u changes another chain than the result's", i);
+        return error_set(err, VARVE_ERROR_UNSUPPORTED,
+                         "file action %u changes another chain than the result's", i);
     for (guint k = i + 1; before >= 0 && k < r->op->n_actions; k++)
         if (result_of(r->op, r->op->actions[k].input) == before)
-            return error_set(err, VARVE_ERROR_UNSUPPORTED, "file actions %u and %u change the same result", i, k);
+            return error_set(err, VARVE_ERROR_UNSUPPORTED,
+                             "file actions %u and %u change the same result", i, k);
     return TRUE;
 }
 
@@ -308,8 +302,8 @@ static gboolean run_action(struct run *r, guint i, GError **err)
     }
     guint first = first_action(r->op, source);
     if (r->op->actions[first].input >= 0)
-        return error_set(err, VARVE_ERROR_UNSUPPORTED, "file action %u copies from a result that is not on scratch",
-                         i);
+        return error_set(err, VARVE_ERROR_UNSUPPORTED,
+                         "file action %u copies from a result that is not on scratch", i);
     g_autoptr(tree) made = tree_of_dest(r->dests[source], r->fds[first], err);
     w.tree = made;
     return made && apply(&w, err);

@@ -1,6 +1,6 @@
-/* File ops: builds a layer directory and its index for COPY, ADD, mkdir, mkfile, rm and symlink, from
- * trees and the destination chain's view, without mounting anything. Semantics are BuildKit's FileOp
- * (and through it COPY's and ADD's, LANGUAGE.md). */
+/* File ops: builds a layer directory and its index for COPY, ADD, mkdir, mkfile, rm and symlink,
+ * from trees and the destination chain's view, without mounting anything. Semantics are BuildKit's
+ * FileOp (and through it COPY's and ADD's, LANGUAGE.md). */
 #ifndef VARVE_LAYER_FILEOP_H
 #define VARVE_LAYER_FILEOP_H
 
@@ -10,30 +10,30 @@
 /* What a fileop works on. */
 struct fileop_env {
     struct store *store;
-    struct chainview *base;       /* the destination's chain; NULL for scratch */
-    struct tree **inputs;         /* by input number of the vertex; only those that actions read are set */
-    guint n_inputs;               /* length of inputs */
-    struct cancel *cancel;        /* may be NULL */
-    gint64 now_ns;                /* mtime of what is made and has no source; SOURCE_DATE_EPOCH when set */
+    struct chainview *base; /* the destination's chain; NULL for scratch */
+    struct tree **inputs;  /* by input number of the vertex; only those that actions read are set */
+    guint n_inputs;        /* length of inputs */
+    struct cancel *cancel; /* may be NULL */
+    gint64 now_ns;         /* mtime of what is made and has no source; SOURCE_DATE_EPOCH when set */
 };
 /* Applies op's actions in order and writes fs/ and index into the directory tmp (relative to the
- * store's root). Fills info (indexed). Nothing in the destination outside the new layer changes. Parents
- * that exist in the chain are repeated in the layer with their own attributes.
+ * store's root). Fills info (indexed). Nothing in the destination outside the new layer changes.
+ * Parents that exist in the chain are repeated in the layer with their own attributes.
  *
  * Actions may follow one another (input: the result of the one before) and may read what a chain of
- * actions on scratch made (secondary); a result changed by two actions is VARVE_ERROR_UNSUPPORTED. */
+ * actions on scratch made (secondary); a result changed by two actions is VARVE_ERROR_UNSUPPORTED.
+ */
 gboolean fileop_run(const struct file_op *op, const struct fileop_env *env, const char *tmp,
                     struct layer_info *info, GError **err);
 
-/* What a copy action selects from its secondary, for keys and for fileop_run() alike. pattern and
- * includes are sel's own (fileop_selection_clear); the rest points into a. With parents, the part of
- * src before "/./" is the place that paths are kept relative to, and the rest an include pattern. */
+/* What a copy action selects from its secondary, for keys and for fileop_run() alike. sel points
+ * into a. */
 void fileop_selection(const struct file_action *a, struct selection *sel);
-void fileop_selection_clear(struct selection *sel);
 
 /* Resolves a chown-style owner ("1000:1000", "node", "node:staff", ":staff", "" is 0:0) against
- * /etc/passwd and /etc/group of a chain; NULL view knows numbers only. A number alone is uid and gid, a name
- * alone has the group that /etc/passwd gives it. */
-gboolean fileop_owner(struct chainview *v, const char *owner, guint32 *uid, guint32 *gid, GError **err);
+ * /etc/passwd and /etc/group of a chain; NULL view knows numbers only. A number alone is uid and
+ * gid, a name alone has the group that /etc/passwd gives it. */
+gboolean fileop_owner(struct chainview *v, const char *owner, guint32 *uid, guint32 *gid,
+                      GError **err);
 
 #endif

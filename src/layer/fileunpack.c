@@ -23,12 +23,11 @@
 /* An archive being extracted. */
 struct unpacking {
     struct filework *w;
-    const char *name;   /* of the archive, for messages */
-    char *root;         /* where to, clean and resolved */
+    const char *name; /* of the archive, for messages */
+    char *root;       /* where to, clean and resolved */
     struct archive *in;
-    guint64 entries;    /* so far */
-    guint64 bytes;      /* so far */
-    guint64 limit;      /* of bytes */
+    guint64 entries; /* so far */
+    guint64 bytes;   /* so far, holes included */
 };
 
 static gboolean bad(struct unpacking *u, GError **err, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
@@ -47,7 +46,8 @@ static gboolean damaged(struct unpacking *u, GError **err)
     return bad(u, err, "%s", why ? why : "it is damaged");
 }
 
-/* An entry's name as a clean path below the archive's root; NULL with *err when it leaves that. A leading
+/* An entry's name as a clean path below the archive's root; NULL with *err when it leaves that. A
+ * leading
  * '/' means the root, as in Docker. */
 static char *clean_name(struct unpacking *u, const char *name, GError **err)
 {
@@ -71,8 +71,8 @@ static char *clean_name(struct unpacking *u, const char *name, GError **err)
     return resolve_clean(name);
 }
 
-/* Where the entry goes: its directory resolved below the root and made if missing; the last component
- * as it is. */
+/* Where the entry goes: its directory resolved below the root and made if missing; the last
+ * component as it is. */
 static char *place(struct unpacking *u, const char *clean, GError **err)
 {
     const char *slash = strrchr(clean, '/');
@@ -160,12 +160,12 @@ static gboolean copy_content(struct unpacking *u, int fd, struct entry *e, GErro
     while ((r = archive_read_data_block(u->in, &block, &len, &offset)) == ARCHIVE_OK) {
         if (!cancel_check(u->w->env->cancel, err))
             return FALSE;
-        if (offset < 0 || (guint64)offset < at || (guint64)offset > e->size || len > e->size - offset)
+        if (offset < 0 || (guint64)offset < at || (guint64)offset > e->size ||
+            len > e->size - offset)
             return bad(u, err, "%s has data beyond its size", e->path);
         hash_hole(h, offset - at);
         hasher_update(h, block, len);
         at = offset + len;
-        u->bytes += len;
         if (!write_block(fd, block, len, offset, err))
             return FALSE;
     }
@@ -179,7 +179,8 @@ static gboolean copy_content(struct unpacking *u, int fd, struct entry *e, GErro
 
 static gboolean put_file(struct unpacking *u, struct entry *e, GError **err)
 {
-    if (e->size > u->limit - MIN(u->limit, u->bytes))
+    u->bytes += MIN(e->size, MAX_BYTES + 1);
+    if (u->bytes > MAX_BYTES)
         return bad(u, err, "it holds more than %" G_GUINT64_FORMAT " GiB", MAX_BYTES >> 30);
     fd_auto int fd = dest_create(u->w->dest, e->path, err);
     if (fd < 0 || !copy_content(u, fd, e, err) || !attrs_apply_fd(fd, e, err)) {
@@ -226,7 +227,8 @@ static gboolean put_link(struct unpacking *u, struct entry *e, const char *link,
            dest_flush(u->w->dest, err);
 }
 
-static gboolean put_entry(struct unpacking *u, struct archive_entry *ae, struct entry *e, GError **err)
+static gboolean put_entry(struct unpacking *u, struct archive_entry *ae, struct entry *e,
+                          GError **err)
 {
     gboolean merge;
     const char *link = archive_entry_hardlink(ae);
@@ -302,11 +304,11 @@ static gboolean unpack_all(struct unpacking *u, struct archive_entry *ae, GError
     }
 }
 
-static gboolean unpack_fd(struct filework *w, const struct selected *s, int fd, gboolean *is_archive,
-                          GError **err)
+static gboolean unpack_fd(struct filework *w, const struct selected *s, int fd,
+                          gboolean *is_archive, GError **err)
 {
     struct archive_entry *ae;
-    struct unpacking u = {.w = w, .name = *s->name ? s->name : s->path, .limit = MAX_BYTES};
+    struct unpacking u = {.w = w, .name = *s->name ? s->name : s->path};
     u.in = open_archive(fd, &ae);
     *is_archive = u.in != NULL;
     if (!u.in)
@@ -318,7 +320,8 @@ static gboolean unpack_fd(struct filework *w, const struct selected *s, int fd, 
     return ok;
 }
 
-gboolean filework_unpack(struct filework *all, const struct selected *s, gboolean *is_archive, GError **err)
+gboolean filework_unpack(struct filework *all, const struct selected *s, gboolean *is_archive,
+                         GError **err)
 {
     struct filework plain = *all, *w = &plain;
     plain.has_mode = FALSE; /* --chmod is not for what an archive holds, nor for where that goes */
@@ -327,7 +330,8 @@ gboolean filework_unpack(struct filework *all, const struct selected *s, gboolea
     *is_archive = FALSE;
     if (fd < 0)
         return FALSE;
-    /* libarchive gives names in the locale's character set: with UTF-8 every name keeps its bytes. */
+    /* libarchive gives names in the locale's character set: with UTF-8 every name keeps its bytes.
+     */
     locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
     locale_t before = utf8 ? uselocale(utf8) : (locale_t)0;
     gboolean ok = unpack_fd(w, s, fd, is_archive, err);

@@ -10,24 +10,26 @@
 struct filework {
     const struct fileop_env *env;
     const struct file_action *a;
-    struct dest *dest;      /* what it changes */
-    struct tree *tree;      /* copy: where sources come from */
-    gboolean has_owner;     /* a->owner is set: */
-    guint32 uid, gid;       /* it, resolved */
-    gboolean has_mode;      /* a->mode_text is set: */
-    struct chmod chmod;     /* it, parsed */
+    struct dest *dest;  /* what it changes */
+    struct tree *tree;  /* copy: where sources come from */
+    gboolean has_owner; /* a->owner is set: */
+    guint32 uid, gid;   /* it, resolved */
+    gboolean has_mode;  /* a->mode_text is set: */
+    struct chmod chmod; /* it, parsed */
 };
 /* A directory or file made now, not copied: owner and mode as the action says, mode unless it does.
  * Its path is "". */
 struct entry filework_made(const struct filework *w, enum entry_type type, guint32 mode);
 /* Gives e, which is copied, the action's owner and mode. */
 void filework_adjust(const struct filework *w, struct entry *e);
-/* Makes the directory that text names (absolute, resolved through symlinks) and all above it that are
- * missing. Returns its clean path, newly allocated; NULL on error. */
+/* Makes the directory that text names (absolute, resolved through symlinks) and all above it that
+ * are missing. Returns its clean path, newly allocated; NULL on error. */
 char *filework_make_dirs(struct filework *w, const char *text, GError **err);
 
 gboolean filework_copy(struct filework *w, GError **err);
-/* Extracts s, a regular file, at the action's dest when it is an archive; else *is_archive is FALSE. */
-gboolean filework_unpack(struct filework *w, const struct selected *s, gboolean *is_archive, GError **err);
+/* Extracts s, a regular file, at the action's dest when it is an archive; else *is_archive is
+ * FALSE. */
+gboolean filework_unpack(struct filework *w, const struct selected *s, gboolean *is_archive,
+                         GError **err);
 
 #endif

@@ -18,9 +18,9 @@ struct layer_index {
     const struct indexfile_entry *entries;
     const char *strings;
     guint n;
-    struct xattr *xattrs;   /* by number; NULL when there are none */
-    GMutex lock;            /* guards making by_digest */
-    guint32 *by_digest;     /* hash table of entry numbers + 1 by content digest; NULL: not made yet */
+    struct xattr *xattrs; /* by number; NULL when there are none */
+    GMutex lock;          /* guards making by_digest */
+    guint32 *by_digest; /* hash table of entry numbers + 1 by content digest; NULL: not made yet */
     guint32 by_digest_mask; /* its size - 1, a power of two less one */
 };
 
@@ -39,10 +39,12 @@ static gboolean check_header(struct layer_index *x, const char *id, GError **err
         return corrupt(id, "no header", err);
     if (GUINT32_FROM_LE(h->version) != INDEXFILE_VERSION)
         return corrupt(id, "unknown version", err);
-    guint64 n = GUINT32_FROM_LE(h->n), xattrs = GUINT32_FROM_LE(h->n_xattrs), room = x->size - sizeof *h;
+    guint64 n = GUINT32_FROM_LE(h->n), xattrs = GUINT32_FROM_LE(h->n_xattrs),
+            room = x->size - sizeof *h;
     guint64 tables = n * sizeof(struct indexfile_entry) + xattrs * sizeof(struct indexfile_xattr);
-    if (n > INDEXFILE_MAX_ENTRIES || tables > room || GUINT64_FROM_LE(h->strings) != room - tables ||
-        room == tables || room - tables > G_MAXUINT32 || ((const char *)h)[x->size - 1] != '\0')
+    if (n > INDEXFILE_MAX_ENTRIES || tables > room ||
+        GUINT64_FROM_LE(h->strings) != room - tables || room == tables ||
+        room - tables > G_MAXUINT32 || ((const char *)h)[x->size - 1] != '\0')
         return corrupt(id, "wrong size", err);
     x->n = n;
     x->entries = (const struct indexfile_entry *)(h + 1);
@@ -52,16 +54,19 @@ static gboolean check_header(struct layer_index *x, const char *id, GError **err
 
 static gboolean good_string(guint32 offset, guint64 strings, gboolean optional)
 {
-    return GUINT32_FROM_LE(offset) < strings || (optional && GUINT32_FROM_LE(offset) == INDEXFILE_NONE);
+    return GUINT32_FROM_LE(offset) < strings ||
+           (optional && GUINT32_FROM_LE(offset) == INDEXFILE_NONE);
 }
 
 static gboolean check_entries(struct layer_index *x, const char *id, GError **err)
 {
-    guint64 strings = GUINT64_FROM_LE(x->head->strings), xattrs = GUINT32_FROM_LE(x->head->n_xattrs);
+    guint64 strings = GUINT64_FROM_LE(x->head->strings),
+            xattrs = GUINT32_FROM_LE(x->head->n_xattrs);
     for (guint i = 0; i < x->n; i++) {
         const struct indexfile_entry *e = &x->entries[i];
         if (!good_string(e->path, strings, FALSE) || !good_string(e->target, strings, TRUE) ||
-            !good_string(e->hardlink, strings, TRUE) || e->type < ENTRY_FILE || e->type > ENTRY_WHITEOUT ||
+            !good_string(e->hardlink, strings, TRUE) || e->type < ENTRY_FILE ||
+            e->type > ENTRY_WHITEOUT ||
             (e->type == ENTRY_SYMLINK) != (GUINT32_FROM_LE(e->target) != INDEXFILE_NONE))
             return corrupt(id, "a bad entry", err);
         if ((guint64)GUINT32_FROM_LE(e->xattr) + GUINT16_FROM_LE(e->n_xattrs) > xattrs)
@@ -192,15 +197,16 @@ static struct layer_index *make_index(struct store *s, int dirfd, const char *id
     }
     struct layer_info info;
     g_autoptr(entry_list) entries = layer_walk(dirfd, c, err);
-    if (!entries || !store_layer_get(s, id, &info, err) || !layer_index_write(dirfd, entries, &info, err) ||
-        !store_layer_set_indexed(s, &info, err)) {
+    if (!entries || !store_layer_get(s, id, &info, err) ||
+        !layer_index_write(dirfd, entries, &info, err) || !store_layer_set_indexed(s, &info, err)) {
         g_prefix_error(err, "cannot index layer %s: ", id);
         return NULL;
     }
     return map_index(dirfd, id, err);
 }
 
-static struct layer_index *open_index(struct store *s, const char *id, struct cancel *c, GError **err)
+static struct layer_index *open_index(struct store *s, const char *id, struct cancel *c,
+                                      GError **err)
 {
     g_autofree char *path = store_layer_path(id);
     fd_auto int dirfd = openat(store_fd(s), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -218,7 +224,8 @@ static struct layer_index *open_index(struct store *s, const char *id, struct ca
     return x;
 }
 
-struct layer_index *layer_index_open(struct store *s, const char *layer_id, struct cancel *c, GError **err)
+struct layer_index *layer_index_open(struct store *s, const char *layer_id, struct cancel *c,
+                                     GError **err)
 {
     g_autofree char *key = g_strconcat(store_root(s), "/", layer_id, NULL);
     struct layer_index *x = cache_find(key);
@@ -335,11 +342,12 @@ static void make_by_digest(struct layer_index *x)
 
 static gboolean same_inode_data(const struct entry *a, const struct entry *b)
 {
-    if (digest_cmp(&a->digest, &b->digest) != 0 || a->mode != b->mode || a->uid != b->uid || a->gid != b->gid ||
-        a->mtime_ns != b->mtime_ns || a->n_xattrs != b->n_xattrs)
+    if (digest_cmp(&a->digest, &b->digest) != 0 || a->mode != b->mode || a->uid != b->uid ||
+        a->gid != b->gid || a->mtime_ns != b->mtime_ns || a->n_xattrs != b->n_xattrs)
         return FALSE;
     for (guint i = 0; i < a->n_xattrs; i++)
-        if (strcmp(a->xattrs[i].name, b->xattrs[i].name) != 0 || a->xattrs[i].size != b->xattrs[i].size ||
+        if (strcmp(a->xattrs[i].name, b->xattrs[i].name) != 0 ||
+            a->xattrs[i].size != b->xattrs[i].size ||
             memcmp(a->xattrs[i].value, b->xattrs[i].value, a->xattrs[i].size) != 0)
             return FALSE;
     return TRUE;
@@ -351,7 +359,8 @@ gboolean layer_index_has_file(struct layer_index *x, const struct entry *e)
     if (!x->by_digest)
         make_by_digest(x);
     g_mutex_unlock(&x->lock);
-    for (guint32 slot = slot_of(x, e->digest.b); x->by_digest[slot]; slot = (slot + 1) & x->by_digest_mask) {
+    for (guint32 slot = slot_of(x, e->digest.b); x->by_digest[slot];
+         slot = (slot + 1) & x->by_digest_mask) {
         struct entry other;
         layer_index_at(x, x->by_digest[slot] - 1, &other);
         if (same_inode_data(&other, e))

@@ -1,10 +1,10 @@
 /* The index of a layer: its entries sorted by path, in one mapped file (layers/<id>/index).
  *
- * Format, little endian: magic "varvidx1", u32 version, u32 entries, u64 string bytes, content digest (32
- * bytes: SHA-256 over entry_hash of all entries in order), u64 total file bytes, u32 xattrs, u32 0; then
- * fixed-size entry records sorted by entry_path_cmp, then xattr records, then the string area that
- * both have offsets into. Written once, through rename; mapped read-only. Offsets are checked when
- * opened, order and content by layer_index_verify().
+ * Format, little endian: magic "varvidx1", u32 version, u32 entries, u64 string bytes, content
+ * digest (32 bytes: SHA-256 over entry_hash of all entries in order), u64 total file bytes, u32
+ * xattrs, u32 0; then fixed-size entry records sorted by entry_path_cmp, then xattr records, then
+ * the string area that both have offsets into. Written once, through rename; mapped read-only.
+ * Offsets are checked when opened, order and content by layer_index_verify().
  *
  * The root directory ("") is among the entries only when it is not 0755, 0:0 and without xattrs: an
  * upper that nothing was written to has no entries. */
@@ -16,8 +16,8 @@
 #include "store/record.h"
 
 struct layer_index;
-/* Opens a committed layer's index, making it first when it is missing (walking and hashing the layer's
- * fs in parallel). Shared and cached per process; release with layer_index_unref. */
+/* Opens a committed layer's index, making it first when it is missing (walking and hashing the
+ * layer's fs in parallel). Shared and cached per process; release with layer_index_unref. */
 struct layer_index *layer_index_open(struct store *s, const char *layer_id, struct cancel *c,
                                      GError **err);
 struct layer_index *layer_index_ref(struct layer_index *x);
@@ -34,16 +34,18 @@ void layer_index_content(const struct layer_index *x, struct digest *content, gu
 /* TRUE when some file of the layer has e's content, mode, owner, mtime and xattrs. */
 gboolean layer_index_has_file(struct layer_index *x, const struct entry *e);
 
-/* Writes sorted entries (all regular files with digests) as dir/index, where dirfd is a layer directory
- * under construction. Fills info's content, size, entries and indexed. A name that starts with ".wh."
- * is VARVE_ERROR_UNSUPPORTED: in an image's layers it would mean a deletion. */
-gboolean layer_index_write(int dirfd, struct entry_list *entries, struct layer_info *info, GError **err);
-/* Walks dirfd/fs, an overlayfs upper or an unpacked layer, into a sorted list: whiteouts (char 0:0), opaque
- * marks (trusted.overlay.opaque or user.overlay.opaque), hard links, the xattrs attrs_keeps_xattr() names,
- * and contents hashed in parallel. Sockets are left out. */
+/* Writes sorted entries (all regular files with digests) as dir/index, where dirfd is a layer
+ * directory under construction. Fills info's content, size, entries and indexed. A name that starts
+ * with ".wh." is VARVE_ERROR_UNSUPPORTED: in an image's layers it would mean a deletion. */
+gboolean layer_index_write(int dirfd, struct entry_list *entries, struct layer_info *info,
+                           GError **err);
+/* Walks dirfd/fs, an overlayfs upper or an unpacked layer, into a sorted list: whiteouts (char
+ * 0:0), opaque marks (trusted.overlay.opaque or user.overlay.opaque), hard links, the xattrs
+ * attrs_keeps_xattr() names, and contents hashed in parallel. Sockets are left out. */
 struct entry_list *layer_walk(int dirfd, struct cancel *c, GError **err);
-/* Checks a layer's index (order, paths, content digest) and the layer against it: files present, types,
- * sizes, modes, and with contents also their digests. VARVE_ERROR_INVALID names what differs first. */
+/* Checks a layer's index (order, paths, content digest) and the layer against it: files present,
+ * types, sizes, modes, and with contents also their digests. VARVE_ERROR_INVALID names what differs
+ * first. */
 gboolean layer_index_verify(struct store *s, const char *layer_id, gboolean contents, GError **err);
 
 typedef struct layer_index layer_index;

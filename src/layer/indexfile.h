@@ -6,7 +6,7 @@
 
 #define INDEXFILE_MAGIC "varvidx1"
 #define INDEXFILE_VERSION 1
-#define INDEXFILE_NONE G_MAXUINT32             /* offset of an absent string */
+#define INDEXFILE_NONE G_MAXUINT32 /* offset of an absent string */
 #define INDEXFILE_MAX_ENTRIES (10 * 1000 * 1000)
 
 struct indexfile_header {
@@ -27,9 +27,9 @@ struct indexfile_entry {
     guint32 mode;
     guint32 uid;
     guint32 gid;
-    guint32 target;   /* offset or INDEXFILE_NONE */
+    guint32 target; /* offset or INDEXFILE_NONE */
     guint64 size;
-    gint64 mtime;     /* nanoseconds */
+    gint64 mtime; /* nanoseconds */
     guint64 rdev;
     guint32 hardlink; /* offset or INDEXFILE_NONE */
     guint32 xattr;    /* number of the first xattr record */

@@ -15,7 +15,7 @@
 /* An index being written: three passes over the same entries give the same offsets. */
 struct writer {
     int fd;
-    char *buf;   /* BUFFER bytes */
+    char *buf; /* BUFFER bytes */
     gsize used;
     guint64 at;  /* next free offset in the string area */
     guint xattr; /* next xattr record */
@@ -98,13 +98,15 @@ static gboolean put_strings(struct writer *w, const struct entry_list *l, GError
         return FALSE;
     for (guint i = 0; i < entry_list_len(l); i++) {
         const struct entry *e = entry_list_at(l, i);
-        if (!put_string(w, e->path, err) || !put_string(w, e->target, err) || !put_string(w, e->hardlink, err))
+        if (!put_string(w, e->path, err) || !put_string(w, e->target, err) ||
+            !put_string(w, e->hardlink, err))
             return FALSE;
     }
     for (guint i = 0; i < entry_list_len(l); i++) {
         const struct entry *e = entry_list_at(l, i);
         for (guint k = 0; k < e->n_xattrs; k++)
-            if (!put_string(w, e->xattrs[k].name, err) || !put(w, e->xattrs[k].value, e->xattrs[k].size, err))
+            if (!put_string(w, e->xattrs[k].name, err) ||
+                !put(w, e->xattrs[k].value, e->xattrs[k].size, err))
                 return FALSE;
     }
     return put(w, "", 1, err); /* a NUL ends the area whatever a value holds */
@@ -125,7 +127,8 @@ static guint64 measure(const struct entry_list *l, guint *n_xattrs)
     return sum;
 }
 
-static gboolean write_file(int fd, const struct entry_list *l, const struct layer_info *info, GError **err)
+static gboolean write_file(int fd, const struct entry_list *l, const struct layer_info *info,
+                           GError **err)
 {
     g_autofree char *buf = g_malloc(BUFFER);
     struct writer w = {.fd = fd, .buf = buf, .at = 1};
@@ -158,8 +161,9 @@ static gboolean check_entry(const struct entry *e, GError **err)
 {
     const char *slash = strrchr(e->path, '/'), *name = slash ? slash + 1 : e->path;
     if (g_str_has_prefix(name, ".wh."))
-        return error_set(err, VARVE_ERROR_UNSUPPORTED,
-                         "%s cannot be in an image: names that start with .wh. mark deletions there", e->path);
+        return error_set(
+            err, VARVE_ERROR_UNSUPPORTED,
+            "%s cannot be in an image: names that start with .wh. mark deletions there", e->path);
     if (e->type == ENTRY_FILE && !e->has_digest)
         return error_set(err, VARVE_ERROR_FAILED, "%s was not hashed", e->path);
     if (e->n_xattrs > G_MAXUINT16)
@@ -184,7 +188,8 @@ static gboolean summarise(const struct entry_list *l, struct layer_info *info, G
     return TRUE;
 }
 
-gboolean layer_index_write(int dirfd, struct entry_list *entries, struct layer_info *info, GError **err)
+gboolean layer_index_write(int dirfd, struct entry_list *entries, struct layer_info *info,
+                           GError **err)
 {
     if (!summarise(entries, info, err))
         return FALSE;

@@ -12,10 +12,10 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define MAX_LINKS 60000            /* below ext4's 65,000; past it an object is not linked any more */
-#define CHUNK (128 * 1024)         /* bytes read at a time */
-#define SMALL (32 * 1024)          /* copied through the stack in one go */
-#define CLONE_FROM (1024 * 1024)   /* smallest size worth trying a reflink for */
+#define MAX_LINKS 60000          /* below ext4's 65,000; past it an object is not linked any more */
+#define CHUNK (128 * 1024)       /* bytes read at a time */
+#define SMALL (32 * 1024)        /* copied through the stack in one go */
+#define CLONE_FROM (1024 * 1024) /* smallest size worth trying a reflink for */
 
 void object_identity(const struct entry *e, struct digest *out)
 {
@@ -37,11 +37,12 @@ struct copying {
     int in, out;
     const struct entry *e;
     struct hasher *h;
-    char *buf;     /* CHUNK bytes */
-    guint64 at;    /* bytes done */
+    char *buf;  /* CHUNK bytes */
+    guint64 at; /* bytes done */
 };
 
-static gboolean write_at(int fd, const char *p, gsize len, guint64 at, const char *path, GError **err)
+static gboolean write_at(int fd, const char *p, gsize len, guint64 at, const char *path,
+                         GError **err)
 {
     while (len > 0) {
         ssize_t n = pwrite(fd, p, len, at);
@@ -100,14 +101,16 @@ static gboolean copy_sparse(struct copying *c, GError **err)
         if (!copy_data(c, hole < 0 ? c->e->size : MIN((guint64)hole, c->e->size), err))
             return FALSE;
     }
-    return ftruncate(c->out, c->e->size) == 0 || error_set_errno(err, errno, "cannot write %s", c->e->path);
+    return ftruncate(c->out, c->e->size) == 0 ||
+           error_set_errno(err, errno, "cannot write %s", c->e->path);
 }
 
 /* The copy is a reflink: hash that, nobody else can change it. */
 static gboolean hash_clone(struct copying *c, struct digest *d, GError **err)
 {
     fd_auto int fd = dup(c->out);
-    return fd >= 0 && lseek(fd, 0, SEEK_SET) == 0 && content_hash(fd, c->e->path, c->e->size, d, err);
+    return fd >= 0 && lseek(fd, 0, SEEK_SET) == 0 &&
+           content_hash(fd, c->e->path, c->e->size, d, err);
 }
 
 static gboolean copy_large(int in, int out, const struct entry *e, struct digest *d, GError **err)
@@ -147,7 +150,8 @@ static gboolean copy_small(int in, int out, const struct entry *e, struct digest
 static gboolean fill(int in, int out, const struct entry *e, GError **err)
 {
     struct digest d;
-    gboolean ok = e->size <= SMALL ? copy_small(in, out, e, &d, err) : copy_large(in, out, e, &d, err);
+    gboolean ok =
+        e->size <= SMALL ? copy_small(in, out, e, &d, err) : copy_large(in, out, e, &d, err);
     if (!ok)
         return FALSE;
     if (digest_cmp(&d, &e->digest) != 0)
@@ -155,8 +159,8 @@ static gboolean fill(int in, int out, const struct entry *e, GError **err)
     return attrs_apply_fd(out, e, err);
 }
 
-gboolean object_copy(const struct entry *e, int dirfd, const char *name, const struct object_source *from,
-                     GError **err)
+gboolean object_copy(const struct entry *e, int dirfd, const char *name,
+                     const struct object_source *from, GError **err)
 {
     fd_auto int in = from->open(from->ctx, e, err);
     if (in < 0)
@@ -170,9 +174,10 @@ gboolean object_copy(const struct entry *e, int dirfd, const char *name, const s
     return FALSE;
 }
 
-/* Publishes dirfd/name, finished, as the object at path. Losing a race, or the limit of links, only means
- * that this file is not shared. */
-static gboolean publish(struct store *s, int dirfd, const char *name, const char *path, GError **err)
+/* Publishes dirfd/name, finished, as the object at path. Losing a race, or the limit of links, only
+ * means that this file is not shared. */
+static gboolean publish(struct store *s, int dirfd, const char *name, const char *path,
+                        GError **err)
 {
     if (linkat(dirfd, name, store_fd(s), path, 0) == 0 || errno == EEXIST || errno == EMLINK)
         return TRUE;
@@ -206,8 +211,8 @@ static gboolean linkable(struct store *s, const char *path, const struct entry *
     return st.st_nlink == 1 || !from->in_chain || !from->in_chain(from->ctx, e);
 }
 
-gboolean object_place(struct store *s, const struct entry *e, const struct digest *identity, int dirfd,
-                      const char *name, const struct object_source *from, GError **err)
+gboolean object_place(struct store *s, const struct entry *e, const struct digest *identity,
+                      int dirfd, const char *name, const struct object_source *from, GError **err)
 {
     g_autofree char *path = store_object_path(s, identity);
     gboolean missing;
@@ -223,7 +228,8 @@ gboolean object_place(struct store *s, const struct entry *e, const struct diges
 }
 
 gboolean object_materialise(struct store *s, const struct entry *e, gboolean unique, int dirfd,
-                            const char *name, object_open_fn open_content, gpointer ctx, GError **err)
+                            const char *name, object_open_fn open_content, gpointer ctx,
+                            GError **err)
 {
     struct object_source from = {open_content, NULL, ctx};
     struct digest identity;

@@ -1,5 +1,6 @@
-/* Objects: one inode for equal files of many layers, hard-linked into layer directories. An object's
- * identity covers all that an inode carries: content digest, mode, uid, gid, mtime, xattrs. */
+/* Objects: one inode for equal files of many layers, hard-linked into layer directories. An
+ * object's identity covers all that an inode carries: content digest, mode, uid, gid, mtime,
+ * xattrs. */
 #ifndef VARVE_LAYER_OBJECT_H
 #define VARVE_LAYER_OBJECT_H
 
@@ -10,13 +11,14 @@
 void object_identity(const struct entry *e, struct digest *out);
 /* Opens the content of e; -1 with *err. */
 typedef int (*object_open_fn)(gpointer ctx, const struct entry *e, GError **err);
-/* Makes dirfd/name (name may be a path below dirfd; it must not exist) a file like e: links the object of
- * this identity, creating it first when missing; with unique, or beyond the file system's link limit,
- * writes a plain copy instead. Ownership, mode, mtime and xattrs are e's; holes stay holes. Verifies
- * while copying that the content still has e's digest (VARVE_ERROR_FAILED "changed while it was being
- * read" otherwise). Thread-safe. */
+/* Makes dirfd/name (name may be a path below dirfd; it must not exist) a file like e: links the
+ * object of this identity, creating it first when missing; with unique, or beyond the file system's
+ * link limit, writes a plain copy instead. Ownership, mode, mtime and xattrs are e's; holes stay
+ * holes. Verifies while copying that the content still has e's digest (VARVE_ERROR_FAILED "changed
+ * while it was being read" otherwise). Thread-safe. */
 gboolean object_materialise(struct store *s, const struct entry *e, gboolean unique, int dirfd,
-                            const char *name, object_open_fn open_content, gpointer ctx, GError **err);
+                            const char *name, object_open_fn open_content, gpointer ctx,
+                            GError **err);
 /* The same, where in_chain (may be NULL) is asked whether the chain already shows an inode of this
  * identity; only when an object exists that some layer links. ctx is for both callbacks. */
 struct object_source {
@@ -24,10 +26,10 @@ struct object_source {
     gboolean (*in_chain)(gpointer ctx, const struct entry *e);
     gpointer ctx;
 };
-gboolean object_place(struct store *s, const struct entry *e, const struct digest *identity, int dirfd,
-                      const char *name, const struct object_source *from, GError **err);
+gboolean object_place(struct store *s, const struct entry *e, const struct digest *identity,
+                      int dirfd, const char *name, const struct object_source *from, GError **err);
 /* Writes a plain copy of e's content with e's attributes as dirfd/name. */
-gboolean object_copy(const struct entry *e, int dirfd, const char *name, const struct object_source *from,
-                     GError **err);
+gboolean object_copy(const struct entry *e, int dirfd, const char *name,
+                     const struct object_source *from, GError **err);
 
 #endif

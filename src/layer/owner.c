@@ -34,7 +34,8 @@ static char **read_database(struct chainview *v, const char *path, GError **err)
     return bytes ? g_strsplit(g_bytes_get_data(bytes, NULL), "\n", -1) : NULL;
 }
 
-/* Finds the line of name and takes the ids in its third and (unless fourth is NULL) fourth fields. */
+/* Finds the line of name and takes the ids in its third and (unless fourth is NULL) fourth fields.
+ */
 static gboolean find_name(struct chainview *v, const char *path, const char *name, guint32 *third,
                           guint32 *fourth, GError **err)
 {
@@ -57,13 +58,15 @@ static gboolean find_name(struct chainview *v, const char *path, const char *nam
     return FALSE;
 }
 
-gboolean fileop_owner(struct chainview *v, const char *owner, guint32 *uid, guint32 *gid, GError **err)
+gboolean fileop_owner(struct chainview *v, const char *owner, guint32 *uid, guint32 *gid,
+                      GError **err)
 {
     g_auto(GStrv) part = g_strsplit(owner, ":", -1);
     guint n = g_strv_length(part);
     *uid = *gid = 0;
     if (n > 2)
-        return error_set(err, VARVE_ERROR_INVALID, "\"%s\" is not an owner (user, user:group or :group)", owner);
+        return error_set(err, VARVE_ERROR_INVALID,
+                         "\"%s\" is not an owner (user, user:group or :group)", owner);
     if (n > 0 && *part[0]) {
         if (parse_id(part[0], uid))
             *gid = *uid;

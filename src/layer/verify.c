@@ -20,12 +20,15 @@ struct verifying {
     gboolean contents;
 };
 
-static gboolean differs(const struct verifying *v, const struct entry *e, const char *what, GError **err)
+static gboolean differs(const struct verifying *v, const struct entry *e, const char *what,
+                        GError **err)
 {
-    return error_set(err, VARVE_ERROR_INVALID, "layer %s: %s %s", v->id, *e->path ? e->path : "/", what);
+    return error_set(err, VARVE_ERROR_INVALID, "layer %s: %s %s", v->id, *e->path ? e->path : "/",
+                     what);
 }
 
-/* Paths are clean and strictly ascending, and the content digest in the header is that of the entries. */
+/* Paths are clean and strictly ascending, and the content digest in the header is that of the
+ * entries. */
 static gboolean verify_order(const struct verifying *v, GError **err)
 {
     g_autoptr(hasher) h = hasher_new();
@@ -44,7 +47,8 @@ static gboolean verify_order(const struct verifying *v, GError **err)
     hasher_final(h, &now);
     layer_index_content(v->index, &stored, NULL);
     if (digest_cmp(&now, &stored) != 0)
-        return error_set(err, VARVE_ERROR_INVALID, "layer %s: its index does not have its content digest", v->id);
+        return error_set(err, VARVE_ERROR_INVALID,
+                         "layer %s: its index does not have its content digest", v->id);
     return TRUE;
 }
 
@@ -54,7 +58,8 @@ static gboolean verify_content(const struct verifying *v, const struct entry *e,
     struct digest d;
     if (fd < 0 || !content_hash(fd, e->path, e->size, &d, err))
         return FALSE;
-    return digest_cmp(&d, &e->digest) == 0 || differs(v, e, "has another content than its index says", err);
+    return digest_cmp(&d, &e->digest) == 0 ||
+           differs(v, e, "has another content than its index says", err);
 }
 
 static gboolean verify_entry(gpointer ctx, gsize i, GError **err)

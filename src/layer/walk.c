@@ -28,7 +28,8 @@ static gboolean check_marks(int fd, const struct entry *e, GError **err)
                                           "trusted.overlay.metacopy", "user.overlay.metacopy"};
     for (guint i = 0; i < G_N_ELEMENTS(foreign); i++)
         if (fgetxattr(fd, foreign[i], NULL, 0) >= 0)
-            return error_set(err, VARVE_ERROR_UNSUPPORTED, "%s has the overlayfs mark %s", e->path, foreign[i]);
+            return error_set(err, VARVE_ERROR_UNSUPPORTED, "%s has the overlayfs mark %s", e->path,
+                             foreign[i]);
     return TRUE;
 }
 
@@ -65,7 +66,8 @@ static gboolean read_dir_entry(struct reading *r, struct entry *e, GError **err)
 static gboolean read_file_entry(struct reading *r, struct entry *e, GError **err)
 {
     fd_auto int fd = content_open(r->rootfd, e->path, "a layer", err);
-    if (fd < 0 || !read_xattrs(r, e, fd, err) || !content_hash(fd, e->path, e->size, &e->digest, err))
+    if (fd < 0 || !read_xattrs(r, e, fd, err) ||
+        !content_hash(fd, e->path, e->size, &e->digest, err))
         return FALSE;
     e->has_digest = TRUE;
     return TRUE;
@@ -94,7 +96,8 @@ static void copy_from_first(struct entry_list *l, struct entry *e)
 
 static gboolean plain_root(const struct entry *e)
 {
-    return *e->path == '\0' && e->mode == 0755 && e->uid == 0 && e->gid == 0 && e->n_xattrs == 0 && !e->opaque;
+    return *e->path == '\0' && e->mode == 0755 && e->uid == 0 && e->gid == 0 && e->n_xattrs == 0 &&
+           !e->opaque;
 }
 
 /* Drops what is not stored, and what a whiteout's inode says. */

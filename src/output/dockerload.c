@@ -1,9 +1,9 @@
 #include "output/exporters.h"
 
+#include "base/curl.h"
 #include "base/error.h"
 #include "base/fs.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -35,10 +35,10 @@ static int check_cancel(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, cur
     return cancel_is_set(ctx);
 }
 
-static char *set_host(CURL *curl, const char *host)
+static char *set_host(const struct curl_api *api, CURL *curl, const char *host)
 {
     if (!host || g_str_has_prefix(host, "unix://")) {
-        curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, host ? host + strlen("unix://") : DEFAULT_SOCKET);
+        api->easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, host ? host + strlen("unix://") : DEFAULT_SOCKET);
         return g_strdup("http://docker/images/load?quiet=1");
     }
     const char *rest = g_str_has_prefix(host, "tcp://") ? host + strlen("tcp://") : host;
@@ -62,37 +62,48 @@ static gboolean check_answer(const char *text, GError **err)
     return TRUE;
 }
 
+static void set_options(const struct curl_api *api, CURL *curl, struct built_image *b, int *fd, guint64 size,
+                        GString *answer)
+{
+    api->easy_setopt(curl, CURLOPT_NOPROXY, "*");
+    api->easy_setopt(curl, CURLOPT_POST, 1L);
+    api->easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)size);
+    api->easy_setopt(curl, CURLOPT_READFUNCTION, give_body);
+    api->easy_setopt(curl, CURLOPT_READDATA, fd);
+    api->easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_answer);
+    api->easy_setopt(curl, CURLOPT_WRITEDATA, answer);
+    api->easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+    api->easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, check_cancel);
+    api->easy_setopt(curl, CURLOPT_XFERINFODATA, b->cancel);
+}
+
+static gboolean explain_transfer(const struct curl_api *api, CURLcode rc, const char *host, GError **err)
+{
+    if (rc == CURLE_ABORTED_BY_CALLBACK)
+        return error_set(err, VARVE_ERROR_CANCELLED, "interrupted");
+    error_set(err, VARVE_ERROR_OUTSIDE, "cannot reach the Docker engine at %s: %s",
+              host ? host : "unix://" DEFAULT_SOCKET, api->easy_strerror(rc));
+    error_add_next(err, "start it, or set DOCKER_HOST; the image itself is in varve's store");
+    return FALSE;
+}
+
 static gboolean send_file(struct built_image *b, const char *host, int fd, guint64 size, GError **err)
 {
-    curl_global_init(CURL_GLOBAL_DEFAULT);
-    CURL *curl = curl_easy_init();
+    const struct curl_api *api = curl_api_load(err);
+    if (!api)
+        return FALSE;
+    CURL *curl = api->easy_init();
     GString *answer = g_string_new(NULL);
-    g_autofree char *url = set_host(curl, host);
-    struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/x-tar");
-    headers = curl_slist_append(headers, "Expect:");
-    curl_easy_setopt(curl, CURLOPT_URL, url);
-    curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
-    curl_easy_setopt(curl, CURLOPT_POST, 1L);
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)size);
-    curl_easy_setopt(curl, CURLOPT_READFUNCTION, give_body);
-    curl_easy_setopt(curl, CURLOPT_READDATA, &fd);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_answer);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
-    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, check_cancel);
-    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, b->cancel);
-    CURLcode rc = curl_easy_perform(curl);
-    gboolean ok = rc == CURLE_OK && check_answer(answer->str, err);
-    if (rc == CURLE_ABORTED_BY_CALLBACK) {
-        error_set(err, VARVE_ERROR_CANCELLED, "interrupted");
-    } else if (rc != CURLE_OK) {
-        error_set(err, VARVE_ERROR_OUTSIDE, "cannot reach the Docker engine at %s: %s",
-                  host ? host : "unix://" DEFAULT_SOCKET, curl_easy_strerror(rc));
-        error_add_next(err, "start it, or set DOCKER_HOST; the image itself is in varve's store");
-    }
-    curl_slist_free_all(headers);
-    curl_easy_cleanup(curl);
+    g_autofree char *url = set_host(api, curl, host);
+    struct curl_slist *headers = api->slist_append(NULL, "Content-Type: application/x-tar");
+    headers = api->slist_append(headers, "Expect:");
+    api->easy_setopt(curl, CURLOPT_URL, url);
+    api->easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    set_options(api, curl, b, &fd, size, answer);
+    CURLcode rc = api->easy_perform(curl);
+    gboolean ok = rc == CURLE_OK ? check_answer(answer->str, err) : explain_transfer(api, rc, host, err);
+    api->slist_free_all(headers);
+    api->easy_cleanup(curl);
     g_string_free(answer, TRUE);
     return ok;
 }

@@ -113,6 +113,7 @@ struct blob_get {
     struct retry_hook hook;
     const struct errand *e;
     const struct descriptor *d;
+    struct blob_tap *tap; /* or NULL */
     struct blob_writer *writer;
     struct transfer transfer;
 };
@@ -148,8 +149,11 @@ static gboolean on_data(struct http_sink *sink, const void *bytes, gsize len, GE
                          "it sends more than the %" G_GUINT64_FORMAT
                          " bytes that the manifest says",
                          g->d->size);
+    guint64 at = blob_writer_size(g->writer);
     if (!blob_writer_write(g->writer, bytes, len, err))
         return FALSE;
+    if (g->tap)
+        g->tap->bytes(g->tap, at, bytes, len);
     transfer_tell(&g->transfer, blob_writer_size(g->writer));
     return TRUE;
 }
@@ -180,9 +184,11 @@ static gboolean is_invalid(const GError *err)
 }
 
 /* Everything of one blob once; the writer is gone afterwards. */
-static gboolean get_blob(const struct errand *e, const struct descriptor *d, GError **err)
+static gboolean get_blob(const struct errand *e, const struct descriptor *d, struct blob_tap *tap,
+                         GError **err)
 {
-    struct blob_get g = {.sink = {on_begin, on_data}, .hook = {on_before}, .e = e, .d = d};
+    struct blob_get g = {
+        .sink = {on_begin, on_data}, .hook = {on_before}, .e = e, .d = d, .tap = tap};
     guint64 have;
     g.writer = blob_writer_resume(e->r->store, &d->digest, &have, err);
     if (!g.writer)
@@ -202,14 +208,15 @@ static gboolean get_blob(const struct errand *e, const struct descriptor *d, GEr
     return FALSE;
 }
 
-static gboolean get_verified(const struct errand *e, const struct descriptor *d, GError **err)
+static gboolean get_verified(const struct errand *e, const struct descriptor *d,
+                             struct blob_tap *tap, GError **err)
 {
     GError *why = NULL;
     /* Wrong bytes: nothing of them was kept. One fresh try, for they may come from a broken earlier
      * part. */
     for (guint i = 0; i < 2; i++) {
         g_clear_error(&why);
-        if (get_blob(e, d, &why))
+        if (get_blob(e, d, tap, &why))
             return TRUE;
         if (!is_invalid(why))
             break;
@@ -225,7 +232,8 @@ static gboolean get_verified(const struct errand *e, const struct descriptor *d,
     return FALSE;
 }
 
-gboolean fetch_blob(const struct errand *e, const struct descriptor *d, GError **err)
+gboolean fetch_blob(const struct errand *e, const struct descriptor *d, struct blob_tap *tap,
+                    GError **err)
 {
     struct store *s = e->r->store;
     char hex[DIGEST_HEX_LEN + 1];
@@ -237,7 +245,7 @@ gboolean fetch_blob(const struct errand *e, const struct descriptor *d, GError *
         return FALSE;
     if (store_blob_has(s, &d->digest, NULL))
         return TRUE;
-    if (!get_verified(e, d, err))
+    if (!get_verified(e, d, tap, err))
         return FALSE;
     origin_add(s, &d->digest, e->route->name, e->route->repository);
     return TRUE;

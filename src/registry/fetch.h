@@ -2,6 +2,7 @@
 #ifndef VARVE_REGISTRY_FETCH_H
 #define VARVE_REGISTRY_FETCH_H
 
+#include "image/unpack.h"
 #include "registry/client.h"
 
 #define MAX_DOCUMENT (4 * 1024 * 1024)
@@ -24,8 +25,9 @@ gboolean fetch_document(const struct errand *e, const char *name, const struct d
 /* Reads one from the store; FALSE without error when it is not there or cannot be read. */
 gboolean stored_document(struct store *s, const struct digest *d, struct document *out);
 /* Gets a blob that the store lacks: resumed, verified, and remembered where it came from. One
- * thread or process fetches it, others wait for it. */
-gboolean fetch_blob(const struct errand *e, const struct descriptor *d, GError **err);
+ * thread or process fetches it, others wait for it. tap (may be NULL) sees the bytes as they come. */
+gboolean fetch_blob(const struct errand *e, const struct descriptor *d, struct blob_tap *tap,
+                    GError **err);
 
 typedef struct document document;
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(document, document_clear)

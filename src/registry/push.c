@@ -164,7 +164,7 @@ static gboolean have_blob(struct push *p, const struct descriptor *d, const char
                            .route = routes ? g_ptr_array_index(routes, 0) : NULL,
                            .doing = p->e.doing,
                            .scopes = scope};
-        if (routes && fetch_blob(&e, d, NULL))
+        if (routes && fetch_blob(&e, d, NULL, NULL))
             return TRUE;
         if (!cancel_check(r->cancel, err))
             return FALSE;

@@ -179,7 +179,7 @@ static gboolean resolve_at(const struct errand *e, gpointer ctx, GError **err)
     }
     rs->out->manifest = doc.digest;
     rs->out->config = config->digest;
-    return fetch_blob(e, config, err);
+    return fetch_blob(e, config, NULL, err);
 }
 
 gboolean registry_resolve(struct registry *r, const struct reference *ref, const struct platform *p,
@@ -224,23 +224,38 @@ struct registry_source {
     struct reference *ref; /* only its repository matters */
 };
 
+/* One blob, and who watches it come. */
+struct wanted_blob {
+    const struct descriptor *d;
+    struct blob_tap *tap; /* or NULL */
+};
+
 static gboolean fetch_blob_at(const struct errand *e, gpointer ctx, GError **err)
 {
-    return fetch_blob(e, ctx, err);
+    struct wanted_blob *w = ctx;
+    return fetch_blob(e, w->d, w->tap, err);
+}
+
+static gboolean source_fetch_tapped(struct blob_source *self, const struct descriptor *d,
+                                    struct blob_tap *tap, GError **err)
+{
+    struct registry_source *s = (struct registry_source *)self;
+    struct wanted_blob w = {d, tap};
+    if (store_blob_has(s->r->store, &d->digest, NULL))
+        return TRUE;
+    return over_routes(s->r, s->ref, fetch_blob_at, &w, err);
 }
 
 static gboolean source_fetch(struct blob_source *self, const struct descriptor *d, GError **err)
 {
-    struct registry_source *s = (struct registry_source *)self;
-    if (store_blob_has(s->r->store, &d->digest, NULL))
-        return TRUE;
-    return over_routes(s->r, s->ref, fetch_blob_at, (gpointer)d, err);
+    return source_fetch_tapped(self, d, NULL, err);
 }
 
 struct blob_source *registry_blob_source(struct registry *r, const struct reference *ref)
 {
     struct registry_source *s = g_new0(struct registry_source, 1);
     s->base.fetch = source_fetch;
+    s->base.fetch_tapped = source_fetch_tapped;
     s->r = r;
     s->ref = g_new0(struct reference, 1);
     s->ref->domain = g_strdup(ref->domain);

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "layer/chainview.h"
+#include "layer/fileop.h"
 
 #include <string.h>
 
@@ -40,13 +41,9 @@ static void add_file_reads(struct node *n, const struct file_op *op)
         const struct file_action *a = &op->actions[i];
         if (a->type != FILE_COPY)
             continue;
-        add_read(n, a->secondary,
-                 &(struct selection){.pattern = a->src,
-                                     .wildcard = a->allow_wildcard,
-                                     .follow = a->follow_symlink,
-                                     .includes = a->includes,
-                                     .excludes = a->excludes,
-                                     .required = !a->allow_empty_wildcard});
+        struct selection sel;
+        fileop_selection(a, &sel);
+        add_read(n, a->secondary, &sel);
     }
 }
 

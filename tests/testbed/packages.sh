@@ -21,7 +21,7 @@ build='gcc make meson ninja-build pkgconf|pkg-config libglib2.0-dev libsqlite3-d
     libarchive-dev libjansson-dev libseccomp-dev libcap-dev'
 demo="$build mmdebstrap debian-archive-keyring ca-certificates curl git busybox-static uidmap"
 test="$demo bats docker-registry apache2-utils openssl skopeo umoci runc tmux universal-ctags
-    shellcheck jq python3 node:nodejs npm:npm docker:docker-cli|docker.io dockerd:docker.io
+    shellcheck jq python3 attr libcap2-bin xz-utils bzip2 zstd node:nodejs npm:npm docker:docker-cli|docker.io dockerd:docker.io
     clang:clang clang-tidy:clang-tidy clang-format:clang-format libclang-rt-dev|libclang-rt-18-dev"
 bench="$test debootstrap hyperfine isal zstd time qemu-user-static binfmt-support"
 

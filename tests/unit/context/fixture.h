@@ -41,8 +41,10 @@ static inline void fixture_mkdir(const char *dir, const char *path, mode_t mode)
     g_assert_cmpint(g_chmod(p, mode), ==, 0);
 }
 
-/* Writes a file, making its directories, and gives it an mtime of at (seconds) when that is not 0. */
-static inline void fixture_file(const char *dir, const char *path, const char *text, mode_t mode, time_t at)
+/* Writes a file, making its directories, and gives it an mtime of at (seconds) when that is not 0.
+ */
+static inline void fixture_file(const char *dir, const char *path, const char *text, mode_t mode,
+                                time_t at)
 {
     g_autofree char *p = fixture_path(dir, path);
     g_autofree char *parent = g_path_get_dirname(p);

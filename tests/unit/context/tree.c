@@ -5,7 +5,8 @@
 
 #include <stdlib.h>
 
-/* Each line: type (f d l h), path, and a file's content, a symlink's target or a hard link's first name. */
+/* Each line: type (f d l h), path, and a file's content, a symlink's target or a hard link's first
+ * name. */
 static struct tree *tree_of(const char *const *lines)
 {
     struct entry_list *l = entry_list_new();
@@ -34,15 +35,30 @@ static struct tree *tree_of(const char *const *lines)
     return tree_new(l, "the test tree");
 }
 
-static const char *const sample[] = {
-    "d a",          "f a/x.txt one", "f a/y.md two", "d a/sub",         "f a/sub/z.txt three", "d a/sub/deep",
-    "f a/sub/deep/w.md four", "f a-b five", "f a.txt six", "f b.txt seven",   "l up /a/sub",    "l loop loop",
-    "l rel a/x.txt", "l out ../../../a.txt", "l broken nowhere", "d n", "f n/f eight",   NULL};
+static const char *const sample[] = {"d a",
+                                     "f a/x.txt one",
+                                     "f a/y.md two",
+                                     "d a/sub",
+                                     "f a/sub/z.txt three",
+                                     "d a/sub/deep",
+                                     "f a/sub/deep/w.md four",
+                                     "f a-b five",
+                                     "f a.txt six",
+                                     "f b.txt seven",
+                                     "l up /a/sub",
+                                     "l loop loop",
+                                     "l rel a/x.txt",
+                                     "l out ../../../a.txt",
+                                     "l broken nowhere",
+                                     "d n",
+                                     "f n/f eight",
+                                     NULL};
 
 static void test_clean(void)
 {
-    static const char *const cases[][2] = {{"", ""},        {"/", ""},       {"a//b/./c", "a/b/c"}, {"../a", "a"},
-                                           {"a/../../b", "b"}, {"/a/b/..", "a"}, {"./", ""},           {"a/b/", "a/b"}};
+    static const char *const cases[][2] = {{"", ""},      {"/", ""},          {"a//b/./c", "a/b/c"},
+                                           {"../a", "a"}, {"a/../../b", "b"}, {"/a/b/..", "a"},
+                                           {"./", ""},    {"a/b/", "a/b"}};
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *got = resolve_clean(cases[i][0]);
         g_assert_cmpstr(got, ==, cases[i][1]);
@@ -57,13 +73,20 @@ static void test_resolve(void)
         const char *want; /* NULL: an error */
         gboolean exists;
     } cases[] = {
-        {"a/x.txt", TRUE, "a/x.txt", TRUE},  {"/up/z.txt", FALSE, "a/sub/z.txt", TRUE},
-        {"up", FALSE, "up", TRUE},           {"up", TRUE, "a/sub", TRUE},
-        {"up/../x.txt", TRUE, "a/x.txt", TRUE}, {"rel", TRUE, "a/x.txt", TRUE},
-        {"out", TRUE, "a.txt", TRUE},        {"broken", TRUE, "nowhere", FALSE},
-        {"no/such/thing", TRUE, "no/such/thing", FALSE}, {"loop", TRUE, NULL, FALSE},
-        {"loop", FALSE, "loop", TRUE},       {"a.txt/x", TRUE, NULL, FALSE},
-        {"../../..", TRUE, "", TRUE},        {"no/../a.txt", TRUE, "a.txt", TRUE},
+        {"a/x.txt", TRUE, "a/x.txt", TRUE},
+        {"/up/z.txt", FALSE, "a/sub/z.txt", TRUE},
+        {"up", FALSE, "up", TRUE},
+        {"up", TRUE, "a/sub", TRUE},
+        {"up/../x.txt", TRUE, "a/x.txt", TRUE},
+        {"rel", TRUE, "a/x.txt", TRUE},
+        {"out", TRUE, "a.txt", TRUE},
+        {"broken", TRUE, "nowhere", FALSE},
+        {"no/such/thing", TRUE, "no/such/thing", FALSE},
+        {"loop", TRUE, NULL, FALSE},
+        {"loop", FALSE, "loop", TRUE},
+        {"a.txt/x", TRUE, NULL, FALSE},
+        {"../../..", TRUE, "", TRUE},
+        {"no/../a.txt", TRUE, "a.txt", TRUE},
     };
     g_autoptr(tree) t = tree_of(sample);
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -138,7 +161,8 @@ static void test_select(void)
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_auto(GStrv) in = cases[i].includes ? g_strsplit(cases[i].includes, " ", -1) : NULL;
         g_auto(GStrv) ex = cases[i].excludes ? g_strsplit(cases[i].excludes, " ", -1) : NULL;
-        struct selection sel = {cases[i].pattern, TRUE, TRUE, (const char *const *)in, (const char *const *)ex, TRUE};
+        struct selection sel = {cases[i].pattern,        TRUE, TRUE, (const char *const *)in,
+                                (const char *const *)ex, FALSE, TRUE};
         g_autoptr(GError) err = NULL;
         g_autoptr(GPtrArray) got = tree_select(t, &sel, &err);
         g_autofree char *text = got ? show(got) : NULL;
@@ -172,8 +196,8 @@ static struct digest digest_of(struct tree *t, const char *pattern)
 /* The same files elsewhere have the same digest; any difference that matters gives another. */
 static void test_digest(void)
 {
-    static const char *const base[] = {"d p",       "d p/q",    "f p/q/f linked", "h p/q/g p/q/f",
-                                       "d q",       "f q/f linked", "h q/g q/f",   NULL};
+    static const char *const base[] = {"d p", "d p/q",        "f p/q/f linked", "h p/q/g p/q/f",
+                                       "d q", "f q/f linked", "h q/g q/f",      NULL};
     static const char *const other[][8] = {
         {"d q", "f q/f linkeD", "h q/g q/f", NULL},
         {"d q", "f q/f linked", "f q/g linked", NULL},
@@ -203,7 +227,8 @@ static void test_links(void)
     g_autoptr(GPtrArray) got = tree_select(t, &sel, NULL);
     const struct selected *s = g_ptr_array_index(got, 0);
     g_assert_null(selected_link(s, g_ptr_array_index(s->entries, 1)));
-    g_assert_true(selected_link(s, g_ptr_array_index(s->entries, 2)) == g_ptr_array_index(s->entries, 1));
+    g_assert_true(selected_link(s, g_ptr_array_index(s->entries, 2)) ==
+                  g_ptr_array_index(s->entries, 1));
 }
 
 static void test_manifest(void)

@@ -115,7 +115,7 @@ static void test_hostile(void)
     static const char utf16[] = "\xff\xfe"
                                 "F\0R\0O\0M\0";
     expect_error(utf16, sizeof(utf16) - 1, "save it as UTF-8");
-    expect_error("", 0, "file with no instructions");
+    expect_error("", 0, "the file is empty");
     expect_error("# only\n\n", 8, "file with no instructions");
     expect_repeated("FROM a\nRUN ", "x", 10 << 20, "\n",
                     "Dockerfile:2:1048577: error: the line is longer than 1048576 bytes");
@@ -124,12 +124,20 @@ static void test_hostile(void)
     expect_repeated("FROM a\nRUN ", "xxxxxxxx\\\n", 600000, "", "longer than 4194304 bytes");
     expect_repeated("FROM a\nEXPOSE", " 1", 200000, "\n", "more than 100000 words");
     expect_repeated("FROM a\nCOPY", " --exclude=x", 80000, "\n", "requires at least two arguments");
-    expect_repeated("FROM a\nCOPY ", "<<A ", 50000, "/\n", "more than 1000 heredocs");
+expect_repeated("FROM a\nCOPY ", "<<A ", 50000, "/\n", "unterminated heredoc");
     expect_repeated("FROM a\n", "RUN <<A\n", 2000, "", "unterminated heredoc");
     expect_repeated("FROM a\n", "BAD x\n", 50000, "", "unknown instruction BAD");
     expect_repeated("FROM a\nSHELL ", "[", 500000, "",
                     "SHELL requires the arguments to be in JSON form");
     expect_repeated("FROM a\n", "x", 17 << 20, "", "the file is larger than 16 MiB");
+}
+
+static void test_many_heredocs(void)
+{
+    g_autoptr(GString) s = repeated("FROM a\nCOPY ", "<<A ", 1001, "/\n");
+    for (int i = 0; i < 1001; i++)
+        g_string_append(s, "A\n");
+    expect_error(s->str, s->len, "more than 1000 heredocs");
 }
 
 /* Large but legal texts are read, in time. */
@@ -186,6 +194,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     add_cases();
     g_test_add_func("/parser/hostile", test_hostile);
+    g_test_add_func("/parser/many-heredocs", test_many_heredocs);
     g_test_add_func("/parser/large", test_large);
     g_test_add_func("/parser/many-errors", test_many_errors);
     g_test_add_func("/parser/trigger", test_trigger);

@@ -329,6 +329,20 @@ static void test_resume(struct puller *p, gconstpointer data)
     g_assert_cmpuint(resumed, ==, 1);
 }
 
+static void test_retry_after(struct puller *p, gconstpointer data)
+{
+    GError *err = NULL;
+    struct digest d;
+    faults_rules(&server, "[{\"match\":\"HEAD "
+                          "\",\"do\":\"status\",\"status\":429,\"headers\":{\"Retry-After\":\"1\"},"
+                          "\"times\":1}]");
+    gint64 start = g_get_monotonic_time();
+    registry_head(p->registry, p->ref, &d, &err);
+    g_assert_no_error(err);
+    g_assert_cmpint(g_get_monotonic_time() - start, >=, 1000000);
+    g_assert_cmpuint(faults_count(&server, "HEAD", "/manifests/"), ==, 2);
+}
+
 static gpointer cancel_soon(gpointer data)
 {
     g_usleep(300000);
@@ -340,6 +354,8 @@ static void test_cancel(struct puller *p, gconstpointer data)
 {
     GError *err = NULL;
     p->config->stall_s = 30;
+    registry_free(p->registry);
+    p->registry = registry_new(p->store, p->config, NULL, p->cancel);
     faults_rules(&server, data);
     gint64 start = g_get_monotonic_time();
     GThread *t = g_thread_new("cancel", cancel_soon, p->cancel);
@@ -430,33 +446,37 @@ static void test_lost_blob(struct puller *p, gconstpointer data)
     g_assert_cmpuint(stats.blobs_sent, ==, 4);
 }
 
-/* Rules that a push gets over. bytes: of layers and config that the server may receive at most. */
+/* Rules that a push gets over; whether it needs PATCH; how many bytes of blobs the server may
+ * receive at most. */
 struct pushed {
     const char *name, *rules;
+    gboolean patches;
     guint64 bytes;
 };
 static const struct pushed PUSHED[] = {
-    {"absolute-location", "[{\"match\":\"/blobs/uploads/\",\"do\":\"absolute\"}]", 3 * LAYER + 200},
-    {"no-mount", "[{\"match\":\"mount=\",\"do\":\"no-mount\"}]", 3 * LAYER + 200},
+    {"absolute-location", "[{\"match\":\"/blobs/uploads/\",\"do\":\"absolute\"}]", FALSE,
+     3 * LAYER + 200},
+    {"no-mount", "[{\"match\":\"mount=\",\"do\":\"no-mount\"}]", FALSE, 3 * LAYER + 200},
     {"broken-off",
-     "[{\"match\":\"PUT .*uploads\",\"do\":\"abort-upload\",\"bytes\":120000,\"times\":2}]",
+     "[{\"match\":\"PUT .*uploads\",\"do\":\"abort-upload\",\"bytes\":120000,\"times\":2}]", TRUE,
      3 * LAYER + 200},
     {"broken-off-at-once",
-     "[{\"match\":\"PUT .*uploads\",\"do\":\"abort-upload\",\"bytes\":0,\"times\":3}]",
+     "[{\"match\":\"PUT .*uploads\",\"do\":\"abort-upload\",\"bytes\":0,\"times\":3}]", FALSE,
      3 * LAYER + 200},
     {"too-large", "[{\"match\":\"PUT .*uploads\",\"do\":\"status\",\"status\":413,\"times\":4}]",
-     3 * LAYER + 200},
+     TRUE, 3 * LAYER + 200},
     {"patch-broken-off",
      "[{\"match\":\"PUT .*uploads\",\"do\":\"status\",\"status\":413,\"times\":4},"
      "{\"match\":\"PATCH \",\"do\":\"abort-upload\",\"bytes\":66000,\"times\":2}]",
-     3 * LAYER + 200},
-    {"500", "[{\"match\":\"PUT .*uploads\",\"do\":\"status\",\"status\":500,\"times\":2}]",
+     TRUE, 3 * LAYER + 200},
+    {"500", "[{\"match\":\"PUT .*uploads\",\"do\":\"status\",\"status\":500,\"times\":2}]", FALSE,
      3 * LAYER + 200},
     {"session-lost",
      "[{\"match\":\"PUT .*uploads\",\"do\":\"abort-upload\",\"bytes\":120000,\"times\":1},"
      "{\"match\":\"GET .*uploads\",\"do\":\"status\",\"status\":404,\"times\":1}]",
-     4 * LAYER + 200},
-    {"redirected", "[{\"match\":\"PUT .*manifests\",\"do\":\"status\",\"status\":503,\"times\":2}]",
+     FALSE, 4 * LAYER + 200},
+    {"manifest-503",
+     "[{\"match\":\"PUT .*manifests\",\"do\":\"status\",\"status\":503,\"times\":2}]", FALSE,
      3 * LAYER + 200},
 };
 
@@ -473,6 +493,7 @@ static void test_pushed(struct puller *p, gconstpointer data)
     g_assert_no_error(err);
     g_assert_cmpuint(stats.blobs_sent, ==, 4);
     g_assert_cmpuint(faults_received(&server), <=, s->bytes);
+    g_assert_cmpint(faults_count(&server, "PATCH", "/uploads/") > 0, ==, s->patches);
     p->image = image;
     faults_rules(&server, "[]");
     must_pull(p);
@@ -537,6 +558,7 @@ int main(int argc, char **argv)
     for (gsize i = 0; i < G_N_ELEMENTS(REFUSED); i++)
         add("/registry/refuses/%s", REFUSED[i].name, &REFUSED[i], test_refused);
     add("/registry/%s", "resume", NULL, test_resume);
+    add("/registry/%s", "retry-after", NULL, test_retry_after);
     add("/registry/%s", "cancel-hang", "[{\"match\":\"GET .*blobs\",\"do\":\"hang\"}]",
         test_cancel);
     add("/registry/%s", "cancel-waiting",

@@ -1,0 +1,119 @@
+"""The builders of the race: how each is asked to build, push, forget everything; what memory it used."""
+import os, resource, shutil, subprocess, sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PEERS = os.path.join(HERE, 'peers.sh')
+CHROOT = os.environ.get('VARVE_PEERS', '/var/tmp/varve-peers')
+REGISTRY = '127.0.0.1:5000'
+
+
+def run(argv, log, env=None):
+    """Run to the end; the peak resident size of the process and its children in MB, as the kernel counted it."""
+    with open(log, 'ab') as out:
+        child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, env=dict(os.environ, **(env or {})))
+        _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        with open(log, errors='replace') as f:
+            tail = f.read()[-3000:]
+        sys.exit(f'bench: {" ".join(argv)} ended with {child.returncode}:\n{tail}')
+    return usage.ru_maxrss / 1024
+
+
+def chroot(*argv):
+    return ['chroot', CHROOT, '/usr/bin/env', '-i', 'HOME=/root', 'TMPDIR=/var/tmp', 'PATH=/usr/sbin:/usr/bin:/sbin:/bin', *argv]
+
+
+class Builder:
+    """build() and forget() are what the workloads use. Paths of contexts are given as the engines' work folder sees them (relative)."""
+
+    name = ''
+
+    def __init__(self, engines):
+        self.engines = engines
+        self.log = os.path.join(engines.work, self.name + '.log')
+
+    def tag(self, name):
+        return f'{REGISTRY}/bench/{name}:{self.name}'
+
+    def reset_peak(self):
+        pass
+
+    def peak(self):
+        return 0
+
+
+class Varve(Builder):
+    name = 'varve'
+
+    def __init__(self, engines, program):
+        super().__init__(engines)
+        self.program, self.root = program, os.path.join(engines.work, 'varve-root')
+
+    def build(self, context, tag=None, push=False, no_cache=False, discard=False, args=()):
+        argv = [self.program, 'build', '--progress=plain', *(['--no-cache'] if no_cache else []), *(['-t', tag] if tag else []),
+                *(['--push'] if push else []), *(['-o', 'type=cacheonly'] if discard else []), *args, os.path.join(self.engines.work, context)]
+        return run(argv, self.log, {'VARVE_ROOT': self.root})
+
+    def forget(self):
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    def version(self):
+        return subprocess.run([self.program, 'version'], stdout=subprocess.PIPE, text=True).stdout.split('\n')[0].replace('varve ', '')
+
+
+class Docker(Builder):
+    name = 'docker'
+
+    def build(self, context, tag=None, push=False, no_cache=False, discard=False, args=()):
+        return run(chroot('DOCKER_HOST=unix:///run/docker.sock', 'docker', 'buildx', 'build', '--progress=plain', '--provenance=false', '--network=host',
+                          *(['--no-cache'] if no_cache else []), *(['-t', tag] if tag else []), *(['--push'] if push else []),
+                          *(['-o', 'type=cacheonly'] if discard else []), *args, os.path.join(self.engines.inside, context)), self.log)
+
+    def docker(self, *argv):
+        run(chroot('DOCKER_HOST=unix:///run/docker.sock', 'sh', '-c', *argv), self.log)
+
+    def forget(self):
+        self.docker('docker image ls -aq | sort -u | xargs -r docker image rm -f; docker buildx prune -af')
+
+    def pids(self):
+        with open(f'{CHROOT}/.pids/docker') as f:
+            dockerd = int(f.read().split()[0])
+        children = subprocess.run(['pgrep', '-P', str(dockerd), 'containerd'], stdout=subprocess.PIPE, text=True).stdout.split()
+        return [dockerd] + [int(c) for c in children]
+
+    def reset_peak(self):
+        for pid in self.pids():
+            with open(f'/proc/{pid}/clear_refs', 'w') as f:
+                f.write('5')
+
+    def peak(self):
+        total = 0
+        for pid in self.pids():
+            with open(f'/proc/{pid}/status') as f:
+                total += sum(int(l.split()[1]) for l in f if l.startswith('VmHWM'))
+        return total / 1024
+
+    def version(self):
+        return subprocess.run(chroot('dockerd', '--version'), stdout=subprocess.PIPE, text=True).stdout.split()[2].split('+')[0]
+
+
+class Buildah(Builder):
+    name = 'buildah'
+
+    def build(self, context, tag=None, push=False, no_cache=False, discard=False, args=()):
+        processes = resource.getrlimit(resource.RLIMIT_NPROC)[1]
+        flags = ['--layers', '--isolation', 'oci', '--runtime', 'runc', '--network=host', '--tls-verify=false', '--ulimit', 'nofile=20000:20000',
+                 *(['--ulimit', f'nproc={processes}'] if processes > 0 else [])]
+        rss = run(chroot('buildah', 'build', *flags, *(['--no-cache'] if no_cache else []), *(['-t', tag] if tag else []), *args,
+                         os.path.join(self.engines.inside, context)), self.log)
+        return max(rss, run(chroot('buildah', 'push', '--tls-verify=false', tag), self.log)) if push else rss
+
+    def forget(self):
+        run(chroot('sh', '-c', 'buildah rm -a; buildah rmi -a -f; true'), self.log)
+
+    def version(self):
+        return subprocess.run(chroot('buildah', '--version'), stdout=subprocess.PIPE, text=True).stdout.split()[2]
+
+
+BUILDERS = {'docker': Docker, 'buildah': Buildah}

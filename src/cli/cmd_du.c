@@ -1,0 +1,80 @@
+#include "cli/shared.h"
+
+#include "store/gc.h"
+#include "ui/text.h"
+
+struct du_options {
+    char *format;
+};
+const struct option_row du_option_rows[] = {
+    {"format", 0, OPTION_STRING, G_STRUCT_OFFSET(struct du_options, format), "json|table", "json prints one object"},
+    {0},
+};
+
+static void print_object(const struct store_usage *u)
+{
+    json_t *o = json_object();
+    const struct {
+        const char *key;
+        guint64 value;
+    } members[] = {{"Images", u->images},         {"Layers", u->layers},
+                   {"LayerBytes", u->layer_bytes}, {"Blobs", u->blobs},
+                   {"BlobBytes", u->blob_bytes},   {"Objects", u->objects},
+                   {"ObjectBytes", u->object_bytes}, {"Volumes", u->volumes},
+                   {"VolumeBytes", u->volume_bytes}, {"TotalBytes", u->total_bytes},
+                   {"ReclaimableBytes", u->reclaimable_bytes}};
+    for (guint i = 0; i < G_N_ELEMENTS(members); i++)
+        json_object_set_new(o, members[i].key, json_integer(members[i].value));
+    print_json(o, TRUE);
+}
+
+static void add_row(struct table *t, const char *what, guint64 count, guint64 bytes, const char *about)
+{
+    g_autofree char *n = g_strdup_printf("%" G_GUINT64_FORMAT, count);
+    g_autofree char *size = text_size(bytes);
+    const char *cells[] = {what, n, size, about, NULL};
+    table_row(t, cells);
+}
+
+static void print_table(struct store *s, const struct store_usage *u)
+{
+    static const char *const heads[] = {"WHAT", "COUNT", "SIZE", "WHAT IT IS", NULL};
+    g_autoptr(table) t = table_new(heads, "-rr-");
+    add_row(t, "layers", u->layers, u->layer_bytes, "unpacked, ready to be built upon and run");
+    add_row(t, "blobs", u->blobs, u->blob_bytes, "compressed layers, configs, manifests");
+    add_row(t, "volumes", u->volumes, u->volume_bytes, "cache mounts and volumes of varve run");
+    add_row(t, "objects", u->objects, u->object_bytes, "files that layers share (counted in layers too)");
+    table_print(t, stdout);
+    g_autofree char *total = text_size(u->total_bytes);
+    g_autofree char *free_able = text_size(u->reclaimable_bytes);
+    printf("%s in %s, %" G_GUINT64_FORMAT " image name%s; %s can go without slowing a build down\n", total,
+           store_root(s), u->images, u->images == 1 ? "" : "s", free_able);
+    if (u->reclaimable_bytes > 0)
+        print_next_after_list("varve prune frees %s · varve prune --all frees all that no image needs", free_able);
+}
+
+static int show_usage(const char *format, GError **err)
+{
+    gboolean json;
+    struct store_usage u;
+    if (!format_is_json(format, &json, err))
+        return 0;
+    g_autoptr(store) s = store_open(NULL, err);
+    if (!s || !store_usage(s, &u, err))
+        return 0;
+    if (json)
+        print_object(&u);
+    else
+        print_table(s, &u);
+    return 0;
+}
+
+int cmd_du(const struct command *c, int argc, char **argv, GError **err)
+{
+    struct du_options o = {0};
+    int code = 0;
+    if (command_begin(c, &o, &argc, &argv, 0, 0, err))
+        code = show_usage(o.format, err);
+    command_clear(c, &o);
+    return code;
+}

@@ -1,0 +1,169 @@
+#include "cli/shared.h"
+
+#include "dockerfile/reference.h"
+#include "store/images.h"
+#include "ui/text.h"
+
+#include <string.h>
+
+#define NARROW 72 /* columns below which only the essentials are shown */
+
+struct images_options {
+    gboolean quiet, no_trunc, all, digests;
+    char *format;
+};
+#define AT(field) G_STRUCT_OFFSET(struct images_options, field)
+
+const struct option_row images_option_rows[] = {
+    {"quiet", 'q', OPTION_FLAG, AT(quiet), NULL, "print only the ids"},
+    {"no-trunc", 0, OPTION_FLAG, AT(no_trunc), NULL, "print ids in full"},
+    {"digests", 0, OPTION_FLAG, AT(digests), NULL, "also print the manifests' digests"},
+    {"format", 0, OPTION_STRING, AT(format), "json|table", "json prints an object per line"},
+    {"all", 'a', OPTION_FLAG, AT(all), NULL, NULL}, /* Docker's users write it: all are shown anyhow */
+    {0},
+};
+
+/* NAME on the command line: a repository (all its tags) or a name with its tag. */
+static gboolean matches(const struct image_row *r, const char *wanted)
+{
+    if (!wanted)
+        return TRUE;
+    g_autoptr(reference) want = reference_parse(wanted, NULL);
+    g_autoptr(reference) have = *r->name ? reference_parse(r->name, NULL) : NULL;
+    if (!want || !have)
+        return FALSE;
+    g_autofree char *want_text = reference_text(want);
+    g_autofree char *want_repo = reference_repository(want);
+    g_autofree char *have_repo = reference_repository(have);
+    const char *last = strrchr(wanted, '/');
+    gboolean tagged = strpbrk(last ? last : wanted, ":@") != NULL;
+    return g_str_equal(want_text, r->name) || (!tagged && g_str_equal(want_repo, have_repo));
+}
+
+static char *id_text(const struct image_row *r, gboolean no_trunc)
+{
+    return no_trunc ? digest_text(&r->config) : short_hex(&r->config);
+}
+
+static void print_ids(GPtrArray *rows, const struct images_options *o)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    for (guint i = 0; i < rows->len; i++) {
+        char *id = id_text(g_ptr_array_index(rows, i), o->no_trunc);
+        if (g_hash_table_add(seen, id)) /* takes id in both cases */
+            printf("%s\n", id);
+    }
+}
+
+static void print_object(const struct image_row *r)
+{
+    g_autoptr(reference) ref = *r->name ? reference_parse(r->name, NULL) : NULL;
+    g_autofree char *shown = shown_name(r->name);
+    char *colon = ref && ref->tag ? strrchr(shown, ':') : NULL;
+    g_autofree char *repository = colon ? g_strndup(shown, colon - shown) : g_strdup(shown);
+    g_autofree char *size = text_size(r->size);
+    g_autofree char *since = text_age(r->created);
+    g_autofree char *at = time_text(r->created);
+    json_t *o = json_object();
+    set_string(o, "Repository", repository);
+    set_string(o, "Tag", ref && ref->tag ? ref->tag : "<none>");
+    set_digest_text(o, "ID", &r->config);
+    set_digest_text(o, "Digest", &r->manifest);
+    set_string(o, "Platform", r->platform);
+    set_string(o, "CreatedAt", at);
+    set_string(o, "CreatedSince", since);
+    set_string(o, "Size", size);
+    json_object_set_new(o, "SizeBytes", json_integer(r->size));
+    json_object_set_new(o, "Layers", r->chain ? json_integer(r->chain->n) : json_null());
+    set_string(o, "Origin", r->origin);
+    print_json(o, FALSE);
+}
+
+static void print_wide(GPtrArray *rows, const struct images_options *o)
+{
+    const char *heads[] = {"NAME", "ID", "CREATED", "SIZE", "LAYERS", "PLATFORM", o->digests ? "DIGEST" : NULL, NULL};
+    g_autoptr(table) t = table_new(heads, "---rr--");
+    for (guint i = 0; i < rows->len; i++) {
+        const struct image_row *r = g_ptr_array_index(rows, i);
+        g_autofree char *name = shown_name(r->name);
+        g_autofree char *id = id_text(r, o->no_trunc);
+        g_autofree char *age = text_age(r->created);
+        g_autofree char *size = r->chain ? text_size(r->size) : NULL;
+        g_autofree char *layers = r->chain ? g_strdup_printf("%u", r->chain->n) : NULL;
+        g_autofree char *digest = digest_is_zero(&r->manifest) ? NULL : digest_text(&r->manifest);
+        const char *cells[] = {name, id, age, size, layers, r->platform, digest, NULL};
+        table_row(t, cells);
+    }
+    table_print(t, stdout);
+}
+
+static void print_narrow(GPtrArray *rows)
+{
+    static const char *const heads[] = {"SIZE", "NAME", NULL};
+    g_autoptr(table) t = table_new(heads, "r-");
+    for (guint i = 0; i < rows->len; i++) {
+        const struct image_row *r = g_ptr_array_index(rows, i);
+        g_autofree char *name = shown_name(r->name);
+        g_autofree char *size = r->chain ? text_size(r->size) : NULL;
+        const char *cells[] = {size, name, NULL};
+        table_row(t, cells);
+    }
+    table_print(t, stdout);
+}
+
+static void print_nothing(const char *wanted)
+{
+    if (wanted)
+        fprintf(stderr, "no image is named %s here\n", wanted);
+    else
+        fprintf(stderr, "no images yet\n");
+    if (wanted)
+        print_next("varve images lists all · varve pull %s", wanted);
+    else
+        print_next("varve build -t NAME . · varve pull NAME");
+}
+
+static void print_images(GPtrArray *rows, const char *wanted, const struct images_options *o, gboolean json)
+{
+    int columns = terminal_columns(stdout);
+    if (o->quiet)
+        print_ids(rows, o);
+    else if (json)
+        g_ptr_array_foreach(rows, (GFunc)(gpointer)print_object, NULL);
+    else if (rows->len == 0)
+        print_nothing(wanted);
+    else if (columns > 0 && columns < NARROW && !o->digests)
+        print_narrow(rows);
+    else
+        print_wide(rows, o);
+}
+
+static int list_images(const struct images_options *o, const char *wanted, GError **err)
+{
+    gboolean json;
+    if (!format_is_json(o->format, &json, err))
+        return 0;
+    g_autoptr(store) s = store_open(NULL, err);
+    if (!s)
+        return 0;
+    g_autoptr(GPtrArray) all = store_image_list(s);
+    g_autoptr(GPtrArray) rows = g_ptr_array_new();
+    for (guint i = 0; i < all->len; i++) {
+        struct image_row *r = g_ptr_array_index(all, i);
+        r->size = image_bytes(s, r);
+        if (matches(r, wanted))
+            g_ptr_array_add(rows, r);
+    }
+    print_images(rows, wanted, o, json);
+    return 0;
+}
+
+int cmd_images(const struct command *c, int argc, char **argv, GError **err)
+{
+    struct images_options o = {0};
+    int code = 0;
+    if (command_begin(c, &o, &argc, &argv, 0, 1, err))
+        code = list_images(&o, argv[1], err);
+    command_clear(c, &o);
+    return code;
+}

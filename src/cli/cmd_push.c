@@ -1,0 +1,138 @@
+#include "cli/shared.h"
+
+#include "base/error.h"
+#include "cli/interrupt.h"
+#include "cli/pulling.h"
+#include "dockerfile/reference.h"
+#include "output/image.h"
+#include "registry/registry.h"
+#include "ui/progress.h"
+#include "ui/text.h"
+
+struct push_options {
+    gboolean quiet, force;
+    char *platform, *progress, *compression;
+    int level;
+    char **insecure;
+};
+#define AT(field) G_STRUCT_OFFSET(struct push_options, field)
+#define DEFAULT_LEVEL (-1)
+
+const struct option_row push_option_rows[] = {
+    {"platform", 0, OPTION_STRING, AT(platform), "OS/ARCH", "which of a name's platforms"},
+    {"compression", 0, OPTION_STRING, AT(compression), "KIND", "gzip, zstd or uncompressed, for layers not compressed yet"},
+    {"compression-level", 0, OPTION_INT, AT(level), "N", "how hard to compress"},
+    {"force-compression", 0, OPTION_FLAG, AT(force), NULL, "compress layers anew that were pulled otherwise compressed"},
+    {"progress", 0, OPTION_STRING, AT(progress), "MODE", "auto, tty, plain, quiet or rawjson"},
+    {"quiet", 'q', OPTION_FLAG, AT(quiet), NULL, "print only the pushed digest"},
+    {"insecure", 0, OPTION_LIST, AT(insecure), "HOST", "speak http, or https unverified, with this registry"},
+    {0},
+};
+
+/* The manifest that goes out: the one that is there (a pulled image stays what it is), unless the options ask
+ * for another form. */
+static gboolean make_manifest(struct built_image *b, const struct push_options *o, GError **err)
+{
+    struct image_options io = {.layers = {COMPRESS_GZIP, o->level, o->force, -1, NULL}};
+    if (o->compression && !compression_parse(o->compression, &io.layers.compression, err))
+        return FALSE;
+    gboolean as_is = !o->compression && !o->force && o->level == DEFAULT_LEVEL;
+    return (as_is && b->has_manifest) || built_image_manifest(b, &io, err);
+}
+
+/* The name in the store gets the manifest that was made for it. */
+static gboolean keep_manifest(struct store *s, struct image_row *r, const struct built_image *b, GError **err)
+{
+    if (!digest_is_zero(&r->manifest))
+        return TRUE;
+    r->manifest = r->target = b->manifest;
+    return store_image_put(s, r, err);
+}
+
+static void print_pushed(const struct reference *ref, const struct built_image *b, const struct push_stats *stats)
+{
+    g_autofree char *shown = reference_familiar(ref);
+    g_autofree char *sent = text_size(stats->bytes_sent);
+    g_autofree char *digest = digest_text(&b->manifest);
+    guint there = stats->blobs_there + stats->blobs_mounted;
+    fprintf(stderr, "pushed %s: %s sent in %u blob%s, %u %s there already   %.19s\n", shown, sent, stats->blobs_sent,
+            stats->blobs_sent == 1 ? "" : "s", there, there == 1 ? "was" : "were", digest);
+    print_next("varve pull %s elsewhere; its digest for a FROM that never moves: %s", shown, digest);
+}
+
+struct push {
+    const struct push_options *o;
+    struct store *store;
+    struct image_row *row;
+    struct built_image *image;
+    struct reference *ref; /* where to */
+};
+
+static gboolean transfer(struct push *p, struct push_stats *stats, GError **err)
+{
+    enum progress_mode mode;
+    const char *progress = p->o->quiet ? "quiet" : p->o->progress ? p->o->progress : "auto";
+    if (!progress_mode_parse(progress, &mode, err))
+        return FALSE;
+    g_autoptr(registry_config) config = registry_config_for(p->o->insecure, err);
+    if (!config)
+        return FALSE;
+    g_autofree char *title = reference_familiar(p->ref);
+    g_autoptr(progress) shown = progress_new(stderr, mode, title);
+    p->image->events = progress_sink(shown);
+    p->image->cancel = interrupt_watch();
+    g_autoptr(registry) client = registry_new(p->store, config, p->image->events, p->image->cancel);
+    gboolean ok = make_manifest(p->image, p->o, err) && keep_manifest(p->store, p->row, p->image, err) &&
+                  registry_push(client, &p->image->manifest, p->ref, FALSE, stats, err);
+    progress_finish(shown);
+    p->image->events = NULL;
+    return ok;
+}
+
+static void push(struct push *p, const char *name, const char *target, const struct platform *platform, GError **err)
+{
+    struct push_stats stats = {0};
+    p->row = stored_image_find(p->store, name, platform, err);
+    p->image = p->row ? built_image_open(p->store, name, platform, err) : NULL;
+    if (!p->image)
+        return;
+    if (!target && !*p->row->name) {
+        error_set(err, VARVE_ERROR_USAGE, "%s has no name to be pushed to", name);
+        error_add_next(err, "varve push %s REGISTRY/NAME:TAG", name);
+        return;
+    }
+    p->ref = reference_parse(target ? target : p->row->name, err);
+    if (!p->ref || !transfer(p, &stats, err))
+        return;
+    g_autofree char *digest = digest_text(&p->image->manifest);
+    if (p->o->quiet)
+        printf("%s\n", digest);
+    else
+        print_pushed(p->ref, p->image, &stats);
+}
+
+static int push_image(const struct push_options *o, const char *name, const char *target, GError **err)
+{
+    struct platform wanted;
+    const struct platform *platform;
+    if (!platform_option(o->platform, &wanted, &platform, err))
+        return 0;
+    struct push p = {.o = o, .store = store_open(NULL, err)};
+    if (p.store)
+        push(&p, name, target, platform, err);
+    reference_free(p.ref);
+    built_image_free(p.image);
+    image_row_free(p.row);
+    store_close(p.store);
+    return 0;
+}
+
+int cmd_push(const struct command *c, int argc, char **argv, GError **err)
+{
+    struct push_options o = {.level = DEFAULT_LEVEL};
+    int code = 0;
+    if (command_begin(c, &o, &argc, &argv, 1, 2, err))
+        code = push_image(&o, argv[1], argc > 2 ? argv[2] : NULL, err);
+    command_clear(c, &o);
+    return code;
+}

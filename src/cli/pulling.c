@@ -1,0 +1,34 @@
+#include "cli/pulling.h"
+
+#include "cli/config.h"
+#include "ui/progress.h"
+
+struct registry_config *registry_config_for(char **insecure, GError **err)
+{
+    g_autoptr(registry_config) config = config_load_registry(err);
+    for (; config && insecure && *insecure; insecure++)
+        g_hash_table_add(config->insecure, g_strdup(*insecure));
+    return g_steal_pointer(&config);
+}
+
+gboolean pulling_run(const struct pulling *how, struct store *s, const struct reference *ref,
+                     const struct platform *p, GError **err)
+{
+    enum progress_mode mode;
+    if (!progress_mode_parse(how->progress ? how->progress : "auto", &mode, err))
+        return FALSE;
+    g_autoptr(registry_config) config = registry_config_for(how->insecure, err);
+    if (!config)
+        return FALSE;
+    g_autofree char *title = reference_familiar(ref);
+    g_autoptr(progress) shown = progress_new(stderr, mode, title);
+    struct sources_options so = {.store = s,
+                                 .registry = config,
+                                 .events = progress_sink(shown),
+                                 .cancel = how->cancel,
+                                 .pull = how->policy};
+    g_autoptr(sources) sources = sources_new(&so);
+    g_autoptr(chain) chain = sources_pull(sources, ref, p, NULL, err);
+    progress_finish(shown);
+    return chain != NULL;
+}

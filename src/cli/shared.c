@@ -1,0 +1,150 @@
+#include "cli/shared.h"
+
+#include "base/error.h"
+#include "dockerfile/reference.h"
+#include "ui/text.h"
+
+#include <stdarg.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define SHORT_HEX 12
+
+gboolean command_begin(const struct command *c, gpointer opts, int *argc, char ***argv, int min, int max,
+                       GError **err)
+{
+    if (!command_parse(c, opts, argc, argv, err))
+        return FALSE;
+    int n = *argc - 1;
+    if (n >= min && (max < 0 || n <= max))
+        return TRUE;
+    if (n < min)
+        error_set(err, VARVE_ERROR_USAGE, "varve %s: something is missing", c->name);
+    else
+        error_set(err, VARVE_ERROR_USAGE, "varve %s: did not expect \"%s\"", c->name, (*argv)[max + 1]);
+    error_add_next(err, "usage: varve %s%s%s", c->name, *c->synopsis ? " " : "", c->synopsis);
+    return FALSE;
+}
+
+guint64 image_bytes(struct store *s, const struct image_row *r)
+{
+    struct layer_info info;
+    guint64 sum = 0;
+    for (guint i = 0; r->size == 0 && r->chain && i < r->chain->n; i++)
+        if (store_layer_get(s, r->chain->ids[i], &info, NULL))
+            sum += info.size;
+    return sum + r->size;
+}
+
+char *shown_name(const char *canonical)
+{
+    if (!canonical || !*canonical)
+        return g_strdup("<none>");
+    g_autoptr(reference) ref = reference_parse(canonical, NULL);
+    return ref ? reference_familiar(ref) : g_strdup(canonical);
+}
+
+char *short_hex(const struct digest *d)
+{
+    char hex[DIGEST_HEX_LEN + 1];
+    return digest_is_zero(d) ? g_strdup("-") : g_strndup(digest_hex(d, hex), SHORT_HEX);
+}
+
+gboolean format_is_json(const char *format, gboolean *json, GError **err)
+{
+    *json = format && g_str_equal(format, "json");
+    if (!format || *json || g_str_equal(format, "table"))
+        return TRUE;
+    error_set(err, VARVE_ERROR_UNSUPPORTED, "--format %s: only json and table are supported", format);
+    error_add_next(err, "take --format json, and pick fields with jq");
+    return FALSE;
+}
+
+gboolean platform_option(const char *text, struct platform *store, const struct platform **out, GError **err)
+{
+    *out = text ? store : NULL;
+    if (!text || platform_parse(store, text, err))
+        return TRUE;
+    g_prefix_error(err, "--platform: ");
+    return FALSE;
+}
+
+void print_json(json_t *doc, gboolean indented)
+{
+    json_dumpf(doc, stdout, (indented ? JSON_INDENT(4) : JSON_COMPACT) | JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
+    putchar('\n');
+    json_decref(doc);
+}
+
+/* JSON is UTF-8: other bytes (file names, a Dockerfile's text) are made so first. */
+void set_string(json_t *o, const char *key, const char *value)
+{
+    if (!value)
+        return;
+    g_autofree char *valid = g_utf8_make_valid(value, -1);
+    json_object_set_new(o, key, json_string(valid));
+}
+
+void set_digest_text(json_t *o, const char *key, const struct digest *d)
+{
+    g_autofree char *text = digest_is_zero(d) ? NULL : digest_text(d);
+    set_string(o, key, text);
+}
+
+char *time_text(gint64 seconds)
+{
+    g_autoptr(GDateTime) t = g_date_time_new_from_unix_utc(seconds);
+    return t ? g_date_time_format(t, "%Y-%m-%dT%H:%M:%SZ") : g_strdup("-");
+}
+
+static void print_next_line(const char *fmt, va_list ap)
+{
+    g_autofree char *text = g_strdup_vprintf(fmt, ap);
+    g_autofree char *tag = text_styled("next:", STYLE_CYAN, text_colours(stderr));
+    fflush(stdout);
+    fprintf(stderr, "%s %s\n", tag, text);
+}
+
+void print_next(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    print_next_line(fmt, ap);
+    va_end(ap);
+}
+
+void print_next_after_list(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    if (isatty(STDOUT_FILENO))
+        print_next_line(fmt, ap);
+    va_end(ap);
+}
+
+int terminal_columns(FILE *f)
+{
+    struct winsize ws;
+    return isatty(fileno(f)) && ioctl(fileno(f), TIOCGWINSZ, &ws) == 0 ? ws.ws_col : 0;
+}
+
+char *fit_unless(gboolean no_trunc, const char *s, int columns)
+{
+    return no_trunc ? g_strdup(s) : text_fit(s, columns);
+}
+
+char *created_by_text(const char *created_by)
+{
+    g_autofree char *s = g_strdup(created_by ? created_by : "");
+    if (g_str_has_suffix(s, " # buildkit"))
+        s[strlen(s) - strlen(" # buildkit")] = '\0';
+    const char *shell = "/bin/sh -c ", *nop = "/bin/sh -c #(nop) ";
+    if (g_str_has_prefix(s, nop))
+        return g_strstrip(g_strdup(s + strlen(nop)));
+    if (g_str_has_prefix(s, shell))
+        return g_strconcat("RUN ", s + strlen(shell), NULL);
+    if (g_str_has_prefix(s, "RUN /bin/sh -c "))
+        return g_strconcat("RUN ", s + strlen("RUN /bin/sh -c "), NULL);
+    return g_steal_pointer(&s);
+}

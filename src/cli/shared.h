@@ -1,0 +1,45 @@
+/* What several commands need: arguments, names, digests and terminals; private to cli/. */
+#ifndef VARVE_CLI_SHARED_H
+#define VARVE_CLI_SHARED_H
+
+#include "base/digest.h"
+#include "base/platform.h"
+#include "cli/command.h"
+#include "store/images.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+/* Parses options into opts and checks that there are between min and max (-1: any number of) positional
+ * arguments. FALSE without an error after --help. */
+gboolean command_begin(const struct command *c, gpointer opts, int *argc, char ***argv, int min, int max,
+                       GError **err);
+/* Bytes of file content over the image's layers; 0 while it is not unpacked. */
+guint64 image_bytes(struct store *s, const struct image_row *r);
+/* As people write a canonical reference ("hello:1"); "<none>" for an image without a name. Newly allocated. */
+char *shown_name(const char *canonical);
+/* The first 12 hex digits; newly allocated; "-" for the zero digest. */
+char *short_hex(const struct digest *d);
+/* "json" or NULL; anything else is VARVE_ERROR_UNSUPPORTED. */
+gboolean format_is_json(const char *format, gboolean *json, GError **err);
+/* --platform: NULL text leaves *out NULL, else it points to store. */
+gboolean platform_option(const char *text, struct platform *store, const struct platform **out, GError **err);
+/* Prints the document (and frees it): on one line, or indented. */
+void print_json(json_t *doc, gboolean indented);
+/* A string member; NULL values are left out. */
+void set_string(json_t *o, const char *key, const char *value);
+void set_digest_text(json_t *o, const char *key, const struct digest *d);
+/* RFC 3339 in UTC, newly allocated. */
+char *time_text(gint64 seconds);
+/* "next: …" on stderr, after what is on stdout. */
+void print_next(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
+/* The same after a listing: only when somebody looks at it. */
+void print_next_after_list(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
+/* Columns of f when it is a terminal, else 0: no limit. */
+int terminal_columns(FILE *f);
+/* s as it is when there is no limit, else cut to columns; newly allocated. */
+char *fit_unless(gboolean no_trunc, const char *s, int columns);
+/* created_by of a history entry without what builders put around it: "RUN npm ci", newly allocated. */
+char *created_by_text(const char *created_by);
+
+#endif

@@ -1,0 +1,219 @@
+#include "graph/lowering.h"
+
+#include "base/error.h"
+#include "base/suggest.h"
+#include "dockerfile/giturl.h"
+#include "dockerfile/reference.h"
+
+#include <string.h>
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+/* The name of a stage that was probably meant instead of name, or NULL. */
+static struct build_stage *near_stage(struct lowering *lw, const char *name)
+{
+    g_autofree const char **names =
+        (const char **)g_hash_table_get_keys_as_array(lw->by_name, NULL);
+    const char *near = suggest_nearest(name, names, g_hash_table_size(lw->by_name));
+    return near ? g_hash_table_lookup(lw->by_name, near) : NULL;
+}
+
+static void report_unresolved(struct lowering *lw, struct build_stage *s, const GError *err)
+{
+    struct build_stage *near = near_stage(lw, s->base_name);
+    if (!near || near == s) {
+        diags_gerror(lw->diags, s->place, err);
+        return;
+    }
+    diags_error(lw->diags, s->place, "no stage named \"%s\"; did you mean \"%s\" (line %u)?",
+                s->base_name, near->label, near->st->from->first_line);
+    diags_hint(lw->diags, "as an image it cannot be used either: %s", err->message);
+}
+
+/* Asks the resolver once for each image and platform; NULL with a diagnostic. */
+static const struct resolved_image *resolve(struct lowering *lw, struct build_stage *s,
+                                            enum context_kind kind, const char *reference)
+{
+    g_autofree char *platform = platform_text(&s->platform);
+    g_autofree char *key = g_strdup_printf("%d %s %s", kind, platform, reference);
+    struct resolved_image *r = g_hash_table_lookup(lw->images, key);
+    if (r)
+        return r;
+    g_autoptr(GError) err = NULL;
+    r = g_new0(struct resolved_image, 1);
+    struct image_resolver *resolver = lw->o->resolver;
+    if (!resolver->resolve(resolver, kind, reference, &s->platform, r, &err)) {
+        g_free(r);
+        if (g_error_matches(err, VARVE_ERROR, VARVE_ERROR_CANCELLED))
+            g_propagate_error(lw->err, g_steal_pointer(&err));
+        else
+            report_unresolved(lw, s, err);
+        return NULL;
+    }
+    g_hash_table_insert(lw->images, g_steal_pointer(&key), r);
+    return r;
+}
+
+/* An image without layers is scratch with a config. */
+static gboolean has_layers(const struct image_conf *c)
+{
+    if (c->diff_ids->len > 0)
+        return TRUE;
+    for (guint i = 0; i < c->history->len; i++)
+        if (!((const struct history *)g_ptr_array_index(c->history, i))->empty_layer)
+            return TRUE;
+    return FALSE;
+}
+
+static gboolean find_image(struct lowering *lw, struct build_stage *s, enum context_kind kind,
+                           const char *reference)
+{
+    s->image = resolve(lw, s, kind, reference);
+    if (!s->image)
+        return FALSE;
+    s->conf = image_conf_copy(s->image->conf);
+    g_clear_pointer(&s->conf->created, g_free);
+    return TRUE;
+}
+
+/* An image by the name that people write. */
+static gboolean find_named_image(struct lowering *lw, struct build_stage *s, const char *name)
+{
+    g_autoptr(GError) err = NULL;
+    g_autoptr(reference) ref = reference_parse(name, &err);
+    if (!ref) {
+        diags_gerror(lw->diags, s->place, err);
+        return FALSE;
+    }
+    g_autofree char *text = reference_text(ref);
+    return find_image(lw, s, CONTEXT_IMAGE, text);
+}
+
+static void use_scratch(struct lowering *lw, struct build_stage *s)
+{
+    s->conf = image_conf_new(&lw->o->platform);
+    s->conf->workdir = g_strdup("/");
+    image_conf_setenv(s->conf, "PATH", DEFAULT_PATH);
+}
+
+gboolean lower_base(struct lowering *lw, struct build_stage *s)
+{
+    gboolean scratch = !s->override && strcmp(s->base_name, "scratch") == 0;
+    s->context = s->override ? s->override : lower_find_context(lw, s->base_name, &s->platform);
+    if (scratch) {
+        use_scratch(lw, s);
+        return TRUE;
+    }
+    if (!s->context)
+        return find_named_image(lw, s, s->base_name);
+    if (s->context->kind == CONTEXT_OCI_LAYOUT)
+        return find_image(lw, s, CONTEXT_OCI_LAYOUT, s->context->value);
+    if (s->context->kind == CONTEXT_IMAGE)
+        return find_named_image(lw, s, s->context->value);
+    s->conf = image_conf_new(&lw->o->platform);
+    return TRUE;
+}
+
+static void start_image(struct lowering *lw, struct build_stage *s)
+{
+    const struct resolved_image *r = s->image;
+    if (!has_layers(r->conf))
+        return;
+    gboolean layout = s->context && s->context->kind == CONTEXT_OCI_LAYOUT;
+    g_autofree char *identifier = strchr(r->canonical, '@')
+                                      ? g_strdup(r->canonical)
+                                      : g_strconcat(r->canonical, "@", r->digest, NULL);
+    struct op op = {.type = OP_SOURCE,
+                    .source = {.kind = layout ? SOURCE_OCI_LAYOUT : SOURCE_IMAGE,
+                               .platform = s->platform,
+                               .identifier = graph_str(lw->graph, identifier),
+                               .digest = graph_str(lw->graph, r->digest)}};
+    s->vertex = lower_add(lw, s, NULL, &op, NULL, 0, FALSE);
+}
+
+/* All of source becomes the root of a new image, which has one layer. */
+static void start_tree(struct lowering *lw, struct build_stage *s, struct vertex *source,
+                       const char *src, gboolean unpack)
+{
+    struct file_action *copy = graph_alloc0(lw->graph, sizeof *copy);
+    *copy = (struct file_action){.type = FILE_COPY,
+                                 .input = -1,
+                                 .secondary = 0,
+                                 .output = TRUE,
+                                 .src = src,
+                                 .dest = "/",
+                                 .dir_contents = TRUE,
+                                 .follow_symlink = TRUE,
+                                 .create_dest_path = TRUE,
+                                 .attempt_unpack = unpack,
+                                 .mtime_ns = -1};
+    struct op op = {.type = OP_FILE, .file = {.actions = copy, .n_actions = 1, .n_inputs = 1}};
+    s->vertex = lower_add(lw, s, NULL, &op, &source, 1, TRUE);
+    g_autofree char *text = g_strconcat("FROM ", s->base_name, NULL);
+    lower_history(lw, s, text, FALSE);
+}
+
+static gboolean start_git(struct lowering *lw, struct build_stage *s)
+{
+    g_autoptr(giturl) git = NULL;
+    g_autoptr(GError) err = NULL;
+    if (giturl_parse(s->context->value, &git, &err) != GITURL_OK) {
+        diags_error(lw->diags, s->place, "%s",
+                    err ? err->message : "the named context is no git URL");
+        return FALSE;
+    }
+    struct op op = {.type = OP_SOURCE,
+                    .source = {.kind = SOURCE_GIT,
+                               .identifier = graph_str(lw->graph, git->remote),
+                               .ref = graph_str(lw->graph, git->ref),
+                               .checksum = graph_str(lw->graph, git->checksum),
+                               .subdir = graph_str(lw->graph, git->subdir),
+                               .keep_git_dir = git->keep_git_dir == GIT_YES,
+                               .submodules = git->submodules != GIT_NO}};
+    start_tree(lw, s, lower_add(lw, s, NULL, &op, NULL, 0, FALSE), "", FALSE);
+    return TRUE;
+}
+
+static void start_http(struct lowering *lw, struct build_stage *s)
+{
+    struct op op = {.type = OP_SOURCE,
+                    .source = {.kind = SOURCE_HTTP,
+                               .identifier = graph_str(lw->graph, s->context->value),
+                               .filename = "context",
+                               .mode = 0600}};
+    start_tree(lw, s, lower_add(lw, s, NULL, &op, NULL, 0, FALSE), "context", TRUE);
+}
+
+gboolean lower_start(struct lowering *lw, struct build_stage *s)
+{
+    if (s->started)
+        return TRUE;
+    s->started = TRUE;
+    if (s->image) {
+        start_image(lw, s);
+    } else if (s->context && s->context->kind == CONTEXT_GIT) {
+        return start_git(lw, s);
+    } else if (s->context && s->context->kind == CONTEXT_HTTP) {
+        start_http(lw, s);
+    } else if (s->context && s->index < 0) {
+        s->vertex = lower_local(lw, s->context->name); /* files to copy from: nothing is built */
+    } else if (s->context) {
+        start_tree(lw, s, lower_local(lw, s->context->name), "", FALSE);
+    }
+    return TRUE;
+}
+
+struct vertex *lower_empty(struct lowering *lw, struct build_stage *s, const struct command *cmd)
+{
+    struct file_action *make = graph_alloc0(lw->graph, sizeof *make);
+    *make = (struct file_action){.type = FILE_MKDIR,
+                                 .input = -1,
+                                 .secondary = -1,
+                                 .output = TRUE,
+                                 .dest = "/",
+                                 .mode = 0755,
+                                 .make_parents = TRUE,
+                                 .mtime_ns = 0};
+    struct op op = {.type = OP_FILE, .file = {.actions = make, .n_actions = 1}};
+    return lower_add(lw, s, cmd, &op, NULL, 0, TRUE);
+}

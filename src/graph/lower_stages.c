@@ -1,0 +1,234 @@
+#include "graph/lowering.h"
+
+#include "base/suggest.h"
+#include "dockerfile/expand.h"
+#include "dockerfile/reference.h"
+
+#include <string.h>
+
+struct build_stage *lower_new_stage(struct lowering *lw)
+{
+    struct build_stage *s = g_new0(struct build_stage, 1);
+    s->index = -1;
+    s->commands = g_array_new(FALSE, FALSE, sizeof(struct command));
+    s->args = g_ptr_array_new_with_free_func(g_free);
+    s->arg_names = g_hash_table_new(g_str_hash, g_str_equal);
+    vars_init(&s->env);
+    g_ptr_array_add(lw->stages, s);
+    return s;
+}
+
+void lower_free_stage(gpointer stage)
+{
+    struct build_stage *s = stage;
+    for (guint i = 0; i < s->commands->len; i++)
+        g_free(g_array_index(s->commands, struct command, i).sources);
+    g_array_unref(s->commands);
+    g_hash_table_unref(s->arg_names);
+    g_ptr_array_unref(s->args);
+    vars_clear(&s->env);
+    image_conf_free(s->conf);
+    g_free(s->label);
+    g_free(s->base_name);
+    g_free(s);
+}
+
+/* "node:latest" and "node" are one name; what is no image reference stands for itself. */
+static char *context_key(const char *name)
+{
+    g_autoptr(reference) r = reference_parse(name, NULL);
+    if (!r)
+        return g_strdup(name);
+    g_autofree char *key = reference_familiar(r);
+    if (!r->digest && g_str_has_suffix(key, ":latest"))
+        key[strlen(key) - strlen(":latest")] = '\0';
+    return g_steal_pointer(&key);
+}
+
+/* Which of "name" and "name::platform" c is for key on p: 0 none, 1 any platform, 2 just this one.
+ */
+static int context_match(const struct named_context *c, const char *key, const struct platform *p)
+{
+    const char *at = strstr(c->name, "::");
+    g_autofree char *name = at ? g_strndup(c->name, at - c->name) : g_strdup(c->name);
+    g_autofree char *own = context_key(name);
+    struct platform wanted;
+    if (strcmp(own, key) != 0)
+        return 0;
+    if (!at)
+        return 1;
+    return platform_parse(&wanted, at + 2, NULL) && platform_equal(&wanted, p) ? 2 : 0;
+}
+
+const struct named_context *lower_find_context(const struct lowering *lw, const char *name,
+                                               const struct platform *p)
+{
+    const struct named_context *best = NULL;
+    int best_match = 0;
+    if (!lw->o->contexts || lw->o->contexts->len == 0 || g_ascii_strcasecmp(name, "scratch") == 0 ||
+        g_ascii_strcasecmp(name, "context") == 0)
+        return NULL;
+    g_autofree char *key = context_key(name);
+    for (guint i = 0; i < lw->o->contexts->len; i++) {
+        const struct named_context *c = g_ptr_array_index(lw->o->contexts, i);
+        int match = context_match(c, key, p);
+        if (match >= best_match && match > 0) {
+            best = c;
+            best_match = match;
+        }
+    }
+    return best;
+}
+
+static char *expand_global(struct lowering *lw, const char *text, struct span at)
+{
+    struct expand x = {.lookup = vars_get, .ctx = &lw->globals, .escape = lw->df->escape};
+    g_autoptr(GError) err = NULL;
+    char *out = expand_word(&x, text, &err);
+    if (!out)
+        diags_gerror(lw->diags, at, err);
+    return out;
+}
+
+/* ARGs before the first FROM: their values may use those before them. */
+static gboolean read_meta_args(struct lowering *lw)
+{
+    for (guint i = 0; i < lw->df->n_meta_args; i++) {
+        const struct instruction *ins = lw->df->meta_args[i];
+        for (guint k = 0; k < ins->n_pairs; k++) {
+            const struct pair *pair = &ins->pairs[k];
+            const char *given = lower_build_arg(lw, pair->key);
+            g_autofree char *value = given         ? g_strdup(given)
+                                     : pair->value ? expand_global(lw, pair->value, pair->span)
+                                                   : NULL;
+            if (!given && pair->value && !value)
+                return FALSE;
+            if (value)
+                vars_set(&lw->globals, pair->key, value);
+            if (vars_count(&lw->globals) > LOWER_MAX_VARIABLES) {
+                diags_error(lw->diags, ins->span, "more than %d variables", LOWER_MAX_VARIABLES);
+                return FALSE;
+            }
+        }
+    }
+    return TRUE;
+}
+
+static void set_default(struct lowering *lw, const char *name, const char *value)
+{
+    const char *given = lower_build_arg(lw, name);
+    vars_set(&lw->globals, name, given ? given : value);
+}
+
+static void set_platform_args(struct lowering *lw, const char *prefix, const struct platform *p)
+{
+    g_autofree char *all = platform_text(p);
+    const char *const parts[][2] = {{"PLATFORM", all},
+                                    {"OS", p->os},
+                                    {"OSVERSION", ""},
+                                    {"ARCH", p->arch},
+                                    {"VARIANT", p->variant}};
+    for (guint i = 0; i < G_N_ELEMENTS(parts); i++) {
+        g_autofree char *name = g_strconcat(prefix, parts[i][0], NULL);
+        set_default(lw, name, parts[i][1]);
+    }
+}
+
+static void set_automatic_args(struct lowering *lw)
+{
+    const struct stage *last = &lw->df->stages[lw->df->n_stages - 1];
+    const char *target = lw->o->target && *lw->o->target ? lw->o->target : last->name;
+    set_platform_args(lw, "BUILD", &lw->o->build_platform);
+    set_platform_args(lw, "TARGET", &lw->o->platform);
+    set_default(lw, "TARGETSTAGE", target ? target : "default");
+}
+
+static gboolean read_platform(struct lowering *lw, struct build_stage *s)
+{
+    const char *text = s->st->platform;
+    if (!text)
+        return TRUE;
+    struct span at = instruction_flag(s->st->from, "platform")->span;
+    g_autofree char *value = expand_global(lw, text, at);
+    if (!value)
+        return FALSE;
+    g_autoptr(GError) err = NULL;
+    if (!*value) {
+        diags_error(lw->diags, at, "empty platform value from expression %s", text);
+        return FALSE;
+    }
+    if (!platform_parse(&s->platform, value, &err)) {
+        diags_gerror(lw->diags, at, err);
+        return FALSE;
+    }
+    s->has_platform = TRUE;
+    return TRUE;
+}
+
+static gboolean is_filtered(const struct lower_options *o, const char *name)
+{
+    for (const char *const *f = o->no_cache_filter; f && *f; f++)
+        if (name && g_ascii_strcasecmp(*f, name) == 0)
+            return TRUE;
+    return FALSE;
+}
+
+static gboolean make_stage(struct lowering *lw, const struct stage *st)
+{
+    struct build_stage *s = lower_new_stage(lw);
+    s->st = st;
+    s->index = (int)st->index;
+    s->label = st->name ? g_strdup(st->name) : g_strdup_printf("%u", st->index);
+    s->place = st->base->span;
+    s->platform = lw->o->platform;
+    s->no_cache = lw->o->no_cache || is_filtered(lw->o, st->name);
+    s->base_name = expand_global(lw, st->base->text, s->place);
+    if (!s->base_name || !read_platform(lw, s))
+        return FALSE;
+    if (!*s->base_name) {
+        diags_error(lw->diags, s->place, "base name (%s) should not be blank", st->base->text);
+        diags_hint(lw->diags, "give the ARG a default before FROM, or pass --build-arg");
+        return FALSE;
+    }
+    s->override = st->name ? lower_find_context(lw, st->name, &s->platform) : NULL;
+    s->base = s->override ? NULL : g_hash_table_lookup(lw->by_name, s->base_name);
+    if (st->name)
+        g_hash_table_insert(lw->by_name, (gpointer)st->name, s);
+    for (guint i = 0; i < st->n_instructions && !s->override; i++) {
+        struct command cmd = {.ins = st->instructions[i]};
+        g_array_append_val(s->commands, cmd);
+    }
+    return TRUE;
+}
+
+gboolean lower_make_stages(struct lowering *lw)
+{
+    set_automatic_args(lw);
+    if (!read_meta_args(lw))
+        return FALSE;
+    gboolean ok = TRUE;
+    for (guint i = 0; i < lw->df->n_stages && !diags_full(lw->diags); i++)
+        ok &= make_stage(lw, &lw->df->stages[i]);
+    lw->n_file_stages = lw->stages->len;
+    return ok;
+}
+
+struct build_stage *lower_find_target(struct lowering *lw)
+{
+    const char *target = lw->o->target;
+    if (!target || !*target)
+        return g_ptr_array_index(lw->stages, lw->n_file_stages - 1);
+    g_autofree char *name = g_ascii_strdown(target, -1);
+    struct build_stage *s = g_hash_table_lookup(lw->by_name, name);
+    if (s)
+        return s;
+    g_autofree const char **names =
+        (const char **)g_hash_table_get_keys_as_array(lw->by_name, NULL);
+    const char *near = suggest_nearest(target, names, g_hash_table_size(lw->by_name));
+    if (near)
+        diags_error(lw->diags, (struct span){0},
+                    "target stage \"%s\" could not be found; did you mean \"%s\"?", target, near);
+    else
+        diags_error(lw->diags, (struct span){0}, "target stage \"%s\" could not be found", target);
+    return NULL;
+}

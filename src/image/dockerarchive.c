@@ -1,0 +1,114 @@
+#include "image/dockerarchive.h"
+
+#include "base/error.h"
+#include "base/fs.h"
+#include "image/jsonin.h"
+#include "image/manifest.h"
+#include "store/blob.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_LAYERS 10000
+
+/* manifest.json is a list; jsonin_parse wants objects, as all other documents are. */
+static json_t *parse_list(GBytes *bytes, GError **err)
+{
+    json_error_t e;
+    json_t *list = json_loadb(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes),
+                              JSON_REJECT_DUPLICATES, &e);
+    if (list && json_is_array(list) && json_array_size(list))
+        return list;
+    error_set(err, VARVE_ERROR_INVALID, "cannot read the archive's manifest.json: %s",
+              list ? "it is not a list of images" : e.text);
+    json_decref(list);
+    return NULL;
+}
+
+/* "1.2" fits "name:1.2" and "host:5000/name:1.2"; a whole name fits itself. */
+static gboolean tag_fits(const char *name, const char *ref)
+{
+    const char *colon = strrchr(name, ':');
+    return g_str_equal(name, ref) || (colon && !strchr(colon, '/') && g_str_equal(colon + 1, ref));
+}
+
+static const json_t *choose(const json_t *list, const char *ref, GError **err)
+{
+    for (gsize i = 0; i < json_array_size(list); i++) {
+        const json_t *image = json_array_get(list, i);
+        g_auto(GStrv) tags = NULL;
+        if (!json_is_object(image) || !jsonin_strv(image, "RepoTags", &tags, err))
+            return NULL;
+        if (!ref)
+            return image;
+        for (guint k = 0; tags && tags[k]; k++)
+            if (tag_fits(tags[k], ref))
+                return image;
+    }
+    error_set(err, VARVE_ERROR_NOT_FOUND, "the archive holds no image \"%s\"", ref ? ref : "");
+    return NULL;
+}
+
+/* By the blob's first bytes: the archive does not say. */
+static const char *compression_suffix(struct store *s, const struct digest *d)
+{
+    guint8 magic[4] = {0};
+    fd_auto int fd = store_blob_open(s, d, NULL);
+    if (fd < 0 || pread(fd, magic, 4, 0) < 2)
+        return "";
+    if (magic[0] == 0x1f && magic[1] == 0x8b)
+        return ".gzip";
+    return !memcmp(magic, "\x28\xb5\x2f\xfd", 4) ? ".zstd" : "";
+}
+
+static gboolean set_descriptor(struct store *s, const struct image_archive *a, const char *name,
+                               struct descriptor *d, GError **err)
+{
+    if (!image_archive_blob(s, a, name, &d->digest, err))
+        return FALSE;
+    return store_blob_has(s, &d->digest, &d->size) ||
+           error_set(err, VARVE_ERROR_FAILED, "the blob of %s vanished from the store", name);
+}
+
+static gboolean fill(struct store *s, const struct image_archive *a, const json_t *image,
+                     struct manifest *m, GError **err)
+{
+    const char *config;
+    g_auto(GStrv) layers = NULL;
+    if (!jsonin_string(image, "Config", &config, err) ||
+        !jsonin_strv(image, "Layers", &layers, err))
+        return FALSE;
+    if (!config)
+        return error_set(err, VARVE_ERROR_INVALID, "the archive's manifest.json names no config");
+    m->config.media_type = g_strdup(MEDIA_DOCKER_CONFIG);
+    if (!set_descriptor(s, a, config, &m->config, err))
+        return FALSE;
+    for (guint i = 0; layers && layers[i] && i < MAX_LAYERS; i++) {
+        struct descriptor *d = g_new0(struct descriptor, 1);
+        g_ptr_array_add(m->items, d);
+        if (!set_descriptor(s, a, layers[i], d, err))
+            return FALSE;
+        d->media_type = g_strconcat(MEDIA_DOCKER_LAYER, compression_suffix(s, &d->digest), NULL);
+    }
+    return TRUE;
+}
+
+gboolean dockerarchive_convert(struct store *s, const struct image_archive *a, const char *ref,
+                               struct digest *manifest, GError **err)
+{
+    GBytes *bytes = image_archive_small(a, "manifest.json");
+    if (!bytes)
+        return error_set(err, VARVE_ERROR_INVALID,
+                         "the archive has neither index.json nor manifest.json: it holds no image");
+    json_t *list = parse_list(bytes, err);
+    if (!list)
+        return FALSE;
+    g_autoptr(manifest) m = manifest_new(MEDIA_DOCKER_MANIFEST);
+    const json_t *image = choose(list, ref, err);
+    gboolean ok = image && fill(s, a, image, m, err);
+    json_decref(list);
+    if (!ok)
+        return FALSE;
+    g_autoptr(GBytes) json = manifest_write(m);
+    return store_blob_put(s, g_bytes_get_data(json, NULL), g_bytes_get_size(json), manifest, err);
+}

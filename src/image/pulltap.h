@@ -1,0 +1,21 @@
+/* A layer blob that is fetched by a thread of its own and read, still compressed, while it arrives.
+ */
+#ifndef VARVE_IMAGE_PULLTAP_H
+#define VARVE_IMAGE_PULLTAP_H
+
+#include "image/unpack.h"
+
+struct pulltap;
+/* Nothing is fetched before the first read. src (with fetch_tapped) and d are borrowed. */
+struct pulltap *pulltap_new(struct blob_source *src, const struct descriptor *d);
+/* A decompress_read_fn; ctx is the pulltap. */
+gssize pulltap_read(gpointer ctx, void *buf, gsize len, GError **err);
+/* No more will be read: lets the fetch run to its end. FALSE when it failed. TRUE when nothing was
+ * fetched. */
+gboolean pulltap_finish(struct pulltap *p, GError **err);
+void pulltap_free(struct pulltap *p);
+
+typedef struct pulltap pulltap;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(pulltap, pulltap_free)
+
+#endif

@@ -1,0 +1,112 @@
+#!/usr/bin/env bats
+# push, pull and login with a real registry on this machine.
+bats_require_minimum_version 1.5.0
+load helper
+setup_file() {
+    base_setup
+    export SEED=$BATS_FILE_TMPDIR/seed
+    mkdir -p "$BATS_FILE_TMPDIR/app"
+    cd "$BATS_FILE_TMPDIR/app"
+    cat >Dockerfile <<'END'
+FROM busybox
+RUN echo content >/file
+CMD ["cat", "/file"]
+END
+    VARVE_ROOT=$SEED build -t app:1 . 2>/dev/null
+    HOST=$("$TESTBED/registry.sh" start "$BATS_FILE_TMPDIR/open")
+    GUARDED=$("$TESTBED/registry.sh" start "$BATS_FILE_TMPDIR/guarded" --auth me:secret)
+    export HOST GUARDED
+}
+teardown_file() {
+    "$TESTBED/registry.sh" stop "$BATS_FILE_TMPDIR/open"
+    "$TESTBED/registry.sh" stop "$BATS_FILE_TMPDIR/guarded"
+}
+setup() {
+    export VARVE_ROOT=$BATS_TEST_TMPDIR/store NO_COLOR=1 LC_ALL=C.UTF-8 DOCKER_CONFIG=$BATS_TEST_TMPDIR/docker
+    export XDG_RUNTIME_DIR=$BATS_TEST_TMPDIR/run HOME=$BATS_TEST_TMPDIR
+    unset REGISTRY_AUTH_FILE
+    cp -a "$SEED" "$VARVE_ROOT"
+    cd "$BATS_TEST_TMPDIR"
+}
+other_store() { VARVE_ROOT=$BATS_TEST_TMPDIR/other "$VARVE" "$@"; }
+
+@test "what is pushed can be pulled, run, and is the same image" {
+    run varve push app:1 "$HOST/team/app:1"
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"pushed $HOST/team/app:1: "*"next: "* ]]
+    run other_store pull "$HOST/team/app:1"
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"pulled $HOST/team/app:1: 2.0 MB in 2 layers"*"next: varve run"* ]]
+    [ "$(other_store run "$HOST/team/app:1")" = content ]
+    [ "$(other_store images -q --no-trunc)" = "$(image_id app:1)" ]
+    other_store fsck --contents
+    run other_store images
+    [[ "$output" == *"2.0 MB       2"* ]]
+}
+
+@test "a second push sends nothing, a second pull says so" {
+    digest=$(varve push -q app:1 "$HOST/again/app:1")
+    [[ "$digest" == sha256:* ]]
+    run varve push app:1 "$HOST/again/app:1"
+    [[ "$output" == *"0 B sent"* ]]
+    id=$(other_store pull -q "$HOST/again/app:1")
+    [ "$id" = "$(image_id app:1)" ]
+    run other_store pull "$HOST/again/app:1"
+    [[ "$output" == *"is up to date"* ]]
+    # By its digest too, and pushed on as it is.
+    other_store pull "$HOST/again/app@$digest"
+    [ "$(other_store push -q "$HOST/again/app:1" "$HOST/onward/app:2")" = "$digest" ]
+}
+
+@test "varve run pulls what is missing, and not with --pull never" {
+    varve push app:1 "$HOST/run/app:1"
+    run other_store run --pull never "$HOST/run/app:1"
+    [ "$status" -eq 1 ]
+    [ "$(other_store run "$HOST/run/app:1" 2>/dev/null)" = content ]
+}
+
+@test "zstd layers are made and understood" {
+    varve push --compression zstd app:1 "$HOST/zstd/app:1"
+    curl -fs -H 'Accept: application/vnd.oci.image.manifest.v1+json' "http://$HOST/v2/zstd/app/manifests/1" | grep -q 'tar+zstd'
+    [ "$(other_store run "$HOST/zstd/app:1" 2>/dev/null)" = content ]
+    run varve push --compression lzma app:1 "$HOST/zstd/app:1"
+    [ "$status" -ne 0 ]
+    [[ "$output" == *lzma* ]]
+}
+
+@test "an image that the registry does not have is named" {
+    run varve pull "$HOST/no/such:1"
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"$HOST/no/such:1"*"next: "* ]]
+}
+
+@test "a registry that asks for a login gets one" {
+    run varve push app:1 "$GUARDED/app:1"
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"$GUARDED"*"next: "*"varve login $GUARDED"* ]]
+    run bash -c "echo wrong | '$VARVE' login -u me --password-stdin $GUARDED"
+    [ "$status" -eq 1 ]
+    run bash -c "echo secret | '$VARVE' login -u me --password-stdin $GUARDED"
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"logged in to $GUARDED as me"* ]]
+    varve push app:1 "$GUARDED/app:1"
+    [ "$(other_store run "$GUARDED/app:1" 2>/dev/null)" = content ]
+    run varve login --logout "$GUARDED"
+    [[ "$output" == *"forgot the login"* ]]
+    run varve pull "$GUARDED/app:1"
+    [ "$status" -eq 1 ]
+}
+
+@test "login without what it needs is a wrong command line" {
+    run bash -c "echo secret | '$VARVE' login --password-stdin $GUARDED"
+    [ "$status" -eq 2 ]
+    run varve login -u me "$GUARDED" </dev/null
+    [ "$status" -eq 2 ]
+    [[ "$output" == *"--password-stdin"* ]]
+}
+
+@test "a registry that is not there is exit code 4" {
+    run varve pull 127.0.0.1:1/app:1
+    [ "$status" -eq 4 ]
+    [[ "$output" == *"127.0.0.1:1"*"next: "* ]]
+}

@@ -1,0 +1,249 @@
+#!/usr/bin/env bats
+# varve run: what the program sees, its end, its volumes, its health.
+bats_require_minimum_version 1.5.0
+load helper
+setup_file() {
+    base_setup
+    export SEED=$BATS_FILE_TMPDIR/seed
+    mkdir -p "$BATS_FILE_TMPDIR/app"
+    cd "$BATS_FILE_TMPDIR/app"
+    cat >Dockerfile <<'END'
+FROM busybox
+RUN mkdir -p /data && echo seeded >/data/seed && chown -R 1000:1000 /data && chmod 750 /data
+ENV GREETING="good day" NAME=image
+WORKDIR /work
+VOLUME /data
+USER app
+ENTRYPOINT ["/bin/sh", "-c"]
+CMD ["echo default"]
+END
+    VARVE_ROOT=$SEED build -t app:1 . 2>/dev/null
+    cat >Dockerfile.health <<'END'
+FROM busybox
+HEALTHCHECK --interval=1s --timeout=1s --retries=2 CMD test -e /tmp/ready
+CMD ["sh", "-c", "trap 'echo ended well; exit 0' TERM; sleep 0.3; touch /tmp/ready; while :; do sleep 0.05; done"]
+END
+    VARVE_ROOT=$SEED build -f Dockerfile.health -t health:1 . 2>/dev/null
+}
+
+setup() {
+    export VARVE_ROOT=$BATS_TEST_TMPDIR/store NO_COLOR=1 LC_ALL=C.UTF-8
+    cp -a "$SEED" "$VARVE_ROOT"
+    cd "$BATS_TEST_TMPDIR"
+}
+
+teardown() {
+    # No sandbox, no directory of one, and no mount may be left.
+    [ -z "$(find "$VARVE_ROOT/tmp" -mindepth 1 -maxdepth 1)" ] || { find "$VARVE_ROOT/tmp"; return 1; }
+    ! grep -q "$VARVE_ROOT" /proc/mounts
+}
+
+@test "the image's entrypoint, command, user, directory and environment hold" {
+    [ "$(varve run app:1)" = default ]
+    [ "$(varve run app:1 'id -u; pwd; echo $GREETING')" = $'1000\n/work\ngood day' ]
+}
+
+@test "options replace them" {
+    [ "$(varve run -u root -w /tmp -e NAME=given -e X=1 app:1 'id -u; pwd; echo $NAME $X $GREETING')" = $'0\n/tmp\ngiven 1 good day' ]
+    [ "$(varve run --entrypoint echo app:1 a b)" = "a b" ]
+    export PASSED=on
+    [ "$(varve run -e PASSED -e NOT_SET_HERE app:1 'echo $PASSED ${NOT_SET_HERE-unset}')" = "on unset" ]
+    printf '# comment\nFROM_FILE=a b\n\nNAME=file\n' >vars
+    [ "$(varve run --env-file vars app:1 'echo $FROM_FILE $NAME')" = "a b file" ]
+    run varve run -e 'no name=1' app:1 true
+    [ "$status" -eq 2 ]
+    run varve run --entrypoint '' app:1
+    [ "$status" -eq 2 ]
+    [[ "$output" == *"no command"*"next: "* ]]
+}
+
+@test "nothing of the host's environment comes in" {
+    export SECRET_OF_THE_HOST=1
+    run varve run app:1 env
+    [[ "$output" != *SECRET_OF_THE_HOST* ]]
+}
+
+@test "the exit code is the program's" {
+    run varve run app:1 'exit 7'
+    [ "$status" -eq 7 ]
+    run varve run app:1 'kill -9 $$'
+    [ "$status" -eq 137 ]
+    run -127 varve run --entrypoint nosuchprogram app:1
+    [[ "$output" == *nosuchprogram* ]]
+}
+
+@test "stdin comes in only with -i; stdout and stderr stay apart" {
+    [ "$(echo hello | varve run -i app:1 cat)" = hello ]
+    [ -z "$(echo hello | varve run app:1 cat)" ]
+    [ "$(varve run app:1 'echo out; echo err >&2' 2>/dev/null)" = out ]
+}
+
+@test "what it writes is gone afterwards, and the image is as before" {
+    varve run -u root app:1 'echo x >/written'
+    run varve run -u root app:1 'test -e /written'
+    [ "$status" -eq 1 ]
+    varve fsck --contents
+}
+
+@test "an image's VOLUME begins as the image has it, is writable and fresh each time" {
+    [ "$(varve run app:1 'cat /data/seed; stat -c "%u %a" /data; echo more >/data/more')" = $'seeded\n1000 750' ]
+    run varve run app:1 'test -e /data/more'
+    [ "$status" -eq 1 ]
+}
+
+@test "a named volume begins as the image has it and stays" {
+    varve run -v keep:/data app:1 'echo more >/data/more'
+    [ "$(varve run -v keep:/data app:1 'cat /data/seed /data/more')" = $'seeded\nmore' ]
+    run varve run -v keep:/data:ro app:1 'echo x >/data/x'
+    [ "$status" -ne 0 ]
+    varve prune --volumes
+    run varve run -v keep:/data app:1 'test -e /data/more'
+    [ "$status" -eq 1 ]
+}
+
+@test "a host directory is mounted, read-only where asked" {
+    mkdir -p dir/sub
+    echo inside >dir/sub/file
+    [ "$(varve run -u root -v ./dir:/mnt/d app:1 'cat /mnt/d/sub/file; echo back >/mnt/d/made')" = inside ]
+    [ "$(cat dir/made)" = back ]
+    run varve run -u root -v "$PWD/dir:/mnt/d:ro" app:1 'echo x >/mnt/d/made'
+    [ "$status" -ne 0 ]
+    [ "$(cat dir/made)" = back ]
+    run varve run -v "$PWD/nothing:/mnt/d" app:1 true
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"nothing"*"next: make it first: mkdir -p"* ]]
+    for bad in x:y 'bad name:/x' /a:/b:wo a:b:c:d :/x; do
+        run varve run -v "$bad" app:1 true
+        [ "$status" -eq 2 ]
+    done
+}
+
+@test "--read-only leaves volumes and tmpfs writable" {
+    [ "$(varve run -u root --read-only --tmpfs /t:size=1m -v v:/v app:1 \
+        'echo x 2>/dev/null >/x || echo refused; echo t >/t/f; echo v >/v/f; echo d >/data/f; cat /t/f /v/f /data/f')" = $'refused\nt\nv\nd' ]
+    run varve run --tmpfs /t:size=lots app:1 true
+    [ "$status" -eq 2 ]
+}
+
+@test "-p: equal ports get a note, others an error" {
+    run varve run -p 8080:8080 -p 9090/tcp app:1 true
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"not needed"* ]]
+    run varve run -p 127.0.0.1:8080:80 app:1 true
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"port 80 cannot appear as 8080"*"next: "* ]]
+    run varve run --network bridge app:1 true
+    [ "$status" -eq 1 ]
+    [ "$(varve run --network none app:1 'ls /sys/class/net')" = lo ]
+}
+
+@test "-t gives a terminal; -it without one is refused" {
+    run varve run -t app:1 'test -t 0 && test -t 1 && test -t 2 && echo tty'
+    [ "$status" -eq 0 ]
+    [[ "$output" == tty* ]]
+    run varve run -it app:1 true </dev/null
+    [ "$status" -eq 2 ]
+    out=$(printf 'echo typed $((40+2)); exit 5\n' | script -qec "$VARVE run -it app:1 sh" /dev/null) || code=$?
+    [ "$code" -eq 5 ]
+    [[ "$out" == *"typed 42"* ]]
+}
+
+# Starts varve run in the background as $pid with its output in the file out.
+start() {
+    "$VARVE" run "$@" >out 2>&1 3>&- &
+    pid=$!
+}
+await() { for _ in $(seq 100); do grep -q "$1" out && return 0; sleep 0.05; done; cat out; return 1; }
+
+@test "SIGTERM is the image's stop signal to the program alone" {
+    start --stop-signal USR1 app:1 "trap 'echo got usr1; exit 9' USR1; trap 'echo got term' TERM; echo up; while :; do sleep 0.05; done"
+    await up
+    kill "$pid"
+    wait "$pid" || code=$?
+    [ "$code" -eq 9 ]
+    [ "$(cat out)" = $'up\ngot usr1' ]
+    run varve run --stop-signal NOSUCH app:1 true
+    [ "$status" -eq 2 ]
+}
+
+@test "a program that will not end is killed after the grace time" {
+    start --stop-timeout 1 app:1 "trap '' TERM; echo up; while :; do sleep 0.05; done"
+    await up
+    begin=$(date +%s%N)
+    kill "$pid"
+    wait "$pid" || code=$?
+    took=$((($(date +%s%N) - begin) / 1000000))
+    [ "$code" -eq 137 ]
+    [ "$took" -ge 900 ] && [ "$took" -lt 4000 ]
+}
+
+@test "a second signal kills at once; others are passed on" {
+    start app:1 "trap '' TERM; trap 'echo got usr2' USR2; echo up; while :; do sleep 0.05; done"
+    await up
+    kill -USR2 "$pid"
+    await "got usr2"
+    kill -INT "$pid"
+    sleep 0.3
+    kill -INT "$pid"
+    wait "$pid" || code=$?
+    [ "$code" -eq 137 ]
+}
+
+@test "--wait-healthy tells when the check passes, and goes on" {
+    start --wait-healthy health:1
+    await "health:1 is healthy after"
+    kill "$pid"
+    wait "$pid"
+    grep -q "ended well" out
+}
+
+@test "--wait-healthy stops what never becomes healthy" {
+    run varve run --wait-healthy --health-cmd 'echo the reason; exit 3' health:1
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"ended well"* ]]
+    [[ "$output" == *"health:1 is unhealthy"*"exit code 3: the reason"*"next: "* ]]
+    run varve run --wait-healthy --health-cmd 'sleep 60' --health-timeout 200ms --health-retries 1 health:1
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"took too long"* ]]
+}
+
+@test "--wait-healthy fails when the program ends first, or there is no check" {
+    run varve run --wait-healthy health:1 sh -c 'exit 0'
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"before it was healthy"* ]]
+    run varve run --wait-healthy health:1 sh -c 'exit 4'
+    [ "$status" -eq 4 ]
+    run varve run --wait-healthy app:1
+    [ "$status" -eq 2 ]
+    [[ "$output" == *"no HEALTHCHECK"*"next: "*"--health-cmd"* ]]
+}
+
+@test "-d runs in the background until it is stopped" {
+    pid=$("$VARVE" run -d --wait-healthy health:1 2>err)
+    grep -q "is healthy after" err
+    log=$(sed -n 's/^log: //p' err)
+    [ -e "$log" ]
+    kill -0 "$pid"
+    kill "$pid"
+    for _ in $(seq 100); do kill -0 "$pid" 2>/dev/null || break; sleep 0.05; done
+    ! kill -0 "$pid" 2>/dev/null
+    [ ! -e "$log" ]
+}
+
+@test "-d tells why it could not start" {
+    run varve run -d --wait-healthy health:1 sh -c 'echo cannot open the port; exit 4'
+    [ "$status" -eq 4 ]
+    [[ "$output" == *"cannot open the port"*"before it was healthy"* ]]
+    run varve run -d --wait-healthy --health-cmd false --health-interval 200ms health:1
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"unhealthy"* ]]
+}
+
+@test "the program cannot see the host" {
+    run varve run -u root app:1 'ls /proc | grep -cE "^[0-9]+$"; cat /proc/1/cmdline | head -c 20'
+    [ "${lines[0]}" -le 5 ]
+    run varve run -u root app:1 "test -e $VARVE_ROOT/format"
+    [ "$status" -eq 1 ]
+    run varve run -u root app:1 'grep -c "" /proc/mounts && mount -t tmpfs none /mnt'
+    [ "$status" -ne 0 ]
+}

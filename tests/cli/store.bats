@@ -1,0 +1,241 @@
+#!/usr/bin/env bats
+# Commands about images, builds and the store.
+load helper
+setup_file() {
+    base_setup
+    # One store with two builds for all tests that only look; those that change it make a copy.
+    export SEED=$BATS_FILE_TMPDIR/seed
+    mkdir -p "$BATS_FILE_TMPDIR/app"
+    cd "$BATS_FILE_TMPDIR/app"
+    cat >Dockerfile <<'END'
+FROM busybox
+RUN echo first >/first && dd if=/dev/zero of=/big bs=1k count=500 2>/dev/null && echo a line of the log
+RUN rm /big && echo again >/first
+ENV GREETING="good day"
+LABEL org.example.a=b
+CMD ["echo", "hello"]
+END
+    VARVE_ROOT=$SEED build -t app:1 . 2>/dev/null
+    VARVE_ROOT=$SEED build -t app:1 -t other.example/team/app:2 . 2>/dev/null
+}
+
+look() { VARVE_ROOT=$SEED "$VARVE" "$@"; }
+own_store() { cp -a "$SEED" "$VARVE_ROOT"; }
+
+@test "images lists names with id, age, size and layers" {
+    run look images
+    [ "$status" -eq 0 ]
+    [[ "${lines[0]}" == NAME*ID*CREATED*SIZE*LAYERS*PLATFORM ]]
+    [ "${#lines[@]}" -eq 3 ]
+    [[ "$output" == *"app:1 "*"MB       3  linux/"* ]]
+    [[ "$output" == *"other.example/team/app:2 "* ]]
+}
+
+@test "images -q prints each id once; --no-trunc in full" {
+    run look images -q
+    [[ "$output" =~ ^[0-9a-f]{12}$ ]]
+    run look images -q --no-trunc
+    [[ "$output" =~ ^sha256:[0-9a-f]{64}$ ]]
+}
+
+@test "images NAME takes a repository or a name with its tag" {
+    run look images app
+    [ "${#lines[@]}" -eq 2 ]
+    run look images other.example/team/app:2
+    [ "${#lines[@]}" -eq 2 ]
+    run look images app:9
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"no image is named app:9"*"next: varve images"* ]]
+}
+
+@test "images --format json is an object per line" {
+    run look images --format json app:1
+    [ "$(jq -r '.Repository + ":" + .Tag + " " + (.Layers | tostring)' <<<"$output")" = "app:1 3" ]
+    run look images --format '{{.ID}}'
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"only json and table"* ]]
+}
+
+@test "inspect shows config, layers and digests as JSON" {
+    run look inspect app:1
+    [ "$status" -eq 0 ]
+    [ "$(jq -r '.[0].Config.Cmd | join(" ")' <<<"$output")" = "echo hello" ]
+    [ "$(jq -r '.[0].Config.Labels["org.example.a"]' <<<"$output")" = b ]
+    [ "$(jq -r '.[0].RootFS.Layers | length' <<<"$output")" = 3 ]
+    [ "$(jq -r '.[0].Layers | length' <<<"$output")" = 3 ]
+    [ "$(jq -r '.[0].RepoTags | sort | join(" ")' <<<"$output")" = "app:1 other.example/team/app:2" ]
+    [ "$(jq -r '.[0].Id' <<<"$output")" = "$(look images -q --no-trunc)" ]
+}
+
+@test "inspect by id, and one field" {
+    id=$(look images -q)
+    [ "$(look inspect --format '{{json .Config.Cmd}}' "${id:0:6}")" = '["echo","hello"]' ]
+    [ "$(look inspect -f '{{.Os}}' app:1)" = linux ]
+    run look inspect -f '{{.Nothing}}' app:1
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"no field Nothing"* ]]
+    run look inspect -f '{{range .Config.Env}}x{{end}}' app:1
+    [ "$status" -eq 1 ]
+}
+
+@test "an unknown image is named, with the next move" {
+    for c in inspect layers history rmi push "run --pull never"; do
+        # shellcheck disable=SC2086
+        run look $c nosuch:1
+        [ "$status" -eq 1 ]
+        [[ "$output" == *"nosuch:1"*"next: "* ]]
+    done
+}
+
+@test "layers shows sizes, steps and what is wasted" {
+    run look layers app:1
+    [ "$status" -eq 0 ]
+    [[ "${lines[2]}" == "2  512 kB "*" 512 kB "*"RUN echo first"* ]]
+    [[ "${lines[3]}" == "3 "*"RUN rm /big"* ]]
+    [[ "$output" == *"3 layers · efficiency 79"*"512 kB is replaced or removed"* ]]
+    [[ "$output" == *"512 kB  /big"* ]]
+    [[ "$output" == *"6 B  /first"* ]]
+    run look layers --format json app:1
+    [ "$(jq -s 'map(.Wasted) | add' <<<"$output")" = 512006 ]
+}
+
+@test "history lists builds, a build's steps, and an image's entries" {
+    run look history
+    [ "$status" -eq 0 ]
+    [[ "${lines[1]}" == *" 2 "*"app:1"*"sha256:"* ]]
+    [[ "${lines[2]}" == *" 1 "*"app:1"*"sha256:"* ]]
+    run look history 2
+    [[ "$output" == *"cached"*"RUN rm /big"* ]]
+    run look history 1
+    [[ "$output" == *"ran "*"512 kB"*"RUN echo first"* ]]
+    run look history app:1
+    [[ "${lines[1]}" == *'CMD ["echo" "hello"]' ]]
+    [[ "$output" == *"RUN rm /big"* ]]
+    run look history --format json 1
+    [ "$(jq -rs '.[1].Outcome' <<<"$output")" = ran ]
+    run look history 77
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"no build 77"*"next: varve history"* ]]
+    [ "$(look history -q -n 1)" = 2 ]
+}
+
+@test "logs are whole, by build and by step" {
+    step=$(look history --format json 1 | jq -r 'select(.Name | startswith("RUN echo first")) | .Step')
+    [ "$(look logs 1 --step "$step")" = "a line of the log" ]
+    run look logs 1
+    [[ "$output" == *"step $step"*"RUN echo first"*"a line of the log"* ]]
+    run look logs
+    [[ "$output" == *"all its steps were cached"* ]]
+    run look logs 2 --step "$step"
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"came from the cache"* ]]
+    run look logs many
+    [ "$status" -eq 2 ]
+}
+
+@test "tag, and rmi by name and by id" {
+    own_store
+    varve tag app:1 127.0.0.1:5000/app:new
+    id=$(varve images -q --no-trunc app:1)
+    [ "$(image_id 127.0.0.1:5000/app:new)" = "$id" ]
+    run varve rmi app:1
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"removed app:1"* ]]
+    run varve rmi "${id#sha256:}"
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"several names"*"127.0.0.1:5000/app:new"*"next: "* ]]
+    run varve rmi -f "${id#sha256:}"
+    [ "$status" -eq 0 ]
+    [ -z "$(varve images -q)" ]
+    run varve rmi app:1
+    [ "$status" -eq 1 ]
+    run varve rmi -f app:1
+    [ "$status" -eq 0 ]
+    run varve tag app:1 'Not A Name'
+    [ "$status" -eq 1 ]
+}
+
+@test "du counts, prune frees, and the cache goes only with --all" {
+    own_store
+    run varve du
+    [[ "$output" == *"layers"*"blobs"*"volumes"* ]]
+    [ "$(varve du --format json | jq .Layers)" = 3 ]
+    varve rmi -f app:1 other.example/team/app:2
+    varve prune
+    [ "$(varve du --format json | jq .Layers)" = 3 ]
+    run varve prune --all --dry-run
+    [[ "$output" == *"would free "* ]]
+    [ "$(varve du --format json | jq .Layers)" = 3 ]
+    run varve prune --all
+    [[ "$output" == *"freed "*"next: varve du"* ]]
+    [ "$(varve du --format json | jq .Layers)" = 0 ]
+    run varve prune --all
+    [[ "$output" == *"nothing to remove"* ]]
+}
+
+@test "prune --older-than and --keep-storage keep what they say" {
+    own_store
+    varve rmi -f app:1 other.example/team/app:2
+    varve prune --older-than 1d
+    [ "$(varve du --format json | jq .Layers)" = 3 ]
+    varve prune --keep-storage 1GB
+    [ "$(varve du --format json | jq .Layers)" = 3 ]
+    varve prune --keep-storage 1kB
+    [ "$(varve du --format json | jq .Layers)" = 0 ]
+    run varve prune --older-than soon
+    [ "$status" -eq 2 ]
+    run varve prune --keep-storage much
+    [ "$status" -eq 2 ]
+}
+
+@test "fsck finds a changed file and a damaged blob, and repairs" {
+    own_store
+    run varve fsck --contents
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"is sound"* ]]
+    file=$(find "$VARVE_ROOT/layers" -name first | head -1)
+    printf 'xxxxx\n' >"$file"
+    touch -d @0 "$file"
+    run varve fsck --contents
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"first"*"next: varve fsck --repair"* ]]
+    run varve fsck --repair --contents
+    [ "$status" -eq 0 ]
+    run varve fsck --contents
+    [ "$status" -eq 0 ]
+}
+
+@test "an empty store says how to begin" {
+    run varve images
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"no images yet"*"next: varve build"* ]]
+    run varve history
+    [[ "$output" == *"no builds yet"* ]]
+    run varve logs
+    [ "$status" -eq 1 ]
+    run varve fsck
+    [ "$status" -eq 0 ]
+}
+
+@test "wrong command lines are exit code 2 and show the usage" {
+    run varve tag one
+    [ "$status" -eq 2 ]
+    [[ "$output" == *"usage: varve tag IMAGE NAME"* ]]
+    run varve images a b
+    [ "$status" -eq 2 ]
+    run varve layers --nosuch app:1
+    [ "$status" -eq 2 ]
+    run varve imags
+    [ "$status" -eq 2 ]
+    [[ "$output" == *"did you mean images?"* ]]
+}
+
+@test "every command has help with an example" {
+    for c in build run images inspect layers history logs tag rmi pull push login du prune fsck version; do
+        run varve "$c" --help
+        [ "$status" -eq 0 ]
+        [[ "$output" == "usage: varve $c"*"example:"*"varve $c"* || "$c" = login ]]
+    done
+    [[ "$(varve version)" == "varve "*"platform"*"store"* ]]
+    [[ "$(varve --version)" == "varve "* ]]
+}
