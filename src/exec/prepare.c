@@ -14,6 +14,7 @@
 #include "exec/cgroup.h"
 #include "exec/config.h"
 #include "exec/mounts.h"
+#include "exec/template.h"
 #include "snapshot/mountfd.h"
 
 static void mount_clear(gpointer p)
@@ -166,6 +167,8 @@ static gboolean prepare_root(struct plan *p, const struct sandbox_spec *spec, GE
 gboolean plan_prepare(struct plan *p, const struct sandbox_spec *spec, GError **err)
 {
     if (!check_spec(spec, err) || !prepare_root(p, spec, err))
+        return FALSE;
+    if (!template_namespace(&p->template_fd, err))
         return FALSE;
     p->insecure = spec->insecure;
     p->own_net = spec->network == NET_NONE;
