@@ -116,7 +116,7 @@ wait_for() { # NAME SECONDS CMD...
     name=$1; left=$(($2 * 5)); shift 2
     until "$@" >/dev/null 2>&1; do
         left=$((left - 1))
-        [ $left -gt 0 ] && alive "$name" >/dev/null || die "$name does not answer; see $DIR/var/log/$name.log"
+        if [ $left -le 0 ] || ! alive "$name" >/dev/null; then die "$name does not answer; see $DIR/var/log/$name.log"; fi
         sleep 0.2
     done
 }

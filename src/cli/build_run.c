@@ -39,8 +39,8 @@ static gboolean lower_build(struct build *b, GError **err)
     if (b->lowered)
         return TRUE;
     if (err && !*err)
-        error_set(err, VARVE_ERROR_INVALID, "%u error%s; nothing was run", b->diags->n_errors,
-                  b->diags->n_errors == 1 ? "" : "s");
+        error_set(err, diags_error_class(b->diags), "%u error%s; nothing was run",
+                  b->diags->n_errors, b->diags->n_errors == 1 ? "" : "s");
     return FALSE;
 }
 

@@ -1,5 +1,7 @@
 #include "dockerfile/diag.h"
 
+#include "base/error.h"
+
 #include <string.h>
 
 #define VIEW_COLUMNS 100 /* columns of a source line that are shown at most */
@@ -147,6 +149,8 @@ void diags_warning(struct diags *d, struct span at, const char *fmt, ...)
 void diags_gerror(struct diags *d, struct span at, const GError *err)
 {
     const char *newline = strchr(err->message, '\n');
+    if (g_error_matches(err, VARVE_ERROR, VARVE_ERROR_OUTSIDE))
+        d->n_outside++;
     if (!newline) {
         add(d, DIAG_ERROR, at, err->message, NULL);
         return;
@@ -156,6 +160,12 @@ void diags_gerror(struct diags *d, struct span at, const GError *err)
     if (g_str_has_prefix(rest, "next: "))
         rest += strlen("next: ");
     add(d, DIAG_ERROR, at, first, rest);
+}
+
+int diags_error_class(const struct diags *d)
+{
+    gboolean outside = d->n_outside > 0 && d->n_outside == d->n_errors;
+    return outside ? VARVE_ERROR_OUTSIDE : VARVE_ERROR_INVALID;
 }
 
 void diags_hint(struct diags *d, const char *fmt, ...)

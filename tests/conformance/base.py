@@ -6,9 +6,9 @@ Writes one OCI layout for each, OUTDIR/NAME-oci, tagged `latest`:
   rich      busybox and every field a config can have: User, WorkingDir, Entrypoint, Labels, Volumes, Healthcheck ...
   onbuild   busybox with ONBUILD triggers
   strange   two layers: whiteouts, an opaque directory, devices, hard links, xattrs, long and non-UTF-8 names
-  multi     an index for linux/amd64, linux/arm64 and linux/arm/v7, each with a file that names its platform
+  multi     an index for linux/amd64, linux/arm64 and linux/arm/v7, each with a file that names its platform; not compressed
 
-Every byte but busybox itself is fixed, so digests stay the same on one machine. Needs busybox-static (BUSYBOX=path).
+Every byte but busybox itself is fixed, so digests stay the same on one machine, and those of multi everywhere. Needs busybox-static (BUSYBOX=path).
 """
 import gzip, hashlib, io, json, os, subprocess, sys, tarfile
 
@@ -80,8 +80,9 @@ class Layout:
     def json(self, obj, media):
         return self.blob(json.dumps(obj, separators=(',', ':')).encode(), media)
 
-    def manifest(self, config, layers, history, arch='amd64', variant=None):
-        descs = [self.blob(gzip.compress(d, 6, mtime=0), 'application/vnd.oci.image.layer.v1.tar+gzip') for d in layers]
+    def manifest(self, config, layers, history, arch='amd64', variant=None, plain=False):
+        descs = [self.blob(d, 'application/vnd.oci.image.layer.v1.tar') if plain else
+                 self.blob(gzip.compress(d, 6, mtime=0), 'application/vnd.oci.image.layer.v1.tar+gzip') for d in layers]
         image = {'created': STAMP, 'architecture': arch, 'os': 'linux', 'config': config, 'rootfs': {'type': 'layers',
                  'diff_ids': ['sha256:' + hashlib.sha256(d).hexdigest() for d in layers]},
                  'history': [{'created': STAMP, 'created_by': h} if h[0] != '#' else
@@ -198,7 +199,7 @@ def main():
     for arch, variant in (('amd64', None), ('arm64', None), ('arm', 'v7')):
         layer = Layer()
         layer.file('platform', f'linux/{arch}{"/" + variant if variant else ""}\n'.encode())
-        descs.append(multi.manifest({'Env': [PATH]}, [layer.bytes()], ['platform ' + arch], arch, variant))
+        descs.append(multi.manifest({'Env': [PATH]}, [layer.bytes()], ['platform ' + arch], arch, variant, plain=True))
     multi.index(descs)
 
 

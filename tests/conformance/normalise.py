@@ -23,7 +23,7 @@ With --bases DIR (OCI layouts named NAME-oci), an image whose first layers are t
 differences: lines that are new or changed, and `- PATH` for what is gone. The busybox program, which is not the same on every
 machine, is shown as size=busybox wherever it is.
 """
-import argparse, bz2, datetime, gzip, hashlib, io, json, lzma, os, re, stat, subprocess, sys, tarfile
+import argparse, bz2, datetime, functools, gzip, hashlib, io, json, lzma, os, re, stat, subprocess, sys, tarfile, zlib
 
 NEW = 1600000000
 TYPES = {tarfile.REGTYPE: 'file', tarfile.AREGTYPE: 'file', tarfile.CONTTYPE: 'file', tarfile.GNUTYPE_SPARSE: 'file',
@@ -125,8 +125,6 @@ def raw_name(name):
 
 
 class Inode:
-    context_time = None
-
     def __init__(self, member, data):
         self.type, self.mode = TYPES[member.type], stat.S_IMODE(member.mode)
         self.owner, self.mtime = f'{member.uid}:{member.gid}', int(member.mtime)
@@ -143,10 +141,10 @@ class Inode:
             if key.startswith('SCHILY.xattr.'):
                 self.facts['xattr.' + text(raw_name(key[13:]))] = raw_name(value).hex()
 
-    def line(self, path):
+    def line(self, path, context_time):
         facts = dict(self.facts)
         if self.type != 'dir':
-            facts['mtime'] = 'now' if self.mtime >= NEW else 'context' if self.mtime == Inode.context_time else self.mtime
+            facts['mtime'] = 'now' if self.mtime >= NEW else 'context' if self.mtime == context_time else self.mtime
         if len(self.names) > 1:
             facts['link'] = text(min(self.names))
         return ' '.join([text(path), self.type, f'{self.mode:04o}', self.owner] + [f'{k}={v}' for k, v in facts.items()])
@@ -206,51 +204,51 @@ class Tree:
                 file = tar.extractfile(member) if member.isreg() else None
                 self.put(path, Inode(member, file.read() if file else b''), number)
 
-    def lines(self):
+    def lines(self, context_time):
         """path → line"""
         for path, (inode, _) in self.nodes.items():
             inode.names = []
         for path, (inode, _) in self.nodes.items():
             inode.names.append(b'/' + path)
-        return {path: inode.line(b'/' + path) for path, (inode, _) in self.nodes.items()}
+        return {path: inode.line(b'/' + path, context_time) for path, (inode, _) in self.nodes.items()}
 
 
-def tree_of(layers):
+def tree_of(layers, context_time=None):
     tree = Tree()
     for number, data in enumerate(layers):
         tree.apply(data, number)
-    return tree.lines()
+    return tree.lines(context_time)
+
+
+@functools.lru_cache(maxsize=None)
+def load_bases(folder):
+    """name → (its diff_ids, its lines)"""
+    bases = {'scratch': ([], {})}
+    for entry in sorted(os.listdir(folder)) if folder else []:
+        if entry.endswith('-oci') and os.path.exists(os.path.join(folder, entry, 'index.json')):
+            try:
+                config, layers = load(os.path.join(folder, entry))
+                bases[entry[:-4]] = (config['rootfs']['diff_ids'], tree_of(layers))
+            except Broken:
+                pass  # an index of several platforms is nobody's base
+    return bases
 
 
 def find_base(bases, config):
-    """The base image whose layers are the longest beginning of this one's."""
-    best, ids = ('scratch', []), config['rootfs'].get('diff_ids') or []
-    for entry in sorted(os.listdir(bases)) if bases else []:
-        if entry.endswith('-oci') and os.path.exists(os.path.join(bases, entry, 'index.json')):
-            try:
-                base_config, base_layers = load(os.path.join(bases, entry))
-            except Broken:
-                continue  # an index of several platforms
-            base_ids = base_config['rootfs']['diff_ids']
-            if len(base_ids) > len(best[1]) and ids[:len(base_ids)] == base_ids:
-                best = (entry[:-4], base_layers)
-    return best
+    """The name of the base image whose layers are the longest beginning of this one's."""
+    ids = config['rootfs'].get('diff_ids') or []
+    return max((n for n, (base_ids, _) in bases.items() if ids[:len(base_ids)] == base_ids), key=lambda n: len(bases[n][0]))
 
 
-def busybox_facts(bases):
-    """How the bases' busybox shows in a line."""
-    if not bases:
-        return None
-    line = tree_of(load(os.path.join(bases, 'busybox-oci'))[1])[b'bin/busybox']
-    return re.search(r'size=\d+ sha256=[0-9a-f]+', line)[0]
-
-
-def tree_text(layers, base, busybox):
-    name, base_layers = base
-    lines, old = tree_of(layers), tree_of(base_layers)
+def tree_text(layers, config, bases, context_time):
+    name = find_base(bases, config)
+    lines, old = tree_of(layers, context_time), bases[name][1]
     shown = [(p, l) for p, l in lines.items() if old.get(p) != l] + [(p, '- ' + text(b'/' + p)) for p in old if p not in lines]
     result = f'base {name}\n' + ''.join(l + '\n' for _, l in sorted(shown))
-    return result.replace(busybox, 'size=busybox') if busybox else result
+    if 'busybox' in bases:
+        program = re.search(r'size=\d+ sha256=[0-9a-f]+', bases['busybox'][1][b'bin/busybox'])[0]
+        result = result.replace(program, 'size=busybox')
+    return result
 
 
 def config_text(config, replace, epoch):
@@ -277,6 +275,15 @@ def config_text(config, replace, epoch):
     return result
 
 
+def normalise(image, bases=None, epoch=None, context_time=None, replace=()):
+    """(config text, tree text) of an image; Broken when it contradicts itself."""
+    try:
+        config, layers = load(image)
+        return config_text(config, replace, epoch), tree_text(layers, config, load_bases(bases), context_time)
+    except (KeyError, ValueError, TypeError, tarfile.TarError, zlib.error, EOFError, OSError) as e:
+        raise Broken(f'{type(e).__name__}: {e}') from e
+
+
 def write(path, content):
     with open(path, 'w') if path != '-' else os.fdopen(os.dup(1), 'w') as f:
         f.write(content)
@@ -292,13 +299,12 @@ def main():
     parser.add_argument('--context-time', type=int)
     parser.add_argument('--replace', action='append', default=[], type=lambda s: s.split('=', 1))
     args = parser.parse_args()
-    Inode.context_time = args.context_time
     try:
-        config, layers = load(args.image)
-        write(args.config, config_text(config, args.replace, args.epoch))
-        write(args.tree, tree_text(layers, find_base(args.bases, config), busybox_facts(args.bases)))
-    except (Broken, KeyError, ValueError, tarfile.TarError, EOFError, OSError) as e:
-        sys.exit(f'normalise: {args.image}: {type(e).__name__}: {e}')
+        config, tree = normalise(args.image, args.bases, args.epoch, args.context_time, args.replace)
+    except Broken as e:
+        sys.exit(f'normalise: {args.image}: {e}')
+    write(args.config, config)
+    write(args.tree, tree)
 
 
 if __name__ == '__main__':

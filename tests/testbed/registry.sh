@@ -105,9 +105,10 @@ await() {
     done
 }
 
+# The registry takes REGISTRY_… of its environment for configuration (REGISTRY_AUTH_FILE is a client's).
 launch() {
     write_config >"$dir/config.yml"
-    setsid docker-registry serve "$dir/config.yml" >>"$dir/log" 2>&1 </dev/null &
+    setsid env -i PATH="$PATH" docker-registry serve "$dir/config.yml" >>"$dir/log" 2>&1 </dev/null &
     echo $! >"$dir/pid"
     echo "$port" >"$dir/port"
     await

@@ -17,7 +17,8 @@ static gssize source_read(gpointer ctx, void *buf, gsize len, GError **err)
 {
     struct source *s = ctx;
     gsize n = MIN(MIN(len, s->left), s->step);
-    memcpy(buf, s->p, n);
+    if (n)
+        memcpy(buf, s->p, n);
     s->p += n;
     s->left -= n;
     return (gssize)n;

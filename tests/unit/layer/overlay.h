@@ -31,6 +31,8 @@ static inline char *overlay_list(struct store *s, const struct chain *c)
     g_mkdir(empty, 0755);
     g_mkdir(at, 0755);
     g_string_append(opts, empty); /* overlayfs wants two lowers when there is no upper */
+    if (overlaymark_userxattr())
+        g_string_append(opts, ",userxattr");
     if (mount("overlay", at, "overlay", MS_RDONLY, opts->str) < 0)
         return NULL;
     fd_auto int fd = open(at, O_RDONLY | O_DIRECTORY);

@@ -80,6 +80,8 @@ static void test_archives(void)
          "ADD a.tar /t/", NULL, "points outside"},
     };
     for (guint i = 0; need_root() && i < G_N_ELEMENTS(cases); i++) {
+        if (strstr(cases[i].command, "mknod") && overlaymark_userxattr())
+            continue; /* devices are not for user namespaces */
         struct fix f = fix_new(cases[i].base);
         GError *err = NULL;
         g_autofree char *got = add_archive(&f, cases[i].command, cases[i].actions, &err);

@@ -1,0 +1,410 @@
+/* Layouts and archives as sources of images, and unpacking what they hold. */
+#include "image/layout.h"
+
+#include "base/error.h"
+#include "base/fs.h"
+#include "image/config.h"
+#include "image/unpack.h"
+#include "layer/apply.h"
+#include "layer/tarheader.h"
+#include "store/blob.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct fixture {
+    char *root, *layout; /* root/layout */
+    struct store *store; /* in root/store */
+    int stores;
+};
+
+static void new_store(struct fixture *f)
+{
+    g_autoptr(GError) err = NULL;
+    g_autofree char *path = g_strdup_printf("%s/store%d", f->root, f->stores++);
+    store_close(f->store);
+    f->store = store_open(path, &err);
+    g_assert_no_error(err);
+}
+
+static void fixture_init(struct fixture *f)
+{
+    memset(f, 0, sizeof *f);
+    f->root = g_dir_make_tmp("varve-test-XXXXXX", NULL);
+    f->layout = g_build_filename(f->root, "layout", NULL);
+    g_autofree char *blobs = g_build_filename(f->layout, "blobs/sha256", NULL);
+    g_assert_cmpint(g_mkdir_with_parents(blobs, 0755), ==, 0);
+    new_store(f);
+}
+
+static void fixture_clear(struct fixture *f)
+{
+    store_close(f->store);
+    g_assert_true(fs_remove_tree(AT_FDCWD, f->root, NULL));
+    g_free(f->root);
+    g_free(f->layout);
+}
+
+static struct descriptor *put_file(struct fixture *f, const char *type, const void *bytes,
+                                   gsize len)
+{
+    struct descriptor *d = g_new0(struct descriptor, 1);
+    char hex[DIGEST_HEX_LEN + 1];
+    digest_of_bytes(&d->digest, bytes, len);
+    d->size = len;
+    d->media_type = g_strdup(type);
+    g_autofree char *path =
+        g_strdup_printf("%s/blobs/sha256/%s", f->layout, digest_hex(&d->digest, hex));
+    g_assert_true(g_file_set_contents(path, bytes, (gssize)len, NULL));
+    return d;
+}
+
+static void add_entry(GByteArray *tar, const char *path, char type, const char *content)
+{
+    static const guint8 zeros[512];
+    gsize len = strlen(content);
+    struct tar_fields t = {.path = path, .link = "", .type = type, .mode = 0755, .size = len};
+    tarheader_write(tar, &t);
+    g_byte_array_append(tar, (const guint8 *)content, (guint)len);
+    g_byte_array_append(tar, zeros, (512 - len % 512) % 512);
+}
+
+/* A layer with one file in it; an empty content makes the directory "dir" only. */
+static GByteArray *layer_tar(const char *path, const char *content)
+{
+    GByteArray *tar = g_byte_array_new();
+    if (*content)
+        add_entry(tar, path, '0', content);
+    else
+        add_entry(tar, "dir/", '5', "");
+    return tar;
+}
+
+/* An image of these layers ("path=content", or "" for the directory). */
+static struct descriptor *put_image(struct fixture *f, const char *const *layers, const char *arch)
+{
+    struct platform p = {"linux", "", ""};
+    g_strlcpy(p.arch, arch, sizeof p.arch);
+    g_autoptr(image_conf) c = image_conf_new(&p);
+    g_autoptr(manifest) m = manifest_new(MEDIA_OCI_MANIFEST);
+    for (guint i = 0; layers[i]; i++) {
+        const char *equals = strchr(layers[i], '=');
+        g_autofree char *path = g_strndup(layers[i], equals ? (gsize)(equals - layers[i]) : 0);
+        g_autoptr(GByteArray) tar = layer_tar(path, equals ? equals + 1 : "");
+        struct digest diff;
+        digest_of_bytes(&diff, tar->data, tar->len);
+        g_array_append_val(c->diff_ids, diff);
+        g_ptr_array_add(m->items, put_file(f, MEDIA_OCI_LAYER, tar->data, tar->len));
+    }
+    g_autoptr(GBytes) config = image_conf_write(c);
+    struct descriptor *d =
+        put_file(f, MEDIA_OCI_CONFIG, g_bytes_get_data(config, NULL), g_bytes_get_size(config));
+    m->config = *d;
+    g_free(d);
+    g_autoptr(GBytes) json = manifest_write(m);
+    d = put_file(f, MEDIA_OCI_MANIFEST, g_bytes_get_data(json, NULL), g_bytes_get_size(json));
+    d->has_platform = TRUE;
+    d->platform = p;
+    return d;
+}
+
+static int compare(gconstpointer a, gconstpointer b, gpointer unused)
+{
+    return strcmp(a, b);
+}
+
+static struct descriptor *named(struct descriptor *d, const char *name)
+{
+    d->annotations = g_tree_new_full(compare, NULL, g_free, g_free);
+    g_tree_insert(d->annotations, g_strdup("org.opencontainers.image.ref.name"), g_strdup(name));
+    return d;
+}
+
+/* Takes the descriptors. */
+static void put_index(struct fixture *f, struct descriptor *a, struct descriptor *b)
+{
+    g_autoptr(manifest) m = manifest_new(MEDIA_OCI_INDEX);
+    g_ptr_array_add(m->items, a);
+    if (b)
+        g_ptr_array_add(m->items, b);
+    g_autoptr(GBytes) json = manifest_write(m);
+    g_autofree char *path = g_build_filename(f->layout, "index.json", NULL);
+    g_assert_true(g_file_set_contents(path, g_bytes_get_data(json, NULL),
+                                      (gssize)g_bytes_get_size(json), NULL));
+}
+
+static const struct platform amd64 = {"linux", "amd64", ""}, arm64 = {"linux", "arm64", ""};
+
+static struct chain *unpack(struct fixture *f, const struct digest *manifest, GError **err)
+{
+    struct chain *c = NULL;
+    struct blob_source *src = layout_blob_source(f->store, f->layout);
+    gboolean ok = image_unpack(f->store, manifest, src, NULL, NULL, &c, err);
+    layout_blob_source_free(src);
+    return ok ? c : NULL;
+}
+
+static void check_file(struct fixture *f, const struct chain *c, guint layer, const char *name,
+                       const char *content)
+{
+    g_autofree char *dir = store_layer_path(c->ids[layer]);
+    g_autofree char *path = g_build_filename(store_root(f->store), dir, "fs", name, NULL);
+    g_autofree char *text = NULL;
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    g_assert_cmpstr(text, ==, content);
+}
+
+static void test_choose(void)
+{
+    struct fixture f;
+    struct digest manifest, top;
+    g_autoptr(GError) err = NULL;
+    fixture_init(&f);
+    struct descriptor *a = named(put_image(&f, (const char *const[]){"a=1", NULL}, "amd64"), "one");
+    struct descriptor *b =
+        named(put_image(&f, (const char *const[]){"b=2", NULL}, "arm64"), "host:5/x:two");
+    struct digest da = a->digest, db = b->digest;
+    put_index(&f, a, b);
+    g_assert_true(layout_resolve(f.store, f.layout, "one", &amd64, &manifest, &err));
+    g_assert_cmpmem(&manifest, 32, &da, 32);
+    g_assert_true(layout_resolve(f.store, f.layout, "two", &amd64, &manifest, &err));
+    g_assert_cmpmem(&manifest, 32, &db, 32);
+    g_autofree char *text = digest_text(&db);
+    g_assert_true(layout_resolve(f.store, f.layout, text, &amd64, &manifest, &err));
+    g_assert_cmpmem(&manifest, 32, &db, 32);
+    g_assert_true(layout_import(f.store, f.layout, NULL, &arm64, &manifest, &top, &err));
+    g_assert_cmpmem(&manifest, 32, &db, 32);
+    g_assert_false(layout_resolve(f.store, f.layout, "three", &amd64, &manifest, &err));
+    g_assert_error(err, VARVE_ERROR, VARVE_ERROR_NOT_FOUND);
+    g_assert_nonnull(strstr(err->message, "one, host:5/x:two"));
+    fixture_clear(&f);
+}
+
+static void test_nested_index(void)
+{
+    struct fixture f;
+    struct digest manifest, top;
+    g_autoptr(GError) err = NULL;
+    fixture_init(&f);
+    struct descriptor *a = put_image(&f, (const char *const[]){"a=1", NULL}, "amd64");
+    struct descriptor *b = put_image(&f, (const char *const[]){"b=2", NULL}, "arm64");
+    struct digest db = b->digest;
+    g_autoptr(manifest) inner = manifest_new(MEDIA_OCI_INDEX);
+    g_ptr_array_add(inner->items, a);
+    g_ptr_array_add(inner->items, b);
+    g_autoptr(GBytes) json = manifest_write(inner);
+    struct descriptor *d =
+        put_file(&f, MEDIA_OCI_INDEX, g_bytes_get_data(json, NULL), g_bytes_get_size(json));
+    struct digest dtop = d->digest;
+    put_index(&f, d, NULL);
+    g_assert_true(layout_import(f.store, f.layout, NULL, &arm64, &manifest, &top, &err));
+    g_assert_cmpmem(&manifest, 32, &db, 32);
+    g_assert_cmpmem(&top, 32, &dtop, 32);
+    struct platform s390 = {"linux", "s390x", ""};
+    g_assert_false(layout_import(f.store, f.layout, NULL, &s390, &manifest, &top, &err));
+    g_assert_error(err, VARVE_ERROR, VARVE_ERROR_NOT_FOUND);
+    g_assert_nonnull(strstr(err->message, "linux/amd64, linux/arm64"));
+    fixture_clear(&f);
+}
+
+/* Layers that stand alone, one that needs those below it, and one that comes twice. */
+static void test_unpack(void)
+{
+    struct fixture f;
+    struct digest manifest;
+    g_autoptr(GError) err = NULL;
+    fixture_init(&f);
+    put_index(
+        &f, put_image(&f, (const char *const[]){"", "x=1", "dir/y=2", "x=1", "x=3", NULL}, "amd64"),
+        NULL);
+    g_assert_true(layout_resolve(f.store, f.layout, NULL, &amd64, &manifest, &err));
+    g_autoptr(chain) c = unpack(&f, &manifest, &err);
+    g_assert_no_error(err);
+    g_assert_cmpuint(c->n, ==, 5);
+    check_file(&f, c, 1, "x", "1");
+    check_file(&f, c, 2, "dir/y", "2");
+    check_file(&f, c, 3, "x", "1");
+    check_file(&f, c, 4, "x", "3");
+    g_assert_cmpstr(c->ids[1], !=, c->ids[3]);
+    struct layer_blob b;
+    for (guint i = 0; i < c->n; i++)
+        g_assert_true(store_layer_blob_find(f.store, c->ids[i], "pulled", &b));
+    /* Again: the same layers, without looking at a blob. */
+    g_assert_true(fs_remove_tree(AT_FDCWD, f.layout, NULL));
+    g_autoptr(chain) again = unpack(&f, &manifest, &err);
+    g_assert_no_error(err);
+    g_assert_true(chain_equal(c, again));
+    fixture_clear(&f);
+}
+
+static void test_damage(void)
+{
+    struct fixture f;
+    struct digest manifest;
+    g_autoptr(GError) err = NULL;
+    fixture_init(&f);
+    struct descriptor *d = put_image(&f, (const char *const[]){"x=1", NULL}, "amd64");
+    put_index(&f, d, NULL);
+    g_assert_true(layout_resolve(f.store, f.layout, NULL, &amd64, &manifest, &err));
+    g_autoptr(GByteArray) tar = layer_tar("x", "1");
+    g_autoptr(GByteArray) other = layer_tar("x", "2");
+    struct digest diff;
+    char hex[DIGEST_HEX_LEN + 1];
+    digest_of_bytes(&diff, tar->data, tar->len);
+    g_autofree char *path = g_strdup_printf("%s/blobs/sha256/%s", f.layout, digest_hex(&diff, hex));
+    g_assert_true(g_file_set_contents(path, (const char *)other->data, other->len, NULL));
+    g_assert_null(unpack(&f, &manifest, &err));
+    g_assert_error(err, VARVE_ERROR, VARVE_ERROR_INVALID);
+    g_assert_false(store_blob_has(f.store, &diff, NULL));
+    struct layer_info info;
+    g_assert_false(layer_find_unpacked(f.store, &diff, NULL, &info));
+    fixture_clear(&f);
+}
+
+static void run(const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    g_autofree char *command = g_strdup_vprintf(format, ap);
+    va_end(ap);
+    g_autoptr(GError) err = NULL;
+    int status;
+    g_assert_true(g_spawn_sync(NULL, (char **)(const char *const[]){"sh", "-c", command, NULL},
+                               NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, &status, &err));
+    g_spawn_check_wait_status(status, &err);
+    g_assert_no_error(err);
+}
+
+static void check_archive(struct fixture *f, const char *name, const char *ref, GError **err)
+{
+    struct digest manifest, top;
+    g_autofree char *path = g_build_filename(f->root, name, NULL);
+    new_store(f);
+    if (!layout_import(f->store, path, ref, &amd64, &manifest, &top, err))
+        return;
+    struct chain *c = NULL;
+    g_assert_true(image_unpack(f->store, &manifest, NULL, NULL, NULL, &c, err));
+    check_file(f, c, 1, "x", "1");
+    chain_free(c);
+}
+
+static void test_oci_archive(void)
+{
+    struct fixture f;
+    g_autoptr(GError) err = NULL;
+    fixture_init(&f);
+    put_index(&f, named(put_image(&f, (const char *const[]){"", "x=1", NULL}, "amd64"), "t"), NULL);
+    run("cd %s/layout && tar -cf ../plain.tar . && tar -czf ../packed.tar *", f.root);
+    check_archive(&f, "plain.tar", "t", &err);
+    g_assert_no_error(err);
+    check_archive(&f, "packed.tar", NULL, &err);
+    g_assert_no_error(err);
+    run("cd %s/layout && for b in blobs/sha256/*; do printf z >>$b; break; done; tar -cf "
+        "../bad.tar .",
+        f.root);
+    check_archive(&f, "bad.tar", NULL, &err);
+    g_assert_error(err, VARVE_ERROR, VARVE_ERROR_INVALID);
+    fixture_clear(&f);
+}
+
+/* Old docker save: layers in directories, one of them a symlink to another's. */
+static void test_docker_archive(void)
+{
+    struct fixture f;
+    struct digest manifest;
+    g_autoptr(GError) err = NULL;
+    fixture_init(&f);
+    put_index(&f, put_image(&f, (const char *const[]){"", "x=1", "", NULL}, "amd64"), NULL);
+    g_assert_true(layout_resolve(f.store, f.layout, NULL, &amd64, &manifest, &err));
+    g_autoptr(GBytes) json = store_blob_read(f.store, &manifest, 1 << 20, &err);
+    g_autoptr(manifest) m =
+        manifest_parse(g_bytes_get_data(json, NULL), g_bytes_get_size(json), NULL, &err);
+    char config[DIGEST_HEX_LEN + 1], first[DIGEST_HEX_LEN + 1], second[DIGEST_HEX_LEN + 1];
+    digest_hex(&m->config.digest, config);
+    digest_hex(&((struct descriptor *)m->items->pdata[0])->digest, first);
+    digest_hex(&((struct descriptor *)m->items->pdata[1])->digest, second);
+    run("cd %s && mkdir -p d/1 d/2 d/3 && cp layout/blobs/sha256/%s d/c.json && cp "
+        "layout/blobs/sha256/%s d/1/layer.tar &&"
+        "cp layout/blobs/sha256/%s d/2/layer.tar && ln -s ../1/layer.tar d/3/layer.tar && echo 1.0 "
+        ">d/1/VERSION &&"
+        "echo "
+        "'[{\"Config\":\"c.json\",\"RepoTags\":[\"reg:5/n:v1\"],\"Layers\":[\"1/layer.tar\",\"2/"
+        "layer.tar\","
+        "\"3/layer.tar\"]}]' >d/manifest.json && tar -C d -cf d.tar 1 2 3 c.json manifest.json",
+        f.root, config, first, second);
+    check_archive(&f, "d.tar", "v1", &err);
+    g_assert_no_error(err);
+    check_archive(&f, "d.tar", "reg:5/n:v1", &err);
+    g_assert_no_error(err);
+    check_archive(&f, "d.tar", NULL, &err);
+    g_assert_no_error(err);
+    check_archive(&f, "d.tar", "v2", &err);
+    g_assert_error(err, VARVE_ERROR, VARVE_ERROR_NOT_FOUND);
+    g_clear_error(&err);
+    run("cd %s && tar -C d -cf d.tar 1 3 c.json manifest.json", f.root);
+    check_archive(&f, "d.tar", NULL, &err);
+    g_assert_error(err, VARVE_ERROR, VARVE_ERROR_INVALID);
+    g_clear_error(&err);
+    run("cd %s && tar -C d -cf d.tar 1", f.root);
+    check_archive(&f, "d.tar", NULL, &err);
+    g_assert_error(err, VARVE_ERROR, VARVE_ERROR_INVALID);
+    fixture_clear(&f);
+}
+
+/* A source whose bytes come wrong at first, or from the middle: the layer is unpacked from the blob
+ * then. */
+struct odd_source {
+    struct blob_source base;
+    struct blob_source *real;
+    gboolean wrong_first; /* else: resumed */
+};
+
+static gboolean odd_fetch(struct blob_source *self, const struct descriptor *d, GError **err)
+{
+    struct odd_source *o = (struct odd_source *)self;
+    return o->real->fetch(o->real, d, err);
+}
+
+static gboolean odd_fetch_tapped(struct blob_source *self, const struct descriptor *d,
+                                 struct blob_tap *tap, GError **err)
+{
+    struct odd_source *o = (struct odd_source *)self;
+    guint8 junk[600] = {1, 2, 3};
+    tap->bytes(tap, o->wrong_first ? 0 : 512, junk, sizeof junk);
+    return o->real->fetch_tapped(o->real, d, tap, err);
+}
+
+static void test_odd_sources(void)
+{
+    for (int wrong_first = 0; wrong_first < 2; wrong_first++) {
+        struct fixture f;
+        struct digest manifest;
+        g_autoptr(GError) err = NULL;
+        fixture_init(&f);
+        put_index(&f, put_image(&f, (const char *const[]){"", "x=1", NULL}, "amd64"), NULL);
+        g_assert_true(layout_resolve(f.store, f.layout, NULL, &amd64, &manifest, &err));
+        struct odd_source o = {
+            {odd_fetch, odd_fetch_tapped}, layout_blob_source(f.store, f.layout), wrong_first};
+        struct chain *c = NULL;
+        image_unpack(f.store, &manifest, &o.base, NULL, NULL, &c, &err);
+        g_assert_no_error(err);
+        check_file(&f, c, 1, "x", "1");
+        chain_free(c);
+        layout_blob_source_free(o.real);
+        fixture_clear(&f);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/layout/choose", test_choose);
+    g_test_add_func("/layout/nested-index", test_nested_index);
+    g_test_add_func("/layout/oci-archive", test_oci_archive);
+    g_test_add_func("/layout/docker-archive", test_docker_archive);
+    g_test_add_func("/unpack/layers", test_unpack);
+    g_test_add_func("/unpack/damage", test_damage);
+    g_test_add_func("/unpack/odd-sources", test_odd_sources);
+    return g_test_run();
+}
