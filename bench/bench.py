@@ -45,14 +45,12 @@ def race(workload, builders, rounds):
             stored = builder.engines.registry_bytes()
             os.sync()
             builder.reset_peak()
-            start = time.monotonic()
-            rss = workload.run(builder)
-            spent = time.monotonic() - start
+            spent = workload.run(builder)
             result = results[builder.name]
-            result['times'].append(round(spent, 4))
-            result['rss'] = max(result['rss'], round(max(rss, builder.peak()), 1))
+            result['times'].append(round(spent.seconds, 4))
+            result['rss'] = max(result['rss'], round(spent.peak + builder.peak(), 1))
             result['pushed'].append(round((builder.engines.registry_bytes() - stored) / 1e6, 2))
-            print(f'{workload.name} {builder.name} round {number + 1}: {spent:.3f} s', file=sys.stderr, flush=True)
+            print(f'{workload.name} {builder.name} round {number + 1}: {spent.seconds:.3f} s, {spent.peak:.0f} MB', file=sys.stderr, flush=True)
     return results
 
 
@@ -96,7 +94,7 @@ class Engines:
 
 
 def seconds(value):
-    return '–' if value is None else f'{value:.3f}' if value < 1 else f'{value:.2f}' if value < 10 else f'{value:.1f}'
+    return '–' if value is None else f'{value:.4f}' if value < 0.01 else f'{value:.3f}' if value < 1 else f'{value:.2f}' if value < 10 else f'{value:.1f}'
 
 
 def cell(result):
@@ -130,7 +128,7 @@ def render_medium(medium, data):
                     [ratio(results, 'docker'), ratio(results, 'buildah'), f'{statistics.median(varve) / limit:.1f}x' if varve and limit else '–'] +
                     [str(round(results[b]['rss'])) if results.get(b, {}).get('rss') else '–' for b in ('varve', 'docker', 'buildah')] +
                     [f'{p:.1f}' if p else '–' for p in pushed])
-    commands = sorted({f'`{e["command"]}` ({e["date"]}, {e["rounds"]} rounds)' for e in data.values()})
+    commands = sorted({c for e in data.values() for c in e['commands'].values()})
     return f'## Stores on {"the disk" if medium == "disk" else "a tmpfs"}\n\n{table(rows)}\n\nMade by ' + '; '.join(commands) + '.\n'
 
 
@@ -142,7 +140,7 @@ def render(results):
 
 Seconds: median (fastest–slowest). Builders run in turn on the same machine and medium; `sync` before each run. Absolute times are noise;
 ratios count. The limit is what a small C program needs that does only what the machine must do (`limits/`). Peak memory is the kernel's: of the
-largest process of varve or of the peer's client, and for docker of its daemons together. Written by `bench/run.sh`; do not edit.
+largest process of varve, of buildah, of docker's client and its daemons together. Written by `bench/run.sh`; do not edit.
 
 Machine: {facts}. Versions: {', '.join(f'{k} {v}' for k, v in sorted(versions.items()))}.
 
@@ -174,8 +172,9 @@ def main():
             entry['results'].update(race(workload, builders, args.rounds))
             entry.setdefault('versions', {}).update({b.name: b.version() for b in builders})
             shown = ' '.join(a if not a.startswith('/') else os.path.basename(a) for a in sys.argv[1:])
-            entry.update(title=workload.title, limit=workload.limit(), rounds=args.rounds, machine=machine(), date=time.strftime('%Y-%m-%d'),
-                         command=f'bench/run.sh {shown}')
+            made = f'`bench/run.sh {shown}` ({time.strftime("%Y-%m-%d")}, {args.rounds} round{"s" * (args.rounds > 1)})'
+            entry.setdefault('commands', {}).update({b.name: made for b in builders})
+            entry.update(title=workload.title, limit=workload.limit(), machine=machine())
             with open(RESULTS, 'w') as f:
                 json.dump(results, f, indent=1, sort_keys=True)
             render(results)

@@ -1,7 +1,7 @@
 """The workloads. setup() once for each builder, before() ahead of each round (neither is timed), run() is timed."""
 import gzip, hashlib, io, json, os, random, shutil, subprocess, sys, tarfile
 
-from builders import HERE, REGISTRY, chroot, run
+from builders import HERE, REGISTRY, chroot, compiled, run
 
 TOP = os.path.dirname(HERE)
 
@@ -22,12 +22,7 @@ class Workload:
 
     def tool(self, name):
         """One of limits/, compiled."""
-        out = self.path('limits', name)
-        if not os.path.exists(out):
-            os.makedirs(os.path.dirname(out), exist_ok=True)
-            subprocess.run(['cc', '-O2', '-o', out, os.path.join(HERE, 'limits', name + '.c'), *(['-lcrypto'] if name == 'tree' else []),
-                            *(['-static'] if name == 'spew' else [])], check=True)
-        return out
+        return compiled(self.path('limits'), name)
 
     def best(self, argv, before=None, rounds=3):
         """The smallest first number that a limit program prints."""

@@ -71,15 +71,20 @@ static guint64 new_bytes(const struct build *b)
     return sum;
 }
 
+/* One line where it fits, else two. */
 static void print_ready(struct build *b, int ran, int cached)
 {
     g_autofree char *took = text_duration(g_get_monotonic_time() - b->started_us);
     g_autofree char *size = text_size(b->image->tree_bytes);
     g_autofree char *fresh = text_size(new_bytes(b));
     g_autofree char *digest = short_digest(b);
-    fprintf(stderr, "%s ready in %s   %d step%s ran, %d cached   %s in %u layer%s, %s new%s\n", display_name(b),
-            took, ran, ran == 1 ? "" : "s", cached, size, b->chain->n, b->chain->n == 1 ? "" : "s", fresh,
-            digest);
+    g_autofree char *head = g_strdup_printf("%s ready in %s   %d step%s ran, %d cached", display_name(b), took, ran,
+                                            ran == 1 ? "" : "s", cached);
+    g_autofree char *rest = g_strdup_printf("%s in %u layer%s, %s new%s", size, b->chain->n,
+                                            b->chain->n == 1 ? "" : "s", fresh, digest);
+    int columns = text_columns(stderr);
+    gboolean fits = columns == 0 || text_width(head) + 3 + text_width(rest) < columns;
+    fprintf(stderr, "%s%s%s\n", head, fits ? "   " : "\n", rest);
 }
 
 /* The slowest step and what hits saved. */

@@ -7,7 +7,8 @@ struct du_options {
     char *format;
 };
 const struct option_row du_option_rows[] = {
-    {"format", 0, OPTION_STRING, G_STRUCT_OFFSET(struct du_options, format), "json|table", "json prints one object"},
+    {"format", 0, OPTION_STRING, G_STRUCT_OFFSET(struct du_options, format), "json|table",
+     "json prints one object"},
     {0},
 };
 
@@ -17,18 +18,24 @@ static void print_object(const struct store_usage *u)
     const struct {
         const char *key;
         guint64 value;
-    } members[] = {{"Images", u->images},         {"Layers", u->layers},
-                   {"LayerBytes", u->layer_bytes}, {"Blobs", u->blobs},
-                   {"BlobBytes", u->blob_bytes},   {"Objects", u->objects},
-                   {"ObjectBytes", u->object_bytes}, {"Volumes", u->volumes},
-                   {"VolumeBytes", u->volume_bytes}, {"TotalBytes", u->total_bytes},
+    } members[] = {{"Images", u->images},
+                   {"Layers", u->layers},
+                   {"LayerBytes", u->layer_bytes},
+                   {"Blobs", u->blobs},
+                   {"BlobBytes", u->blob_bytes},
+                   {"Objects", u->objects},
+                   {"ObjectBytes", u->object_bytes},
+                   {"Volumes", u->volumes},
+                   {"VolumeBytes", u->volume_bytes},
+                   {"TotalBytes", u->total_bytes},
                    {"ReclaimableBytes", u->reclaimable_bytes}};
     for (guint i = 0; i < G_N_ELEMENTS(members); i++)
         json_object_set_new(o, members[i].key, json_integer(members[i].value));
     print_json(o, TRUE);
 }
 
-static void add_row(struct table *t, const char *what, guint64 count, guint64 bytes, const char *about)
+static void add_row(struct table *t, const char *what, guint64 count, guint64 bytes,
+                    const char *about)
 {
     g_autofree char *n = g_strdup_printf("%" G_GUINT64_FORMAT, count);
     g_autofree char *size = text_size(bytes);
@@ -43,14 +50,16 @@ static void print_table(struct store *s, const struct store_usage *u)
     add_row(t, "layers", u->layers, u->layer_bytes, "unpacked, ready to be built upon and run");
     add_row(t, "blobs", u->blobs, u->blob_bytes, "compressed layers, configs, manifests");
     add_row(t, "volumes", u->volumes, u->volume_bytes, "cache mounts and volumes of varve run");
-    add_row(t, "objects", u->objects, u->object_bytes, "files that layers share (counted in layers too)");
+    add_row(t, "objects", u->objects, u->object_bytes,
+            "files that layers share (counted in layers too)");
     table_print(t, stdout);
     g_autofree char *total = text_size(u->total_bytes);
     g_autofree char *free_able = text_size(u->reclaimable_bytes);
-    printf("%s in %s, %" G_GUINT64_FORMAT " image name%s; %s can go without slowing a build down\n", total,
-           store_root(s), u->images, u->images == 1 ? "" : "s", free_able);
+    printf("%s in %s, %" G_GUINT64_FORMAT " image name%s; %s can go without slowing a build down\n",
+           total, store_root(s), u->images, u->images == 1 ? "" : "s", free_able);
     if (u->reclaimable_bytes > 0)
-        print_next_after_list("varve prune frees %s · varve prune --all frees all that no image needs", free_able);
+        print_next_after_list(
+            "varve prune frees %s · varve prune --all frees all that no image needs", free_able);
 }
 
 static int show_usage(const char *format, GError **err)

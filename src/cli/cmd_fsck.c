@@ -10,8 +10,10 @@ struct fsck_options {
 #define AT(field) G_STRUCT_OFFSET(struct fsck_options, field)
 
 const struct option_row fsck_option_rows[] = {
-    {"repair", 0, OPTION_FLAG, AT(repair), NULL, "remove what is broken; the next build makes it again"},
-    {"contents", 0, OPTION_FLAG, AT(contents), NULL, "also read every file of every layer and check its digest"},
+    {"repair", 0, OPTION_FLAG, AT(repair), NULL,
+     "remove what is broken; the next build makes it again"},
+    {"contents", 0, OPTION_FLAG, AT(contents), NULL,
+     "also read every file of every layer and check its digest"},
     {0},
 };
 
@@ -36,8 +38,8 @@ static int check_store(const struct fsck_options *o, GError **err)
     guint problems = 0;
     gint64 began = g_get_monotonic_time();
     g_autoptr(store) s = store_open(NULL, err);
-    if (!s ||
-        !store_fsck(s, o->repair, o->contents ? check_contents : check_layer, on_problem, NULL, &problems, err))
+    if (!s || !store_fsck(s, o->repair, o->contents ? check_contents : check_layer, on_problem,
+                          NULL, &problems, err))
         return 0;
     g_autofree char *took = text_duration(g_get_monotonic_time() - began);
     const char *plural = problems == 1 ? "" : "s";
@@ -46,7 +48,8 @@ static int check_store(const struct fsck_options *o, GError **err)
         return 0;
     }
     if (o->repair) {
-        printf("%u problem%s found and removed from %s (%s)\n", problems, plural, store_root(s), took);
+        printf("%u problem%s found and removed from %s (%s)\n", problems, plural, store_root(s),
+               took);
         print_next("build or pull again; what was removed is made anew");
         return 0;
     }

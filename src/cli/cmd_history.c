@@ -29,8 +29,11 @@ const struct option_row history_option_rows[] = {
 
 static const char *outcome_word(int outcome)
 {
-    static const char *const words[] = {[OUTCOME_RAN] = "ran", [OUTCOME_CACHED] = "cached", [OUTCOME_CUT] = "cut",
-                                        [OUTCOME_FAILED] = "failed", [OUTCOME_CANCELLED] = "stopped"};
+    static const char *const words[] = {[OUTCOME_RAN] = "ran",
+                                        [OUTCOME_CACHED] = "cached",
+                                        [OUTCOME_CUT] = "cut",
+                                        [OUTCOME_FAILED] = "failed",
+                                        [OUTCOME_CANCELLED] = "stopped"};
     return outcome >= 0 && outcome < (int)G_N_ELEMENTS(words) ? words[outcome] : "?";
 }
 
@@ -79,7 +82,8 @@ static void add_build(struct table *t, const struct build_row *b, gboolean no_tr
 
 static int list_builds(struct store *s, const struct history_options *o)
 {
-    static const char *const heads[] = {"BUILD", "STARTED", "TOOK", "RAN", "CACHED", "NAME", "RESULT", NULL};
+    static const char *const heads[] = {"BUILD",  "STARTED", "TOOK",   "RAN",
+                                        "CACHED", "NAME",    "RESULT", NULL};
     g_autoptr(GPtrArray) builds = store_build_list(s, o->limit);
     g_autoptr(table) t = table_new(heads, "r-rrr--");
     for (guint i = 0; i < builds->len; i++) {
@@ -123,13 +127,15 @@ static void add_step(struct table *t, const struct step_row *r, gboolean no_trun
     g_autofree char *took = text_duration(r->duration_us);
     g_autofree char *size = r->layer_bytes ? text_size(r->layer_bytes) : NULL;
     g_autofree char *name = fit_unless(no_trunc, r->name ? r->name : "", NAME_COLUMNS);
-    const char *cells[] = {number, outcome_word(r->outcome), took, size, r->stage, name, r->why, NULL};
+    const char *cells[] = {number, outcome_word(r->outcome), took, size, r->stage, name, r->why,
+                           NULL};
     table_row(t, cells);
 }
 
 static int list_steps(struct store *s, gint64 id, const struct history_options *o, GError **err)
 {
-    static const char *const heads[] = {"STEP", "OUTCOME", "TIME", "ADDED", "STAGE", "WHAT", "WHY", NULL};
+    static const char *const heads[] = {"STEP",  "OUTCOME", "TIME", "ADDED",
+                                        "STAGE", "WHAT",    "WHY",  NULL};
     struct build_row *b = store_build_get(s, id);
     if (!b) {
         error_set(err, VARVE_ERROR_NOT_FOUND, "there is no build %" G_GINT64_FORMAT, id);
@@ -173,7 +179,8 @@ static void add_entry(struct table *t, const struct history *h, guint64 size, gb
 }
 
 /* As docker history: newest first. */
-static int list_entries(struct store *s, const char *name, const struct history_options *o, GError **err)
+static int list_entries(struct store *s, const char *name, const struct history_options *o,
+                        GError **err)
 {
     static const char *const heads[] = {"CREATED", "SIZE", "CREATED BY", NULL};
     g_autoptr(built_image) b = built_image_open(s, name, NULL, err);
@@ -207,7 +214,8 @@ static int show_history(struct history_options *o, const char *what, GError **er
     if (!what)
         return list_builds(s, o);
     gboolean number = strlen(what) < 18 && strspn(what, "0123456789") == strlen(what);
-    return number ? list_steps(s, g_ascii_strtoll(what, NULL, 10), o, err) : list_entries(s, what, o, err);
+    return number ? list_steps(s, g_ascii_strtoll(what, NULL, 10), o, err)
+                  : list_entries(s, what, o, err);
 }
 
 int cmd_history(const struct command *c, int argc, char **argv, GError **err)

@@ -19,7 +19,8 @@ const struct option_row images_option_rows[] = {
     {"no-trunc", 0, OPTION_FLAG, AT(no_trunc), NULL, "print ids in full"},
     {"digests", 0, OPTION_FLAG, AT(digests), NULL, "also print the manifests' digests"},
     {"format", 0, OPTION_STRING, AT(format), "json|table", "json prints an object per line"},
-    {"all", 'a', OPTION_FLAG, AT(all), NULL, NULL}, /* Docker's users write it: all are shown anyhow */
+    {"all", 'a', OPTION_FLAG, AT(all), NULL,
+     NULL}, /* Docker's users write it: all are shown anyhow */
     {0},
 };
 
@@ -81,7 +82,8 @@ static void print_object(const struct image_row *r)
 
 static void print_wide(GPtrArray *rows, const struct images_options *o)
 {
-    const char *heads[] = {"NAME", "ID", "CREATED", "SIZE", "LAYERS", "PLATFORM", o->digests ? "DIGEST" : NULL, NULL};
+    const char *heads[] = {
+        "NAME", "ID", "CREATED", "SIZE", "LAYERS", "PLATFORM", o->digests ? "DIGEST" : NULL, NULL};
     g_autoptr(table) t = table_new(heads, "---rr--");
     for (guint i = 0; i < rows->len; i++) {
         const struct image_row *r = g_ptr_array_index(rows, i);
@@ -123,7 +125,8 @@ static void print_nothing(const char *wanted)
         print_next("varve build -t NAME . · varve pull NAME");
 }
 
-static void print_images(GPtrArray *rows, const char *wanted, const struct images_options *o, gboolean json)
+static void print_images(GPtrArray *rows, const char *wanted, const struct images_options *o,
+                         gboolean json)
 {
     int columns = terminal_columns(stdout);
     if (o->quiet)

@@ -15,7 +15,8 @@ struct inspect_options {
 #define AT(field) G_STRUCT_OFFSET(struct inspect_options, field)
 
 const struct option_row inspect_option_rows[] = {
-    {"format", 'f', OPTION_STRING, AT(format), "json|{{.FIELD}}", "print one field: '{{.Config.Cmd}}', '{{json .Config}}'"},
+    {"format", 'f', OPTION_STRING, AT(format), "json|{{.FIELD}}",
+     "print one field: '{{.Config.Cmd}}', '{{json .Config}}'"},
     {"platform", 0, OPTION_STRING, AT(platform), "OS/ARCH", "which of a name's platforms"},
     {0},
 };
@@ -50,7 +51,8 @@ static void add_names(json_t *o, struct store *s, const struct image_row *r)
             continue;
         const char *at = strpbrk(strrchr(shown, '/') ? strrchr(shown, '/') : shown, ":@");
         g_autofree char *target = digest_text(&other->target);
-        g_autofree char *full = g_strdup_printf("%.*s@%s", at ? (int)(at - shown) : (int)strlen(shown), shown, target);
+        g_autofree char *full =
+            g_strdup_printf("%.*s@%s", at ? (int)(at - shown) : (int)strlen(shown), shown, target);
         json_array_append_new(digests, json_string(full));
     }
     json_object_set_new(o, "RepoTags", tags);
@@ -98,9 +100,9 @@ static json_t *describe(struct store *s, const struct image_row *r, GError **err
     json_t *config = load_config(s, r, err);
     if (!config)
         return NULL;
-    static const char *const fields[][2] = {{"Created", "created"},           {"Author", "author"},
-                                            {"Architecture", "architecture"}, {"Variant", "variant"},
-                                            {"Os", "os"},                     {"Config", "config"}};
+    static const char *const fields[][2] = {
+        {"Created", "created"}, {"Author", "author"}, {"Architecture", "architecture"},
+        {"Variant", "variant"}, {"Os", "os"},         {"Config", "config"}};
     json_t *o = json_object();
     set_digest_text(o, "Id", &r->config);
     add_names(o, s, r);
@@ -140,8 +142,8 @@ static gboolean print_path(json_t *image, const char *format, GError **err)
 {
     g_autofree char *path = template_path(format);
     if (!path) {
-        error_set(err, VARVE_ERROR_UNSUPPORTED, "--format %s: only one field as {{.A.B}} or {{json .A.B}} is supported",
-                  format);
+        error_set(err, VARVE_ERROR_UNSUPPORTED,
+                  "--format %s: only one field as {{.A.B}} or {{json .A.B}} is supported", format);
         error_add_next(err, "take the JSON without --format, and pick with jq");
         return FALSE;
     }
@@ -158,7 +160,8 @@ static gboolean print_path(json_t *image, const char *format, GError **err)
     return TRUE;
 }
 
-static json_t *describe_name(struct store *s, const char *name, const struct platform *p, GError **err)
+static json_t *describe_name(struct store *s, const char *name, const struct platform *p,
+                             GError **err)
 {
     g_autoptr(image_row) r = stored_image_find(s, name, p, err);
     json_t *o = r ? describe(s, r, err) : NULL;

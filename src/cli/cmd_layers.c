@@ -26,16 +26,16 @@ const struct option_row layers_option_rows[] = {
 /* What one layer holds. */
 struct layer_row {
     struct layer_info info;
-    guint64 files, bytes;  /* regular files, and the bytes of their contents */
-    guint64 hidden;        /* bytes of those that a later layer replaces or removes */
+    guint64 files, bytes;   /* regular files, and the bytes of their contents */
+    guint64 hidden;         /* bytes of those that a later layer replaces or removes */
     const char *created_by; /* borrowed from the config, or NULL */
 };
 
 /* What the layers above hide, while layers are seen from the top down. */
 enum { SEEN = 1, COVERS = 2 }; /* the path itself; all that is below it */
 struct waste {
-    GHashTable *above;     /* path → SEEN and COVERS bits */
-    GHashTable *hidden;    /* path → guint64*: bytes hidden under that name, over all layers */
+    GHashTable *above;  /* path → SEEN and COVERS bits */
+    GHashTable *hidden; /* path → guint64*: bytes hidden under that name, over all layers */
 };
 
 static gboolean has_bits(const struct waste *w, const char *path, int bits)
@@ -168,7 +168,8 @@ static void print_table(GArray *rows, gboolean no_trunc)
 static int by_bytes(gconstpointer a, gconstpointer b, gpointer hidden)
 {
     const char *pa = *(const char *const *)a, *pb = *(const char *const *)b;
-    guint64 na = *(guint64 *)g_hash_table_lookup(hidden, pa), nb = *(guint64 *)g_hash_table_lookup(hidden, pb);
+    guint64 na = *(guint64 *)g_hash_table_lookup(hidden, pa),
+            nb = *(guint64 *)g_hash_table_lookup(hidden, pb);
     return na != nb ? (na < nb ? 1 : -1) : strcmp(pa, pb);
 }
 
@@ -201,7 +202,8 @@ static void print_summary(GArray *rows, struct waste *w)
     g_autofree char *all = text_size(bytes);
     g_autofree char *lost = text_size(hidden);
     double efficiency = bytes ? 100.0 * (double)(bytes - hidden) / (double)bytes : 100;
-    printf("%s in %u layer%s · efficiency %.1f %%", all, rows->len, rows->len == 1 ? "" : "s", efficiency);
+    printf("%s in %u layer%s · efficiency %.1f %%", all, rows->len, rows->len == 1 ? "" : "s",
+           efficiency);
     if (hidden == 0) {
         printf(" · nothing is replaced or removed by later layers\n");
         return;
@@ -214,7 +216,8 @@ static int show_layers(struct layers_options *o, const char *name, GError **err)
 {
     struct platform wanted;
     const struct platform *p;
-    if (!format_is_json(o->format, &o->json, err) || !platform_option(o->platform, &wanted, &p, err))
+    if (!format_is_json(o->format, &o->json, err) ||
+        !platform_option(o->platform, &wanted, &p, err))
         return 0;
     g_autoptr(store) s = store_open(NULL, err);
     g_autoptr(built_image) b = s ? built_image_open(s, name, p, err) : NULL;

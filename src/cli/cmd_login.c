@@ -22,10 +22,13 @@ struct login_options {
 
 const struct option_row login_option_rows[] = {
     {"username", 'u', OPTION_STRING, AT(username), "NAME", "who"},
-    {"password", 'p', OPTION_STRING, AT(password), "TEXT", "the password or token (others can see it: --password-stdin is better)"},
-    {"password-stdin", 0, OPTION_FLAG, AT(from_stdin), NULL, "read the password or token from stdin"},
+    {"password", 'p', OPTION_STRING, AT(password), "TEXT",
+     "the password or token (others can see it: --password-stdin is better)"},
+    {"password-stdin", 0, OPTION_FLAG, AT(from_stdin), NULL,
+     "read the password or token from stdin"},
     {"logout", 0, OPTION_FLAG, AT(logout), NULL, "forget what is kept for HOST"},
-    {"insecure", 0, OPTION_LIST, AT(insecure), "HOST", "speak http, or https unverified, with this registry"},
+    {"insecure", 0, OPTION_LIST, AT(insecure), "HOST",
+     "speak http, or https unverified, with this registry"},
     {0},
 };
 
@@ -60,9 +63,11 @@ static char *secret_from_stdin(GError **err)
 static gboolean take_secret(struct login_options *o, GError **err)
 {
     if (o->from_stdin && o->password)
-        return error_set(err, VARVE_ERROR_USAGE, "--password and --password-stdin exclude each other");
+        return error_set(err, VARVE_ERROR_USAGE,
+                         "--password and --password-stdin exclude each other");
     if (o->password)
-        report_warning("a password on the command line can be seen by others; --password-stdin keeps it private");
+        report_warning("a password on the command line can be seen by others; --password-stdin "
+                       "keeps it private");
     if (o->from_stdin)
         o->password = secret_from_stdin(err);
     else if (!o->password && isatty(STDIN_FILENO))
@@ -101,7 +106,8 @@ static gboolean log_out(struct registry *r, const char *host, GError **err)
 
 static gboolean log_in(struct registry *r, struct login_options *o, const char *host, GError **err)
 {
-    if (!take_name(o, err) || !take_secret(o, err) || !registry_login(r, host, o->username, o->password, err))
+    if (!take_name(o, err) || !take_secret(o, err) ||
+        !registry_login(r, host, o->username, o->password, err))
         return FALSE;
     fprintf(stderr, "logged in to %s as %s\n", host, o->username);
     print_next("varve push IMAGE %s/NAME:TAG", host);

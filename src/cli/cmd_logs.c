@@ -19,12 +19,13 @@ struct logs_options {
 #define NO_STEP (-1)
 
 const struct option_row logs_option_rows[] = {
-    {"step", 0, OPTION_INT, G_STRUCT_OFFSET(struct logs_options, step), "N", "only this step's log"},
+    {"step", 0, OPTION_INT, G_STRUCT_OFFSET(struct logs_options, step), "N",
+     "only this step's log"},
     {0},
 };
 
-/* Passes a log on to a terminal: of escape sequences only colours, of control characters only line ends and
- * tabs. A log is what a stranger's program printed. */
+/* Passes a log on to a terminal: of escape sequences only colours, of control characters only line
+ * ends and tabs. A log is what a stranger's program printed. */
 struct filter {
     enum { PLAIN, ESCAPE, SEQUENCE } state;
     GString *sequence; /* of an unfinished escape sequence */
@@ -97,9 +98,11 @@ static const struct step_row *find_step(GPtrArray *steps, int number)
 
 static void print_head(int number, const struct step_row *r)
 {
-    g_autofree char *name = r && r->name ? text_fit(r->name, 200) : g_strdup("(this build has not ended)");
-    g_autofree char *head = g_strdup_printf("step %d · %s%s%s", number, r && r->stage ? r->stage : "",
-                                            r && r->stage ? " · " : "", name);
+    g_autofree char *name =
+        r && r->name ? text_fit(r->name, 200) : g_strdup("(this build has not ended)");
+    g_autofree char *head =
+        g_strdup_printf("step %d · %s%s%s", number, r && r->stage ? r->stage : "",
+                        r && r->stage ? " · " : "", name);
     g_autofree char *shown = text_styled(head, STYLE_BOLD, text_colours(stdout));
     printf("%s\n", shown);
 }
@@ -124,8 +127,8 @@ static GArray *logged_steps(struct store *s, gint64 build)
     return numbers;
 }
 
-static gboolean print_step(struct store *s, gint64 build, int number, GPtrArray *steps, gboolean with_head,
-                           GError **err)
+static gboolean print_step(struct store *s, gint64 build, int number, GPtrArray *steps,
+                           gboolean with_head, GError **err)
 {
     fd_auto int fd = store_log_open(s, build, number, err);
     if (fd < 0)
@@ -139,9 +142,11 @@ static gboolean no_log(gint64 build, int number, const struct step_row *r, GErro
 {
     if (r && r->outcome != OUTCOME_RAN && r->outcome != OUTCOME_FAILED)
         error_set(err, VARVE_ERROR_NOT_FOUND,
-                  "step %d of build %" G_GINT64_FORMAT " has no log: it came from the cache", number, build);
+                  "step %d of build %" G_GINT64_FORMAT " has no log: it came from the cache",
+                  number, build);
     else
-        error_set(err, VARVE_ERROR_NOT_FOUND, "build %" G_GINT64_FORMAT " has no log of a step %d", build, number);
+        error_set(err, VARVE_ERROR_NOT_FOUND, "build %" G_GINT64_FORMAT " has no log of a step %d",
+                  build, number);
     error_add_next(err, "varve history %" G_GINT64_FORMAT " lists its steps", build);
     return FALSE;
 }
@@ -165,7 +170,9 @@ static gboolean print_logs(struct store *s, gint64 build, int step, GError **err
         return TRUE;
     if (step != NO_STEP)
         return no_log(build, step, find_step(steps, step), err);
-    fprintf(stderr, "build %" G_GINT64_FORMAT " ran nothing that has a log: all its steps were cached\n", build);
+    fprintf(stderr,
+            "build %" G_GINT64_FORMAT " ran nothing that has a log: all its steps were cached\n",
+            build);
     return TRUE;
 }
 
@@ -182,8 +189,8 @@ static int show_logs(const struct logs_options *o, const char *what, GError **er
         return 0;
     struct build_row *b = store_build_get(s, id);
     if (!b) {
-        error_set(err, VARVE_ERROR_NOT_FOUND, what ? "there is no build %s" : "there are no builds yet%s",
-                  what ? what : "");
+        error_set(err, VARVE_ERROR_NOT_FOUND,
+                  what ? "there is no build %s" : "there are no builds yet%s", what ? what : "");
         error_add_next(err, what ? "varve history lists the builds" : "varve build -t NAME .");
         return 0;
     }

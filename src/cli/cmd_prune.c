@@ -16,11 +16,14 @@ struct prune_options {
 #define AT(field) G_STRUCT_OFFSET(struct prune_options, field)
 
 const struct option_row prune_option_rows[] = {
-    {"all", 'a', OPTION_FLAG, AT(all), NULL, "also the build cache: everything that no named image needs"},
-    {"volumes", 0, OPTION_FLAG, AT(volumes), NULL, "also volumes and cache mounts that nobody is using"},
+    {"all", 'a', OPTION_FLAG, AT(all), NULL,
+     "also the build cache: everything that no named image needs"},
+    {"volumes", 0, OPTION_FLAG, AT(volumes), NULL,
+     "also volumes and cache mounts that nobody is using"},
     {"keep-storage", 0, OPTION_STRING, AT(keep_storage), "SIZE",
      "--all, least recently used first, until SIZE is left (10GB)"},
-    {"older-than", 0, OPTION_STRING, AT(older_than), "TIME", "--all, but only what was not used for TIME (7d, 12h)"},
+    {"older-than", 0, OPTION_STRING, AT(older_than), "TIME",
+     "--all, but only what was not used for TIME (7d, 12h)"},
     {"dry-run", 0, OPTION_FLAG, AT(dry_run), NULL, "only tell what would go"},
     {"force", 'f', OPTION_FLAG, AT(force), NULL, "do not ask before volumes are removed"},
     {0},
@@ -37,14 +40,16 @@ static gboolean parse_age(const char *text, gint64 *seconds, GError **err)
     for (guint i = 0; len > 1 && i < G_N_ELEMENTS(units); i++) {
         guint64 n;
         g_autofree char *digits = g_strndup(text, len - 1);
-        if (text[len - 1] != units[i].unit || !g_ascii_string_to_unsigned(digits, 10, 1, 36500, &n, NULL))
+        if (text[len - 1] != units[i].unit ||
+            !g_ascii_string_to_unsigned(digits, 10, 1, 36500, &n, NULL))
             continue;
         *seconds = (gint64)n * units[i].seconds;
         return TRUE;
     }
     gint64 ns;
     if (!duration_parse(text, &ns, NULL) || ns < 1000000000)
-        return error_set(err, VARVE_ERROR_USAGE, "--older-than %s: write a time like 7d, 2w or 12h", text);
+        return error_set(err, VARVE_ERROR_USAGE, "--older-than %s: write a time like 7d, 2w or 12h",
+                         text);
     *seconds = ns / 1000000000;
     return TRUE;
 }
@@ -71,7 +76,8 @@ static gboolean may_remove_volumes(const struct prune_options *o)
     if (!o->volumes || o->force || o->dry_run || !isatty(STDIN_FILENO))
         return TRUE;
     char answer[16];
-    fprintf(stderr, "This removes all volumes that nobody is using now, with their data. Go on? [y/N] ");
+    fprintf(stderr,
+            "This removes all volumes that nobody is using now, with their data. Go on? [y/N] ");
     return fgets(answer, sizeof answer, stdin) && g_ascii_tolower(answer[0]) == 'y';
 }
 

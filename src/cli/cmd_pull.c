@@ -15,14 +15,17 @@ struct pull_options {
 #define AT(field) G_STRUCT_OFFSET(struct pull_options, field)
 
 const struct option_row pull_option_rows[] = {
-    {"platform", 0, OPTION_STRING, AT(platform), "OS/ARCH", "pull for this platform (default: this machine's)"},
+    {"platform", 0, OPTION_STRING, AT(platform), "OS/ARCH",
+     "pull for this platform (default: this machine's)"},
     {"progress", 0, OPTION_STRING, AT(progress), "MODE", "auto, tty, plain, quiet or rawjson"},
     {"quiet", 'q', OPTION_FLAG, AT(quiet), NULL, "print only the image's id"},
-    {"insecure", 0, OPTION_LIST, AT(insecure), "HOST", "speak http, or https unverified, with this registry"},
+    {"insecure", 0, OPTION_LIST, AT(insecure), "HOST",
+     "speak http, or https unverified, with this registry"},
     {0},
 };
 
-static void print_pulled(struct store *s, const char *name, const struct image_row *before, const struct image_row *r)
+static void print_pulled(struct store *s, const char *name, const struct image_row *before,
+                         const struct image_row *r)
 {
     g_autofree char *shown = shown_name(name);
     g_autofree char *digest = digest_text(&r->target);
@@ -31,8 +34,8 @@ static void print_pulled(struct store *s, const char *name, const struct image_r
         return;
     }
     g_autofree char *size = text_size(image_bytes(s, r));
-    fprintf(stderr, "pulled %s: %s in %u layer%s   %.19s\n", shown, size, r->chain ? r->chain->n : 0,
-            r->chain && r->chain->n == 1 ? "" : "s", digest);
+    fprintf(stderr, "pulled %s: %s in %u layer%s   %.19s\n", shown, size,
+            r->chain ? r->chain->n : 0, r->chain && r->chain->n == 1 ? "" : "s", digest);
     print_next("varve run %s · varve inspect %s · FROM %s", shown, shown, shown);
 }
 
@@ -51,7 +54,8 @@ static int pull_image(const struct pull_options *o, const char *text, GError **e
     if (!s)
         return 0;
     g_autoptr(image_row) before = store_image_find(s, name, platform_name);
-    struct pulling how = {PULL_ALWAYS, o->quiet ? "quiet" : o->progress, o->insecure, interrupt_watch()};
+    struct pulling how = {PULL_ALWAYS, o->quiet ? "quiet" : o->progress, o->insecure,
+                          interrupt_watch()};
     if (!pulling_run(&how, s, ref, &platform, err))
         return 0;
     g_autoptr(image_row) r = stored_image_find(s, name, &platform, err);

@@ -20,17 +20,20 @@ struct push_options {
 
 const struct option_row push_option_rows[] = {
     {"platform", 0, OPTION_STRING, AT(platform), "OS/ARCH", "which of a name's platforms"},
-    {"compression", 0, OPTION_STRING, AT(compression), "KIND", "gzip, zstd or uncompressed, for layers not compressed yet"},
+    {"compression", 0, OPTION_STRING, AT(compression), "KIND",
+     "gzip, zstd or uncompressed, for layers not compressed yet"},
     {"compression-level", 0, OPTION_INT, AT(level), "N", "how hard to compress"},
-    {"force-compression", 0, OPTION_FLAG, AT(force), NULL, "compress layers anew that were pulled otherwise compressed"},
+    {"force-compression", 0, OPTION_FLAG, AT(force), NULL,
+     "compress layers anew that were pulled otherwise compressed"},
     {"progress", 0, OPTION_STRING, AT(progress), "MODE", "auto, tty, plain, quiet or rawjson"},
     {"quiet", 'q', OPTION_FLAG, AT(quiet), NULL, "print only the pushed digest"},
-    {"insecure", 0, OPTION_LIST, AT(insecure), "HOST", "speak http, or https unverified, with this registry"},
+    {"insecure", 0, OPTION_LIST, AT(insecure), "HOST",
+     "speak http, or https unverified, with this registry"},
     {0},
 };
 
-/* The manifest that goes out: the one that is there (a pulled image stays what it is), unless the options ask
- * for another form. */
+/* The manifest that goes out: the one that is there (a pulled image stays what it is), unless the
+ * options ask for another form. */
 static gboolean make_manifest(struct built_image *b, const struct push_options *o, GError **err)
 {
     struct image_options io = {.layers = {COMPRESS_GZIP, o->level, o->force, -1, NULL}};
@@ -41,7 +44,8 @@ static gboolean make_manifest(struct built_image *b, const struct push_options *
 }
 
 /* The name in the store gets the manifest that was made for it. */
-static gboolean keep_manifest(struct store *s, struct image_row *r, const struct built_image *b, GError **err)
+static gboolean keep_manifest(struct store *s, struct image_row *r, const struct built_image *b,
+                              GError **err)
 {
     if (!digest_is_zero(&r->manifest))
         return TRUE;
@@ -49,15 +53,18 @@ static gboolean keep_manifest(struct store *s, struct image_row *r, const struct
     return store_image_put(s, r, err);
 }
 
-static void print_pushed(const struct reference *ref, const struct built_image *b, const struct push_stats *stats)
+static void print_pushed(const struct reference *ref, const struct built_image *b,
+                         const struct push_stats *stats)
 {
     g_autofree char *shown = reference_familiar(ref);
     g_autofree char *sent = text_size(stats->bytes_sent);
     g_autofree char *digest = digest_text(&b->manifest);
     guint there = stats->blobs_there + stats->blobs_mounted;
-    fprintf(stderr, "pushed %s: %s sent in %u blob%s, %u %s there already   %.19s\n", shown, sent, stats->blobs_sent,
-            stats->blobs_sent == 1 ? "" : "s", there, there == 1 ? "was" : "were", digest);
-    print_next("varve pull %s elsewhere; its digest for a FROM that never moves: %s", shown, digest);
+    fprintf(stderr, "pushed %s: %s sent in %u blob%s, %u %s there already   %.19s\n", shown, sent,
+            stats->blobs_sent, stats->blobs_sent == 1 ? "" : "s", there,
+            there == 1 ? "was" : "were", digest);
+    print_next("varve pull %s elsewhere; its digest for a FROM that never moves: %s", shown,
+               digest);
 }
 
 struct push {
@@ -82,14 +89,16 @@ static gboolean transfer(struct push *p, struct push_stats *stats, GError **err)
     p->image->events = progress_sink(shown);
     p->image->cancel = interrupt_watch();
     g_autoptr(registry) client = registry_new(p->store, config, p->image->events, p->image->cancel);
-    gboolean ok = make_manifest(p->image, p->o, err) && keep_manifest(p->store, p->row, p->image, err) &&
+    gboolean ok = make_manifest(p->image, p->o, err) &&
+                  keep_manifest(p->store, p->row, p->image, err) &&
                   registry_push(client, &p->image->manifest, p->ref, FALSE, stats, err);
     progress_finish(shown);
     p->image->events = NULL;
     return ok;
 }
 
-static void push(struct push *p, const char *name, const char *target, const struct platform *platform, GError **err)
+static void push(struct push *p, const char *name, const char *target,
+                 const struct platform *platform, GError **err)
 {
     struct push_stats stats = {0};
     p->row = stored_image_find(p->store, name, platform, err);
@@ -111,7 +120,8 @@ static void push(struct push *p, const char *name, const char *target, const str
         print_pushed(p->ref, p->image, &stats);
 }
 
-static int push_image(const struct push_options *o, const char *name, const char *target, GError **err)
+static int push_image(const struct push_options *o, const char *name, const char *target,
+                      GError **err)
 {
     struct platform wanted;
     const struct platform *platform;

@@ -54,7 +54,8 @@ static gboolean refuse_several(const char *text, GPtrArray *list, GError **err)
         g_autofree char *name = shown_name(g_ptr_array_index(list, i));
         g_string_append_printf(shown, "%s%s", i ? ", " : "", name);
     }
-    error_set(err, VARVE_ERROR_FAILED, "cannot remove %s: it has several names: %s", text, shown->str);
+    error_set(err, VARVE_ERROR_FAILED, "cannot remove %s: it has several names: %s", text,
+              shown->str);
     error_add_next(err, "remove one by its name, or all of them with varve rmi -f %s", text);
     g_string_free(shown, TRUE);
     return FALSE;
@@ -81,7 +82,8 @@ static gboolean remove_names(struct store *s, GPtrArray *list, GError **err)
     return TRUE;
 }
 
-static gboolean remove_one(struct store *s, const char *text, gboolean force, gboolean *last, GError **err)
+static gboolean remove_one(struct store *s, const char *text, gboolean force, gboolean *last,
+                           GError **err)
 {
     GError *why = NULL;
     g_autoptr(image_row) r = stored_image_find(s, text, NULL, &why);

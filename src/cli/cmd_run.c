@@ -17,38 +17,53 @@
 #define DEFAULT_STOP_TIMEOUT 10
 
 const struct option_row run_option_rows[] = {
-    {"volume", 'v', OPTION_LIST, AT(volumes), "SRC:PATH[:ro]", "mount a named volume or a host directory (repeatable)"},
+    {"volume", 'v', OPTION_LIST, AT(volumes), "SRC:PATH[:ro]",
+     "mount a named volume or a host directory (repeatable)"},
     {"env", 'e', OPTION_LIST, AT(env), "KEY[=VALUE]", "set a variable, or pass it on (repeatable)"},
     {"env-file", 0, OPTION_LIST, AT(env_files), "FILE", "read variables from a file (repeatable)"},
     {"user", 'u', OPTION_STRING, AT(user), "USER[:GROUP]", "run as this user"},
     {"workdir", 'w', OPTION_STRING, AT(workdir), "PATH", "start in this directory"},
-    {"entrypoint", 0, OPTION_STRING, AT(entrypoint), "PROGRAM", "run this instead of the image's ENTRYPOINT and CMD"},
+    {"entrypoint", 0, OPTION_STRING, AT(entrypoint), "PROGRAM",
+     "run this instead of the image's ENTRYPOINT and CMD"},
     {"interactive", 'i', OPTION_FLAG, AT(interactive), NULL, "pass stdin on"},
     {"tty", 't', OPTION_FLAG, AT(tty), NULL, "give the program a terminal"},
-    {"detach", 'd', OPTION_FLAG, AT(detach), NULL, "run in the background and print the process id"},
-    {"wait-healthy", 0, OPTION_FLAG, AT(wait_healthy), NULL, "tell when the HEALTHCHECK passes; fail when it does not"},
-    {"health-cmd", 0, OPTION_STRING, AT(health_cmd), "COMMAND", "check with this shell command instead"},
+    {"detach", 'd', OPTION_FLAG, AT(detach), NULL,
+     "run in the background and print the process id"},
+    {"wait-healthy", 0, OPTION_FLAG, AT(wait_healthy), NULL,
+     "tell when the HEALTHCHECK passes; fail when it does not"},
+    {"health-cmd", 0, OPTION_STRING, AT(health_cmd), "COMMAND",
+     "check with this shell command instead"},
     {"health-interval", 0, OPTION_STRING, AT(health_interval), "TIME", "time between checks (30s)"},
-    {"health-timeout", 0, OPTION_STRING, AT(health_timeout), "TIME", "longest time for one check (30s)"},
-    {"health-retries", 0, OPTION_INT, AT(health_retries), "N", "failures in a row that mean unhealthy (3)"},
-    {"health-start-period", 0, OPTION_STRING, AT(health_start_period), "TIME", "failures in this time do not count (0s)"},
-    {"health-start-interval", 0, OPTION_STRING, AT(health_start_interval), "TIME", "longest time between checks until the first success (1s)"},
+    {"health-timeout", 0, OPTION_STRING, AT(health_timeout), "TIME",
+     "longest time for one check (30s)"},
+    {"health-retries", 0, OPTION_INT, AT(health_retries), "N",
+     "failures in a row that mean unhealthy (3)"},
+    {"health-start-period", 0, OPTION_STRING, AT(health_start_period), "TIME",
+     "failures in this time do not count (0s)"},
+    {"health-start-interval", 0, OPTION_STRING, AT(health_start_interval), "TIME",
+     "longest time between checks until the first success (1s)"},
     {"no-healthcheck", 0, OPTION_FLAG, AT(no_health), NULL, "ignore the image's HEALTHCHECK"},
     {"network", 0, OPTION_STRING, AT(network), "MODE", "host (default) or none"},
-    {"publish", 'p', OPTION_LIST, AT(publish), "HOST:PORT", "accepted where both ports are equal: the network is the host's"},
+    {"publish", 'p', OPTION_LIST, AT(publish), "HOST:PORT",
+     "accepted where both ports are equal: the network is the host's"},
     {"tmpfs", 0, OPTION_LIST, AT(tmpfs), "PATH[:OPTIONS]", "mount a tmpfs (size=64m, mode=1777)"},
     {"read-only", 0, OPTION_FLAG, AT(read_only), NULL, "no writing but to volumes and tmpfs"},
     {"memory", 'm', OPTION_STRING, AT(memory), "BYTES", "memory limit"},
     {"shm-size", 0, OPTION_STRING, AT(shm_size), "BYTES", "size of /dev/shm (64m)"},
     {"hostname", 0, OPTION_STRING, AT(hostname), "NAME", "host name inside (default: the host's)"},
     {"name", 0, OPTION_STRING, AT(name), "NAME", "only used as the host name inside"},
-    {"host-ca", 0, OPTION_FLAG, AT(host_ca), NULL, "make this host's CA certificates usable inside"},
-    {"stop-signal", 0, OPTION_STRING, AT(stop_signal), "SIGNAL", "what Ctrl-C sends (default: the image's STOPSIGNAL)"},
-    {"stop-timeout", 0, OPTION_INT, AT(stop_timeout), "SECONDS", "time to end before it is killed (10)"},
+    {"host-ca", 0, OPTION_FLAG, AT(host_ca), NULL,
+     "make this host's CA certificates usable inside"},
+    {"stop-signal", 0, OPTION_STRING, AT(stop_signal), "SIGNAL",
+     "what Ctrl-C sends (default: the image's STOPSIGNAL)"},
+    {"stop-timeout", 0, OPTION_INT, AT(stop_timeout), "SECONDS",
+     "time to end before it is killed (10)"},
     {"platform", 0, OPTION_STRING, AT(platform), "OS/ARCH", "which of a name's platforms"},
     {"pull", 0, OPTION_STRING, AT(pull), "WHEN", "always, missing (default) or never"},
-    {"insecure", 0, OPTION_LIST, AT(insecure), "HOST", "speak http, or https unverified, with this registry"},
-    {"rm", 0, OPTION_FLAG, AT(rm), NULL, "accepted: nothing of a run is ever kept but named volumes"},
+    {"insecure", 0, OPTION_LIST, AT(insecure), "HOST",
+     "speak http, or https unverified, with this registry"},
+    {"rm", 0, OPTION_FLAG, AT(rm), NULL,
+     "accepted: nothing of a run is ever kept but named volumes"},
     {0},
 };
 
@@ -59,7 +74,8 @@ static void close_mount(gpointer m)
 
 static void run_init(struct run *r, const struct run_options *o, char **argv)
 {
-    *r = (struct run){.o = o, .name = argv[1], .command = argv + 2, .log_fd = -1, .report_fd = -1, .wake_fd = -1};
+    *r = (struct run){
+        .o = o, .name = argv[1], .command = argv + 2, .log_fd = -1, .report_fd = -1, .wake_fd = -1};
     r->console.master = r->console.slave = -1;
     r->mounts = g_array_new(FALSE, TRUE, sizeof(struct sandbox_mount));
     g_array_set_clear_func(r->mounts, close_mount);
@@ -93,7 +109,8 @@ static void run_clear(struct run *r)
 
 static gboolean parse_pull(const char *text, enum pull_policy *out, GError **err)
 {
-    static const char *const words[] = {[PULL_MISSING] = "missing", [PULL_ALWAYS] = "always", [PULL_NEVER] = "never"};
+    static const char *const words[] = {
+        [PULL_MISSING] = "missing", [PULL_ALWAYS] = "always", [PULL_NEVER] = "never"};
     *out = PULL_MISSING;
     if (!text)
         return TRUE;
@@ -128,7 +145,8 @@ static gboolean open_image(struct run *r, GError **err)
     if (!r->store || (policy == PULL_ALWAYS && !pull(r, policy, p, err)))
         return FALSE;
     r->image = built_image_open(r->store, r->name, p, &why);
-    if (!r->image && policy == PULL_MISSING && g_error_matches(why, VARVE_ERROR, VARVE_ERROR_NOT_FOUND)) {
+    if (!r->image && policy == PULL_MISSING &&
+        g_error_matches(why, VARVE_ERROR, VARVE_ERROR_NOT_FOUND)) {
         g_clear_error(&why);
         r->image = pull(r, policy, p, &why) ? built_image_open(r->store, r->name, p, &why) : NULL;
     }
@@ -180,7 +198,8 @@ static gboolean run_program(struct run *r, struct sandbox_result *res, GError **
 }
 
 /* The exit code: the program's own, unless the run was given up. */
-static int conclude(struct run *r, gboolean ran, const struct sandbox_result *res, GError *why, GError **err)
+static int conclude(struct run *r, gboolean ran, const struct sandbox_result *res, GError *why,
+                    GError **err)
 {
     gboolean waiting = r->health && !g_atomic_int_get(&r->healthy);
     if (!ran && !(g_error_matches(why, VARVE_ERROR, VARVE_ERROR_CANCELLED) && r->stopping)) {
@@ -191,8 +210,10 @@ static int conclude(struct run *r, gboolean ran, const struct sandbox_result *re
     int code = ran ? res->exit_code : EXIT_KILLED;
     run_print_log_tail(r);
     if (r->complaint) {
-        error_set(err, VARVE_ERROR_FAILED, "%s is unhealthy and was stopped; its last check: %s", r->name, r->complaint);
-        error_add_next(err, "try the check by hand; --health-start-period gives it more time to start");
+        error_set(err, VARVE_ERROR_FAILED, "%s is unhealthy and was stopped; its last check: %s",
+                  r->name, r->complaint);
+        error_add_next(err,
+                       "try the check by hand; --health-start-period gives it more time to start");
     } else if (waiting && !r->stopping) {
         report_warning("%s ended with exit code %d before it was healthy", r->name, code);
         code = code ? code : 1;
@@ -206,9 +227,10 @@ static int run_image(struct run *r, GError **err)
     GError *why = NULL;
     if (!open_image(r, err) || !run_setup(r, err) || !run_open_log(r, err))
         return 0;
-    gboolean ok = run_add_volumes(r, &why) && (r->root = snapshot_open(r->store, r->image->chain, TRUE, &why)) &&
-                  (!r->o->tty || console_open(&r->console, r->o->interactive, &why)) && run_control_start(r, &why) &&
-                  run_program(r, &res, &why);
+    gboolean ok = run_add_volumes(r, &why) &&
+                  (r->root = snapshot_open(r->store, r->image->chain, TRUE, &why)) &&
+                  (!r->o->tty || console_open(&r->console, r->o->interactive, &why)) &&
+                  run_control_start(r, &why) && run_program(r, &res, &why);
     run_health_end(r);
     run_control_end(r);
     return conclude(r, ok, &res, why, err);

@@ -11,6 +11,7 @@ int cmd_version(const struct command *c, int argc, char **argv, GError **err)
     g_autofree char *platform = platform_text(&host);
     g_autofree char *fallback = store_default_root();
     const char *root = g_getenv("VARVE_ROOT");
-    printf("varve %s\nplatform  %s\nstore     %s\n", VARVE_VERSION, platform, root && *root ? root : fallback);
+    printf("varve %s\nplatform  %s\nstore     %s\n", VARVE_VERSION, platform,
+           root && *root ? root : fallback);
     return 0;
 }

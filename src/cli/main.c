@@ -3,11 +3,13 @@
 #include "cli/command.h"
 #include "cli/report.h"
 #include "snapshot/userns.h"
+#include "store/store.h"
 
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Takes "--root DIR" and "--root=DIR" before the command; they only set VARVE_ROOT. */
 static int take_globals(int argc, char **argv)
@@ -41,11 +43,20 @@ static int unknown_command(const char *name)
     return code;
 }
 
+/* In its user namespace a user is uid 0, but the store stays the user's. */
+static void keep_user_store(void)
+{
+    g_autofree char *root = store_default_root();
+    if (geteuid() != 0)
+        g_setenv("VARVE_ROOT", root, FALSE);
+}
+
 static int run_command(const struct command *c, int argc, char **argv)
 {
     GError *err = NULL;
     int code = 0;
     enum userns_state state;
+    keep_user_store();
     gboolean only_help = argc == 2 && (g_str_equal(argv[1], "--help") || g_str_equal(argv[1], "-h"));
     if (!c->needs_userns || only_help || userns_enter(&state, &err))
         code = c->run(c, argc, argv, &err);

@@ -7,9 +7,9 @@
 
 struct pulling {
     enum pull_policy policy;
-    const char *progress;   /* --progress, NULL: auto */
-    char **insecure;        /* hosts, NULL-terminated, or NULL */
-    struct cancel *cancel;  /* or NULL */
+    const char *progress;  /* --progress, NULL: auto */
+    char **insecure;       /* hosts, NULL-terminated, or NULL */
+    struct cancel *cancel; /* or NULL */
 };
 /* What the user configured about registries, and these insecure hosts. */
 struct registry_config *registry_config_for(char **insecure, GError **err);

@@ -1,7 +1,8 @@
 /* One varve run, from its options to the program's end; private to cli/.
  *
- * The main thread sits in sandbox_run(). A control thread takes the signals and the terminal, a health thread
- * probes. Ending early: run_stop() sends the image's STOPSIGNAL and, after the grace time, kills. */
+ * The main thread sits in sandbox_run(). A control thread takes the signals and the terminal, a
+ * health thread probes. Ending early: run_stop() sends the image's STOPSIGNAL and, after the grace
+ * time, kills. */
 #ifndef VARVE_CLI_RUN_H
 #define VARVE_CLI_RUN_H
 
@@ -16,17 +17,19 @@
 /* As on the command line. */
 struct run_options {
     char **volumes, **env, **env_files, **publish, **tmpfs, **insecure;
-    char *user, *workdir, *entrypoint, *name, *hostname, *network, *platform, *pull, *stop_signal, *memory, *shm_size;
-    char *health_cmd, *health_interval, *health_timeout, *health_start_period, *health_start_interval;
+    char *user, *workdir, *entrypoint, *name, *hostname, *network, *platform, *pull, *stop_signal,
+        *memory, *shm_size;
+    char *health_cmd, *health_interval, *health_timeout, *health_start_period,
+        *health_start_interval;
     int health_retries, stop_timeout;
     gboolean interactive, tty, rm, read_only, wait_healthy, no_health, detach, host_ca;
 };
 
 /* A pseudo-terminal between the program and the user's terminal; private to the control thread. */
 struct console {
-    int master, slave;      /* -1: none */
-    gboolean input;         /* what the user types goes to the program */
-    gboolean raw;           /* the user's terminal is in raw mode: saved holds what it was */
+    int master, slave; /* -1: none */
+    gboolean input;    /* what the user types goes to the program */
+    gboolean raw;      /* the user's terminal is in raw mode: saved holds what it was */
     struct termios saved;
 };
 gboolean console_open(struct console *c, gboolean interactive, GError **err);
@@ -34,51 +37,54 @@ gboolean console_open(struct console *c, gboolean interactive, GError **err);
 void console_resize(struct console *c);
 /* Restores the user's terminal and closes. */
 void console_close(struct console *c);
-/* Moves what is there: FALSE at the end of the program's output; c->input ends with the user's input. */
+/* Moves what is there: FALSE at the end of the program's output; c->input ends with the user's
+ * input. */
 gboolean console_output(struct console *c);
 void console_input(struct console *c);
 
 struct run {
     const struct run_options *o;
-    const char *name;            /* of the image, as given */
-    char **command;              /* what follows IMAGE; borrowed */
+    const char *name; /* of the image, as given */
+    char **command;   /* what follows IMAGE; borrowed */
     struct store *store;
     struct built_image *image;
     const struct image_conf *conf; /* image's */
-    char **args, **env;          /* of the program */
+    char **args, **env;            /* of the program */
     const char *cwd, *user;
     char *hostname;
     enum net_mode network;
-    guint64 memory, shm_size;    /* bytes, 0: no limit, default */
+    guint64 memory, shm_size; /* bytes, 0: no limit, default */
     struct snapshot *root;
-    GArray *mounts;              /* struct sandbox_mount; descriptors closed at the end */
-    GPtrArray *owned;            /* char*: destinations in mounts */
-    GPtrArray *volumes;          /* struct volume* */
-    GPtrArray *tmps;             /* char*: directories of anonymous volumes, relative to the store */
-    struct healthcheck *health;  /* what is probed; NULL: nothing */
+    GArray *mounts;             /* struct sandbox_mount; descriptors closed at the end */
+    GPtrArray *owned;           /* char*: destinations in mounts */
+    GPtrArray *volumes;         /* struct volume* */
+    GPtrArray *tmps;            /* char*: directories of anonymous volumes, relative to the store */
+    struct healthcheck *health; /* what is probed; NULL: nothing */
     struct console console;
-    int log_fd;                  /* detached: where output goes, else -1 */
+    int log_fd; /* detached: where output goes, else -1 */
     char *log_path;
-    int report_fd;               /* detached: tells the waiting parent that all is well, else -1 */
+    int report_fd; /* detached: tells the waiting parent that all is well, else -1 */
 
-    struct cancel *kill;         /* ends the program at once */
+    struct cancel *kill; /* ends the program at once */
     int stop_signal;
-    gint pid;                    /* of the sandbox's init, 0 before it runs; atomic */
-    gint stopping;               /* run_stop() was called; atomic */
-    int wake_fd;                 /* eventfd: ends the control thread, or tells it of stopping */
-    gint ended;                  /* the program is gone; atomic */
+    gint pid;      /* of the sandbox's init, 0 before it runs; atomic */
+    gint stopping; /* run_stop() was called; atomic */
+    int wake_fd;   /* eventfd: ends the control thread, or tells it of stopping */
+    gint ended;    /* the program is gone; atomic */
     GThread *control, *prober;
     struct cancel *probe_cancel; /* ends a probe with the program */
     gint healthy;                /* it was healthy once; atomic */
-    char *complaint;             /* why the run was given up; written by the prober, read after it ended */
-    gint64 started_us;           /* monotonic: when the program started */
+    char *complaint;   /* why the run was given up; written by the prober, read after it ended */
+    gint64 started_us; /* monotonic: when the program started */
 };
 
-/* run_setup.c: fills args, env, cwd, user, network, health and so on from the image's config and the options. */
+/* run_setup.c: fills args, env, cwd, user, network, health and so on from the image's config and
+ * the options. */
 gboolean run_setup(struct run *r, GError **err);
 /* run_volumes.c: -v, --tmpfs and the image's VOLUMEs, as mounts. */
 gboolean run_add_volumes(struct run *r, GError **err);
-/* run_control.c: signals are blocked in the calling thread (and those it makes) from run_control_start() on. */
+/* run_control.c: signals are blocked in the calling thread (and those it makes) from
+ * run_control_start() on. */
 gboolean run_control_start(struct run *r, GError **err);
 void run_control_end(struct run *r);
 void run_stop(struct run *r);
@@ -87,8 +93,8 @@ int signal_number(const char *text);
 /* run_health.c: starts probing once the program runs. */
 void run_health_start(struct run *r);
 void run_health_end(struct run *r);
-/* run_detach.c: in the parent, waits until the child reports and returns TRUE with *code set. In the child (and
- * without --detach) FALSE. */
+/* run_detach.c: in the parent, waits until the child reports and returns TRUE with *code set. In
+ * the child (and without --detach) FALSE. */
 gboolean run_detach(struct run *r, int *code, GError **err);
 /* Output goes to a file in the store from now on. */
 gboolean run_open_log(struct run *r, GError **err);

@@ -22,7 +22,9 @@ void console_resize(struct console *c)
 gboolean console_open(struct console *c, gboolean interactive, GError **err)
 {
     c->master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-    char *name = c->master >= 0 && grantpt(c->master) == 0 && unlockpt(c->master) == 0 ? ptsname(c->master) : NULL;
+    char *name = c->master >= 0 && grantpt(c->master) == 0 && unlockpt(c->master) == 0
+                     ? ptsname(c->master)
+                     : NULL;
     c->slave = name ? open(name, O_RDWR | O_NOCTTY | O_CLOEXEC) : -1;
     if (c->slave < 0)
         return error_set_errno(err, errno, "making a terminal for -t");

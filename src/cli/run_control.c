@@ -26,7 +26,8 @@ int signal_number(const char *text)
     if (g_ascii_strncasecmp(name, "RTMIN", 5) == 0) {
         if (!name[5])
             return SIGRTMIN;
-        return name[5] == '+' && g_ascii_string_to_unsigned(name + 6, 10, 0, SIGRTMAX - SIGRTMIN, &number, NULL)
+        return name[5] == '+' && g_ascii_string_to_unsigned(name + 6, 10, 0, SIGRTMAX - SIGRTMIN,
+                                                            &number, NULL)
                    ? SIGRTMIN + (int)number
                    : 0;
     }
@@ -38,7 +39,8 @@ int signal_number(const char *text)
     return 0;
 }
 
-/* The program itself: the first child of the sandbox's init. (init would pass SIGTERM on to all.) */
+/* The program itself: the first child of the sandbox's init. (init would pass SIGTERM on to all.)
+ */
 static int program_pid(int init)
 {
     g_autofree char *path = g_strdup_printf("/proc/%d/task/%d/children", init, init);
@@ -127,7 +129,8 @@ static gboolean turn(struct control *c)
     if (poll(fds, G_N_ELEMENTS(fds), wait_ms(c)) < 0)
         return TRUE;
     guint64 count;
-    if (fds[1].revents && read(r->wake_fd, &count, sizeof count) > 0 && g_atomic_int_get(&r->stopping))
+    if (fds[1].revents && read(r->wake_fd, &count, sizeof count) > 0 &&
+        g_atomic_int_get(&r->stopping))
         begin_stop(c);
     if (fds[0].revents)
         on_signal(c);

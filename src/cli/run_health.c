@@ -26,7 +26,8 @@ static char **probe_args(const struct run *r)
         return g_strdupv(test + 1);
     static const char *const sh[] = {"/bin/sh", "-c", NULL};
     g_autoptr(GStrvBuilder) b = g_strv_builder_new();
-    g_strv_builder_addv(b, r->conf->shell && r->conf->shell[0] ? (const char **)r->conf->shell : (const char **)sh);
+    g_strv_builder_addv(b, r->conf->shell && r->conf->shell[0] ? (const char **)r->conf->shell
+                                                               : (const char **)sh);
     g_strv_builder_add(b, test[1] ? test[1] : "");
     return g_strv_builder_end(b);
 }
@@ -46,12 +47,13 @@ static gboolean probe(struct run *r, const struct health *h, char **why)
                                 .output_ctx = out};
     struct sandbox_result res = {0};
     g_autoptr(GError) err = NULL;
-    gboolean ran = sandbox_join(g_atomic_int_get(&r->pid), &spec, h->timeout, r->probe_cancel, &res, &err);
+    gboolean ran =
+        sandbox_join(g_atomic_int_get(&r->pid), &spec, h->timeout, r->probe_cancel, &res, &err);
     g_strstrip(out->str);
     g_free(*why);
-    *why = !ran           ? g_strdup(err->message)
-           : *out->str    ? g_strdup_printf("exit code %d: %s", res.exit_code, out->str)
-                          : g_strdup_printf("exit code %d", res.exit_code);
+    *why = !ran        ? g_strdup(err->message)
+           : *out->str ? g_strdup_printf("exit code %d: %s", res.exit_code, out->str)
+                       : g_strdup_printf("exit code %d", res.exit_code);
     g_string_free(out, TRUE);
     return ran && res.exit_code == 0;
 }

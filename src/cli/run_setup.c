@@ -144,7 +144,8 @@ static gboolean check_names(struct run *r, GError **err)
         r->cwd = "/";
     if (*r->cwd == '/')
         return TRUE;
-    return error_set(err, VARVE_ERROR_USAGE, "-w %s: the working directory must be absolute", r->cwd);
+    return error_set(err, VARVE_ERROR_USAGE, "-w %s: the working directory must be absolute",
+                     r->cwd);
 }
 
 static gboolean set_network(struct run *r, GError **err)
@@ -158,7 +159,8 @@ static gboolean set_network(struct run *r, GError **err)
     return FALSE;
 }
 
-/* "[ADDRESS:]HOST:CONTAINER[/PROTOCOL]" or "CONTAINER": with the host's network only equal ports make sense. */
+/* "[ADDRESS:]HOST:CONTAINER[/PROTOCOL]" or "CONTAINER": with the host's network only equal ports
+ * make sense. */
 static gboolean check_publish(const char *text, GError **err)
 {
     g_autofree char *ports = g_strndup(text, strcspn(text, "/"));
@@ -170,12 +172,14 @@ static gboolean check_publish(const char *text, GError **err)
         outside = colon ? colon + 1 : ports;
     }
     if (!inside || !*outside || g_str_equal(inside, outside)) {
-        report_note("-p %s: not needed; the program uses the host's network, so its port %s is the host's", text,
-                    inside ? inside : ports);
+        report_note(
+            "-p %s: not needed; the program uses the host's network, so its port %s is the host's",
+            text, inside ? inside : ports);
         return TRUE;
     }
     error_set(err, VARVE_ERROR_UNSUPPORTED,
-              "-p %s: the program uses the host's network, so port %s cannot appear as %s", text, inside, outside);
+              "-p %s: the program uses the host's network, so port %s cannot appear as %s", text,
+              inside, outside);
     error_add_next(err, "have it listen on %s itself (often: -e PORT=%s)", outside, outside);
     return FALSE;
 }
@@ -195,7 +199,8 @@ static gboolean set_stop(struct run *r, GError **err)
     if (r->stop_signal == 0)
         return error_set(err, VARVE_ERROR_USAGE, "the stop signal %s is unknown", text);
     if (r->o->stop_timeout < 0)
-        return error_set(err, VARVE_ERROR_USAGE, "--stop-timeout %d: not a number of seconds", r->o->stop_timeout);
+        return error_set(err, VARVE_ERROR_USAGE, "--stop-timeout %d: not a number of seconds",
+                         r->o->stop_timeout);
     return TRUE;
 }
 
@@ -223,7 +228,8 @@ static gboolean override_health(const struct run_options *o, struct healthcheck 
     return override_time("--health-interval", o->health_interval, &h->interval, err) &&
            override_time("--health-timeout", o->health_timeout, &h->timeout, err) &&
            override_time("--health-start-period", o->health_start_period, &h->start_period, err) &&
-           override_time("--health-start-interval", o->health_start_interval, &h->start_interval, err);
+           override_time("--health-start-interval", o->health_start_interval, &h->start_interval,
+                         err);
 }
 
 static gboolean set_health(struct run *r, GError **err)
@@ -231,7 +237,8 @@ static gboolean set_health(struct run *r, GError **err)
     const struct run_options *o = r->o;
     if (!o->wait_healthy)
         return TRUE;
-    r->health = r->conf->health && !o->no_health ? healthcheck_copy(r->conf->health) : g_new0(struct healthcheck, 1);
+    r->health = r->conf->health && !o->no_health ? healthcheck_copy(r->conf->health)
+                                                 : g_new0(struct healthcheck, 1);
     if (!override_health(o, r->health, err))
         return FALSE;
     if (r->health->test && r->health->test[0] && !g_str_equal(r->health->test[0], "NONE"))
@@ -244,7 +251,8 @@ static gboolean set_health(struct run *r, GError **err)
 static gboolean check_terminal(const struct run_options *o, GError **err)
 {
     if (o->tty && o->detach)
-        return error_set(err, VARVE_ERROR_USAGE, "-t and -d exclude each other: there is no terminal in the background");
+        return error_set(err, VARVE_ERROR_USAGE,
+                         "-t and -d exclude each other: there is no terminal in the background");
     if (!o->tty || !o->interactive || isatty(STDIN_FILENO))
         return TRUE;
     error_set(err, VARVE_ERROR_USAGE, "-it: stdin is not a terminal");
@@ -257,8 +265,8 @@ gboolean run_setup(struct run *r, GError **err)
     for (char **p = r->o->publish; p && *p; p++)
         if (!check_publish(*p, err))
             return FALSE;
-    return check_terminal(r->o, err) && check_names(r, err) && make_env(r, err) && make_args(r, err) &&
-           set_network(r, err) && set_stop(r, err) && set_health(r, err) &&
+    return check_terminal(r->o, err) && check_names(r, err) && make_env(r, err) &&
+           make_args(r, err) && set_network(r, err) && set_stop(r, err) && set_health(r, err) &&
            parse_size("--memory", r->o->memory, &r->memory, err) &&
            parse_size("--shm-size", r->o->shm_size, &r->shm_size, err);
 }

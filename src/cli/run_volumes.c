@@ -63,7 +63,8 @@ static gboolean add_anonymous(struct run *r, const char *dest, GError **err)
     return TRUE;
 }
 
-static gboolean add_named(struct run *r, const char *name, const char *dest, gboolean readonly, GError **err)
+static gboolean add_named(struct run *r, const char *name, const char *dest, gboolean readonly,
+                          GError **err)
 {
     g_autofree char *id = g_strconcat("run-volume:", name, NULL);
     struct volume *v = store_volume_take(r->store, id, VOLUME_SHARED, r->kill, err);
@@ -81,7 +82,8 @@ static gboolean add_named(struct run *r, const char *name, const char *dest, gbo
     return TRUE;
 }
 
-static gboolean add_host(struct run *r, const char *source, const char *dest, gboolean readonly, GError **err)
+static gboolean add_host(struct run *r, const char *source, const char *dest, gboolean readonly,
+                         GError **err)
 {
     fd_auto int fd = open(source, O_PATH | O_CLOEXEC);
     if (fd < 0) {
@@ -108,15 +110,18 @@ static gboolean parse_modes(const char *text, const char *modes, gboolean *reado
     for (char **m = all; *m; m++) {
         if (g_str_equal(*m, "ro"))
             *readonly = TRUE;
-        else if (!g_str_equal(*m, "rw") && g_ascii_strcasecmp(*m, "z") != 0) /* z: SELinux labels, none here */
-            return error_set(err, VARVE_ERROR_USAGE, "-v %s: unknown mode %s (known: ro, rw)", text, *m);
+        else if (!g_str_equal(*m, "rw") &&
+                 g_ascii_strcasecmp(*m, "z") != 0) /* z: SELinux labels, none here */
+            return error_set(err, VARVE_ERROR_USAGE, "-v %s: unknown mode %s (known: ro, rw)", text,
+                             *m);
     }
     return TRUE;
 }
 
 static gboolean bad_volume(const char *text, GError **err)
 {
-    error_set(err, VARVE_ERROR_USAGE, "-v %s: not NAME:/PATH[:ro], /HOST/DIRECTORY:/PATH[:ro] or /PATH", text);
+    error_set(err, VARVE_ERROR_USAGE,
+              "-v %s: not NAME:/PATH[:ro], /HOST/DIRECTORY:/PATH[:ro] or /PATH", text);
     error_add_next(err, "for example -v data:/data, -v ./src:/src:ro");
     return FALSE;
 }
@@ -139,7 +144,8 @@ static gboolean add_volume(struct run *r, const char *text, GError **err)
         return add_anonymous(r, dest, err);
     if (*source == '/' || *source == '.')
         return add_host(r, source, dest, readonly, err);
-    return is_volume_name(source) ? add_named(r, source, dest, readonly, err) : bad_volume(text, err);
+    return is_volume_name(source) ? add_named(r, source, dest, readonly, err)
+                                  : bad_volume(text, err);
 }
 
 /* "/PATH[:size=64m,mode=1777]"; further options of the kernel's tmpfs are not taken. */
@@ -153,15 +159,18 @@ static gboolean add_tmpfs(struct run *r, const char *text, GError **err)
         guint64 mode;
         if (g_str_has_prefix(*o, "size=") && bytesize_parse(*o + 5, &m.size, NULL))
             continue;
-        if (g_str_has_prefix(*o, "mode=") && g_ascii_string_to_unsigned(*o + 5, 8, 1, 07777, &mode, NULL)) {
+        if (g_str_has_prefix(*o, "mode=") &&
+            g_ascii_string_to_unsigned(*o + 5, 8, 1, 07777, &mode, NULL)) {
             m.mode = mode;
             continue;
         }
-        return error_set(err, VARVE_ERROR_USAGE, "--tmpfs %s: \"%s\" is not size=BYTES or mode=OCTAL", text, *o);
+        return error_set(err, VARVE_ERROR_USAGE,
+                         "--tmpfs %s: \"%s\" is not size=BYTES or mode=OCTAL", text, *o);
     }
     g_autofree char *dest = path_clean(path);
     if (*dest != '/' || !dest[1] || has_mount(r, dest))
-        return error_set(err, VARVE_ERROR_USAGE, "--tmpfs %s: not an absolute path of its own", text);
+        return error_set(err, VARVE_ERROR_USAGE, "--tmpfs %s: not an absolute path of its own",
+                         text);
     m.dest = g_steal_pointer(&dest);
     g_ptr_array_add(r->owned, (gpointer)m.dest);
     g_array_append_val(r->mounts, m);

@@ -11,8 +11,8 @@
 
 #define SHORT_HEX 12
 
-gboolean command_begin(const struct command *c, gpointer opts, int *argc, char ***argv, int min, int max,
-                       GError **err)
+gboolean command_begin(const struct command *c, gpointer opts, int *argc, char ***argv, int min,
+                       int max, GError **err)
 {
     if (!command_parse(c, opts, argc, argv, err))
         return FALSE;
@@ -22,7 +22,8 @@ gboolean command_begin(const struct command *c, gpointer opts, int *argc, char *
     if (n < min)
         error_set(err, VARVE_ERROR_USAGE, "varve %s: something is missing", c->name);
     else
-        error_set(err, VARVE_ERROR_USAGE, "varve %s: did not expect \"%s\"", c->name, (*argv)[max + 1]);
+        error_set(err, VARVE_ERROR_USAGE, "varve %s: did not expect \"%s\"", c->name,
+                  (*argv)[max + 1]);
     error_add_next(err, "usage: varve %s%s%s", c->name, *c->synopsis ? " " : "", c->synopsis);
     return FALSE;
 }
@@ -56,12 +57,14 @@ gboolean format_is_json(const char *format, gboolean *json, GError **err)
     *json = format && g_str_equal(format, "json");
     if (!format || *json || g_str_equal(format, "table"))
         return TRUE;
-    error_set(err, VARVE_ERROR_UNSUPPORTED, "--format %s: only json and table are supported", format);
+    error_set(err, VARVE_ERROR_UNSUPPORTED, "--format %s: only json and table are supported",
+              format);
     error_add_next(err, "take --format json, and pick fields with jq");
     return FALSE;
 }
 
-gboolean platform_option(const char *text, struct platform *store, const struct platform **out, GError **err)
+gboolean platform_option(const char *text, struct platform *store, const struct platform **out,
+                         GError **err)
 {
     *out = text ? store : NULL;
     if (!text || platform_parse(store, text, err))
@@ -72,7 +75,9 @@ gboolean platform_option(const char *text, struct platform *store, const struct 
 
 void print_json(json_t *doc, gboolean indented)
 {
-    json_dumpf(doc, stdout, (indented ? JSON_INDENT(4) : JSON_COMPACT) | JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
+    json_dumpf(doc, stdout,
+               (indented ? JSON_INDENT(4) : JSON_COMPACT) | JSON_ENCODE_ANY |
+                   JSON_REAL_PRECISION(9));
     putchar('\n');
     json_decref(doc);
 }

@@ -10,20 +10,22 @@
 #include <jansson.h>
 #include <stdio.h>
 
-/* Parses options into opts and checks that there are between min and max (-1: any number of) positional
- * arguments. FALSE without an error after --help. */
-gboolean command_begin(const struct command *c, gpointer opts, int *argc, char ***argv, int min, int max,
-                       GError **err);
+/* Parses options into opts and checks that there are between min and max (-1: any number of)
+ * positional arguments. FALSE without an error after --help. */
+gboolean command_begin(const struct command *c, gpointer opts, int *argc, char ***argv, int min,
+                       int max, GError **err);
 /* Bytes of file content over the image's layers; 0 while it is not unpacked. */
 guint64 image_bytes(struct store *s, const struct image_row *r);
-/* As people write a canonical reference ("hello:1"); "<none>" for an image without a name. Newly allocated. */
+/* As people write a canonical reference ("hello:1"); "<none>" for an image without a name. Newly
+ * allocated. */
 char *shown_name(const char *canonical);
 /* The first 12 hex digits; newly allocated; "-" for the zero digest. */
 char *short_hex(const struct digest *d);
 /* "json" or NULL; anything else is VARVE_ERROR_UNSUPPORTED. */
 gboolean format_is_json(const char *format, gboolean *json, GError **err);
 /* --platform: NULL text leaves *out NULL, else it points to store. */
-gboolean platform_option(const char *text, struct platform *store, const struct platform **out, GError **err);
+gboolean platform_option(const char *text, struct platform *store, const struct platform **out,
+                         GError **err);
 /* Prints the document (and frees it): on one line, or indented. */
 void print_json(json_t *doc, gboolean indented);
 /* A string member; NULL values are left out. */
@@ -39,7 +41,8 @@ void print_next_after_list(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
 int terminal_columns(FILE *f);
 /* s as it is when there is no limit, else cut to columns; newly allocated. */
 char *fit_unless(gboolean no_trunc, const char *s, int columns);
-/* created_by of a history entry without what builders put around it: "RUN npm ci", newly allocated. */
+/* created_by of a history entry without what builders put around it: "RUN npm ci", newly allocated.
+ */
 char *created_by_text(const char *created_by);
 
 #endif

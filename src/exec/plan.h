@@ -23,6 +23,7 @@ struct plan_mount {
 struct plan {
     int root_fd; /* to be attached as the root: a clone of the spec's, owned */
     gboolean root_readonly;
+    int template_fd;      /* mount namespace to start from (template.h), not owned */
     GArray *mounts;       /* of struct plan_mount, in order */
     struct stubs *stubs;  /* mount points that had to be made */
     int mask_fd;          /* an empty read-only directory (detached), for masked directories */

@@ -15,6 +15,7 @@
 #include "exec/cgroup.h"
 #include "exec/config.h"
 #include "exec/mounts.h"
+#include "exec/template.h"
 #include "snapshot/mountfd.h"
 
 static void mount_clear(gpointer p)
@@ -176,6 +177,8 @@ gboolean plan_prepare(struct plan *p, const struct sandbox_spec *spec, GError **
 {
     p->insecure = spec->insecure;
     if (!check_spec(spec, err) || !prepare_root(p, spec, err))
+        return FALSE;
+    if (!template_namespace(&p->template_fd, err))
         return FALSE;
     p->own_net = spec->network == NET_NONE;
     p->hostname = spec->hostname && *spec->hostname ? spec->hostname : "buildkitsandbox";

@@ -70,7 +70,8 @@ static const char *program_machine(int rootfd, const char *path)
     if (fd < 0 || read(fd, &head, sizeof head) < (ssize_t)sizeof(Elf32_Ehdr) ||
         memcmp(head.e_ident, ELFMAG, SELFMAG) != 0)
         return NULL;
-    return machine_name(head.e_machine);
+    gboolean big = head.e_ident[EI_DATA] == ELFDATA2MSB;
+    return machine_name(big ? GUINT16_FROM_BE(head.e_machine) : GUINT16_FROM_LE(head.e_machine));
 }
 
 static gboolean foreign_program(const char *path, const char *machine, GError **err)
@@ -171,7 +172,7 @@ gboolean sandbox_run(const struct sandbox_spec *spec, struct cancel *c, struct s
     struct plan p;
     plan_init(&p);
     *out = (struct sandbox_result){0};
-    int flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
+    int flags = CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
     gboolean ok =
         cancel_check(c, err) && plan_prepare(&p, spec, err) &&
         launch(&p, spec, setup_main, flags | (p.own_net ? CLONE_NEWNET : 0), 0, c, out, err);

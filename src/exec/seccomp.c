@@ -34,8 +34,9 @@ static const struct arch archs[] = {{SCMP_ARCH_RISCV64, SECCOMP_ON_RISCV}};
 
 #define OFF_NR offsetof(struct seccomp_data, nr)
 #define OFF_ARCH offsetof(struct seccomp_data, arch)
-#define OFF_ARG0 offsetof(struct seccomp_data, args[0]) /* low half: little-endian machines only   \
-                                                         */
+#define OFF_ARG0                                                                                   \
+    offsetof(struct seccomp_data, args[0]) /* low half: little-endian machines only                \
+                                            */
 
 static void emit(GArray *prog, guint16 code, guint8 jt, guint8 jf, guint32 k)
 {

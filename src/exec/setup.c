@@ -115,9 +115,14 @@ NO_SANITIZE static void attach_mounts(const struct plan *p)
         remove_scratch(p);
 }
 
+/* A mount namespace: a copy of the template, whose only mount is hidden below the root, or of the
+ * host's. */
 NO_SANITIZE static void attach_root(const struct plan *p)
 {
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+    int ret = p->template_fd >= 0 ? setns(p->template_fd, CLONE_NEWNS) : 0;
+    if (ret < 0 || unshare(CLONE_NEWNS) < 0)
+        fail(p, STAGE_NAMESPACE, 0);
+    if (p->template_fd < 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         fail(p, STAGE_NAMESPACE, 0);
     if (move_mount(p->root_fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
         fail(p, STAGE_ROOT, 0);
@@ -135,10 +140,16 @@ NO_SANITIZE static void attach_kernel_views(const struct plan *p)
     mount_new_at(p, "mqueue", quiet, "/dev/mqueue", STAGE_MQUEUE);
 }
 
-NO_SANITIZE static void pivot(const struct plan *p)
+/* From a copy of the template nothing is left to pivot away: whoever breaks out of this chroot
+ * stands in an empty directory with the same root on top of it. */
+NO_SANITIZE static void enter_root(const struct plan *p)
 {
-    if (fchdir(p->root_fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
-        umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+    gboolean ok = fchdir(p->root_fd) == 0;
+    if (p->template_fd >= 0)
+        ok = ok && chroot(".") == 0;
+    else
+        ok = ok && syscall(SYS_pivot_root, ".", ".") == 0 && umount2(".", MNT_DETACH) == 0;
+    if (!ok || chdir("/") < 0)
         fail(p, STAGE_PIVOT, 0);
 }
 
@@ -247,7 +258,7 @@ NO_SANITIZE int setup_main(void *data)
     attach_root(p);
     attach_mounts(p);
     attach_kernel_views(p);
-    pivot(p);
+    enter_root(p);
     if (!p->insecure)
         mask(p);
     if (sethostname(p->hostname, strlen(p->hostname)) < 0)

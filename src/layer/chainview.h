@@ -24,6 +24,10 @@ void chainview_content(struct chainview *v, struct digest *out);
 /* The whole merged tree (whiteouts applied, hard links only within one layer). name as in tree. The
  * tree keeps what it needs alive; the view may be freed. */
 struct tree *chainview_tree(struct chainview *v, const char *name, GError **err);
+/* Only the part of it that these selections can see (they give the same as over the whole): the
+ * cost is that of the part. sels may be empty. */
+struct tree *chainview_tree_for(struct chainview *v, const char *name, const struct selection *sels,
+                                guint n, GError **err);
 /* TRUE when a file with e's content digest, mtime, mode, owner and xattrs is already in the chain:
  * the object of that identity may then be linked nowhere else in it (one inode once per chain,
  * DESIGN "Objects"). */

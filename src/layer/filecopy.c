@@ -115,10 +115,13 @@ static gboolean copy_entry(struct filework *w, const struct match *m, const stru
     if (e.type == ENTRY_DIR) {
         if (from != m->top)
             return copy_dir(w, &e, TRUE, err);
-        if (!w->a->parents)
+        if (!w->a->dir_contents)
             return copy_dir(w, &e, FALSE, err);
+        /* Only the contents are copied: the directory they go to is made, as any parent is. */
         struct entry made = filework_made(w, ENTRY_DIR, 0755);
         made.path = path;
+        if (!w->a->parents)
+            made.mtime_ns = from->mtime_ns;
         return copy_dir(w, &made, FALSE, err);
     }
     if (!make_room(w, path, err))

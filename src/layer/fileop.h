@@ -32,7 +32,7 @@ void fileop_selection(const struct file_action *a, struct selection *sel);
 
 /* Resolves a chown-style owner ("1000:1000", "node", "node:staff", ":staff", "" is 0:0) against
  * /etc/passwd and /etc/group of a chain; NULL view knows numbers only. A number alone is uid and
- * gid, a name alone has the group that /etc/passwd gives it. */
+ * gid, a name alone has the group that /etc/passwd gives it, an empty group ("node:") is 0. */
 gboolean fileop_owner(struct chainview *v, const char *owner, guint32 *uid, guint32 *gid,
                       GError **err);
 

@@ -81,6 +81,7 @@ gboolean fill_from_chain(struct store *s, const struct chain *chain, const char 
     struct copy copy = {s, t, top, dir};
     guint lo, hi;
     if (!tree_range(t, top, &lo, &hi))
-        return error_set(err, VARVE_ERROR_NOT_FOUND, "the source %s of a volume does not exist", path);
+        return error_set(err, VARVE_ERROR_NOT_FOUND, "the source %s of a volume does not exist",
+                         path);
     return copy_range(&copy, lo, hi, err);
 }

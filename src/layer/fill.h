@@ -1,13 +1,14 @@
-/* Filling a fresh volume from an image: plain copies, never objects, since volumes are written in place. */
+/* Filling a fresh volume from an image: plain copies, never objects, since volumes are written in
+ * place. */
 #ifndef VARVE_LAYER_FILL_H
 #define VARVE_LAYER_FILL_H
 
 #include "base/cancel.h"
 #include "store/record.h"
 
-/* Copies what lies below path in chain into the empty directory dir, owners and modes included; devices and
- * sockets are left out. path itself (its owner and mode) is not copied. VARVE_ERROR_NOT_FOUND when there is
- * no path. */
+/* Copies what lies below path in chain into the empty directory dir, owners and modes included;
+ * devices and sockets are left out. path itself (its owner and mode) is not copied.
+ * VARVE_ERROR_NOT_FOUND when there is no path. */
 gboolean fill_from_chain(struct store *s, const struct chain *chain, const char *path, int dir,
                          struct cancel *c, GError **err);
 

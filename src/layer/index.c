@@ -19,9 +19,10 @@ struct layer_index {
     const char *strings;
     guint n;
     struct xattr *xattrs; /* by number; NULL when there are none */
-    GMutex lock;          /* guards making by_digest */
-    guint32 *by_digest; /* hash table of entry numbers + 1 by content digest; NULL: not made yet */
-    guint32 by_digest_mask; /* its size - 1, a power of two less one */
+    GMutex lock;          /* guards making by_identity */
+    guint32
+        *by_identity; /* hash table of entry numbers + 1 of files by identity; NULL: not made yet */
+    guint32 by_identity_mask; /* its size - 1, a power of two less one */
 };
 
 static gboolean corrupt(const char *layer_id, const char *what, GError **err)
@@ -98,7 +99,7 @@ static void index_free(struct layer_index *x)
         munmap((gpointer)x->head, x->size);
     g_mutex_clear(&x->lock);
     g_free(x->xattrs);
-    g_free(x->by_digest);
+    g_free(x->by_identity);
     g_free(x);
 }
 
@@ -313,33 +314,6 @@ void layer_index_content(const struct layer_index *x, struct digest *content, gu
         *bytes = GUINT64_FROM_LE(x->head->bytes);
 }
 
-static guint32 slot_of(const struct layer_index *x, const guint8 *digest)
-{
-    guint32 h;
-    memcpy(&h, digest, sizeof h);
-    return h & x->by_digest_mask;
-}
-
-/* Open addressing, at most half full. */
-static void make_by_digest(struct layer_index *x)
-{
-    guint32 size = 16;
-    while (size < 2 * x->n)
-        size *= 2;
-    x->by_digest_mask = size - 1;
-    guint32 *table = g_new0(guint32, size);
-    for (guint i = 0; i < x->n; i++) {
-        const struct indexfile_entry *e = &x->entries[i];
-        if (e->type != ENTRY_FILE || !(e->flags & INDEXFILE_DIGEST))
-            continue;
-        guint32 slot = slot_of(x, e->digest);
-        while (table[slot])
-            slot = (slot + 1) & x->by_digest_mask;
-        table[slot] = i + 1;
-    }
-    x->by_digest = table;
-}
-
 static gboolean same_inode_data(const struct entry *a, const struct entry *b)
 {
     if (digest_cmp(&a->digest, &b->digest) != 0 || a->mode != b->mode || a->uid != b->uid ||
@@ -353,18 +327,52 @@ static gboolean same_inode_data(const struct entry *a, const struct entry *b)
     return TRUE;
 }
 
+static guint32 slot_of(const struct layer_index *x, const struct entry *e)
+{
+    guint32 h;
+    memcpy(&h, e->digest.b, sizeof h);
+    /* Equal contents are common (empty files): the rest of the identity tells most of them apart.
+     */
+    h ^= (guint32)(e->mtime_ns ^ e->mtime_ns >> 32) * 2654435761u;
+    h += e->mode * 97 + e->uid * 8191 + e->gid * 131;
+    return h & x->by_identity_mask;
+}
+
+/* The slot that holds a file like e, or the free one where it would be. */
+static guint32 find_slot(const struct layer_index *x, const guint32 *table, const struct entry *e)
+{
+    guint32 slot = slot_of(x, e);
+    for (; table[slot]; slot = (slot + 1) & x->by_identity_mask) {
+        struct entry other;
+        layer_index_at(x, table[slot] - 1, &other);
+        if (same_inode_data(&other, e))
+            break;
+    }
+    return slot;
+}
+
+/* Open addressing, at most half full; one entry of each identity. */
+static void make_by_identity(struct layer_index *x)
+{
+    guint32 size = 16;
+    while (size < 2 * x->n)
+        size *= 2;
+    x->by_identity_mask = size - 1;
+    guint32 *table = g_new0(guint32, size);
+    for (guint i = 0; i < x->n; i++) {
+        struct entry e;
+        layer_index_at(x, i, &e);
+        if (e.type == ENTRY_FILE && e.has_digest)
+            table[find_slot(x, table, &e)] = i + 1;
+    }
+    x->by_identity = table;
+}
+
 gboolean layer_index_has_file(struct layer_index *x, const struct entry *e)
 {
     g_mutex_lock(&x->lock);
-    if (!x->by_digest)
-        make_by_digest(x);
+    if (!x->by_identity)
+        make_by_identity(x);
     g_mutex_unlock(&x->lock);
-    for (guint32 slot = slot_of(x, e->digest.b); x->by_digest[slot];
-         slot = (slot + 1) & x->by_digest_mask) {
-        struct entry other;
-        layer_index_at(x, x->by_digest[slot] - 1, &other);
-        if (same_inode_data(&other, e))
-            return TRUE;
-    }
-    return FALSE;
+    return x->by_identity[find_slot(x, x->by_identity, e)] != 0;
 }

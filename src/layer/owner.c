@@ -73,6 +73,8 @@ gboolean fileop_owner(struct chainview *v, const char *owner, guint32 *uid, guin
         else if (!find_name(v, "/etc/passwd", part[0], uid, gid, err))
             return FALSE;
     }
+    if (n == 2 && !*part[1])
+        *gid = 0;
     if (n < 2 || !*part[1] || parse_id(part[1], gid))
         return TRUE;
     return find_name(v, "/etc/group", part[1], gid, NULL, err);

@@ -18,8 +18,7 @@ struct unpack_files {
 void unpack_files_init(struct unpack_files *f);
 void unpack_files_clear(struct unpack_files *f);
 
-/* Returns FALSE with errno left for the caller when the name is taken (EEXIST); *err is then unset.
- */
+/* Opens a new file for writing: a descriptor, or -1 with errno (EEXIST: the name is taken). */
 int unpack_file_create(const struct unpack_files *f, int dirfd, const char *name, guint32 mode);
 /* Writes the data of h (sparse files with their holes) and sets digest and attributes. */
 gboolean unpack_file_fill(struct unpack_files *f, int fd, const struct tar_header *h,

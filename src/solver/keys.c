@@ -143,7 +143,7 @@ static gboolean digest_chain_reads(struct solver *s, struct node *n, GError **er
         const char *stage = input->v->meta.stage;
         g_autofree char *name =
             stage ? g_strdup_printf("stage %s", stage) : g_strdup(input->v->meta.name);
-        g_autoptr(tree) t = chainview_tree(view, name, err);
+        g_autoptr(tree) t = chainview_tree_for(view, name, &r->sel, 1, err);
         if (!t || !digest_read(t, r, err))
             return FALSE;
         g_clear_pointer(&r->selected, g_ptr_array_unref); /* points into t */

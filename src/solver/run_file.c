@@ -26,8 +26,16 @@ static struct tree *open_input(struct solver *s, struct node *n, guint i, gboole
     if (node_is_local(input))
         return s->o.env->local(s->o.env, input->op.source.identifier, err);
     g_autoptr(chainview) view = chainview_new(s->o.store, node_of(s, input)->chain, s->stop, err);
+    g_autoptr(GArray) sels = g_array_new(FALSE, FALSE, sizeof(struct selection));
+    for (guint k = 0; k < n->reads->len; k++) {
+        const struct read *r = &g_array_index(n->reads, struct read, k);
+        if (r->input == i)
+            g_array_append_val(sels, r->sel);
+    }
     *owned = TRUE;
-    return view ? chainview_tree(view, input->meta.name, err) : NULL;
+    return view ? chainview_tree_for(view, input->meta.name, (struct selection *)sels->data, sels->len,
+                                     err)
+                : NULL;
 }
 
 static gboolean inputs_open(struct solver *s, struct node *n, struct inputs *in, GError **err)

@@ -330,7 +330,7 @@ static gpointer worker_main(gpointer data)
 
 static void work(struct solver *s)
 {
-    guint most = s->o.max_parallel ? s->o.max_parallel : MAX(2, pool_cpus());
+    guint most = s->o.max_parallel ? s->o.max_parallel : MAX(4, 2 * pool_cpus());
     guint extra = s->left > 1 ? MIN(most, s->left) - 1 : 0;
     g_autofree GThread **threads = g_new0(GThread *, extra + 1);
     for (guint i = 0; i < extra; i++)

@@ -37,7 +37,7 @@ struct solver_options {
     struct solver_env *env;
     struct event_sink *events;     /* or NULL */
     struct cancel *cancel;         /* or NULL */
-    guint max_parallel;            /* 0: number of CPUs, at least 2 */
+    guint max_parallel;            /* 0: twice the number of CPUs, at least 4: steps often wait */
     gint64 build_id;               /* for logs, 0: none kept */
     gint64 now_ns;                 /* mtimes of what is made; SOURCE_DATE_EPOCH when set */
     const char *host_ca;           /* bundle to mount into RUN, or NULL */

@@ -18,10 +18,12 @@ static int number(struct progress *p, const struct step *s)
     return 0;
 }
 
+#define NAME_COLUMNS 120 /* long commands are cut: varve history shows them whole */
+
 static void print_start(struct progress *p, struct step *s)
 {
-    s->header_printed = TRUE;
-    fprintf(p->out, "[%d/%d %s] %s%s%s%s\n", number(p, s), p->total, label(s), s->name, s->why ? "   (" : "",
+    g_autofree char *name = text_fit(s->name, NAME_COLUMNS);
+    fprintf(p->out, "[%d/%d %s] %s%s%s%s\n", number(p, s), p->total, label(s), name, s->why ? "   (" : "",
             s->why ? s->why : "", s->why ? ")" : "");
 }
 
@@ -55,7 +57,8 @@ static void print_done(struct progress *p, struct step *s)
     if (s->line->len > 0)
         print_log(p, s, "\n", 1);
     if (s->outcome == OUTCOME_CACHED || s->outcome == OUTCOME_CUT) {
-        fprintf(p->out, "[%d/%d %s] %s   %s\n", number(p, s), p->total, label(s), s->name, words[s->outcome]);
+        g_autofree char *name = text_fit(s->name, NAME_COLUMNS);
+        fprintf(p->out, "[%d/%d %s] %s   %s\n", number(p, s), p->total, label(s), name, words[s->outcome]);
         return;
     }
     g_autofree char *took = text_duration(s->duration_us);

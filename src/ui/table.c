@@ -1,8 +1,6 @@
 #include "ui/text.h"
 
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #define GAP 2          /* columns between columns */
 #define MIN_FREE 12    /* the last column is never cut below this */
@@ -51,14 +49,6 @@ static void measure(const struct table *t, int *widths)
     }
 }
 
-static int line_width(FILE *f)
-{
-    struct winsize ws;
-    if (isatty(fileno(f)) && ioctl(fileno(f), TIOCGWINSZ, &ws) == 0 && ws.ws_col > 0)
-        return ws.ws_col;
-    return 0;
-}
-
 /* Shrinks the last column to what the terminal leaves. */
 static void fit_last(const struct table *t, int *widths, int total)
 {
@@ -87,7 +77,7 @@ void table_print(struct table *t, FILE *f)
 {
     g_autofree int *widths = g_new0(int, t->columns);
     measure(t, widths);
-    fit_last(t, widths, line_width(f));
+    fit_last(t, widths, text_columns(f));
     gboolean colour = text_colours(f);
     for (guint r = 0; r < t->rows->len; r++) {
         char **row = g_ptr_array_index(t->rows, r);

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 char *text_size(guint64 bytes)
@@ -105,6 +106,14 @@ char *text_fit(const char *s, int columns)
             last_fit = out->len;
     }
     return g_string_free(out, FALSE);
+}
+
+int text_columns(FILE *f)
+{
+    struct winsize ws;
+    if (isatty(fileno(f)) && ioctl(fileno(f), TIOCGWINSZ, &ws) == 0)
+        return ws.ws_col;
+    return 0;
 }
 
 gboolean text_colours(FILE *f)

@@ -16,6 +16,9 @@ int text_width(const char *s);
 /* s cut to at most columns with "…" where cut; control characters and invalid bytes made visible. */
 char *text_fit(const char *s, int columns);
 
+/* Columns of the terminal that f is; 0 when it is none. */
+int text_columns(FILE *f);
+
 enum text_style { STYLE_NONE, STYLE_BOLD, STYLE_DIM, STYLE_GREEN, STYLE_RED, STYLE_YELLOW, STYLE_CYAN };
 /* TRUE when f takes colours: a terminal, TERM not dumb, NO_COLOR unset or empty. */
 gboolean text_colours(FILE *f);

@@ -19,7 +19,6 @@ struct step {
     char *why;              /* why it ran or hit; the error when it failed */
     GString *tail;          /* the end of its log, at most TAIL_BYTES */
     GString *line;          /* plain view: a line not yet ended */
-    gboolean header_printed; /* plain view */
 };
 
 struct transfer {
@@ -56,7 +55,6 @@ struct progress {
     GCond wake;              /* ends the ticker */
     gboolean ended;
     int drawn;               /* tty: lines on the screen that the next frame replaces */
-    guint next_number;       /* plain: numbers steps as BuildKit does */
 };
 
 #define TAIL_BYTES (32 * 1024)

@@ -128,7 +128,7 @@ EOF
     sed -i 's/exit 7/exit 0/' Dockerfile
     run build --explain -t demo:1 .
     [ "$status" -eq 0 ]
-    [[ "$output" != *"RUN echo fine"*"never built"* ]]
+    [[ "$output" == *"RUN echo fine >/fine   cached"* ]]
 }
 
 @test "several errors of a Dockerfile are shown together, each with line and caret" {
@@ -281,7 +281,7 @@ EOF
 
 @test "an interrupted build ends within a second and leaves no process and no mount" {
     printf 'FROM busybox\nRUN echo started-sleeping; sleep 1234\n' >Dockerfile
-    build -t demo:1 . >log 2>&1 &
+    "$VARVE" build --progress=plain --build-context "busybox=oci-layout://$BASES/busybox-oci" -t demo:1 . >log 2>&1 &
     pid=$!
     for _ in $(seq 100); do grep -q '│ started-sleeping' log && break; sleep 0.1; done
     start=$(date +%s%N)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # What a RUN step can see and do: nothing of the host, and secrets nowhere but where they belong.
 load robust
+bats_require_minimum_version 1.5.0
 setup_file() { base_setup; }
 
 # inside 'SCRIPT': what the shell script prints in a RUN step.
@@ -62,16 +63,17 @@ inside() {
     printf 'FROM hostile\nRUN for f in /disk /mem; do timeout 2 head -c 1 $f >/dev/null 2>&1 && echo OPENED $f; done; true\n' >Dockerfile
     run "$VARVE" build --progress=plain --build-context "hostile=oci-layout://$PWD/../layout" .
     [ "$status" -eq 0 ] || { echo "$output"; return 1; }
-    [[ "$output" != *OPENED\ /* || "$output" != *"│ OPENED"* ]] || { echo "$output"; return 1; }
+    [[ "$output" != *"│ OPENED"* ]] || { echo "$output"; return 1; }
 }
 
 @test "processes of the host are not there, and cannot be signalled or traced" {
     sleep 4321 &
     host=$!
-    run inside "ps -o pid,args; kill -9 $host; ls /proc | grep -c '^[0-9]'; cat /proc/$host/cmdline; ls -l /proc/1/root/ | head -3; readlink /proc/1/exe"
+    run inside "ps -o pid,args; kill -9 $host; ls /proc | grep -c '^[0-9]'; cat /proc/$host/cmdline; ls -l /proc/1/root/ | head -3; ls /proc/1/root/$BATS_TEST_TMPDIR"
     kill -0 "$host"
     kill "$host"
-    [[ "$output" != *"sleep 4321"* && "$output" != *varve* ]] || { echo "$output"; return 1; }
+    output=${output//varve-init/}
+    [[ "$output" != *"sleep 4321"* && "$output" != *varve* && "$output" != *store* ]] || { echo "$output"; return 1; }
 }
 
 @test "no environment, open file, mount or working directory of the host comes in" {

@@ -7,7 +7,7 @@ usage: conformance.py run VARVE [CASE...]     compare a varve with the expectati
 CASE is the name of a directory of cases/, or a shell pattern. `run` works on JOBS cases at a time (default: the processors). `oracle` takes
 one after the other: builds that BuildKit runs at the same time share steps, and with them the times of their files.
 """
-import concurrent.futures, difflib, fnmatch, http.server, os, re, shlex, shutil, signal, subprocess, sys, tempfile, threading, urllib.parse, zlib
+import atexit, concurrent.futures, difflib, fnmatch, http.server, os, re, shutil, signal, subprocess, sys, tempfile, threading, urllib.parse, zlib
 
 import normalise
 
@@ -346,20 +346,33 @@ def report(cases, work, jobs):
     return 1 if counts['not ok'] else 0
 
 
+def remove(folder):
+    """An ordinary user's store holds files of subordinate ids: only inside a user namespace can they be removed."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if os.path.exists(folder):
+        subprocess.run(['unshare', '--user', '--map-root-user', '--map-auto', 'rm', '-rf', folder], stderr=subprocess.DEVNULL, check=False)
+
+
+def work_folder(parent):
+    keep = os.environ.get('CONFORMANCE_KEEP')
+    if keep:
+        os.makedirs(keep, exist_ok=True)
+        return keep
+    folder = tempfile.mkdtemp(prefix='conformance-', dir=parent)
+    atexit.register(remove, folder)
+    return folder
+
+
 def main():
     if len(sys.argv) < 2 or sys.argv[1] not in ('run', 'oracle') or (sys.argv[1] == 'run' and len(sys.argv) < 3):
         sys.exit(__doc__)
     os.umask(0o022)
     if sys.argv[1] == 'run':
-        with tempfile.TemporaryDirectory(prefix='conformance-', dir=os.environ.get('TMPDIR', '/var/tmp'), ignore_cleanup_errors=True) as work:
-            if os.environ.get('CONFORMANCE_KEEP'):
-                work = os.environ['CONFORMANCE_KEEP']
-                os.makedirs(work, exist_ok=True)
-            return report(select(sys.argv[3:]), Runner(os.path.abspath(sys.argv[2]), Bench(work, work)),
-                          int(os.environ.get('JOBS', os.cpu_count())))
-    with tempfile.TemporaryDirectory(prefix='conformance-', dir=CHROOT + '/var/tmp', ignore_cleanup_errors=True) as work:
-        subprocess.run([PEERS, 'exec-as', 'oracle', '--', 'docker', 'buildx', 'prune', '-af'], stdout=subprocess.DEVNULL, check=True)
-        return report(select(sys.argv[2:]), Oracle(Bench(work, work[len(CHROOT):])), 1)
+        work = work_folder(os.environ.get('TMPDIR', '/var/tmp'))
+        return report(select(sys.argv[3:]), Runner(os.path.abspath(sys.argv[2]), Bench(work, work)), int(os.environ.get('JOBS', os.cpu_count())))
+    work = work_folder(CHROOT + '/var/tmp')
+    subprocess.run([PEERS, 'exec-as', 'oracle', '--', 'docker', 'buildx', 'prune', '-af'], stdout=subprocess.DEVNULL, check=True)
+    return report(select(sys.argv[2:]), Oracle(Bench(work, work[len(CHROOT):])), 1)
 
 
 if __name__ == '__main__':

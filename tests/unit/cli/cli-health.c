@@ -3,8 +3,8 @@
 #define MS 1000LL
 #define NS_PER_MS 1000000LL
 
-/* A script of probes: each letter is one that is made when due and takes 10 ms: '+' passes, '-' fails. What
- * the states are afterwards: s(tarting), h(ealthy), u(nhealthy). */
+/* A script of probes: each letter is one that is made when due and takes 10 ms: '+' passes, '-'
+ * fails. What the states are afterwards: s(tarting), h(ealthy), u(nhealthy). */
 struct script {
     const char *name;
     gint64 interval_ms, start_period_ms, start_interval_ms;
@@ -68,10 +68,12 @@ static void test_times(void)
     g_assert_cmpint(health_due(&h), ==, next + 1010 * MS);
 }
 
-/* A probe at the end of the start period counts; one that makes the program healthy within it ends the period. */
+/* A probe at the end of the start period counts; one that makes the program healthy within it ends
+ * the period. */
 static void test_start_period(void)
 {
-    struct healthcheck conf = {.interval = 100 * NS_PER_MS, .start_period = 1000 * NS_PER_MS, .retries = 1};
+    struct healthcheck conf = {
+        .interval = 100 * NS_PER_MS, .start_period = 1000 * NS_PER_MS, .retries = 1};
     struct health h;
     health_init(&h, &conf, 0);
     g_assert_cmpint(health_note(&h, 100 * MS, 110 * MS, FALSE), ==, HEALTH_STARTING);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <stdlib.h>
@@ -279,8 +280,8 @@ static void test_foreign(struct fixture *f, gconstpointer data)
 {
     if (fixture_skip(f))
         return;
-    guint8 head[64] = {0x7f, 'E', 'L', 'F', 2, 2, 1}; /* s390x, which nobody emulates by chance */
-    head[17] = 2;
+    guint8 head[64] = {0x7f, 'E', 'L', 'F', 2, 2, 1}; /* big-endian, as s390x is */
+    head[17] = 1; /* not an executable: no emulator is registered for it */
     head[19] = 22;
     g_autofree char *path = g_build_filename(f->root, "foreign", NULL);
     g_assert_true(g_file_set_contents(path, (char *)head, sizeof head, NULL));
@@ -289,7 +290,7 @@ static void test_foreign(struct fixture *f, gconstpointer data)
     f->spec.args = argv;
     g_autoptr(GError) err = NULL;
     if (sandbox_run(&f->spec, NULL, &f->result, &err)) {
-        g_test_skip("this machine emulates s390x");
+        g_test_skip(f->err->str);
         return;
     }
     g_assert_error(err, VARVE_ERROR, VARVE_ERROR_UNSUPPORTED);
@@ -531,6 +532,10 @@ static void test_tty(struct fixture *f, gconstpointer data)
     g_assert_true(fixture_sh(f, "test -t 0 && test -t 1 && echo terminal >/dev/tty", NULL));
     g_assert_cmpint(f->result.exit_code, ==, 0);
     char buf[64] = "";
+    struct pollfd poll_fd = {.fd = master, .events = POLLIN};
+    g_assert_cmpint(poll(&poll_fd, 1, 5000), ==, 1);
+    if (!poll_fd.revents)
+        return;
     g_assert_cmpint(read(master, buf, sizeof buf - 1), >, 0);
     g_assert_nonnull(strstr(buf, "terminal"));
 }

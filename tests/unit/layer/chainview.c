@@ -110,6 +110,65 @@ static void test_content(void)
     fixture_drop(root);
 }
 
+/* Digest of what sel selects in t, or the error's text as a digest. */
+static struct digest digest_selected(struct tree *t, const struct selection *sel)
+{
+    g_autoptr(GError) err = NULL;
+    struct digest d;
+    g_autoptr(GPtrArray) got = tree_select(t, sel, &err);
+    if (!got || !tree_selection_digest(t, got, &d, &err))
+        digest_of_bytes(&d, err->message, strlen(err->message));
+    return d;
+}
+
+/* The part of a tree that a selection sees gives what the whole gives. */
+static void check_parts(struct store *s, const struct chain *c)
+{
+    static const char *const patterns[] = {
+        "",         "a",     "a/c",     "b/c/g",     "a/c/e", "l",      "l/f",
+        "l/../d",   "m/x",   "nothing", "a/nothing", "a/*",   "l/*",    "*",
+        "a/c/[ef]", "b/*/g", "m/*",     "../a/c",    "loop",  "loop/x", "a/d/x"};
+    g_autoptr(chainview) v = chainview_new(s, c, NULL, NULL);
+    g_autoptr(tree) whole = chainview_tree(v, "t", NULL);
+    for (guint i = 0; i < 4 * G_N_ELEMENTS(patterns); i++) {
+        struct selection sels[2] = {
+            {.pattern = patterns[i / 4], .wildcard = TRUE, .required = TRUE},
+            {.pattern = patterns[(i / 4 + 5) % G_N_ELEMENTS(patterns)], .follow = TRUE}};
+        sels[0].follow = i & 1;
+        sels[0].parents = (i & 2) != 0;
+        guint n = 1 + g_test_rand_int_range(0, 2);
+        g_autoptr(tree) part = chainview_tree_for(v, "t", sels, n, NULL);
+        for (guint k = 0; k < n; k++) {
+            struct digest want = digest_selected(whole, &sels[k]),
+                          got = digest_selected(part, &sels[k]);
+            if (digest_cmp(&want, &got) != 0)
+                g_error("%s differs", sels[k].pattern);
+        }
+    }
+}
+
+static void test_parts(void)
+{
+    char *root = fixture_dir();
+    g_autoptr(store) s = store_open(root, NULL);
+    g_autoptr(chain) c = chain_new();
+    layers_commit(
+        s, c,
+        "d755 a\nd755 a/c\nf644 a/c/e =1\nf644 a/c/f =2\nd755 a/d\nh a/d/x => a/c/e\nl l -> a/c\n"
+        "d755 b\nd755 b/c\nf644 b/c/g =3\nl m -> /b\nl b/x -> ../a\nl loop -> loop");
+    check_parts(s, c);
+    layers_commit(s, c, "d755 a\nd700 a/c\nf600 a/c/e =4\nw a/d");
+    check_parts(s, c);
+    layers_commit(s, c, "o755 a\nd755 a/c\nf644 a/c/n =5");
+    check_parts(s, c);
+    g_autoptr(chainview) v = chainview_new(s, c, NULL, NULL);
+    struct selection sel = {.pattern = "l", .follow = TRUE};
+    g_autoptr(tree) part = chainview_tree_for(v, "t", &sel, 1, NULL);
+    g_autofree char *got = layers_list(part->entries);
+    g_assert_cmpstr(got, ==, "d755 a\nd755 a/c\nf644 a/c/n\nl l -> a/c");
+    fixture_drop(root);
+}
+
 /* Random layers over one another: lookups, the merged tree and overlayfs agree. */
 static void test_random(void)
 {
@@ -141,6 +200,7 @@ static void test_random(void)
             layers_commit(s, c, spec->str);
         }
         overlay_check(s, c);
+        check_parts(s, c);
         fixture_drop(root);
     }
 }
@@ -152,6 +212,7 @@ int main(int argc, char **argv)
     g_test_add_func("/layer/chainview/lookup", test_lookup);
     g_test_add_func("/layer/chainview/links", test_links);
     g_test_add_func("/layer/chainview/content", test_content);
+    g_test_add_func("/layer/chainview/parts", test_parts);
     g_test_add_func("/layer/chainview/random", test_random);
     return g_test_run();
 }

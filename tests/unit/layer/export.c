@@ -66,15 +66,17 @@ static void add_sized(GByteArray *tar, const char *name, guint32 seed, gsize siz
     g_string_free(s, TRUE);
 }
 
-/* 600 files of 1 to 24 kB, and a large one; changed: the seed of one of them. */
+/* 1,200 files of 1 to 24 kB, and a large one; changed: the seed of one of them, which changes its
+ * size, too. */
 static GByteArray *big_tar(guint32 changed)
 {
     GByteArray *tar = g_byte_array_new();
     fixture_tar(tar, "d|dir|755\n");
-    for (guint32 i = 0; i < 600; i++) {
+    for (guint32 i = 0; i < 1200; i++) {
         char name[32];
-        g_snprintf(name, sizeof name, "dir/file%03u", i);
-        add_sized(tar, name, i == 300 ? changed : i + 1000, 1000 + i * 7919 % 23000);
+        g_snprintf(name, sizeof name, "dir/file%04u", i);
+        add_sized(tar, name, i == 300 ? changed : i + 1000,
+                  1000 + i * 7919 % 23000 + (i == 300 ? changed * 70000 : 0));
     }
     add_sized(tar, "large", 7, 5 * 1024 * 1024);
     fixture_tar_end(tar);
@@ -225,8 +227,9 @@ static void test_reuse(void)
     o.compression = COMPRESS_GZIP;
     export_layer(&f, before_id, &o);
     run_pipeline(&f, after_id, &r);
+    g_test_message("%u members, %u reused", r.members->len, (guint)r.reused);
     g_assert_cmpuint(r.members->len, >=, 10);
-    g_assert_cmpuint(r.reused, >=, r.members->len - 2);
+    g_assert_cmpuint(r.reused, >=, r.members->len - 3);
     g_assert_cmpuint(r.reused, <, r.members->len);
     for (guint i = 0; i < r.members->len; i++)
         g_assert_cmpuint(g_array_index(r.members, struct member_info, i).raw_size, <=, MEMBER_MAX);
