@@ -299,6 +299,7 @@ PY
     printf 'FROM busybox\nCOPY odd /odd\n' >Dockerfile
     run measured 5 200 "$VARVE" build -q --build-context "busybox=oci-layout://$BASES/busybox-oci" -o ../out2 .
     [ "$status" -eq 0 ] || [[ "$output" == *"odd/"* ]] || { echo "$output"; return 1; }
+    rm -f odd/fifo odd/socket odd/null
     if mknod odd/whiteout c 0 0 2>/dev/null; then
         run build -o ../out3 .
         [ "$status" -eq 1 ]
@@ -306,6 +307,7 @@ PY
         rm odd/whiteout
         clean_store
     fi
+    mkfifo odd/fifo
     printf 'FROM busybox\nADD odd/fifo /odd/\n' >Dockerfile
     run measured 5 200 "$VARVE" build -q --build-context "busybox=oci-layout://$BASES/busybox-oci" -o ../out3 .
     [ "$status" -le 1 ] || { echo "$output"; return 1; }
