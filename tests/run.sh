@@ -1,12 +1,12 @@
 #!/bin/bash
-# Runs every test: tests/run.sh BUILD_DIR [SUITE…]. Suites: unit lint cli conformance. Each writes TAP into
+# Runs every test: tests/run.sh BUILD_DIR [SUITE…]. Suites: unit lint cli conformance rootless. Each writes TAP into
 # BUILD_DIR/test-logs; the last line printed is "N passed, N failed".
 set -u
 cd "$(dirname "$0")/.."
 build=$(realpath -m "${1:-build}")
 shift || true
 suites=("$@")
-[ ${#suites[@]} -gt 0 ] || suites=(unit lint cli conformance)
+[ ${#suites[@]} -gt 0 ] || suites=(unit lint cli conformance rootless)
 logs=$build/test-logs
 mkdir -p "$logs"
 rm -f "$logs"/*.tap
@@ -56,6 +56,7 @@ for suite in "${suites[@]}"; do
     lint) for t in tests/lint/*.sh; do run_tap "lint-$(basename "$t" .sh)" "$t" "$build"; done ;;
     cli) for t in tests/cli/*.bats; do VARVE=$build/varve run_tap "cli-$(basename "$t" .bats)" bats --tap "$t"; done ;;
     conformance) LIMIT=1800 run_tap conformance tests/conformance/run.sh "$build/varve" ;;
+    rootless) LIMIT=1800 run_tap rootless tests/rootless.sh "$build/varve" ;;
     *) echo "unknown suite $suite" >&2; exit 2 ;;
     esac
 done

@@ -239,12 +239,27 @@ static gboolean add_host_ca(struct run *r, GError **err)
     return TRUE;
 }
 
+static int path_depth(const char *path)
+{
+    int n = 0;
+    for (; *path; path++)
+        n += *path == '/' && path[1] != '/' && path[1] != '\0';
+    return n;
+}
+
+/* What is mounted on a directory comes before what is mounted inside it, however they were written. */
+static gint by_depth(gconstpointer a, gconstpointer b)
+{
+    return path_depth(((const struct sandbox_mount *)a)->dest) - path_depth(((const struct sandbox_mount *)b)->dest);
+}
+
 /* Mount 0 is the root. */
 static gboolean add_mounts(struct run *r, GError **err)
 {
     for (guint i = 1; i < r->op->n_mounts; i++)
         if (!add_one(r, &r->op->mounts[i], err))
             return FALSE;
+    g_array_sort(r->mounts, by_depth); /* stable: equal depths keep their order */
     return add_host_ca(r, err);
 }
 
