@@ -258,8 +258,11 @@ static int report_failed_step(struct build *b, const GError *err, const struct v
     if (r->exit_code != 0) {
         g_autofree char *name = text_fit(v->meta.name, 100);
         g_free(shown->message);
-        shown->message = g_strdup_printf("%s failed with exit code %d   (stage %s, after %s)", name, r->exit_code,
-                                         v->meta.stage ? v->meta.stage : "-", took);
+        gboolean full = g_error_matches(err, VARVE_ERROR, VARVE_ERROR_OUTSIDE);
+        const char *next = strstr(err->message, "\nnext: ");
+        shown->message = g_strdup_printf("%s failed with exit code %d%s   (stage %s, after %s)%s", name, r->exit_code,
+                                         full ? ": the store's disk is full" : "",
+                                         v->meta.stage ? v->meta.stage : "-", took, next ? next : "");
     }
     int code = report_error(shown);
     g_error_free(shown);

@@ -15,7 +15,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
+
+/* Less than this is a full disk. */
+#define FULL_BYTES (1024 * 1024)
 
 /* Everything one run holds; released by run_clear() in any state. */
 struct run {
@@ -285,6 +289,25 @@ static void on_output(gpointer ctx, int fd, const void *bytes, gsize len)
                                                .n_bytes = len});
 }
 
+/* What the step wrote is still there: a disk that is full now was full for the program. */
+static gboolean disk_is_full(const struct run *r)
+{
+    struct statvfs v;
+    return fstatvfs(store_fd(r->s->o.store), &v) == 0 && (guint64)v.f_bavail * v.f_frsize < FULL_BYTES;
+}
+
+static gboolean program_failed(const struct run *r, int exit_code, GError **err)
+{
+    const char *name = r->n->v->meta.name;
+    if (!disk_is_full(r))
+        return error_set(err, VARVE_ERROR_FAILED, "%s failed with exit code %d", name, exit_code);
+    error_set(err, VARVE_ERROR_OUTSIDE, "%s failed with exit code %d: the disk of %s is full", name, exit_code,
+              store_root(r->s->o.store));
+    error_add_next(err, "make room (varve prune, or varve du to see what is large), then run the same command "
+                        "again; finished steps are kept");
+    return FALSE;
+}
+
 static gboolean run_sandbox(struct run *r, GError **err)
 {
     const struct exec_op *op = r->op;
@@ -319,10 +342,7 @@ static gboolean run_sandbox(struct run *r, GError **err)
         return FALSE;
     snapshot_forget(r->root, touched);
     r->n->res.exit_code = res.exit_code;
-    if (res.exit_code == 0)
-        return TRUE;
-    return error_set(err, VARVE_ERROR_FAILED, "%s failed with exit code %d", r->n->v->meta.name,
-                     res.exit_code);
+    return res.exit_code == 0 || program_failed(r, res.exit_code, err);
 }
 
 static struct chain *commit(struct run *r, GError **err)
