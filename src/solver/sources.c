@@ -104,7 +104,9 @@ static struct tree *scan_local(struct sources *s, struct local *l, GError **err)
         return NULL;
     g_autofree char *name =
         main_context ? g_strdup("the build context") : g_strdup_printf("the context %s", l->name);
-    l->tree = scan_dir(s->o.store, l->dir, l->ignore, name, s->o.cancel, err);
+    l->tree = main_context && s->o.context_archive
+                  ? scan_unpacked(l->dir, l->ignore, name, s->o.cancel, err)
+                  : scan_dir(s->o.store, l->dir, l->ignore, name, s->o.cancel, err);
     return l->tree;
 }
 
