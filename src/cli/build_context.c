@@ -1,4 +1,5 @@
-/* Contexts that are not a directory of the user's: from stdin, an archive, an URL, a git repository. */
+/* Contexts that are not a directory of the user's: from stdin, an archive, an URL, a git
+ * repository. */
 #include "cli/build.h"
 
 #include "base/error.h"
@@ -52,7 +53,8 @@ static gboolean refuse_archive(const struct build *b, GError **err)
     return FALSE;
 }
 
-/* Unpacks dir/name into a temporary folder of the store, which becomes the context. It goes when the store is closed. */
+/* Unpacks dir/name into a temporary folder of the store, which becomes the context. It goes when
+ * the store is closed. */
 static gboolean unpack(struct build *b, const char *dir, const char *name, GError **err)
 {
     g_autoptr(tree) t = scan_dir(NULL, dir, NULL, b->context_name, b->cancel, err);
@@ -72,7 +74,8 @@ static gboolean unpack(struct build *b, const char *dir, const char *name, GErro
 static gboolean take_dockerfile(struct build *b, int fd, GError **err)
 {
     if (b->o->file) {
-        error_set(err, VARVE_ERROR_USAGE, "%s is a Dockerfile, not an archive, and -f %s names another one",
+        error_set(err, VARVE_ERROR_USAGE,
+                  "%s is a Dockerfile, not an archive, and -f %s names another one",
                   b->context_name, b->o->file);
         error_add_next(err, "leave -f out, or give a context that holds %s", b->o->file);
         return FALSE;
@@ -111,7 +114,8 @@ static gboolean spool(struct build *b, int from, int to, GError **err)
             return TRUE;
         total += MAX(n, 0);
         if (total > HTTP_MAX_BYTES)
-            return error_set(err, VARVE_ERROR_INVALID, "the context on stdin is larger than 64 GiB");
+            return error_set(err, VARVE_ERROR_INVALID,
+                             "the context on stdin is larger than 64 GiB");
         if (n > 0 && !fs_write_all(to, buffer, n, err))
             return FALSE;
     }
@@ -143,8 +147,10 @@ static gboolean open_archive(struct build *b, GError **err)
     if (!is_archive(fd, &archive, err))
         return FALSE;
     if (!archive) {
-        error_set(err, VARVE_ERROR_USAGE, "the context %s is neither a directory nor a tar archive", path);
-        error_add_next(err, "varve build . builds the directory you are in; -f names the Dockerfile");
+        error_set(err, VARVE_ERROR_USAGE, "the context %s is neither a directory nor a tar archive",
+                  path);
+        error_add_next(err,
+                       "varve build . builds the directory you are in; -f names the Dockerfile");
         return FALSE;
     }
     g_autofree char *tmp = store_tmp_dir(b->store, err);
@@ -193,14 +199,14 @@ static gboolean open_git(struct build *b, GError **err)
         return FALSE;
     const char *keep = g_hash_table_lookup(b->o->build_args, "BUILDKIT_CONTEXT_KEEP_GIT_DIR");
     gboolean keep_arg = keep && *keep && !g_str_equal(keep, "0") && !g_str_equal(keep, "false");
-    struct source_op op = {.kind = SOURCE_GIT,
-                           .identifier = git->remote,
-                           .ref = git->ref,
-                           .checksum = git->checksum,
-                           .subdir = git->subdir,
-                           .keep_git_dir =
-                               git->keep_git_dir == GIT_UNSET ? keep_arg : git->keep_git_dir == GIT_YES,
-                           .submodules = git->submodules != GIT_NO};
+    struct source_op op = {
+        .kind = SOURCE_GIT,
+        .identifier = git->remote,
+        .ref = git->ref,
+        .checksum = git->checksum,
+        .subdir = git->subdir,
+        .keep_git_dir = git->keep_git_dir == GIT_UNSET ? keep_arg : git->keep_git_dir == GIT_YES,
+        .submodules = git->submodules != GIT_NO};
     b->context_dir = fetch(b, &op, err);
     return b->context_dir != NULL;
 }

@@ -22,7 +22,12 @@ gboolean archive_sniff(const void *head, gsize len)
     static const struct {
         const char *magic;
         gsize len;
-    } known[] = {{"\x1f\x8b\x08", 3}, {"BZh", 3}, {"\xfd" "7zXZ", 6}, {"\x28\xb5\x2f\xfd", 4}};
+    } known[] = {{"\x1f\x8b\x08", 3},
+                 {"BZh", 3},
+                 {"\xfd"
+                  "7zXZ",
+                  6},
+                 {"\x28\xb5\x2f\xfd", 4}};
     for (gsize i = 0; i < G_N_ELEMENTS(known); i++)
         if (len >= known[i].len && memcmp(head, known[i].magic, known[i].len) == 0)
             return TRUE;

@@ -32,17 +32,17 @@ gboolean git_check(const char *url, const char *ref, GError **err)
                          "the repository %s is refused: its name begins like an option", shown);
     for (const char *p = url; *p; p++)
         if ((guchar)*p <= ' ' || *p == 0x7f)
-            return error_set(err, VARVE_ERROR_INVALID,
-                             "the repository %s is refused: its URL holds blanks or control characters",
-                             shown);
+            return error_set(
+                err, VARVE_ERROR_INVALID,
+                "the repository %s is refused: its URL holds blanks or control characters", shown);
     if (!ref)
         return TRUE;
     gboolean bad = *ref == '-' || *ref == '/' || strlen(ref) > MAX_NAME || strstr(ref, "..") ||
                    strstr(ref, "@{") || strpbrk(ref, " ~^:?*[\\");
     for (const char *p = ref; *p && !bad; p++)
         bad = (guchar)*p < ' ' || *p == 0x7f;
-    return !bad || error_set(err, VARVE_ERROR_INVALID, "\"%s\" cannot be the name of a branch or tag",
-                             ref);
+    return !bad ||
+           error_set(err, VARVE_ERROR_INVALID, "\"%s\" cannot be the name of a branch or tag", ref);
 }
 
 /* gitrun() on the network: tried again while the failure may pass. */
@@ -84,7 +84,8 @@ static const char *without(const char *ref, const char *prefix)
     return g_str_has_prefix(ref, prefix) ? ref + strlen(prefix) : ref;
 }
 
-/* The names that ref may stand for, the likeliest first; a tag object comes behind what it names ("^{}"). */
+/* The names that ref may stand for, the likeliest first; a tag object comes behind what it names
+ * ("^{}"). */
 static GPtrArray *candidates(const char *ref)
 {
     GPtrArray *all = g_ptr_array_new_with_free_func(g_free);
@@ -94,7 +95,8 @@ static GPtrArray *candidates(const char *ref)
         if (!g_str_has_prefix(ref, "refs/tags/"))
             g_ptr_array_add(all, g_strconcat("refs/heads/", without(ref, "refs/heads/"), NULL));
         if (!g_str_has_prefix(ref, "refs/heads/")) {
-            g_ptr_array_add(all, g_strconcat("refs/tags/", without(ref, "refs/tags/"), "^{}", NULL));
+            g_ptr_array_add(all,
+                            g_strconcat("refs/tags/", without(ref, "refs/tags/"), "^{}", NULL));
             g_ptr_array_add(all, g_strconcat("refs/tags/", without(ref, "refs/tags/"), NULL));
         }
         g_ptr_array_add(all, g_strconcat("refs/", without(ref, "refs/"), "^{}", NULL));
@@ -169,23 +171,31 @@ static gboolean init_cache(const struct gitrun *g, const char *commit, GError **
 /* One way of asking for it. all: everything that there is, for servers that can do no better. */
 static gboolean fetch(const struct gitrun *g, const char *what, gboolean all, GError **err)
 {
-    g_autofree char *spec = all ? g_strdup("+refs/*:refs/varve/all/*")
-                                : g_strconcat("+", what, ":" KEPT, NULL);
-    const char *argv[] = {"fetch", "-q", "--no-tags", "--no-recurse-submodules",
-                          "--no-write-fetch-head", all ? "--force" : "--depth=1", "varve", spec,
+    g_autofree char *spec =
+        all ? g_strdup("+refs/*:refs/varve/all/*") : g_strconcat("+", what, ":" KEPT, NULL);
+    const char *argv[] = {"fetch",
+                          "-q",
+                          "--no-tags",
+                          "--no-recurse-submodules",
+                          "--no-write-fetch-head",
+                          all ? "--force" : "--depth=1",
+                          "varve",
+                          spec,
                           NULL};
     g_autofree char *out = run_network(g, argv, err);
     return out != NULL;
 }
 
 /* The ref as fetch wants it: a branch or tag of either kind is found by its short name. */
-static gboolean fetch_commit(const struct gitrun *g, const char *ref, const char *commit, GError **err)
+static gboolean fetch_commit(const struct gitrun *g, const char *ref, const char *commit,
+                             GError **err)
 {
     GError *first = NULL;
     if (fetch(g, commit, FALSE, &first) && has_commit(g, commit))
         return TRUE;
-    gboolean hopeless = first && (first->code == VARVE_ERROR_OUTSIDE || first->code == VARVE_ERROR_DENIED ||
-                                  first->code == VARVE_ERROR_CANCELLED);
+    gboolean hopeless =
+        first && (first->code == VARVE_ERROR_OUTSIDE || first->code == VARVE_ERROR_DENIED ||
+                  first->code == VARVE_ERROR_CANCELLED);
     if (hopeless) {
         g_propagate_error(err, first);
         return FALSE;
@@ -196,11 +206,12 @@ static gboolean fetch_commit(const struct gitrun *g, const char *ref, const char
         return TRUE;
     if (!fetch(g, NULL, TRUE, err))
         return FALSE;
-    return has_commit(g, commit) || error_set(err, VARVE_ERROR_NOT_FOUND, "it has no commit %s", commit);
+    return has_commit(g, commit) ||
+           error_set(err, VARVE_ERROR_NOT_FOUND, "it has no commit %s", commit);
 }
 
-gboolean git_fetch(const struct git_remote *r, const char *cache, const char *ref, const char *commit,
-                   GError **err)
+gboolean git_fetch(const struct git_remote *r, const char *cache, const char *ref,
+                   const char *commit, GError **err)
 {
     struct gitrun g = {.remote = r, .dir = cache};
     if (!git_check(r->url, ref, err) || !init_cache(&g, commit, err))
@@ -217,7 +228,7 @@ static gboolean update_submodules(const struct gitrun *g, GError **err)
     g_autofree char *list = g_build_filename(g->dir, ".gitmodules", NULL);
     if (!g_file_test(list, G_FILE_TEST_IS_REGULAR))
         return TRUE;
-    const char *argv[] = {"submodule", "-q",          "update",    "--init",
+    const char *argv[] = {"submodule",   "-q",        "update",   "--init",
                           "--recursive", "--depth=1", "--jobs=4", NULL};
     struct gitrun network = *g;
     network.local = FALSE;
@@ -249,7 +260,8 @@ static gboolean check_out(const struct gitrun *g, const char *cache, const char 
     const char *init[] = {"init", "-q", format, ".", NULL};
     const char *fetch_it[] = {"fetch", "-q", "--depth=1", "--no-tags", cache, commit, NULL};
     const char *origin[] = {"config", "remote.origin.url", shown, NULL};
-    const char *refs[] = {"config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*", NULL};
+    const char *refs[] = {"config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*",
+                          NULL};
     const char *checkout[] = {"checkout", "-q", "-f", "--detach", "FETCH_HEAD", NULL};
     return run(g, init, err) && run(g, fetch_it, err) && run(g, origin, err) && run(g, refs, err) &&
            run(g, checkout, err) && (!submodules || update_submodules(g, err)) && tidy(g, err);

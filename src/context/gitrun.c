@@ -18,8 +18,8 @@
 #define DEFAULT_SECONDS 3600
 #define MAX_SHOWN 400 /* bytes of a complaint in a message */
 
-/* Environment being put together: configuration goes in as GIT_CONFIG_KEY_n and GIT_CONFIG_VALUE_n, where no
- * other user can read it, unlike a command line. */
+/* Environment being put together: configuration goes in as GIT_CONFIG_KEY_n and GIT_CONFIG_VALUE_n,
+ * where no other user can read it, unlike a command line. */
 struct environ {
     char **env;
     guint n;
@@ -43,9 +43,9 @@ static void config(struct environ *e, const char *key, const char *value)
 /* What the outside world needs: where programs and proxies are. */
 static void inherit(struct environ *e)
 {
-    static const char *const names[] = {"PATH",       "HTTP_PROXY",  "HTTPS_PROXY", "ALL_PROXY",
-                                        "NO_PROXY",   "http_proxy",  "https_proxy", "all_proxy",
-                                        "no_proxy",   "LD_LIBRARY_PATH", NULL};
+    static const char *const names[] = {"PATH",     "HTTP_PROXY",      "HTTPS_PROXY", "ALL_PROXY",
+                                        "NO_PROXY", "http_proxy",      "https_proxy", "all_proxy",
+                                        "no_proxy", "LD_LIBRARY_PATH", NULL};
     for (const char *const *n = names; *n; n++)
         set(e, *n, g_getenv(*n));
 }
@@ -56,8 +56,8 @@ static void set_ssh(struct environ *e, const struct git_remote *r)
     g_autofree char *known = g_strconcat(home ? home : "/", "/.ssh/known_hosts", NULL);
     g_autofree char *option = g_strconcat("UserKnownHostsFile=", known, NULL);
     g_autofree char *quoted = g_shell_quote(option);
-    g_autofree char *command = g_strconcat(
-        "ssh -F /dev/null -o BatchMode=yes -o ConnectTimeout=15 -o ", quoted, NULL);
+    g_autofree char *command =
+        g_strconcat("ssh -F /dev/null -o BatchMode=yes -o ConnectTimeout=15 -o ", quoted, NULL);
     set(e, "GIT_SSH_COMMAND", command);
     set(e, "SSH_AUTH_SOCK", r->ssh_agent);
 }
@@ -144,8 +144,8 @@ static gboolean read_all(const struct gitrun *g, struct pipes *p, GError **err)
     guint seconds = g->seconds ? g->seconds : DEFAULT_SECONDS;
     gint64 deadline = g_get_monotonic_time() + (gint64)seconds * G_USEC_PER_SEC;
     while (p->out >= 0 || p->err >= 0) {
-        struct pollfd fds[] = {{p->out, POLLIN, 0}, {p->err, POLLIN, 0},
-                               {cancel_fd(g->remote->cancel), POLLIN, 0}};
+        struct pollfd fds[] = {
+            {p->out, POLLIN, 0}, {p->err, POLLIN, 0}, {cancel_fd(g->remote->cancel), POLLIN, 0}};
         gint64 left_ms = (deadline - g_get_monotonic_time()) / 1000;
         if (left_ms <= 0)
             return error_set(err, VARVE_ERROR_OUTSIDE, "it took longer than %u s", seconds);
@@ -212,7 +212,8 @@ static char *clean_complaint(const struct gitrun *g, const char *raw)
     return g_utf8_make_valid(from, -1);
 }
 
-static gboolean check_status(const struct gitrun *g, int status, const char *complaint, GError **err)
+static gboolean check_status(const struct gitrun *g, int status, const char *complaint,
+                             GError **err)
 {
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return TRUE;
@@ -224,9 +225,8 @@ static gboolean spawn(const struct gitrun *g, char **argv, struct pipes *p, GPid
 {
     g_auto(GStrv) env = make_environ(g);
     g_autoptr(GError) local = NULL;
-    if (g_spawn_async_with_pipes(g->dir, argv, env,
-                                 G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, child_setup,
-                                 NULL, pid, NULL, &p->out, &p->err, &local))
+    if (g_spawn_async_with_pipes(g->dir, argv, env, G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD,
+                                 child_setup, NULL, pid, NULL, &p->out, &p->err, &local))
         return TRUE;
     error_set(err, VARVE_ERROR_FAILED, "the git program cannot be started (%s)", local->message);
     error_add_next(err, "install git: sources in git repositories need it");

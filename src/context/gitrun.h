@@ -10,8 +10,8 @@ struct gitrun {
     gboolean local;                  /* speaks to files of ours: the file protocol, nothing else */
     guint seconds;                   /* it may take; 0: an hour */
 };
-/* Runs "git argv…" (without "git"; NULL-terminated) and returns what it printed (at most 4 MiB), newly allocated;
- * NULL when it failed, with what it complained of in the message. No retries. */
+/* Runs "git argv…" (without "git"; NULL-terminated) and returns what it printed (at most 4 MiB),
+ * newly allocated; NULL when it failed, with what it complained of in the message. No retries. */
 char *gitrun(const struct gitrun *g, const char *const *argv, GError **err);
 
 #endif

@@ -18,8 +18,8 @@
 #define MAX_HOPS 10L
 #define MAX_WAIT_S 30     /* longest Retry-After that is waited for */
 #define MAX_VALIDATOR 512 /* bytes of an ETag or a date worth keeping */
-#define SETTLED_S 2       /* a file younger than this may change again without its date showing it */
-#define TELL_US 100000    /* between two transfer events */
+#define SETTLED_S 2    /* a file younger than this may change again without its date showing it */
+#define TELL_US 100000 /* between two transfer events */
 
 /* One try. Callbacks run in the thread that drives it. */
 struct get {
@@ -29,7 +29,7 @@ struct get {
     int fd;
     struct hasher *hasher;
     struct http_file_info *out;
-    long status;        /* of the answer at hand */
+    long status; /* of the answer at hand */
     guint retry_after_s;
     guint64 expected;   /* Content-Length, 0: unknown */
     gint64 date_s;      /* the server's clock, 0: unknown */
@@ -270,10 +270,10 @@ static gboolean refuse_status(struct get *g, GError **err)
 {
     long s = g->status;
     g->temporary = s == 408 || s == 429 || s >= 500;
-    enum varve_error code = g->temporary             ? VARVE_ERROR_OUTSIDE
-                            : s == 401 || s == 403   ? VARVE_ERROR_DENIED
-                            : s == 404 || s == 410   ? VARVE_ERROR_NOT_FOUND
-                                                     : VARVE_ERROR_FAILED;
+    enum varve_error code = g->temporary           ? VARVE_ERROR_OUTSIDE
+                            : s == 401 || s == 403 ? VARVE_ERROR_DENIED
+                            : s == 404 || s == 410 ? VARVE_ERROR_NOT_FOUND
+                                                   : VARVE_ERROR_FAILED;
     const char *what = s == 401 || s == 403   ? ": it may not be read without logging in"
                        : s == 404 || s == 410 ? ": there is no such file"
                        : s == 429             ? ": too many requests"

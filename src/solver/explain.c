@@ -164,6 +164,8 @@ char *node_explain_miss(struct solver *s, struct node *n)
 
 char *node_slot(struct solver *s, struct node *n)
 {
-    return g_strdup_printf("%s|%s", s->o.slot_prefix ? s->o.slot_prefix : "",
-                           n->v->meta.slot ? n->v->meta.slot : n->v->meta.name);
+    /* The sources of an ADD have its place; they must not be taken for it. */
+    return g_strdup_printf("%s|%s%s", s->o.slot_prefix ? s->o.slot_prefix : "",
+                           n->v->meta.slot ? n->v->meta.slot : n->v->meta.name,
+                           n->resolved ? "|source" : "");
 }

@@ -60,8 +60,7 @@ static char *ask(struct remotes *r, const struct source_op *op, GError **err)
     g_mutex_unlock(&r->lock);
     if (known)
         return known;
-    char *holds =
-        op->kind == SOURCE_GIT ? remote_git_ask(r, op, err) : remote_http_ask(r, op, err);
+    char *holds = op->kind == SOURCE_GIT ? remote_git_ask(r, op, err) : remote_http_ask(r, op, err);
     if (!holds)
         return NULL;
     g_mutex_lock(&r->lock);
@@ -123,10 +122,7 @@ gboolean remote_fill(struct store *s, struct cancel *c, struct tree *t, const ch
                                .attempt_unpack = unpack,
                                .excludes = excludes};
     struct file_op op = {.actions = &copy, .n_actions = 1, .n_inputs = 1};
-    struct fileop_env env = {.store = s,
-                             .inputs = &t,
-                             .n_inputs = 1,
-                             .cancel = c,
-                             .now_ns = g_get_real_time() * 1000};
+    struct fileop_env env = {
+        .store = s, .inputs = &t, .n_inputs = 1, .cancel = c, .now_ns = g_get_real_time() * 1000};
     return fileop_run(&op, &env, tmp, info, err);
 }

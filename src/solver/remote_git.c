@@ -67,9 +67,11 @@ static void access_init(struct access *a, const struct remotes *r, const struct 
 static gboolean refuse_commit(const struct source_op *op, const char *got, GError **err)
 {
     g_autofree char *shown = http_shown(op->identifier);
-    error_set(err, VARVE_ERROR_INVALID, "checksum mismatch: %s of %s is commit %s, but the checksum wants %s",
+    error_set(err, VARVE_ERROR_INVALID,
+              "checksum mismatch: %s of %s is commit %s, but the checksum wants %s",
               op->ref ? op->ref : "the default branch", shown, got, op->checksum);
-    error_add_next(err, "find out why it moved; if it is what you want now, write --checksum=%s", got);
+    error_add_next(err, "find out why it moved; if it is what you want now, write --checksum=%s",
+                   got);
     return FALSE;
 }
 
@@ -95,7 +97,8 @@ char *remote_git_ask(struct remotes *r, const struct source_op *op, GError **err
     return resolve_now(r, op, err);
 }
 
-/* The commit says what all files are, those of submodules too. Only a .git directory knows where it came from. */
+/* The commit says what all files are, those of submodules too. Only a .git directory knows where it
+ * came from. */
 void remote_git_key(const struct source_op *op, const char *holds, struct digest *key)
 {
     g_autoptr(hasher) h = hasher_new();
@@ -121,7 +124,8 @@ static struct chain *keep_tree(struct remotes *r, const struct source_op *op, co
     if (!path)
         return NULL;
     if (!top || top->type != ENTRY_DIR) {
-        error_set(err, VARVE_ERROR_NOT_FOUND, "%s has no directory \"%s\" in commit %.12s", shown, sub, holds);
+        error_set(err, VARVE_ERROR_NOT_FOUND, "%s has no directory \"%s\" in commit %.12s", shown,
+                  sub, holds);
         return NULL;
     }
     g_autofree char *tmp = store_tmp_dir(r->o.store, err);
@@ -137,8 +141,9 @@ static struct chain *keep_tree(struct remotes *r, const struct source_op *op, co
     return remote_keep(r, &key, tmp, &info, err);
 }
 
-static struct chain *check_out(struct remotes *r, const struct source_op *op, const struct git_remote *remote,
-                               const char *cache, const char *holds, GError **err)
+static struct chain *check_out(struct remotes *r, const struct source_op *op,
+                               const struct git_remote *remote, const char *cache,
+                               const char *holds, GError **err)
 {
     g_autofree char *tmp = store_tmp_dir(r->o.store, err);
     if (!tmp)
@@ -152,8 +157,8 @@ static struct chain *check_out(struct remotes *r, const struct source_op *op, co
 }
 
 /* Fetches into the bare repository kept for this URL, then takes the tree out of it. */
-static struct chain *fetch_tree(struct remotes *r, const struct source_op *op, const struct git_remote *remote,
-                                const char *holds, GError **err)
+static struct chain *fetch_tree(struct remotes *r, const struct source_op *op,
+                                const struct git_remote *remote, const char *holds, GError **err)
 {
     g_autofree char *id = g_strconcat("git ", op->identifier, NULL);
     struct volume *v = store_volume_take(r->o.store, id, VOLUME_LOCKED, r->o.cancel, err);

@@ -80,9 +80,9 @@ void remote_http_key(const struct source_op *op, const char *holds, struct diges
 struct download {
     struct remotes *r;
     const struct source_op *op;
-    char *tmp;  /* the layer directory */
-    int dirfd;  /* it */
-    int fd;     /* fs/<name> in it */
+    char *tmp; /* the layer directory */
+    int dirfd; /* it */
+    int fd;    /* fs/<name> in it */
     struct http_file_info info;
 };
 
@@ -150,7 +150,8 @@ static struct chain *download_keep(struct download *d, GError **err)
 }
 
 /* Asks for the file; when it is another one than said, it is in the store then. */
-static char *ask_now(struct remotes *r, const struct source_op *op, const struct said *said, GError **err)
+static char *ask_now(struct remotes *r, const struct source_op *op, const struct said *said,
+                     GError **err)
 {
     struct download d = {.r = r, .op = op, .dirfd = -1, .fd = -1};
     char *holds = NULL;
@@ -168,7 +169,8 @@ static char *ask_now(struct remotes *r, const struct source_op *op, const struct
     return holds;
 }
 
-/* Whether what was got the last time is still here: else there is no use in hearing that it did not change. */
+/* Whether what was got the last time is still here: else there is no use in hearing that it did not
+ * change. */
 static gboolean still_here(struct remotes *r, const struct source_op *op, const struct said *said)
 {
     struct digest key;
@@ -195,18 +197,20 @@ char *remote_http_ask(struct remotes *r, const struct source_op *op, GError **er
     return holds;
 }
 
-static gboolean check_digest(const struct source_op *op, const struct http_file_info *i, const char *holds,
-                             GError **err)
+static gboolean check_digest(const struct source_op *op, const struct http_file_info *i,
+                             const char *holds, GError **err)
 {
     g_autofree char *got = digest_text(&i->digest);
     g_autofree char *shown = http_shown(op->identifier);
     if (g_str_equal(got, holds))
         return TRUE;
     if (!op->checksum)
-        return error_set(err, VARVE_ERROR_OUTSIDE, "%s changed while this build was running", shown);
-    error_set(err, VARVE_ERROR_INVALID, "checksum mismatch: %s is\n%s, but --checksum wants\n%s", shown,
-              got, holds);
-    error_add_next(err, "find out why it changed; if it is what you want now, write --checksum=%s", got);
+        return error_set(err, VARVE_ERROR_OUTSIDE, "%s changed while this build was running",
+                         shown);
+    error_set(err, VARVE_ERROR_INVALID, "checksum mismatch: %s is\n%s, but --checksum wants\n%s",
+              shown, got, holds);
+    error_add_next(err, "find out why it changed; if it is what you want now, write --checksum=%s",
+                   got);
     return FALSE;
 }
 
@@ -215,7 +219,8 @@ struct chain *remote_http_get(struct remotes *r, const struct source_op *op, con
 {
     struct download d = {.r = r, .op = op, .dirfd = -1, .fd = -1};
     struct chain *c = NULL;
-    if (download_open(&d, err) && download_run(&d, NULL, err) && check_digest(op, &d.info, holds, err)) {
+    if (download_open(&d, err) && download_run(&d, NULL, err) &&
+        check_digest(op, &d.info, holds, err)) {
         save_said(r, op, &d.info);
         c = download_keep(&d, err);
     }
