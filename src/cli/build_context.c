@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -105,11 +106,13 @@ static gboolean spool(struct build *b, int from, int to, GError **err)
     char buffer[64 * 1024];
     guint64 total = 0;
     for (;;) {
+        struct pollfd fds[] = {{from, POLLIN, 0}, {cancel_fd(b->cancel), POLLIN, 0}};
+        poll(fds, 2, -1); /* who types a context may give it up */
+        if (!cancel_check(b->cancel, err))
+            return FALSE;
         ssize_t n = read(from, buffer, sizeof buffer);
         if (n < 0 && errno != EINTR)
             return error_set_errno(err, errno, "cannot read the context from stdin");
-        if (!cancel_check(b->cancel, err))
-            return FALSE;
         if (n == 0)
             return TRUE;
         total += MAX(n, 0);

@@ -160,7 +160,8 @@ static struct chain *check_out(struct remotes *r, const struct source_op *op,
 static struct chain *fetch_tree(struct remotes *r, const struct source_op *op,
                                 const struct git_remote *remote, const char *holds, GError **err)
 {
-    g_autofree char *id = g_strconcat("git ", op->identifier, NULL);
+    g_autofree char *shown = http_shown(op->identifier); /* ids are listed and kept */
+    g_autofree char *id = g_strconcat("git ", shown, NULL);
     struct volume *v = store_volume_take(r->o.store, id, VOLUME_LOCKED, r->o.cancel, err);
     if (!v)
         return NULL;
