@@ -298,3 +298,16 @@ commit() { # commit NAME TEXT: a new commit of f on main
     run -1 build -f Docker.file "http://$HOST/r.git#main:none"
     [[ "$output" == *'no directory "none"'* ]]
 }
+
+@test "after a prune the file and the tree are got again as a whole" {
+    repository r
+    echo one >"$WEB/f.txt"
+    printf 'FROM scratch\nADD http://%s/f.txt http://%s/r.git /x/\n' "$HOST" "$HOST" >Dockerfile
+    build -o type=cacheonly .
+    run -0 "$VARVE" prune --all --force
+    asked >/dev/null
+    run -0 build -o out .
+    [ "$(got x/f.txt)$(got x/f)" = oneone ]
+    [[ "$(asked)" == *"GET /f.txt 200 -"* ]]
+    run -0 "$VARVE" fsck
+}
