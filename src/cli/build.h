@@ -17,6 +17,11 @@ struct build {
     struct dockerfile *df;
     struct ignore *ignore;
     char *dockerfile_path;          /* for messages and explanations */
+    char *context_name;             /* the context in full, for people */
+    char *context_label;            /* its last part */
+    char *context_dir;              /* on this machine; NULL: there is none */
+    gboolean context_archive;       /* it came out of an archive: its owners count */
+    GBytes *dockerfile_text;        /* the context is nothing but a Dockerfile; else NULL */
     struct sources *sources;
     struct lowered *lowered;
     struct solver *solver;
@@ -27,6 +32,11 @@ struct build {
     gint64 started_us;              /* monotonic clock */
     GArray *results;                /* struct output_result, as long as outputs went */
 };
+
+/* build_context.c: how the context is called, and for a directory where it is. Call it first. */
+void build_name_context(struct build *b);
+/* Gets a context that is no directory; needs the store, the registry configuration and progress. */
+gboolean build_open_context(struct build *b, GError **err);
 
 /* build_inputs.c: reads the Dockerfile and the ignore file. */
 gboolean build_read_inputs(struct build *b, GError **err);

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "cli/report.h"
 #include "dockerfile/bytesize.h"
+#include "dockerfile/giturl.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -16,7 +17,7 @@ const struct option_row build_options_rows[] = {
     {"target", 0, OPTION_STRING, AT(target), "STAGE", "build this stage instead of the last"},
     {"build-arg", 0, OPTION_LIST, AT(raw_build_args), "KEY[=VALUE]", "set an ARG (repeatable)"},
     {"build-context", 0, OPTION_LIST, AT(raw_contexts), "NAME=VALUE",
-     "a further context: directory, docker-image://, oci-layout://"},
+     "a further context: directory, docker-image://, oci-layout://, git or http URL"},
     {"secret", 0, OPTION_LIST, AT(raw_secrets), "id=ID,src=FILE", "a secret for RUN --mount=type=secret"},
     {"ssh", 0, OPTION_LIST, AT(raw_ssh), "ID[=SOCKET]", "an ssh agent for RUN --mount=type=ssh"},
     {"label", 0, OPTION_LIST, AT(labels), "KEY=VALUE", "add a label (repeatable)"},
@@ -261,6 +262,32 @@ static gboolean parse_filters(struct build_options *o)
     return TRUE;
 }
 
+/* What the argument is. An archive is only told from other files when it is read. */
+static gboolean context_kind_of(const char *context, enum build_context_kind *kind, GError **err)
+{
+    g_autoptr(giturl) git = NULL;
+    gboolean dir = g_file_test(context, G_FILE_TEST_IS_DIR);
+    enum giturl_result r = dir ? GITURL_NONE : giturl_parse(context, &git, err);
+    if (r == GITURL_BAD)
+        return FALSE;
+    if (dir)
+        *kind = BUILD_CONTEXT_DIR;
+    else if (g_str_equal(context, "-"))
+        *kind = BUILD_CONTEXT_STDIN;
+    else if (r == GITURL_OK)
+        *kind = BUILD_CONTEXT_GIT;
+    else if (g_str_has_prefix(context, "http://") || g_str_has_prefix(context, "https://"))
+        *kind = BUILD_CONTEXT_HTTP;
+    else if (g_file_test(context, G_FILE_TEST_IS_REGULAR))
+        *kind = BUILD_CONTEXT_ARCHIVE;
+    else {
+        error_set(err, VARVE_ERROR_USAGE, "the context %s is not a directory", context);
+        error_add_next(err, "varve build . builds the directory you are in; -f names the Dockerfile");
+        return FALSE;
+    }
+    return TRUE;
+}
+
 static gboolean parse_context(struct build_options *o, int argc, char **argv, GError **err)
 {
     if (argc != 2) {
@@ -269,24 +296,13 @@ static gboolean parse_context(struct build_options *o, int argc, char **argv, GE
         error_add_next(err, "varve build . builds the directory you are in");
         return FALSE;
     }
-    const char *context = argv[1];
-    if (g_str_equal(context, "-")) {
-        if (o->file)
-            return error_set(err, VARVE_ERROR_UNSUPPORTED, "a context from stdin with -f is not supported yet");
-        o->file = g_strdup("-");
-        return TRUE;
-    }
-    if (strstr(context, "://") || g_str_has_prefix(context, "git@")) {
-        error_set(err, VARVE_ERROR_UNSUPPORTED, "%s: git and http contexts are not supported yet", context);
-        error_add_next(err, "fetch it first and give the directory");
+    o->context = argv[1];
+    if (!context_kind_of(o->context, &o->context_kind, err))
         return FALSE;
-    }
-    if (!g_file_test(context, G_FILE_TEST_IS_DIR)) {
-        error_set(err, VARVE_ERROR_USAGE, "the context %s is not a directory", context);
-        error_add_next(err, "varve build . builds the directory you are in; -f names the Dockerfile");
-        return FALSE;
-    }
-    o->context_dir = realpath(context, NULL);
+    if (o->context_kind == BUILD_CONTEXT_STDIN && g_strcmp0(o->file, "-") == 0)
+        return error_set(err, VARVE_ERROR_USAGE, "the context and the Dockerfile cannot both be stdin");
+    if (o->context_kind == BUILD_CONTEXT_DIR)
+        o->context_dir = realpath(o->context, NULL);
     return TRUE;
 }
 

@@ -8,6 +8,14 @@
 #include "solver/sources.h"
 #include "ui/progress.h"
 
+enum build_context_kind {
+    BUILD_CONTEXT_DIR,
+    BUILD_CONTEXT_STDIN,   /* a Dockerfile or an archive */
+    BUILD_CONTEXT_ARCHIVE, /* a file */
+    BUILD_CONTEXT_HTTP,    /* a Dockerfile or an archive */
+    BUILD_CONTEXT_GIT,
+};
+
 /* As on the command line; fields that begin with raw_ are parsed into those below. */
 struct build_options {
     char *file;            /* -f, "-" for stdin, NULL: CONTEXT/Dockerfile */
@@ -20,7 +28,9 @@ struct build_options {
     char *noted_compress, *noted_isolation, *noted_security_opt, *noted_squash, *noted_rm, *noted_force_rm;
     gboolean no_cache, quiet, push, load, explain, host_ca, check;
 
-    char *context_dir;     /* NULL: no context */
+    enum build_context_kind context_kind;
+    const char *context;   /* as given; borrowed from the command line */
+    char *context_dir;     /* of BUILD_CONTEXT_DIR, else NULL */
     GPtrArray *tags;       /* char*: canonical names, NULL-terminated */
     GHashTable *build_args; /* char* → char* */
     GHashTable *secrets;   /* id → GBytes* */

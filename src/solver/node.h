@@ -23,6 +23,7 @@ struct node {
     gboolean queued;          /* missed there: must be solved */
     guint waiting;            /* inputs not done yet */
     GPtrArray *dependents;    /* struct node* that wait for this one */
+    char *resolved;           /* http and git sources: what stands for them in keys; else NULL */
     struct chain *chain;      /* the result, once done */
     struct digest content;    /* content digest of chain */
     struct digest content_key;
@@ -58,6 +59,9 @@ gboolean node_definition_key(struct solver *s, struct node *n, GError **err);
 gboolean node_content_key(struct solver *s, struct node *n, GError **err);
 /* Content digest of a chain, indexing layers that are not yet. */
 gboolean chain_content(struct solver *s, const struct chain *c, struct digest *out, GError **err);
+
+/* resolve.c: fills resolved of all needed http and git sources; sets s->failed on error. */
+gboolean resolve_sources(struct solver *s, GError **err);
 
 /* explain.c */
 

@@ -35,6 +35,7 @@ static void node_clear(struct node *n)
     g_array_unref(n->reads);
     g_ptr_array_unref(n->dependents);
     chain_free(n->chain);
+    g_free(n->resolved);
     g_free(n->inputs_json);
     g_free(n->res.why);
 }
@@ -344,7 +345,7 @@ gboolean solver_run(struct solver *s, struct vertex *v, struct chain **out, GErr
 {
     mark_needed(s, v);
     announce(s);
-    if (!make_keys(s, err))
+    if (!resolve_sources(s, err) || !make_keys(s, err))
         return FALSE;
     visit_all(s, v);
     schedule(s);
