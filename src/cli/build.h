@@ -30,6 +30,8 @@ struct build {
 
 /* build_inputs.c: reads the Dockerfile and the ignore file. */
 gboolean build_read_inputs(struct build *b, GError **err);
+/* The phases before anything runs: reads the inputs, opens the store, lowers. */
+gboolean build_prepare(struct build *b, GError **err);
 /* Runs all phases. On failure what was finished is kept. */
 gboolean build_run(struct build *b, GError **err);
 void build_clear(struct build *b);

@@ -162,7 +162,7 @@ static char *make_title(const struct build *b)
     return g_strdup_printf("%s · %s", b->o->raw_tags ? b->o->raw_tags[0] : base, platform);
 }
 
-gboolean build_run(struct build *b, GError **err)
+gboolean build_prepare(struct build *b, GError **err)
 {
     b->started_us = g_get_monotonic_time();
     if (!build_read_inputs(b, err))
@@ -176,7 +176,12 @@ gboolean build_run(struct build *b, GError **err)
     g_autofree char *title = make_title(b);
     b->progress = progress_new(stderr, b->o->progress, title);
     open_sources(b);
-    if (!lower_build(b, err))
+    return lower_build(b, err);
+}
+
+gboolean build_run(struct build *b, GError **err)
+{
+    if (!build_prepare(b, err))
         return FALSE;
     begin_history(b);
     return solve(b, err) && make_outputs(b, err) && build_write_files(b, err);
