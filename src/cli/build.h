@@ -4,8 +4,11 @@
 
 #include "cli/build_options.h"
 #include "dockerfile/parser.h"
+#include "lint/lint.h"
 #include "output/image.h"
 #include "store/history.h"
+
+#include <stdio.h>
 
 struct build {
     const struct build_options *o;
@@ -17,6 +20,7 @@ struct build {
     struct dockerfile *df;
     struct ignore *ignore;
     char *dockerfile_path;          /* for messages and explanations */
+    struct lint_report *lint;       /* or NULL */
     struct sources *sources;
     struct lowered *lowered;
     struct solver *solver;
@@ -35,6 +39,14 @@ gboolean build_prepare(struct build *b, GError **err);
 /* Runs all phases. On failure what was finished is kept. */
 gboolean build_run(struct build *b, GError **err);
 void build_clear(struct build *b);
+
+/* build_call.c */
+
+/* --call and --check in place of a build. Returns the exit code when *err is not set. */
+int build_call(struct build *b, GError **err);
+/* Checks the Dockerfile; FALSE when its check directive makes findings errors and there are some. */
+gboolean build_lint(struct build *b, GError **err);
+void build_print_findings(struct build *b, FILE *f);
 
 /* build_report.c: what the user sees afterwards, on stderr (and with -q the digest on stdout). */
 void build_report_success(struct build *b);

@@ -8,6 +8,8 @@
 #include "solver/sources.h"
 #include "ui/progress.h"
 
+enum build_call { CALL_BUILD, CALL_CHECK, CALL_OUTLINE, CALL_TARGETS };
+
 /* As on the command line; fields that begin with raw_ are parsed into those below. */
 struct build_options {
     char *file;            /* -f, "-" for stdin, NULL: CONTEXT/Dockerfile */
@@ -37,6 +39,8 @@ struct build_options {
     enum progress_mode progress;
     guint64 shm_size, memory; /* bytes, 0: default, none */
     gboolean allow_insecure, allow_host_network;
+    enum build_call call;  /* --call and --check */
+    gboolean call_json;    /* --call=…,format=json */
     gint64 epoch;          /* SOURCE_DATE_EPOCH in seconds, -1: none */
 };
 
@@ -57,6 +61,8 @@ struct named_context *build_parse_context(const char *text, GError **err);
 gboolean build_parse_host(struct build_options *o, const char *text, GError **err);
 /* "nofile=1024:2048" appended to o->ulimits. */
 gboolean build_parse_ulimit(struct build_options *o, const char *text, GError **err);
+/* --call and --check (build_call.c). */
+gboolean build_parse_call(struct build_options *o, GError **err);
 void named_context_free(struct named_context *c);
 
 #endif

@@ -25,6 +25,7 @@ static struct lower_options lower_options_for(struct build *b)
                               .contexts = o->contexts,
                               .no_cache = o->no_cache,
                               .no_cache_filter = (const char *const *)o->no_cache_filter,
+                              .all_stages = o->call == CALL_CHECK,
                               .allow_insecure = o->allow_insecure,
                               .allow_host_network = o->allow_host_network,
                               .resolver = sources_resolver(b->sources)};
@@ -174,14 +175,14 @@ gboolean build_prepare(struct build *b, GError **err)
     if (!b->registry)
         return FALSE;
     g_autofree char *title = make_title(b);
-    b->progress = progress_new(stderr, b->o->progress, title);
+    b->progress = progress_new(stderr, b->o->call == CALL_BUILD ? b->o->progress : PROGRESS_QUIET, title);
     open_sources(b);
     return lower_build(b, err);
 }
 
 gboolean build_run(struct build *b, GError **err)
 {
-    if (!build_prepare(b, err))
+    if (!build_prepare(b, err) || !build_lint(b, err))
         return FALSE;
     begin_history(b);
     return solve(b, err) && make_outputs(b, err) && build_write_files(b, err);
@@ -195,6 +196,7 @@ void build_clear(struct build *b)
     chain_free(b->chain);
     solver_free(b->solver);
     lowered_free(b->lowered);
+    lint_report_free(b->lint);
     sources_free(b->sources);
     progress_free(b->progress);
     dockerfile_free(b->df);
