@@ -48,6 +48,9 @@ int build_call(struct build *b, GError **err);
 gboolean build_lint(struct build *b, GError **err);
 void build_print_findings(struct build *b, FILE *f);
 
+/* build_debug.c: after the report of a failure, a shell in the failed step, or how to get one. */
+void build_debug(struct build *b);
+
 /* build_report.c: what the user sees afterwards, on stderr (and with -q the digest on stdout). */
 void build_report_success(struct build *b);
 /* The failing step: its lines with a caret, the end of its log, what is kept. Returns the exit code. */

@@ -42,6 +42,8 @@ const struct option_row build_options_rows[] = {
     {"metadata-file", 0, OPTION_STRING, AT(metadata_file), "FILE", "write the result's digests as JSON"},
     {"iidfile", 0, OPTION_STRING, AT(iidfile), "FILE", "write the image's id"},
     {"annotation", 0, OPTION_LIST, AT(annotations), "KEY=VALUE", "annotate the manifest (repeatable)"},
+    {"debug-on-failure", 0, OPTION_FLAG, AT(debug_on_failure), NULL,
+     "open a shell where a RUN failed (on a terminal)"},
     {"check", 0, OPTION_FLAG, AT(check), NULL, "check the Dockerfile instead of building; exit code 3 when something is found"},
     {"call", 0, OPTION_STRING, AT(raw_call), "WHAT[,format=json]",
      "instead of building: check, outline (what the target takes) or targets"},

@@ -20,7 +20,7 @@ struct build_options {
     char *cgroup_parent, *raw_provenance, *raw_sbom, *raw_call, *raw_memory;
     char **raw_cache_from, **raw_cache_to, **raw_attest;
     char *noted_compress, *noted_isolation, *noted_security_opt, *noted_squash, *noted_rm, *noted_force_rm;
-    gboolean no_cache, quiet, push, load, explain, host_ca, check;
+    gboolean no_cache, quiet, push, load, explain, host_ca, check, debug_on_failure;
 
     char *context_dir;     /* NULL: no context */
     GPtrArray *tags;       /* char*: canonical names, NULL-terminated */

@@ -101,6 +101,7 @@ static gboolean solve(struct build *b, GError **err)
                                 .now_ns = now_ns,
                                 .host_ca = ca,
                                 .memory_max = b->o->memory,
+                                .keep_failed = b->o->debug_on_failure,
                                 .slot_prefix = b->slot_prefix};
     b->solver = solver_new(b->lowered->graph, &so);
     gboolean ok = b->lowered->result ? solver_run(b->solver, b->lowered->result, &b->chain, err) : TRUE;

@@ -24,6 +24,8 @@ static int build_with(const struct build_options *o)
     else
         code = build_report_failure(&b, local);
     build_record(&b, local);
+    if (local)
+        build_debug(&b);
     g_clear_error(&local);
     build_clear(&b);
     return code;
