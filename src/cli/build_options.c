@@ -43,6 +43,11 @@ const struct option_row build_options_rows[] = {
     {"metadata-file", 0, OPTION_STRING, AT(metadata_file), "FILE", "write the result's digests as JSON"},
     {"iidfile", 0, OPTION_STRING, AT(iidfile), "FILE", "write the image's id"},
     {"annotation", 0, OPTION_LIST, AT(annotations), "KEY=VALUE", "annotate the manifest (repeatable)"},
+    {"debug-on-failure", 0, OPTION_FLAG, AT(debug_on_failure), NULL,
+     "open a shell where a RUN failed (on a terminal)"},
+    {"check", 0, OPTION_FLAG, AT(check), NULL, "check the Dockerfile instead of building; exit code 3 when something is found"},
+    {"call", 0, OPTION_STRING, AT(raw_call), "WHAT[,format=json]",
+     "instead of building: check, outline (what the target takes) or targets"},
     {"compress", 0, OPTION_NOTED, AT(noted_compress), NULL, NULL},
     {"isolation", 0, OPTION_NOTED, AT(noted_isolation), "MODE", NULL},
     {"security-opt", 0, OPTION_NOTED, AT(noted_security_opt), "OPTION", NULL},
@@ -55,8 +60,6 @@ const struct option_row build_options_rows[] = {
     {"provenance", 0, OPTION_OPTIONAL, AT(raw_provenance), NULL, NULL},
     {"sbom", 0, OPTION_OPTIONAL, AT(raw_sbom), NULL, NULL},
     {"resource", 0, OPTION_LIST, AT(raw_resources), NULL, NULL},
-    {"call", 0, OPTION_STRING, AT(raw_call), NULL, NULL},
-    {"check", 0, OPTION_FLAG, AT(check), NULL, NULL},
     {0},
 };
 
@@ -73,9 +76,7 @@ static gboolean refuse_unsupported(const struct build_options *o, GError **err)
         gboolean given;
     } flags[] = {{"--cache-from", o->raw_cache_from != NULL}, {"--cache-to", o->raw_cache_to != NULL},
                  {"--attest", o->raw_attest != NULL},         {"--provenance", !is_off(o->raw_provenance)},
-                 {"--sbom", !is_off(o->raw_sbom)},            {"--resource", o->raw_resources != NULL},
-                 {"--call", o->raw_call && !g_str_equal(o->raw_call, "build")},
-                 {"--check", o->check}};
+                 {"--sbom", !is_off(o->raw_sbom)},            {"--resource", o->raw_resources != NULL}};
     for (guint i = 0; i < G_N_ELEMENTS(flags); i++) {
         if (!flags[i].given)
             continue;
@@ -315,7 +316,7 @@ gboolean build_options_finish(struct build_options *o, int argc, char **argv, GE
     const char *progress = o->raw_progress       ? o->raw_progress
                            : g_getenv("BUILDKIT_PROGRESS") ? g_getenv("BUILDKIT_PROGRESS")
                                                            : "auto";
-    return refuse_unsupported(o, err) && progress_mode_parse(progress, &o->progress, err) &&
+    return refuse_unsupported(o, err) && build_parse_call(o, err) && progress_mode_parse(progress, &o->progress, err) &&
            parse_tags(o, err) && parse_build_args(o, err) && parse_epoch(o, err) && parse_lists(o, err) &&
            parse_platform(o, err) && parse_network(o, err) && parse_pull(o, err) && parse_allow(o, err) &&
            parse_sizes(o, err) && parse_outputs(o, err) && parse_filters(o) &&

@@ -15,6 +15,7 @@ enum build_context_kind {
     BUILD_CONTEXT_HTTP,    /* a Dockerfile or an archive */
     BUILD_CONTEXT_GIT,
 };
+enum build_call { CALL_BUILD, CALL_CHECK, CALL_OUTLINE, CALL_TARGETS };
 
 /* As on the command line; fields that begin with raw_ are parsed into those below. */
 struct build_options {
@@ -26,7 +27,7 @@ struct build_options {
     char *cgroup_parent, *raw_provenance, *raw_sbom, *raw_call, *raw_memory;
     char **raw_cache_from, **raw_cache_to, **raw_attest;
     char *noted_compress, *noted_isolation, *noted_security_opt, *noted_squash, *noted_rm, *noted_force_rm;
-    gboolean no_cache, quiet, push, load, explain, host_ca, check;
+    gboolean no_cache, quiet, push, load, explain, host_ca, check, debug_on_failure;
 
     enum build_context_kind context_kind;
     const char *context;   /* as given; borrowed from the command line */
@@ -47,6 +48,8 @@ struct build_options {
     enum progress_mode progress;
     guint64 shm_size, memory; /* bytes, 0: default, none */
     gboolean allow_insecure, allow_host_network;
+    enum build_call call;  /* --call and --check */
+    gboolean call_json;    /* --call=…,format=json */
     gint64 epoch;          /* SOURCE_DATE_EPOCH in seconds, -1: none */
 };
 
@@ -67,6 +70,8 @@ struct named_context *build_parse_context(const char *text, GError **err);
 gboolean build_parse_host(struct build_options *o, const char *text, GError **err);
 /* "nofile=1024:2048" appended to o->ulimits. */
 gboolean build_parse_ulimit(struct build_options *o, const char *text, GError **err);
+/* --call and --check (build_call.c). */
+gboolean build_parse_call(struct build_options *o, GError **err);
 void named_context_free(struct named_context *c);
 
 #endif

@@ -25,6 +25,7 @@ static struct lower_options lower_options_for(struct build *b)
                               .contexts = o->contexts,
                               .no_cache = o->no_cache,
                               .no_cache_filter = (const char *const *)o->no_cache_filter,
+                              .all_stages = o->call == CALL_CHECK,
                               .allow_insecure = o->allow_insecure,
                               .allow_host_network = o->allow_host_network,
                               .resolver = sources_resolver(b->sources)};
@@ -100,6 +101,7 @@ static gboolean solve(struct build *b, GError **err)
                                 .now_ns = now_ns,
                                 .host_ca = ca,
                                 .memory_max = b->o->memory,
+                                .keep_failed = b->o->debug_on_failure,
                                 .slot_prefix = b->slot_prefix};
     b->solver = solver_new(b->lowered->graph, &so);
     gboolean ok = b->lowered->result ? solver_run(b->solver, b->lowered->result, &b->chain, err) : TRUE;
@@ -171,7 +173,7 @@ static gboolean open_all(struct build *b, GError **err)
     if (!b->registry)
         return FALSE;
     g_autofree char *title = make_title(b);
-    b->progress = progress_new(stderr, b->o->progress, title);
+    b->progress = progress_new(stderr, b->o->call == CALL_BUILD ? b->o->progress : PROGRESS_QUIET, title);
     return TRUE;
 }
 
@@ -184,13 +186,18 @@ static gboolean open_inputs(struct build *b, GError **err)
     return open_all(b, err) && build_open_context(b, err) && build_read_inputs(b, err);
 }
 
-gboolean build_run(struct build *b, GError **err)
+gboolean build_prepare(struct build *b, GError **err)
 {
     b->started_us = g_get_monotonic_time();
     if (!open_inputs(b, err))
         return FALSE;
     open_sources(b);
-    if (!lower_build(b, err))
+    return lower_build(b, err);
+}
+
+gboolean build_run(struct build *b, GError **err)
+{
+    if (!build_prepare(b, err) || !build_lint(b, err))
         return FALSE;
     begin_history(b);
     return solve(b, err) && make_outputs(b, err) && build_write_files(b, err);
@@ -204,6 +211,7 @@ void build_clear(struct build *b)
     chain_free(b->chain);
     solver_free(b->solver);
     lowered_free(b->lowered);
+    lint_report_free(b->lint);
     sources_free(b->sources);
     progress_free(b->progress);
     dockerfile_free(b->df);

@@ -30,6 +30,7 @@ struct node {
     char *inputs_json;        /* what it reads, for explanations */
 };
 
+struct run;
 struct solver {
     const struct graph *graph;
     struct solver_options o;
@@ -41,6 +42,7 @@ struct solver {
     guint left;               /* queued nodes not done */
     GError *error;            /* first error */
     struct node *failed;      /* its node */
+    struct run *kept;         /* what a failed exec holds, for solver_debug(); or NULL */
 };
 
 /* Files of a selection whose digests are kept so that a later miss can name the ones that differ. */
@@ -75,6 +77,8 @@ char *node_explain_miss(struct solver *s, struct node *n);
 
 /* run_*.c: make n's chain by running its op; fills layer_bytes. */
 struct chain *run_exec(struct solver *s, struct node *n, GError **err);
+/* Releases s->kept. */
+void run_release_kept(struct solver *s);
 struct chain *run_file(struct solver *s, struct node *n, GError **err);
 /* The chain (of one layer) that holds what read selects of a local source, made once per content. */
 struct chain *local_chain(struct solver *s, struct node *n, struct read *r, GError **err);

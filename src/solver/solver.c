@@ -47,6 +47,7 @@ void solver_free(struct solver *s)
     for (guint i = 0; i < s->graph->vertices->len; i++)
         node_clear(&s->nodes[i]);
     g_free(s->nodes);
+    run_release_kept(s);
     cancel_free(s->stop);
     g_mutex_clear(&s->lock);
     g_cond_clear(&s->changed);

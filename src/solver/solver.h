@@ -45,6 +45,7 @@ struct solver_options {
     gint64 now_ns;                 /* mtimes of what is made; SOURCE_DATE_EPOCH when set */
     const char *host_ca;           /* bundle to mount into RUN, or NULL */
     guint64 memory_max;            /* of a RUN, 0: none */
+    gboolean keep_failed;          /* keep the file system and mounts of a RUN that failed, for solver_debug() */
     const char *slot_prefix;       /* names this Dockerfile and context, for explanations */
 };
 
@@ -69,6 +70,12 @@ struct vertex_result {
 const struct vertex_result *solver_result(const struct solver *s, const struct vertex *v);
 /* The vertex that failed, or NULL. */
 struct vertex *solver_failed(const struct solver *s);
+/* The failed RUN that was kept, or NULL. */
+const struct vertex *solver_kept(const struct solver *s);
+/* After solver_run(), with something kept: runs the step's shell (SHELL's, else /bin/sh) on a terminal, in the file system
+ * as the step left it, with its mounts, environment, directory and user. tmpfs mounts are fresh. What is changed is thrown
+ * away with the solver. term: for TERM unless the step sets it, or NULL. */
+gboolean solver_debug(struct solver *s, int terminal_fd, const char *term, int *exit_code, GError **err);
 
 typedef struct solver solver;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(solver, solver_free)
