@@ -127,6 +127,16 @@ static void print_pushes(struct build *b)
     }
 }
 
+/* What the checks found, on one line. */
+static void print_warnings(struct build *b)
+{
+    guint n = b->lint ? b->lint->n_findings : 0;
+    if (n == 0)
+        return;
+    g_autofree char *rules = lint_report_rules(b->lint);
+    fprintf(stderr, "%u warning%s: %s   (varve build --check shows them)\n", n, n == 1 ? "" : "s", rules);
+}
+
 static void print_next(struct build *b)
 {
     const char *name = display_name(b);
@@ -159,6 +169,7 @@ void build_report_success(struct build *b)
     print_ready(b, ran, cached);
     print_times(b);
     print_pushes(b);
+    print_warnings(b);
     print_next(b);
 }
 
@@ -258,8 +269,11 @@ static int report_failed_step(struct build *b, const GError *err, const struct v
     if (r->exit_code != 0) {
         g_autofree char *name = text_fit(v->meta.name, 100);
         g_free(shown->message);
-        shown->message = g_strdup_printf("%s failed with exit code %d   (stage %s, after %s)", name, r->exit_code,
-                                         v->meta.stage ? v->meta.stage : "-", took);
+        gboolean full = g_error_matches(err, VARVE_ERROR, VARVE_ERROR_OUTSIDE);
+        const char *next = strstr(err->message, "\nnext: ");
+        shown->message = g_strdup_printf("%s failed with exit code %d%s   (stage %s, after %s)%s", name, r->exit_code,
+                                         full ? ": the store's disk is full" : "",
+                                         v->meta.stage ? v->meta.stage : "-", took, next ? next : "");
     }
     int code = report_error(shown);
     g_error_free(shown);
@@ -274,6 +288,8 @@ int build_report_failure(struct build *b, const GError *err)
 {
     if (b->progress)
         progress_finish(b->progress);
+    if (b->lint && b->lint->error)
+        build_print_findings(b, stderr);
     if (b->diags && diags_has_errors(b->diags)) {
         g_autofree char *text =
             diags_render(b->diags, DIAG_RENDER_CONTEXT | (text_colours(stderr) ? DIAG_RENDER_COLOR : 0));

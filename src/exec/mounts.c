@@ -55,6 +55,32 @@ static gboolean make_point(struct plan *p, int rootfd, const char *dest, gboolea
     return FALSE;
 }
 
+/* Adds a part of a detached mount: source is the part, tree the mount's root, both borrowed. */
+static gboolean add_part(struct plan *p, int source, int tree, const char *dest, guint64 attrs,
+                         GError **err)
+{
+    int fd = -1;
+    errno = EINVAL;
+    if (!mounts_old_kernel || tree < 0)
+        fd = mountfd_clone(source, "", attrs, NULL);
+    if (fd >= 0) {
+        add(p, fd, dest);
+        return TRUE;
+    }
+    if (errno != EINVAL)
+        return error_set_errno(err, errno, "making the mount at %s", dest);
+    fd = fcntl(source, F_DUPFD_CLOEXEC, 10);
+    struct plan_mount *m = add(p, fd, dest);
+    m->attrs = attrs;
+    m->via_fd = tree < 0 ? -1 : fcntl(tree, F_DUPFD_CLOEXEC, 10);
+    struct mount_attr attr = {.attr_set = attrs};
+    if (fd < 0 || (tree >= 0 && m->via_fd < 0) ||
+        (tree < 0 && attrs &&
+         mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof attr) < 0))
+        return error_set_errno(err, errno, "making the mount at %s", dest);
+    return TRUE;
+}
+
 static const struct {
     const char *name;
     guint minor, major;
@@ -67,21 +93,26 @@ static const char *const links[][2] = {{"/proc/self/fd", "fd"},
                                        {"/proc/self/fd/2", "stderr"},
                                        {"pts/ptmx", "ptmx"}};
 
-/* A device node, or where that is refused (user namespaces) the host's, bound over an empty file.
- */
-static gboolean add_node(struct plan *p, int dev, guint i, GError **err)
+/* A device node out of own, or where that is refused (user namespaces) the host's, bound over an
+ * empty file: nowhere else in the sandbox does a node open a device. */
+static gboolean add_node(struct plan *p, int dev, int own, guint i, GError **err)
 {
     const char *name = nodes[i].name;
-    if (mknodat(dev, name, S_IFCHR | 0666, makedev(nodes[i].major, nodes[i].minor)) == 0)
-        return fchmodat(dev, name, 0666, 0) == 0 ||
-               error_set_errno(err, errno, "setting the mode of /dev/%s", name);
-    if (errno != EPERM)
-        return error_set_errno(err, errno, "making /dev/%s for the sandbox", name);
-    fd_auto int empty = openat(dev, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
     g_autofree char *path = g_strconcat("/dev/", name, NULL);
-    fd_auto int fd = empty < 0 ? -1 : mountfd_clone(AT_FDCWD, path, 0, err);
+    fd_auto int empty = openat(dev, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (empty < 0)
+        return error_set_errno(err, errno, "making %s for the sandbox", path);
+    if (mknodat(own, name, S_IFCHR | 0666, makedev(nodes[i].major, nodes[i].minor)) == 0) {
+        fd_auto int node = openat(own, name, O_PATH | O_CLOEXEC);
+        if (node < 0 || fchmodat(own, name, 0666, 0) < 0)
+            return error_set_errno(err, errno, "setting the mode of %s", path);
+        return add_part(p, node, own, path, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, err);
+    }
+    if (errno != EPERM)
+        return error_set_errno(err, errno, "making %s for the sandbox", path);
+    fd_auto int fd = mountfd_clone(AT_FDCWD, path, 0, err);
     if (fd < 0)
-        return empty >= 0 ? FALSE : error_set_errno(err, errno, "making %s for the sandbox", path);
+        return FALSE;
     add(p, fd_steal(&fd), path);
     return TRUE;
 }
@@ -95,8 +126,12 @@ static gboolean fill_dev(struct plan *p, int dev, GError **err)
     for (guint i = 0; i < G_N_ELEMENTS(links); i++)
         if (symlinkat(links[i][0], dev, links[i][1]) < 0)
             return error_set_errno(err, errno, "making /dev/%s for the sandbox", links[i][1]);
+    const char *const options[] = {"mode", "755", "size", "64k", NULL, NULL};
+    fd_auto int own = mountfd_new("tmpfs", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, options, err);
+    if (own < 0)
+        return FALSE;
     for (guint i = 0; i < G_N_ELEMENTS(nodes); i++)
-        if (!add_node(p, dev, i, err))
+        if (!add_node(p, dev, own, i, err))
             return FALSE;
     return TRUE;
 }
@@ -115,7 +150,7 @@ static int new_pts(GError **err)
 static gboolean add_dev(struct plan *p, guint64 shm_size, GError **err)
 {
     const char *const dev_options[] = {"mode", "755", "size", "65536k", NULL, NULL};
-    int dev = mountfd_new("tmpfs", MOUNT_ATTR_NOSUID, dev_options, err);
+    int dev = mountfd_new("tmpfs", MOUNT_ATTR_NOSUID | plan_nodev(p), dev_options, err);
     if (dev < 0)
         return FALSE;
     add(p, dev, "/dev")->ordinary = TRUE;
@@ -168,32 +203,6 @@ gboolean mounts_prepare_kernel(struct plan *p, const struct sandbox_spec *spec, 
             return FALSE;
     }
     return add_dev(p, spec->shm_size, err) && add_sys(p, err);
-}
-
-/* Adds a part of a detached mount: source is the part, tree the mount's root, both borrowed. */
-static gboolean add_part(struct plan *p, int source, int tree, const char *dest, guint64 attrs,
-                         GError **err)
-{
-    int fd = -1;
-    errno = EINVAL;
-    if (!mounts_old_kernel || tree < 0)
-        fd = mountfd_clone(source, "", attrs, NULL);
-    if (fd >= 0) {
-        add(p, fd, dest);
-        return TRUE;
-    }
-    if (errno != EINVAL)
-        return error_set_errno(err, errno, "making the mount at %s", dest);
-    fd = fcntl(source, F_DUPFD_CLOEXEC, 10);
-    struct plan_mount *m = add(p, fd, dest);
-    m->attrs = attrs;
-    m->via_fd = tree < 0 ? -1 : fcntl(tree, F_DUPFD_CLOEXEC, 10);
-    struct mount_attr attr = {.attr_set = attrs};
-    if (fd < 0 || (tree >= 0 && m->via_fd < 0) ||
-        (tree < 0 && attrs &&
-         mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof attr) < 0))
-        return error_set_errno(err, errno, "making the mount at %s", dest);
-    return TRUE;
 }
 
 static gboolean write_file(int dir, const char *name, const struct sandbox_file *f, GError **err)
@@ -268,8 +277,8 @@ static gboolean add_tmpfs(struct plan *p, const struct sandbox_mount *m, GError 
     const char *options[] = {"mode", mode, "size", size, NULL, NULL};
     if (!m->size)
         options[2] = NULL;
-    int fd = mountfd_new("tmpfs", MOUNT_ATTR_NOSUID | (m->readonly ? MOUNT_ATTR_RDONLY : 0),
-                         options, err);
+    guint64 attrs = MOUNT_ATTR_NOSUID | plan_nodev(p) | (m->readonly ? MOUNT_ATTR_RDONLY : 0);
+    int fd = mountfd_new("tmpfs", attrs, options, err);
     if (fd < 0)
         return FALSE;
     add(p, fd, m->dest);
@@ -289,7 +298,7 @@ static gboolean add_spec_mount(struct plan *p, int rootfd, struct sandbox_mount 
     if (m->fd < 0)
         return add_tmpfs(p, m, err);
     return add_part(p, m->fd, m->tree_fd > 0 ? m->tree_fd : -1, m->dest,
-                    m->readonly ? MOUNT_ATTR_RDONLY : 0, err);
+                    plan_nodev(p) | (m->readonly ? MOUNT_ATTR_RDONLY : 0), err);
 }
 
 gboolean mounts_prepare_spec(struct plan *p, const struct sandbox_spec *spec, GError **err)

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -156,22 +157,30 @@ static gboolean check_spec(const struct sandbox_spec *spec, GError **err)
 
 /* A kernel before 6.15 cannot clone a detached mount: then the spec's own is attached (and can be
  * attached only once). */
+guint64 plan_nodev(const struct plan *p)
+{
+    return p->insecure ? 0 : MOUNT_ATTR_NODEV;
+}
+
 static gboolean prepare_root(struct plan *p, const struct sandbox_spec *spec, GError **err)
 {
+    struct mount_attr attr = {.attr_set = plan_nodev(p)};
     p->root_readonly = spec->root_readonly;
     p->root_fd = mountfd_clone(spec->root_fd, "", 0, NULL);
     if (p->root_fd < 0)
         p->root_fd = fcntl(spec->root_fd, F_DUPFD_CLOEXEC, 10);
-    return p->root_fd >= 0 || error_set_errno(err, errno, "preparing the root file system");
+    if (p->root_fd < 0 || mount_setattr(p->root_fd, "", AT_EMPTY_PATH, &attr, sizeof attr) < 0)
+        return error_set_errno(err, errno, "preparing the root file system");
+    return TRUE;
 }
 
 gboolean plan_prepare(struct plan *p, const struct sandbox_spec *spec, GError **err)
 {
+    p->insecure = spec->insecure;
     if (!check_spec(spec, err) || !prepare_root(p, spec, err))
         return FALSE;
     if (!template_namespace(&p->template_fd, err))
         return FALSE;
-    p->insecure = spec->insecure;
     p->own_net = spec->network == NET_NONE;
     p->hostname = spec->hostname && *spec->hostname ? spec->hostname : "buildkitsandbox";
     struct identity id;

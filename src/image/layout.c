@@ -254,7 +254,8 @@ struct layout_source {
     char *path;
 };
 
-static gboolean copy_blob(struct blob_writer *w, int fd, struct blob_tap *tap, GError **err)
+static gboolean copy_blob(struct blob_writer *w, const struct descriptor *d, int fd,
+                          struct blob_tap *tap, GError **err)
 {
     g_autofree guint8 *buf = g_malloc(BUFFER);
     for (guint64 at = 0;;) {
@@ -263,6 +264,11 @@ static gboolean copy_blob(struct blob_writer *w, int fd, struct blob_tap *tap, G
             continue;
         if (n < 0)
             return error_set_errno(err, errno, "cannot read a blob of the layout");
+        if (at + (guint64)n > d->size || (n == 0 && at < d->size))
+            return error_set(err, VARVE_ERROR_INVALID,
+                             "a blob of the layout does not have the %" G_GUINT64_FORMAT
+                             " bytes that the manifest says",
+                             d->size);
         if (n == 0)
             return TRUE;
         if (!blob_writer_write(w, buf, (gsize)n, err))
@@ -287,7 +293,7 @@ static gboolean source_fetch_tapped(struct blob_source *self, const struct descr
     struct blob_writer *w = blob_writer_new(s->store, err);
     if (!w)
         return FALSE;
-    if (copy_blob(w, fd, tap, err))
+    if (copy_blob(w, d, fd, tap, err))
         return blob_writer_commit(w, &d->digest, NULL, err);
     blob_writer_abort(w, FALSE);
     return FALSE;

@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #define MAX_NAMES (64 * 1024) /* the kernel's own limit of a name list */
+/* ext4 has one block for all xattrs of a file, and calls it a full disk when they do not fit. */
+#define SMALL_XATTR 1024
 
 gboolean attrs_keeps_xattr(const char *name)
 {
@@ -125,12 +127,21 @@ static void times_of(const struct entry *e, struct timespec out[2])
     out[0] = out[1] = (struct timespec){s, ns};
 }
 
+gboolean attrs_xattr_failed(int reason, const struct xattr *x, const char *path, GError **err)
+{
+    if (reason == E2BIG || (reason == ENOSPC && x->size > SMALL_XATTR))
+        return error_set(err, VARVE_ERROR_INVALID,
+                         "the xattr %.64s of %s (%zu bytes) is larger than the store's file system holds",
+                         x->name, path, x->size);
+    return error_set_errno(err, reason, "cannot set the xattr %.64s of %s", x->name, path);
+}
+
 static gboolean set_xattrs(int fd, const struct entry *e, GError **err)
 {
     for (guint i = 0; i < e->n_xattrs; i++) {
         const struct xattr *x = &e->xattrs[i];
         if (fsetxattr(fd, x->name, x->value, x->size, 0) < 0 && !tolerable(errno))
-            return error_set_errno(err, errno, "cannot set the xattr %s of %s", x->name, e->path);
+            return attrs_xattr_failed(errno, x, e->path, err);
     }
     return TRUE;
 }

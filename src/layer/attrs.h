@@ -13,6 +13,9 @@ gboolean attrs_keeps_xattr(const char *name);
  * g_free), NULL when there are none. FALSE with *err when they cannot be read. */
 gboolean attrs_read_xattrs(int fd, struct xattr **out, guint *n, GError **err);
 
+/* The error for an xattr of path that cannot be set for reason, an errno; FALSE. */
+gboolean attrs_xattr_failed(int reason, const struct xattr *x, const char *path, GError **err);
+
 /* Gives fd (a regular file or directory) owner, mode, xattrs and mtime of e. Owners that this user
  * namespace cannot express are left out: the index holds the truth. */
 gboolean attrs_apply_fd(int fd, const struct entry *e, GError **err);

@@ -294,6 +294,10 @@ gboolean dest_put_link(struct dest *d, const struct entry *e, const char *first,
 
 gboolean dest_put_special(struct dest *d, const struct entry *e, GError **err)
 {
+    if (e->type == ENTRY_CHAR && e->rdev == 0)
+        return error_set(err, VARVE_ERROR_INVALID,
+                         "/%s is a character device 0:0, which overlayfs would take for a deletion",
+                         e->path);
     if (!prepare(d, e->path, err))
         return FALSE;
     static const mode_t formats[] = {

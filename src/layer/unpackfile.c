@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/fs.h"
+#include "layer/attrs.h"
 #include "layer/overlaymark.h"
 
 #include <errno.h>
@@ -98,8 +99,7 @@ static gboolean set_xattrs(struct unpack_files *f, int fd, const char *path, str
         if (rc == 0)
             g_array_append_vals(f->xattrs, x, 1);
         else if (!xattr_out_of_reach(f, e, x->name))
-            return error_set_errno(err, errno, "cannot set the xattr %.64s of %s", x->name,
-                                   e->path);
+            return attrs_xattr_failed(errno, x, e->path, err);
     }
     e->xattrs = (const struct xattr *)f->xattrs->data;
     e->n_xattrs = f->xattrs->len;

@@ -29,8 +29,9 @@ struct target {
 static gboolean tar_failed(struct archive *a, GError **err)
 {
     int e = archive_errno(a);
-    return error_set(err, e == ENOSPC || e == EDQUOT ? VARVE_ERROR_OUTSIDE : VARVE_ERROR_FAILED,
-                     "cannot write the archive: %s", archive_error_string(a));
+    if (e > 0)
+        return error_set_errno(err, e, "cannot write the archive");
+    return error_set(err, VARVE_ERROR_FAILED, "cannot write the archive: %s", archive_error_string(a));
 }
 
 static gboolean put_header(struct target *t, const char *name, guint64 size, gboolean dir, GError **err)

@@ -64,6 +64,14 @@ static gboolean run_image(const struct output *o, struct built_image *b, const s
     return !o->push || push_all(o, b, env, names, r, err);
 }
 
+/* Puts the place before an error that happened on writing to it. */
+static gboolean name_dest(const char *dest, gboolean ok, GError **err)
+{
+    if (!ok)
+        g_prefix_error(err, "writing %s: ", g_str_equal(dest, "-") ? "to stdout" : dest);
+    return ok;
+}
+
 /* Opens where an archive goes: stdout, or a temporary neighbour of dest that close_dest() renames. */
 static int open_dest(const char *dest, char **tmp, GError **err)
 {
@@ -105,10 +113,10 @@ static gboolean run_archive(const struct output *o, struct built_image *b, const
     if (docker && !o->dest)
         return docker_load(b, n, env->docker_host, &r->bytes_written, err);
     if (o->as_directory)
-        return archive_write_dir(b, n, docker, o->dest, &r->bytes_written, err);
+        return name_dest(o->dest, archive_write_dir(b, n, docker, o->dest, &r->bytes_written, err), err);
     g_autofree char *tmp = NULL;
     fd_auto int fd = open_dest(o->dest, &tmp, err);
-    gboolean ok = fd >= 0 && archive_write(b, n, docker, fd, &r->bytes_written, err);
+    gboolean ok = fd >= 0 && name_dest(o->dest, archive_write(b, n, docker, fd, &r->bytes_written, err), err);
     return close_dest(o->dest, tmp, ok, err);
 }
 
@@ -120,10 +128,10 @@ static gboolean run_tree(const struct output *o, struct built_image *b, struct o
         return FALSE;
     gint64 clamp = o->epoch >= 0 ? o->epoch : b->epoch;
     if (o->type == OUTPUT_LOCAL)
-        return tree_write_dir(b->store, t, o->dest, clamp, &r->bytes_written, err);
+        return name_dest(o->dest, tree_write_dir(b->store, t, o->dest, clamp, &r->bytes_written, err), err);
     g_autofree char *tmp = NULL;
     fd_auto int fd = open_dest(o->dest, &tmp, err);
-    gboolean ok = fd >= 0 && tree_write_tar(t, fd, clamp, &r->bytes_written, err);
+    gboolean ok = fd >= 0 && name_dest(o->dest, tree_write_tar(t, fd, clamp, &r->bytes_written, err), err);
     return close_dest(o->dest, tmp, ok, err);
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "registry/fetch.h"
+#include "registry/origin.h"
 #include "store/blob.h"
 
 #include <string.h>
@@ -162,6 +163,16 @@ static gboolean descend(const struct errand *e, struct document *doc, const stru
     return TRUE;
 }
 
+/* A layer that is unpacked already is not fetched; a push may want its blob all the same. */
+static void note_origins(const struct errand *e, const struct manifest *m)
+{
+    for (guint i = 0; i < m->items->len; i++) {
+        const struct descriptor *d = g_ptr_array_index(m->items, i);
+        if (!store_blob_has(e->r->store, &d->digest, NULL))
+            origin_add(e->r->store, &d->digest, e->route->name, e->route->repository);
+    }
+}
+
 static gboolean resolve_at(const struct errand *e, gpointer ctx, GError **err)
 {
     struct resolving *rs = ctx;
@@ -179,6 +190,7 @@ static gboolean resolve_at(const struct errand *e, gpointer ctx, GError **err)
     }
     rs->out->manifest = doc.digest;
     rs->out->config = config->digest;
+    note_origins(e, doc.manifest);
     return fetch_blob(e, config, NULL, err);
 }
 

@@ -141,7 +141,7 @@ goes_on() {
     printf 'FROM busybox\nARG N\nRUN head -c 4000000 /dev/urandom >/f; echo $N\n' >Dockerfile
     build --build-arg N=1 -t full:1 . >/dev/null 2>&1
     build --build-arg N=2 -t full:1 . >/dev/null 2>&1
-    leave 0
+    leave 1
     cat /dev/zero >"$DISK/filler2" 2>/dev/null || true
     run build --build-arg N=3 -t full:1 .
     assert_full

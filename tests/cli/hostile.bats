@@ -22,26 +22,20 @@ untouched() {
 # Each hostile archive, as the layer of a base image and as what ADD extracts. What is refused must be refused for a reason that is
 # said; what works must stay inside.
 each_archive() {
-    local name status output bad=0
+    local name status bad=0
     target_setup
+    mkdir ../tars
+    python3 "$FAULTS/hostile.py" all ../tars "$TARGET"
+    python3 "$FAULTS/layout.py" ../layouts --base "$BASES/busybox-oci" --each ../tars
     for name in $(python3 "$FAULTS/hostile.py" list); do
-        python3 "$FAULTS/hostile.py" "$name" ../hostile.tar "$TARGET"
-        if "$1" "$name" >out 2>&1; then status=0; else status=$?; fi
-        output=$(cat out)
-        if ! untouched; then
-            echo "$name wrote outside: $(ls -la "$TARGET")"
-            return 1
-        fi
-        case $status in
-        0) ;;
-        1)
-            grep -aq '^error: ' out || { echo "$name: no error message: $output"; bad=1; }
-            ;;
-        *)
-            echo "$name: status $status: $output"
+        status=0
+        (ulimit -v 3000000 && "$1" "$name") >out 2>&1 || status=$?
+        untouched || { echo "$name wrote outside: $(ls -la "$TARGET")"; return 1; }
+        # Refused for a reason that is said, or accepted; but no crash and no end of time or memory.
+        if [ $status -gt 1 ] || { [ $status -eq 1 ] && ! grep -aq '^error: ' out; }; then
+            echo "$name: status $status: $(cat -v out)"
             bad=1
-            ;;
-        esac
+        fi
         echo "$name $status" >>"$BATS_TEST_TMPDIR/verdicts"
     done
     [ "$bad" -eq 0 ]
@@ -57,10 +51,7 @@ must_refuse() {
 }
 
 @test "hostile layers of a base image" {
-    as_layer() {
-        python3 "$FAULTS/layout.py" ../layout --base "$BASES/busybox-oci" --layer ../hostile.tar:gzip
-        measured 6 200 "$VARVE" build -q --build-context "hostile=oci-layout://$PWD/../layout" .
-    }
+    as_layer() { timeout 15 "$VARVE" build -q --build-context "hostile=oci-layout://$PWD/../layouts/$1" .; }
     printf 'FROM hostile\nRUN true; cat /before; echo x >>/before; mkdir -p /d /link; touch /d/escape /link/escape /f; rm -rf /link /d\n' >Dockerfile
     # The step may fail in a spoilt image; but then it is the step that failed.
     each_archive as_layer
@@ -72,17 +63,12 @@ must_refuse() {
 
 @test "hostile archives in ADD" {
     as_archive() {
-        cp ../hostile.tar hostile.tar
-        measured 6 200 build -q .
-    }
-    build() { "$VARVE" build --build-context "busybox=oci-layout://$BASES/busybox-oci" "$@"; }
-    as_archive() {
-        cp ../hostile.tar hostile.tar
-        measured 6 200 "$VARVE" build -q --build-context "busybox=oci-layout://$BASES/busybox-oci" .
+        cp "../tars/$1.tar" hostile.tar
+        timeout 15 "$VARVE" build -q --build-context "busybox=oci-layout://$BASES/busybox-oci" .
     }
     printf 'FROM busybox\nADD hostile.tar /into/\n' >Dockerfile
     each_archive as_archive
-    must_refuse dotdot dotdot-inside size-huge size-bomb size-not-there path-too-long sparse-bomb
+    must_refuse dotdot dotdot-inside size-huge size-bomb size-not-there path-too-long sparse-bomb char-whiteout
 }
 
 @test "a symlink in the image does not lead COPY, ADD, WORKDIR or a mount outside" {
@@ -193,20 +179,38 @@ dockerfile_fails() {
     dockerfile_fails Dockerfile:2
     { printf 'FROM '; head -c 10000000 /dev/zero | tr '\0' a; echo; } >Dockerfile
     dockerfile_fails Dockerfile:1
-    { printf 'FROM busybox\nENV '; for _ in $(seq 20000); do printf 'a=b \\\n'; done; echo c=d; } >Dockerfile
+    { python3 -c 'print("FROM busybox\nENV " + "a=b \\\n" * 20000 + "c=d")'; } >Dockerfile
     run measured 6 400 "$VARVE" build -q --build-context "busybox=oci-layout://$BASES/busybox-oci" .
     [ "$status" -le 1 ] || { echo "${output:0:2000}"; return 1; }
 }
 
+# stages N LINES…: a Dockerfile of N stages; %d in LINES is the number of a stage, %p that of the one before.
+stages() {
+    python3 - "$@" <<'PY' >Dockerfile
+import sys
+print("FROM busybox AS s0")
+for i in range(1, int(sys.argv[1])):
+    for line in sys.argv[2:]:
+        print(line.replace("%d", str(i)).replace("%p", str(i - 1)))
+PY
+}
+
 @test "100,000 stages" {
-    { echo 'FROM busybox AS s0'; for i in $(seq 99999); do echo "FROM s$((i - 1)) AS s$i"; done; } >Dockerfile
-    run measured 10 400 "$VARVE" build -q --build-context "busybox=oci-layout://$BASES/busybox-oci" .
-    [ "$status" -le 1 ] || { echo "status $status: ${output:0:2000}"; return 1; }
-    [ "$status" -eq 0 ] || [[ "$output" =~ Dockerfile:[0-9]+ ]]
-    { echo 'FROM busybox AS s0'; for i in $(seq 99999); do printf 'FROM s0 AS s%s\nCOPY --from=s%s /etc/passwd /p\n' "$i" $((i - 1)); done; } >Dockerfile
-    run measured 20 800 "$VARVE" build -q --build-context "busybox=oci-layout://$BASES/busybox-oci" .
+    stages 100000 'FROM s%p AS s%d'
+    dockerfile_fails "stages"
+    stages 100000 'FROM s0 AS s%d' 'COPY --from=s%p /etc/passwd /p'
+    dockerfile_fails "stages"
+}
+
+@test "as many stages as are allowed, each needing the one before" {
+    stages 10000 'FROM s%p AS s%d'
+    run measured 10 400 "$VARVE" build -q --build-context "busybox=oci-layout://$BASES/busybox-oci" -o type=cacheonly .
+    [ "$status" -eq 0 ] || { echo "status $status: ${output:0:2000}"; return 1; }
+    # Deep, not wide; and nothing to run, for the file is not there.
+    stages 9000 'FROM s0 AS s%d' 'COPY --from=s%p /missing%d /p'
+    run measured 20 500 "$VARVE" build -q --build-context "busybox=oci-layout://$BASES/busybox-oci" -o type=cacheonly .
     [ "$status" -eq 1 ] || { echo "status $status: ${output:0:2000}"; return 1; }
-    [[ "$output" =~ Dockerfile:[0-9]+ ]] || { echo "${output:0:2000}"; return 1; }
+    [[ "$output" == *"/missing1"* ]] || { echo "${output:0:2000}"; return 1; }
 }
 
 @test "stages that need themselves or each other" {
@@ -226,16 +230,16 @@ dockerfile_fails() {
     { echo 'FROM busybox'; echo 'ARG a0=xxxxxxxxxxxxxxxx'; for i in $(seq 40); do echo "ARG a$i=\${a$((i - 1))}\${a$((i - 1))}\${a$((i - 1))}\${a$((i - 1))}"; done
         echo 'RUN echo $a40'; } >Dockerfile
     dockerfile_fails
-    { echo 'FROM busybox'; printf 'ENV a='; for _ in $(seq 30000); do printf '${a:-'; done; echo; } >Dockerfile
+    { echo 'FROM busybox'; python3 -c 'print("ENV a=" + "${a:-" * 30000)'; } >Dockerfile
     dockerfile_fails Dockerfile:2
-    { echo 'FROM busybox'; printf 'COPY '; for _ in $(seq 2000); do printf '*a*/'; done; echo ' /x'; } >Dockerfile
+    { echo 'FROM busybox'; python3 -c 'print("COPY " + "*a*/" * 2000 + " /x")'; } >Dockerfile
     mkdir -p "$(printf 'aaaaaaaaaa/%.0s' $(seq 100))"
     run measured 6 400 "$VARVE" build -q --build-context "busybox=oci-layout://$BASES/busybox-oci" .
-    [ "$status" -eq 1 ] || { echo "status $status: ${output:0:2000}"; return 1; }
+    [ "$status" -le 1 ] || { echo "status $status: ${output:0:2000}"; return 1; } # nothing matches: copies nothing
     printf 'FROM busybox\nCOPY %s /x\n' "$(printf '*%.0s' $(seq 3000))b" >Dockerfile
     : >"$(printf 'a%.0s' $(seq 200))"
     run measured 6 400 "$VARVE" build -q --build-context "busybox=oci-layout://$BASES/busybox-oci" .
-    [ "$status" -eq 1 ] || { echo "status $status: ${output:0:2000}"; return 1; }
+    [ "$status" -le 1 ] || { echo "status $status: ${output:0:2000}"; return 1; }
 }
 
 @test "terminal escapes of a Dockerfile and of programs are not passed to the terminal" {
@@ -295,6 +299,15 @@ dockerfile_fails() {
     printf 'FROM busybox\nCOPY odd /odd\n' >Dockerfile
     run measured 5 200 "$VARVE" build -q --build-context "busybox=oci-layout://$BASES/busybox-oci" -o ../out2 .
     [ "$status" -eq 0 ] || [[ "$output" == *"odd/"* ]] || { echo "$output"; return 1; }
+    rm -f odd/fifo odd/socket odd/null
+    if mknod odd/whiteout c 0 0 2>/dev/null; then
+        run build -o ../out3 .
+        [ "$status" -eq 1 ]
+        [[ "$output" == *"odd/whiteout"*"0:0"* ]] || { echo "$output"; return 1; }
+        rm odd/whiteout
+        clean_store
+    fi
+    mkfifo odd/fifo
     printf 'FROM busybox\nADD odd/fifo /odd/\n' >Dockerfile
     run measured 5 200 "$VARVE" build -q --build-context "busybox=oci-layout://$BASES/busybox-oci" -o ../out3 .
     [ "$status" -le 1 ] || { echo "$output"; return 1; }
@@ -335,23 +348,24 @@ PY
     [ "$(id -u)" -eq 0 ] || skip "needs root to become another user"
     chmod 755 "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "$BATS_TEST_TMPDIR" 2>/dev/null || true
     as_user test -r . || skip "an ordinary user cannot reach $PWD"
-    mkdir odd locked
+    mkdir odd
     echo secret >odd/unreadable
     echo fine >odd/readable
-    chmod 000 odd/unreadable locked
+    chmod 000 odd/unreadable
     printf 'FROM scratch\nCOPY odd/unreadable /x\n' >Dockerfile
     mkdir -m 777 ../userstore
     export VARVE_ROOT=$BATS_TEST_TMPDIR/userstore/store
     run as_user "$VARVE" build --progress=plain -o type=cacheonly .
     [ "$status" -eq 1 ] || { echo "$output"; return 1; }
-    [[ "$output" == *"odd/unreadable"*"Permission denied"* ]] || { echo "$output"; return 1; }
+    [[ "$output" == *"odd/unreadable"*[Pp]"ermission denied"* ]] || { echo "$output"; return 1; }
     [[ "$output" == *"Dockerfile:2"* ]] || { echo "$output"; return 1; }
     # What is not needed, or ignored, may be unreadable.
+    mkdir -m 000 locked
     printf 'FROM scratch\nCOPY odd/readable /x\n' >Dockerfile
     printf 'locked\nodd/unreadable\n' >.dockerignore
     run as_user "$VARVE" build --progress=plain -o type=cacheonly .
     [ "$status" -eq 0 ] || { echo "$output"; return 1; }
     rm .dockerignore
     run as_user "$VARVE" build --progress=plain -o type=cacheonly .
-    [ "$status" -eq 0 ] || [[ "$output" == *"locked"*"Permission denied"* ]] || { echo "$output"; return 1; }
+    [ "$status" -eq 0 ] || [[ "$output" == *"locked"*[Pp]"ermission denied"* ]] || { echo "$output"; return 1; }
 }

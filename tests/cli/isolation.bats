@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # What a RUN step can see and do: nothing of the host, and secrets nowhere but where they belong.
 load robust
+bats_require_minimum_version 1.5.0
 setup_file() { base_setup; }
 
 # inside 'SCRIPT': what the shell script prints in a RUN step.
@@ -43,7 +44,7 @@ inside() {
     disk=$(awk '$3 !~ /^(ram|loop)/ && $1 > 0 { print $1, $2; exit }' /proc/partitions 2>/dev/null | head -1)
     disk=$(lsblk -dnro MAJ:MIN 2>/dev/null | head -1)
     run inside "ls /dev | tr '\n' ' '; for n in 'b ${disk%%:*} ${disk##*:}' 'c 1 1' 'c 1 2' 'c 10 229' 'c 5 1'; do
-        rm -f /node; mknod /node \$n; head -c 1 /node >/got 2>/err && echo \"OPENED \$n\"; done; rm -f /node /got"
+        rm -f /node; mknod /node \$n; timeout 2 head -c 1 /node >/got 2>/err && echo \"OPENED \$n\"; done; rm -f /node /got"
     [[ "$output" != *OPENED* ]] || { echo "$output"; return 1; }
     for device in null zero full random urandom tty ptmx; do [[ "$output" == *"$device"* ]]; done
     for device in sda vda mem kmsg kvm fuse loop; do [[ " $output " != *" $device"* ]]; done
@@ -59,19 +60,20 @@ inside() {
     chmod 666 nodes/*
     tar -cf nodes.tar -C nodes .
     python3 "$FAULTS/layout.py" ../layout --base "$BASES/busybox-oci" --layer nodes.tar
-    printf 'FROM hostile\nRUN for f in /disk /mem; do head -c 1 $f >/dev/null 2>&1 && echo OPENED $f; done; true\n' >Dockerfile
+    printf 'FROM hostile\nRUN for f in /disk /mem; do timeout 2 head -c 1 $f >/dev/null 2>&1 && echo OPENED $f; done; true\n' >Dockerfile
     run "$VARVE" build --progress=plain --build-context "hostile=oci-layout://$PWD/../layout" .
     [ "$status" -eq 0 ] || { echo "$output"; return 1; }
-    [[ "$output" != *OPENED\ /* || "$output" != *"│ OPENED"* ]] || { echo "$output"; return 1; }
+    [[ "$output" != *"│ OPENED"* ]] || { echo "$output"; return 1; }
 }
 
 @test "processes of the host are not there, and cannot be signalled or traced" {
     sleep 4321 &
     host=$!
-    run inside "ps -o pid,args; kill -9 $host; ls /proc | grep -c '^[0-9]'; cat /proc/$host/cmdline; ls -l /proc/1/root/ | head -3; readlink /proc/1/exe"
+    run inside "ps -o pid,args; kill -9 $host; ls /proc | grep -c '^[0-9]'; cat /proc/$host/cmdline; ls -l /proc/1/root/ | head -3; ls /proc/1/root/$BATS_TEST_TMPDIR"
     kill -0 "$host"
     kill "$host"
-    [[ "$output" != *"sleep 4321"* && "$output" != *varve* ]] || { echo "$output"; return 1; }
+    output=${output//varve-init/}
+    [[ "$output" != *"sleep 4321"* && "$output" != *varve* && "$output" != *store* ]] || { echo "$output"; return 1; }
 }
 
 @test "no environment, open file, mount or working directory of the host comes in" {

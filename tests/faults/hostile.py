@@ -2,7 +2,7 @@
 """Archives made to break out of, or to choke, whoever unpacks them (Python's standard library only).
 
     hostile.py list             the names, one a line
-    hostile.py NAME OUT TARGET  writes the tar OUT; TARGET is a directory outside that it tries to reach
+    hostile.py all OUT TARGET   writes a tar OUT/NAME.tar for each; TARGET is a directory outside that they try to reach
 
 TARGET holds a file "victim". Unpacking must either fail or leave everything outside as it was; entries named "escape" must not
 appear in TARGET, and nothing may take long or need much memory.
@@ -403,12 +403,13 @@ def main():
     if sys.argv[1:] == ["list"]:
         print("\n".join(CASES))
         return
-    name, out, target = sys.argv[1:]
-    t = Tar(target)
-    t.file("before", b"an ordinary file\n")
-    CASES[name](t)
-    with open(out, "wb") as f:
-        f.write(t.out.getvalue() + b"\0" * 1024)
+    out, target = sys.argv[2:]
+    for name, make in CASES.items():
+        t = Tar(target)
+        t.file("before", b"an ordinary file\n")
+        make(t)
+        with open(f"{out}/{name}.tar", "wb") as f:
+            f.write(t.out.getvalue() + b"\0" * 1024)
 
 
 if __name__ == "__main__":

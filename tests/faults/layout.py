@@ -3,6 +3,7 @@
 
     layout.py OUT [--base LAYOUT] [--layer TAR[:gzip|zstd|none]]... [--docker] [--index PLATFORM]...
               [--break size|digest|diff-id|truncate|garbage]
+    layout.py OUT --base LAYOUT --each FOLDER      one layout OUT/NAME for each FOLDER/NAME.tar
 
 OUT gets the layers of LAYOUT (with its config), then one for each --layer. --docker gives Docker's media types instead of OCI's. With
 --index the tag names an image index with a manifest for each platform, whose configs differ in a PLATFORM variable and a layer that holds
@@ -121,10 +122,19 @@ def main():
     parser.add_argument("out")
     parser.add_argument("--base")
     parser.add_argument("--layer", action="append", default=[])
+    parser.add_argument("--each")
     parser.add_argument("--docker", action="store_true")
     parser.add_argument("--index", action="append", default=[])
     parser.add_argument("--break", dest="wrong", choices=["size", "digest", "diff-id", "truncate", "garbage"])
     o = parser.parse_args()
+    if o.each:
+        for name in os.listdir(o.each):
+            make(argparse.Namespace(**dict(vars(o), out=os.path.join(o.out, name[:-4]), layer=[os.path.join(o.each, name)])))
+    else:
+        make(o)
+
+
+def make(o):
     shutil.rmtree(o.out, ignore_errors=True)
     layout = Layout(o.out, o.docker)
     config, base = {"architecture": "amd64", "os": "linux", "config": {},
