@@ -49,7 +49,7 @@ def race(workload, builders, rounds):
             result = results[builder.name]
             result['times'].append(round(spent.seconds, 4))
             result['rss'] = max(result['rss'], round(spent.peak + builder.peak(), 1))
-            result['pushed'].append(round((builder.engines.registry_bytes() - stored) / 1e6, 2))
+            result['pushed'].append(round((builder.engines.registry_bytes() - stored) / 1e6, 3))
             print(f'{workload.name} {builder.name} round {number + 1}: {spent.seconds:.3f} s, {spent.peak:.0f} MB', file=sys.stderr, flush=True)
     return results
 
@@ -127,7 +127,7 @@ def render_medium(medium, data):
         rows.append([f'{name} {entry["title"]}', seconds(limit)] + [cell(results.get(b)) for b in ('varve', 'docker', 'buildah')] +
                     [ratio(results, 'docker'), ratio(results, 'buildah'), f'{statistics.median(varve) / limit:.1f}x' if varve and limit else '–'] +
                     [str(round(results[b]['rss'])) if results.get(b, {}).get('rss') else '–' for b in ('varve', 'docker', 'buildah')] +
-                    [f'{p:.1f}' if p else '–' for p in pushed])
+                    [f'{p:.2f}' if p else '–' for p in pushed])
     commands = sorted({c for e in data.values() for c in e['commands'].values()})
     return f'## Stores on {"the disk" if medium == "disk" else "a tmpfs"}\n\n{table(rows)}\n\nMade by ' + '; '.join(commands) + '.\n'
 
@@ -139,8 +139,8 @@ def render(results):
     text = f"""# Results
 
 Seconds: median (fastest–slowest). Builders run in turn on the same machine and medium; `sync` before each run. Absolute times are noise;
-ratios count. The limit is what a small C program needs that does only what the machine must do (`limits/`). Peak memory is the kernel's: of the
-largest process of varve, of buildah, of docker's client and its daemons together. Written by `bench/run.sh`; do not edit.
+ratios count. The limit is what a small C program needs that does only what the machine must do (`limits/`). Peak memory is the kernel's: of varve, of
+buildah, of docker's client and daemons together, each without what RUN ran. Written by `bench/run.sh`; do not edit.
 
 Machine: {facts}. Versions: {', '.join(f'{k} {v}' for k, v in sorted(versions.items()))}.
 

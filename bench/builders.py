@@ -8,7 +8,7 @@ REGISTRY = '127.0.0.1:5000'
 
 
 class Spent:
-    """What runs took: seconds add up, the peak resident size is the largest in MB."""
+    """What runs took: seconds add up; the peak resident size of the program itself, without what it ran, is the largest, in MB."""
 
     def __init__(self, seconds=0.0, peak=0.0):
         self.seconds, self.peak = seconds, peak
@@ -19,10 +19,10 @@ class Spent:
 
 def compiled(folder, name):
     """A program of limits/."""
-    out = os.path.join(folder, name)
-    if not os.path.exists(out):
+    out, source = os.path.join(folder, name), os.path.join(HERE, 'limits', name + '.c')
+    if not os.path.exists(out) or os.stat(out).st_mtime < os.stat(source).st_mtime:
         os.makedirs(folder, exist_ok=True)
-        subprocess.run(['cc', '-O2', '-o', out, os.path.join(HERE, 'limits', name + '.c'), *(['-lcrypto'] if name == 'tree' else []),
+        subprocess.run(['cc', '-O2', '-o', out, source, *(['-lcrypto'] if name == 'tree' else []),
                         *(['-static'] if name == 'spew' else [])], check=True)
     return out
 
@@ -39,8 +39,8 @@ def run(argv, log, env=None):
             tail = f.read()[-3000:]
         sys.exit(f'bench: {" ".join(argv)} ended with {code}:\n{tail}')
     with open(report) as f:
-        seconds, kilobytes, _ = f.read().split()
-    return Spent(float(seconds), int(kilobytes) / 1024)
+        seconds, own, _, _ = f.read().split()
+    return Spent(float(seconds), int(own) / 1024)
 
 
 def chroot(*argv):

@@ -16,6 +16,12 @@ trap cleanup EXIT
 say() { printf '\n\033[1m# %s\033[0m\n' "$*"; }
 [ -t 1 ] && [ -z "${NO_COLOR:-}" ] || say() { printf '\n# %s\n' "$*"; }
 show() { printf '$ %s\n' "$*"; }
+# A proxy of this network has no business with a service of this machine.
+ask() { curl -fsS --noproxy '*' "$@"; }
+if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+    echo "demo: error: something already listens on port $port; choose another: VARVE_DEMO_PORT=3999 make demo" >&2
+    exit 1
+fi
 
 say "A node base image, made from Debian's packages (the Dockerfile says node:20-alpine; no registry is needed)"
 mkdir -p "$bases"
@@ -32,17 +38,20 @@ say "Start it and wait until its HEALTHCHECK passes"
 show varve run -e PORT="$port" --wait-healthy graphrag:1
 "$varve" run -e PORT="$port" --wait-healthy graphrag:1 >"$work/run.log" 2>&1 &
 run_pid=$!
-for _ in $(seq 150); do
-    curl -fs "http://127.0.0.1:$port/health" >/dev/null 2>&1 && break
+for _ in $(seq 300); do
+    grep -q ' is healthy after ' "$work/run.log" && break
     kill -0 "$run_pid" 2>/dev/null || { cat "$work/run.log"; exit 1; }
     sleep 0.2
 done
-curl -fsS "http://127.0.0.1:$port/health"; echo
+cat "$work/run.log"
+show curl "http://127.0.0.1:$port/health"
+ask "http://127.0.0.1:$port/health"; echo
 
 say "Ask it a question"
 question='{"question":"What did Ingrid Solberg found?"}'
-show curl -d "$question" "http://127.0.0.1:$port/query"
-curl -fsS -H 'content-type: application/json' -d "$question" "http://127.0.0.1:$port/query" | head -c 1500; echo
+show curl -d "'$question'" "http://127.0.0.1:$port/query"
+ask -H 'content-type: application/json' -d "$question" "http://127.0.0.1:$port/query" >"$work/answer"
+head -c 1500 "$work/answer"; echo
 kill "$run_pid"; wait "$run_pid" 2>/dev/null || true
 run_pid=
 

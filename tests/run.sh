@@ -19,6 +19,8 @@ count() {
     ok=$(grep -c '^ok ' "$file")
     bad=$(grep -c '^not ok ' "$file")
     skip=$(grep -ciE '^ok .*# *skip' "$file")
+    # A program that can do nothing here says so for all its tests at once.
+    if grep -qiE '^1\.\.0 # *skip' "$file" && [ "$code" -eq 0 ]; then ok=1 skip=1; fi
     if [ "$bad" -eq 0 ] && [ "$code" -ne 0 ]; then
         echo "not ok - $name ended with code $code" >>"$file"
         bad=1
@@ -29,6 +31,7 @@ count() {
     fi
     passed=$((passed + ok - skip)) failed=$((failed + bad)) skipped=$((skipped + skip))
     printf '%-34s %4d passed  %3d failed  %3d skipped\n' "$name" $((ok - skip)) "$bad" "$skip"
+    grep -iE '^(ok|1\.\.0) .*# *skip' "$file" | sed -E 's/^ok /    skipped /; s/^1\.\.0 # *skip:? */    all skipped: /I' | cut -c1-200
     if [ "$bad" -gt 0 ]; then
         grep -A12 '^not ok ' "$file" | head -60
         [ "$ok" -gt 0 ] || tail -15 "$file"

@@ -4,8 +4,11 @@
 
 #include "cli/build_options.h"
 #include "dockerfile/parser.h"
+#include "lint/lint.h"
 #include "output/image.h"
 #include "store/history.h"
+
+#include <stdio.h>
 
 struct build {
     const struct build_options *o;
@@ -17,6 +20,12 @@ struct build {
     struct dockerfile *df;
     struct ignore *ignore;
     char *dockerfile_path;          /* for messages and explanations */
+    char *context_name;             /* the context in full, for people */
+    char *context_label;            /* its last part */
+    char *context_dir;              /* on this machine; NULL: there is none */
+    gboolean context_archive;       /* it came out of an archive: its owners count */
+    GBytes *dockerfile_text;        /* the context is nothing but a Dockerfile; else NULL */
+    struct lint_report *lint;       /* or NULL */
     struct sources *sources;
     struct lowered *lowered;
     struct solver *solver;
@@ -28,11 +37,29 @@ struct build {
     GArray *results;                /* struct output_result, as long as outputs went */
 };
 
+/* build_context.c: how the context is called, and for a directory where it is. Call it first. */
+void build_name_context(struct build *b);
+/* Gets a context that is no directory; needs the store, the registry configuration and progress. */
+gboolean build_open_context(struct build *b, GError **err);
+
 /* build_inputs.c: reads the Dockerfile and the ignore file. */
 gboolean build_read_inputs(struct build *b, GError **err);
+/* The phases before anything runs: reads the inputs, opens the store, lowers. */
+gboolean build_prepare(struct build *b, GError **err);
 /* Runs all phases. On failure what was finished is kept. */
 gboolean build_run(struct build *b, GError **err);
 void build_clear(struct build *b);
+
+/* build_call.c */
+
+/* --call and --check in place of a build. Returns the exit code when *err is not set. */
+int build_call(struct build *b, GError **err);
+/* Checks the Dockerfile; FALSE when its check directive makes findings errors and there are some. */
+gboolean build_lint(struct build *b, GError **err);
+void build_print_findings(struct build *b, FILE *f);
+
+/* build_debug.c: after the report of a failure, a shell in the failed step, or how to get one. */
+void build_debug(struct build *b);
 
 /* build_report.c: what the user sees afterwards, on stderr (and with -q the digest on stdout). */
 void build_report_success(struct build *b);

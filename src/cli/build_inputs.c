@@ -3,28 +3,64 @@
 #include "base/error.h"
 #include "base/fs.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 #define MAX_IGNORE (4 << 20) /* bytes of an ignore file */
 
-/* CONTEXT/Dockerfile, or the one that -f names, relative to where the user is. */
+/* Reads a file of the context. One that is not the user's own directory must not lead out of itself. */
+static GBytes *read_inside(struct build *b, const char *path, gsize max, GError **err)
+{
+    fd_auto int root = fs_open_dir(AT_FDCWD, b->context_dir, err);
+    struct stat st;
+    if (root < 0)
+        return NULL;
+    fd_auto int fd = fs_open_in_root(root, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        error_set_errno(err, errno, "cannot open %s of the context %s", path, b->context_name);
+        return NULL;
+    }
+    if (!S_ISREG(st.st_mode)) {
+        error_set(err, VARVE_ERROR_INVALID, "%s of the context %s is not a file", path, b->context_name);
+        return NULL;
+    }
+    return fs_read_fd(fd, path, max, err);
+}
+
+/* path is where the user is for a directory, in the context for all others. */
+static GBytes *read_file(struct build *b, const char *path, gsize max, GError **err)
+{
+    gboolean own = b->o->context_kind == BUILD_CONTEXT_DIR;
+    return own ? fs_read(AT_FDCWD, path, max, err) : read_inside(b, path, max, err);
+}
+
+static char *default_path(const struct build *b)
+{
+    return b->o->context_dir ? g_build_filename(b->o->context_dir, "Dockerfile", NULL) : g_strdup("Dockerfile");
+}
+
+/* The one on stdin, the one that is the whole context, the one that -f names, or CONTEXT/Dockerfile. */
 static GBytes *read_dockerfile(struct build *b, GError **err)
 {
     const char *file = b->o->file;
-    if (g_strcmp0(file, "-") == 0) {
-        b->dockerfile_path = g_strdup("Dockerfile");
+    gboolean from_stdin = g_strcmp0(file, "-") == 0;
+    b->dockerfile_path =
+        from_stdin || b->dockerfile_text ? g_strdup("Dockerfile") : file ? g_strdup(file) : default_path(b);
+    if (from_stdin)
         return fs_read_fd(STDIN_FILENO, "the Dockerfile on stdin", DOCKERFILE_MAX_BYTES, err);
-    }
-    b->dockerfile_path = file ? g_strdup(file) : g_build_filename(b->o->context_dir, "Dockerfile", NULL);
+    if (b->dockerfile_text)
+        return g_bytes_ref(b->dockerfile_text);
     GError *local = NULL;
-    GBytes *bytes = fs_read(AT_FDCWD, b->dockerfile_path, DOCKERFILE_MAX_BYTES, &local);
+    GBytes *bytes = read_file(b, b->dockerfile_path, DOCKERFILE_MAX_BYTES, &local);
     if (bytes)
         return bytes;
     if (g_error_matches(local, VARVE_ERROR, VARVE_ERROR_NOT_FOUND)) {
         g_clear_error(&local);
-        error_set(&local, VARVE_ERROR_USAGE, "there is no Dockerfile at %s", b->dockerfile_path);
+        gboolean own = b->o->context_kind == BUILD_CONTEXT_DIR;
+        error_set(&local, VARVE_ERROR_USAGE, "there is no Dockerfile at %s%s%s", b->dockerfile_path,
+                  own ? "" : " in the context ", own ? "" : b->context_name);
         error_add_next(&local, "name it with -f, or run varve in the directory that holds it");
     }
     g_propagate_error(err, local);
@@ -32,10 +68,10 @@ static GBytes *read_dockerfile(struct build *b, GError **err)
 }
 
 /* NULL without error when there is no such file. */
-static GBytes *read_optional(const char *path, GError **err)
+static GBytes *read_optional(struct build *b, const char *path, GError **err)
 {
     GError *local = NULL;
-    GBytes *bytes = fs_read(AT_FDCWD, path, MAX_IGNORE, &local);
+    GBytes *bytes = read_file(b, path, MAX_IGNORE, &local);
     if (bytes)
         return bytes;
     if (g_error_matches(local, VARVE_ERROR, VARVE_ERROR_NOT_FOUND))
@@ -48,15 +84,16 @@ static GBytes *read_optional(const char *path, GError **err)
 /* <Dockerfile>.dockerignore first, then the context's own. */
 static gboolean read_ignore(struct build *b, GError **err)
 {
-    if (!b->o->context_dir)
+    if (!b->context_dir)
         return TRUE;
     g_autofree char *own = g_strconcat(b->dockerfile_path, ".dockerignore", NULL);
-    g_autofree char *general = g_build_filename(b->o->context_dir, ".dockerignore", NULL);
+    g_autofree char *general = b->o->context_dir ? g_build_filename(b->o->context_dir, ".dockerignore", NULL)
+                                                 : g_strdup(".dockerignore");
     const char *used = own;
     GError *local = NULL;
-    g_autoptr(GBytes) bytes = read_optional(own, &local);
+    g_autoptr(GBytes) bytes = read_optional(b, own, &local);
     if (!bytes && !local)
-        bytes = read_optional(used = general, &local);
+        bytes = read_optional(b, used = general, &local);
     if (bytes)
         b->ignore = ignore_parse(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), &local);
     if (!local)

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "cli/report.h"
 #include "dockerfile/bytesize.h"
+#include "dockerfile/giturl.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -16,7 +17,7 @@ const struct option_row build_options_rows[] = {
     {"target", 0, OPTION_STRING, AT(target), "STAGE", "build this stage instead of the last"},
     {"build-arg", 0, OPTION_LIST, AT(raw_build_args), "KEY[=VALUE]", "set an ARG (repeatable)"},
     {"build-context", 0, OPTION_LIST, AT(raw_contexts), "NAME=VALUE",
-     "a further context: directory, docker-image://, oci-layout://"},
+     "a further context: directory, docker-image://, oci-layout://, git or http URL"},
     {"secret", 0, OPTION_LIST, AT(raw_secrets), "id=ID,src=FILE", "a secret for RUN --mount=type=secret"},
     {"ssh", 0, OPTION_LIST, AT(raw_ssh), "ID[=SOCKET]", "an ssh agent for RUN --mount=type=ssh"},
     {"label", 0, OPTION_LIST, AT(labels), "KEY=VALUE", "add a label (repeatable)"},
@@ -42,6 +43,11 @@ const struct option_row build_options_rows[] = {
     {"metadata-file", 0, OPTION_STRING, AT(metadata_file), "FILE", "write the result's digests as JSON"},
     {"iidfile", 0, OPTION_STRING, AT(iidfile), "FILE", "write the image's id"},
     {"annotation", 0, OPTION_LIST, AT(annotations), "KEY=VALUE", "annotate the manifest (repeatable)"},
+    {"debug-on-failure", 0, OPTION_FLAG, AT(debug_on_failure), NULL,
+     "open a shell where a RUN failed (on a terminal)"},
+    {"check", 0, OPTION_FLAG, AT(check), NULL, "check the Dockerfile instead of building; exit code 3 when something is found"},
+    {"call", 0, OPTION_STRING, AT(raw_call), "WHAT[,format=json]",
+     "instead of building: check, outline (what the target takes) or targets"},
     {"compress", 0, OPTION_NOTED, AT(noted_compress), NULL, NULL},
     {"isolation", 0, OPTION_NOTED, AT(noted_isolation), "MODE", NULL},
     {"security-opt", 0, OPTION_NOTED, AT(noted_security_opt), "OPTION", NULL},
@@ -54,8 +60,6 @@ const struct option_row build_options_rows[] = {
     {"provenance", 0, OPTION_OPTIONAL, AT(raw_provenance), NULL, NULL},
     {"sbom", 0, OPTION_OPTIONAL, AT(raw_sbom), NULL, NULL},
     {"resource", 0, OPTION_LIST, AT(raw_resources), NULL, NULL},
-    {"call", 0, OPTION_STRING, AT(raw_call), NULL, NULL},
-    {"check", 0, OPTION_FLAG, AT(check), NULL, NULL},
     {0},
 };
 
@@ -72,9 +76,7 @@ static gboolean refuse_unsupported(const struct build_options *o, GError **err)
         gboolean given;
     } flags[] = {{"--cache-from", o->raw_cache_from != NULL}, {"--cache-to", o->raw_cache_to != NULL},
                  {"--attest", o->raw_attest != NULL},         {"--provenance", !is_off(o->raw_provenance)},
-                 {"--sbom", !is_off(o->raw_sbom)},            {"--resource", o->raw_resources != NULL},
-                 {"--call", o->raw_call && !g_str_equal(o->raw_call, "build")},
-                 {"--check", o->check}};
+                 {"--sbom", !is_off(o->raw_sbom)},            {"--resource", o->raw_resources != NULL}};
     for (guint i = 0; i < G_N_ELEMENTS(flags); i++) {
         if (!flags[i].given)
             continue;
@@ -261,6 +263,32 @@ static gboolean parse_filters(struct build_options *o)
     return TRUE;
 }
 
+/* What the argument is. An archive is only told from other files when it is read. */
+static gboolean context_kind_of(const char *context, enum build_context_kind *kind, GError **err)
+{
+    g_autoptr(giturl) git = NULL;
+    gboolean dir = g_file_test(context, G_FILE_TEST_IS_DIR);
+    enum giturl_result r = dir ? GITURL_NONE : giturl_parse(context, &git, err);
+    if (r == GITURL_BAD)
+        return FALSE;
+    if (dir)
+        *kind = BUILD_CONTEXT_DIR;
+    else if (g_str_equal(context, "-"))
+        *kind = BUILD_CONTEXT_STDIN;
+    else if (r == GITURL_OK)
+        *kind = BUILD_CONTEXT_GIT;
+    else if (g_str_has_prefix(context, "http://") || g_str_has_prefix(context, "https://"))
+        *kind = BUILD_CONTEXT_HTTP;
+    else if (g_file_test(context, G_FILE_TEST_IS_REGULAR))
+        *kind = BUILD_CONTEXT_ARCHIVE;
+    else {
+        error_set(err, VARVE_ERROR_USAGE, "the context %s is not a directory", context);
+        error_add_next(err, "varve build . builds the directory you are in; -f names the Dockerfile");
+        return FALSE;
+    }
+    return TRUE;
+}
+
 static gboolean parse_context(struct build_options *o, int argc, char **argv, GError **err)
 {
     if (argc != 2) {
@@ -269,24 +297,13 @@ static gboolean parse_context(struct build_options *o, int argc, char **argv, GE
         error_add_next(err, "varve build . builds the directory you are in");
         return FALSE;
     }
-    const char *context = argv[1];
-    if (g_str_equal(context, "-")) {
-        if (o->file)
-            return error_set(err, VARVE_ERROR_UNSUPPORTED, "a context from stdin with -f is not supported yet");
-        o->file = g_strdup("-");
-        return TRUE;
-    }
-    if (strstr(context, "://") || g_str_has_prefix(context, "git@")) {
-        error_set(err, VARVE_ERROR_UNSUPPORTED, "%s: git and http contexts are not supported yet", context);
-        error_add_next(err, "fetch it first and give the directory");
+    o->context = argv[1];
+    if (!context_kind_of(o->context, &o->context_kind, err))
         return FALSE;
-    }
-    if (!g_file_test(context, G_FILE_TEST_IS_DIR)) {
-        error_set(err, VARVE_ERROR_USAGE, "the context %s is not a directory", context);
-        error_add_next(err, "varve build . builds the directory you are in; -f names the Dockerfile");
-        return FALSE;
-    }
-    o->context_dir = realpath(context, NULL);
+    if (o->context_kind == BUILD_CONTEXT_STDIN && g_strcmp0(o->file, "-") == 0)
+        return error_set(err, VARVE_ERROR_USAGE, "the context and the Dockerfile cannot both be stdin");
+    if (o->context_kind == BUILD_CONTEXT_DIR)
+        o->context_dir = realpath(o->context, NULL);
     return TRUE;
 }
 
@@ -299,7 +316,7 @@ gboolean build_options_finish(struct build_options *o, int argc, char **argv, GE
     const char *progress = o->raw_progress       ? o->raw_progress
                            : g_getenv("BUILDKIT_PROGRESS") ? g_getenv("BUILDKIT_PROGRESS")
                                                            : "auto";
-    return refuse_unsupported(o, err) && progress_mode_parse(progress, &o->progress, err) &&
+    return refuse_unsupported(o, err) && build_parse_call(o, err) && progress_mode_parse(progress, &o->progress, err) &&
            parse_tags(o, err) && parse_build_args(o, err) && parse_epoch(o, err) && parse_lists(o, err) &&
            parse_platform(o, err) && parse_network(o, err) && parse_pull(o, err) && parse_allow(o, err) &&
            parse_sizes(o, err) && parse_outputs(o, err) && parse_filters(o) &&

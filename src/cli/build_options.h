@@ -8,6 +8,15 @@
 #include "solver/sources.h"
 #include "ui/progress.h"
 
+enum build_context_kind {
+    BUILD_CONTEXT_DIR,
+    BUILD_CONTEXT_STDIN,   /* a Dockerfile or an archive */
+    BUILD_CONTEXT_ARCHIVE, /* a file */
+    BUILD_CONTEXT_HTTP,    /* a Dockerfile or an archive */
+    BUILD_CONTEXT_GIT,
+};
+enum build_call { CALL_BUILD, CALL_CHECK, CALL_OUTLINE, CALL_TARGETS };
+
 /* As on the command line; fields that begin with raw_ are parsed into those below. */
 struct build_options {
     char *file;            /* -f, "-" for stdin, NULL: CONTEXT/Dockerfile */
@@ -18,9 +27,11 @@ struct build_options {
     char *cgroup_parent, *raw_provenance, *raw_sbom, *raw_call, *raw_memory;
     char **raw_cache_from, **raw_cache_to, **raw_attest;
     char *noted_compress, *noted_isolation, *noted_security_opt, *noted_squash, *noted_rm, *noted_force_rm;
-    gboolean no_cache, quiet, push, load, explain, host_ca, check;
+    gboolean no_cache, quiet, push, load, explain, host_ca, check, debug_on_failure;
 
-    char *context_dir;     /* NULL: no context */
+    enum build_context_kind context_kind;
+    const char *context;   /* as given; borrowed from the command line */
+    char *context_dir;     /* of BUILD_CONTEXT_DIR, else NULL */
     GPtrArray *tags;       /* char*: canonical names, NULL-terminated */
     GHashTable *build_args; /* char* → char* */
     GHashTable *secrets;   /* id → GBytes* */
@@ -37,6 +48,8 @@ struct build_options {
     enum progress_mode progress;
     guint64 shm_size, memory; /* bytes, 0: default, none */
     gboolean allow_insecure, allow_host_network;
+    enum build_call call;  /* --call and --check */
+    gboolean call_json;    /* --call=…,format=json */
     gint64 epoch;          /* SOURCE_DATE_EPOCH in seconds, -1: none */
 };
 
@@ -57,6 +70,8 @@ struct named_context *build_parse_context(const char *text, GError **err);
 gboolean build_parse_host(struct build_options *o, const char *text, GError **err);
 /* "nofile=1024:2048" appended to o->ulimits. */
 gboolean build_parse_ulimit(struct build_options *o, const char *text, GError **err);
+/* --call and --check (build_call.c). */
+gboolean build_parse_call(struct build_options *o, GError **err);
 void named_context_free(struct named_context *c);
 
 #endif

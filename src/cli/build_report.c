@@ -127,6 +127,16 @@ static void print_pushes(struct build *b)
     }
 }
 
+/* What the checks found, on one line. */
+static void print_warnings(struct build *b)
+{
+    guint n = b->lint ? b->lint->n_findings : 0;
+    if (n == 0)
+        return;
+    g_autofree char *rules = lint_report_rules(b->lint);
+    fprintf(stderr, "%u warning%s: %s   (varve build --check shows them)\n", n, n == 1 ? "" : "s", rules);
+}
+
 static void print_next(struct build *b)
 {
     const char *name = display_name(b);
@@ -159,6 +169,7 @@ void build_report_success(struct build *b)
     print_ready(b, ran, cached);
     print_times(b);
     print_pushes(b);
+    print_warnings(b);
     print_next(b);
 }
 
@@ -277,6 +288,8 @@ int build_report_failure(struct build *b, const GError *err)
 {
     if (b->progress)
         progress_finish(b->progress);
+    if (b->lint && b->lint->error)
+        build_print_findings(b, stderr);
     if (b->diags && diags_has_errors(b->diags)) {
         g_autofree char *text =
             diags_render(b->diags, DIAG_RENDER_CONTEXT | (text_colours(stderr) ? DIAG_RENDER_COLOR : 0));

@@ -25,6 +25,7 @@ static struct lower_options lower_options_for(struct build *b)
                               .contexts = o->contexts,
                               .no_cache = o->no_cache,
                               .no_cache_filter = (const char *const *)o->no_cache_filter,
+                              .all_stages = o->call == CALL_CHECK,
                               .allow_insecure = o->allow_insecure,
                               .allow_host_network = o->allow_host_network,
                               .resolver = sources_resolver(b->sources)};
@@ -51,7 +52,8 @@ static void open_sources(struct build *b)
                                  .registry = b->registry,
                                  .events = progress_sink(b->progress),
                                  .cancel = b->cancel,
-                                 .context_dir = o->context_dir,
+                                 .context_dir = b->context_dir,
+                                 .context_archive = b->context_archive,
                                  .context_ignore = b->ignore,
                                  .contexts = o->contexts,
                                  .secrets = o->secrets,
@@ -62,13 +64,13 @@ static void open_sources(struct build *b)
 
 static char *make_slot_prefix(const struct build *b)
 {
-    g_autofree char *where =
-        g_canonicalize_filename(b->dockerfile_path, b->o->context_dir ? b->o->context_dir : "/");
+    g_autofree char *where = g_canonicalize_filename(
+        b->dockerfile_path, b->o->context_dir ? b->o->context_dir : "/");
     g_autofree char *platform = platform_text(&b->o->platform);
     struct digest d;
     char hex[DIGEST_HEX_LEN + 1];
     g_autofree char *all =
-        g_strjoin("\n", where, b->o->context_dir ? b->o->context_dir : "", platform, NULL);
+        g_strjoin("\n", where, b->context_name, platform, NULL);
     digest_of_bytes(&d, all, strlen(all));
     return g_strndup(digest_hex(&d, hex), 16);
 }
@@ -76,8 +78,7 @@ static char *make_slot_prefix(const struct build *b)
 static void begin_history(struct build *b)
 {
     const struct build_options *o = b->o;
-    g_autofree char *base = o->context_dir ? g_path_get_basename(o->context_dir) : g_strdup("-");
-    b->row.name = o->raw_tags ? g_strdup(o->raw_tags[0]) : g_steal_pointer(&base);
+    b->row.name = g_strdup(o->raw_tags ? o->raw_tags[0] : b->context_label);
     b->row.target = g_strdup(o->target ? o->target : "");
     b->row.platform = platform_text(&o->platform);
     b->row.started_us = g_get_real_time();
@@ -100,6 +101,7 @@ static gboolean solve(struct build *b, GError **err)
                                 .now_ns = now_ns,
                                 .host_ca = ca,
                                 .memory_max = b->o->memory,
+                                .keep_failed = b->o->debug_on_failure,
                                 .slot_prefix = b->slot_prefix};
     b->solver = solver_new(b->lowered->graph, &so);
     gboolean ok = b->lowered->result ? solver_run(b->solver, b->lowered->result, &b->chain, err) : TRUE;
@@ -158,15 +160,12 @@ static gboolean make_outputs(struct build *b, GError **err)
 static char *make_title(const struct build *b)
 {
     g_autofree char *platform = platform_text(&b->o->platform);
-    g_autofree char *base = b->o->context_dir ? g_path_get_basename(b->o->context_dir) : g_strdup("build");
-    return g_strdup_printf("%s · %s", b->o->raw_tags ? b->o->raw_tags[0] : base, platform);
+    return g_strdup_printf("%s · %s", b->o->raw_tags ? b->o->raw_tags[0] : b->context_label, platform);
 }
 
-gboolean build_run(struct build *b, GError **err)
+/* The store, the configuration and the progress display. */
+static gboolean open_all(struct build *b, GError **err)
 {
-    b->started_us = g_get_monotonic_time();
-    if (!build_read_inputs(b, err))
-        return FALSE;
     b->store = store_open(NULL, err);
     if (!b->store)
         return FALSE;
@@ -174,9 +173,31 @@ gboolean build_run(struct build *b, GError **err)
     if (!b->registry)
         return FALSE;
     g_autofree char *title = make_title(b);
-    b->progress = progress_new(stderr, b->o->progress, title);
+    b->progress = progress_new(stderr, b->o->call == CALL_BUILD ? b->o->progress : PROGRESS_QUIET, title);
+    return TRUE;
+}
+
+/* A directory is read before anything is opened: a mistake in a Dockerfile needs no store. */
+static gboolean open_inputs(struct build *b, GError **err)
+{
+    build_name_context(b);
+    if (b->o->context_kind == BUILD_CONTEXT_DIR)
+        return build_read_inputs(b, err) && open_all(b, err);
+    return open_all(b, err) && build_open_context(b, err) && build_read_inputs(b, err);
+}
+
+gboolean build_prepare(struct build *b, GError **err)
+{
+    b->started_us = g_get_monotonic_time();
+    if (!open_inputs(b, err))
+        return FALSE;
     open_sources(b);
-    if (!lower_build(b, err))
+    return lower_build(b, err);
+}
+
+gboolean build_run(struct build *b, GError **err)
+{
+    if (!build_prepare(b, err) || !build_lint(b, err))
         return FALSE;
     begin_history(b);
     return solve(b, err) && make_outputs(b, err) && build_write_files(b, err);
@@ -190,6 +211,7 @@ void build_clear(struct build *b)
     chain_free(b->chain);
     solver_free(b->solver);
     lowered_free(b->lowered);
+    lint_report_free(b->lint);
     sources_free(b->sources);
     progress_free(b->progress);
     dockerfile_free(b->df);
@@ -198,6 +220,10 @@ void build_clear(struct build *b)
     registry_config_free(b->registry);
     store_close(b->store);
     g_free(b->dockerfile_path);
+    g_free(b->context_name);
+    g_free(b->context_label);
+    g_free(b->context_dir);
+    g_clear_pointer(&b->dockerfile_text, g_bytes_unref);
     g_free(b->slot_prefix);
     g_free(b->row.name);
     g_free(b->row.target);

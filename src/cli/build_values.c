@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/fs.h"
+#include "dockerfile/giturl.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -98,24 +99,31 @@ gboolean build_parse_ssh(const char *text, GHashTable *ssh, GError **err)
     return TRUE;
 }
 
-static enum context_kind context_kind_of(const char *value, const char **rest)
+/* *rest is the value without the prefix that only names the kind. FALSE for a malformed git URL. */
+static gboolean context_kind_of(const char *value, enum context_kind *kind, const char **rest, GError **err)
 {
     static const struct {
         const char *prefix;
         enum context_kind kind;
-        gboolean strip;
-    } kinds[] = {{"docker-image://", CONTEXT_IMAGE, TRUE}, {"oci-layout://", CONTEXT_OCI_LAYOUT, TRUE},
-                 {"https://", CONTEXT_HTTP, FALSE},        {"http://", CONTEXT_HTTP, FALSE},
-                 {"git://", CONTEXT_GIT, FALSE},           {"git@", CONTEXT_GIT, FALSE},
-                 {"ssh://", CONTEXT_GIT, FALSE}};
+    } kinds[] = {{"docker-image://", CONTEXT_IMAGE}, {"oci-layout://", CONTEXT_OCI_LAYOUT}};
+    g_autoptr(giturl) git = NULL;
     *rest = value;
+    *kind = CONTEXT_LOCAL;
     for (guint i = 0; i < G_N_ELEMENTS(kinds); i++) {
         if (!g_str_has_prefix(value, kinds[i].prefix))
             continue;
-        *rest = value + (kinds[i].strip ? strlen(kinds[i].prefix) : 0);
-        return kinds[i].kind;
+        *rest = value + strlen(kinds[i].prefix);
+        *kind = kinds[i].kind;
+        return TRUE;
     }
-    return CONTEXT_LOCAL;
+    if (g_file_test(value, G_FILE_TEST_IS_DIR))
+        return TRUE;
+    enum giturl_result r = giturl_parse(value, &git, err);
+    if (r == GITURL_OK)
+        *kind = CONTEXT_GIT;
+    else if (g_str_has_prefix(value, "http://") || g_str_has_prefix(value, "https://"))
+        *kind = CONTEXT_HTTP;
+    return r != GITURL_BAD;
 }
 
 struct named_context *build_parse_context(const char *text, GError **err)
@@ -128,16 +136,15 @@ struct named_context *build_parse_context(const char *text, GError **err)
         return NULL;
     }
     const char *rest;
-    enum context_kind kind = context_kind_of(eq + 1, &rest);
-    if (kind == CONTEXT_LOCAL && !g_file_test(rest, G_FILE_TEST_IS_DIR)) {
-        error_set(err, VARVE_ERROR_USAGE, "--build-context %s: %s is not a directory", text, rest);
-        error_add_next(err, "give a directory, or docker-image://REFERENCE, or oci-layout://DIRECTORY[:TAG]");
+    enum context_kind kind;
+    if (!context_kind_of(eq + 1, &kind, &rest, err)) {
+        g_prefix_error(err, "--build-context %.*s: ", (int)(eq - text), text);
         return NULL;
     }
-    if (kind == CONTEXT_GIT || kind == CONTEXT_HTTP) {
-        error_set(err, VARVE_ERROR_UNSUPPORTED, "--build-context %s: git and http contexts are not supported yet",
-                  text);
-        error_add_next(err, "fetch it first and give the directory");
+    if (kind == CONTEXT_LOCAL && !g_file_test(rest, G_FILE_TEST_IS_DIR)) {
+        error_set(err, VARVE_ERROR_USAGE, "--build-context %s: %s is not a directory", text, rest);
+        error_add_next(err, "give a directory, docker-image://REFERENCE, oci-layout://DIRECTORY[:TAG], "
+                            "or the URL of a git repository or an archive");
         return NULL;
     }
     struct named_context *c = g_new0(struct named_context, 1);

@@ -2,7 +2,19 @@
 
 #include "cli/interrupt.h"
 
-static int build_with(const struct build_options *o, GError **err)
+static int call_with(const struct build_options *o)
+{
+    struct build b = {.o = o, .cancel = interrupt_watch()};
+    GError *local = NULL;
+    int code = build_call(&b, &local);
+    if (local)
+        code = build_report_failure(&b, local);
+    g_clear_error(&local);
+    build_clear(&b);
+    return code;
+}
+
+static int build_with(const struct build_options *o)
 {
     struct build b = {.o = o, .cancel = interrupt_watch()};
     GError *local = NULL;
@@ -12,6 +24,8 @@ static int build_with(const struct build_options *o, GError **err)
     else
         code = build_report_failure(&b, local);
     build_record(&b, local);
+    if (local)
+        build_debug(&b);
     g_clear_error(&local);
     build_clear(&b);
     return code;
@@ -22,7 +36,7 @@ int cmd_build(const struct command *c, int argc, char **argv, GError **err)
     struct build_options o = {0};
     int code = 0;
     if (command_parse(c, &o, &argc, &argv, err) && build_options_finish(&o, argc, argv, err))
-        code = build_with(&o, err);
+        code = o.call == CALL_BUILD ? build_with(&o) : call_with(&o);
     build_options_clear(&o);
     command_clear(c, &o);
     return code;

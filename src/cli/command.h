@@ -58,12 +58,13 @@ int cmd_du(const struct command *c, int argc, char **argv, GError **err);
 int cmd_prune(const struct command *c, int argc, char **argv, GError **err);
 int cmd_fsck(const struct command *c, int argc, char **argv, GError **err);
 int cmd_login(const struct command *c, int argc, char **argv, GError **err);
+int cmd_parse(const struct command *c, int argc, char **argv, GError **err);
 int cmd_version(const struct command *c, int argc, char **argv, GError **err);
 
 /* Option rows of each command live in its own file. */
 extern const struct option_row build_options_rows[], run_option_rows[], images_option_rows[],
     inspect_option_rows[], history_option_rows[], logs_option_rows[], push_option_rows[],
     pull_option_rows[], prune_option_rows[], fsck_option_rows[], du_option_rows[], login_option_rows[],
-    rmi_option_rows[], layers_option_rows[];
+    rmi_option_rows[], layers_option_rows[], parse_option_rows[];
 
 #endif

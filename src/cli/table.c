@@ -34,6 +34,10 @@ const struct command commands[] = {
     {"prune", "[OPTIONS]", "remove what is not needed", NULL,
      "  varve prune\n  varve prune --all --keep-storage 10GB", TRUE, prune_option_rows, cmd_prune},
     {"fsck", "[OPTIONS]", "verify the store", NULL, "  varve fsck", TRUE, fsck_option_rows, cmd_fsck},
+    {"parse", "[OPTIONS] CONTEXT|FILE", "print a Dockerfile's syntax tree or build graph",
+     "json is the syntax tree; graph-json, dot and text are the graph that a build would run.",
+     "  varve parse Dockerfile\n  varve parse --format dot . | dot -Tsvg >graph.svg", TRUE, parse_option_rows,
+     cmd_parse},
     {"version", "", "print the version", NULL, "  varve version", FALSE, NULL, cmd_version},
     {0},
 };

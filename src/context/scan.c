@@ -204,12 +204,13 @@ static gint64 wall_clock_ns(void)
     return (gint64)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-static void fix_entries(struct tree *t)
+static void fix_entries(struct tree *t, gboolean owners)
 {
     struct scan *s = t->data;
     for (guint i = 0; i < entry_list_len(t->entries); i++) {
         struct entry *e = entry_list_at(t->entries, i);
-        e->uid = e->gid = 0;
+        if (!owners)
+            e->uid = e->gid = 0;
         if (e->type == ENTRY_WHITEOUT)
             e->type = ENTRY_CHAR; /* a meaning it has in layers only */
         if (e->type != ENTRY_FILE)
@@ -236,8 +237,8 @@ static struct tree *tree_of_walk(struct walk *w, int rootfd, const char *name)
     return t;
 }
 
-struct tree *scan_dir(struct store *db, const char *dir, const struct ignore *ig, const char *name,
-                      struct cancel *c, GError **err)
+static struct tree *scan(const char *dir, const struct ignore *ig, const char *name, gboolean owners,
+                         struct cancel *c, GError **err)
 {
     gint64 started = wall_clock_ns();
     fd_auto int fd = fs_open_dir(AT_FDCWD, dir, err);
@@ -253,17 +254,31 @@ struct tree *scan_dir(struct store *db, const char *dir, const struct ignore *ig
     }
     struct tree *t = tree_of_walk(&w, fd_steal(&fd), name);
     struct scan *s = t->data;
-    s->store = db;
     s->cancel = c;
     s->started_ns = started;
-    fix_entries(t);
-    if (db) {
-        cache_key(dir, ig, &s->key);
-        g_autoptr(GBytes) bytes = store_statcache_load(db, &s->key);
-        if (bytes)
-            merge_cache(t, bytes);
-    }
+    fix_entries(t, owners);
     return t;
+}
+
+struct tree *scan_dir(struct store *db, const char *dir, const struct ignore *ig, const char *name,
+                      struct cancel *c, GError **err)
+{
+    struct tree *t = scan(dir, ig, name, FALSE, c, err);
+    if (!t || !db)
+        return t;
+    struct scan *s = t->data;
+    s->store = db;
+    cache_key(dir, ig, &s->key);
+    g_autoptr(GBytes) bytes = store_statcache_load(db, &s->key);
+    if (bytes)
+        merge_cache(t, bytes);
+    return t;
+}
+
+struct tree *scan_unpacked(const char *dir, const struct ignore *ig, const char *name,
+                           struct cancel *c, GError **err)
+{
+    return scan(dir, ig, name, TRUE, c, err);
 }
 
 /* What is worth remembering; *changed tells whether that differs from what was loaded. */

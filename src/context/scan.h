@@ -26,6 +26,10 @@ struct scan_stats {
  * sockets and fifos only when something selects and hashes them. Symlinks are never followed. */
 struct tree *scan_dir(struct store *db, const char *dir, const struct ignore *ig, const char *name,
                       struct cancel *c, GError **err);
+/* The same for a temporary directory into which an archive was unpacked: entries keep their owners, and there
+ * is no stat cache. */
+struct tree *scan_unpacked(const char *dir, const struct ignore *ig, const char *name,
+                           struct cancel *c, GError **err);
 /* Writes the stat cache back if it changed. Call once after all selections; NULL-safe. */
 void scan_save(struct tree *t);
 void scan_get_stats(const struct tree *t, struct scan_stats *out);

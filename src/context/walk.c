@@ -175,7 +175,7 @@ static gboolean read_node(gpointer ctx, gsize i, GError **err)
     DIR *dir = fdopendir(fd);
     if (!dir)
         return error_set_errno(err, errno, "cannot list %s in %s", n->path, w->where);
-    fd = -1;
+    fd_steal(&fd); /* dir has it now */
     gboolean ok = read_entries(w, n, dir, err);
     closedir(dir);
     return ok;

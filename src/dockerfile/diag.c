@@ -76,7 +76,7 @@ static gunichar next_char(const char *p, const char *end, gsize *len)
         *len = 1;
         return 0xfffd;
     }
-    *len = g_utf8_skip[(guchar)*p];
+    *len = (guchar)g_utf8_skip[(guchar)*p];
     return c;
 }
 

@@ -1,3 +1,4 @@
+#include "base/error.h"
 #include "dockerfile/parse.h"
 #include "dockerfile/parser.h"
 #include "dockerfile/reference.h"
@@ -40,39 +41,56 @@ static gboolean parse_bool(const char *s, gboolean *out)
 }
 
 /* "A,B" or "all". */
-static void check_list(struct parser *ps, char *value, const char *const **list, gboolean *all)
+static void check_list(struct arena *arena, char *value, const char *const **list, gboolean *all)
 {
     *all = g_ascii_strcasecmp(value, "all") == 0;
     g_auto(GStrv) parts = g_strsplit(value, ",", 100);
-    const char **copy = arena_alloc(ps->arena, (g_strv_length(parts) + 1) * sizeof *copy);
+    const char **copy = arena_alloc(arena, (g_strv_length(parts) + 1) * sizeof *copy);
     for (guint i = 0; parts[i]; i++)
-        copy[i] = arena_strdup(ps->arena, g_strstrip(parts[i]));
+        copy[i] = arena_strdup(arena, g_strstrip(parts[i]));
     *list = copy;
 }
 
-static void set_check(struct parser *ps, const char *value, struct span at)
+static gboolean set_check_option(struct arena *arena, struct check_directive *check,
+                                 const char *key, char *arg)
 {
-    struct check_directive *check = arena_new_of(ps->arena, struct check_directive);
+    if (arg && strcmp(key, "skip") == 0)
+        check_list(arena, arg, &check->skip, &check->skip_all);
+    else if (arg && strcmp(key, "experimental") == 0)
+        check_list(arena, arg, &check->experimental, &check->experimental_all);
+    else
+        return arg && strcmp(key, "error") == 0 && parse_bool(arg, &check->error);
+    return TRUE;
+}
+
+struct check_directive *check_directive_parse(struct arena *arena, const char *value, GError **err)
+{
+    struct check_directive *check = arena_new_of(arena, struct check_directive);
     g_auto(GStrv) options = g_strsplit(value, ";", 20);
     for (char **o = options; *o; o++) {
         char *eq = strchr(g_strstrip(*o), '=');
         if (!**o)
             continue;
-        char *arg = eq ? g_strstrip(eq + 1) : NULL;
         if (eq)
             *eq = '\0';
         char *key = g_strstrip(*o);
-        if (arg && strcmp(key, "skip") == 0)
-            check_list(ps, arg, &check->skip, &check->skip_all);
-        else if (arg && strcmp(key, "experimental") == 0)
-            check_list(ps, arg, &check->experimental, &check->experimental_all);
-        else if (!arg || strcmp(key, "error") != 0 || !parse_bool(arg, &check->error))
-            diags_error(ps->diags, at,
-                        "invalid check option \"%s\"; known are skip=RULE,…, error=true|false and "
-                        "experimental=RULE,…",
-                        key);
+        if (set_check_option(arena, check, key, eq ? g_strstrip(eq + 1) : NULL))
+            continue;
+        error_set(err, VARVE_ERROR_INVALID,
+                  "invalid check option \"%s\"; known are skip=RULE,…, error=true|false and "
+                  "experimental=RULE,…",
+                  key);
+        return NULL;
     }
-    ps->df->check = check;
+    return check;
+}
+
+static void set_check(struct parser *ps, const char *value, struct span at)
+{
+    g_autoptr(GError) err = NULL;
+    ps->df->check = check_directive_parse(ps->arena, value, &err);
+    if (!ps->df->check)
+        diags_gerror(ps->diags, at, err);
 }
 
 gboolean dockerfile_syntax_is_builtin(const char *syntax)

@@ -74,6 +74,15 @@ static void words_split(struct words *w, const char *s, gsize n)
     }
 }
 
+/* For operators that say what an unset variable means: it is no surprise then. */
+static const char *look_up_handled(struct lexer *lx, const char *name)
+{
+    const char *value = lx->x->lookup ? lx->x->lookup(lx->x->ctx, name) : NULL;
+    if (value && lx->x->used)
+        g_hash_table_add(lx->x->used, g_strdup(name));
+    return value;
+}
+
 static const char *look_up(struct lexer *lx, const char *name)
 {
     const char *value = lx->x->lookup ? lx->x->lookup(lx->x->ctx, name) : NULL;
@@ -203,7 +212,8 @@ static gboolean read_operator(struct lexer *lx, const char *name, const char *op
     g_autoptr(GString) word = read_part(lx, '}', op == '#' || op == '%');
     if (!word)
         return FALSE;
-    const char *value = look_up(lx, name);
+    gboolean handled = strchr("+-?", op) != NULL;
+    const char *value = handled ? look_up_handled(lx, name) : look_up(lx, name);
     gboolean filled = value && (*value || !colon);
     if (!value && lx->x->keep_unset)
         g_string_append_printf(out, "${%s%s%s}", name, op_text, word->str);

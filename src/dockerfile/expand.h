@@ -26,7 +26,8 @@ struct expand {
     gboolean keep_unset;     /* leave references to unset variables as they are */
     gsize max;               /* limit of the result in bytes; 0: EXPAND_MAX_WORD */
     GHashTable *used;        /* char* set that gets the names looked up and found, or NULL */
-    GHashTable *unset;       /* char* set that gets the names looked up and not found, or NULL */
+    GHashTable *unset;       /* char* set that gets the names looked up and not found, or NULL;
+                                not by ${v-w}, ${v+w}, ${v?w}, which say what unset means */
 };
 
 /* A set for used and unset: g_hash_table with owned keys. */

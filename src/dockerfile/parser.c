@@ -128,26 +128,11 @@ static void begin_stage(struct parser *ps, GArray *stages, const struct instruct
     g_array_append_val(stages, stage);
 }
 
-/* Docker takes the last of two stages with one name; that is hardly ever meant. */
-static void check_name(struct parser *ps, GHashTable *names, const struct instruction *from)
-{
-    if (from->n_words != 3)
-        return;
-    const struct word *name = &from->words[2];
-    const struct instruction *earlier = g_hash_table_lookup(names, name->text);
-    if (earlier)
-        diags_warning(ps->diags, name->span,
-                      "duplicate stage name \"%s\" (also on line %u); the later one counts",
-                      name->text, earlier->first_line);
-    g_hash_table_insert(names, (gpointer)name->text, (gpointer)from);
-}
-
 static void group_stages(struct parser *ps)
 {
     struct dockerfile *df = ps->df;
     g_autoptr(GArray) stages = g_array_new(FALSE, FALSE, sizeof(struct stage));
     g_autoptr(GPtrArray) meta = g_ptr_array_new();
-    g_autoptr(GHashTable) names = g_hash_table_new(g_str_hash, g_str_equal);
     gboolean stray = FALSE;
     for (guint i = 0; i < df->n_instructions; i++) {
         const struct instruction *ins = df->instructions[i];
@@ -157,7 +142,6 @@ static void group_stages(struct parser *ps)
                 break;
             }
             begin_stage(ps, stages, ins, i);
-            check_name(ps, names, ins);
         } else if (stages->len) {
             g_array_index(stages, struct stage, stages->len - 1).n_instructions++;
         } else if (ins->kind == INSTRUCTION_ARG) {

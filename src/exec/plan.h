@@ -31,9 +31,10 @@ struct plan {
     gboolean insecure;    /* nothing masked, /sys writable */
     gboolean cgroup_view; /* cgroup2 is mounted at /sys/fs/cgroup */
     const char *hostname;
-    char *cgroup_path; /* the cgroup made for the run, or NULL */
-    int cgroup_fd;     /* its cgroup.procs, or -1 */
-    int std_fd[3];     /* the program's 0, 1, 2; numbers >= 10 */
+    char *cgroup_path;   /* the cgroup made for the run, or NULL */
+    int cgroup_fd;       /* its cgroup.procs, or -1 */
+    int std_fd[3];       /* the program's 0, 1, 2; numbers >= 10 */
+    gboolean null_stdin; /* std_fd[0] is /dev/null: a new sandbox takes its own instead */
     int out_fd[2]; /* read ends of the program's stdout and stderr, -1 when they are inherited */
     int report_fd, report_read_fd; /* the report pipe; numbers >= 10 */
     int config_fd, init_fd;        /* memfds; numbers >= 10; init_fd is not owned */

@@ -95,8 +95,9 @@ static gboolean make_pipe(int *read_end, int *write_end, int flags, GError **err
 
 static gboolean prepare_stdio(struct plan *p, const struct sandbox_spec *spec, GError **err)
 {
-    fd_auto int null_fd = spec->stdin_fd < 0 ? open("/dev/null", O_RDONLY | O_CLOEXEC) : -1;
-    if (!place_high(&p->std_fd[0], spec->stdin_fd < 0 ? null_fd : spec->stdin_fd, err))
+    p->null_stdin = spec->stdin_fd < 0;
+    fd_auto int null_fd = p->null_stdin ? open("/dev/null", O_RDONLY | O_CLOEXEC) : -1;
+    if (!place_high(&p->std_fd[0], p->null_stdin ? null_fd : spec->stdin_fd, err))
         return FALSE;
     if (spec->tty || !spec->output)
         return place_high(&p->std_fd[1], spec->tty ? spec->stdin_fd : 1, err) &&

@@ -213,6 +213,15 @@ NO_SANITIZE static void raise_loopback(const struct plan *p)
     close(fd);
 }
 
+/* The host's /dev/null would show the program where the host's root directory is. */
+NO_SANITIZE static void take_own_null(const struct plan *p)
+{
+    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || dup2(fd, p->std_fd[0]) < 0)
+        fail(p, STAGE_STDIO, 0);
+    close(fd);
+}
+
 /* Only the descriptors of launch.h stay; the sources all have numbers beyond them. */
 NO_SANITIZE static void execute_init(const struct plan *p)
 {
@@ -268,6 +277,8 @@ NO_SANITIZE int setup_main(void *data)
     struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
     if (p->root_readonly && mount_setattr(AT_FDCWD, "/", 0, &attr, sizeof attr) < 0)
         fail(p, STAGE_ROOT, 1);
+    if (p->null_stdin)
+        take_own_null(p);
     execute_init(p);
     return 0;
 }

@@ -1,6 +1,6 @@
 #include "graph/graph.h"
 
-static const char *type_name(const struct op *op)
+const char *op_kind_name(const struct op *op)
 {
     static const char *const sources[] = {"image", "local", "http", "git", "oci-layout"};
     static const char *const ops[] = {"source", "exec", "file", "merge", "diff"};
@@ -12,7 +12,7 @@ char *graph_dump_text(const struct graph *g)
     GString *out = g_string_new(NULL);
     for (guint i = 0; i < g->vertices->len; i++) {
         const struct vertex *v = g_ptr_array_index(g->vertices, i);
-        g_string_append_printf(out, "%3d  %-10s  %-12s  %s", v->number, type_name(&v->op),
+        g_string_append_printf(out, "%3d  %-10s  %-12s  %s", v->number, op_kind_name(&v->op),
                                v->meta.stage ? v->meta.stage : "-", v->meta.name);
         for (guint k = 0; k < v->n_inputs; k++)
             g_string_append_printf(out, "%s%d", k == 0 ? "  <- " : " ", v->inputs[k]->number);

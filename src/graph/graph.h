@@ -42,6 +42,11 @@ struct vertex *graph_add(struct graph *g, const struct op *op, struct vertex *co
 /* Text with a line per vertex, and graphviz dot; newly allocated. */
 char *graph_dump_text(const struct graph *g);
 char *graph_dump_dot(const struct graph *g);
+/* All of it for tools, as indented JSON with a list "vertices" in order; newly allocated. Bytes that are not
+ * UTF-8 are replaced. */
+char *graph_dump_json(const struct graph *g);
+/* "image", "local" … of a source, "exec", "file", "merge" or "diff". */
+const char *op_kind_name(const struct op *op);
 
 typedef struct graph graph;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(graph, graph_free)

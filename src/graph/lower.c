@@ -20,6 +20,7 @@ void lowered_free(struct lowered *l)
     graph_free(l->graph);
     image_conf_free(l->conf);
     g_free(l->stage);
+    g_ptr_array_unref(l->bases);
     g_free(l);
 }
 
@@ -240,6 +241,16 @@ static void set_labels(const struct lower_options *o, struct image_conf *conf)
     }
 }
 
+static GPtrArray *copy_bases(const struct lowering *lw)
+{
+    GPtrArray *bases = g_ptr_array_new_with_free_func((GDestroyNotify)image_conf_free);
+    for (guint i = 0; i < lw->n_file_stages; i++) {
+        const struct build_stage *s = g_ptr_array_index(lw->stages, i);
+        g_ptr_array_add(bases, s->image ? image_conf_copy(s->image->conf) : NULL);
+    }
+    return bases;
+}
+
 static struct lowered *make_result(struct lowering *lw, struct build_stage *target)
 {
     struct lowered *l = g_new0(struct lowered, 1);
@@ -247,6 +258,7 @@ static struct lowered *make_result(struct lowering *lw, struct build_stage *targ
     l->result = target->vertex;
     l->conf = g_steal_pointer(&target->conf);
     l->stage = g_strdup(target->label);
+    l->bases = copy_bases(lw);
     l->conf->created = g_strdup(lw->o->created);
     /* Without a wish of the user's the image says what its base said. */
     if (!platform_equal(&lw->o->platform, &lw->o->build_platform))

@@ -48,6 +48,7 @@ struct lower_options {
     gboolean no_cache;
     const char *const *no_cache_filter; /* stage names or NULL */
     const char *created;           /* RFC 3339 for history entries, NULL: none */
+    gboolean all_stages;           /* look up the bases of stages the target does not need, too */
     gboolean allow_insecure;       /* --allow security.insecure */
     gboolean allow_host_network;   /* --allow network.host */
     struct image_resolver *resolver;
@@ -59,6 +60,8 @@ struct lowered {
     struct image_conf *conf;    /* config of the result; its history's non-empty entries match the
                                    result's layers one to one, base layers included */
     char *stage;                /* name or number of the target */
+    GPtrArray *bases;           /* struct image_conf* by stage: of the image it starts from; NULL: not an
+                                   image, or not looked at */
 };
 void lowered_free(struct lowered *l);
 /* Errors of the Dockerfile go to diags (with place), all others to err; NULL in both cases. Not finding

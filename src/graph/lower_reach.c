@@ -245,6 +245,8 @@ gboolean lower_reach(struct lowering *lw, struct build_stage *target)
         return FALSE;
     gboolean ok = TRUE;
     g_autoptr(GPtrArray) stack = g_ptr_array_new();
+    for (guint i = 0; lw->o->all_stages && i < lw->n_file_stages; i++)
+        g_ptr_array_add(stack, g_ptr_array_index(lw->stages, i));
     g_ptr_array_add(stack, target);
     while (stack->len && !diags_full(lw->diags) && !(lw->err && *lw->err)) {
         struct build_stage *s = g_ptr_array_steal_index(stack, stack->len - 1);

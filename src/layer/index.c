@@ -15,6 +15,7 @@ struct layer_index {
     atomic_uint refs;
     const struct indexfile_header *head; /* the mapping */
     gsize size;                          /* of the mapping */
+    gboolean borrowed;                   /* head is the caller's memory (layer_index_of_bytes()) */
     const struct indexfile_entry *entries;
     const char *strings;
     guint n;
@@ -95,12 +96,32 @@ static gboolean take_xattrs(struct layer_index *x, const char *id, GError **err)
 
 static void index_free(struct layer_index *x)
 {
-    if (x->head)
+    if (x->head && !x->borrowed)
         munmap((gpointer)x->head, x->size);
     g_mutex_clear(&x->lock);
     g_free(x->xattrs);
     g_free(x->by_identity);
     g_free(x);
+}
+
+/* Frees x when what it points to is no index. */
+static struct layer_index *checked(struct layer_index *x, const char *id, GError **err)
+{
+    if (check_header(x, id, err) && check_entries(x, id, err) && take_xattrs(x, id, err))
+        return x;
+    index_free(x);
+    return NULL;
+}
+
+struct layer_index *layer_index_of_bytes(const void *bytes, gsize size, GError **err)
+{
+    struct layer_index *x = g_new0(struct layer_index, 1);
+    x->refs = 1;
+    g_mutex_init(&x->lock);
+    x->head = bytes;
+    x->size = size;
+    x->borrowed = TRUE;
+    return checked(x, "-", err);
 }
 
 /* NULL without error when the file does not exist. */
@@ -119,15 +140,14 @@ static struct layer_index *map_index(int dirfd, const char *id, GError **err)
     g_mutex_init(&x->lock);
     x->size = st.st_size;
     void *map = x->size ? mmap(NULL, x->size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
-    gboolean ok = map != MAP_FAILED;
-    if (ok)
+    if (map != MAP_FAILED) {
         x->head = map;
-    else if (x->size)
+        return checked(x, id, err);
+    }
+    if (x->size)
         error_set_errno(err, errno, "cannot map the index of layer %s", id);
     else
         corrupt(id, "empty", err);
-    if (ok && check_header(x, id, err) && check_entries(x, id, err) && take_xattrs(x, id, err))
-        return x;
     index_free(x);
     return NULL;
 }

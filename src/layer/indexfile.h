@@ -35,6 +35,10 @@ struct indexfile_entry {
     guint32 xattr;    /* number of the first xattr record */
     guint8 digest[32];
 };
+struct layer_index;
+/* The index in bytes, which outlive it and are aligned for what they hold; the rules of layer_index_open(). */
+struct layer_index *layer_index_of_bytes(const void *bytes, gsize size, GError **err);
+
 #define INDEXFILE_DIGEST 1 /* digest is set */
 #define INDEXFILE_OPAQUE 2
 struct indexfile_xattr {

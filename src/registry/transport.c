@@ -192,13 +192,13 @@ static size_t on_read(char *buffer, size_t size, size_t n, void *ctx)
     return got;
 }
 
+/* libcurl (8.x more than 7.x) sends a body again by itself when a kept connection breaks. The server
+ * may have kept what it got of it: only the upload, which asks, knows what is still missing. */
 static int on_seek(void *ctx, curl_off_t offset, int origin)
 {
-    struct exchange *x = ctx;
-    if (origin != SEEK_SET || offset < 0 || (guint64)offset > x->rq->file->len)
-        return CURL_SEEKFUNC_CANTSEEK;
-    x->sent = offset;
-    return CURL_SEEKFUNC_OK;
+    const struct exchange *x = ctx;
+    gboolean there = origin == SEEK_SET && offset >= 0 && (guint64)offset == x->sent;
+    return there ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
 }
 
 static void add_header(struct exchange *x, struct curl_slist **list, const char *name,
@@ -374,6 +374,7 @@ static const char *reason_of(CURLcode code)
     case CURLE_SSL_CONNECT_ERROR:
         return "no TLS connection can be made";
     case CURLE_SEND_ERROR:
+    case CURLE_SEND_FAIL_REWIND:
     case CURLE_RECV_ERROR:
         return "the connection broke";
     default:

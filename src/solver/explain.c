@@ -4,6 +4,8 @@
  * input, whose digest is its definition key. A miss is explained by the first element that differs. */
 #include "solver/node.h"
 
+#include "context/http.h"
+
 #include <jansson.h>
 #include <string.h>
 
@@ -66,7 +68,8 @@ static json_t *inputs_json(struct solver *s, struct node *n)
         if (input->local)
             continue;
         json_t *in = json_object();
-        g_autofree char *name = g_utf8_make_valid(input->v->meta.name, -1);
+        g_autofree char *url = input->resolved ? http_shown(input->v->op.source.identifier) : NULL;
+        g_autofree char *name = g_utf8_make_valid(url ? url : input->v->meta.name, -1);
         json_object_set_new(in, "name", json_string(name));
         json_object_set_new(in, "digest", hex_json(&input->res.key));
         json_array_append_new(all, in);
@@ -161,6 +164,8 @@ char *node_explain_miss(struct solver *s, struct node *n)
 
 char *node_slot(struct solver *s, struct node *n)
 {
-    return g_strdup_printf("%s|%s", s->o.slot_prefix ? s->o.slot_prefix : "",
-                           n->v->meta.slot ? n->v->meta.slot : n->v->meta.name);
+    /* The sources of an ADD have its place; they must not be taken for it. */
+    return g_strdup_printf("%s|%s%s", s->o.slot_prefix ? s->o.slot_prefix : "",
+                           n->v->meta.slot ? n->v->meta.slot : n->v->meta.name,
+                           n->resolved ? "|source" : "");
 }

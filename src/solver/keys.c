@@ -92,7 +92,10 @@ static void hash_op(struct node *n, const char *kind, struct hasher *h)
 {
     hasher_add_str(h, kind);
     hasher_add_u64(h, KEY_EPOCH);
-    op_hash(&n->v->op, h);
+    if (n->resolved) /* what it holds counts, not where that came from */
+        hasher_add_str(h, n->resolved);
+    else
+        op_hash(&n->v->op, h);
 }
 
 /* Adds the digests of n's reads of local (or of all other) inputs. */

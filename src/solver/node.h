@@ -23,12 +23,14 @@ struct node {
     gboolean queued;          /* missed there: must be solved */
     guint waiting;            /* inputs not done yet */
     GPtrArray *dependents;    /* struct node* that wait for this one */
+    char *resolved;           /* http and git sources: what stands for them in keys; else NULL */
     struct chain *chain;      /* the result, once done */
     struct digest content;    /* content digest of chain */
     struct digest content_key;
     char *inputs_json;        /* what it reads, for explanations */
 };
 
+struct run;
 struct solver {
     const struct graph *graph;
     struct solver_options o;
@@ -40,6 +42,7 @@ struct solver {
     guint left;               /* queued nodes not done */
     GError *error;            /* first error */
     struct node *failed;      /* its node */
+    struct run *kept;         /* what a failed exec holds, for solver_debug(); or NULL */
 };
 
 /* Files of a selection whose digests are kept so that a later miss can name the ones that differ. */
@@ -59,6 +62,9 @@ gboolean node_content_key(struct solver *s, struct node *n, GError **err);
 /* Content digest of a chain, indexing layers that are not yet. */
 gboolean chain_content(struct solver *s, const struct chain *c, struct digest *out, GError **err);
 
+/* resolve.c: fills resolved of all needed http and git sources; sets s->failed on error. */
+gboolean resolve_sources(struct solver *s, GError **err);
+
 /* explain.c */
 
 /* Where n stands, for comparing with earlier builds; newly allocated. */
@@ -71,6 +77,8 @@ char *node_explain_miss(struct solver *s, struct node *n);
 
 /* run_*.c: make n's chain by running its op; fills layer_bytes. */
 struct chain *run_exec(struct solver *s, struct node *n, GError **err);
+/* Releases s->kept. */
+void run_release_kept(struct solver *s);
 struct chain *run_file(struct solver *s, struct node *n, GError **err);
 /* The chain (of one layer) that holds what read selects of a local source, made once per content. */
 struct chain *local_chain(struct solver *s, struct node *n, struct read *r, GError **err);

@@ -308,15 +308,13 @@ static gboolean program_failed(const struct run *r, int exit_code, GError **err)
     return FALSE;
 }
 
-static gboolean run_sandbox(struct run *r, GError **err)
+/* What every process in the step's sandbox has; the caller adds env and where output goes. */
+static struct sandbox_spec make_spec(struct run *r)
 {
     const struct exec_op *op = r->op;
-    g_auto(GStrv) env = make_env(r);
-    g_autoptr(GPtrArray) touched = g_ptr_array_new_with_free_func(g_free);
-    struct sandbox_spec spec = {.root_fd = r->root->mount_fd,
+    return (struct sandbox_spec){.root_fd = r->root->mount_fd,
                                 .root_readonly = op->mounts[0].readonly,
                                 .args = op->args,
-                                .env = (const char *const *)env,
                                 .cwd = op->cwd,
                                 .user = op->user,
                                 .hostname = op->hostname,
@@ -333,10 +331,18 @@ static gboolean run_sandbox(struct run *r, GError **err)
                                 .n_mounts = r->mounts->len,
                                 .files = (struct sandbox_file *)r->files->data,
                                 .n_files = r->files->len,
-                                .stdin_fd = -1,
-                                .touched = touched,
-                                .output = on_output,
-                                .output_ctx = r};
+                                .stdin_fd = -1};
+}
+
+static gboolean run_sandbox(struct run *r, GError **err)
+{
+    g_auto(GStrv) env = make_env(r);
+    g_autoptr(GPtrArray) touched = g_ptr_array_new_with_free_func(g_free);
+    struct sandbox_spec spec = make_spec(r);
+    spec.env = (const char *const *)env;
+    spec.touched = touched;
+    spec.output = on_output;
+    spec.output_ctx = r;
     struct sandbox_result res;
     if (!sandbox_run(&spec, r->s->stop, &res, err))
         return FALSE;
@@ -375,11 +381,72 @@ static struct chain *run_all(struct run *r, GError **err)
     return run_sandbox(r, err) ? commit(r, err) : NULL;
 }
 
+/* Keeps what a failed run holds, for solver_debug(); the first one only. */
+static gboolean keep(struct run *r)
+{
+    struct solver *s = r->s;
+    if (!s->o.keep_failed || r->n->res.exit_code == 0)
+        return FALSE;
+    g_mutex_lock(&s->lock);
+    gboolean first = !s->kept;
+    if (first)
+        s->kept = r;
+    g_mutex_unlock(&s->lock);
+    return first;
+}
+
+static void run_free(struct run *r)
+{
+    run_clear(r);
+    g_free(r);
+}
+
 struct chain *run_exec(struct solver *s, struct node *n, GError **err)
 {
-    struct run r;
-    run_init(&r, s, n);
-    struct chain *c = run_all(&r, err);
-    run_clear(&r);
+    struct run *r = g_new(struct run, 1);
+    run_init(r, s, n);
+    struct chain *c = run_all(r, err);
+    if (c || !keep(r))
+        run_free(r);
     return c;
+}
+
+const struct vertex *solver_kept(const struct solver *s)
+{
+    return s->kept ? s->kept->n->v : NULL;
+}
+
+void run_release_kept(struct solver *s)
+{
+    if (s->kept)
+        run_free(g_steal_pointer(&s->kept));
+}
+
+/* The shell of the shell form ("/bin/bash" of "/bin/bash -o pipefail -c …"), else /bin/sh. */
+static const char *shell_of(const char *const *args)
+{
+    guint n = g_strv_length((char **)args);
+    if (n >= 3 && *args[0] == '/' && *args[n - 2] == '-' && g_str_has_suffix(args[n - 2], "c"))
+        return args[0];
+    return "/bin/sh";
+}
+
+gboolean solver_debug(struct solver *s, int terminal_fd, const char *term, int *exit_code, GError **err)
+{
+    struct run *r = s->kept;
+    const char *args[] = {shell_of(r->op->args), NULL};
+    g_auto(GStrv) plain = make_env(r);
+    g_auto(GStrv) env = g_environ_setenv(g_steal_pointer(&plain), "TERM", term ? term : "dumb", FALSE);
+    struct sandbox_spec spec = make_spec(r);
+    spec.args = args;
+    spec.env = (const char *const *)env;
+    spec.stdin_fd = terminal_fd;
+    spec.tty = TRUE;
+    struct sandbox_result res;
+    if (!sandbox_run(&spec, s->o.cancel, &res, err)) {
+        g_prefix_error(err, "cannot open a shell in the failed step: ");
+        return FALSE;
+    }
+    *exit_code = res.exit_code;
+    return TRUE;
 }

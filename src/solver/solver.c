@@ -35,6 +35,7 @@ static void node_clear(struct node *n)
     g_array_unref(n->reads);
     g_ptr_array_unref(n->dependents);
     chain_free(n->chain);
+    g_free(n->resolved);
     g_free(n->inputs_json);
     g_free(n->res.why);
 }
@@ -46,6 +47,7 @@ void solver_free(struct solver *s)
     for (guint i = 0; i < s->graph->vertices->len; i++)
         node_clear(&s->nodes[i]);
     g_free(s->nodes);
+    run_release_kept(s);
     cancel_free(s->stop);
     g_mutex_clear(&s->lock);
     g_cond_clear(&s->changed);
@@ -344,7 +346,7 @@ gboolean solver_run(struct solver *s, struct vertex *v, struct chain **out, GErr
 {
     mark_needed(s, v);
     announce(s);
-    if (!make_keys(s, err))
+    if (!resolve_sources(s, err) || !make_keys(s, err))
         return FALSE;
     visit_all(s, v);
     schedule(s);

@@ -1,7 +1,7 @@
 /* The solver: makes a vertex's chain, doing as little as possible.
  *
  * Keys (DESIGN "Keys"). The definition key of a vertex is hash(op, definition keys of its inputs), where a local
- * source counts as the digest of what the op selects from it. The content key is hash(op, content digests of
+ * source counts as the digest of what the op selects from it, one on the network as what it holds now. The content key is hash(op, content digests of
  * what the op reads of its inputs' results). A vertex is solved like this, from the target down:
  *   1. its record under the definition key, as long as nothing below it ran in this build: a hit;
  *   2. else its inputs are solved (independent ones at the same time);
@@ -23,13 +23,16 @@
 struct solver_env {
     /* The tree of a local source ("context" or a named context's name), scanned at most once. */
     struct tree *(*local)(struct solver_env *self, const char *name, GError **err);
-    /* Chain of an image or oci-layout source, pulled and unpacked as needed. */
+    /* Chain of any but a local source, pulled and unpacked or fetched as needed. */
     struct chain *(*image)(struct solver_env *self, const struct source_op *op, struct event_sink *events,
                            int vertex, GError **err);
     /* Value of a secret, NULL with NOT_FOUND when there is none. */
     GBytes *(*secret)(struct solver_env *self, const char *id, GError **err);
     /* Path of the agent socket for an ssh id, newly allocated; NULL with NOT_FOUND when there is none. */
     char *(*ssh)(struct solver_env *self, const char *id, GError **err);
+    /* Text that stands in keys for what an http or git source holds now, newly allocated; asks the network as
+     * needed. NULL function: none is ever met. */
+    char *(*resolve)(struct solver_env *self, const struct source_op *op, GError **err);
 };
 
 struct solver_options {
@@ -42,6 +45,7 @@ struct solver_options {
     gint64 now_ns;                 /* mtimes of what is made; SOURCE_DATE_EPOCH when set */
     const char *host_ca;           /* bundle to mount into RUN, or NULL */
     guint64 memory_max;            /* of a RUN, 0: none */
+    gboolean keep_failed;          /* keep the file system and mounts of a RUN that failed, for solver_debug() */
     const char *slot_prefix;       /* names this Dockerfile and context, for explanations */
 };
 
@@ -66,6 +70,12 @@ struct vertex_result {
 const struct vertex_result *solver_result(const struct solver *s, const struct vertex *v);
 /* The vertex that failed, or NULL. */
 struct vertex *solver_failed(const struct solver *s);
+/* The failed RUN that was kept, or NULL. */
+const struct vertex *solver_kept(const struct solver *s);
+/* After solver_run(), with something kept: runs the step's shell (SHELL's, else /bin/sh) on a terminal, in the file system
+ * as the step left it, with its mounts, environment, directory and user. tmpfs mounts are fresh. What is changed is thrown
+ * away with the solver. term: for TERM unless the step sets it, or NULL. */
+gboolean solver_debug(struct solver *s, int terminal_fd, const char *term, int *exit_code, GError **err);
 
 typedef struct solver solver;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(solver, solver_free)

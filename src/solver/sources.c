@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "solver/baseimage.h"
+#include "solver/remote.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,6 +25,7 @@ struct sources {
     GMutex lock;                    /* guards locals and images */
     GPtrArray *locals;              /* struct local* */
     struct baseimages *images;
+    struct remotes *remotes;
 };
 
 static struct sources *from_resolver(struct image_resolver *r)
@@ -102,7 +104,9 @@ static struct tree *scan_local(struct sources *s, struct local *l, GError **err)
         return NULL;
     g_autofree char *name =
         main_context ? g_strdup("the build context") : g_strdup_printf("the context %s", l->name);
-    l->tree = scan_dir(s->o.store, l->dir, l->ignore, name, s->o.cancel, err);
+    l->tree = main_context && s->o.context_archive
+                  ? scan_unpacked(l->dir, l->ignore, name, s->o.cancel, err)
+                  : scan_dir(s->o.store, l->dir, l->ignore, name, s->o.cancel, err);
     return l->tree;
 }
 
@@ -126,9 +130,12 @@ static struct chain *env_image(struct solver_env *self, const struct source_op *
 {
     if (op->kind == SOURCE_IMAGE || op->kind == SOURCE_OCI_LAYOUT)
         return baseimages_chain(from_env(self)->images, op, err);
-    error_set(err, VARVE_ERROR_UNSUPPORTED, "cannot fetch %s: http and git sources are not supported yet",
-              op->identifier);
-    return NULL;
+    return remotes_chain(from_env(self)->remotes, op, err);
+}
+
+static char *env_resolve(struct solver_env *self, const struct source_op *op, GError **err)
+{
+    return remotes_resolve(from_env(self)->remotes, op, err);
 }
 
 static GBytes *env_secret(struct solver_env *self, const char *id, GError **err)
@@ -158,7 +165,7 @@ struct sources *sources_new(const struct sources_options *o)
     struct sources *s = g_new0(struct sources, 1);
     s->o = *o;
     s->resolver.resolve = resolve_image;
-    s->env = (struct solver_env){env_local, env_image, env_secret, env_ssh};
+    s->env = (struct solver_env){env_local, env_image, env_secret, env_ssh, env_resolve};
     g_mutex_init(&s->lock);
     s->locals = g_ptr_array_new_with_free_func(local_free);
     if (o->context_dir)
@@ -169,6 +176,13 @@ struct sources *sources_new(const struct sources_options *o)
             add_local(s, c->name, c->value, NULL);
     }
     s->images = baseimages_new(o);
+    struct remotes_options ro = {.store = o->store,
+                                 .registry = o->registry,
+                                 .events = o->events,
+                                 .cancel = o->cancel,
+                                 .secrets = o->secrets,
+                                 .ssh_agent = o->ssh ? g_hash_table_lookup(o->ssh, "default") : NULL};
+    s->remotes = remotes_new(&ro);
     return s;
 }
 
@@ -178,6 +192,7 @@ void sources_free(struct sources *s)
         return;
     g_ptr_array_unref(s->locals);
     baseimages_free(s->images);
+    remotes_free(s->remotes);
     g_mutex_clear(&s->lock);
     g_free(s);
 }

@@ -21,6 +21,8 @@ struct sources_options {
     struct event_sink *events;      /* or NULL */
     struct cancel *cancel;          /* or NULL */
     const char *context_dir;        /* NULL: there is no context (Dockerfile alone from stdin) */
+    gboolean context_archive;       /* that is a temporary place where an archive was unpacked: its files keep
+                                       their owners, and nothing is remembered of it */
     struct ignore *context_ignore;  /* of the context, borrowed; or NULL */
     GPtrArray *contexts;            /* struct named_context*, borrowed; or NULL */
     GHashTable *secrets;            /* id (char*) → GBytes*, borrowed; or NULL */

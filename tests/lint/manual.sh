@@ -32,6 +32,9 @@ for c in $commands; do
     result "the manual shows how to call $c" "$(section "$c" | head -1 | grep -qF "$usage" || echo "$usage")"
 done
 result "the manual has no other command" "$(plain | sed -nE 's/^\.SS "?varve ([a-z]+).*/\1/p' | grep -vxF "$commands")"
+rules() { grep -oE '^    \{"[A-Za-z]+"' src/lint/rules.c | grep -oE '[A-Za-z]+' | sort; }
+listed() { plain | awk '/^\.SH/ {on = /CHECKS/} on' | grep -oE '^[A-Z]+[a-z][A-Za-z]+[,.]$' | tr -d ',.' | sort; }
+result "the manual has all rules of --check, and no other" "$(diff <(rules) <(listed))"
 if command -v groff >/dev/null; then
     result "the manual renders without warnings" "$(groff -t -ww -man -Tutf8 "$page" 2>&1 >/dev/null)"
 else

@@ -21,9 +21,8 @@ build='gcc make meson ninja-build pkgconf|pkg-config libglib2.0-dev libsqlite3-d
     libarchive-dev libjansson-dev libseccomp-dev libcap-dev'
 demo="$build mmdebstrap debian-archive-keyring ca-certificates curl git busybox-static uidmap"
 test="$demo bats docker-registry apache2-utils openssl skopeo umoci runc tmux universal-ctags
-    shellcheck jq python3 attr libcap2-bin xz-utils bzip2 zstd node:nodejs npm:npm docker:docker-cli|docker.io dockerd:docker.io
-    clang:clang clang-tidy:clang-tidy clang-format:clang-format libclang-rt-dev|libclang-rt-18-dev"
-bench="$test debootstrap hyperfine isal zstd time qemu-user-static binfmt-support"
+    jq python3 attr libcap2-bin procps e2fsprogs xz-utils bzip2 zstd groff-base docker:docker-cli|docker.io dockerd:docker.io"
+bench="$test debootstrap hyperfine isal time qemu-user-static binfmt-support node:nodejs npm:npm"
 
 [ $# -gt 0 ] || set -- build
 wanted=''
@@ -44,7 +43,7 @@ as_root() {
     if [ "$(id -u)" = 0 ]; then
         "$@"
     else
-        need sudo demo
+        command -v sudo >/dev/null 2>&1 || die "installing packages needs root: run this as root, or install sudo"
         sudo "$@"
     fi
 }
@@ -95,8 +94,18 @@ if ! available gcc; then
     # shellcheck disable=SC2086
     missing=$(missing_of $wanted)
 fi
+# How much of the network it will take, in apt's own words: "71.3 MB".
+download() {
+    # shellcheck disable=SC2086
+    LC_ALL=C apt-get --assume-no --no-install-recommends install $missing 2>/dev/null |
+        sed -n 's/^Need to get \([0-9.,]* [kMG]*B\).*/\1/p' || true
+}
+size=$(download)
 # shellcheck disable=SC2086
-say "installing for '$*':" $missing
+say "installing for '$*'${size:+ ($size to download)}:" $missing
+case " $missing " in
+*" docker-registry "* | *" docker.io "*) say "note: Debian starts the services of docker-registry and docker.io; the tests do not need them running" ;;
+esac
 install() {
     # shellcheck disable=SC2086
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 \

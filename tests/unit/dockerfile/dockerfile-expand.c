@@ -195,9 +195,10 @@ static void test_names(void)
 {
     g_autoptr(GHashTable) used = expand_names_new(), unset = expand_names_new();
     struct expand x = {.lookup = lookup, .escape = '\\', .used = used, .unset = unset};
-    check(&x, "$A $NOPE ${ALSO:-$PATH} '$QUOTED'", "one  /bin:/usr/bin $QUOTED");
+    check(&x, "$A $NOPE ${ALSO:-$PATH}${THIS%x} '$QUOTED'", "one  /bin:/usr/bin $QUOTED");
     g_assert_true(g_hash_table_contains(used, "A") && g_hash_table_contains(used, "PATH"));
-    g_assert_true(g_hash_table_contains(unset, "NOPE") && g_hash_table_contains(unset, "ALSO"));
+    g_assert_true(g_hash_table_contains(unset, "NOPE") && g_hash_table_contains(unset, "THIS"));
+    g_assert_false(g_hash_table_contains(unset, "ALSO")); /* the text says what then */
     g_assert_cmpuint(g_hash_table_size(used), ==, 2);
 }
 

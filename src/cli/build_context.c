@@ -1,0 +1,256 @@
+/* Contexts that are not a directory of the user's: from stdin, an archive, an URL, a git
+ * repository. */
+#include "cli/build.h"
+
+#include "base/error.h"
+#include "base/fs.h"
+#include "context/archive.h"
+#include "context/http.h"
+#include "context/scan.h"
+#include "dockerfile/giturl.h"
+#include "solver/remote.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Name of an archive that is to be unpacked: nothing that could be in one. */
+#define ARCHIVE_NAME ".varve context archive"
+
+/* What a file begins with; -1 with *err. */
+static gssize read_head(int fd, guint8 head[ARCHIVE_HEAD], GError **err)
+{
+    gsize have = 0;
+    while (have < ARCHIVE_HEAD) {
+        ssize_t n = pread(fd, head + have, ARCHIVE_HEAD - have, have);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            error_set_errno(err, errno, "cannot read the context");
+            return -1;
+        }
+        if (n == 0)
+            break;
+        have += n;
+    }
+    return have;
+}
+
+static gboolean is_archive(int fd, gboolean *yes, GError **err)
+{
+    guint8 head[ARCHIVE_HEAD];
+    gssize n = read_head(fd, head, err);
+    *yes = n > 0 && archive_sniff(head, n);
+    return n >= 0;
+}
+
+static gboolean refuse_archive(const struct build *b, GError **err)
+{
+    error_set(err, VARVE_ERROR_INVALID, "the context %s is compressed, but there is no tar in it",
+              b->context_name);
+    error_add_next(err, "give a tar archive, plain or compressed with gzip, bzip2, xz or zstd");
+    return FALSE;
+}
+
+/* Unpacks dir/name into a temporary folder of the store, which becomes the context. It goes when
+ * the store is closed. */
+static gboolean unpack(struct build *b, const char *dir, const char *name, GError **err)
+{
+    g_autoptr(tree) t = scan_dir(NULL, dir, NULL, b->context_name, b->cancel, err);
+    g_autofree char *tmp = t ? store_tmp_dir(b->store, err) : NULL;
+    struct layer_info info = {0};
+    if (!tmp || !remote_fill(b->store, b->cancel, t, name, TRUE, NULL, tmp, &info, err)) {
+        g_prefix_error(err, "cannot unpack the context %s: ", b->context_name);
+        return FALSE;
+    }
+    b->context_dir = g_build_filename(store_root(b->store), tmp, "fs", NULL);
+    b->context_archive = TRUE;
+    g_autofree char *itself = g_build_filename(b->context_dir, name, NULL);
+    return access(itself, F_OK) != 0 || refuse_archive(b, err);
+}
+
+/* A file that is the whole Dockerfile: there is no context. */
+static gboolean take_dockerfile(struct build *b, int fd, GError **err)
+{
+    if (b->o->file) {
+        error_set(err, VARVE_ERROR_USAGE,
+                  "%s is a Dockerfile, not an archive, and -f %s names another one",
+                  b->context_name, b->o->file);
+        error_add_next(err, "leave -f out, or give a context that holds %s", b->o->file);
+        return FALSE;
+    }
+    if (lseek(fd, 0, SEEK_SET) < 0)
+        return error_set_errno(err, errno, "cannot read %s", b->context_name);
+    b->dockerfile_text = fs_read_fd(fd, b->context_name, DOCKERFILE_MAX_BYTES, err);
+    return b->dockerfile_text != NULL;
+}
+
+/* dir/name is an archive or a Dockerfile. */
+static gboolean use_file(struct build *b, const char *dir, const char *name, GError **err)
+{
+    g_autofree char *path = g_build_filename(dir, name, NULL);
+    gboolean archive;
+    fd_auto int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return error_set_errno(err, errno, "cannot open the context %s", b->context_name);
+    if (!is_archive(fd, &archive, err))
+        return FALSE;
+    return archive ? unpack(b, dir, name, err) : take_dockerfile(b, fd, err);
+}
+
+/* Copies fd, which may be a pipe, to an empty file. */
+static gboolean spool(struct build *b, int from, int to, GError **err)
+{
+    char buffer[64 * 1024];
+    guint64 total = 0;
+    for (;;) {
+        struct pollfd fds[] = {{from, POLLIN, 0}, {cancel_fd(b->cancel), POLLIN, 0}};
+        poll(fds, 2, -1); /* who types a context may give it up */
+        if (!cancel_check(b->cancel, err))
+            return FALSE;
+        ssize_t n = read(from, buffer, sizeof buffer);
+        if (n < 0 && errno != EINTR)
+            return error_set_errno(err, errno, "cannot read the context from stdin");
+        if (n == 0)
+            return TRUE;
+        total += MAX(n, 0);
+        if (total > HTTP_MAX_BYTES)
+            return error_set(err, VARVE_ERROR_INVALID,
+                             "the context on stdin is larger than 64 GiB");
+        if (n > 0 && !fs_write_all(to, buffer, n, err))
+            return FALSE;
+    }
+}
+
+static gboolean open_stdin(struct build *b, GError **err)
+{
+    g_autofree char *tmp = store_tmp_dir(b->store, err);
+    if (!tmp)
+        return FALSE;
+    g_autofree char *dir = g_build_filename(store_root(b->store), tmp, NULL);
+    g_autofree char *path = g_build_filename(dir, ARCHIVE_NAME, NULL);
+    fd_auto int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return error_set_errno(err, errno, "cannot make %s", path);
+    gboolean ok = spool(b, STDIN_FILENO, fd, err) && use_file(b, dir, ARCHIVE_NAME, err);
+    store_tmp_discard(b->store, tmp);
+    return ok;
+}
+
+/* An archive of the user's. */
+static gboolean open_archive(struct build *b, GError **err)
+{
+    g_autofree char *path = g_canonicalize_filename(b->o->context, NULL);
+    gboolean archive;
+    fd_auto int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return error_set_errno(err, errno, "cannot open the context %s", b->context_name);
+    if (!is_archive(fd, &archive, err))
+        return FALSE;
+    if (!archive) {
+        error_set(err, VARVE_ERROR_USAGE, "the context %s is neither a directory nor a tar archive",
+                  path);
+        error_add_next(err,
+                       "varve build . builds the directory you are in; -f names the Dockerfile");
+        return FALSE;
+    }
+    g_autofree char *tmp = store_tmp_dir(b->store, err);
+    if (!tmp)
+        return FALSE;
+    g_autofree char *dir = g_build_filename(store_root(b->store), tmp, NULL);
+    g_autofree char *copy = g_build_filename(dir, ARCHIVE_NAME, NULL);
+    fd_auto int to = open(copy, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (to < 0)
+        return error_set_errno(err, errno, "cannot make %s", copy);
+    gboolean ok = fs_copy_fd(fd, to, path, err) && unpack(b, dir, ARCHIVE_NAME, err);
+    store_tmp_discard(b->store, tmp);
+    return ok;
+}
+
+/* Gets op; the directory of its layer, newly allocated. */
+static char *fetch(struct build *b, const struct source_op *op, GError **err)
+{
+    const char *agent = g_hash_table_lookup(b->o->ssh, "default");
+    struct remotes_options ro = {.store = b->store,
+                                 .registry = b->registry,
+                                 .events = progress_sink(b->progress),
+                                 .cancel = b->cancel,
+                                 .secrets = b->o->secrets,
+                                 .ssh_agent = agent ? agent : g_getenv("SSH_AUTH_SOCK")};
+    g_autoptr(remotes) r = remotes_new(&ro);
+    g_autoptr(chain) c = remotes_chain(r, op, err);
+    if (!c)
+        return NULL;
+    g_autofree char *layer = store_layer_path(c->ids[c->n - 1]);
+    return g_build_filename(store_root(b->store), layer, "fs", NULL);
+}
+
+static gboolean open_http(struct build *b, GError **err)
+{
+    struct source_op op = {
+        .kind = SOURCE_HTTP, .identifier = b->o->context, .filename = ARCHIVE_NAME, .mode = 0600};
+    g_autofree char *dir = fetch(b, &op, err);
+    return dir && use_file(b, dir, ARCHIVE_NAME, err);
+}
+
+static gboolean open_git(struct build *b, GError **err)
+{
+    g_autoptr(giturl) git = NULL;
+    if (giturl_parse(b->o->context, &git, err) != GITURL_OK)
+        return FALSE;
+    const char *keep = g_hash_table_lookup(b->o->build_args, "BUILDKIT_CONTEXT_KEEP_GIT_DIR");
+    gboolean keep_arg = keep && *keep && !g_str_equal(keep, "0") && !g_str_equal(keep, "false");
+    struct source_op op = {
+        .kind = SOURCE_GIT,
+        .identifier = git->remote,
+        .ref = git->ref,
+        .checksum = git->checksum,
+        .subdir = git->subdir,
+        .keep_git_dir = git->keep_git_dir == GIT_UNSET ? keep_arg : git->keep_git_dir == GIT_YES,
+        .submodules = git->submodules != GIT_NO};
+    b->context_dir = fetch(b, &op, err);
+    return b->context_dir != NULL;
+}
+
+gboolean build_open_context(struct build *b, GError **err)
+{
+    switch (b->o->context_kind) {
+    case BUILD_CONTEXT_DIR:
+        return TRUE;
+    case BUILD_CONTEXT_STDIN:
+        return open_stdin(b, err);
+    case BUILD_CONTEXT_ARCHIVE:
+        return open_archive(b, err);
+    case BUILD_CONTEXT_HTTP:
+        return open_http(b, err);
+    case BUILD_CONTEXT_GIT:
+        return open_git(b, err);
+    }
+    return FALSE;
+}
+
+/* For people: an URL without its password. */
+static char *full_name(const struct build_options *o)
+{
+    if (o->context_kind == BUILD_CONTEXT_DIR)
+        return g_strdup(o->context_dir);
+    return o->context_kind == BUILD_CONTEXT_STDIN ? g_strdup("stdin") : http_shown(o->context);
+}
+
+static char *short_name(const struct build_options *o, const char *full)
+{
+    g_autoptr(giturl) git = NULL;
+    if (o->context_kind == BUILD_CONTEXT_GIT && giturl_parse(o->context, &git, NULL) == GITURL_OK)
+        return g_strdup(git->name);
+    g_autofree char *plain = g_strndup(full, strcspn(full, "?#"));
+    return g_path_get_basename(o->context_kind == BUILD_CONTEXT_DIR ? full : plain);
+}
+
+void build_name_context(struct build *b)
+{
+    b->context_name = full_name(b->o);
+    b->context_label = short_name(b->o, b->context_name);
+    b->context_dir = g_strdup(b->o->context_dir);
+}

@@ -1,0 +1,93 @@
+/* varve build --debug-on-failure: the terminal and the shell in the failed step. */
+#include "cli/build.h"
+
+#include "base/error.h"
+#include "base/fs.h"
+#include "cli/report.h"
+#include "cli/run.h"
+#include "ui/text.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define RESIZE_MS 250 /* how often the window's size is looked at */
+
+/* Moves bytes between the user's terminal and the shell's. */
+struct relay {
+    struct console console;
+    int wake_fd;     /* readable once the shell ended */
+    GThread *thread;
+};
+
+static gboolean turn(struct relay *r)
+{
+    struct pollfd fds[] = {{.fd = r->console.master, .events = POLLIN},
+                           {.fd = r->console.input ? STDIN_FILENO : -1, .events = POLLIN},
+                           {.fd = r->wake_fd, .events = POLLIN}};
+    if (poll(fds, G_N_ELEMENTS(fds), RESIZE_MS) < 0)
+        return TRUE;
+    console_resize(&r->console);
+    if (fds[0].revents)
+        return console_output(&r->console);
+    if (fds[1].revents)
+        console_input(&r->console);
+    return !fds[2].revents;
+}
+
+static gpointer relay_main(gpointer data)
+{
+    while (turn(data))
+        ;
+    return NULL;
+}
+
+static gboolean relay_start(struct relay *r, GError **err)
+{
+    r->wake_fd = eventfd(0, EFD_CLOEXEC);
+    if (r->wake_fd < 0 || !console_open(&r->console, TRUE, err))
+        return FALSE;
+    r->thread = g_thread_new("terminal", relay_main, r);
+    return TRUE;
+}
+
+static void relay_end(struct relay *r)
+{
+    guint64 one = 1;
+    fd_cleanup(&r->console.slave);
+    if (r->thread && write(r->wake_fd, &one, sizeof one) == sizeof one)
+        g_thread_join(r->thread);
+    console_close(&r->console);
+    fd_cleanup(&r->wake_fd);
+}
+
+static void open_shell(struct build *b, const struct vertex *v)
+{
+    struct relay r = {.console = {.master = -1, .slave = -1}, .wake_fd = -1};
+    GError *err = NULL;
+    int code = 0;
+    g_autofree char *name = text_fit(v->meta.name, 60);
+    fprintf(stderr, "\na shell where %s failed; leave it with exit, and what you changed is gone\n", name);
+    gboolean ok = relay_start(&r, &err) &&
+                  solver_debug(b->solver, r.console.slave, g_getenv("TERM"), &code, &err);
+    relay_end(&r);
+    if (ok && (code == 126 || code == 127))
+        report_warning("this image has no shell that works; an image with one can be tried in its place as base");
+    if (!ok && err)
+        report_error(err);
+    g_clear_error(&err);
+}
+
+void build_debug(struct build *b)
+{
+    const struct vertex *failed = b->solver ? solver_failed(b->solver) : NULL;
+    const struct vertex *kept = b->solver ? solver_kept(b->solver) : NULL;
+    if (kept && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
+        open_shell(b, kept);
+    else if (kept)
+        fprintf(stderr, "next: on a terminal --debug-on-failure opens a shell here\n");
+    else if (failed && failed->op.type == OP_EXEC && solver_result(b->solver, failed)->exit_code != 0 &&
+             b->o->progress != PROGRESS_QUIET)
+        fprintf(stderr, "next: varve build --debug-on-failure opens a shell where it failed\n");
+}

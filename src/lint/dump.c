@@ -1,0 +1,96 @@
+#include "lint/dump.h"
+
+static void set_text(json_t *o, const char *key, const char *value)
+{
+    g_autofree char *valid = value && *value ? g_utf8_make_valid(value, -1) : NULL;
+    if (valid)
+        json_object_set_new(o, key, json_string(valid));
+}
+
+static json_t *base64_of(GBytes *source)
+{
+    gsize len;
+    const guchar *bytes = g_bytes_get_data(source, &len);
+    g_autofree char *text = g_base64_encode(bytes, len);
+    return json_string(text);
+}
+
+static void set_lines(json_t *o, guint first, guint last)
+{
+    json_object_set_new(o, "location",
+                        json_pack("{s:[{s:{s:i},s:{s:i}}]}", "ranges", "start", "line", (int)first, "end", "line",
+                                  (int)last));
+}
+
+json_t *lint_report_json(const struct lint_report *r, const struct dockerfile *df, GBytes *source)
+{
+    json_t *doc = json_object(), *warnings = json_array(), *from = json_object();
+    for (guint i = 0; i < r->findings->len; i++) {
+        const struct lint_finding *f = g_ptr_array_index(r->findings, i);
+        json_t *w = json_object();
+        set_text(w, "ruleName", lint_rule_name(f->rule));
+        set_text(w, "description", lint_rule_summary(f->rule));
+        set_text(w, "detail", f->message);
+        set_lines(w, f->span.line, MAX(f->last_line, f->span.line));
+        json_array_append_new(warnings, w);
+    }
+    set_text(from, "fileName", df->name);
+    set_text(from, "language", "Dockerfile");
+    json_object_set_new(from, "data", base64_of(source));
+    json_object_set_new(doc, "warnings", warnings);
+    json_object_set_new(doc, "sources", json_pack("[o]", from));
+    return doc;
+}
+
+static void set_items(json_t *doc, const char *key, const GPtrArray *items, const char *name_key)
+{
+    if (items->len == 0)
+        return;
+    json_t *list = json_array();
+    for (guint i = 0; i < items->len; i++) {
+        const struct outline_item *x = g_ptr_array_index(items, i);
+        json_t *o = json_object();
+        set_text(o, name_key, x->name);
+        set_text(o, "description", x->description);
+        set_text(o, "value", x->value);
+        if (x->required)
+            json_object_set_new(o, "required", json_true());
+        set_lines(o, x->line, x->last_line);
+        json_array_append_new(list, o);
+    }
+    json_object_set_new(doc, key, list);
+}
+
+json_t *outline_json(const struct outline *x, GBytes *source)
+{
+    json_t *doc = json_object();
+    set_text(doc, "name", x->name);
+    set_text(doc, "description", x->description);
+    set_items(doc, "args", x->args, "name");
+    set_items(doc, "secrets", x->secrets, "name");
+    set_items(doc, "ssh", x->ssh, "name");
+    set_items(doc, "cache", x->caches, "ID");
+    json_object_set_new(doc, "sources", json_pack("[o]", base64_of(source)));
+    return doc;
+}
+
+json_t *targets_json(const struct dockerfile *df, GBytes *source)
+{
+    json_t *doc = json_object(), *targets = json_array();
+    for (guint i = 0; i < df->n_stages; i++) {
+        const struct stage *st = &df->stages[i];
+        g_autofree char *description = st->name ? outline_description(st->from, st->name) : NULL;
+        json_t *o = json_object();
+        set_text(o, "name", st->name);
+        if (i + 1 == df->n_stages)
+            json_object_set_new(o, "default", json_true());
+        set_text(o, "description", description);
+        set_text(o, "base", st->base->text);
+        set_text(o, "platform", st->platform);
+        set_lines(o, st->from->first_line, st->from->last_line);
+        json_array_append_new(targets, o);
+    }
+    json_object_set_new(doc, "targets", targets);
+    json_object_set_new(doc, "sources", json_pack("[o]", base64_of(source)));
+    return doc;
+}

@@ -1,0 +1,14 @@
+/* The answers of --call as JSON, in the shape of BuildKit's: places are lists of line ranges, sources hold the Dockerfile
+ * in base64. New references; bytes that are not UTF-8 are replaced. */
+#ifndef VARVE_LINT_DUMP_H
+#define VARVE_LINT_DUMP_H
+
+#include "lint/outline.h"
+
+#include <jansson.h>
+
+json_t *lint_report_json(const struct lint_report *r, const struct dockerfile *df, GBytes *source);
+json_t *outline_json(const struct outline *x, GBytes *source);
+json_t *targets_json(const struct dockerfile *df, GBytes *source);
+
+#endif

@@ -1,0 +1,170 @@
+#include "lint/linting.h"
+
+#include "base/error.h"
+
+#include <string.h>
+
+#define CHECK_ARG "BUILDKIT_DOCKERFILE_CHECK"
+
+static gboolean listed(const char *const *names, gboolean all, const char *name)
+{
+    for (; names && *names; names++)
+        if (g_ascii_strcasecmp(*names, name) == 0)
+            return TRUE;
+    return all;
+}
+
+static gboolean enabled(const struct lint *l, const struct lint_rule *r)
+{
+    const struct check_directive *c = l->check;
+    if (c && listed(c->skip, c->skip_all, r->name))
+        return FALSE;
+    return !r->experimental || (c && listed(c->experimental, c->experimental_all, r->name));
+}
+
+/* "check=skip=…" in the comment above ins; other comments, and malformed ones, say nothing. */
+static gboolean silenced(const struct lint *l, const struct instruction *ins)
+{
+    for (guint i = 0; ins && i < ins->n_comments; i++) {
+        const char *comment = ins->comments[i];
+        if (!g_str_has_prefix(comment, "check="))
+            continue;
+        const struct check_directive *c = check_directive_parse(l->arena, comment + strlen("check="), NULL);
+        if (c && listed(c->skip, c->skip_all, l->rule->name))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+void lint_add(struct lint *l, const struct instruction *ins, struct span at, const char *fmt, ...)
+{
+    if (silenced(l, ins) || ++l->report->n_findings > LINT_MAX_FINDINGS)
+        return;
+    va_list ap;
+    va_start(ap, fmt);
+    struct lint_finding *f = g_new0(struct lint_finding, 1);
+    *f = (struct lint_finding){.rule = l->rule,
+                               .span = at,
+                               .last_line = ins ? MAX(ins->last_line, at.line) : at.line,
+                               .message = g_strdup_vprintf(fmt, ap)};
+    va_end(ap);
+    g_ptr_array_add(l->report->findings, f);
+}
+
+static void check_instruction(struct lint *l, struct scope *s, const struct instruction *ins)
+{
+    for (const struct lint_rule *r = lint_rules; r->name; r++) {
+        l->rule = r;
+        if (r->instruction && enabled(l, r))
+            r->instruction(l, s, ins);
+    }
+    scope_apply(l, s, ins);
+}
+
+static void check_stage(struct lint *l, const struct stage *st)
+{
+    struct scope *s = scope_begin(l, st);
+    for (const struct lint_rule *r = lint_rules; r->name; r++) {
+        l->rule = r;
+        if (r->stage && enabled(l, r))
+            r->stage(l, s);
+    }
+    for (guint i = 0; i < st->n_instructions; i++)
+        check_instruction(l, s, st->instructions[i]);
+}
+
+static void check_file(struct lint *l)
+{
+    for (guint i = 0; i < l->df->n_stages; i++)
+        check_stage(l, &l->df->stages[i]);
+    for (const struct lint_rule *r = lint_rules; r->name; r++) {
+        l->rule = r;
+        if (r->file && enabled(l, r))
+            r->file(l);
+    }
+}
+
+static gboolean find_check(struct lint *l, GError **err)
+{
+    const char *arg = l->o->build_args ? g_hash_table_lookup(l->o->build_args, CHECK_ARG) : NULL;
+    l->check = arg ? check_directive_parse(l->arena, arg, err) : l->df->check;
+    if (!arg || l->check)
+        return TRUE;
+    (*err)->code = VARVE_ERROR_USAGE;
+    g_prefix_error(err, "--build-arg " CHECK_ARG "=%s: ", arg);
+    return FALSE;
+}
+
+static int by_place(gconstpointer a, gconstpointer b)
+{
+    const struct lint_finding *x = *(const struct lint_finding *const *)a, *y = *(const struct lint_finding *const *)b;
+    if (x->span.line != y->span.line)
+        return x->span.line < y->span.line ? -1 : 1;
+    if (x->span.col != y->span.col)
+        return x->span.col < y->span.col ? -1 : 1;
+    return strcmp(x->rule->name, y->rule->name);
+}
+
+static void finding_free(gpointer p)
+{
+    struct lint_finding *f = p;
+    g_free(f->message);
+    g_free(f);
+}
+
+void lint_report_free(struct lint_report *r)
+{
+    if (!r)
+        return;
+    g_ptr_array_unref(r->findings);
+    g_free(r);
+}
+
+struct lint_report *lint_run(const struct dockerfile *df, const struct lint_options *o, GError **err)
+{
+    g_autoptr(lint_report) report = g_new0(struct lint_report, 1);
+    report->findings = g_ptr_array_new_with_free_func(finding_free);
+    g_autoptr(arena) arena = arena_new();
+    struct lint l = {.df = df, .o = o, .arena = arena, .report = report};
+    GError *local = NULL;
+    if (!find_check(&l, &local)) {
+        g_propagate_error(err, local);
+        return NULL;
+    }
+    scope_init(&l);
+    check_file(&l);
+    report->error = l.check && l.check->error && report->n_findings > 0;
+    g_ptr_array_sort(report->findings, by_place);
+    scope_clear(&l);
+    return g_steal_pointer(&report);
+}
+
+char *lint_report_rules(const struct lint_report *r)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
+    GString *out = g_string_new(NULL);
+    for (guint i = 0; i < r->findings->len; i++) {
+        const struct lint_finding *f = g_ptr_array_index(r->findings, i);
+        if (g_hash_table_add(seen, (gpointer)f->rule))
+            g_string_append_printf(out, "%s%s", out->len ? ", " : "", f->rule->name);
+    }
+    return g_string_free(out, FALSE);
+}
+
+const char *lint_rule_name(const struct lint_rule *r)
+{
+    return r->name;
+}
+
+const char *lint_rule_summary(const struct lint_rule *r)
+{
+    return r->summary;
+}
+
+guint lint_rules_count(void)
+{
+    guint n = 0;
+    while (lint_rules[n].name)
+        n++;
+    return n;
+}

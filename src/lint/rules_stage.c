@@ -1,0 +1,168 @@
+/* Rules about FROM. */
+#include "lint/linting.h"
+
+#include "base/suggest.h"
+#include "dockerfile/expand.h"
+#include "dockerfile/reference.h"
+
+#include <string.h>
+
+/* The stage's name as it is written, which the tree has in lower case; NULL when it has none. */
+static const char *written_name(const struct instruction *from)
+{
+    if (from->n_words != 3)
+        return NULL;
+    gsize len = strlen(from->words[2].text), rest = strlen(from->rest);
+    return rest >= len ? from->rest + rest - len : NULL;
+}
+
+static gboolean is_lower(const char *s)
+{
+    for (; *s; s++)
+        if (g_ascii_isupper(*s))
+            return FALSE;
+    return TRUE;
+}
+
+static gboolean is_upper(const char *s)
+{
+    for (; *s; s++)
+        if (g_ascii_islower(*s))
+            return FALSE;
+    return TRUE;
+}
+
+void rule_stage_name_casing(struct lint *l, struct scope *s)
+{
+    const struct instruction *from = s->stage->from;
+    const char *name = written_name(from);
+    if (name && !is_lower(name))
+        lint_add(l, from, from->words[2].span, "the stage name \"%s\" should be in lower case: \"%s\"", name,
+                 s->stage->name);
+}
+
+void rule_from_as_casing(struct lint *l, struct scope *s)
+{
+    const struct instruction *from = s->stage->from;
+    if (from->n_words != 3)
+        return;
+    const char *as = from->words[1].text;
+    gboolean lower = is_lower(from->keyword);
+    if (!(lower ? is_lower(as) : is_upper(as)))
+        lint_add(l, from, from->words[1].span, "\"%s\" and \"%s\" differ in case: write \"%s\"", from->keyword, as,
+                 lower ? "as" : "AS");
+}
+
+void rule_duplicate_stage_name(struct lint *l, struct scope *s)
+{
+    if (s->namesake)
+        lint_add(l, s->stage->from, s->stage->from->words[2].span,
+                 "the stage name \"%s\" is also on line %u; the later one counts", s->stage->name,
+                 s->namesake->stage->from->first_line);
+}
+
+void rule_reserved_stage_name(struct lint *l, struct scope *s)
+{
+    const char *name = s->stage->name;
+    if (name && (strcmp(name, "context") == 0 || strcmp(name, "scratch") == 0))
+        lint_add(l, s->stage->from, s->stage->from->words[2].span,
+                 "\"%s\" has a meaning of its own and should not name a stage", name);
+}
+
+/* Names the nearest declared argument, too. */
+static void report_undefined(struct lint *l, const struct stage *st, struct span at, const char *name)
+{
+    g_autofree const char **known = (const char **)g_hash_table_get_keys_as_array(l->declared, NULL);
+    const char *near = suggest_nearest(name, known, g_hash_table_size(l->declared));
+    if (near)
+        lint_add(l, st->from, at, "FROM uses the argument %s, which is not declared; did you mean %s?", name, near);
+    else
+        lint_add(l, st->from, at, "FROM uses the argument %s, which is not declared: write ARG %s before the first FROM",
+                 name, name);
+}
+
+static void check_word(struct lint *l, const struct stage *st, const char *word, struct span at)
+{
+    g_autoptr(GHashTable) unset = expand_names_new();
+    g_autofree char *value = scope_expand_global(l, l->globals, word, NULL, unset);
+    GHashTableIter it;
+    gpointer name;
+    g_hash_table_iter_init(&it, unset);
+    while (g_hash_table_iter_next(&it, &name, NULL))
+        if (!g_hash_table_contains(l->declared, name))
+            report_undefined(l, st, at, name);
+}
+
+static struct span platform_span(const struct stage *st)
+{
+    return instruction_flag(st->from, "platform")->span;
+}
+
+void rule_undefined_arg_in_from(struct lint *l, struct scope *s)
+{
+    check_word(l, s->stage, s->stage->base->text, s->stage->base->span);
+    if (s->stage->platform)
+        check_word(l, s->stage, s->stage->platform, platform_span(s->stage));
+}
+
+void rule_invalid_default_arg(struct lint *l, struct scope *s)
+{
+    const char *word = s->stage->base->text;
+    g_autofree char *value = scope_expand_global(l, l->defaults, word, NULL, NULL);
+    if (!strchr(word, '$') || !value)
+        return;
+    g_autoptr(reference) ref = reference_parse(value, NULL);
+    if (!ref)
+        lint_add(l, s->stage->from, s->stage->base->span,
+                 "without build arguments %s is \"%s\", which names no image: give the ARG a default", word, value);
+}
+
+/* The one argument that text consists of; newly allocated, or NULL. */
+static char *only_argument(struct lint *l, const char *text, char **value)
+{
+    g_autoptr(GHashTable) used = expand_names_new();
+    *value = scope_expand_global(l, l->globals, text, used, NULL);
+    GHashTableIter it;
+    gpointer name;
+    g_hash_table_iter_init(&it, used);
+    if (g_hash_table_size(used) != 1 || !g_hash_table_iter_next(&it, &name, NULL))
+        return NULL;
+    return g_strdup(name);
+}
+
+void rule_redundant_platform(struct lint *l, struct scope *s)
+{
+    if (!s->stage->platform)
+        return;
+    g_autofree char *value = NULL, *name = only_argument(l, s->stage->platform, &value);
+    if (name && strcmp(name, "TARGETPLATFORM") == 0 &&
+        g_strcmp0(value, g_hash_table_lookup(l->globals, "TARGETPLATFORM")) == 0)
+        lint_add(l, s->stage->from, platform_span(s->stage), "--platform=%s is what FROM does anyhow: leave it out",
+                 s->stage->platform);
+}
+
+void rule_const_platform(struct lint *l, struct scope *s)
+{
+    const char *text = s->stage->platform, *name = s->stage->name ? s->stage->name : "";
+    struct platform p;
+    if (!text || strchr(text, '$') || !platform_parse(&p, text, NULL) || strstr(name, p.os) || strstr(name, p.arch))
+        return;
+    lint_add(l, s->stage->from, platform_span(s->stage),
+             "--platform=%s makes the stage the same for every target; name the platform in the stage's name when this is "
+             "meant, else use $BUILDPLATFORM or leave it out",
+             text);
+}
+
+void rule_stage_description(struct lint *l, struct scope *s)
+{
+    const struct instruction *from = s->stage->from;
+    if (!s->stage->name || from->n_comments == 0)
+        return;
+    const char *last = from->comments[from->n_comments - 1];
+    g_autofree char *start = g_strconcat(s->stage->name, " ", NULL);
+    if (*last && !g_str_has_prefix(last, "check=") && g_ascii_strncasecmp(last, start, strlen(start)) != 0)
+        lint_add(l, from, from->span,
+                 "the comment above a stage describes it when it begins with its name: \"# %s…\"; else put an empty line "
+                 "between",
+                 start);
+}

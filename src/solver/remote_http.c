@@ -1,0 +1,229 @@
+/* Files over http(s). The stat cache keeps, under the digest of the URL, what the server said last:
+ *   etag NEWLINE last-modified NEWLINE sha256:digest NEWLINE
+ * Empty lines stand for what it did not say. */
+#include "solver/remotework.h"
+
+#include "base/error.h"
+#include "base/fs.h"
+#include "context/http.h"
+#include "layer/attrs.h"
+#include "layer/index.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What the server said of a URL the last time. */
+struct said {
+    char *etag, *last_modified; /* NULL: nothing */
+    char *digest;               /* as text */
+};
+
+static void said_clear(struct said *s)
+{
+    g_free(s->etag);
+    g_free(s->last_modified);
+    g_free(s->digest);
+}
+
+static void cache_key(const struct source_op *op, struct digest *key)
+{
+    g_autoptr(hasher) h = hasher_new();
+    hasher_add_str(h, "http");
+    hasher_add_str(h, op->identifier);
+    hasher_final(h, key);
+}
+
+static char *text_or_null(const char *text)
+{
+    return *text ? g_strdup(text) : NULL;
+}
+
+static gboolean load_said(struct remotes *r, const struct source_op *op, struct said *out)
+{
+    struct digest key, parsed;
+    cache_key(op, &key);
+    g_autoptr(GBytes) bytes = store_statcache_load(r->o.store, &key);
+    if (!bytes)
+        return FALSE;
+    g_autofree char *text = g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
+    g_auto(GStrv) lines = g_strsplit(text, "\n", 4);
+    if (g_strv_length(lines) != 4 || !digest_parse(&parsed, lines[2], NULL))
+        return FALSE;
+    *out = (struct said){text_or_null(lines[0]), text_or_null(lines[1]), g_strdup(lines[2])};
+    return TRUE;
+}
+
+static void save_said(struct remotes *r, const struct source_op *op, const struct http_file_info *i)
+{
+    struct digest key;
+    cache_key(op, &key);
+    g_autofree char *digest = digest_text(&i->digest);
+    g_autofree char *text = g_strdup_printf("%s\n%s\n%s\n", i->etag ? i->etag : "",
+                                            i->last_modified ? i->last_modified : "", digest);
+    store_statcache_save(r->o.store, &key, text, strlen(text));
+}
+
+void remote_http_key(const struct source_op *op, const char *holds, struct digest *key)
+{
+    g_autoptr(hasher) h = hasher_new();
+    hasher_add_str(h, "http file");
+    hasher_add_str(h, holds);
+    hasher_add_str(h, op->filename);
+    hasher_add_u64(h, op->mode);
+    hasher_add_u64(h, (guint64)op->uid << 32 | op->gid);
+    hasher_final(h, key);
+}
+
+/* A download on its way into a layer directory. */
+struct download {
+    struct remotes *r;
+    const struct source_op *op;
+    char *tmp; /* the layer directory */
+    int dirfd; /* it */
+    int fd;    /* fs/<name> in it */
+    struct http_file_info info;
+};
+
+static void download_clear(struct download *d)
+{
+    fd_cleanup(&d->fd);
+    fd_cleanup(&d->dirfd);
+    http_file_info_clear(&d->info);
+    if (d->tmp)
+        store_tmp_discard(d->r->o.store, d->tmp);
+    g_free(d->tmp);
+}
+
+static gboolean download_open(struct download *d, GError **err)
+{
+    d->tmp = store_tmp_dir(d->r->o.store, err);
+    if (!d->tmp)
+        return FALSE;
+    d->dirfd = fs_open_dir(store_fd(d->r->o.store), d->tmp, err);
+    g_autofree char *path = g_build_filename("fs", d->op->filename, NULL);
+    if (d->dirfd < 0 || !fs_mkdir_p(d->dirfd, "fs", 0755, err))
+        return FALSE;
+    d->fd = openat(d->dirfd, path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    return d->fd >= 0 || error_set_errno(err, errno, "cannot make the file %s", d->op->filename);
+}
+
+static gboolean download_run(struct download *d, const struct said *said, GError **err)
+{
+    const struct remotes_options *o = &d->r->o;
+    g_autofree char *host = http_host(d->op->identifier);
+    struct trust *trust = trust_find(o->registry, host);
+    struct http_options ho = {.ca_file = trust->ca_file,
+                              .ca_path = trust->ca_path,
+                              .ca_bundle = trust->bundle,
+                              .events = o->events,
+                              .cancel = o->cancel};
+    gboolean ok = http_get(&ho, d->op->identifier, said ? said->etag : NULL,
+                           said ? said->last_modified : NULL, d->fd, &d->info, err);
+    trust_free(trust);
+    return ok;
+}
+
+/* The file that came becomes a layer. */
+static struct chain *download_keep(struct download *d, GError **err)
+{
+    g_autofree char *holds = digest_text(&d->info.digest);
+    struct entry e = {.path = d->op->filename,
+                      .type = ENTRY_FILE,
+                      .mode = d->op->mode,
+                      .uid = d->op->uid,
+                      .gid = d->op->gid,
+                      .size = d->info.size,
+                      .mtime_ns = d->info.mtime_s * 1000000000,
+                      .digest = d->info.digest,
+                      .has_digest = TRUE};
+    g_autoptr(entry_list) list = entry_list_new();
+    entry_list_add(list, &e);
+    struct layer_info info = {0};
+    struct digest key;
+    if (!attrs_apply_fd(d->fd, &e, err) || !layer_index_write(d->dirfd, list, &info, err))
+        return NULL;
+    remote_http_key(d->op, holds, &key);
+    g_autofree char *tmp = g_steal_pointer(&d->tmp);
+    return remote_keep(d->r, &key, tmp, &info, err);
+}
+
+/* Asks for the file; when it is another one than said, it is in the store then. */
+static char *ask_now(struct remotes *r, const struct source_op *op, const struct said *said,
+                     GError **err)
+{
+    struct download d = {.r = r, .op = op, .dirfd = -1, .fd = -1};
+    char *holds = NULL;
+    if (download_open(&d, err) && download_run(&d, said, err)) {
+        if (d.info.unchanged) {
+            holds = g_strdup(said->digest);
+        } else {
+            g_autoptr(chain) c = download_keep(&d, err);
+            holds = c ? digest_text(&d.info.digest) : NULL;
+            if (holds)
+                save_said(r, op, &d.info);
+        }
+    }
+    download_clear(&d);
+    return holds;
+}
+
+/* Whether what was got the last time is still here: else there is no use in hearing that it did not
+ * change. */
+static gboolean still_here(struct remotes *r, const struct source_op *op, const struct said *said)
+{
+    struct digest key;
+    remote_http_key(op, said->digest, &key);
+    g_autoptr(chain) c = remote_find(r, &key);
+    return c != NULL;
+}
+
+char *remote_http_ask(struct remotes *r, const struct source_op *op, GError **err)
+{
+    struct digest key;
+    char name[DIGEST_HEX_LEN + 1];
+    if (op->checksum)
+        return g_strdup(op->checksum);
+    cache_key(op, &key);
+    g_autoptr(store_lock) lock =
+        store_lock_take(r->o.store, digest_hex(&key, name), r->o.cancel, NULL, err);
+    if (!lock)
+        return NULL;
+    struct said said = {0};
+    gboolean known = load_said(r, op, &said) && still_here(r, op, &said);
+    char *holds = ask_now(r, op, known ? &said : NULL, err);
+    said_clear(&said);
+    return holds;
+}
+
+static gboolean check_digest(const struct source_op *op, const struct http_file_info *i,
+                             const char *holds, GError **err)
+{
+    g_autofree char *got = digest_text(&i->digest);
+    g_autofree char *shown = http_shown(op->identifier);
+    if (g_str_equal(got, holds))
+        return TRUE;
+    if (!op->checksum)
+        return error_set(err, VARVE_ERROR_OUTSIDE, "%s changed while this build was running",
+                         shown);
+    error_set(err, VARVE_ERROR_INVALID, "checksum mismatch: %s is\n%s, but --checksum wants\n%s",
+              shown, got, holds);
+    error_add_next(err, "find out why it changed; if it is what you want now, write --checksum=%s",
+                   got);
+    return FALSE;
+}
+
+struct chain *remote_http_get(struct remotes *r, const struct source_op *op, const char *holds,
+                              GError **err)
+{
+    struct download d = {.r = r, .op = op, .dirfd = -1, .fd = -1};
+    struct chain *c = NULL;
+    if (download_open(&d, err) && download_run(&d, NULL, err) &&
+        check_digest(op, &d.info, holds, err)) {
+        save_said(r, op, &d.info);
+        c = download_keep(&d, err);
+    }
+    download_clear(&d);
+    return c;
+}

@@ -1,0 +1,143 @@
+#!/usr/bin/env bats
+# varve build --check and --call: what a Dockerfile says, without a build.
+load helper
+setup_file() { base_setup; }
+
+faulty() {
+    printf 'FROM busybox AS Up\nCMD echo $HI\nWORKDIR $NOPE\nCOPY out /out\n' >Dockerfile
+    echo out >.dockerignore
+    touch out
+}
+
+@test "--check shows findings with line and caret and exits with 3" {
+    faulty
+    run build --check .
+    [ "$status" -eq 3 ]
+    [[ "$output" == *"Dockerfile:1:17: warning: "*"[StageNameCasing]"*"1 │ FROM busybox AS Up"*"^^"* ]]
+    [[ "$output" == *"[JSONArgsRecommended]"* && "$output" == *"[UndefinedVar]"* && "$output" == *"[CopyIgnoredFile]"* ]]
+    [[ "$output" == *"4 findings: "* ]]
+    [ "$("$VARVE" history 2>/dev/null | grep -c Dockerfile)" -eq 0 ]
+    printf 'FROM busybox\nCMD ["true"]\n' >Dockerfile
+    run build --call=check .
+    [ "$status" -eq 0 ]
+    [[ "$output" == "Dockerfile: nothing found"* ]]
+}
+
+@test "--check honours skip, and says it as JSON" {
+    faulty
+    sed -i '1i # check=skip=StageNameCasing,UndefinedVar' Dockerfile
+    run build --call=check,format=json .
+    [ "$status" -eq 3 ]
+    python3 -c '
+import base64, json, sys
+d = json.load(sys.stdin)
+assert sorted(w["ruleName"] for w in d["warnings"]) == ["CopyIgnoredFile", "JSONArgsRecommended"], d
+assert d["warnings"][0]["location"]["ranges"][0]["start"]["line"] == 3, d
+assert base64.b64decode(d["sources"][0]["data"]).startswith(b"# check="), d
+' <<<"$output"
+    run build --check --build-arg BUILDKIT_DOCKERFILE_CHECK=skip=all .
+    [ "$status" -eq 0 ]
+}
+
+@test "--check reports errors of the file as errors" {
+    printf 'FROM busybox\nCOPY --from=nope$ a b\nEXPOSE 99999\nRUN --mount=type=x true\n' >Dockerfile
+    run build --check .
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"error:"* ]]
+}
+
+@test "--check without a reachable base checks what the file tells" {
+    printf 'FROM 127.0.0.1:1/none\nMAINTAINER me\n' >Dockerfile
+    run varve build --check .
+    [ "$status" -eq 3 ]
+    [[ "$output" == *"warning: base images could not be looked up"* && "$output" == *"[MaintainerDeprecated]"* ]]
+}
+
+@test "a stage that the target does not need is checked, too" {
+    printf 'FROM busybox AS other\nUSER $NOPE\nFROM busybox\n' >Dockerfile
+    run build --check .
+    [ "$status" -eq 3 ]
+    [[ "$output" == *"2 │ USER"* ]]
+}
+
+@test "an ordinary build tells how many warnings there are" {
+    printf 'FROM busybox AS Up\nRUN echo ok\n' >Dockerfile
+    run build -t w:1 .
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"1 warning: StageNameCasing"* ]]
+}
+
+@test "check=error=true stops a build before it runs anything" {
+    printf '# check=error=true\nFROM busybox AS Up\nRUN echo it-ran\n' >Dockerfile
+    run build .
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"Dockerfile:2:17: error: "*"lint violation found for rules: StageNameCasing"* ]]
+    [[ "$output" != *"it-ran"* ]]
+    run build --build-arg BUILDKIT_DOCKERFILE_CHECK=error=false .
+    [ "$status" -eq 0 ]
+}
+
+outlined() {
+    cat >Dockerfile <<'END'
+# VERSION is what to build
+ARG VERSION=1.2
+ARG UNUSED=x
+FROM base:$VERSION AS deps
+# MODE of the compiler
+ARG MODE=fast
+RUN --mount=type=secret,id=npm,required --mount=type=cache,target=/c true
+FROM scratch AS aside
+ARG ASIDE
+# app is what runs
+FROM deps AS app
+ARG MODE
+RUN --mount=type=ssh --mount=type=secret,target=/run/tok true
+END
+}
+
+@test "outline shows what a target takes" {
+    outlined
+    run varve build --call=outline .
+    [ "$status" -eq 0 ]
+    [ "${lines[0]}" = "TARGET  DESCRIPTION" ]
+    [ "${lines[1]}" = "app     is what runs" ]
+    [[ "$output" == *"VERSION  1.2    is what to build"* ]]
+    [[ "$output" == *"MODE     fast   of the compiler"* ]]
+    [[ "$output" != *"UNUSED"* && "$output" != *"ASIDE"* ]]
+    [[ "$output" == *"npm     yes"* && "$output" == *"tok     no"* && "$output" == *"default  no"* ]]
+    run varve build --call=outline --target aside .
+    [[ "$output" == *"ASIDE"* && "$output" != *"npm"* ]]
+    run varve build --call=outline --target asid .
+    [ "$status" -eq 2 ]
+    [[ "$output" == *'did you mean "aside"'* ]]
+}
+
+@test "outline and targets as JSON have BuildKit's names" {
+    outlined
+    varve build --call=outline,format=json --build-arg VERSION=9 . | python3 -c '
+import json, sys
+d = json.load(sys.stdin)
+assert d["name"] == "app" and d["description"] == "is what runs", d
+assert [(a["name"], a.get("value")) for a in d["args"]] == [("VERSION", "9"), ("MODE", "fast")], d
+assert [(s["name"], s.get("required")) for s in d["secrets"]] == [("npm", True), ("tok", None)], d
+assert d["ssh"][0]["name"] == "default" and d["cache"][0]["ID"] == "/c", d
+'
+    varve build --call=targets,format=json . | python3 -c '
+import json, sys
+t = json.load(sys.stdin)["targets"]
+assert [(x["name"], x["base"], x.get("default")) for x in t] == [
+    ("deps", "base:$VERSION", None), ("aside", "scratch", None), ("app", "deps", True)], t
+'
+}
+
+@test "targets lists stages, and wrong calls are refused" {
+    outlined
+    run varve build --call=targets .
+    [ "$status" -eq 0 ]
+    [ "${lines[0]}" = "TARGET         BASE           DESCRIPTION" ]
+    [ "${lines[3]}" = "app (default)  deps           is what runs" ]
+    run varve build --call=frobnicate .
+    [ "$status" -eq 2 ]
+    run varve build --call=check,format=xml .
+    [ "$status" -eq 2 ]
+}
