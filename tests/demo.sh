@@ -43,7 +43,7 @@ for _ in $(seq 300); do
     kill -0 "$run_pid" 2>/dev/null || { cat "$work/run.log"; exit 1; }
     sleep 0.2
 done
-cat "$work/run.log"
+grep " is healthy after " "$work/run.log" || cat "$work/run.log"
 show curl "http://127.0.0.1:$port/health"
 ask "http://127.0.0.1:$port/health"; echo
 

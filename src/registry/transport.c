@@ -192,8 +192,9 @@ static size_t on_read(char *buffer, size_t size, size_t n, void *ctx)
     return got;
 }
 
-/* libcurl (8.x more than 7.x) sends a body again by itself when a kept connection breaks. The server
- * may have kept what it got of it: only the upload, which asks, knows what is still missing. */
+/* libcurl (8.x more than 7.x) sends a body again by itself when a kept connection breaks. The
+ * server may have kept what it got of it: only the upload, which asks, knows what is still missing.
+ */
 static int on_seek(void *ctx, curl_off_t offset, int origin)
 {
     const struct exchange *x = ctx;

@@ -95,19 +95,17 @@ EOF
 }
 
 @test "independent stages run at the same time" {
+    # Each waits for a sign of the other: one after the other, the first would wait in vain.
     cat >Dockerfile <<'EOF'
 FROM busybox AS a
-RUN sleep 1.5
+RUN --mount=type=cache,target=/c touch /c/a; timeout 20 sh -c 'until [ -e /c/b ]; do sleep 0.1; done'
 FROM busybox AS b
-RUN sleep 1.5; true
+RUN --mount=type=cache,target=/c touch /c/b; timeout 20 sh -c 'until [ -e /c/a ]; do sleep 0.1; done'
 FROM busybox
 COPY --from=a /etc/passwd /a
 COPY --from=b /etc/passwd /b
 EOF
-    start=$(date +%s%N)
     build -t demo:1 .
-    took=$((($(date +%s%N) - start) / 1000000))
-    [ "$took" -lt 2700 ]
 }
 
 @test "a failing step shows its lines, the end of its log, its exit code, and keeps what is done" {

@@ -25,11 +25,12 @@ teardown() {
     done
 }
 
-# leave MB: fills the disk so that about so much is left. make_room undoes it.
+# leave MB: fills the disk so that about so much is left. make_room undoes it. fallocate itself may need a block.
 leave() {
     local free
     free=$(df --output=avail -k "$DISK" | tail -1)
-    fallocate -l $(((free - $1 * 1024) * 1024)) "$DISK/filler"
+    fallocate -l $(((free - $1 * 1024) * 1024)) "$DISK/filler" || [ "$1" -eq 0 ]
+    [ "$1" -gt 0 ] || cat /dev/zero >>"$DISK/filler" 2>/dev/null || true
 }
 make_room() { rm "$DISK/filler"; }
 
