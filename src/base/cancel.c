@@ -10,9 +10,9 @@
 #define MAX_CHILDREN 16
 
 struct cancel {
-    atomic_bool set;       /* triggered */
-    int fd;                /* eventfd, readable once triggered */
-    struct cancel *parent; /* or NULL */
+    atomic_bool set;                                 /* triggered */
+    int fd;                                          /* eventfd, readable once triggered */
+    struct cancel *parent;                           /* or NULL */
     _Atomic(struct cancel *) children[MAX_CHILDREN]; /* triggered along; NULL: a free slot */
 };
 

@@ -8,7 +8,8 @@
 struct cancel;
 struct cancel *cancel_new(void);
 /* A flag that is also set when parent is; triggering it leaves parent alone. Free it before parent.
- * At most 16 children of one parent live at a time (NULL when there are more). parent may be NULL. */
+ * At most 16 children of one parent live at a time (NULL when there are more). parent may be NULL.
+ */
 struct cancel *cancel_new_child(struct cancel *parent);
 void cancel_free(struct cancel *c);
 void cancel_trigger(struct cancel *c);

@@ -24,7 +24,7 @@ struct xattr {
 };
 
 struct entry {
-    const char *path;     /* relative, no leading or trailing '/', no "." or ".."; "" is the root */
+    const char *path; /* relative, no leading or trailing '/', no "." or ".."; "" is the root */
     enum entry_type type;
     guint32 mode;         /* permission bits 07777 */
     guint32 uid, gid;     /* as the container sees them */
@@ -32,14 +32,15 @@ struct entry {
     gint64 mtime_ns;      /* nanoseconds since the epoch */
     guint64 rdev;         /* char and block: makedev(major, minor) */
     const char *target;   /* symlinks: link text; else NULL */
-    const char *hardlink; /* files: path of the first entry (in path order) of the same inode in this
-                             tree when this one is a further name of it; else NULL */
+    const char *hardlink; /* files: path of the first entry (in path order) of the same inode in
+                             this tree when this one is a further name of it; else NULL */
     struct digest digest; /* files: content SHA-256 when has_digest */
     gboolean has_digest;
-    gboolean opaque;      /* directories in layers: hides all that lower layers hold in it */
+    gboolean opaque;            /* directories in layers: hides all that lower layers hold in it */
     const struct xattr *xattrs; /* sorted by name */
     guint n_xattrs;
-    guint64 ino; /* source inode on this machine, 0 when unknown: never hashed, never stored in tar */
+    guint64
+        ino; /* source inode on this machine, 0 when unknown: never hashed, never stored in tar */
 };
 
 /* Path order: bytewise, but '/' sorts before every other byte, so that a directory is directly
@@ -50,7 +51,8 @@ gboolean entry_path_within(const char *path, const char *dir);
 /* type, mode and size from st; path, target, xattrs and digests are left alone. */
 void entry_from_stat(struct entry *e, const struct stat *st);
 /* Adds what defines the entry to h: path (rel: the part of the path to hash), type, mode, uid, gid,
- * size, digest, target, hardlink, rdev, opaque, xattrs. Leaves mtime and ino out (DESIGN "Keys"). */
+ * size, digest, target, hardlink, rdev, opaque, xattrs. Leaves mtime and ino out (DESIGN "Keys").
+ */
 void entry_hash(const struct entry *e, const char *rel, struct hasher *h);
 
 /* A growing list of entries that owns all memory they point to. */

@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-G_DEFINE_QUARK(varve-error, varve_error)
+G_DEFINE_QUARK(varve - error, varve_error)
 
 int varve_error_exit_code(const GError *err)
 {
@@ -50,8 +50,9 @@ gboolean error_set_errno(GError **err, int errnum, const char *fmt, ...)
     va_end(ap);
     g_set_error(err, VARVE_ERROR, class_of_errno(errnum), "%s: %s", what, g_strerror(errnum));
     if (errnum == ENOSPC || errnum == EDQUOT)
-        error_add_next(err, "make room (varve prune, or varve du to see what is large), then run the same "
-                            "command again; finished steps are kept");
+        error_add_next(
+            err, "make room (varve prune, or varve du to see what is large), then run the same "
+                 "command again; finished steps are kept");
     return FALSE;
 }
 

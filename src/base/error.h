@@ -1,9 +1,10 @@
 /* Errors: one GError domain whose codes are classes, so that the command line can map any error to
  * its exit code (0 ok, 1 failed, 2 usage, 3 a gate said no, 4 the outside failed, 130 interrupted).
  *
- * Rule: the lowest place that knows fills the error once, callers add context with g_prefix_error().
- * The first line of a message says what was being done, to what, and why it failed; the next move
- * follows on a line of its own, added with error_add_next(). Messages carry no trailing newline. */
+ * Rule: the lowest place that knows fills the error once, callers add context with
+ * g_prefix_error(). The first line of a message says what was being done, to what, and why it
+ * failed; the next move follows on a line of its own, added with error_add_next(). Messages carry
+ * no trailing newline. */
 #ifndef VARVE_BASE_ERROR_H
 #define VARVE_BASE_ERROR_H
 

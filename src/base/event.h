@@ -25,25 +25,25 @@ enum event_outcome {
 
 struct event {
     enum event_type type;
-    gint64 time_us;          /* wall clock, microseconds since the epoch */
-    int vertex;              /* index in the build's graph, from 0; -1 when none */
-    const char *name;        /* VERTEX: "RUN npm ci"; TRANSFER: what is moved */
-    const char *stage;       /* VERTEX: the stage's name or number, or NULL */
-    const char *level;       /* VERTEX: "system", "dependencies", "configuration", "source" or NULL */
-    const struct digest *id; /* VERTEX: definition digest, unique in the build */
-    const int *inputs;       /* VERTEX: n_inputs vertex numbers */
-    int n_inputs;            /* VERTEX */
-    int total;               /* PLAN: number of vertices that count as steps */
-    int fd;                  /* LOG: 1 or 2 */
-    const void *bytes;       /* LOG: n_bytes of output, any bytes */
-    gsize n_bytes;           /* LOG */
-    guint64 current;         /* TRANSFER: bytes so far */
-    guint64 target;          /* TRANSFER: bytes in all, 0 when unknown */
-    gboolean finished;       /* TRANSFER: ended */
+    gint64 time_us;    /* wall clock, microseconds since the epoch */
+    int vertex;        /* index in the build's graph, from 0; -1 when none */
+    const char *name;  /* VERTEX: "RUN npm ci"; TRANSFER: what is moved */
+    const char *stage; /* VERTEX: the stage's name or number, or NULL */
+    const char *level; /* VERTEX: "system", "dependencies", "configuration", "source" or NULL */
+    const struct digest *id;    /* VERTEX: definition digest, unique in the build */
+    const int *inputs;          /* VERTEX: n_inputs vertex numbers */
+    int n_inputs;               /* VERTEX */
+    int total;                  /* PLAN: number of vertices that count as steps */
+    int fd;                     /* LOG: 1 or 2 */
+    const void *bytes;          /* LOG: n_bytes of output, any bytes */
+    gsize n_bytes;              /* LOG */
+    guint64 current;            /* TRANSFER: bytes so far */
+    guint64 target;             /* TRANSFER: bytes in all, 0 when unknown */
+    gboolean finished;          /* TRANSFER: ended */
     enum event_outcome outcome; /* DONE */
-    gint64 duration_us;      /* DONE */
-    guint64 layer_bytes;     /* DONE: size of what it added, uncompressed */
-    const char *text;        /* DONE failed: the error; DONE: why it ran or hit; WARNING */
+    gint64 duration_us;         /* DONE */
+    guint64 layer_bytes;        /* DONE: size of what it added, uncompressed */
+    const char *text;           /* DONE failed: the error; DONE: why it ran or hit; WARNING */
 };
 
 /* Receives events from any thread; implementations lock for themselves. */

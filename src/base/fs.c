@@ -71,8 +71,8 @@ GBytes *fs_read_fd(int fd, const char *what, gsize max, GError **err)
             break;
         len += n;
         if (len > max) {
-            error_set(err, VARVE_ERROR_INVALID, "%s is larger than the limit of %" G_GSIZE_FORMAT " bytes",
-                      what, max);
+            error_set(err, VARVE_ERROR_INVALID,
+                      "%s is larger than the limit of %" G_GSIZE_FORMAT " bytes", what, max);
             return NULL;
         }
     }
@@ -111,7 +111,8 @@ gboolean fs_write_all(int fd, const void *bytes, gsize len, GError **err)
     return TRUE;
 }
 
-gboolean fs_replace(int dirfd, const char *path, const void *bytes, gsize len, mode_t mode, GError **err)
+gboolean fs_replace(int dirfd, const char *path, const void *bytes, gsize len, mode_t mode,
+                    GError **err)
 {
     g_autofree char *tmp = g_strdup_printf("%s.%d-%08x.tmp", path, (int)getpid(), g_random_int());
     fd_auto int fd = openat(dirfd, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
@@ -219,8 +220,8 @@ static gboolean copy_range(int in, int out, off_t from, off_t to, const char *wh
         ssize_t n;
         if (kernel) {
             n = copy_file_range(in, &src, out, &dst, to - src, 0);
-            if (n < 0 && (errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP ||
-                          errno == EPERM)) {
+            if (n < 0 && (errno == EXDEV || errno == EINVAL || errno == ENOSYS ||
+                          errno == EOPNOTSUPP || errno == EPERM)) {
                 kernel = FALSE;
                 continue;
             }
@@ -229,7 +230,8 @@ static gboolean copy_range(int in, int out, off_t from, off_t to, const char *wh
                 buf = g_malloc(256 * 1024);
             n = pread(in, buf, MIN(256 * 1024, to - src), src);
             if (n > 0 && pwrite(out, buf, n, dst) != n)
-                return error_set_errno(err, errno ? errno : ENOSPC, "cannot write a copy of %s", what);
+                return error_set_errno(err, errno ? errno : ENOSPC, "cannot write a copy of %s",
+                                       what);
             src += MAX(n, 0);
             dst += MAX(n, 0);
         }
@@ -301,7 +303,8 @@ char *fs_fd_path(int fd)
 
 int fs_open_in_root(int rootfd, const char *path, int flags, mode_t mode)
 {
-    struct open_how how = {.flags = flags | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+    struct open_how how = {.flags = flags | O_CLOEXEC,
+                           .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
     if (flags & (O_CREAT | O_TMPFILE))
         how.mode = mode;
     int fd;

@@ -5,21 +5,23 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-/* Other names of architectures and what they mean (containerd's platforms/database.go has the same facts). */
+/* Other names of architectures and what they mean (containerd's platforms/database.go has the same
+ * facts). */
 static const struct {
     const char *arch, *variant; /* as written; variant "" matches an absent one, NULL any */
     const char *to_arch, *to_variant;
 } aliases[] = {
-    {"x86_64", NULL, "amd64", ""},  {"x86-64", NULL, "amd64", ""},   {"amd64", "v1", "amd64", ""},
-    {"i386", NULL, "386", ""},      {"i686", NULL, "386", ""},       {"aarch64", "", "arm64", ""},
-    {"aarch64", "v8", "arm64", ""}, {"arm64", "v8", "arm64", ""},    {"arm64", "8", "arm64", ""},
-    {"armhf", NULL, "arm", "v7"},   {"armel", NULL, "arm", "v6"},    {"armv7l", NULL, "arm", "v7"},
-    {"arm", "", "arm", "v7"},       {"arm", "7", "arm", "v7"},       {"arm", "6", "arm", "v6"},
+    {"x86_64", NULL, "amd64", ""},  {"x86-64", NULL, "amd64", ""}, {"amd64", "v1", "amd64", ""},
+    {"i386", NULL, "386", ""},      {"i686", NULL, "386", ""},     {"aarch64", "", "arm64", ""},
+    {"aarch64", "v8", "arm64", ""}, {"arm64", "v8", "arm64", ""},  {"arm64", "8", "arm64", ""},
+    {"armhf", NULL, "arm", "v7"},   {"armel", NULL, "arm", "v6"},  {"armv7l", NULL, "arm", "v7"},
+    {"arm", "", "arm", "v7"},       {"arm", "7", "arm", "v7"},     {"arm", "6", "arm", "v6"},
     {"arm", "5", "arm", "v5"},
 };
 
-static const char *const known_arches[] = {"amd64",   "386",    "arm64",   "arm",   "ppc64le", "s390x",
-                                           "riscv64", "loong64", "mips64le", "mips64", "ppc64",  NULL};
+static const char *const known_arches[] = {"amd64",    "386",    "arm64",   "arm",
+                                           "ppc64le",  "s390x",  "riscv64", "loong64",
+                                           "mips64le", "mips64", "ppc64",   NULL};
 
 static void set_field(char field[16], const char *text)
 {
@@ -121,7 +123,8 @@ int platform_match(const struct platform *want, const struct platform *have)
     if (g_str_equal(w.arch, h.arch)) {
         int wv = w.variant[0] == 'v' ? w.variant[1] - '0' : 0;
         int hv = h.variant[0] == 'v' ? h.variant[1] - '0' : 0;
-        return g_str_equal(w.arch, "arm") || g_str_equal(w.arch, "amd64") ? (hv <= wv ? 50 + hv : 0) : 50;
+        return g_str_equal(w.arch, "arm") || g_str_equal(w.arch, "amd64") ? (hv <= wv ? 50 + hv : 0)
+                                                                          : 50;
     }
     return 0;
 }

@@ -4,8 +4,8 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-/* One loop in progress. Helpers are only invited: the caller never waits for one that has not come, so
- * nested loops cannot starve each other. Shared by the caller and the invitations. */
+/* One loop in progress. Helpers are only invited: the caller never waits for one that has not come,
+ * so nested loops cannot starve each other. Shared by the caller and the invitations. */
 struct loop {
     pool_item_fn fn;
     gpointer ctx;

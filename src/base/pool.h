@@ -4,7 +4,8 @@
 
 #include <glib.h>
 
-/* Does item i of a loop; on failure sets *err and returns FALSE, which stops items not yet begun. */
+/* Does item i of a loop; on failure sets *err and returns FALSE, which stops items not yet begun.
+ */
 typedef gboolean (*pool_item_fn)(gpointer ctx, gsize i, GError **err);
 
 /* Runs fn(ctx, 0..n-1) on up to all CPUs (the calling thread takes part) and waits for all of them.

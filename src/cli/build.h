@@ -12,29 +12,29 @@
 
 struct build {
     const struct build_options *o;
-    struct cancel *cancel;          /* borrowed: set by SIGINT and SIGTERM */
+    struct cancel *cancel; /* borrowed: set by SIGINT and SIGTERM */
     struct store *store;
     struct registry_config *registry;
     struct progress *progress;
     struct diags *diags;
     struct dockerfile *df;
     struct ignore *ignore;
-    char *dockerfile_path;          /* for messages and explanations */
-    char *context_name;             /* the context in full, for people */
-    char *context_label;            /* its last part */
-    char *context_dir;              /* on this machine; NULL: there is none */
-    gboolean context_archive;       /* it came out of an archive: its owners count */
-    GBytes *dockerfile_text;        /* the context is nothing but a Dockerfile; else NULL */
-    struct lint_report *lint;       /* or NULL */
+    char *dockerfile_path;    /* for messages and explanations */
+    char *context_name;       /* the context in full, for people */
+    char *context_label;      /* its last part */
+    char *context_dir;        /* on this machine; NULL: there is none */
+    gboolean context_archive; /* it came out of an archive: its owners count */
+    GBytes *dockerfile_text;  /* the context is nothing but a Dockerfile; else NULL */
+    struct lint_report *lint; /* or NULL */
     struct sources *sources;
     struct lowered *lowered;
     struct solver *solver;
     char *slot_prefix;
     struct chain *chain;
     struct built_image *image;
-    struct build_row row;           /* for history */
-    gint64 started_us;              /* monotonic clock */
-    GArray *results;                /* struct output_result, as long as outputs went */
+    struct build_row row; /* for history */
+    gint64 started_us;    /* monotonic clock */
+    GArray *results;      /* struct output_result, as long as outputs went */
 };
 
 /* build_context.c: how the context is called, and for a directory where it is. Call it first. */
@@ -54,7 +54,8 @@ void build_clear(struct build *b);
 
 /* --call and --check in place of a build. Returns the exit code when *err is not set. */
 int build_call(struct build *b, GError **err);
-/* Checks the Dockerfile; FALSE when its check directive makes findings errors and there are some. */
+/* Checks the Dockerfile; FALSE when its check directive makes findings errors and there are some.
+ */
 gboolean build_lint(struct build *b, GError **err);
 void build_print_findings(struct build *b, FILE *f);
 
@@ -63,7 +64,8 @@ void build_debug(struct build *b);
 
 /* build_report.c: what the user sees afterwards, on stderr (and with -q the digest on stdout). */
 void build_report_success(struct build *b);
-/* The failing step: its lines with a caret, the end of its log, what is kept. Returns the exit code. */
+/* The failing step: its lines with a caret, the end of its log, what is kept. Returns the exit
+ * code. */
 int build_report_failure(struct build *b, const GError *err);
 /* One line for each step: hit, cut, run and why. */
 void build_report_explain(struct build *b);

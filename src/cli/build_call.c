@@ -19,7 +19,10 @@ gboolean build_parse_call(struct build_options *o, GError **err)
                  {"lint", CALL_CHECK},
                  {"outline", CALL_OUTLINE},
                  {"targets", CALL_TARGETS}};
-    g_auto(GStrv) parts = g_strsplit(o->raw_call ? o->raw_call : o->check ? "check" : "build", ",", 3);
+    g_auto(GStrv) parts = g_strsplit(o->raw_call ? o->raw_call
+                                     : o->check  ? "check"
+                                                 : "build",
+                                     ",", 3);
     for (guint i = 0; i < G_N_ELEMENTS(calls); i++) {
         if (g_strcmp0(parts[0], calls[i].name) != 0)
             continue;
@@ -30,9 +33,10 @@ gboolean build_parse_call(struct build_options *o, GError **err)
             break;
         return TRUE;
     }
-    return error_set(err, VARVE_ERROR_USAGE,
-                     "--call=%s: not build, check, outline or targets, each with ,format=json where wanted",
-                     o->raw_call ? o->raw_call : "");
+    return error_set(
+        err, VARVE_ERROR_USAGE,
+        "--call=%s: not build, check, outline or targets, each with ,format=json where wanted",
+        o->raw_call ? o->raw_call : "");
 }
 
 static struct lint_options lint_options_for(const struct build *b)
@@ -57,8 +61,10 @@ gboolean build_lint(struct build *b, GError **err)
     if (!b->lint || !b->lint->error)
         return b->lint != NULL;
     g_autofree char *rules = lint_report_rules(b->lint);
-    error_set(err, VARVE_ERROR_INVALID, "lint violation found for rules: %s; nothing was run", rules);
-    error_add_next(err, "varve build --check shows them; the file asks for this with check=error=true");
+    error_set(err, VARVE_ERROR_INVALID, "lint violation found for rules: %s; nothing was run",
+              rules);
+    error_add_next(err,
+                   "varve build --check shows them; the file asks for this with check=error=true");
     return FALSE;
 }
 
@@ -86,11 +92,12 @@ static void print_verdict(struct build *b)
     else
         printf("%u finding%s: %s\n", n, n == 1 ? "" : "s", rules);
     if (n > 0)
-        print_next("mend them, or silence a rule with \"# check=skip=RULE\" as the file's first line");
+        print_next(
+            "mend them, or silence a rule with \"# check=skip=RULE\" as the file's first line");
 }
 
-/* Errors of the file come first, as in a build. Where only the outside is in the way, what the file alone tells is
- * still checked. */
+/* Errors of the file come first, as in a build. Where only the outside is in the way, what the file
+ * alone tells is still checked. */
 static gboolean prepare_check(struct build *b, GError **err)
 {
     GError *why = NULL;
@@ -101,7 +108,8 @@ static gboolean prepare_check(struct build *b, GError **err)
         return FALSE;
     }
     g_error_free(why);
-    report_warning("base images could not be looked up; rules that need them were left out where they do");
+    report_warning(
+        "base images could not be looked up; rules that need them were left out where they do");
     return TRUE;
 }
 
@@ -124,7 +132,8 @@ static void print_args(const struct outline *x)
     g_autoptr(table) t = table_new(heads, "---");
     for (guint i = 0; i < x->args->len; i++) {
         const struct outline_item *a = g_ptr_array_index(x->args, i);
-        const char *cells[] = {a->name, a->value ? a->value : "", a->description ? a->description : "", NULL};
+        const char *cells[] = {a->name, a->value ? a->value : "",
+                               a->description ? a->description : "", NULL};
         table_row(t, cells);
     }
     if (x->args->len == 0)
@@ -151,7 +160,8 @@ static void print_mounts(const GPtrArray *list, const char *head, gboolean requi
 static void print_outline(const struct outline *x)
 {
     static const char *const heads[] = {"TARGET", "DESCRIPTION", NULL};
-    const char *cells[] = {x->name ? x->name : "(default)", x->description ? x->description : "", NULL};
+    const char *cells[] = {x->name ? x->name : "(default)", x->description ? x->description : "",
+                           NULL};
     g_autoptr(table) t = table_new(heads, "--");
     table_row(t, cells);
     table_print(t, stdout);

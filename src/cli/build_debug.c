@@ -17,7 +17,7 @@
 /* Moves bytes between the user's terminal and the shell's. */
 struct relay {
     struct console console;
-    int wake_fd;     /* readable once the shell ended */
+    int wake_fd; /* readable once the shell ended */
     GThread *thread;
 };
 
@@ -68,12 +68,14 @@ static void open_shell(struct build *b, const struct vertex *v)
     GError *err = NULL;
     int code = 0;
     g_autofree char *name = text_fit(v->meta.name, 60);
-    fprintf(stderr, "\na shell where %s failed; leave it with exit, and what you changed is gone\n", name);
+    fprintf(stderr, "\na shell where %s failed; leave it with exit, and what you changed is gone\n",
+            name);
     gboolean ok = relay_start(&r, &err) &&
                   solver_debug(b->solver, r.console.slave, g_getenv("TERM"), &code, &err);
     relay_end(&r);
     if (ok && (code == 126 || code == 127))
-        report_warning("this image has no shell that works; an image with one can be tried in its place as base");
+        report_warning("this image has no shell that works; an image with one can be tried in its "
+                       "place as base");
     if (!ok && err)
         report_error(err);
     g_clear_error(&err);
@@ -87,7 +89,7 @@ void build_debug(struct build *b)
         open_shell(b, kept);
     else if (kept)
         fprintf(stderr, "next: on a terminal --debug-on-failure opens a shell here\n");
-    else if (failed && failed->op.type == OP_EXEC && solver_result(b->solver, failed)->exit_code != 0 &&
-             b->o->progress != PROGRESS_QUIET)
+    else if (failed && failed->op.type == OP_EXEC &&
+             solver_result(b->solver, failed)->exit_code != 0 && b->o->progress != PROGRESS_QUIET)
         fprintf(stderr, "next: varve build --debug-on-failure opens a shell where it failed\n");
 }

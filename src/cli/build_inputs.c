@@ -10,7 +10,8 @@
 
 #define MAX_IGNORE (4 << 20) /* bytes of an ignore file */
 
-/* Reads a file of the context. One that is not the user's own directory must not lead out of itself. */
+/* Reads a file of the context. One that is not the user's own directory must not lead out of
+ * itself. */
 static GBytes *read_inside(struct build *b, const char *path, gsize max, GError **err)
 {
     fd_auto int root = fs_open_dir(AT_FDCWD, b->context_dir, err);
@@ -23,7 +24,8 @@ static GBytes *read_inside(struct build *b, const char *path, gsize max, GError 
         return NULL;
     }
     if (!S_ISREG(st.st_mode)) {
-        error_set(err, VARVE_ERROR_INVALID, "%s of the context %s is not a file", path, b->context_name);
+        error_set(err, VARVE_ERROR_INVALID, "%s of the context %s is not a file", path,
+                  b->context_name);
         return NULL;
     }
     return fs_read_fd(fd, path, max, err);
@@ -38,16 +40,19 @@ static GBytes *read_file(struct build *b, const char *path, gsize max, GError **
 
 static char *default_path(const struct build *b)
 {
-    return b->o->context_dir ? g_build_filename(b->o->context_dir, "Dockerfile", NULL) : g_strdup("Dockerfile");
+    return b->o->context_dir ? g_build_filename(b->o->context_dir, "Dockerfile", NULL)
+                             : g_strdup("Dockerfile");
 }
 
-/* The one on stdin, the one that is the whole context, the one that -f names, or CONTEXT/Dockerfile. */
+/* The one on stdin, the one that is the whole context, the one that -f names, or
+ * CONTEXT/Dockerfile. */
 static GBytes *read_dockerfile(struct build *b, GError **err)
 {
     const char *file = b->o->file;
     gboolean from_stdin = g_strcmp0(file, "-") == 0;
-    b->dockerfile_path =
-        from_stdin || b->dockerfile_text ? g_strdup("Dockerfile") : file ? g_strdup(file) : default_path(b);
+    b->dockerfile_path = from_stdin || b->dockerfile_text ? g_strdup("Dockerfile")
+                         : file                           ? g_strdup(file)
+                                                          : default_path(b);
     if (from_stdin)
         return fs_read_fd(STDIN_FILENO, "the Dockerfile on stdin", DOCKERFILE_MAX_BYTES, err);
     if (b->dockerfile_text)
@@ -87,8 +92,9 @@ static gboolean read_ignore(struct build *b, GError **err)
     if (!b->context_dir)
         return TRUE;
     g_autofree char *own = g_strconcat(b->dockerfile_path, ".dockerignore", NULL);
-    g_autofree char *general = b->o->context_dir ? g_build_filename(b->o->context_dir, ".dockerignore", NULL)
-                                                 : g_strdup(".dockerignore");
+    g_autofree char *general = b->o->context_dir
+                                   ? g_build_filename(b->o->context_dir, ".dockerignore", NULL)
+                                   : g_strdup(".dockerignore");
     const char *used = own;
     GError *local = NULL;
     g_autoptr(GBytes) bytes = read_optional(b, own, &local);
@@ -115,7 +121,8 @@ gboolean build_read_inputs(struct build *b, GError **err)
         return FALSE;
     g_autofree char *name = shown_name(b);
     b->diags = diags_new();
-    b->df = dockerfile_parse(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), name, b->diags);
+    b->df =
+        dockerfile_parse(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), name, b->diags);
     if (b->df && !diags_has_errors(b->diags))
         return TRUE;
     return error_set(err, VARVE_ERROR_INVALID, "%u error%s; nothing was run", b->diags->n_errors,

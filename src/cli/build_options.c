@@ -12,40 +12,50 @@
 #define AT(field) G_STRUCT_OFFSET(struct build_options, field)
 
 const struct option_row build_options_rows[] = {
-    {"file", 'f', OPTION_STRING, AT(file), "PATH", "the Dockerfile (default: CONTEXT/Dockerfile; - is stdin)"},
+    {"file", 'f', OPTION_STRING, AT(file), "PATH",
+     "the Dockerfile (default: CONTEXT/Dockerfile; - is stdin)"},
     {"tag", 't', OPTION_LIST, AT(raw_tags), "NAME", "name the image (repeatable)"},
     {"target", 0, OPTION_STRING, AT(target), "STAGE", "build this stage instead of the last"},
     {"build-arg", 0, OPTION_LIST, AT(raw_build_args), "KEY[=VALUE]", "set an ARG (repeatable)"},
     {"build-context", 0, OPTION_LIST, AT(raw_contexts), "NAME=VALUE",
      "a further context: directory, docker-image://, oci-layout://, git or http URL"},
-    {"secret", 0, OPTION_LIST, AT(raw_secrets), "id=ID,src=FILE", "a secret for RUN --mount=type=secret"},
+    {"secret", 0, OPTION_LIST, AT(raw_secrets), "id=ID,src=FILE",
+     "a secret for RUN --mount=type=secret"},
     {"ssh", 0, OPTION_LIST, AT(raw_ssh), "ID[=SOCKET]", "an ssh agent for RUN --mount=type=ssh"},
     {"label", 0, OPTION_LIST, AT(labels), "KEY=VALUE", "add a label (repeatable)"},
     {"platform", 0, OPTION_LIST, AT(raw_platforms), "OS/ARCH", "build for this platform"},
-    {"output", 'o', OPTION_LIST, AT(raw_outputs), "SPEC", "type=image|oci|docker|local|tar|cacheonly,dest=…"},
+    {"output", 'o', OPTION_LIST, AT(raw_outputs), "SPEC",
+     "type=image|oci|docker|local|tar|cacheonly,dest=…"},
     {"push", 0, OPTION_FLAG, AT(push), NULL, "push the tags to their registries"},
     {"load", 0, OPTION_FLAG, AT(load), NULL, "also load the image into the Docker engine"},
     {"no-cache", 0, OPTION_FLAG, AT(no_cache), NULL, "run every step"},
-    {"no-cache-filter", 0, OPTION_LIST, AT(raw_no_cache_filter), "STAGE", "run every step of these stages"},
+    {"no-cache-filter", 0, OPTION_LIST, AT(raw_no_cache_filter), "STAGE",
+     "run every step of these stages"},
     {"pull", 0, OPTION_OPTIONAL, AT(raw_pull), "always|missing|never",
      "when to ask registries for base images (default missing)"},
     {"network", 0, OPTION_STRING, AT(raw_network), "MODE", "of RUN: default, host or none"},
-    {"add-host", 0, OPTION_LIST, AT(raw_add_hosts), "HOST:IP", "a line for /etc/hosts of RUN (repeatable)"},
-    {"host-ca", 0, OPTION_FLAG, AT(host_ca), NULL, "make this host's CA certificates usable inside RUN"},
+    {"add-host", 0, OPTION_LIST, AT(raw_add_hosts), "HOST:IP",
+     "a line for /etc/hosts of RUN (repeatable)"},
+    {"host-ca", 0, OPTION_FLAG, AT(host_ca), NULL,
+     "make this host's CA certificates usable inside RUN"},
     {"allow", 0, OPTION_LIST, AT(raw_allow), "WHAT", "permit network.host or security.insecure"},
     {"shm-size", 0, OPTION_STRING, AT(raw_shm_size), "BYTES", "size of /dev/shm in RUN"},
     {"ulimit", 0, OPTION_LIST, AT(raw_ulimits), "NAME=SOFT[:HARD]", "limits of RUN (repeatable)"},
     {"memory", 'm', OPTION_STRING, AT(raw_memory), "BYTES", "memory limit of each RUN"},
     {"cgroup-parent", 0, OPTION_STRING, AT(cgroup_parent), "PATH", "cgroup that RUN's are made in"},
-    {"progress", 0, OPTION_STRING, AT(raw_progress), "MODE", "auto, tty, plain, quiet, none or rawjson"},
+    {"progress", 0, OPTION_STRING, AT(raw_progress), "MODE",
+     "auto, tty, plain, quiet, none or rawjson"},
     {"quiet", 'q', OPTION_FLAG, AT(quiet), NULL, "print nothing but the image's digest"},
     {"explain", 0, OPTION_FLAG, AT(explain), NULL, "tell why each step ran or did not"},
-    {"metadata-file", 0, OPTION_STRING, AT(metadata_file), "FILE", "write the result's digests as JSON"},
+    {"metadata-file", 0, OPTION_STRING, AT(metadata_file), "FILE",
+     "write the result's digests as JSON"},
     {"iidfile", 0, OPTION_STRING, AT(iidfile), "FILE", "write the image's id"},
-    {"annotation", 0, OPTION_LIST, AT(annotations), "KEY=VALUE", "annotate the manifest (repeatable)"},
+    {"annotation", 0, OPTION_LIST, AT(annotations), "KEY=VALUE",
+     "annotate the manifest (repeatable)"},
     {"debug-on-failure", 0, OPTION_FLAG, AT(debug_on_failure), NULL,
      "open a shell where a RUN failed (on a terminal)"},
-    {"check", 0, OPTION_FLAG, AT(check), NULL, "check the Dockerfile instead of building; exit code 3 when something is found"},
+    {"check", 0, OPTION_FLAG, AT(check), NULL,
+     "check the Dockerfile instead of building; exit code 3 when something is found"},
     {"call", 0, OPTION_STRING, AT(raw_call), "WHAT[,format=json]",
      "instead of building: check, outline (what the target takes) or targets"},
     {"compress", 0, OPTION_NOTED, AT(noted_compress), NULL, NULL},
@@ -74,13 +84,17 @@ static gboolean refuse_unsupported(const struct build_options *o, GError **err)
     const struct {
         const char *flag;
         gboolean given;
-    } flags[] = {{"--cache-from", o->raw_cache_from != NULL}, {"--cache-to", o->raw_cache_to != NULL},
-                 {"--attest", o->raw_attest != NULL},         {"--provenance", !is_off(o->raw_provenance)},
-                 {"--sbom", !is_off(o->raw_sbom)},            {"--resource", o->raw_resources != NULL}};
+    } flags[] = {{"--cache-from", o->raw_cache_from != NULL},
+                 {"--cache-to", o->raw_cache_to != NULL},
+                 {"--attest", o->raw_attest != NULL},
+                 {"--provenance", !is_off(o->raw_provenance)},
+                 {"--sbom", !is_off(o->raw_sbom)},
+                 {"--resource", o->raw_resources != NULL}};
     for (guint i = 0; i < G_N_ELEMENTS(flags); i++) {
         if (!flags[i].given)
             continue;
-        error_set(err, VARVE_ERROR_UNSUPPORTED, "%s is not supported by this version", flags[i].flag);
+        error_set(err, VARVE_ERROR_UNSUPPORTED, "%s is not supported by this version",
+                  flags[i].flag);
         error_add_next(err, "leave it out; varve build --help lists what is supported");
         return FALSE;
     }
@@ -132,7 +146,8 @@ static gboolean parse_epoch(struct build_options *o, GError **err)
     errno = 0;
     o->epoch = g_ascii_strtoll(text, &end, 10);
     if (errno || *end || o->epoch < 0)
-        return error_set(err, VARVE_ERROR_USAGE, "SOURCE_DATE_EPOCH=%s is not a number of seconds", text);
+        return error_set(err, VARVE_ERROR_USAGE, "SOURCE_DATE_EPOCH=%s is not a number of seconds",
+                         text);
     if (!g_hash_table_contains(o->build_args, "SOURCE_DATE_EPOCH"))
         g_hash_table_insert(o->build_args, g_strdup("SOURCE_DATE_EPOCH"), g_strdup(text));
     return TRUE;
@@ -140,7 +155,8 @@ static gboolean parse_epoch(struct build_options *o, GError **err)
 
 static gboolean parse_lists(struct build_options *o, GError **err)
 {
-    o->secrets = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_bytes_unref);
+    o->secrets =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_bytes_unref);
     o->ssh = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     o->contexts = g_ptr_array_new_with_free_func((GDestroyNotify)named_context_free);
     o->hosts = g_array_new(FALSE, TRUE, sizeof(struct host_ip));
@@ -174,7 +190,8 @@ static gboolean parse_platform(struct build_options *o, GError **err)
         return TRUE;
     g_autofree char *all = g_strjoinv(",", o->raw_platforms);
     if (strchr(all, ',')) {
-        error_set(err, VARVE_ERROR_UNSUPPORTED, "--platform %s: several platforms at once are not supported yet", all);
+        error_set(err, VARVE_ERROR_UNSUPPORTED,
+                  "--platform %s: several platforms at once are not supported yet", all);
         error_add_next(err, "build one at a time");
         return FALSE;
     }
@@ -217,7 +234,8 @@ static gboolean parse_allow(struct build_options *o, GError **err)
         else if (g_str_equal(*a, "network.host"))
             o->allow_host_network = TRUE;
         else
-            return error_set(err, VARVE_ERROR_USAGE, "--allow %s: not network.host or security.insecure", *a);
+            return error_set(err, VARVE_ERROR_USAGE,
+                             "--allow %s: not network.host or security.insecure", *a);
     }
     return TRUE;
 }
@@ -283,7 +301,8 @@ static gboolean context_kind_of(const char *context, enum build_context_kind *ki
         *kind = BUILD_CONTEXT_ARCHIVE;
     else {
         error_set(err, VARVE_ERROR_USAGE, "the context %s is not a directory", context);
-        error_add_next(err, "varve build . builds the directory you are in; -f names the Dockerfile");
+        error_add_next(err,
+                       "varve build . builds the directory you are in; -f names the Dockerfile");
         return FALSE;
     }
     return TRUE;
@@ -292,8 +311,9 @@ static gboolean context_kind_of(const char *context, enum build_context_kind *ki
 static gboolean parse_context(struct build_options *o, int argc, char **argv, GError **err)
 {
     if (argc != 2) {
-        error_set(err, VARVE_ERROR_USAGE, argc < 2 ? "varve build: no context given"
-                                                   : "varve build: more than one context given");
+        error_set(err, VARVE_ERROR_USAGE,
+                  argc < 2 ? "varve build: no context given"
+                           : "varve build: more than one context given");
         error_add_next(err, "varve build . builds the directory you are in");
         return FALSE;
     }
@@ -301,7 +321,8 @@ static gboolean parse_context(struct build_options *o, int argc, char **argv, GE
     if (!context_kind_of(o->context, &o->context_kind, err))
         return FALSE;
     if (o->context_kind == BUILD_CONTEXT_STDIN && g_strcmp0(o->file, "-") == 0)
-        return error_set(err, VARVE_ERROR_USAGE, "the context and the Dockerfile cannot both be stdin");
+        return error_set(err, VARVE_ERROR_USAGE,
+                         "the context and the Dockerfile cannot both be stdin");
     if (o->context_kind == BUILD_CONTEXT_DIR)
         o->context_dir = realpath(o->context, NULL);
     return TRUE;
@@ -313,14 +334,15 @@ gboolean build_options_finish(struct build_options *o, int argc, char **argv, GE
         g_free(o->raw_progress);
         o->raw_progress = g_strdup("quiet");
     }
-    const char *progress = o->raw_progress       ? o->raw_progress
+    const char *progress = o->raw_progress                 ? o->raw_progress
                            : g_getenv("BUILDKIT_PROGRESS") ? g_getenv("BUILDKIT_PROGRESS")
                                                            : "auto";
-    return refuse_unsupported(o, err) && build_parse_call(o, err) && progress_mode_parse(progress, &o->progress, err) &&
-           parse_tags(o, err) && parse_build_args(o, err) && parse_epoch(o, err) && parse_lists(o, err) &&
-           parse_platform(o, err) && parse_network(o, err) && parse_pull(o, err) && parse_allow(o, err) &&
-           parse_sizes(o, err) && parse_outputs(o, err) && parse_filters(o) &&
-           parse_context(o, argc, argv, err);
+    return refuse_unsupported(o, err) && build_parse_call(o, err) &&
+           progress_mode_parse(progress, &o->progress, err) && parse_tags(o, err) &&
+           parse_build_args(o, err) && parse_epoch(o, err) && parse_lists(o, err) &&
+           parse_platform(o, err) && parse_network(o, err) && parse_pull(o, err) &&
+           parse_allow(o, err) && parse_sizes(o, err) && parse_outputs(o, err) &&
+           parse_filters(o) && parse_context(o, argc, argv, err);
 }
 
 void build_options_clear(struct build_options *o)

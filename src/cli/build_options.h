@@ -19,28 +19,31 @@ enum build_call { CALL_BUILD, CALL_CHECK, CALL_OUTLINE, CALL_TARGETS };
 
 /* As on the command line; fields that begin with raw_ are parsed into those below. */
 struct build_options {
-    char *file;            /* -f, "-" for stdin, NULL: CONTEXT/Dockerfile */
-    char **raw_tags, **raw_build_args, **labels, **raw_secrets, **raw_ssh, **raw_contexts, **raw_outputs;
-    char **raw_add_hosts, **raw_ulimits, **raw_no_cache_filter, **raw_platforms, **raw_allow, **annotations;
+    char *file; /* -f, "-" for stdin, NULL: CONTEXT/Dockerfile */
+    char **raw_tags, **raw_build_args, **labels, **raw_secrets, **raw_ssh, **raw_contexts,
+        **raw_outputs;
+    char **raw_add_hosts, **raw_ulimits, **raw_no_cache_filter, **raw_platforms, **raw_allow,
+        **annotations;
     char **raw_resources;
     char *target, *raw_pull, *raw_network, *metadata_file, *iidfile, *raw_progress, *raw_shm_size;
     char *cgroup_parent, *raw_provenance, *raw_sbom, *raw_call, *raw_memory;
     char **raw_cache_from, **raw_cache_to, **raw_attest;
-    char *noted_compress, *noted_isolation, *noted_security_opt, *noted_squash, *noted_rm, *noted_force_rm;
+    char *noted_compress, *noted_isolation, *noted_security_opt, *noted_squash, *noted_rm,
+        *noted_force_rm;
     gboolean no_cache, quiet, push, load, explain, host_ca, check, debug_on_failure;
 
     enum build_context_kind context_kind;
-    const char *context;   /* as given; borrowed from the command line */
-    char *context_dir;     /* of BUILD_CONTEXT_DIR, else NULL */
-    GPtrArray *tags;       /* char*: canonical names, NULL-terminated */
+    const char *context;    /* as given; borrowed from the command line */
+    char *context_dir;      /* of BUILD_CONTEXT_DIR, else NULL */
+    GPtrArray *tags;        /* char*: canonical names, NULL-terminated */
     GHashTable *build_args; /* char* → char* */
-    GHashTable *secrets;   /* id → GBytes* */
-    GHashTable *ssh;       /* id → path */
-    GPtrArray *contexts;   /* struct named_context* */
-    GPtrArray *outputs;    /* struct output* */
-    GArray *hosts;         /* struct host_ip; strings borrowed from owned */
-    GArray *ulimits;       /* struct ulimit; likewise */
-    GPtrArray *owned;      /* char* */
+    GHashTable *secrets;    /* id → GBytes* */
+    GHashTable *ssh;        /* id → path */
+    GPtrArray *contexts;    /* struct named_context* */
+    GPtrArray *outputs;     /* struct output* */
+    GArray *hosts;          /* struct host_ip; strings borrowed from owned */
+    GArray *ulimits;        /* struct ulimit; likewise */
+    GPtrArray *owned;       /* char* */
     char **no_cache_filter;
     struct platform platform;
     enum net_mode network;
@@ -48,9 +51,9 @@ struct build_options {
     enum progress_mode progress;
     guint64 shm_size, memory; /* bytes, 0: default, none */
     gboolean allow_insecure, allow_host_network;
-    enum build_call call;  /* --call and --check */
-    gboolean call_json;    /* --call=…,format=json */
-    gint64 epoch;          /* SOURCE_DATE_EPOCH in seconds, -1: none */
+    enum build_call call; /* --call and --check */
+    gboolean call_json;   /* --call=…,format=json */
+    gint64 epoch;         /* SOURCE_DATE_EPOCH in seconds, -1: none */
 };
 
 /* Checks and parses everything after command_parse(); argv holds the positional arguments. */

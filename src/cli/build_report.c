@@ -78,8 +78,9 @@ static void print_ready(struct build *b, int ran, int cached)
     g_autofree char *size = text_size(b->image->tree_bytes);
     g_autofree char *fresh = text_size(new_bytes(b));
     g_autofree char *digest = short_digest(b);
-    g_autofree char *head = g_strdup_printf("%s ready in %s   %d step%s ran, %d cached", display_name(b), took, ran,
-                                            ran == 1 ? "" : "s", cached);
+    g_autofree char *head =
+        g_strdup_printf("%s ready in %s   %d step%s ran, %d cached", display_name(b), took, ran,
+                        ran == 1 ? "" : "s", cached);
     g_autofree char *rest = g_strdup_printf("%s in %u layer%s, %s new%s", size, b->chain->n,
                                             b->chain->n == 1 ? "" : "s", fresh, digest);
     int columns = text_columns(stderr);
@@ -134,7 +135,8 @@ static void print_warnings(struct build *b)
     if (n == 0)
         return;
     g_autofree char *rules = lint_report_rules(b->lint);
-    fprintf(stderr, "%u warning%s: %s   (varve build --check shows them)\n", n, n == 1 ? "" : "s", rules);
+    fprintf(stderr, "%u warning%s: %s   (varve build --check shows them)\n", n, n == 1 ? "" : "s",
+            rules);
 }
 
 static void print_next(struct build *b)
@@ -175,8 +177,11 @@ void build_report_success(struct build *b)
 
 void build_report_explain(struct build *b)
 {
-    static const char *const words[] = {[OUTCOME_RAN] = "run", [OUTCOME_CACHED] = "hit", [OUTCOME_CUT] = "cut",
-                                        [OUTCOME_FAILED] = "fail", [OUTCOME_CANCELLED] = "stop"};
+    static const char *const words[] = {[OUTCOME_RAN] = "run",
+                                        [OUTCOME_CACHED] = "hit",
+                                        [OUTCOME_CUT] = "cut",
+                                        [OUTCOME_FAILED] = "fail",
+                                        [OUTCOME_CANCELLED] = "stop"};
     int hits = 0;
     for (guint i = 0; b->solver && i < b->lowered->graph->vertices->len; i++) {
         const struct vertex_result *r = step_result(b, i);
@@ -206,8 +211,8 @@ static void print_source(struct build *b, const struct vertex *v)
             ins = b->df->instructions[i];
     if (ins)
         at.span = ins->span;
-    g_autofree char *text =
-        diag_render(b->diags, &at, DIAG_RENDER_CONTEXT | (text_colours(stderr) ? DIAG_RENDER_COLOR : 0));
+    g_autofree char *text = diag_render(
+        b->diags, &at, DIAG_RENDER_CONTEXT | (text_colours(stderr) ? DIAG_RENDER_COLOR : 0));
     const char *rest = strchr(text, '\n');
     fprintf(stderr, "  %s:%d\n%s", b->df->name, v->meta.line, rest ? rest + 1 : "");
 }
@@ -217,8 +222,8 @@ static void print_log_tail(struct build *b, const struct vertex *v)
     g_autofree char *tail = progress_log_tail(b->progress, v->number, TAIL_LINES);
     if (!tail || !*tail)
         return;
-    fprintf(stderr, "  the end of its log (all of it: varve logs %" G_GINT64_FORMAT " --step %d)\n", b->row.id,
-            v->number);
+    fprintf(stderr, "  the end of its log (all of it: varve logs %" G_GINT64_FORMAT " --step %d)\n",
+            b->row.id, v->number);
     g_auto(GStrv) lines = g_strsplit(tail, "\n", -1);
     for (char **l = lines; *l; l++) {
         g_autofree char *shown = text_fit(*l, 400);
@@ -238,8 +243,10 @@ static void print_hint(struct build *b, const struct vertex *v)
     for (guint i = 0; tail && !b->o->host_ca && i < G_N_ELEMENTS(tls); i++) {
         if (!strstr(tail, tls[i]))
             continue;
-        fprintf(stderr, "hint: this network intercepts TLS. --host-ca makes this host's certificates usable "
-                        "inside RUN.\n");
+        fprintf(
+            stderr,
+            "hint: this network intercepts TLS. --host-ca makes this host's certificates usable "
+            "inside RUN.\n");
         return;
     }
 }
@@ -257,8 +264,8 @@ static void print_kept(struct build *b)
     if (ran == 0)
         return;
     g_autofree char *time = text_duration(worth);
-    fprintf(stderr, "kept: %d finished step%s (%s of work); the next build starts from there.\n", ran,
-            ran == 1 ? "" : "s", time);
+    fprintf(stderr, "kept: %d finished step%s (%s of work); the next build starts from there.\n",
+            ran, ran == 1 ? "" : "s", time);
 }
 
 static int report_failed_step(struct build *b, const GError *err, const struct vertex *v)
@@ -271,9 +278,10 @@ static int report_failed_step(struct build *b, const GError *err, const struct v
         g_free(shown->message);
         gboolean full = g_error_matches(err, VARVE_ERROR, VARVE_ERROR_OUTSIDE);
         const char *next = strstr(err->message, "\nnext: ");
-        shown->message = g_strdup_printf("%s failed with exit code %d%s   (stage %s, after %s)%s", name, r->exit_code,
-                                         full ? ": the store's disk is full" : "",
-                                         v->meta.stage ? v->meta.stage : "-", took, next ? next : "");
+        shown->message =
+            g_strdup_printf("%s failed with exit code %d%s   (stage %s, after %s)%s", name,
+                            r->exit_code, full ? ": the store's disk is full" : "",
+                            v->meta.stage ? v->meta.stage : "-", took, next ? next : "");
     }
     int code = report_error(shown);
     g_error_free(shown);
@@ -291,10 +299,11 @@ int build_report_failure(struct build *b, const GError *err)
     if (b->lint && b->lint->error)
         build_print_findings(b, stderr);
     if (b->diags && diags_has_errors(b->diags)) {
-        g_autofree char *text =
-            diags_render(b->diags, DIAG_RENDER_CONTEXT | (text_colours(stderr) ? DIAG_RENDER_COLOR : 0));
+        g_autofree char *text = diags_render(
+            b->diags, DIAG_RENDER_CONTEXT | (text_colours(stderr) ? DIAG_RENDER_COLOR : 0));
         fputs(text, stderr);
-        fprintf(stderr, "%u error%s; nothing was run.\n", b->diags->n_errors, b->diags->n_errors == 1 ? "" : "s");
+        fprintf(stderr, "%u error%s; nothing was run.\n", b->diags->n_errors,
+                b->diags->n_errors == 1 ? "" : "s");
         return varve_error_exit_code(err);
     }
     if (g_error_matches(err, VARVE_ERROR, VARVE_ERROR_CANCELLED)) {

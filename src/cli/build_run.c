@@ -64,13 +64,12 @@ static void open_sources(struct build *b)
 
 static char *make_slot_prefix(const struct build *b)
 {
-    g_autofree char *where = g_canonicalize_filename(
-        b->dockerfile_path, b->o->context_dir ? b->o->context_dir : "/");
+    g_autofree char *where =
+        g_canonicalize_filename(b->dockerfile_path, b->o->context_dir ? b->o->context_dir : "/");
     g_autofree char *platform = platform_text(&b->o->platform);
     struct digest d;
     char hex[DIGEST_HEX_LEN + 1];
-    g_autofree char *all =
-        g_strjoin("\n", where, b->context_name, platform, NULL);
+    g_autofree char *all = g_strjoin("\n", where, b->context_name, platform, NULL);
     digest_of_bytes(&d, all, strlen(all));
     return g_strndup(digest_hex(&d, hex), 16);
 }
@@ -104,7 +103,8 @@ static gboolean solve(struct build *b, GError **err)
                                 .keep_failed = b->o->debug_on_failure,
                                 .slot_prefix = b->slot_prefix};
     b->solver = solver_new(b->lowered->graph, &so);
-    gboolean ok = b->lowered->result ? solver_run(b->solver, b->lowered->result, &b->chain, err) : TRUE;
+    gboolean ok =
+        b->lowered->result ? solver_run(b->solver, b->lowered->result, &b->chain, err) : TRUE;
     sources_save(b->sources);
     if (ok && !b->chain)
         b->chain = chain_new();
@@ -160,7 +160,8 @@ static gboolean make_outputs(struct build *b, GError **err)
 static char *make_title(const struct build *b)
 {
     g_autofree char *platform = platform_text(&b->o->platform);
-    return g_strdup_printf("%s · %s", b->o->raw_tags ? b->o->raw_tags[0] : b->context_label, platform);
+    return g_strdup_printf("%s · %s", b->o->raw_tags ? b->o->raw_tags[0] : b->context_label,
+                           platform);
 }
 
 /* The store, the configuration and the progress display. */
@@ -173,7 +174,8 @@ static gboolean open_all(struct build *b, GError **err)
     if (!b->registry)
         return FALSE;
     g_autofree char *title = make_title(b);
-    b->progress = progress_new(stderr, b->o->call == CALL_BUILD ? b->o->progress : PROGRESS_QUIET, title);
+    b->progress =
+        progress_new(stderr, b->o->call == CALL_BUILD ? b->o->progress : PROGRESS_QUIET, title);
     return TRUE;
 }
 

@@ -22,7 +22,8 @@ static char *field(char **fields, const char *key)
     return NULL;
 }
 
-static gboolean check_fields(const char *option, char **fields, const char *const *known, GError **err)
+static gboolean check_fields(const char *option, char **fields, const char *const *known,
+                             GError **err)
 {
     for (char **f = fields; *f; f++) {
         g_autofree char *key = g_strndup(*f, strcspn(*f, "="));
@@ -42,7 +43,8 @@ static GBytes *read_secret(const char *id, const char *src, const char *env, GEr
     if (value)
         return g_bytes_new(value, strlen(value));
     if (env && !src) {
-        error_set(err, VARVE_ERROR_USAGE, "--secret id=%s: the environment variable %s is not set", id, env);
+        error_set(err, VARVE_ERROR_USAGE, "--secret id=%s: the environment variable %s is not set",
+                  id, env);
         return NULL;
     }
     GBytes *bytes = fs_read(AT_FDCWD, src ? src : id, MAX_SECRET, err);
@@ -57,12 +59,14 @@ gboolean build_parse_secret(const char *text, GHashTable *secrets, GError **err)
     g_auto(GStrv) fields = g_strsplit(text, ",", 16);
     if (!check_fields("--secret", fields, known, err))
         return FALSE;
-    g_autofree char *id = field(fields, "id"), *type = field(fields, "type"), *env = field(fields, "env");
+    g_autofree char *id = field(fields, "id"), *type = field(fields, "type"),
+                    *env = field(fields, "env");
     g_autofree char *src = field(fields, "src");
     if (!src)
         src = field(fields, "source");
     if (type && !g_str_equal(type, "file") && !g_str_equal(type, "env"))
-        return error_set(err, VARVE_ERROR_USAGE, "--secret: type \"%s\" is neither file nor env", type);
+        return error_set(err, VARVE_ERROR_USAGE, "--secret: type \"%s\" is neither file nor env",
+                         type);
     if (type && g_str_equal(type, "env") && src && !env)
         env = g_steal_pointer(&src);
     if (!id) {
@@ -85,13 +89,16 @@ gboolean build_parse_ssh(const char *text, GHashTable *ssh, GError **err)
     struct stat st;
     if (!path || !*path) {
         error_set(err, VARVE_ERROR_USAGE, "--ssh %s: SSH_AUTH_SOCK is not set", text);
-        error_add_next(err, "start an agent (eval $(ssh-agent); ssh-add) or name its socket: --ssh %s=SOCKET", id);
+        error_add_next(
+            err, "start an agent (eval $(ssh-agent); ssh-add) or name its socket: --ssh %s=SOCKET",
+            id);
         return FALSE;
     }
     if (stat(path, &st) < 0)
         return error_set_errno(err, errno, "--ssh %s: %s", text, path);
     if (!S_ISSOCK(st.st_mode)) {
-        error_set(err, VARVE_ERROR_UNSUPPORTED, "--ssh %s: %s is not an agent's socket", text, path);
+        error_set(err, VARVE_ERROR_UNSUPPORTED, "--ssh %s: %s is not an agent's socket", text,
+                  path);
         error_add_next(err, "add the key to an agent (ssh-add %s) and give the agent", path);
         return FALSE;
     }
@@ -100,7 +107,8 @@ gboolean build_parse_ssh(const char *text, GHashTable *ssh, GError **err)
 }
 
 /* *rest is the value without the prefix that only names the kind. FALSE for a malformed git URL. */
-static gboolean context_kind_of(const char *value, enum context_kind *kind, const char **rest, GError **err)
+static gboolean context_kind_of(const char *value, enum context_kind *kind, const char **rest,
+                                GError **err)
 {
     static const struct {
         const char *prefix;
@@ -143,8 +151,9 @@ struct named_context *build_parse_context(const char *text, GError **err)
     }
     if (kind == CONTEXT_LOCAL && !g_file_test(rest, G_FILE_TEST_IS_DIR)) {
         error_set(err, VARVE_ERROR_USAGE, "--build-context %s: %s is not a directory", text, rest);
-        error_add_next(err, "give a directory, docker-image://REFERENCE, oci-layout://DIRECTORY[:TAG], "
-                            "or the URL of a git repository or an archive");
+        error_add_next(err,
+                       "give a directory, docker-image://REFERENCE, oci-layout://DIRECTORY[:TAG], "
+                       "or the URL of a git repository or an archive");
         return NULL;
     }
     struct named_context *c = g_new0(struct named_context, 1);
@@ -176,8 +185,9 @@ gboolean build_parse_host(struct build_options *o, const char *text, GError **er
         ip[len - 2] = '\0';
     }
     guint8 addr[16];
-    gboolean ok = host && *host && (g_strcmp0(ip, "host-gateway") == 0 || inet_pton(AF_INET, ip, addr) == 1 ||
-                                    inet_pton(AF_INET6, ip, addr) == 1);
+    gboolean ok = host && *host &&
+                  (g_strcmp0(ip, "host-gateway") == 0 || inet_pton(AF_INET, ip, addr) == 1 ||
+                   inet_pton(AF_INET6, ip, addr) == 1);
     if (!ok) {
         error_set(err, VARVE_ERROR_USAGE, "--add-host %s: not HOST:ADDRESS", text);
         error_add_next(err, "for example --add-host db:192.0.2.7");
@@ -209,7 +219,8 @@ gboolean build_parse_ulimit(struct build_options *o, const char *text, GError **
     gboolean ok = eq && eq > text;
     if (ok) {
         g_auto(GStrv) parts = g_strsplit(eq + 1, ":", 2);
-        ok = parts[0] && parse_limit(parts[0], &u.soft) && parse_limit(parts[1] ? parts[1] : parts[0], &u.hard);
+        ok = parts[0] && parse_limit(parts[0], &u.soft) &&
+             parse_limit(parts[1] ? parts[1] : parts[0], &u.hard);
     }
     if (!ok) {
         error_set(err, VARVE_ERROR_USAGE, "--ulimit %s: not NAME=SOFT[:HARD]", text);

@@ -14,11 +14,16 @@ struct parse_options {
 #define AT(field) G_STRUCT_OFFSET(struct parse_options, field)
 
 const struct option_row parse_option_rows[] = {
-    {"format", 0, OPTION_STRING, AT(format), "json|text|dot|graph-json", "what to print (default json)"},
-    {"file", 'f', OPTION_STRING, AT(build.file), "PATH", "the Dockerfile (default: CONTEXT/Dockerfile; - is stdin)"},
-    {"target", 0, OPTION_STRING, AT(build.target), "STAGE", "the graph of this stage instead of the last"},
-    {"build-arg", 0, OPTION_LIST, AT(build.raw_build_args), "KEY[=VALUE]", "set an ARG (repeatable)"},
-    {"build-context", 0, OPTION_LIST, AT(build.raw_contexts), "NAME=VALUE", "a further context, as in varve build"},
+    {"format", 0, OPTION_STRING, AT(format), "json|text|dot|graph-json",
+     "what to print (default json)"},
+    {"file", 'f', OPTION_STRING, AT(build.file), "PATH",
+     "the Dockerfile (default: CONTEXT/Dockerfile; - is stdin)"},
+    {"target", 0, OPTION_STRING, AT(build.target), "STAGE",
+     "the graph of this stage instead of the last"},
+    {"build-arg", 0, OPTION_LIST, AT(build.raw_build_args), "KEY[=VALUE]",
+     "set an ARG (repeatable)"},
+    {"build-context", 0, OPTION_LIST, AT(build.raw_contexts), "NAME=VALUE",
+     "a further context, as in varve build"},
     {"platform", 0, OPTION_LIST, AT(build.raw_platforms), "OS/ARCH", "the graph for this platform"},
     {0},
 };
@@ -26,7 +31,10 @@ const struct option_row parse_option_rows[] = {
 static const struct {
     const char *name;
     char *(*dump)(const struct graph *g); /* NULL: the syntax tree */
-} formats[] = {{"json", NULL}, {"text", graph_dump_text}, {"dot", graph_dump_dot}, {"graph-json", graph_dump_json}};
+} formats[] = {{"json", NULL},
+               {"text", graph_dump_text},
+               {"dot", graph_dump_dot},
+               {"graph-json", graph_dump_json}};
 
 static int format_number(const char *name, GError **err)
 {
@@ -67,7 +75,8 @@ static int parse_with(const struct build_options *o, int format)
     return code;
 }
 
-/* varve parse FILE: its directory is the context. argv[1] gets the context's name, which *dir owns. */
+/* varve parse FILE: its directory is the context. argv[1] gets the context's name, which *dir owns.
+ */
 static void take_file(struct build_options *o, int argc, char **argv, char **dir)
 {
     if (argc != 2 || o->file || !g_file_test(argv[1], G_FILE_TEST_EXISTS) ||
@@ -82,7 +91,8 @@ int cmd_parse(const struct command *c, int argc, char **argv, GError **err)
     struct parse_options o = {0};
     g_autofree char *dir = NULL;
     int code = 0, format;
-    if (command_begin(c, &o, &argc, &argv, 1, 1, err) && (format = format_number(o.format, err)) >= 0) {
+    if (command_begin(c, &o, &argc, &argv, 1, 1, err) &&
+        (format = format_number(o.format, err)) >= 0) {
         take_file(&o.build, argc, argv, &dir);
         o.build.raw_progress = g_strdup("quiet");
         if (build_options_finish(&o.build, argc, argv, err))

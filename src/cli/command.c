@@ -28,7 +28,8 @@ static gboolean take_optional(const char *name, const char *value, gpointer data
         g_free(*string_at(p->opts, row));
         *string_at(p->opts, row) = g_strdup(value ? value : "");
         if (row->kind == OPTION_NOTED)
-            fprintf(stderr, "note: --%s is accepted for Docker's sake and does nothing here\n", row->name);
+            fprintf(stderr, "note: --%s is accepted for Docker's sake and does nothing here\n",
+                    row->name);
         return TRUE;
     }
     return error_set(err, VARVE_ERROR_USAGE, "unknown option %s", name);
@@ -43,7 +44,8 @@ static GOptionEntry entry_for(const struct option_row *row, struct parse *p)
     gboolean optional = row->kind == OPTION_OPTIONAL || row->kind == OPTION_NOTED;
     GOptionEntry e = {row->name,
                       row->letter,
-                      (optional ? G_OPTION_FLAG_OPTIONAL_ARG : 0) | (row->help ? 0 : G_OPTION_FLAG_HIDDEN),
+                      (optional ? G_OPTION_FLAG_OPTIONAL_ARG : 0) |
+                          (row->help ? 0 : G_OPTION_FLAG_HIDDEN),
                       args[row->kind],
                       optional ? (gpointer)take_optional : (gpointer)string_at(p->opts, row),
                       row->help,
@@ -70,12 +72,14 @@ static GOptionContext *make_context(struct parse *p, gboolean *help)
     return ctx;
 }
 
-/* GOption would take the argument after "--pull" for its value ("--pull ." builds "."): only "--pull=VALUE" has one. */
+/* GOption would take the argument after "--pull" for its value ("--pull ." builds "."): only
+ * "--pull=VALUE" has one. */
 static void end_optional(const struct command *c, int argc, char **argv)
 {
     for (int i = 1; i < argc && !g_str_equal(argv[i], "--"); i++) {
         for (const struct option_row *row = c->options; row && row->name; row++) {
-            gboolean optional = row->kind == OPTION_OPTIONAL || (row->kind == OPTION_NOTED && !row->arg);
+            gboolean optional =
+                row->kind == OPTION_OPTIONAL || (row->kind == OPTION_NOTED && !row->arg);
             g_autofree char *ended = optional ? g_strdup_printf("--%s=", row->name) : NULL;
             if (ended && strlen(argv[i]) + 1 == strlen(ended) && g_str_has_prefix(ended, argv[i]))
                 argv[i] = (char *)g_intern_string(ended);
@@ -83,7 +87,8 @@ static void end_optional(const struct command *c, int argc, char **argv)
     }
 }
 
-gboolean command_parse(const struct command *c, gpointer opts, int *argc, char ***argv, GError **err)
+gboolean command_parse(const struct command *c, gpointer opts, int *argc, char ***argv,
+                       GError **err)
 {
     struct parse p = {c, opts};
     gboolean help = FALSE;
@@ -122,7 +127,8 @@ void command_clear(const struct command *c, gpointer opts)
 
 static void print_option(const struct option_row *row)
 {
-    g_autofree char *letter = row->letter ? g_strdup_printf("-%c, ", row->letter) : g_strdup("    ");
+    g_autofree char *letter =
+        row->letter ? g_strdup_printf("-%c, ", row->letter) : g_strdup("    ");
     gboolean optional = row->kind == OPTION_OPTIONAL;
     g_autofree char *arg = !row->arg  ? g_strdup("")
                            : optional ? g_strdup_printf("[=%s]", row->arg)
@@ -150,7 +156,8 @@ void command_print_help(const struct command *c)
 void commands_print_help(void)
 {
     printf("usage: varve [--root DIR] COMMAND [OPTIONS]\n\n"
-           "varve builds container images: no daemon, no waiting for what did not change.\n\ncommands:\n");
+           "varve builds container images: no daemon, no waiting for what did not "
+           "change.\n\ncommands:\n");
     for (const struct command *c = commands; c->name; c++)
         printf("  %-10s  %s\n", c->name, c->summary);
     printf("\nexample:\n  varve build -t hello:1 . && varve run hello:1\n\n"

@@ -1,5 +1,5 @@
-/* The command table. Help comes from it; a command is one row here and one file cmd_<name>.c with its options.
- * Only this room prints errors or exits. */
+/* The command table. Help comes from it; a command is one row here and one file cmd_<name>.c with
+ * its options. Only this room prints errors or exits. */
 #ifndef VARVE_CLI_COMMAND_H
 #define VARVE_CLI_COMMAND_H
 
@@ -11,33 +11,37 @@ enum option_kind {
     OPTION_LIST,     /* char**, one for each time it is given */
     OPTION_INT,      /* int */
     OPTION_OPTIONAL, /* char*: the value, or "" when given without one */
-    OPTION_NOTED,    /* char*: as OPTION_OPTIONAL; accepted for Docker's sake and ignored with a note */
+    OPTION_NOTED, /* char*: as OPTION_OPTIONAL; accepted for Docker's sake and ignored with a note
+                   */
 };
 struct option_row {
-    const char *name;      /* "build-arg" */
-    char letter;           /* or 0 */
+    const char *name; /* "build-arg" */
+    char letter;      /* or 0 */
     enum option_kind kind;
-    gsize offset;          /* of its field in the command's options struct */
-    const char *arg;       /* "KEY=VALUE", NULL for flags */
-    const char *help;      /* NULL: not shown in help */
+    gsize offset;     /* of its field in the command's options struct */
+    const char *arg;  /* "KEY=VALUE", NULL for flags */
+    const char *help; /* NULL: not shown in help */
 };
 struct command {
-    const char *name;      /* "build" */
-    const char *synopsis;  /* "[OPTIONS] CONTEXT" */
-    const char *summary;   /* one line for the list of commands */
-    const char *help;      /* a paragraph, or NULL */
-    const char *example;   /* at least one line that works as printed */
-    gboolean needs_userns; /* an ordinary user enters a user namespace first */
+    const char *name;                 /* "build" */
+    const char *synopsis;             /* "[OPTIONS] CONTEXT" */
+    const char *summary;              /* one line for the list of commands */
+    const char *help;                 /* a paragraph, or NULL */
+    const char *example;              /* at least one line that works as printed */
+    gboolean needs_userns;            /* an ordinary user enters a user namespace first */
     const struct option_row *options; /* ends with a NULL name; NULL: none */
-    /* Works. Returns the exit code; with *err set, main prints the error and maps it to the exit code. */
+    /* Works. Returns the exit code; with *err set, main prints the error and maps it to the exit
+     * code. */
     int (*run)(const struct command *c, int argc, char **argv, GError **err);
 };
 extern const struct command commands[]; /* ends with a NULL name */
 const struct command *command_find(const char *name);
 
-/* Parses argv (argv[0]: the command's name) with c's options into the struct at opts, which is zeroed or holds
- * defaults. Positional arguments are left in (*argv)[1…]. FALSE without error after --help. */
-gboolean command_parse(const struct command *c, gpointer opts, int *argc, char ***argv, GError **err);
+/* Parses argv (argv[0]: the command's name) with c's options into the struct at opts, which is
+ * zeroed or holds defaults. Positional arguments are left in (*argv)[1…]. FALSE without error after
+ * --help. */
+gboolean command_parse(const struct command *c, gpointer opts, int *argc, char ***argv,
+                       GError **err);
 /* Frees the strings and lists that parsing stored in opts. */
 void command_clear(const struct command *c, gpointer opts);
 void command_print_help(const struct command *c);
@@ -64,7 +68,7 @@ int cmd_version(const struct command *c, int argc, char **argv, GError **err);
 /* Option rows of each command live in its own file. */
 extern const struct option_row build_options_rows[], run_option_rows[], images_option_rows[],
     inspect_option_rows[], history_option_rows[], logs_option_rows[], push_option_rows[],
-    pull_option_rows[], prune_option_rows[], fsck_option_rows[], du_option_rows[], login_option_rows[],
-    rmi_option_rows[], layers_option_rows[], parse_option_rows[];
+    pull_option_rows[], prune_option_rows[], fsck_option_rows[], du_option_rows[],
+    login_option_rows[], rmi_option_rows[], layers_option_rows[], parse_option_rows[];
 
 #endif

@@ -5,14 +5,16 @@
 
 #include <string.h>
 
-static gboolean bad_key(const char *file, const char *group, const char *key, const char *why, GError **err)
+static gboolean bad_key(const char *file, const char *group, const char *key, const char *why,
+                        GError **err)
 {
     error_set(err, VARVE_ERROR_USAGE, "%s: [%s] %s %s", file, group, key, why);
     error_add_next(err, "man varve lists the keys of varve.conf");
     return FALSE;
 }
 
-static gboolean take_number(GKeyFile *kf, const char *file, const char *key, guint *out, GError **err)
+static gboolean take_number(GKeyFile *kf, const char *file, const char *key, guint *out,
+                            GError **err)
 {
     GError *local = NULL;
     int n = g_key_file_get_integer(kf, "registry", key, &local);
@@ -37,8 +39,8 @@ static void take_insecure(GKeyFile *kf, struct registry_config *c)
         g_hash_table_add(c->insecure, g_strdup(*h));
 }
 
-static gboolean take_registry_key(GKeyFile *kf, const char *file, const char *key, struct registry_config *c,
-                                  GError **err)
+static gboolean take_registry_key(GKeyFile *kf, const char *file, const char *key,
+                                  struct registry_config *c, GError **err)
 {
     if (g_str_equal(key, "insecure"))
         take_insecure(kf, c);
@@ -66,8 +68,8 @@ static void take_mirror(GKeyFile *kf, const char *host, struct registry_config *
     g_hash_table_insert(c->mirrors, g_strdup(host), list);
 }
 
-static gboolean take_group(GKeyFile *kf, const char *file, const char *group, struct registry_config *c,
-                           GError **err)
+static gboolean take_group(GKeyFile *kf, const char *file, const char *group,
+                           struct registry_config *c, GError **err)
 {
     gboolean mirrors = g_str_equal(group, "mirrors");
     if (!mirrors && !g_str_equal(group, "registry"))
@@ -93,7 +95,8 @@ static gboolean read_file(const char *file, gboolean named, struct registry_conf
             g_error_free(local);
             return TRUE;
         }
-        error_set(err, VARVE_ERROR_USAGE, "cannot read the configuration %s: %s", file, local->message);
+        error_set(err, VARVE_ERROR_USAGE, "cannot read the configuration %s: %s", file,
+                  local->message);
         g_error_free(local);
         return FALSE;
     }
@@ -117,7 +120,8 @@ struct registry_config *config_load_registry(GError **err)
 {
     g_autoptr(registry_config) c = registry_config_new();
     GError *local = NULL;
-    if (!registry_config_load_containers(c, &local)) { /* another program's file: what was read stays */
+    if (!registry_config_load_containers(
+            c, &local)) { /* another program's file: what was read stays */
         report_warning("%s", local->message);
         g_error_free(local);
     }

@@ -35,8 +35,8 @@ static int unknown_command(const char *name)
         g_ptr_array_add(names, (gpointer)c->name);
     const char *meant = suggest_nearest(name, (const char *const *)names->pdata, names->len);
     GError *err = NULL;
-    error_set(&err, VARVE_ERROR_USAGE, "unknown command %s%s%s%s", name, meant ? "; did you mean " : "",
-              meant ? meant : "", meant ? "?" : "");
+    error_set(&err, VARVE_ERROR_USAGE, "unknown command %s%s%s%s", name,
+              meant ? "; did you mean " : "", meant ? meant : "", meant ? "?" : "");
     error_add_next(&err, "varve --help lists the commands");
     int code = report_error(err);
     g_error_free(err);
@@ -57,7 +57,8 @@ static int run_command(const struct command *c, int argc, char **argv)
     int code = 0;
     enum userns_state state;
     keep_user_store();
-    gboolean only_help = argc == 2 && (g_str_equal(argv[1], "--help") || g_str_equal(argv[1], "-h"));
+    gboolean only_help =
+        argc == 2 && (g_str_equal(argv[1], "--help") || g_str_equal(argv[1], "-h"));
     if (!c->needs_userns || only_help || userns_enter(&state, &err))
         code = c->run(c, argc, argv, &err);
     if (err)
@@ -75,7 +76,8 @@ int main(int argc, char **argv)
         commands_print_help();
         return argc > 1 ? 2 : 0;
     }
-    if (g_str_equal(argv[at], "--help") || g_str_equal(argv[at], "-h") || g_str_equal(argv[at], "help")) {
+    if (g_str_equal(argv[at], "--help") || g_str_equal(argv[at], "-h") ||
+        g_str_equal(argv[at], "help")) {
         const struct command *about = at + 1 < argc ? command_find(argv[at + 1]) : NULL;
         if (about)
             command_print_help(about);

@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Messages may hold bytes from Dockerfiles, registries and programs: make them safe for a terminal. */
+/* Messages may hold bytes from Dockerfiles, registries and programs: make them safe for a terminal.
+ */
 static char *safe(const char *message)
 {
     GString *out = g_string_new(NULL);
@@ -29,7 +30,8 @@ static void print_tagged(const char *tag, enum text_style style, const char *mes
 int report_error(const GError *err)
 {
     const char *next = strstr(err->message, "\nnext: ");
-    g_autofree char *what = next ? g_strndup(err->message, next - err->message) : g_strdup(err->message);
+    g_autofree char *what =
+        next ? g_strndup(err->message, next - err->message) : g_strdup(err->message);
     print_tagged("error:", STYLE_RED, what);
     if (next)
         print_tagged("next:", STYLE_CYAN, next + strlen("\nnext: "));

@@ -237,8 +237,8 @@ static struct tree *tree_of_walk(struct walk *w, int rootfd, const char *name)
     return t;
 }
 
-static struct tree *scan(const char *dir, const struct ignore *ig, const char *name, gboolean owners,
-                         struct cancel *c, GError **err)
+static struct tree *scan(const char *dir, const struct ignore *ig, const char *name,
+                         gboolean owners, struct cancel *c, GError **err)
 {
     gint64 started = wall_clock_ns();
     fd_auto int fd = fs_open_dir(AT_FDCWD, dir, err);

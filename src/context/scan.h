@@ -26,8 +26,8 @@ struct scan_stats {
  * sockets and fifos only when something selects and hashes them. Symlinks are never followed. */
 struct tree *scan_dir(struct store *db, const char *dir, const struct ignore *ig, const char *name,
                       struct cancel *c, GError **err);
-/* The same for a temporary directory into which an archive was unpacked: entries keep their owners, and there
- * is no stat cache. */
+/* The same for a temporary directory into which an archive was unpacked: entries keep their owners,
+ * and there is no stat cache. */
 struct tree *scan_unpacked(const char *dir, const struct ignore *ig, const char *name,
                            struct cancel *c, GError **err);
 /* Writes the stat cache back if it changed. Call once after all selections; NULL-safe. */

@@ -51,8 +51,8 @@ void diags_hint(struct diags *d, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 /* TRUE when further errors would be dropped: a parser should stop. */
 gboolean diags_full(const struct diags *d);
 gboolean diags_has_errors(const struct diags *d);
-/* The class of the whole (base/error.h): VARVE_ERROR_OUTSIDE when every error is of that kind and trying
- * again may help, else VARVE_ERROR_INVALID. */
+/* The class of the whole (base/error.h): VARVE_ERROR_OUTSIDE when every error is of that kind and
+ * trying again may help, else VARVE_ERROR_INVALID. */
 int diags_error_class(const struct diags *d);
 
 enum diag_render_flags {

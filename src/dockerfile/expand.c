@@ -398,7 +398,8 @@ char *expand_word(const struct expand *x, const char *word, GError **err)
 {
     /* Most words have nothing to do. */
     const char special[] = {'$', '\'', '"', x->escape, '\0'};
-    if (!word[strcspn(word, special)])
+    gsize plain = strcspn(word, special);
+    if (!word[plain] && plain <= (x->max ? x->max : EXPAND_MAX_WORD))
         return g_strdup(word);
     g_autoptr(GString) out = g_string_new(NULL);
     if (!run(x, word, out, NULL, err))

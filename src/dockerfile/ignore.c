@@ -55,6 +55,9 @@ static gboolean add_pattern(struct ignore *ig, const char *pattern, GError **err
                          "illegal exclusion pattern \"!\": nothing follows the '!'");
     g_autofree char *clean = path_clean(body);
     const char *start = clean[0] == '/' && clean[1] ? clean + 1 : clean;
+    if (*start == '!' && !rule.negated)
+        return add_pattern(ig, start,
+                           err); /* "/!x", "./!x": moby cleans first, then reads the '!' */
     rule.glob = glob_new(start, err);
     if (!rule.glob)
         return FALSE;

@@ -219,9 +219,17 @@ char *reference_text(const struct reference *r)
     return with_suffix(r, name);
 }
 
+/* Without docker.io in front, the first part of path would be taken for a domain. */
+static gboolean like_domain(const char *path)
+{
+    const char *slash = strchr(path, '/');
+    g_autofree char *first = g_strndup(path, slash ? (gsize)(slash - path) : 0);
+    return strchr(first, '.') || strcmp(first, "localhost") == 0;
+}
+
 char *reference_familiar(const struct reference *r)
 {
-    if (strcmp(r->domain, DEFAULT_DOMAIN) != 0)
+    if (strcmp(r->domain, DEFAULT_DOMAIN) != 0 || like_domain(r->path))
         return reference_text(r);
     gboolean official =
         g_str_has_prefix(r->path, OFFICIAL) && !strchr(r->path + strlen(OFFICIAL), '/');

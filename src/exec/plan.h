@@ -51,9 +51,9 @@ struct plan {
 void plan_init(struct plan *p);
 gboolean plan_prepare(struct plan *p, const struct sandbox_spec *spec, GError **err);
 gboolean plan_prepare_join(struct plan *p, int pid, const struct sandbox_spec *spec, GError **err);
-/* MOUNT_ATTR_NODEV, but for an insecure sandbox: there is no device cgroup here, and CAP_MKNOD is in the
- * default set, so that only mounts keep device nodes (of a base image, or made inside) from opening the
- * host's devices. */
+/* MOUNT_ATTR_NODEV, but for an insecure sandbox: there is no device cgroup here, and CAP_MKNOD is
+ * in the default set, so that only mounts keep device nodes (of a base image, or made inside) from
+ * opening the host's devices. */
 guint64 plan_nodev(const struct plan *p);
 /* Closes what the started process has got and varve must not keep: its ends of the pipes. */
 void plan_started(struct plan *p);

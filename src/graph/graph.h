@@ -1,5 +1,6 @@
-/* The build graph: vertices with ordered inputs, in an order where inputs come first. The graph owns
- * all memory of its vertices and ops. Built by lowering, read by the solver; never changed after. */
+/* The build graph: vertices with ordered inputs, in an order where inputs come first. The graph
+ * owns all memory of its vertices and ops. Built by lowering, read by the solver; never changed
+ * after. */
 #ifndef VARVE_GRAPH_GRAPH_H
 #define VARVE_GRAPH_GRAPH_H
 
@@ -8,26 +9,27 @@
 
 /* What a vertex is for its readers; no part of any key. */
 struct vertex_meta {
-    const char *name;     /* "RUN npm ci": the instruction as written, one line */
-    const char *stage;    /* stage name, or its number as text; NULL for internal vertices */
-    const char *slot;     /* stable place: "<stage>/<nth instruction>", to compare with earlier builds */
-    int line, line_end;   /* in the Dockerfile, from 1; 0: none */
-    gboolean no_cache;    /* --no-cache(-filter): never look this one up */
-    gboolean internal;    /* not counted as a step (local sources, merges) */
+    const char *name;  /* "RUN npm ci": the instruction as written, one line */
+    const char *stage; /* stage name, or its number as text; NULL for internal vertices */
+    const char
+        *slot; /* stable place: "<stage>/<nth instruction>", to compare with earlier builds */
+    int line, line_end; /* in the Dockerfile, from 1; 0: none */
+    gboolean no_cache;  /* --no-cache(-filter): never look this one up */
+    gboolean internal;  /* not counted as a step (local sources, merges) */
 };
 struct vertex {
-    int number;              /* position in graph->vertices */
+    int number; /* position in graph->vertices */
     struct op op;
     struct vertex **inputs;
     guint n_inputs;
     struct vertex_meta meta;
-    struct digest id;        /* hash of op and inputs' ids: equal vertices are one vertex */
+    struct digest id; /* hash of op and inputs' ids: equal vertices are one vertex */
 };
 struct graph {
-    GPtrArray *vertices;  /* struct vertex*, inputs first */
-    GHashTable *by_id;    /* struct digest* → struct vertex* */
+    GPtrArray *vertices; /* struct vertex*, inputs first */
+    GHashTable *by_id;   /* struct digest* → struct vertex* */
     GStringChunk *strings;
-    GPtrArray *blocks;    /* every other allocation */
+    GPtrArray *blocks; /* every other allocation */
 };
 struct graph *graph_new(void);
 void graph_free(struct graph *g);
@@ -35,15 +37,16 @@ void graph_free(struct graph *g);
 const char *graph_str(struct graph *g, const char *s);
 const char *const *graph_strv(struct graph *g, const char *const *v);
 gpointer graph_alloc0(struct graph *g, gsize size);
-/* Adds a vertex; op (a shallow copy is taken: what it points to must come from graph_str or graph_alloc0) and
- * inputs as given. When an equal one exists (same op, same inputs, same no_cache), returns that. */
+/* Adds a vertex; op (a shallow copy is taken: what it points to must come from graph_str or
+ * graph_alloc0) and inputs as given. When an equal one exists (same op, same inputs, same
+ * no_cache), returns that. */
 struct vertex *graph_add(struct graph *g, const struct op *op, struct vertex *const *inputs,
                          guint n_inputs, const struct vertex_meta *meta);
 /* Text with a line per vertex, and graphviz dot; newly allocated. */
 char *graph_dump_text(const struct graph *g);
 char *graph_dump_dot(const struct graph *g);
-/* All of it for tools, as indented JSON with a list "vertices" in order; newly allocated. Bytes that are not
- * UTF-8 are replaced. */
+/* All of it for tools, as indented JSON with a list "vertices" in order; newly allocated. Bytes
+ * that are not UTF-8 are replaced. */
 char *graph_dump_json(const struct graph *g);
 /* "image", "local" … of a source, "exec", "file", "merge" or "diff". */
 const char *op_kind_name(const struct op *op);

@@ -7,36 +7,36 @@
 #include "base/platform.h"
 
 struct healthcheck {
-    char **test;            /* {"NONE"}, {"CMD", …}, {"CMD-SHELL", text} */
+    char **test; /* {"NONE"}, {"CMD", …}, {"CMD-SHELL", text} */
     gint64 interval, timeout, start_period, start_interval; /* nanoseconds, 0: default */
-    int retries;            /* 0: default */
+    int retries;                                            /* 0: default */
 };
 struct history {
-    char *created;          /* RFC 3339 or NULL */
-    char *created_by;       /* or NULL */
-    char *comment;          /* or NULL */
-    char *author;           /* or NULL */
+    char *created;    /* RFC 3339 or NULL */
+    char *created_by; /* or NULL */
+    char *comment;    /* or NULL */
+    char *author;     /* or NULL */
     gboolean empty_layer;
 };
 struct image_conf {
     struct platform platform;
-    char *author;           /* or NULL */
-    char *created;          /* RFC 3339 or NULL */
-    char *user;             /* or NULL */
-    GPtrArray *env;         /* char* "K=v", order kept; NULL-safe helpers below */
-    char **entrypoint;      /* NULL: unset */
-    char **cmd;             /* NULL: unset; empty list: reset */
-    char *workdir;          /* or NULL */
-    char *stop_signal;      /* or NULL */
-    char **shell;           /* NULL: default */
-    GTree *labels;          /* char* → char*, sorted */
-    GTree *volumes;         /* char* → char* "" (a set, sorted) */
-    GTree *ports;           /* char* "80/tcp" → "" (a set, sorted) */
-    GPtrArray *onbuild;     /* char* */
+    char *author;               /* or NULL */
+    char *created;              /* RFC 3339 or NULL */
+    char *user;                 /* or NULL */
+    GPtrArray *env;             /* char* "K=v", order kept; NULL-safe helpers below */
+    char **entrypoint;          /* NULL: unset */
+    char **cmd;                 /* NULL: unset; empty list: reset */
+    char *workdir;              /* or NULL */
+    char *stop_signal;          /* or NULL */
+    char **shell;               /* NULL: default */
+    GTree *labels;              /* char* → char*, sorted */
+    GTree *volumes;             /* char* → char* "" (a set, sorted) */
+    GTree *ports;               /* char* "80/tcp" → "" (a set, sorted) */
+    GPtrArray *onbuild;         /* char* */
     struct healthcheck *health; /* NULL: unset */
     gboolean args_escaped;
-    GPtrArray *history;     /* struct history* */
-    GArray *diff_ids;       /* struct digest: layers that history's non-empty entries stand for */
+    GPtrArray *history; /* struct history* */
+    GArray *diff_ids;   /* struct digest: layers that history's non-empty entries stand for */
 };
 /* All lists and maps exist (empty) in a new one and never become NULL. */
 struct image_conf *image_conf_new(const struct platform *p);
@@ -48,8 +48,8 @@ struct healthcheck *healthcheck_copy(const struct healthcheck *h);
 const char *image_conf_getenv(const struct image_conf *c, const char *name);
 /* Sets in place (order of first appearance is kept). */
 void image_conf_setenv(struct image_conf *c, const char *name, const char *value);
-/* Appends an entry without a time (whoever writes the image fills it in) and with the comment that marks
- * created_by as following the Dockerfile frontend's conventions. */
+/* Appends an entry without a time (whoever writes the image fills it in) and with the comment that
+ * marks created_by as following the Dockerfile frontend's conventions. */
 void image_conf_add_history(struct image_conf *c, const char *created_by, gboolean empty_layer);
 
 typedef struct image_conf image_conf;

@@ -1,6 +1,6 @@
-/* Lowering: AST → graph. Resolves stages, names, substitutions, platforms, named contexts and triggers
- * (ONBUILD); runs nothing and reads no file. Base images are looked up through a resolver, since ENV
- * substitution, ONBUILD and the final config depend on their configs. */
+/* Lowering: AST → graph. Resolves stages, names, substitutions, platforms, named contexts and
+ * triggers (ONBUILD); runs nothing and reads no file. Base images are looked up through a resolver,
+ * since ENV substitution, ONBUILD and the final config depend on their configs. */
 #ifndef VARVE_GRAPH_LOWER_H
 #define VARVE_GRAPH_LOWER_H
 
@@ -11,63 +11,64 @@
 
 /* A base image as found. */
 struct resolved_image {
-    char *canonical;          /* "docker.io/library/node:20" */
-    char *digest;             /* "sha256:…" of the platform's manifest */
-    struct image_conf *conf;  /* parsed config */
+    char *canonical;         /* "docker.io/library/node:20" */
+    char *digest;            /* "sha256:…" of the platform's manifest */
+    struct image_conf *conf; /* parsed config */
 };
 void resolved_image_clear(struct resolved_image *r);
 
 enum context_kind { CONTEXT_LOCAL, CONTEXT_IMAGE, CONTEXT_OCI_LAYOUT, CONTEXT_GIT, CONTEXT_HTTP };
 struct named_context {
-    char *name;             /* as the Dockerfile says it, e.g. "node:20-alpine" or "assets" */
+    char *name; /* as the Dockerfile says it, e.g. "node:20-alpine" or "assets" */
     enum context_kind kind;
-    char *value;            /* directory, image reference, "<path>[:tag|@digest]", URL */
+    char *value; /* directory, image reference, "<path>[:tag|@digest]", URL */
 };
 
 struct image_resolver {
-    /* Finds reference (normalised text; or the value of an image or oci-layout context, by kind) for
-     * platform. Blocking; called once per distinct reference and platform. */
+    /* Finds reference (normalised text; or the value of an image or oci-layout context, by kind)
+     * for platform. Blocking; called once per distinct reference and platform. */
     gboolean (*resolve)(struct image_resolver *self, enum context_kind kind, const char *reference,
                         const struct platform *p, struct resolved_image *out, GError **err);
 };
 
 struct lower_options {
-    GHashTable *build_args;        /* char* → char* (NULL value: from the environment, already looked up) */
-    const char *const *labels;     /* "k=v" list or NULL */
-    const char *target;            /* stage name or number, NULL: the last */
-    struct platform platform;      /* wanted */
+    GHashTable
+        *build_args; /* char* → char* (NULL value: from the environment, already looked up) */
+    const char *const *labels; /* "k=v" list or NULL */
+    const char *target;        /* stage name or number, NULL: the last */
+    struct platform platform;  /* wanted */
     struct platform build_platform;
-    enum net_mode network;         /* of RUN without --network */
+    enum net_mode network; /* of RUN without --network */
     const struct host_ip *hosts;
     guint n_hosts;
     const struct ulimit *ulimits;
     guint n_ulimits;
     guint64 shm_size;
     const char *cgroup_parent;
-    GPtrArray *contexts;           /* struct named_context* or NULL */
+    GPtrArray *contexts; /* struct named_context* or NULL */
     gboolean no_cache;
     const char *const *no_cache_filter; /* stage names or NULL */
-    const char *created;           /* RFC 3339 for history entries, NULL: none */
-    gboolean all_stages;           /* look up the bases of stages the target does not need, too */
-    gboolean allow_insecure;       /* --allow security.insecure */
-    gboolean allow_host_network;   /* --allow network.host */
+    const char *created;                /* RFC 3339 for history entries, NULL: none */
+    gboolean all_stages;         /* look up the bases of stages the target does not need, too */
+    gboolean allow_insecure;     /* --allow security.insecure */
+    gboolean allow_host_network; /* --allow network.host */
     struct image_resolver *resolver;
 };
 
 struct lowered {
     struct graph *graph;
-    struct vertex *result;      /* NULL: the target is an untouched scratch */
-    struct image_conf *conf;    /* config of the result; its history's non-empty entries match the
-                                   result's layers one to one, base layers included */
-    char *stage;                /* name or number of the target */
-    GPtrArray *bases;           /* struct image_conf* by stage: of the image it starts from; NULL: not an
-                                   image, or not looked at */
+    struct vertex *result;   /* NULL: the target is an untouched scratch */
+    struct image_conf *conf; /* config of the result; its history's non-empty entries match the
+                                result's layers one to one, base layers included */
+    char *stage;             /* name or number of the target */
+    GPtrArray *bases; /* struct image_conf* by stage: of the image it starts from; NULL: not an
+                         image, or not looked at */
 };
 void lowered_free(struct lowered *l);
-/* Errors of the Dockerfile go to diags (with place), all others to err; NULL in both cases. Not finding
- * a base image is an error with the FROM's place in diags and the resolver's message. */
-struct lowered *lower(const struct dockerfile *df, const struct lower_options *o, struct diags *diags,
-                      GError **err);
+/* Errors of the Dockerfile go to diags (with place), all others to err; NULL in both cases. Not
+ * finding a base image is an error with the FROM's place in diags and the resolver's message. */
+struct lowered *lower(const struct dockerfile *df, const struct lower_options *o,
+                      struct diags *diags, GError **err);
 
 typedef struct lowered lowered;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(lowered, lowered_free)

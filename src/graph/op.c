@@ -69,10 +69,10 @@ static void hash_action(const struct file_action *a, struct hasher *h)
     hasher_add_str(h, a->owner);
     hasher_add_str(h, a->mode_text);
     guint64 flags = 0;
-    const gboolean bits[] = {a->output,        a->follow_symlink,  a->dir_contents,
-                             a->attempt_unpack, a->create_dest_path, a->allow_wildcard,
-                             a->allow_empty_wildcard, a->parents,   a->required_single,
-                             a->make_parents,  a->allow_not_found};
+    const gboolean bits[] = {
+        a->output,           a->follow_symlink, a->dir_contents,         a->attempt_unpack,
+        a->create_dest_path, a->allow_wildcard, a->allow_empty_wildcard, a->parents,
+        a->required_single,  a->make_parents,   a->allow_not_found};
     for (guint i = 0; i < G_N_ELEMENTS(bits); i++)
         flags |= (guint64)(bits[i] != FALSE) << i;
     hasher_add_u64(h, flags);

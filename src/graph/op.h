@@ -1,6 +1,6 @@
-/* Ops: what a vertex does, with exactly the meaning of BuildKit's LLB ops (solver/pb/ops.proto) so that
- * LLB can be fed in later. All memory belongs to the graph that holds the op; absent strings are NULL
- * unless said otherwise, absent lists are NULL with count 0. */
+/* Ops: what a vertex does, with exactly the meaning of BuildKit's LLB ops (solver/pb/ops.proto) so
+ * that LLB can be fed in later. All memory belongs to the graph that holds the op; absent strings
+ * are NULL unless said otherwise, absent lists are NULL with count 0. */
 #ifndef VARVE_GRAPH_OP_H
 #define VARVE_GRAPH_OP_H
 
@@ -13,35 +13,36 @@ enum op_type { OP_SOURCE, OP_EXEC, OP_FILE, OP_MERGE, OP_DIFF };
 enum source_kind { SOURCE_IMAGE, SOURCE_LOCAL, SOURCE_HTTP, SOURCE_GIT, SOURCE_OCI_LAYOUT };
 struct source_op {
     enum source_kind kind;
-    const char *identifier; /* image: canonical "name@sha256:…"; local: context name ("context", or a
-                               named context's); oci-layout: "<path>@sha256:…"; http, git: the URL */
-    const char *digest;     /* image, oci-layout: manifest digest of the platform, "sha256:…" */
+    const char
+        *identifier;    /* image: canonical "name@sha256:…"; local: context name ("context", or a
+                           named context's); oci-layout: "<path>@sha256:…"; http, git: the URL */
+    const char *digest; /* image, oci-layout: manifest digest of the platform, "sha256:…" */
     struct platform platform; /* image, oci-layout */
-    const char *checksum;   /* http: "sha256:…"; git: commit or prefix */
-    const char *filename;   /* http: name of the file in the result */
-    guint32 mode;           /* http: permission bits, default 0600 */
-    guint32 uid, gid;       /* http */
-    gboolean keep_git_dir;  /* git */
+    const char *checksum;     /* http: "sha256:…"; git: commit or prefix */
+    const char *filename;     /* http: name of the file in the result */
+    guint32 mode;             /* http: permission bits, default 0600 */
+    guint32 uid, gid;         /* http */
+    gboolean keep_git_dir;    /* git */
     const char *ref, *subdir; /* git */
-    gboolean submodules;    /* git: default TRUE */
+    gboolean submodules;      /* git: default TRUE */
 };
 
 enum mount_type { MOUNT_BIND, MOUNT_CACHE, MOUNT_TMPFS, MOUNT_SECRET, MOUNT_SSH };
 enum cache_sharing { SHARING_SHARED, SHARING_PRIVATE, SHARING_LOCKED };
 struct exec_mount {
     enum mount_type type;
-    int input;              /* index in the vertex's inputs, -1: none (scratch) */
-    const char *selector;   /* path in the input that is mounted, NULL: its root */
-    const char *dest;       /* absolute; "/" for the root mount (always mounts[0], bind) */
+    int input;            /* index in the vertex's inputs, -1: none (scratch) */
+    const char *selector; /* path in the input that is mounted, NULL: its root */
+    const char *dest;     /* absolute; "/" for the root mount (always mounts[0], bind) */
     gboolean readonly;
-    gboolean output;        /* this mount's changes are the vertex's result (the root mount) */
-    const char *cache_id;   /* cache */
+    gboolean output;            /* this mount's changes are the vertex's result (the root mount) */
+    const char *cache_id;       /* cache */
     enum cache_sharing sharing; /* cache */
-    guint32 mode, uid, gid; /* cache, secret, ssh: of what is created */
-    guint64 size;           /* tmpfs: bytes, 0 no limit */
-    const char *id;         /* secret, ssh */
-    const char *env;        /* secret: also or only as this variable; dest is then NULL when only */
-    gboolean optional;      /* secret, ssh: a missing one is skipped */
+    guint32 mode, uid, gid;     /* cache, secret, ssh: of what is created */
+    guint64 size;               /* tmpfs: bytes, 0 no limit */
+    const char *id;             /* secret, ssh */
+    const char *env;   /* secret: also or only as this variable; dest is then NULL when only */
+    gboolean optional; /* secret, ssh: a missing one is skipped */
 };
 
 enum net_mode { NET_DEFAULT, NET_NONE, NET_HOST };
@@ -50,7 +51,7 @@ struct host_ip {
     const char *ip;   /* literal address, or "host-gateway" */
 };
 struct ulimit {
-    const char *name; /* "nofile" */
+    const char *name;  /* "nofile" */
     gint64 soft, hard; /* -1: unlimited */
 };
 struct exec_op {
@@ -62,15 +63,15 @@ struct exec_op {
     struct exec_mount *mounts;
     guint n_mounts;
     enum net_mode network;
-    gboolean insecure;       /* --security=insecure */
+    gboolean insecure;           /* --security=insecure */
     const struct host_ip *hosts; /* added to /etc/hosts */
     guint n_hosts;
     const struct ulimit *ulimits;
     guint n_ulimits;
-    guint64 shm_size;        /* bytes, 0: 64 MiB */
+    guint64 shm_size; /* bytes, 0: 64 MiB */
     const char *cgroup_parent;
     const char *const *proxy_env; /* "HTTP_PROXY=…" given to the process but kept out of keys */
-    const char *stdin_text;  /* heredoc with a fd prefix is not supported; NULL */
+    const char *stdin_text;       /* heredoc with a fd prefix is not supported; NULL */
 };
 
 enum file_action_type { FILE_COPY, FILE_MKFILE, FILE_MKDIR, FILE_RM, FILE_SYMLINK };
@@ -81,28 +82,28 @@ struct file_action {
     int secondary; /* copy: where sources come from, numbered like input; -1: none */
     gboolean output; /* its result is the vertex's result (the last action) */
     /* copy */
-    const char *src;             /* path or wildcard in secondary, absolute or relative to its root */
-    const char *dest;            /* all: absolute path; copy: trailing '/' kept (directory wanted) */
-    const char *owner;           /* "uid:gid", "name", … as in chown, NULL: keep (0:0 from a context) */
-    const char *mode_text;       /* chmod as written, octal or symbolic, NULL: keep; dockerfile/chmod.h */
-    gboolean follow_symlink;     /* follow a symlink named by src */
-    gboolean dir_contents;       /* a directory src is copied as its contents */
-    gboolean attempt_unpack;     /* ADD: tar archives are extracted */
-    gboolean create_dest_path;   /* make missing parents */
+    const char *src;       /* path or wildcard in secondary, absolute or relative to its root */
+    const char *dest;      /* all: absolute path; copy: trailing '/' kept (directory wanted) */
+    const char *owner;     /* "uid:gid", "name", … as in chown, NULL: keep (0:0 from a context) */
+    const char *mode_text; /* chmod as written, octal or symbolic, NULL: keep; dockerfile/chmod.h */
+    gboolean follow_symlink;   /* follow a symlink named by src */
+    gboolean dir_contents;     /* a directory src is copied as its contents */
+    gboolean attempt_unpack;   /* ADD: tar archives are extracted */
+    gboolean create_dest_path; /* make missing parents */
     gboolean allow_wildcard;
     gboolean allow_empty_wildcard;
-    gboolean parents;            /* --parents: keep the path of src (after a "/./" pivot) */
-    gboolean required_single;    /* the source must be exactly one (destination is not a directory) */
+    gboolean parents;         /* --parents: keep the path of src (after a "/./" pivot) */
+    gboolean required_single; /* the source must be exactly one (destination is not a directory) */
     const char *const *includes; /* ignore-style, NULL: all */
     const char *const *excludes; /* ignore-style, NULL: none */
     /* mkfile, mkdir, symlink, rm */
-    const char *data;            /* mkfile: data_len bytes */
+    const char *data; /* mkfile: data_len bytes */
     gsize data_len;
-    guint32 mode;                /* mkfile, mkdir: permission bits */
-    gboolean make_parents;       /* mkdir */
-    const char *target;          /* symlink: link text */
-    gboolean allow_not_found;    /* rm */
-    gint64 mtime_ns;             /* mkfile, mkdir: -1 the time of the build */
+    guint32 mode;             /* mkfile, mkdir: permission bits */
+    gboolean make_parents;    /* mkdir */
+    const char *target;       /* symlink: link text */
+    gboolean allow_not_found; /* rm */
+    gint64 mtime_ns;          /* mkfile, mkdir: -1 the time of the build */
 };
 struct file_op {
     struct file_action *actions;
@@ -121,9 +122,9 @@ struct op {
 };
 
 struct hasher;
-/* Adds everything that defines the op to h: never proxies, secret values, cache contents, ssh, shm size,
- * ulimits, cgroups (DESIGN "Keys"). Identifiers of local sources count by name only: the solver adds
- * the digest of what is selected. Image sources count by digest. */
+/* Adds everything that defines the op to h: never proxies, secret values, cache contents, ssh, shm
+ * size, ulimits, cgroups (DESIGN "Keys"). Identifiers of local sources count by name only: the
+ * solver adds the digest of what is selected. Image sources count by digest. */
 void op_hash(const struct op *op, struct hasher *h);
 
 #endif

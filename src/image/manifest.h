@@ -1,5 +1,5 @@
-/* Manifests, indexes and descriptors (OCI image-spec 1.1; Docker schema 2). Parsing is strict about types,
- * digests and limits (4 MiB of JSON, 10,000 descriptors), lenient about unknown fields. */
+/* Manifests, indexes and descriptors (OCI image-spec 1.1; Docker schema 2). Parsing is strict about
+ * types, digests and limits (4 MiB of JSON, 10,000 descriptors), lenient about unknown fields. */
 #ifndef VARVE_IMAGE_MANIFEST_H
 #define VARVE_IMAGE_MANIFEST_H
 
@@ -25,24 +25,24 @@ struct descriptor {
     char **urls;        /* foreign layers, or NULL */
 };
 struct manifest {
-    char *media_type;    /* of this document */
-    gboolean is_index;   /* items are manifests; else layers */
+    char *media_type;         /* of this document */
+    gboolean is_index;        /* items are manifests; else layers */
     struct descriptor config; /* manifests only */
-    GPtrArray *items;    /* struct descriptor* */
-    GTree *annotations;  /* or NULL */
-    char *artifact_type; /* or NULL */
+    GPtrArray *items;         /* struct descriptor* */
+    GTree *annotations;       /* or NULL */
+    char *artifact_type;      /* or NULL */
 };
 void descriptor_free(struct descriptor *d);
 struct descriptor *descriptor_copy(const struct descriptor *d);
 struct manifest *manifest_new(const char *media_type);
 void manifest_free(struct manifest *m);
-/* media_type (from Content-Type, may be NULL) decides when the document itself does not say; schema 1 and
- * unknown types are VARVE_ERROR_UNSUPPORTED naming what was found. */
+/* media_type (from Content-Type, may be NULL) decides when the document itself does not say; schema
+ * 1 and unknown types are VARVE_ERROR_UNSUPPORTED naming what was found. */
 struct manifest *manifest_parse(const void *json, gsize len, const char *media_type, GError **err);
 /* Canonical JSON bytes: fixed key order as Docker and BuildKit write it, two-space indentation. */
 GBytes *manifest_write(const struct manifest *m);
-/* The item of an index that serves p best; NULL when none does. Attestation manifests (unknown/unknown)
- * never match. */
+/* The item of an index that serves p best; NULL when none does. Attestation manifests
+ * (unknown/unknown) never match. */
 const struct descriptor *manifest_choose(const struct manifest *index, const struct platform *p);
 /* "linux/amd64, linux/arm64": what an index offers, for messages; newly allocated. */
 char *manifest_platforms(const struct manifest *index);

@@ -9,8 +9,8 @@
 
 /* Sees the bytes of a blob while they arrive, so that unpacking can begin before the last one. */
 struct blob_tap {
-    /* len bytes that belong at offset. They need not be verified yet, and after a failed try they may come
-     * again from any offset; never called by two threads at once. */
+    /* len bytes that belong at offset. They need not be verified yet, and after a failed try they
+     * may come again from any offset; never called by two threads at once. */
     void (*bytes)(struct blob_tap *self, guint64 offset, const void *bytes, gsize len);
 };
 /* Supplies the bytes of a layer blob that the store lacks (registry pull, layout copy). Called from
@@ -18,13 +18,14 @@ struct blob_tap {
 struct blob_source {
     gboolean (*fetch)(struct blob_source *self, const struct descriptor *d, GError **err);
     /* The same, and shows the bytes to tap as they come. NULL when the source cannot do that. */
-    gboolean (*fetch_tapped)(struct blob_source *self, const struct descriptor *d, struct blob_tap *tap,
-                             GError **err);
+    gboolean (*fetch_tapped)(struct blob_source *self, const struct descriptor *d,
+                             struct blob_tap *tap, GError **err);
 };
-/* Unpacks the layers of the manifest (its config is in the store too), in parallel where they do not need each
- * other; layers already unpacked cost nothing and their blobs are not fetched. src may be NULL when all
- * blobs are there. *out is owned by the caller. */
+/* Unpacks the layers of the manifest (its config is in the store too), in parallel where they do
+ * not need each other; layers already unpacked cost nothing and their blobs are not fetched. src
+ * may be NULL when all blobs are there. *out is owned by the caller. */
 gboolean image_unpack(struct store *s, const struct digest *manifest, struct blob_source *src,
-                      struct event_sink *events, struct cancel *c, struct chain **out, GError **err);
+                      struct event_sink *events, struct cancel *c, struct chain **out,
+                      GError **err);
 
 #endif

@@ -1,9 +1,10 @@
 /* Unpacking a layer's tar into a layer directory (OCI image-spec "Applying Changesets").
  *
- * Everything in the tar is hostile: names are resolved below the layer's fs with openat, and a symlink
- * on the way leads only to where a process rooted in the layer would come; "..", a device that
- * overlayfs would take for a whiteout, huge headers and archives over the limits are VARVE_ERROR_INVALID, and nothing outside is ever touched. Limits:
- * 64 GiB of content, 2 million entries, 1 MiB of PAX header per entry, 4,095 bytes per path. */
+ * Everything in the tar is hostile: names are resolved below the layer's fs with openat, and a
+ * symlink on the way leads only to where a process rooted in the layer would come; "..", a device
+ * that overlayfs would take for a whiteout, huge headers and archives over the limits are
+ * VARVE_ERROR_INVALID, and nothing outside is ever touched. Limits: 64 GiB of content, 2 million
+ * entries, 1 MiB of PAX header per entry, 4,095 bytes per path. */
 #ifndef VARVE_LAYER_APPLY_H
 #define VARVE_LAYER_APPLY_H
 
@@ -12,40 +13,46 @@
 #include "layer/index.h"
 
 struct apply_result {
-    struct digest diff_id;   /* of the plain tar, all bytes to its end */
-    struct layer_info info;  /* indexed */
-    gboolean needs_parents;  /* it relies on lower layers (implicit directories, links into them). When parents
-                                were unknown, unpacking stopped there and nothing else here counts */
-    gboolean lost_owners;    /* some owners could not be kept (single-id user namespace): those are 0:0 */
+    struct digest diff_id;  /* of the plain tar, all bytes to its end */
+    struct layer_info info; /* indexed */
+    gboolean needs_parents; /* it relies on lower layers (implicit directories, links into them).
+                               When parents were unknown, unpacking stopped there and nothing else
+                               here counts */
+    gboolean
+        lost_owners; /* some owners could not be kept (single-id user namespace): those are 0:0 */
 };
-/* Unpacks the tar pulled from d into tmp/fs (tmp relative to the store's root, empty) and writes tmp/index: files
- * are hashed as they are written, nothing is walked again; a thread of its own decompresses and hashes
- * ahead. parents: the layers below (an empty chain for a base layer), or NULL when they are not known yet.
- * Devices are left out in a user namespace; so are xattrs that the file system or the user cannot hold. */
-gboolean layer_apply(struct store *s, const char *tmp, struct decompress *d, const struct chain *parents,
-                     struct cancel *c, struct apply_result *out, GError **err);
+/* Unpacks the tar pulled from d into tmp/fs (tmp relative to the store's root, empty) and writes
+ * tmp/index: files are hashed as they are written, nothing is walked again; a thread of its own
+ * decompresses and hashes ahead. parents: the layers below (an empty chain for a base layer), or
+ * NULL when they are not known yet. Devices are left out in a user namespace; so are xattrs that
+ * the file system or the user cannot hold. */
+gboolean layer_apply(struct store *s, const char *tmp, struct decompress *d,
+                     const struct chain *parents, struct cancel *c, struct apply_result *out,
+                     GError **err);
 
-/* Unpacks a blob of the store as a layer: checks diff_id (VARVE_ERROR_INVALID on a mismatch), commits it with
- * source "diff:<hex>" (or "chain:<hex>" when it relied on parents) and notes its blob. Returns the
- * existing layer when it was unpacked before. parents as above: with NULL, a layer that needs them is
- * no error but gives an empty out->id. One process at a time does it (store lock). */
+/* Unpacks a blob of the store as a layer: checks diff_id (VARVE_ERROR_INVALID on a mismatch),
+ * commits it with source "diff:<hex>" (or "chain:<hex>" when it relied on parents) and notes its
+ * blob. Returns the existing layer when it was unpacked before. parents as above: with NULL, a
+ * layer that needs them is no error but gives an empty out->id. One process at a time does it
+ * (store lock). */
 gboolean layer_from_blob(struct store *s, const struct digest *blob, const char *media_type,
-                         const struct digest *diff_id, const struct chain *parents, struct cancel *c,
-                         struct layer_info *out, GError **err);
-/* For a layer that appears again in the chain that holds it already (parents, known): overlayfs takes a directory
- * only once, so it gets one of its own. */
+                         const struct digest *diff_id, const struct chain *parents,
+                         struct cancel *c, struct layer_info *out, GError **err);
+/* For a layer that appears again in the chain that holds it already (parents, known): overlayfs
+ * takes a directory only once, so it gets one of its own. */
 gboolean layer_repeat_from_blob(struct store *s, const struct digest *blob, const char *media_type,
                                 const struct digest *diff_id, const struct chain *parents,
                                 struct cancel *c, struct layer_info *out, GError **err);
-/* The same for bytes that arrive while they are unpacked (pull: unpack and download overlap). read is first called
- * when the lock is held and the layer does not exist; not all need be read. No blob is noted. */
+/* The same for bytes that arrive while they are unpacked (pull: unpack and download overlap). read
+ * is first called when the lock is held and the layer does not exist; not all need be read. No blob
+ * is noted. */
 gboolean layer_from_stream(struct store *s, decompress_read_fn read, gpointer ctx,
                            const struct digest *diff_id, const struct chain *parents,
                            struct cancel *c, struct layer_info *out, GError **err);
 
 /* The layer unpacked before, alone or upon parents. */
-gboolean layer_find_unpacked(struct store *s, const struct digest *diff_id, const struct chain *parents,
-                             struct layer_info *out);
+gboolean layer_find_unpacked(struct store *s, const struct digest *diff_id,
+                             const struct chain *parents, struct layer_info *out);
 /* Its key for store_layer_by_source: "diff:…", or "chain:…" with parents. Newly allocated. */
 char *layer_source_key(const struct digest *diff_id, const struct chain *parents);
 /* Notes that blob (when it is in the store) is the layer's tar (layer_blob row "pulled"). */

@@ -130,9 +130,10 @@ static void times_of(const struct entry *e, struct timespec out[2])
 gboolean attrs_xattr_failed(int reason, const struct xattr *x, const char *path, GError **err)
 {
     if (reason == E2BIG || (reason == ENOSPC && x->size > SMALL_XATTR))
-        return error_set(err, VARVE_ERROR_INVALID,
-                         "the xattr %.64s of %s (%zu bytes) is larger than the store's file system holds",
-                         x->name, path, x->size);
+        return error_set(
+            err, VARVE_ERROR_INVALID,
+            "the xattr %.64s of %s (%zu bytes) is larger than the store's file system holds",
+            x->name, path, x->size);
     return error_set_errno(err, reason, "cannot set the xattr %.64s of %s", x->name, path);
 }
 

@@ -1,5 +1,5 @@
-/* Streaming decompression of gzip (many members, ISA-L), zstd (many frames), or plain bytes, chosen by
- * magic number. Input is pulled, output is pulled: nothing is held but fixed buffers. */
+/* Streaming decompression of gzip (many members, ISA-L), zstd (many frames), or plain bytes, chosen
+ * by magic number. Input is pulled, output is pulled: nothing is held but fixed buffers. */
 #ifndef VARVE_LAYER_DECOMPRESS_H
 #define VARVE_LAYER_DECOMPRESS_H
 
@@ -11,8 +11,8 @@ typedef gssize (*decompress_read_fn)(gpointer ctx, void *buf, gsize len, GError 
 struct decompress;
 struct decompress *decompress_new(decompress_read_fn read, gpointer ctx);
 void decompress_free(struct decompress *d);
-/* Like read(2): up to len bytes of plain data. Truncated or corrupt input, trailing garbage and zstd
- * windows over 128 MiB are VARVE_ERROR_INVALID. */
+/* Like read(2): up to len bytes of plain data. Truncated or corrupt input, trailing garbage and
+ * zstd windows over 128 MiB are VARVE_ERROR_INVALID. */
 gssize decompress_read(struct decompress *d, void *buf, gsize len, GError **err);
 
 typedef struct decompress decompress;

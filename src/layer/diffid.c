@@ -6,7 +6,7 @@
 struct hash_sink {
     struct tar_sink sink; /* first */
     struct hasher *h;
-    guint64 size;         /* bytes of tar */
+    guint64 size; /* bytes of tar */
 };
 
 static gboolean hash_write(struct tar_sink *self, const void *bytes, gsize len, GError **err)

@@ -11,16 +11,17 @@
 enum compression { COMPRESS_NONE, COMPRESS_GZIP, COMPRESS_ZSTD };
 struct export_options {
     enum compression compression;
-    int level;            /* -1: the default of the codec */
-    gboolean force;       /* recompress layers that were pulled in another compression */
-    gint64 clamp_mtime;   /* see tarwriter.h; -1 none */
+    int level;                 /* -1: the default of the codec */
+    gboolean force;            /* recompress layers that were pulled in another compression */
+    gint64 clamp_mtime;        /* see tarwriter.h; -1 none */
     struct event_sink *events; /* transfer events, may be NULL */
 };
-/* Makes (or finds) the layer's blob; out->diff_id is what a config must say. A pulled layer without force gives
- * the blob it came from; with force, and in another compression, that blob's own tar is compressed again
- * (its diff ID stays, clamp_mtime does not count). When it is no longer in the store and the layer's tar cannot
- * be made again as it was, VARVE_ERROR_FAILED. Sets the diff ID of a layer that has none. Uses all CPUs
- * and about 5 MiB for each of them: export one layer after the other. */
+/* Makes (or finds) the layer's blob; out->diff_id is what a config must say. A pulled layer without
+ * force gives the blob it came from; with force, and in another compression, that blob's own tar is
+ * compressed again (its diff ID stays, clamp_mtime does not count). When it is no longer in the
+ * store and the layer's tar cannot be made again as it was, VARVE_ERROR_FAILED. Sets the diff ID of
+ * a layer that has none. Uses all CPUs and about 5 MiB for each of them: export one layer after the
+ * other. */
 gboolean layer_export(struct store *s, const char *layer_id, const struct export_options *o,
                       struct cancel *c, struct layer_blob *out, GError **err);
 /* "application/vnd.oci.image.layer.v1.tar+gzip" and the like. */

@@ -36,7 +36,8 @@ struct indexfile_entry {
     guint8 digest[32];
 };
 struct layer_index;
-/* The index in bytes, which outlive it and are aligned for what they hold; the rules of layer_index_open(). */
+/* The index in bytes, which outlive it and are aligned for what they hold; the rules of
+ * layer_index_open(). */
 struct layer_index *layer_index_of_bytes(const void *bytes, gsize size, GError **err);
 
 #define INDEXFILE_DIGEST 1 /* digest is set */

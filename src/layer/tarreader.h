@@ -28,7 +28,7 @@ struct tar_header {
     guint32 devmajor, devminor;
     const struct xattr *xattrs; /* sorted by name */
     guint n_xattrs;
-    gboolean is_sparse;         /* the stored bytes go to segments, in order; the rest are holes */
+    gboolean is_sparse; /* the stored bytes go to segments, in order; the rest are holes */
     const struct tar_segment *segments; /* n_segments of them */
     guint n_segments;
 };

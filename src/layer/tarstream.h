@@ -1,4 +1,5 @@
-/* A tar that is decompressed and hashed by a thread of its own, ahead of whoever reads its entries. */
+/* A tar that is decompressed and hashed by a thread of its own, ahead of whoever reads its entries.
+ */
 #ifndef VARVE_LAYER_TARSTREAM_H
 #define VARVE_LAYER_TARSTREAM_H
 

@@ -18,8 +18,8 @@ static json_t *base64_of(GBytes *source)
 static void set_lines(json_t *o, guint first, guint last)
 {
     json_object_set_new(o, "location",
-                        json_pack("{s:[{s:{s:i},s:{s:i}}]}", "ranges", "start", "line", (int)first, "end", "line",
-                                  (int)last));
+                        json_pack("{s:[{s:{s:i},s:{s:i}}]}", "ranges", "start", "line", (int)first,
+                                  "end", "line", (int)last));
 }
 
 json_t *lint_report_json(const struct lint_report *r, const struct dockerfile *df, GBytes *source)

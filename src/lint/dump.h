@@ -1,5 +1,5 @@
-/* The answers of --call as JSON, in the shape of BuildKit's: places are lists of line ranges, sources hold the Dockerfile
- * in base64. New references; bytes that are not UTF-8 are replaced. */
+/* The answers of --call as JSON, in the shape of BuildKit's: places are lists of line ranges,
+ * sources hold the Dockerfile in base64. New references; bytes that are not UTF-8 are replaced. */
 #ifndef VARVE_LINT_DUMP_H
 #define VARVE_LINT_DUMP_H
 

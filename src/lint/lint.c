@@ -29,7 +29,8 @@ static gboolean silenced(const struct lint *l, const struct instruction *ins)
         const char *comment = ins->comments[i];
         if (!g_str_has_prefix(comment, "check="))
             continue;
-        const struct check_directive *c = check_directive_parse(l->arena, comment + strlen("check="), NULL);
+        const struct check_directive *c =
+            check_directive_parse(l->arena, comment + strlen("check="), NULL);
         if (c && listed(c->skip, c->skip_all, l->rule->name))
             return TRUE;
     }
@@ -97,7 +98,8 @@ static gboolean find_check(struct lint *l, GError **err)
 
 static int by_place(gconstpointer a, gconstpointer b)
 {
-    const struct lint_finding *x = *(const struct lint_finding *const *)a, *y = *(const struct lint_finding *const *)b;
+    const struct lint_finding *x = *(const struct lint_finding *const *)a,
+                              *y = *(const struct lint_finding *const *)b;
     if (x->span.line != y->span.line)
         return x->span.line < y->span.line ? -1 : 1;
     if (x->span.col != y->span.col)
@@ -120,7 +122,8 @@ void lint_report_free(struct lint_report *r)
     g_free(r);
 }
 
-struct lint_report *lint_run(const struct dockerfile *df, const struct lint_options *o, GError **err)
+struct lint_report *lint_run(const struct dockerfile *df, const struct lint_options *o,
+                             GError **err)
 {
     g_autoptr(lint_report) report = g_new0(struct lint_report, 1);
     report->findings = g_ptr_array_new_with_free_func(finding_free);

@@ -1,9 +1,9 @@
-/* Checks of a Dockerfile beyond what makes it wrong: BuildKit's build checks, with its names of rules, as far as the
- * file and the configs of its base images decide them.
+/* Checks of a Dockerfile beyond what makes it wrong: BuildKit's build checks, with its names of
+ * rules, as far as the file and the configs of its base images decide them.
  *
- * A finding can be silenced by the file ("# check=skip=RULE,…" as a directive), by the same in the comment above
- * an instruction, and by --build-arg BUILDKIT_DOCKERFILE_CHECK=…, which replaces the directive. error=true makes
- * findings errors: a build then stops before it runs anything. */
+ * A finding can be silenced by the file ("# check=skip=RULE,…" as a directive), by the same in the
+ * comment above an instruction, and by --build-arg BUILDKIT_DOCKERFILE_CHECK=…, which replaces the
+ * directive. error=true makes findings errors: a build then stops before it runs anything. */
 #ifndef VARVE_LINT_LINT_H
 #define VARVE_LINT_LINT_H
 
@@ -16,25 +16,27 @@
 struct lint_rule;
 struct lint_finding {
     const struct lint_rule *rule;
-    struct span span;  /* in the Dockerfile */
-    guint last_line;   /* of the instruction, span.line when it has one line */
-    char *message;     /* one line: what is wrong and what to write instead */
+    struct span span; /* in the Dockerfile */
+    guint last_line;  /* of the instruction, span.line when it has one line */
+    char *message;    /* one line: what is wrong and what to write instead */
 };
 struct lint_options {
-    GHashTable *build_args;         /* char* → char*, or NULL */
-    const struct ignore *ignore;    /* of the context, or NULL */
-    struct platform platform;       /* wanted */
+    GHashTable *build_args;      /* char* → char*, or NULL */
+    const struct ignore *ignore; /* of the context, or NULL */
+    struct platform platform;    /* wanted */
     struct platform build_platform;
-    const GPtrArray *bases;         /* struct image_conf* by stage (lower.h), or NULL: none is known, and rules that
-                                       depend on them are silent about these stages */
+    const GPtrArray *bases; /* struct image_conf* by stage (lower.h), or NULL: none is known, and
+                               rules that depend on them are silent about these stages */
 };
 struct lint_report {
     GPtrArray *findings; /* struct lint_finding*, in the order of their places */
     guint n_findings;    /* those beyond LINT_MAX_FINDINGS included */
-    gboolean error;      /* there are findings, and the file (or the build argument) makes them errors */
+    gboolean error; /* there are findings, and the file (or the build argument) makes them errors */
 };
-/* df must have been parsed without errors. NULL with VARVE_ERROR_USAGE when BUILDKIT_DOCKERFILE_CHECK is malformed. */
-struct lint_report *lint_run(const struct dockerfile *df, const struct lint_options *o, GError **err);
+/* df must have been parsed without errors. NULL with VARVE_ERROR_USAGE when
+ * BUILDKIT_DOCKERFILE_CHECK is malformed. */
+struct lint_report *lint_run(const struct dockerfile *df, const struct lint_options *o,
+                             GError **err);
 void lint_report_free(struct lint_report *r);
 /* "RuleName, OtherRule": the rules with findings, each once; newly allocated. */
 char *lint_report_rules(const struct lint_report *r);

@@ -1,13 +1,14 @@
-/* What the files of a run of the checks share; internal to lint/. Stages are walked in order, and in each its instructions;
- * a scope says what holds just before one. A rule is a row of lint_rules with up to three functions. */
+/* What the files of a run of the checks share; internal to lint/. Stages are walked in order, and
+ * in each its instructions; a scope says what holds just before one. A rule is a row of lint_rules
+ * with up to three functions. */
 #ifndef VARVE_LINT_LINTING_H
 #define VARVE_LINT_LINTING_H
 
 #include "graph/imageconf.h"
 #include "lint/lint.h"
 
-#define SCOPE_MAX_DEPTH 100      /* stages that are looked through for a variable */
-#define SCOPE_MAX_VALUE 4096     /* bytes of a variable's value; longer ones count as empty */
+#define SCOPE_MAX_DEPTH 100  /* stages that are looked through for a variable */
+#define SCOPE_MAX_VALUE 4096 /* bytes of a variable's value; longer ones count as empty */
 #define SCOPE_MAX_VARIABLES 10000
 
 struct scope {
@@ -48,7 +49,8 @@ struct lint_rule {
 extern const struct lint_rule lint_rules[]; /* ends with a NULL name */
 
 /* Adds a finding of the rule at work about ins, unless it is silenced there. */
-void lint_add(struct lint *l, const struct instruction *ins, struct span at, const char *fmt, ...) G_GNUC_PRINTF(4, 5);
+void lint_add(struct lint *l, const struct instruction *ins, struct span at, const char *fmt, ...)
+    G_GNUC_PRINTF(4, 5);
 
 /* scope.c */
 /* Makes l's tables (df and o are set) and fills those of the globals. */
@@ -61,10 +63,12 @@ void scope_apply(struct lint *l, struct scope *s, const struct instruction *ins)
 /* expand_lookup_fn with a struct scope. */
 const char *scope_lookup(gpointer scope, const char *name);
 gboolean scope_declares(const struct scope *s, const char *name);
-/* The word with substitutions made; names that were not found go to unset (may be NULL). NULL: malformed or too long. */
+/* The word with substitutions made; names that were not found go to unset (may be NULL). NULL:
+ * malformed or too long. */
 char *scope_expand(const struct lint *l, struct scope *s, const char *word, GHashTable *unset);
 /* Likewise with a table of variables: l->globals or l->defaults. */
-char *scope_expand_global(const struct lint *l, GHashTable *vars, const char *word, GHashTable *used, GHashTable *unset);
+char *scope_expand_global(const struct lint *l, GHashTable *vars, const char *word,
+                          GHashTable *used, GHashTable *unset);
 /* The rules' functions. rules_stage.c: */
 void rule_stage_name_casing(struct lint *l, struct scope *s);
 void rule_from_as_casing(struct lint *l, struct scope *s);

@@ -11,10 +11,10 @@
 
 /* The work of outline_new(). */
 struct outlining {
-    struct lint l;     /* for its scopes */
+    struct lint l; /* for its scopes */
     struct outline *x;
-    gboolean *needed;  /* by stage: the target needs it */
-    GHashTable *used;  /* char* set: global ARGs that FROM of needed stages use */
+    gboolean *needed; /* by stage: the target needs it */
+    GHashTable *used; /* char* set: global ARGs that FROM of needed stages use */
 };
 
 static void item_free(gpointer p)
@@ -85,7 +85,8 @@ static const struct stage *find_target(const struct outlining *w, const char *ta
     const struct stage *st = stage_called(w, target);
     if (st)
         return st;
-    g_autofree const char **names = (const char **)g_hash_table_get_keys_as_array(w->l.by_name, NULL);
+    g_autofree const char **names =
+        (const char **)g_hash_table_get_keys_as_array(w->l.by_name, NULL);
     const char *near = suggest_nearest(target, names, g_hash_table_size(w->l.by_name));
     error_set(err, VARVE_ERROR_USAGE, "there is no stage \"%s\" to be the target", target);
     if (near)
@@ -106,7 +107,8 @@ static void push_sources(GPtrArray *stack, const struct outlining *w, const stru
         push(stack, w, instruction_flag_value(ins, "from"));
     for (guint i = 0; ins->kind == INSTRUCTION_RUN && i < ins->n_flags; i++) {
         const struct flag *f = &ins->flags[i];
-        g_autofree char *from = strcmp(f->name, "mount") == 0 && f->value ? run_mount_peek_from(f->value) : NULL;
+        g_autofree char *from =
+            strcmp(f->name, "mount") == 0 && f->value ? run_mount_peek_from(f->value) : NULL;
         push(stack, w, from);
     }
 }
@@ -123,7 +125,9 @@ static void reach(struct outlining *w, const struct stage *target)
             continue;
         w->needed[st->index] = TRUE;
         g_free(scope_expand_global(&w->l, w->l.globals, st->base->text, w->used, w->used));
-        g_free(st->platform ? scope_expand_global(&w->l, w->l.globals, st->platform, w->used, w->used) : NULL);
+        g_free(st->platform
+                   ? scope_expand_global(&w->l, w->l.globals, st->platform, w->used, w->used)
+                   : NULL);
         if (s->base)
             push(stack, w, s->base->stage->name);
         for (guint i = 0; i < st->n_instructions; i++)
@@ -131,7 +135,8 @@ static void reach(struct outlining *w, const struct stage *target)
     }
 }
 
-static void add_arg(struct outlining *w, const struct instruction *ins, const char *name, char *value)
+static void add_arg(struct outlining *w, const struct instruction *ins, const char *name,
+                    char *value)
 {
     struct outline_item *a = item(w->x->args, name, ins);
     if (!a->value)
@@ -147,7 +152,8 @@ static void add_globals(struct outlining *w)
         const struct instruction *ins = w->l.df->meta_args[i];
         for (guint k = 0; k < ins->n_pairs; k++)
             if (g_hash_table_contains(w->used, ins->pairs[k].key))
-                add_arg(w, ins, ins->pairs[k].key, g_strdup(g_hash_table_lookup(w->l.globals, ins->pairs[k].key)));
+                add_arg(w, ins, ins->pairs[k].key,
+                        g_strdup(g_hash_table_lookup(w->l.globals, ins->pairs[k].key)));
     }
 }
 
@@ -164,7 +170,8 @@ static char *expand_value(gpointer ctx, const char *value, GError **err)
     return out ? out : g_strdup(value);
 }
 
-static void add_mount(struct outlining *w, struct scope *s, const struct instruction *ins, const char *text)
+static void add_mount(struct outlining *w, struct scope *s, const struct instruction *ins,
+                      const char *text)
 {
     struct mount_ctx ctx = {&w->l, s};
     struct run_mount m = {0};
@@ -177,9 +184,9 @@ static void add_mount(struct outlining *w, struct scope *s, const struct instruc
     const char *id = m.id ? m.id : m.type == RUN_MOUNT_SECRET && m.source ? m.source : m.target;
     if (!m.id && m.type == RUN_MOUNT_SSH)
         id = "default";
-    g_autofree char *name = !id                               ? NULL
+    g_autofree char *name = !id                                   ? NULL
                             : m.type == RUN_MOUNT_SECRET && !m.id ? path_base(id)
-                                                              : g_strdup(id);
+                                                                  : g_strdup(id);
     if (list && name)
         item(list, name, ins)->required |= m.required;
     run_mount_clear(&m);
@@ -192,7 +199,8 @@ static void add_instruction(struct outlining *w, struct scope *s, const struct i
             add_mount(w, s, ins, ins->flags[i].value);
     scope_apply(&w->l, s, ins);
     for (guint i = 0; ins->kind == INSTRUCTION_ARG && i < ins->n_pairs; i++)
-        add_arg(w, ins, ins->pairs[i].key, g_strdup(g_hash_table_lookup(s->vars, ins->pairs[i].key)));
+        add_arg(w, ins, ins->pairs[i].key,
+                g_strdup(g_hash_table_lookup(s->vars, ins->pairs[i].key)));
 }
 
 /* Scopes are made for all stages first: names have to be known. Then those needed are walked. */
@@ -215,7 +223,8 @@ static gboolean describe(struct outlining *w, const char *target, GError **err)
     return TRUE;
 }
 
-struct outline *outline_new(const struct dockerfile *df, const struct lint_options *o, const char *target, GError **err)
+struct outline *outline_new(const struct dockerfile *df, const struct lint_options *o,
+                            const char *target, GError **err)
 {
     g_autofree gboolean *needed = g_new0(gboolean, df->n_stages);
     g_autoptr(outline) x = g_new0(struct outline, 1);

@@ -1,4 +1,5 @@
-/* What a Dockerfile offers to who builds it: its targets, and the parameters that one of them takes. */
+/* What a Dockerfile offers to who builds it: its targets, and the parameters that one of them
+ * takes. */
 #ifndef VARVE_LINT_OUTLINE_H
 #define VARVE_LINT_OUTLINE_H
 
@@ -6,23 +7,25 @@
 
 struct outline_item {
     char *name;
-    char *value;        /* args: the build argument, else the default, or NULL */
-    char *description;  /* from a comment line above that begins with the name, or NULL */
-    gboolean required;  /* secrets, ssh */
+    char *value;       /* args: the build argument, else the default, or NULL */
+    char *description; /* from a comment line above that begins with the name, or NULL */
+    gboolean required; /* secrets, ssh */
     guint line, last_line;
 };
 /* Each list has a name once, in the order of the file. */
 struct outline {
     char *name;         /* of the target's stage, NULL when it has none */
     char *description;  /* or NULL */
-    GPtrArray *args;    /* struct outline_item*: ARGs of the stages that the target needs, and the global ones they use */
+    GPtrArray *args;    /* struct outline_item*: ARGs of the stages that the target needs, and the
+                           global ones they use */
     GPtrArray *secrets; /* likewise: RUN --mount=type=secret */
     GPtrArray *ssh;     /* likewise: type=ssh */
     GPtrArray *caches;  /* likewise: type=cache; the name is the cache's id */
 };
-/* target: a stage's name or number, NULL: the last. VARVE_ERROR_USAGE when there is no such stage. df must have been
- * parsed without errors. */
-struct outline *outline_new(const struct dockerfile *df, const struct lint_options *o, const char *target, GError **err);
+/* target: a stage's name or number, NULL: the last. VARVE_ERROR_USAGE when there is no such stage.
+ * df must have been parsed without errors. */
+struct outline *outline_new(const struct dockerfile *df, const struct lint_options *o,
+                            const char *target, GError **err);
 void outline_free(struct outline *x);
 
 /* The text of the comment line above ins that begins with name; newly allocated, or NULL. */

@@ -54,14 +54,16 @@ static void rule_json_args(struct lint *l, struct scope *s, const struct instruc
 {
     gboolean command = ins->kind == INSTRUCTION_CMD || ins->kind == INSTRUCTION_ENTRYPOINT;
     if (command && !ins->json && !s->has_shell)
-        lint_add(l, ins, ins->span, "a shell stands between signals and this %s: write %s [\"program\", \"argument\"]",
+        lint_add(l, ins, ins->span,
+                 "a shell stands between signals and this %s: write %s [\"program\", \"argument\"]",
                  instruction_name(ins->kind), instruction_name(ins->kind));
 }
 
 static void rule_maintainer(struct lint *l, struct scope *s, const struct instruction *ins)
 {
     if (ins->kind == INSTRUCTION_MAINTAINER)
-        lint_add(l, ins, ins->span, "MAINTAINER is deprecated: write LABEL org.opencontainers.image.authors=\"…\"");
+        lint_add(l, ins, ins->span,
+                 "MAINTAINER is deprecated: write LABEL org.opencontainers.image.authors=\"…\"");
 }
 
 static void rule_workdir(struct lint *l, struct scope *s, const struct instruction *ins)
@@ -71,25 +73,28 @@ static void rule_workdir(struct lint *l, struct scope *s, const struct instructi
     g_autofree char *path = scope_expand(l, s, ins->words[0].text, NULL);
     if (path && *path && *path != '/' && !(s->open && *ins->words[0].text == '$'))
         lint_add(l, ins, ins->words[0].span,
-                 "where WORKDIR %s leads depends on the base image: begin with an absolute path", path);
+                 "where WORKDIR %s leads depends on the base image: begin with an absolute path",
+                 path);
 }
 
 /* What is lost is the earlier one. */
 static void rule_multiple(struct lint *l, struct scope *s, const struct instruction *ins)
 {
-    if (ins->kind != INSTRUCTION_CMD && ins->kind != INSTRUCTION_ENTRYPOINT && ins->kind != INSTRUCTION_HEALTHCHECK)
+    if (ins->kind != INSTRUCTION_CMD && ins->kind != INSTRUCTION_ENTRYPOINT &&
+        ins->kind != INSTRUCTION_HEALTHCHECK)
         return;
     const struct instruction *earlier = s->last[ins->kind];
     if (earlier)
-        lint_add(l, earlier, earlier->span, "%s is replaced by the one on line %u of the same stage: remove one",
+        lint_add(l, earlier, earlier->span,
+                 "%s is replaced by the one on line %u of the same stage: remove one",
                  instruction_name(ins->kind), ins->first_line);
 }
 
 static void rule_legacy_pair(struct lint *l, struct scope *s, const struct instruction *ins)
 {
     if (ins->legacy && ins->n_pairs)
-        lint_add(l, ins, ins->span, "the form without '=' is deprecated: write %s %s=…", instruction_name(ins->kind),
-                 ins->pairs[0].key);
+        lint_add(l, ins, ins->span, "the form without '=' is deprecated: write %s %s=…",
+                 instruction_name(ins->kind), ins->pairs[0].key);
 }
 
 static void rule_expose_casing(struct lint *l, struct scope *s, const struct instruction *ins)
@@ -99,8 +104,8 @@ static void rule_expose_casing(struct lint *l, struct scope *s, const struct ins
         const char *slash = port ? strchr(port, '/') : NULL;
         g_autofree char *lower = slash ? g_ascii_strdown(slash + 1, -1) : NULL;
         if (slash && strcmp(slash + 1, lower) != 0)
-            lint_add(l, ins, ins->words[i].span, "the protocol \"%s\" should be in lower case: \"%s\"", slash + 1,
-                     lower);
+            lint_add(l, ins, ins->words[i].span,
+                     "the protocol \"%s\" should be in lower case: \"%s\"", slash + 1, lower);
     }
 }
 
@@ -111,7 +116,8 @@ static void rule_expose_format(struct lint *l, struct scope *s, const struct ins
         const char *last = port ? strrchr(port, ':') : NULL;
         if (last)
             lint_add(l, ins, ins->words[i].span,
-                     "EXPOSE takes ports of the container only, not addresses and ports of the host: \"%s\" means %s",
+                     "EXPOSE takes ports of the container only, not addresses and ports of the "
+                     "host: \"%s\" means %s",
                      port, last + 1);
     }
 }
@@ -127,7 +133,8 @@ static gboolean plain_ignore(const struct ignore *ig)
     return TRUE;
 }
 
-static void check_source(struct lint *l, struct scope *s, const struct instruction *ins, const struct word *w)
+static void check_source(struct lint *l, struct scope *s, const struct instruction *ins,
+                         const struct word *w)
 {
     g_autofree char *text = scope_expand(l, s, w->text, NULL);
     if (!text || strstr(text, "://") || g_str_has_prefix(text, "git@"))
@@ -135,12 +142,15 @@ static void check_source(struct lint *l, struct scope *s, const struct instructi
     g_autofree char *clean = path_clean(text);
     const char *path = clean + strspn(clean, "/");
     if (ignore_match(l->o->ignore, path))
-        lint_add(l, ins, w->span, "%s is left out of the context by the ignore file: there is nothing to copy", path);
+        lint_add(l, ins, w->span,
+                 "%s is left out of the context by the ignore file: there is nothing to copy",
+                 path);
 }
 
 static void rule_ignored_file(struct lint *l, struct scope *s, const struct instruction *ins)
 {
-    gboolean copies = (ins->kind == INSTRUCTION_COPY && !instruction_flag(ins, "from")) || ins->kind == INSTRUCTION_ADD;
+    gboolean copies = (ins->kind == INSTRUCTION_COPY && !instruction_flag(ins, "from")) ||
+                      ins->kind == INSTRUCTION_ADD;
     if (!copies || !plain_ignore(l->o->ignore))
         return;
     for (guint i = 0; i + 1 < ins->n_words; i++)
@@ -152,28 +162,39 @@ static void rule_ignored_file(struct lint *l, struct scope *s, const struct inst
 const struct lint_rule lint_rules[] = {
     {"StageNameCasing", "stage names are in lower case", FALSE, NULL, rule_stage_name_casing, NULL},
     {"FromAsCasing", "\"as\" has the case of \"from\"", FALSE, NULL, rule_from_as_casing, NULL},
-    {"NoEmptyContinuation", "no empty lines inside an instruction", FALSE, rule_empty_continuation, NULL, NULL},
-    {"ConsistentInstructionCasing", "keywords are all in upper or all in lower case", FALSE, rule_consistent_casing,
+    {"NoEmptyContinuation", "no empty lines inside an instruction", FALSE, rule_empty_continuation,
      NULL, NULL},
-    {"DuplicateStageName", "each stage has a name of its own", FALSE, NULL, rule_duplicate_stage_name, NULL},
-    {"ReservedStageName", "no stage is called scratch or context", FALSE, NULL, rule_reserved_stage_name, NULL},
-    {"JSONArgsRecommended", "CMD and ENTRYPOINT in JSON form get signals", FALSE, NULL, NULL, rule_json_args},
+    {"ConsistentInstructionCasing", "keywords are all in upper or all in lower case", FALSE,
+     rule_consistent_casing, NULL, NULL},
+    {"DuplicateStageName", "each stage has a name of its own", FALSE, NULL,
+     rule_duplicate_stage_name, NULL},
+    {"ReservedStageName", "no stage is called scratch or context", FALSE, NULL,
+     rule_reserved_stage_name, NULL},
+    {"JSONArgsRecommended", "CMD and ENTRYPOINT in JSON form get signals", FALSE, NULL, NULL,
+     rule_json_args},
     {"MaintainerDeprecated", "a label instead of MAINTAINER", FALSE, NULL, NULL, rule_maintainer},
-    {"UndefinedArgInFrom", "FROM uses declared arguments", FALSE, NULL, rule_undefined_arg_in_from, NULL},
+    {"UndefinedArgInFrom", "FROM uses declared arguments", FALSE, NULL, rule_undefined_arg_in_from,
+     NULL},
     {"WorkdirRelativePath", "the first WORKDIR is absolute", FALSE, NULL, NULL, rule_workdir},
-    {"UndefinedVar", "variables are declared before they are used", FALSE, NULL, NULL, rule_undefined_var},
-    {"MultipleInstructionsDisallowed", "one CMD, ENTRYPOINT and HEALTHCHECK in a stage", FALSE, NULL, NULL,
-     rule_multiple},
+    {"UndefinedVar", "variables are declared before they are used", FALSE, NULL, NULL,
+     rule_undefined_var},
+    {"MultipleInstructionsDisallowed", "one CMD, ENTRYPOINT and HEALTHCHECK in a stage", FALSE,
+     NULL, NULL, rule_multiple},
     {"LegacyKeyValueFormat", "ENV and LABEL with '='", FALSE, NULL, NULL, rule_legacy_pair},
-    {"RedundantTargetPlatform", "no FROM --platform=$TARGETPLATFORM", FALSE, NULL, rule_redundant_platform, NULL},
+    {"RedundantTargetPlatform", "no FROM --platform=$TARGETPLATFORM", FALSE, NULL,
+     rule_redundant_platform, NULL},
     {"SecretsUsedInArgOrEnv", "no secrets in ARG and ENV", FALSE, NULL, NULL, rule_secrets},
     {"InvalidDefaultArgInFrom", "FROM names an image without build arguments, too", FALSE, NULL,
      rule_invalid_default_arg, NULL},
-    {"FromPlatformFlagConstDisallowed", "FROM --platform is a variable", FALSE, NULL, rule_const_platform, NULL},
-    {"CopyIgnoredFile", "COPY and ADD name files that are not ignored", FALSE, NULL, NULL, rule_ignored_file},
-    {"ExposeProtoCasing", "protocols of EXPOSE are in lower case", FALSE, NULL, NULL, rule_expose_casing},
-    {"ExposeInvalidFormat", "EXPOSE holds neither addresses nor ports of the host", FALSE, NULL, NULL,
-     rule_expose_format},
-    {"InvalidDefinitionDescription", "comments above stages describe them", TRUE, NULL, rule_stage_description, NULL},
+    {"FromPlatformFlagConstDisallowed", "FROM --platform is a variable", FALSE, NULL,
+     rule_const_platform, NULL},
+    {"CopyIgnoredFile", "COPY and ADD name files that are not ignored", FALSE, NULL, NULL,
+     rule_ignored_file},
+    {"ExposeProtoCasing", "protocols of EXPOSE are in lower case", FALSE, NULL, NULL,
+     rule_expose_casing},
+    {"ExposeInvalidFormat", "EXPOSE holds neither addresses nor ports of the host", FALSE, NULL,
+     NULL, rule_expose_format},
+    {"InvalidDefinitionDescription", "comments above stages describe them", TRUE, NULL,
+     rule_stage_description, NULL},
     {0},
 };

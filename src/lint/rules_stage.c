@@ -37,8 +37,8 @@ void rule_stage_name_casing(struct lint *l, struct scope *s)
     const struct instruction *from = s->stage->from;
     const char *name = written_name(from);
     if (name && !is_lower(name))
-        lint_add(l, from, from->words[2].span, "the stage name \"%s\" should be in lower case: \"%s\"", name,
-                 s->stage->name);
+        lint_add(l, from, from->words[2].span,
+                 "the stage name \"%s\" should be in lower case: \"%s\"", name, s->stage->name);
 }
 
 void rule_from_as_casing(struct lint *l, struct scope *s)
@@ -49,8 +49,8 @@ void rule_from_as_casing(struct lint *l, struct scope *s)
     const char *as = from->words[1].text;
     gboolean lower = is_lower(from->keyword);
     if (!(lower ? is_lower(as) : is_upper(as)))
-        lint_add(l, from, from->words[1].span, "\"%s\" and \"%s\" differ in case: write \"%s\"", from->keyword, as,
-                 lower ? "as" : "AS");
+        lint_add(l, from, from->words[1].span, "\"%s\" and \"%s\" differ in case: write \"%s\"",
+                 from->keyword, as, lower ? "as" : "AS");
 }
 
 void rule_duplicate_stage_name(struct lint *l, struct scope *s)
@@ -70,15 +70,20 @@ void rule_reserved_stage_name(struct lint *l, struct scope *s)
 }
 
 /* Names the nearest declared argument, too. */
-static void report_undefined(struct lint *l, const struct stage *st, struct span at, const char *name)
+static void report_undefined(struct lint *l, const struct stage *st, struct span at,
+                             const char *name)
 {
-    g_autofree const char **known = (const char **)g_hash_table_get_keys_as_array(l->declared, NULL);
+    g_autofree const char **known =
+        (const char **)g_hash_table_get_keys_as_array(l->declared, NULL);
     const char *near = suggest_nearest(name, known, g_hash_table_size(l->declared));
     if (near)
-        lint_add(l, st->from, at, "FROM uses the argument %s, which is not declared; did you mean %s?", name, near);
+        lint_add(l, st->from, at,
+                 "FROM uses the argument %s, which is not declared; did you mean %s?", name, near);
     else
-        lint_add(l, st->from, at, "FROM uses the argument %s, which is not declared: write ARG %s before the first FROM",
-                 name, name);
+        lint_add(
+            l, st->from, at,
+            "FROM uses the argument %s, which is not declared: write ARG %s before the first FROM",
+            name, name);
 }
 
 static void check_word(struct lint *l, const struct stage *st, const char *word, struct span at)
@@ -113,8 +118,10 @@ void rule_invalid_default_arg(struct lint *l, struct scope *s)
         return;
     g_autoptr(reference) ref = reference_parse(value, NULL);
     if (!ref)
-        lint_add(l, s->stage->from, s->stage->base->span,
-                 "without build arguments %s is \"%s\", which names no image: give the ARG a default", word, value);
+        lint_add(
+            l, s->stage->from, s->stage->base->span,
+            "without build arguments %s is \"%s\", which names no image: give the ARG a default",
+            word, value);
 }
 
 /* The one argument that text consists of; newly allocated, or NULL. */
@@ -137,18 +144,20 @@ void rule_redundant_platform(struct lint *l, struct scope *s)
     g_autofree char *value = NULL, *name = only_argument(l, s->stage->platform, &value);
     if (name && strcmp(name, "TARGETPLATFORM") == 0 &&
         g_strcmp0(value, g_hash_table_lookup(l->globals, "TARGETPLATFORM")) == 0)
-        lint_add(l, s->stage->from, platform_span(s->stage), "--platform=%s is what FROM does anyhow: leave it out",
-                 s->stage->platform);
+        lint_add(l, s->stage->from, platform_span(s->stage),
+                 "--platform=%s is what FROM does anyhow: leave it out", s->stage->platform);
 }
 
 void rule_const_platform(struct lint *l, struct scope *s)
 {
     const char *text = s->stage->platform, *name = s->stage->name ? s->stage->name : "";
     struct platform p;
-    if (!text || strchr(text, '$') || !platform_parse(&p, text, NULL) || strstr(name, p.os) || strstr(name, p.arch))
+    if (!text || strchr(text, '$') || !platform_parse(&p, text, NULL) || strstr(name, p.os) ||
+        strstr(name, p.arch))
         return;
     lint_add(l, s->stage->from, platform_span(s->stage),
-             "--platform=%s makes the stage the same for every target; name the platform in the stage's name when this is "
+             "--platform=%s makes the stage the same for every target; name the platform in the "
+             "stage's name when this is "
              "meant, else use $BUILDPLATFORM or leave it out",
              text);
 }
@@ -160,9 +169,11 @@ void rule_stage_description(struct lint *l, struct scope *s)
         return;
     const char *last = from->comments[from->n_comments - 1];
     g_autofree char *start = g_strconcat(s->stage->name, " ", NULL);
-    if (*last && !g_str_has_prefix(last, "check=") && g_ascii_strncasecmp(last, start, strlen(start)) != 0)
+    if (*last && !g_str_has_prefix(last, "check=") &&
+        g_ascii_strncasecmp(last, start, strlen(start)) != 0)
         lint_add(l, from, from->span,
-                 "the comment above a stage describes it when it begins with its name: \"# %s…\"; else put an empty line "
+                 "the comment above a stage describes it when it begins with its name: \"# %s…\"; "
+                 "else put an empty line "
                  "between",
                  start);
 }

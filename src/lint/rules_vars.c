@@ -20,18 +20,22 @@ static GPtrArray *known_names(const struct scope *s)
     return names;
 }
 
-static void report(struct lint *l, struct scope *s, const struct instruction *ins, struct span at, const char *name)
+static void report(struct lint *l, struct scope *s, const struct instruction *ins, struct span at,
+                   const char *name)
 {
     g_autoptr(GPtrArray) known = known_names(s);
     const char *near = suggest_nearest(name, (const char *const *)known->pdata, known->len);
     if (near)
         lint_add(l, ins, at, "the variable $%s is not set; did you mean $%s?", name, near);
     else
-        lint_add(l, ins, at, "the variable $%s is not set: declare it with ARG or ENV, or write ${%s-} when it may be unset",
+        lint_add(l, ins, at,
+                 "the variable $%s is not set: declare it with ARG or ENV, or write ${%s-} when it "
+                 "may be unset",
                  name, name);
 }
 
-static void check_word(struct lint *l, struct scope *s, const struct instruction *ins, const char *word, struct span at)
+static void check_word(struct lint *l, struct scope *s, const struct instruction *ins,
+                       const char *word, struct span at)
 {
     if (!word || !strchr(word, '$'))
         return;
@@ -46,7 +50,8 @@ static void check_word(struct lint *l, struct scope *s, const struct instruction
 }
 
 /* The contents that COPY and ADD write have no quotes. */
-static void check_heredoc(struct lint *l, struct scope *s, const struct instruction *ins, const struct heredoc *h)
+static void check_heredoc(struct lint *l, struct scope *s, const struct instruction *ins,
+                          const struct heredoc *h)
 {
     if (!h->expand || !strchr(h->content, '$'))
         return;
@@ -120,8 +125,9 @@ void rule_undefined_var(struct lint *l, struct scope *s, const struct instructio
 /* Words between underscores that name what must stay secret, as BuildKit has them. */
 static gboolean looks_secret(const char *name)
 {
-    static const char *const words[] = {"apikey", "auth",   "credential", "credentials", "key", "password",
-                                        "pword",  "passwd", "secret",     "token",       NULL};
+    static const char *const words[] = {"apikey", "auth",     "credential", "credentials",
+                                        "key",    "password", "pword",      "passwd",
+                                        "secret", "token",    NULL};
     g_autofree char *lower = g_ascii_strdown(name, -1);
     g_auto(GStrv) parts = g_strsplit(lower, "_", 100);
     gboolean secret = FALSE;
@@ -140,6 +146,7 @@ void rule_secrets(struct lint *l, struct scope *s, const struct instruction *ins
     for (guint i = 0; i < ins->n_pairs; i++)
         if (looks_secret(ins->pairs[i].key))
             lint_add(l, ins, ins->pairs[i].span,
-                     "%s %s looks like a secret, and what %s holds stays in the image: use RUN --mount=type=secret",
+                     "%s %s looks like a secret, and what %s holds stays in the image: use RUN "
+                     "--mount=type=secret",
                      instruction_name(ins->kind), ins->pairs[i].key, instruction_name(ins->kind));
 }

@@ -20,8 +20,8 @@ static const char *build_arg(const struct lint *l, const char *name)
     return l->o->build_args ? g_hash_table_lookup(l->o->build_args, name) : NULL;
 }
 
-static char *expand(const struct lint *l, expand_lookup_fn lookup, gpointer ctx, const char *word, GHashTable *used,
-                    GHashTable *unset)
+static char *expand(const struct lint *l, expand_lookup_fn lookup, gpointer ctx, const char *word,
+                    GHashTable *used, GHashTable *unset)
 {
     struct expand x = {.lookup = lookup,
                        .ctx = ctx,
@@ -37,7 +37,8 @@ char *scope_expand(const struct lint *l, struct scope *s, const char *word, GHas
     return expand(l, scope_lookup, s, word, NULL, unset);
 }
 
-char *scope_expand_global(const struct lint *l, GHashTable *vars, const char *word, GHashTable *used, GHashTable *unset)
+char *scope_expand_global(const struct lint *l, GHashTable *vars, const char *word,
+                          GHashTable *used, GHashTable *unset)
 {
     return expand(l, table_lookup, vars, word, used, unset);
 }
@@ -54,8 +55,11 @@ static void set_automatic(struct lint *l, const char *name, const char *value)
 static void set_platform(struct lint *l, const char *prefix, const struct platform *p)
 {
     g_autofree char *all = platform_text(p);
-    const char *const parts[][2] = {
-        {"PLATFORM", all}, {"OS", p->os}, {"OSVERSION", ""}, {"ARCH", p->arch}, {"VARIANT", p->variant}};
+    const char *const parts[][2] = {{"PLATFORM", all},
+                                    {"OS", p->os},
+                                    {"OSVERSION", ""},
+                                    {"ARCH", p->arch},
+                                    {"VARIANT", p->variant}};
     for (guint i = 0; i < G_N_ELEMENTS(parts); i++) {
         g_autofree char *name = g_strconcat(prefix, parts[i][0], NULL);
         set_automatic(l, name, parts[i][1]);
@@ -65,8 +69,10 @@ static void set_platform(struct lint *l, const char *prefix, const struct platfo
 static void set_global(struct lint *l, const struct pair *pair)
 {
     const char *given = build_arg(l, pair->key);
-    g_autofree char *value = pair->value ? scope_expand_global(l, l->globals, pair->value, NULL, NULL) : NULL;
-    g_autofree char *plain = pair->value ? scope_expand_global(l, l->defaults, pair->value, NULL, NULL) : NULL;
+    g_autofree char *value =
+        pair->value ? scope_expand_global(l, l->globals, pair->value, NULL, NULL) : NULL;
+    g_autofree char *plain =
+        pair->value ? scope_expand_global(l, l->defaults, pair->value, NULL, NULL) : NULL;
     g_hash_table_add(l->declared, g_strdup(pair->key));
     if (given || value)
         g_hash_table_replace(l->globals, g_strdup(pair->key), g_strdup(given ? given : value));

@@ -1,5 +1,5 @@
-/* OCI layouts (image-spec "image-layout") and docker-archives. One shape serves both: a layout whose manifest.json
- * points into blobs/sha256, as docker save makes it since version 25. */
+/* OCI layouts (image-spec "image-layout") and docker-archives. One shape serves both: a layout
+ * whose manifest.json points into blobs/sha256, as docker save makes it since version 25. */
 #include "output/exporters.h"
 
 #include "base/error.h"
@@ -31,10 +31,12 @@ static gboolean tar_failed(struct archive *a, GError **err)
     int e = archive_errno(a);
     if (e > 0)
         return error_set_errno(err, e, "cannot write the archive");
-    return error_set(err, VARVE_ERROR_FAILED, "cannot write the archive: %s", archive_error_string(a));
+    return error_set(err, VARVE_ERROR_FAILED, "cannot write the archive: %s",
+                     archive_error_string(a));
 }
 
-static gboolean put_header(struct target *t, const char *name, guint64 size, gboolean dir, GError **err)
+static gboolean put_header(struct target *t, const char *name, guint64 size, gboolean dir,
+                           GError **err)
 {
     struct archive_entry *e = archive_entry_new();
     archive_entry_set_pathname(e, name);
@@ -53,7 +55,8 @@ static gboolean put_dir(struct target *t, const char *name, GError **err)
     return t->tar ? put_header(t, name, 0, TRUE, err) : fs_mkdir_p(t->dir, name, 0755, err);
 }
 
-static gboolean put_bytes(struct target *t, const char *name, const void *bytes, gsize len, GError **err)
+static gboolean put_bytes(struct target *t, const char *name, const void *bytes, gsize len,
+                          GError **err)
 {
     if (!t->tar) {
         t->written += len;
@@ -86,10 +89,12 @@ static gboolean copy_into_dir(struct target *t, int fd, const char *name, GError
         return error_set_errno(err, errno, "cannot create %s", tmp);
     if (!fs_copy_fd(fd, out, name, err))
         return FALSE;
-    return renameat(t->dir, tmp, t->dir, name) == 0 || error_set_errno(err, errno, "cannot rename %s", tmp);
+    return renameat(t->dir, tmp, t->dir, name) == 0 ||
+           error_set_errno(err, errno, "cannot rename %s", tmp);
 }
 
-static gboolean put_blob(struct target *t, struct store *s, const struct digest *d, GHashTable *done, GError **err)
+static gboolean put_blob(struct target *t, struct store *s, const struct digest *d,
+                         GHashTable *done, GError **err)
 {
     char hex[DIGEST_HEX_LEN + 1];
     guint64 size;
@@ -99,7 +104,8 @@ static gboolean put_blob(struct target *t, struct store *s, const struct digest 
     g_autofree char *name = g_strconcat("blobs/sha256/", digest_hex(d, hex), NULL);
     struct stat st;
     if (!store_blob_has(s, d, &size))
-        return error_set(err, VARVE_ERROR_FAILED, "the blob sha256:%s vanished from the store", hex);
+        return error_set(err, VARVE_ERROR_FAILED, "the blob sha256:%s vanished from the store",
+                         hex);
     if (!t->tar && fstatat(t->dir, name, &st, 0) == 0 && (guint64)st.st_size == size)
         return TRUE;
     fd_auto int fd = store_blob_open(s, d, err);
@@ -115,10 +121,12 @@ static gboolean put_blob(struct target *t, struct store *s, const struct digest 
 static struct manifest *read_manifest(struct built_image *b, GError **err)
 {
     g_autoptr(GBytes) json = store_blob_read(b->store, &b->manifest, MAX_JSON, err);
-    return json ? manifest_parse(g_bytes_get_data(json, NULL), g_bytes_get_size(json), NULL, err) : NULL;
+    return json ? manifest_parse(g_bytes_get_data(json, NULL), g_bytes_get_size(json), NULL, err)
+                : NULL;
 }
 
-static gboolean put_blobs(struct target *t, struct built_image *b, const struct manifest *m, GError **err)
+static gboolean put_blobs(struct target *t, struct built_image *b, const struct manifest *m,
+                          GError **err)
 {
     g_autoptr(GHashTable) done = g_hash_table_new_full(digest_ghash, digest_gequal, g_free, NULL);
     for (guint i = 0; i < m->items->len; i++) {
@@ -126,10 +134,12 @@ static gboolean put_blobs(struct target *t, struct built_image *b, const struct 
         if (!put_blob(t, b->store, &d->digest, done, err))
             return FALSE;
     }
-    return put_blob(t, b->store, &b->config, done, err) && put_blob(t, b->store, &b->manifest, done, err);
+    return put_blob(t, b->store, &b->config, done, err) &&
+           put_blob(t, b->store, &b->manifest, done, err);
 }
 
-static void write_descriptor(struct jsonout *j, struct built_image *b, const struct manifest *m, const char *name)
+static void write_descriptor(struct jsonout *j, struct built_image *b, const struct manifest *m,
+                             const char *name)
 {
     g_autofree char *digest = digest_text(&b->manifest);
     g_autoptr(reference) ref = name ? reference_parse(name, NULL) : NULL;
@@ -176,8 +186,9 @@ static void write_blob_path(struct jsonout *j, const char *key, const struct dig
     jsonout_str(j, key, path);
 }
 
-static gboolean put_docker_manifest(struct target *t, struct built_image *b, const struct manifest *m,
-                                    const char *const *names, GError **err)
+static gboolean put_docker_manifest(struct target *t, struct built_image *b,
+                                    const struct manifest *m, const char *const *names,
+                                    GError **err)
 {
     struct jsonout j;
     jsonout_init(&j, 0);
@@ -202,14 +213,15 @@ static gboolean put_docker_manifest(struct target *t, struct built_image *b, con
     return put_bytes(t, "manifest.json", g_bytes_get_data(json, NULL), g_bytes_get_size(json), err);
 }
 
-static gboolean put_all(struct target *t, struct built_image *b, const char *const *names, gboolean docker, GError **err)
+static gboolean put_all(struct target *t, struct built_image *b, const char *const *names,
+                        gboolean docker, GError **err)
 {
     static const char layout[] = "{\"imageLayoutVersion\":\"1.0.0\"}";
     g_autoptr(manifest) m = read_manifest(b, err);
     t->mtime = b->epoch >= 0 ? b->epoch : 0;
-    return m && put_dir(t, "blobs", err) && put_dir(t, "blobs/sha256", err) && put_blobs(t, b, m, err) &&
-           put_bytes(t, "oci-layout", layout, strlen(layout), err) && put_index(t, b, m, names, err) &&
-           (!docker || put_docker_manifest(t, b, m, names, err));
+    return m && put_dir(t, "blobs", err) && put_dir(t, "blobs/sha256", err) &&
+           put_blobs(t, b, m, err) && put_bytes(t, "oci-layout", layout, strlen(layout), err) &&
+           put_index(t, b, m, names, err) && (!docker || put_docker_manifest(t, b, m, names, err));
 }
 
 gboolean archive_write(struct built_image *b, const char *const *names, gboolean docker, int fd,
@@ -228,8 +240,8 @@ gboolean archive_write(struct built_image *b, const char *const *names, gboolean
     return ok;
 }
 
-gboolean archive_write_dir(struct built_image *b, const char *const *names, gboolean docker, const char *dir,
-                           guint64 *written, GError **err)
+gboolean archive_write_dir(struct built_image *b, const char *const *names, gboolean docker,
+                           const char *dir, guint64 *written, GError **err)
 {
     if (!fs_mkdir_p(AT_FDCWD, dir, 0755, err))
         return FALSE;

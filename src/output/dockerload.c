@@ -38,7 +38,8 @@ static int check_cancel(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, cur
 static char *set_host(const struct curl_api *api, CURL *curl, const char *host)
 {
     if (!host || g_str_has_prefix(host, "unix://")) {
-        api->easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, host ? host + strlen("unix://") : DEFAULT_SOCKET);
+        api->easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH,
+                         host ? host + strlen("unix://") : DEFAULT_SOCKET);
         return g_strdup("http://docker/images/load?quiet=1");
     }
     const char *rest = g_str_has_prefix(host, "tcp://") ? host + strlen("tcp://") : host;
@@ -54,7 +55,8 @@ static gboolean check_answer(const char *text, GError **err)
         const char *error = json_string_value(json_object_get(o, "error"));
         const char *message = json_string_value(json_object_get(o, "message"));
         if (error || message)
-            error_set(err, VARVE_ERROR_FAILED, "the Docker engine refused the image: %s", error ? error : message);
+            error_set(err, VARVE_ERROR_FAILED, "the Docker engine refused the image: %s",
+                      error ? error : message);
         json_decref(o);
         if (error || message)
             return FALSE;
@@ -62,8 +64,8 @@ static gboolean check_answer(const char *text, GError **err)
     return TRUE;
 }
 
-static void set_options(const struct curl_api *api, CURL *curl, struct built_image *b, int *fd, guint64 size,
-                        GString *answer)
+static void set_options(const struct curl_api *api, CURL *curl, struct built_image *b, int *fd,
+                        guint64 size, GString *answer)
 {
     api->easy_setopt(curl, CURLOPT_NOPROXY, "*");
     api->easy_setopt(curl, CURLOPT_POST, 1L);
@@ -77,7 +79,8 @@ static void set_options(const struct curl_api *api, CURL *curl, struct built_ima
     api->easy_setopt(curl, CURLOPT_XFERINFODATA, b->cancel);
 }
 
-static gboolean explain_transfer(const struct curl_api *api, CURLcode rc, const char *host, GError **err)
+static gboolean explain_transfer(const struct curl_api *api, CURLcode rc, const char *host,
+                                 GError **err)
 {
     if (rc == CURLE_ABORTED_BY_CALLBACK)
         return error_set(err, VARVE_ERROR_CANCELLED, "interrupted");
@@ -87,7 +90,8 @@ static gboolean explain_transfer(const struct curl_api *api, CURLcode rc, const 
     return FALSE;
 }
 
-static gboolean send_file(struct built_image *b, const char *host, int fd, guint64 size, GError **err)
+static gboolean send_file(struct built_image *b, const char *host, int fd, guint64 size,
+                          GError **err)
 {
     const struct curl_api *api = curl_api_load(err);
     if (!api)
@@ -101,14 +105,16 @@ static gboolean send_file(struct built_image *b, const char *host, int fd, guint
     api->easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     set_options(api, curl, b, &fd, size, answer);
     CURLcode rc = api->easy_perform(curl);
-    gboolean ok = rc == CURLE_OK ? check_answer(answer->str, err) : explain_transfer(api, rc, host, err);
+    gboolean ok =
+        rc == CURLE_OK ? check_answer(answer->str, err) : explain_transfer(api, rc, host, err);
     api->slist_free_all(headers);
     api->easy_cleanup(curl);
     g_string_free(answer, TRUE);
     return ok;
 }
 
-gboolean docker_load(struct built_image *b, const char *const *names, const char *host, guint64 *sent, GError **err)
+gboolean docker_load(struct built_image *b, const char *const *names, const char *host,
+                     guint64 *sent, GError **err)
 {
     g_autofree char *tmp = store_tmp_dir(b->store, err);
     if (!tmp)

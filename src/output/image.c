@@ -41,7 +41,8 @@ struct hashing {
 static gboolean hash_layer(gpointer ctx, gsize i, GError **err)
 {
     struct hashing *h = ctx;
-    return layer_diff_id(h->b->store, h->b->chain->ids[i], h->b->epoch, h->b->cancel, &h->diff_ids[i], err);
+    return layer_diff_id(h->b->store, h->b->chain->ids[i], h->b->epoch, h->b->cancel,
+                         &h->diff_ids[i], err);
 }
 
 static gboolean fill_diff_ids(struct built_image *b, GError **err)
@@ -80,7 +81,8 @@ static const struct history *history_at(const struct image_conf *c, guint i)
     return g_ptr_array_index(c->history, i);
 }
 
-/* Times of our own history entries: that of the layer, or of the layer before. An entry of the base has its own. */
+/* Times of our own history entries: that of the layer, or of the layer before. An entry of the base
+ * has its own. */
 static gboolean fill_times(struct built_image *b, GError **err)
 {
     gint64 last = 0;
@@ -98,7 +100,8 @@ static gboolean fill_times(struct built_image *b, GError **err)
         }
         if (ours)
             h->created = rfc3339(b->epoch >= 0 ? b->epoch : last);
-        else if (last == 0 && i + 1 < b->conf->history->len && !history_at(b->conf, i + 1)->created) {
+        else if (last == 0 && i + 1 < b->conf->history->len &&
+                 !history_at(b->conf, i + 1)->created) {
             g_autoptr(GDateTime) t = g_date_time_new_from_iso8601(h->created, NULL);
             last = t ? g_date_time_to_unix(t) : 0;
         }
@@ -130,7 +133,8 @@ gboolean built_image_config(struct built_image *b, GError **err)
     if (!fill_diff_ids(b, err) || !fill_times(b, err) || !sum_sizes(b, err))
         return FALSE;
     g_autoptr(GBytes) json = image_conf_write(b->conf);
-    if (!store_blob_put(b->store, g_bytes_get_data(json, NULL), g_bytes_get_size(json), &b->config, err))
+    if (!store_blob_put(b->store, g_bytes_get_data(json, NULL), g_bytes_get_size(json), &b->config,
+                        err))
         return FALSE;
     b->has_config = TRUE;
     return TRUE;
@@ -145,7 +149,8 @@ static char *layer_media_type(const struct layer_blob *blob, gboolean docker)
     return g_strconcat(MEDIA_OCI_LAYER, gzip ? "+gzip" : zstd ? "+zstd" : "", NULL);
 }
 
-static gboolean add_layers(struct built_image *b, struct manifest *m, const struct image_options *o, GError **err)
+static gboolean add_layers(struct built_image *b, struct manifest *m, const struct image_options *o,
+                           GError **err)
 {
     struct export_options e = o->layers;
     e.events = b->events;
@@ -179,7 +184,8 @@ gboolean built_image_manifest(struct built_image *b, const struct image_options 
     guint64 size = 0;
     if (!store_blob_has(b->store, &b->config, &size))
         return error_set(err, VARVE_ERROR_FAILED, "the image's config vanished from the store");
-    g_autoptr(manifest) m = manifest_new(o->docker_types ? MEDIA_DOCKER_MANIFEST : MEDIA_OCI_MANIFEST);
+    g_autoptr(manifest) m =
+        manifest_new(o->docker_types ? MEDIA_DOCKER_MANIFEST : MEDIA_OCI_MANIFEST);
     m->config.media_type = g_strdup(o->docker_types ? MEDIA_DOCKER_CONFIG : MEDIA_OCI_CONFIG);
     m->config.digest = b->config;
     m->config.size = size;
@@ -188,8 +194,8 @@ gboolean built_image_manifest(struct built_image *b, const struct image_options 
         return FALSE;
     g_autoptr(GBytes) json = manifest_write(m);
     b->manifest_size = g_bytes_get_size(json);
-    b->has_manifest =
-        store_blob_put(b->store, g_bytes_get_data(json, NULL), g_bytes_get_size(json), &b->manifest, err);
+    b->has_manifest = store_blob_put(b->store, g_bytes_get_data(json, NULL), g_bytes_get_size(json),
+                                     &b->manifest, err);
     return b->has_manifest;
 }
 
@@ -208,7 +214,8 @@ static gboolean put_name(struct built_image *b, const char *name, const char *or
     return store_image_put(b->store, &row, err);
 }
 
-gboolean built_image_store(struct built_image *b, const char *const *names, const char *origin, GError **err)
+gboolean built_image_store(struct built_image *b, const char *const *names, const char *origin,
+                           GError **err)
 {
     if (!built_image_config(b, err))
         return FALSE;
@@ -221,7 +228,8 @@ gboolean built_image_store(struct built_image *b, const char *const *names, cons
 }
 
 /* By name first, then by id. */
-struct image_row *stored_image_find(struct store *s, const char *name, const struct platform *p, GError **err)
+struct image_row *stored_image_find(struct store *s, const char *name, const struct platform *p,
+                                    GError **err)
 {
     g_autoptr(reference) ref = reference_parse(name, NULL);
     g_autofree char *canonical = ref ? reference_text(ref) : NULL;
@@ -244,13 +252,15 @@ struct image_row *stored_image_find(struct store *s, const char *name, const str
     return NULL;
 }
 
-struct built_image *built_image_open(struct store *s, const char *name, const struct platform *p, GError **err)
+struct built_image *built_image_open(struct store *s, const char *name, const struct platform *p,
+                                     GError **err)
 {
     g_autoptr(image_row) row = stored_image_find(s, name, p, err);
     if (!row)
         return NULL;
     if (!row->chain) {
-        error_set(err, VARVE_ERROR_NOT_FOUND, "%s is known, but its layers were never unpacked here", name);
+        error_set(err, VARVE_ERROR_NOT_FOUND,
+                  "%s is known, but its layers were never unpacked here", name);
         error_add_next(err, "varve pull %s", name);
         return NULL;
     }

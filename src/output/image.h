@@ -1,4 +1,5 @@
-/* A finished build as an image: config, manifest, blobs; made only as far as an output needs them. */
+/* A finished build as an image: config, manifest, blobs; made only as far as an output needs them.
+ */
 #ifndef VARVE_OUTPUT_IMAGE_H
 #define VARVE_OUTPUT_IMAGE_H
 
@@ -21,33 +22,35 @@ struct built_image {
     struct digest config;      /* its digest: Docker's image id */
     gboolean has_manifest;     /* manifest is written */
     struct digest manifest;
-    guint64 manifest_size;     /* bytes */
-    guint64 blob_bytes;        /* compressed size of all layers once the manifest is made */
-    guint64 tree_bytes;        /* bytes of file content over the layers */
+    guint64 manifest_size; /* bytes */
+    guint64 blob_bytes;    /* compressed size of all layers once the manifest is made */
+    guint64 tree_bytes;    /* bytes of file content over the layers */
 };
 /* Takes copies of chain and conf. */
 struct built_image *built_image_new(struct store *s, const struct chain *chain,
                                     const struct image_conf *conf);
 void built_image_free(struct built_image *b);
-/* Hashes what layers' tars are not known yet (in parallel) and writes the config blob. With an epoch, "created"
- * and history times are it. Does nothing when done before. */
+/* Hashes what layers' tars are not known yet (in parallel) and writes the config blob. With an
+ * epoch, "created" and history times are it. Does nothing when done before. */
 gboolean built_image_config(struct built_image *b, GError **err);
 
 /* How blobs and manifests are made. */
 struct image_options {
-    struct export_options layers;  /* compression, level, force, clamp */
-    gboolean docker_types;         /* Docker's media types instead of OCI's (oci-mediatypes=false) */
-    GTree *annotations;            /* of the manifest, char* → char*, or NULL */
+    struct export_options layers; /* compression, level, force, clamp */
+    gboolean docker_types;        /* Docker's media types instead of OCI's (oci-mediatypes=false) */
+    GTree *annotations;           /* of the manifest, char* → char*, or NULL */
 };
-/* Compresses what is not a blob yet and writes the manifest; includes built_image_config(). Calling it again with
- * other options makes another manifest. */
+/* Compresses what is not a blob yet and writes the manifest; includes built_image_config(). Calling
+ * it again with other options makes another manifest. */
 gboolean built_image_manifest(struct built_image *b, const struct image_options *o, GError **err);
 
 /* Tags it in the local image store (canonical names); without names it is kept by digest. */
-gboolean built_image_store(struct built_image *b, const char *const *names, const char *origin, GError **err);
-/* The row of a stored image by name (tags default to latest; p NULL: the host's platform, else the only one), id
- * prefix or digest, or NULL with NOT_FOUND and a next move. */
-struct image_row *stored_image_find(struct store *s, const char *name, const struct platform *p, GError **err);
+gboolean built_image_store(struct built_image *b, const char *const *names, const char *origin,
+                           GError **err);
+/* The row of a stored image by name (tags default to latest; p NULL: the host's platform, else the
+ * only one), id prefix or digest, or NULL with NOT_FOUND and a next move. */
+struct image_row *stored_image_find(struct store *s, const char *name, const struct platform *p,
+                                    GError **err);
 /* The same, opened: it must have been unpacked. */
 struct built_image *built_image_open(struct store *s, const char *name, const struct platform *p,
                                      GError **err);

@@ -31,8 +31,9 @@ static char **names_for(const struct output *o, const struct output_env *env, GE
     return names;
 }
 
-static gboolean push_all(const struct output *o, struct built_image *b, const struct output_env *env,
-                         char **names, struct output_result *r, GError **err)
+static gboolean push_all(const struct output *o, struct built_image *b,
+                         const struct output_env *env, char **names, struct output_result *r,
+                         GError **err)
 {
     if (!names || !names[0]) {
         error_set(err, VARVE_ERROR_USAGE, "there is no name to push to");
@@ -53,8 +54,9 @@ static gboolean push_all(const struct output *o, struct built_image *b, const st
     return TRUE;
 }
 
-static gboolean run_image(const struct output *o, struct built_image *b, const struct output_env *env,
-                          char **names, struct output_result *r, GError **err)
+static gboolean run_image(const struct output *o, struct built_image *b,
+                          const struct output_env *env, char **names, struct output_result *r,
+                          GError **err)
 {
     if (o->push && !built_image_manifest(b, &o->image, err))
         return FALSE;
@@ -72,13 +74,15 @@ static gboolean name_dest(const char *dest, gboolean ok, GError **err)
     return ok;
 }
 
-/* Opens where an archive goes: stdout, or a temporary neighbour of dest that close_dest() renames. */
+/* Opens where an archive goes: stdout, or a temporary neighbour of dest that close_dest() renames.
+ */
 static int open_dest(const char *dest, char **tmp, GError **err)
 {
     *tmp = NULL;
     if (g_str_equal(dest, "-")) {
         if (isatty(STDOUT_FILENO)) {
-            error_set(err, VARVE_ERROR_USAGE, "stdout is a terminal; an archive would only garble it");
+            error_set(err, VARVE_ERROR_USAGE,
+                      "stdout is a terminal; an archive would only garble it");
             error_add_next(err, "redirect it to a file, or give dest=PATH");
             return -1;
         }
@@ -102,8 +106,9 @@ static gboolean close_dest(const char *dest, const char *tmp, gboolean ok, GErro
     return ok;
 }
 
-static gboolean run_archive(const struct output *o, struct built_image *b, const struct output_env *env,
-                            char **names, struct output_result *r, GError **err)
+static gboolean run_archive(const struct output *o, struct built_image *b,
+                            const struct output_env *env, char **names, struct output_result *r,
+                            GError **err)
 {
     gboolean docker = o->type == OUTPUT_DOCKER;
     const char *const *n = (const char *const *)names;
@@ -113,14 +118,17 @@ static gboolean run_archive(const struct output *o, struct built_image *b, const
     if (docker && !o->dest)
         return docker_load(b, n, env->docker_host, &r->bytes_written, err);
     if (o->as_directory)
-        return name_dest(o->dest, archive_write_dir(b, n, docker, o->dest, &r->bytes_written, err), err);
+        return name_dest(o->dest, archive_write_dir(b, n, docker, o->dest, &r->bytes_written, err),
+                         err);
     g_autofree char *tmp = NULL;
     fd_auto int fd = open_dest(o->dest, &tmp, err);
-    gboolean ok = fd >= 0 && name_dest(o->dest, archive_write(b, n, docker, fd, &r->bytes_written, err), err);
+    gboolean ok =
+        fd >= 0 && name_dest(o->dest, archive_write(b, n, docker, fd, &r->bytes_written, err), err);
     return close_dest(o->dest, tmp, ok, err);
 }
 
-static gboolean run_tree(const struct output *o, struct built_image *b, struct output_result *r, GError **err)
+static gboolean run_tree(const struct output *o, struct built_image *b, struct output_result *r,
+                         GError **err)
 {
     g_autoptr(chainview) view = chainview_new(b->store, b->chain, b->cancel, err);
     g_autoptr(tree) t = view ? chainview_tree(view, "the result", err) : NULL;
@@ -128,10 +136,12 @@ static gboolean run_tree(const struct output *o, struct built_image *b, struct o
         return FALSE;
     gint64 clamp = o->epoch >= 0 ? o->epoch : b->epoch;
     if (o->type == OUTPUT_LOCAL)
-        return name_dest(o->dest, tree_write_dir(b->store, t, o->dest, clamp, &r->bytes_written, err), err);
+        return name_dest(o->dest,
+                         tree_write_dir(b->store, t, o->dest, clamp, &r->bytes_written, err), err);
     g_autofree char *tmp = NULL;
     fd_auto int fd = open_dest(o->dest, &tmp, err);
-    gboolean ok = fd >= 0 && name_dest(o->dest, tree_write_tar(t, fd, clamp, &r->bytes_written, err), err);
+    gboolean ok =
+        fd >= 0 && name_dest(o->dest, tree_write_tar(t, fd, clamp, &r->bytes_written, err), err);
     return close_dest(o->dest, tmp, ok, err);
 }
 

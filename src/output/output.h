@@ -6,33 +6,34 @@
 #include "registry/registry.h"
 
 enum output_type {
-    OUTPUT_IMAGE,     /* local image store; with push also the registry; "registry" is image with push */
-    OUTPUT_OCI,       /* OCI layout as a tar, or a directory with tar=false */
-    OUTPUT_DOCKER,    /* docker-archive tar for docker load; without dest: into a Docker engine */
-    OUTPUT_LOCAL,     /* the file tree into a directory */
-    OUTPUT_TAR,       /* the file tree as one tar */
+    OUTPUT_IMAGE,  /* local image store; with push also the registry; "registry" is image with push
+                    */
+    OUTPUT_OCI,    /* OCI layout as a tar, or a directory with tar=false */
+    OUTPUT_DOCKER, /* docker-archive tar for docker load; without dest: into a Docker engine */
+    OUTPUT_LOCAL,  /* the file tree into a directory */
+    OUTPUT_TAR,    /* the file tree as one tar */
     OUTPUT_CACHEONLY, /* nothing */
 };
 struct output {
     enum output_type type;
-    char *dest;               /* path, "-" for stdout, or NULL */
-    char **names;             /* name=, list; NULL: the build's tags */
+    char *dest;   /* path, "-" for stdout, or NULL */
+    char **names; /* name=, list; NULL: the build's tags */
     gboolean push;
     gboolean push_by_digest;
-    gboolean insecure;        /* registry.insecure */
-    gboolean as_directory;    /* tar=false */
+    gboolean insecure;     /* registry.insecure */
+    gboolean as_directory; /* tar=false */
     struct image_options image;
-    gint64 epoch;             /* source-date-epoch=, -1: the build's */
+    gint64 epoch; /* source-date-epoch=, -1: the build's */
     gboolean rewrite_timestamp;
 };
-/* Parses "type=oci,dest=x.tar,…" (CSV, as Docker's), or a bare path (type=local), or "-" (type=tar to stdout).
- * Unknown types and keys are VARVE_ERROR_USAGE naming them, with a suggestion. */
+/* Parses "type=oci,dest=x.tar,…" (CSV, as Docker's), or a bare path (type=local), or "-" (type=tar
+ * to stdout). Unknown types and keys are VARVE_ERROR_USAGE naming them, with a suggestion. */
 struct output *output_parse(const char *text, GError **err);
 void output_free(struct output *o);
 
 /* What an output did, for the summary and --metadata-file. */
 struct output_result {
-    struct digest digest;       /* manifest (or config, when no manifest was needed) */
+    struct digest digest; /* manifest (or config, when no manifest was needed) */
     struct push_stats push;
     guint64 bytes_written;
 };
@@ -41,8 +42,8 @@ struct output_env {
     const char *const *tags;                /* canonical names of -t */
     const char *docker_host;                /* DOCKER_HOST or NULL: unix:///var/run/docker.sock */
 };
-/* Carries one output out. Files appear only when complete (written beside and renamed). A terminal as stdout is
- * refused for archives. */
+/* Carries one output out. Files appear only when complete (written beside and renamed). A terminal
+ * as stdout is refused for archives. */
 gboolean output_run(const struct output *o, struct built_image *b, const struct output_env *env,
                     struct output_result *result, GError **err);
 

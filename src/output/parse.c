@@ -10,8 +10,12 @@ static const struct {
     const char *name;
     enum output_type type;
     gboolean push;
-} types[] = {{"image", OUTPUT_IMAGE, FALSE}, {"registry", OUTPUT_IMAGE, TRUE}, {"oci", OUTPUT_OCI, FALSE},
-             {"docker", OUTPUT_DOCKER, FALSE}, {"local", OUTPUT_LOCAL, FALSE}, {"tar", OUTPUT_TAR, FALSE},
+} types[] = {{"image", OUTPUT_IMAGE, FALSE},
+             {"registry", OUTPUT_IMAGE, TRUE},
+             {"oci", OUTPUT_OCI, FALSE},
+             {"docker", OUTPUT_DOCKER, FALSE},
+             {"local", OUTPUT_LOCAL, FALSE},
+             {"tar", OUTPUT_TAR, FALSE},
              {"cacheonly", OUTPUT_CACHEONLY, FALSE}};
 
 static struct output *output_new(enum output_type type)
@@ -41,7 +45,8 @@ static gboolean parse_bool(const char *key, const char *value, gboolean *out, GE
     else if (g_str_equal(value, "false") || g_str_equal(value, "0"))
         *out = FALSE;
     else
-        return error_set(err, VARVE_ERROR_USAGE, "--output: %s=%s is neither true nor false", key, value);
+        return error_set(err, VARVE_ERROR_USAGE, "--output: %s=%s is neither true nor false", key,
+                         value);
     return TRUE;
 }
 
@@ -63,9 +68,11 @@ static gint compare_strings(gconstpointer a, gconstpointer b, gpointer unused)
 static gboolean set_annotation(struct output *o, const char *key, const char *value, GError **err)
 {
     const char *dot = strchr(key, '.');
-    gboolean manifest = g_str_has_prefix(key, "annotation.") || g_str_has_prefix(key, "annotation-manifest.");
+    gboolean manifest =
+        g_str_has_prefix(key, "annotation.") || g_str_has_prefix(key, "annotation-manifest.");
     if (!dot || !dot[1] || !manifest)
-        return error_set(err, VARVE_ERROR_UNSUPPORTED, "--output: %s: only annotations of the manifest are supported", key);
+        return error_set(err, VARVE_ERROR_UNSUPPORTED,
+                         "--output: %s: only annotations of the manifest are supported", key);
     if (!o->image.annotations)
         o->image.annotations = g_tree_new_full(compare_strings, NULL, g_free, g_free);
     g_tree_insert(o->image.annotations, g_strdup(dot + 1), g_strdup(value));
@@ -74,9 +81,19 @@ static gboolean set_annotation(struct output *o, const char *key, const char *va
 
 static gboolean unknown_key(const char *key, GError **err)
 {
-    static const char *const keys[] = {"type", "dest", "name", "push", "push-by-digest", "registry.insecure",
-                                       "tar", "compression", "compression-level", "force-compression",
-                                       "oci-mediatypes", "rewrite-timestamp", "source-date-epoch"};
+    static const char *const keys[] = {"type",
+                                       "dest",
+                                       "name",
+                                       "push",
+                                       "push-by-digest",
+                                       "registry.insecure",
+                                       "tar",
+                                       "compression",
+                                       "compression-level",
+                                       "force-compression",
+                                       "oci-mediatypes",
+                                       "rewrite-timestamp",
+                                       "source-date-epoch"};
     const char *meant = suggest_nearest(key, keys, G_N_ELEMENTS(keys));
     error_set(err, VARVE_ERROR_USAGE, "--output: the key \"%s\" is unknown%s%s%s", key,
               meant ? "; did you mean " : "", meant ? meant : "", meant ? "?" : "");
@@ -84,7 +101,8 @@ static gboolean unknown_key(const char *key, GError **err)
     return FALSE;
 }
 
-static gboolean set_image_key(struct output *o, const char *key, const char *value, gboolean *known, GError **err)
+static gboolean set_image_key(struct output *o, const char *key, const char *value, gboolean *known,
+                              GError **err)
 {
     gboolean on = FALSE;
     gint64 n = 0;
@@ -139,7 +157,8 @@ static gboolean set_key(struct output *o, const char *key, const char *value, GE
     return TRUE;
 }
 
-/* Splits one CSV record: fields may be quoted with '"', which then may hold commas ("" is a quote). */
+/* Splits one CSV record: fields may be quoted with '"', which then may hold commas ("" is a quote).
+ */
 static char **split_csv(const char *text)
 {
     GPtrArray *fields = g_ptr_array_new();
@@ -177,8 +196,8 @@ static gboolean find_type(char **fields, struct output **out, GError **err)
         (*out)->push = types[i].push;
         return TRUE;
     }
-    error_set(err, VARVE_ERROR_USAGE, *name ? "--output: the type \"%s\" is unknown" : "--output: no type=%s given",
-              name);
+    error_set(err, VARVE_ERROR_USAGE,
+              *name ? "--output: the type \"%s\" is unknown" : "--output: no type=%s given", name);
     error_add_next(err, "the types are image, registry, oci, docker, local, tar and cacheonly");
     return FALSE;
 }
@@ -192,7 +211,8 @@ static gboolean check(const struct output *o, GError **err)
         return FALSE;
     }
     if (o->type == OUTPUT_LOCAL && g_str_equal(o->dest, "-"))
-        return error_set(err, VARVE_ERROR_USAGE, "--output: type=local writes a directory; use type=tar for stdout");
+        return error_set(err, VARVE_ERROR_USAGE,
+                         "--output: type=local writes a directory; use type=tar for stdout");
     return TRUE;
 }
 

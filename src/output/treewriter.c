@@ -35,12 +35,14 @@ static gboolean make_way(int dir, const struct entry *e, GError **err)
 
 static gboolean make_special(int dir, const struct entry *e, GError **err)
 {
-    static const mode_t kinds[] = {[ENTRY_CHAR] = S_IFCHR, [ENTRY_BLOCK] = S_IFBLK, [ENTRY_FIFO] = S_IFIFO};
+    static const mode_t kinds[] = {
+        [ENTRY_CHAR] = S_IFCHR, [ENTRY_BLOCK] = S_IFBLK, [ENTRY_FIFO] = S_IFIFO};
     return mknodat(dir, e->path, kinds[e->type] | e->mode, e->rdev) == 0 ||
            error_set_errno(err, errno, "cannot make the device or fifo %s", e->path);
 }
 
-static gboolean make_entry(struct store *s, struct tree *t, int dir, const struct entry *e, GError **err)
+static gboolean make_entry(struct store *s, struct tree *t, int dir, const struct entry *e,
+                           GError **err)
 {
     switch (e->type) {
     case ENTRY_DIR:
@@ -68,7 +70,8 @@ static gboolean set_attributes(int dir, const struct entry *e, gint64 clamp, GEr
         times[1].tv_sec--;
         times[1].tv_nsec += 1000000000;
     }
-    if (fchownat(dir, e->path, e->uid, e->gid, AT_SYMLINK_NOFOLLOW) < 0 && errno != EPERM && errno != EINVAL)
+    if (fchownat(dir, e->path, e->uid, e->gid, AT_SYMLINK_NOFOLLOW) < 0 && errno != EPERM &&
+        errno != EINVAL)
         return error_set_errno(err, errno, "cannot set the owner of %s", e->path);
     if (e->type != ENTRY_SYMLINK && fchmodat(dir, e->path, e->mode, 0) < 0)
         return error_set_errno(err, errno, "cannot set the mode of %s", e->path);
@@ -85,8 +88,8 @@ static gboolean ensure_all(struct tree *t, GError **err)
     return t->ensure_digests(t, all, err);
 }
 
-gboolean tree_write_dir(struct store *s, struct tree *t, const char *dest, gint64 clamp, guint64 *written,
-                        GError **err)
+gboolean tree_write_dir(struct store *s, struct tree *t, const char *dest, gint64 clamp,
+                        guint64 *written, GError **err)
 {
     if (!fs_mkdir_p(AT_FDCWD, dest, 0755, err))
         return FALSE;
@@ -114,7 +117,7 @@ gboolean tree_write_dir(struct store *s, struct tree *t, const char *dest, gint6
 struct fd_sink {
     struct tar_sink sink; /* first */
     int fd;
-    char *buf;            /* what is not written yet */
+    char *buf; /* what is not written yet */
     gsize used;
 };
 
@@ -139,7 +142,8 @@ static gboolean sink_write(struct tar_sink *self, const void *bytes, gsize len, 
     return TRUE;
 }
 
-static gboolean put_entry(struct fd_sink *s, struct tree *t, const struct entry *e, gint64 clamp, GError **err)
+static gboolean put_entry(struct fd_sink *s, struct tree *t, const struct entry *e, gint64 clamp,
+                          GError **err)
 {
     struct tar_options o = {.clamp_mtime = clamp};
     gboolean content = e->type == ENTRY_FILE && !e->hardlink && e->size > 0;

@@ -89,9 +89,10 @@ static gboolean try_other(const struct errand *e, const struct answer *a, gboole
 {
     if (e->route->plain || cancel_is_set(e->r->cancel) || (tls && !plain_allowed(e)))
         return FALSE;
-    /* Go's servers and nginx answer plain http on a TLS port like this; to HEAD without the text. */
-    gboolean told = a->status == 400 &&
-                    (a->body->len == 0 || strstr((const char *)a->body->data, "HTTPS"));
+    /* Go's servers and nginx answer plain http on a TLS port like this; to HEAD without the text.
+     */
+    gboolean told =
+        a->status == 400 && (a->body->len == 0 || strstr((const char *)a->body->data, "HTTPS"));
     return sent ? !tls && told : a->other_scheme;
 }
 
@@ -328,8 +329,9 @@ gboolean client_refuse(const struct errand *e, const struct answer *a, const cha
                        "check the name and the tag; a private repository may need `varve login %s`",
                        e->route->name);
     else
-        error_add_next(err, "the registry's own log may say more; if it stays so, it or a proxy before "
-                            "it does not take part in the distribution protocol");
+        error_add_next(err,
+                       "the registry's own log may say more; if it stays so, it or a proxy before "
+                       "it does not take part in the distribution protocol");
     return FALSE;
 }
 

@@ -25,7 +25,8 @@ gboolean fetch_document(const struct errand *e, const char *name, const struct d
 /* Reads one from the store; FALSE without error when it is not there or cannot be read. */
 gboolean stored_document(struct store *s, const struct digest *d, struct document *out);
 /* Gets a blob that the store lacks: resumed, verified, and remembered where it came from. One
- * thread or process fetches it, others wait for it. tap (may be NULL) sees the bytes as they come. */
+ * thread or process fetches it, others wait for it. tap (may be NULL) sees the bytes as they come.
+ */
 gboolean fetch_blob(const struct errand *e, const struct descriptor *d, struct blob_tap *tap,
                     GError **err);
 

@@ -14,15 +14,15 @@
 
 /* One resolved image. */
 struct found {
-    char *id;                /* digest text that identifies it in the graph */
-    char *canonical;         /* name with tag or digest, or the layout's path */
+    char *id;        /* digest text that identifies it in the graph */
+    char *canonical; /* name with tag or digest, or the layout's path */
     enum context_kind kind;
-    struct reference *ref;   /* registry and local images; NULL for layouts */
-    char *platform;          /* as text */
-    struct digest manifest;  /* zero for images built here and never exported */
-    struct digest target;    /* what the name names */
+    struct reference *ref;  /* registry and local images; NULL for layouts */
+    char *platform;         /* as text */
+    struct digest manifest; /* zero for images built here and never exported */
+    struct digest target;   /* what the name names */
     struct digest config;
-    struct chain *chain;     /* NULL until unpacked */
+    struct chain *chain; /* NULL until unpacked */
 };
 
 struct baseimages {
@@ -73,7 +73,8 @@ static struct registry *client(struct baseimages *b)
     return r;
 }
 
-static gboolean load_conf(struct baseimages *b, struct found *f, struct image_conf **conf, GError **err)
+static gboolean load_conf(struct baseimages *b, struct found *f, struct image_conf **conf,
+                          GError **err)
 {
     g_autoptr(GBytes) json = store_blob_read(b->o->store, &f->config, MAX_CONFIG, err);
     if (json)
@@ -130,8 +131,8 @@ static struct found *ask_registry(struct baseimages *b, const struct reference *
 static struct found *pull_refused(const struct reference *ref, GError **err)
 {
     g_autofree char *shown = reference_familiar(ref);
-    error_set(err, VARVE_ERROR_NOT_FOUND, "%s is not in the local store, and --pull=never forbids asking for it",
-              shown);
+    error_set(err, VARVE_ERROR_NOT_FOUND,
+              "%s is not in the local store, and --pull=never forbids asking for it", shown);
     error_add_next(err, "run varve pull %s, or leave --pull=never out", shown);
     return NULL;
 }

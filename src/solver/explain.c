@@ -1,7 +1,8 @@
 /* Explanations. What a vertex read is stored beside its record as JSON:
  *   {"op": hex, "inputs": [{"name": text, "digest": hex, "files": {path: hex prefix}}, …]}
- * with one element for each part of a local source ("files" only up to EXPLAIN_MAX_FILES), and one for every other
- * input, whose digest is its definition key. A miss is explained by the first element that differs. */
+ * with one element for each part of a local source ("files" only up to EXPLAIN_MAX_FILES), and one
+ * for every other input, whose digest is its definition key. A miss is explained by the first
+ * element that differs. */
 #include "solver/node.h"
 
 #include "context/http.h"
@@ -96,7 +97,8 @@ static char *explain_files(json_t *old, json_t *now)
     const char *first = NULL, *what = "differs";
     const char *path;
     json_t *hex;
-    json_object_foreach(now, path, hex) {
+    json_object_foreach(now, path, hex)
+    {
         json_t *before = json_object_get(old, path);
         if (before && json_equal(before, hex))
             continue;
@@ -106,7 +108,8 @@ static char *explain_files(json_t *old, json_t *now)
         }
         differ++;
     }
-    json_object_foreach(old, path, hex) {
+    json_object_foreach(old, path, hex)
+    {
         if (json_object_get(now, path))
             continue;
         if (!first) {

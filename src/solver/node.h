@@ -6,46 +6,47 @@
 
 /* What an op reads of one input that is not simply its root file system. */
 struct read {
-    guint input;              /* index in the vertex's inputs */
+    guint input; /* index in the vertex's inputs */
     struct selection sel;
-    struct digest digest;     /* of what is selected, once known */
-    char *manifest;           /* tree_selection_manifest(), or NULL */
-    GPtrArray *selected;      /* struct selected*, while wanted; else NULL */
+    struct digest digest; /* of what is selected, once known */
+    char *manifest;       /* tree_selection_manifest(), or NULL */
+    GPtrArray *selected;  /* struct selected*, while wanted; else NULL */
 };
 
 struct node {
     struct vertex *v;
     struct vertex_result res;
-    GArray *reads;            /* struct read: of local inputs and of parts of other inputs */
-    gboolean local;           /* a local source: has no chain of its own and is never run */
-    gboolean tainted;         /* it or something below it has no_cache: its definition key proves nothing */
-    gboolean visited;         /* seen by the top-down pass */
-    gboolean queued;          /* missed there: must be solved */
-    guint waiting;            /* inputs not done yet */
-    GPtrArray *dependents;    /* struct node* that wait for this one */
-    char *resolved;           /* http and git sources: what stands for them in keys; else NULL */
-    struct chain *chain;      /* the result, once done */
-    struct digest content;    /* content digest of chain */
+    GArray *reads;    /* struct read: of local inputs and of parts of other inputs */
+    gboolean local;   /* a local source: has no chain of its own and is never run */
+    gboolean tainted; /* it or something below it has no_cache: its definition key proves nothing */
+    gboolean visited; /* seen by the top-down pass */
+    gboolean queued;  /* missed there: must be solved */
+    guint waiting;    /* inputs not done yet */
+    GPtrArray *dependents; /* struct node* that wait for this one */
+    char *resolved;        /* http and git sources: what stands for them in keys; else NULL */
+    struct chain *chain;   /* the result, once done */
+    struct digest content; /* content digest of chain */
     struct digest content_key;
-    char *inputs_json;        /* what it reads, for explanations */
+    char *inputs_json; /* what it reads, for explanations */
 };
 
 struct run;
 struct solver {
     const struct graph *graph;
     struct solver_options o;
-    struct node *nodes;       /* by vertex number */
-    struct cancel *stop;      /* set by the user's cancel and by the first failure */
-    GMutex lock;              /* guards ready, left, error, failed and the nodes' scheduling fields */
+    struct node *nodes;  /* by vertex number */
+    struct cancel *stop; /* set by the user's cancel and by the first failure */
+    GMutex lock;         /* guards ready, left, error, failed and the nodes' scheduling fields */
     GCond changed;
-    GQueue ready;             /* struct node* */
-    guint left;               /* queued nodes not done */
-    GError *error;            /* first error */
-    struct node *failed;      /* its node */
-    struct run *kept;         /* what a failed exec holds, for solver_debug(); or NULL */
+    GQueue ready;        /* struct node* */
+    guint left;          /* queued nodes not done */
+    GError *error;       /* first error */
+    struct node *failed; /* its node */
+    struct run *kept;    /* what a failed exec holds, for solver_debug(); or NULL */
 };
 
-/* Files of a selection whose digests are kept so that a later miss can name the ones that differ. */
+/* Files of a selection whose digests are kept so that a later miss can name the ones that differ.
+ */
 #define EXPLAIN_MAX_FILES 4096
 
 struct node *node_of(struct solver *s, const struct vertex *v);
@@ -80,7 +81,8 @@ struct chain *run_exec(struct solver *s, struct node *n, GError **err);
 /* Releases s->kept. */
 void run_release_kept(struct solver *s);
 struct chain *run_file(struct solver *s, struct node *n, GError **err);
-/* The chain (of one layer) that holds what read selects of a local source, made once per content. */
+/* The chain (of one layer) that holds what read selects of a local source, made once per content.
+ */
 struct chain *local_chain(struct solver *s, struct node *n, struct read *r, GError **err);
 
 #endif

@@ -91,7 +91,8 @@ static struct chain *mount_chain(struct run *r, const struct exec_mount *m, GErr
 }
 
 /* A descriptor of selector inside sn's view. */
-static int open_selected(struct run *r, struct snapshot *sn, const struct exec_mount *m, GError **err)
+static int open_selected(struct run *r, struct snapshot *sn, const struct exec_mount *m,
+                         GError **err)
 {
     const char *selector = m->selector ? m->selector : "/";
     int fd = fs_open_in_root(sn->mount_fd, selector, O_PATH, 0);
@@ -247,10 +248,12 @@ static int path_depth(const char *path)
     return n;
 }
 
-/* What is mounted on a directory comes before what is mounted inside it, however they were written. */
+/* What is mounted on a directory comes before what is mounted inside it, however they were written.
+ */
 static gint by_depth(gconstpointer a, gconstpointer b)
 {
-    return path_depth(((const struct sandbox_mount *)a)->dest) - path_depth(((const struct sandbox_mount *)b)->dest);
+    return path_depth(((const struct sandbox_mount *)a)->dest) -
+           path_depth(((const struct sandbox_mount *)b)->dest);
 }
 
 /* Mount 0 is the root. */
@@ -293,7 +296,8 @@ static void on_output(gpointer ctx, int fd, const void *bytes, gsize len)
 static gboolean disk_is_full(const struct run *r)
 {
     struct statvfs v;
-    return fstatvfs(store_fd(r->s->o.store), &v) == 0 && (guint64)v.f_bavail * v.f_frsize < FULL_BYTES;
+    return fstatvfs(store_fd(r->s->o.store), &v) == 0 &&
+           (guint64)v.f_bavail * v.f_frsize < FULL_BYTES;
 }
 
 static gboolean program_failed(const struct run *r, int exit_code, GError **err)
@@ -301,10 +305,11 @@ static gboolean program_failed(const struct run *r, int exit_code, GError **err)
     const char *name = r->n->v->meta.name;
     if (!disk_is_full(r))
         return error_set(err, VARVE_ERROR_FAILED, "%s failed with exit code %d", name, exit_code);
-    error_set(err, VARVE_ERROR_OUTSIDE, "%s failed with exit code %d: the disk of %s is full", name, exit_code,
-              store_root(r->s->o.store));
-    error_add_next(err, "make room (varve prune, or varve du to see what is large), then run the same command "
-                        "again; finished steps are kept");
+    error_set(err, VARVE_ERROR_OUTSIDE, "%s failed with exit code %d: the disk of %s is full", name,
+              exit_code, store_root(r->s->o.store));
+    error_add_next(
+        err, "make room (varve prune, or varve du to see what is large), then run the same command "
+             "again; finished steps are kept");
     return FALSE;
 }
 
@@ -313,25 +318,25 @@ static struct sandbox_spec make_spec(struct run *r)
 {
     const struct exec_op *op = r->op;
     return (struct sandbox_spec){.root_fd = r->root->mount_fd,
-                                .root_readonly = op->mounts[0].readonly,
-                                .args = op->args,
-                                .cwd = op->cwd,
-                                .user = op->user,
-                                .hostname = op->hostname,
-                                .network = op->network,
-                                .insecure = op->insecure,
-                                .hosts = op->hosts,
-                                .n_hosts = op->n_hosts,
-                                .ulimits = op->ulimits,
-                                .n_ulimits = op->n_ulimits,
-                                .shm_size = op->shm_size,
-                                .cgroup_parent = op->cgroup_parent,
-                                .memory_max = r->s->o.memory_max,
-                                .mounts = (struct sandbox_mount *)r->mounts->data,
-                                .n_mounts = r->mounts->len,
-                                .files = (struct sandbox_file *)r->files->data,
-                                .n_files = r->files->len,
-                                .stdin_fd = -1};
+                                 .root_readonly = op->mounts[0].readonly,
+                                 .args = op->args,
+                                 .cwd = op->cwd,
+                                 .user = op->user,
+                                 .hostname = op->hostname,
+                                 .network = op->network,
+                                 .insecure = op->insecure,
+                                 .hosts = op->hosts,
+                                 .n_hosts = op->n_hosts,
+                                 .ulimits = op->ulimits,
+                                 .n_ulimits = op->n_ulimits,
+                                 .shm_size = op->shm_size,
+                                 .cgroup_parent = op->cgroup_parent,
+                                 .memory_max = r->s->o.memory_max,
+                                 .mounts = (struct sandbox_mount *)r->mounts->data,
+                                 .n_mounts = r->mounts->len,
+                                 .files = (struct sandbox_file *)r->files->data,
+                                 .n_files = r->files->len,
+                                 .stdin_fd = -1};
 }
 
 static gboolean run_sandbox(struct run *r, GError **err)
@@ -355,7 +360,8 @@ static struct chain *commit(struct run *r, GError **err)
 {
     struct layer_info info = {0};
     const struct exec_mount *root = &r->op->mounts[0];
-    struct chain *base = root->input >= 0 ? node_of(r->s, r->n->v->inputs[root->input])->chain : NULL;
+    struct chain *base =
+        root->input >= 0 ? node_of(r->s, r->n->v->inputs[root->input])->chain : NULL;
     if (!snapshot_commit(g_steal_pointer(&r->root), &info, err))
         return NULL;
     g_autoptr(layer_index) x = layer_index_open(r->s->o.store, info.id, r->s->stop, err);
@@ -371,7 +377,8 @@ static struct chain *commit(struct run *r, GError **err)
 static struct chain *run_all(struct run *r, GError **err)
 {
     const struct exec_mount *root = &r->op->mounts[0];
-    struct chain *base = root->input >= 0 ? node_of(r->s, r->n->v->inputs[root->input])->chain : NULL;
+    struct chain *base =
+        root->input >= 0 ? node_of(r->s, r->n->v->inputs[root->input])->chain : NULL;
     g_autoptr(chain) empty = chain_new();
     r->root = snapshot_open(r->s->o.store, base ? base : empty, TRUE, err);
     if (!r->root || !add_mounts(r, err))
@@ -431,12 +438,14 @@ static const char *shell_of(const char *const *args)
     return "/bin/sh";
 }
 
-gboolean solver_debug(struct solver *s, int terminal_fd, const char *term, int *exit_code, GError **err)
+gboolean solver_debug(struct solver *s, int terminal_fd, const char *term, int *exit_code,
+                      GError **err)
 {
     struct run *r = s->kept;
     const char *args[] = {shell_of(r->op->args), NULL};
     g_auto(GStrv) plain = make_env(r);
-    g_auto(GStrv) env = g_environ_setenv(g_steal_pointer(&plain), "TERM", term ? term : "dumb", FALSE);
+    g_auto(GStrv) env =
+        g_environ_setenv(g_steal_pointer(&plain), "TERM", term ? term : "dumb", FALSE);
     struct sandbox_spec spec = make_spec(r);
     spec.args = args;
     spec.env = (const char *const *)env;

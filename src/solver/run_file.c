@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-/* The trees that a file op's actions read, by input number. Those of local sources belong to env. */
+/* The trees that a file op's actions read, by input number. Those of local sources belong to env.
+ */
 struct inputs {
     struct tree **trees;
     gboolean *owned;
@@ -20,7 +21,8 @@ static void inputs_clear(struct inputs *in)
     g_free(in->owned);
 }
 
-static struct tree *open_input(struct solver *s, struct node *n, guint i, gboolean *owned, GError **err)
+static struct tree *open_input(struct solver *s, struct node *n, guint i, gboolean *owned,
+                               GError **err)
 {
     struct vertex *input = n->v->inputs[i];
     if (node_is_local(input))
@@ -33,8 +35,8 @@ static struct tree *open_input(struct solver *s, struct node *n, guint i, gboole
             g_array_append_val(sels, r->sel);
     }
     *owned = TRUE;
-    return view ? chainview_tree_for(view, input->meta.name, (struct selection *)sels->data, sels->len,
-                                     err)
+    return view ? chainview_tree_for(view, input->meta.name, (struct selection *)sels->data,
+                                     sels->len, err)
                 : NULL;
 }
 
@@ -104,7 +106,8 @@ struct chain *run_file(struct solver *s, struct node *n, GError **err)
     return c;
 }
 
-static struct chain *make_local_chain(struct solver *s, struct node *n, struct read *r, GError **err)
+static struct chain *make_local_chain(struct solver *s, struct node *n, struct read *r,
+                                      GError **err)
 {
     const struct vertex *input = n->v->inputs[r->input];
     struct tree *t = s->o.env->local(s->o.env, input->op.source.identifier, err);

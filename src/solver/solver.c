@@ -155,7 +155,8 @@ static gboolean take_record(struct solver *s, struct node *n, const struct diges
     return TRUE;
 }
 
-/* The top-down pass: hits end it, misses go on to their inputs. Explicit stack: graphs may be deep. */
+/* The top-down pass: hits end it, misses go on to their inputs. Explicit stack: graphs may be deep.
+ */
 static void visit_all(struct solver *s, struct vertex *target)
 {
     g_autoptr(GPtrArray) stack = g_ptr_array_new();
@@ -237,11 +238,13 @@ static struct chain *run_op(struct solver *s, struct node *n, GError **err)
     case OP_DIFF:
         break;
     }
-    error_set(err, VARVE_ERROR_UNSUPPORTED, "%s: diff is not supported by this solver", n->v->meta.name);
+    error_set(err, VARVE_ERROR_UNSUPPORTED, "%s: diff is not supported by this solver",
+              n->v->meta.name);
     return NULL;
 }
 
-/* Runs the op while this process alone holds its key; another process may have done it meanwhile. */
+/* Runs the op while this process alone holds its key; another process may have done it meanwhile.
+ */
 static gboolean run_locked(struct solver *s, struct node *n, GError **err)
 {
     char name[DIGEST_HEX_LEN + 1];

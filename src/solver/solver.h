@@ -1,14 +1,15 @@
 /* The solver: makes a vertex's chain, doing as little as possible.
  *
- * Keys (DESIGN "Keys"). The definition key of a vertex is hash(op, definition keys of its inputs), where a local
- * source counts as the digest of what the op selects from it, one on the network as what it holds now. The content key is hash(op, content digests of
- * what the op reads of its inputs' results). A vertex is solved like this, from the target down:
+ * Keys (DESIGN "Keys"). The definition key of a vertex is hash(op, definition keys of its inputs),
+ * where a local source counts as the digest of what the op selects from it, one on the network as
+ * what it holds now. The content key is hash(op, content digests of what the op reads of its
+ * inputs' results). A vertex is solved like this, from the target down:
  *   1. its record under the definition key, as long as nothing below it ran in this build: a hit;
  *   2. else its inputs are solved (independent ones at the same time);
  *   3. its record under the content key: an early cutoff, also stored under the definition key;
- *   4. else it runs, under a lock of its key shared with other processes, and is recorded under both.
- * Nothing a hit depends on is touched: inputs of a hit are neither pulled nor unpacked.
- * Only steps that a result needs are ever looked at. Threads: as many steps run at once as the graph
+ *   4. else it runs, under a lock of its key shared with other processes, and is recorded under
+ * both. Nothing a hit depends on is touched: inputs of a hit are neither pulled nor unpacked. Only
+ * steps that a result needs are ever looked at. Threads: as many steps run at once as the graph
  * allows, at most max_parallel. */
 #ifndef VARVE_SOLVER_SOLVER_H
 #define VARVE_SOLVER_SOLVER_H
@@ -24,58 +25,64 @@ struct solver_env {
     /* The tree of a local source ("context" or a named context's name), scanned at most once. */
     struct tree *(*local)(struct solver_env *self, const char *name, GError **err);
     /* Chain of any but a local source, pulled and unpacked or fetched as needed. */
-    struct chain *(*image)(struct solver_env *self, const struct source_op *op, struct event_sink *events,
-                           int vertex, GError **err);
+    struct chain *(*image)(struct solver_env *self, const struct source_op *op,
+                           struct event_sink *events, int vertex, GError **err);
     /* Value of a secret, NULL with NOT_FOUND when there is none. */
     GBytes *(*secret)(struct solver_env *self, const char *id, GError **err);
-    /* Path of the agent socket for an ssh id, newly allocated; NULL with NOT_FOUND when there is none. */
+    /* Path of the agent socket for an ssh id, newly allocated; NULL with NOT_FOUND when there is
+     * none. */
     char *(*ssh)(struct solver_env *self, const char *id, GError **err);
-    /* Text that stands in keys for what an http or git source holds now, newly allocated; asks the network as
-     * needed. NULL function: none is ever met. */
+    /* Text that stands in keys for what an http or git source holds now, newly allocated; asks the
+     * network as needed. NULL function: none is ever met. */
     char *(*resolve)(struct solver_env *self, const struct source_op *op, GError **err);
 };
 
 struct solver_options {
     struct store *store;
     struct solver_env *env;
-    struct event_sink *events;     /* or NULL */
-    struct cancel *cancel;         /* or NULL */
-    guint max_parallel;            /* 0: twice the number of CPUs, at least 4: steps often wait */
-    gint64 build_id;               /* for logs, 0: none kept */
-    gint64 now_ns;                 /* mtimes of what is made; SOURCE_DATE_EPOCH when set */
-    const char *host_ca;           /* bundle to mount into RUN, or NULL */
-    guint64 memory_max;            /* of a RUN, 0: none */
-    gboolean keep_failed;          /* keep the file system and mounts of a RUN that failed, for solver_debug() */
-    const char *slot_prefix;       /* names this Dockerfile and context, for explanations */
+    struct event_sink *events; /* or NULL */
+    struct cancel *cancel;     /* or NULL */
+    guint max_parallel;        /* 0: twice the number of CPUs, at least 4: steps often wait */
+    gint64 build_id;           /* for logs, 0: none kept */
+    gint64 now_ns;             /* mtimes of what is made; SOURCE_DATE_EPOCH when set */
+    const char *host_ca;       /* bundle to mount into RUN, or NULL */
+    guint64 memory_max;        /* of a RUN, 0: none */
+    gboolean
+        keep_failed; /* keep the file system and mounts of a RUN that failed, for solver_debug() */
+    const char *slot_prefix; /* names this Dockerfile and context, for explanations */
 };
 
 struct solver;
 struct solver *solver_new(const struct graph *g, const struct solver_options *o);
 void solver_free(struct solver *s);
-/* Solves v; *out gets its chain (owned by the caller). On failure the first error; every finished step is kept. */
+/* Solves v; *out gets its chain (owned by the caller). On failure the first error; every finished
+ * step is kept. */
 gboolean solver_run(struct solver *s, struct vertex *v, struct chain **out, GError **err);
 
 /* How each vertex came out, by vertex number. Valid after solver_run. */
 struct vertex_result {
-    gboolean needed;            /* the target depends on it (vertices below a hit are needed, but not looked at) */
-    gboolean done;              /* outcome is set */
+    gboolean
+        needed; /* the target depends on it (vertices below a hit are needed, but not looked at) */
+    gboolean done; /* outcome is set */
     enum event_outcome outcome;
-    struct digest key;          /* definition key, zero when it could not be made */
-    char *why;                  /* "1 of 14 files differs: src/server.ts", "its input … changed", … */
+    struct digest key; /* definition key, zero when it could not be made */
+    char *why;         /* "1 of 14 files differs: src/server.ts", "its input … changed", … */
     gint64 started_us, duration_us;
-    gint64 saved_us;            /* hits: what running it took when it ran */
+    gint64 saved_us; /* hits: what running it took when it ran */
     guint64 layer_bytes;
-    int exit_code;              /* failed RUN */
+    int exit_code; /* failed RUN */
 };
 const struct vertex_result *solver_result(const struct solver *s, const struct vertex *v);
 /* The vertex that failed, or NULL. */
 struct vertex *solver_failed(const struct solver *s);
 /* The failed RUN that was kept, or NULL. */
 const struct vertex *solver_kept(const struct solver *s);
-/* After solver_run(), with something kept: runs the step's shell (SHELL's, else /bin/sh) on a terminal, in the file system
- * as the step left it, with its mounts, environment, directory and user. tmpfs mounts are fresh. What is changed is thrown
- * away with the solver. term: for TERM unless the step sets it, or NULL. */
-gboolean solver_debug(struct solver *s, int terminal_fd, const char *term, int *exit_code, GError **err);
+/* After solver_run(), with something kept: runs the step's shell (SHELL's, else /bin/sh) on a
+ * terminal, in the file system as the step left it, with its mounts, environment, directory and
+ * user. tmpfs mounts are fresh. What is changed is thrown away with the solver. term: for TERM
+ * unless the step sets it, or NULL. */
+gboolean solver_debug(struct solver *s, int terminal_fd, const char *term, int *exit_code,
+                      GError **err);
 
 typedef struct solver solver;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(solver, solver_free)

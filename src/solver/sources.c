@@ -15,15 +15,15 @@ struct local {
     char *dir;             /* on this machine */
     struct ignore *ignore; /* borrowed (the context's) or owned, see owned */
     gboolean owned;
-    struct tree *tree;     /* NULL until scanned */
+    struct tree *tree; /* NULL until scanned */
 };
 
 struct sources {
     struct sources_options o;
     struct image_resolver resolver; /* first handed out; container_of by offset */
     struct solver_env env;
-    GMutex lock;                    /* guards locals and images */
-    GPtrArray *locals;              /* struct local* */
+    GMutex lock;       /* guards locals and images */
+    GPtrArray *locals; /* struct local* */
     struct baseimages *images;
     struct remotes *remotes;
 };
@@ -58,8 +58,9 @@ static void add_local(struct sources *s, const char *name, const char *dir, stru
     g_ptr_array_add(s->locals, l);
 }
 
-static gboolean resolve_image(struct image_resolver *self, enum context_kind kind, const char *reference,
-                              const struct platform *p, struct resolved_image *out, GError **err)
+static gboolean resolve_image(struct image_resolver *self, enum context_kind kind,
+                              const char *reference, const struct platform *p,
+                              struct resolved_image *out, GError **err)
 {
     return baseimages_resolve(from_resolver(self)->images, kind, reference, p, out, err);
 }
@@ -156,7 +157,9 @@ static char *env_ssh(struct solver_env *self, const char *id, GError **err)
     if (path)
         return g_strdup(path);
     error_set(err, VARVE_ERROR_NOT_FOUND, "no ssh agent was given for \"%s\"", id);
-    error_add_next(err, "add --ssh %s to the command, with SSH_AUTH_SOCK set (start one: eval $(ssh-agent))", id);
+    error_add_next(
+        err, "add --ssh %s to the command, with SSH_AUTH_SOCK set (start one: eval $(ssh-agent))",
+        id);
     return NULL;
 }
 
@@ -181,7 +184,8 @@ struct sources *sources_new(const struct sources_options *o)
                                  .events = o->events,
                                  .cancel = o->cancel,
                                  .secrets = o->secrets,
-                                 .ssh_agent = o->ssh ? g_hash_table_lookup(o->ssh, "default") : NULL};
+                                 .ssh_agent =
+                                     o->ssh ? g_hash_table_lookup(o->ssh, "default") : NULL};
     s->remotes = remotes_new(&ro);
     return s;
 }
@@ -223,7 +227,8 @@ struct chain *sources_pull(struct sources *s, const struct reference *ref, const
     struct resolved_image image = {0};
     if (!baseimages_resolve(s->images, CONTEXT_IMAGE, name, p, &image, err))
         return NULL;
-    struct source_op op = {.kind = SOURCE_IMAGE, .identifier = image.canonical, .digest = image.digest};
+    struct source_op op = {
+        .kind = SOURCE_IMAGE, .identifier = image.canonical, .digest = image.digest};
     gboolean ok = !manifest || digest_parse(manifest, image.digest, err);
     struct chain *c = ok ? baseimages_chain(s->images, &op, err) : NULL;
     resolved_image_clear(&image);

@@ -1,5 +1,5 @@
-/* Sources of a build: base images, the context, named contexts, secrets, ssh agents. Implements both the
- * resolver that lowering asks and the environment that the solver asks. */
+/* Sources of a build: base images, the context, named contexts, secrets, ssh agents. Implements
+ * both the resolver that lowering asks and the environment that the solver asks. */
 #ifndef VARVE_SOLVER_SOURCES_H
 #define VARVE_SOLVER_SOURCES_H
 
@@ -18,15 +18,15 @@ enum pull_policy {
 struct sources_options {
     struct store *store;
     const struct registry_config *registry;
-    struct event_sink *events;      /* or NULL */
-    struct cancel *cancel;          /* or NULL */
-    const char *context_dir;        /* NULL: there is no context (Dockerfile alone from stdin) */
-    gboolean context_archive;       /* that is a temporary place where an archive was unpacked: its files keep
-                                       their owners, and nothing is remembered of it */
-    struct ignore *context_ignore;  /* of the context, borrowed; or NULL */
-    GPtrArray *contexts;            /* struct named_context*, borrowed; or NULL */
-    GHashTable *secrets;            /* id (char*) → GBytes*, borrowed; or NULL */
-    GHashTable *ssh;                /* id (char*) → socket path (char*), borrowed; or NULL */
+    struct event_sink *events; /* or NULL */
+    struct cancel *cancel;     /* or NULL */
+    const char *context_dir;   /* NULL: there is no context (Dockerfile alone from stdin) */
+    gboolean context_archive;  /* that is a temporary place where an archive was unpacked: its files
+                                  keep  their owners, and nothing is remembered of it */
+    struct ignore *context_ignore; /* of the context, borrowed; or NULL */
+    GPtrArray *contexts;           /* struct named_context*, borrowed; or NULL */
+    GHashTable *secrets;           /* id (char*) → GBytes*, borrowed; or NULL */
+    GHashTable *ssh;               /* id (char*) → socket path (char*), borrowed; or NULL */
     enum pull_policy pull;
 };
 struct sources;

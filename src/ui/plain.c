@@ -1,5 +1,6 @@
-/* The plain view, for logs: a line when a step starts, its output indented below, a line when it ends. Lines carry
- * the step's number so that parallel steps can be told apart. And the quiet view: nothing. */
+/* The plain view, for logs: a line when a step starts, its output indented below, a line when it
+ * ends. Lines carry the step's number so that parallel steps can be told apart. And the quiet view:
+ * nothing. */
 #include "ui/text.h"
 #include "ui/view.h"
 
@@ -23,8 +24,8 @@ static int number(struct progress *p, const struct step *s)
 static void print_start(struct progress *p, struct step *s)
 {
     g_autofree char *name = text_fit(s->name, NAME_COLUMNS);
-    fprintf(p->out, "[%d/%d %s] %s%s%s%s\n", number(p, s), p->total, label(s), name, s->why ? "   (" : "",
-            s->why ? s->why : "", s->why ? ")" : "");
+    fprintf(p->out, "[%d/%d %s] %s%s%s%s\n", number(p, s), p->total, label(s), name,
+            s->why ? "   (" : "", s->why ? s->why : "", s->why ? ")" : "");
 }
 
 static void print_line(struct progress *p, struct step *s, const char *line)
@@ -51,20 +52,23 @@ static void print_log(struct progress *p, struct step *s, const char *bytes, gsi
 
 static void print_done(struct progress *p, struct step *s)
 {
-    static const char *const words[] = {[OUTCOME_RAN] = "done", [OUTCOME_CACHED] = "cached",
-                                        [OUTCOME_CUT] = "same as before", [OUTCOME_FAILED] = "FAILED",
+    static const char *const words[] = {[OUTCOME_RAN] = "done",
+                                        [OUTCOME_CACHED] = "cached",
+                                        [OUTCOME_CUT] = "same as before",
+                                        [OUTCOME_FAILED] = "FAILED",
                                         [OUTCOME_CANCELLED] = "interrupted"};
     if (s->line->len > 0)
         print_log(p, s, "\n", 1);
     if (s->outcome == OUTCOME_CACHED || s->outcome == OUTCOME_CUT) {
         g_autofree char *name = text_fit(s->name, NAME_COLUMNS);
-        fprintf(p->out, "[%d/%d %s] %s   %s\n", number(p, s), p->total, label(s), name, words[s->outcome]);
+        fprintf(p->out, "[%d/%d %s] %s   %s\n", number(p, s), p->total, label(s), name,
+                words[s->outcome]);
         return;
     }
     g_autofree char *took = text_duration(s->duration_us);
     g_autofree char *size = s->layer_bytes ? text_size(s->layer_bytes) : NULL;
-    fprintf(p->out, "[%d/%d %s] %s after %s%s%s\n", number(p, s), p->total, label(s), words[s->outcome], took,
-            size ? "   " : "", size ? size : "");
+    fprintf(p->out, "[%d/%d %s] %s after %s%s%s\n", number(p, s), p->total, label(s),
+            words[s->outcome], took, size ? "   " : "", size ? size : "");
 }
 
 static void print_transfer(struct progress *p, const struct event *ev)

@@ -14,8 +14,9 @@ gboolean progress_mode_parse(const char *text, enum progress_mode *out, GError *
     static const struct {
         const char *name;
         enum progress_mode mode;
-    } modes[] = {{"auto", PROGRESS_AUTO},   {"tty", PROGRESS_TTY},   {"plain", PROGRESS_PLAIN},
-                 {"quiet", PROGRESS_QUIET}, {"none", PROGRESS_QUIET}, {"rawjson", PROGRESS_RAWJSON}};
+    } modes[] = {{"auto", PROGRESS_AUTO},   {"tty", PROGRESS_TTY},
+                 {"plain", PROGRESS_PLAIN}, {"quiet", PROGRESS_QUIET},
+                 {"none", PROGRESS_QUIET},  {"rawjson", PROGRESS_RAWJSON}};
     for (guint i = 0; i < G_N_ELEMENTS(modes); i++) {
         if (!g_str_equal(text, modes[i].name))
             continue;
@@ -165,7 +166,8 @@ static enum progress_mode choose_mode(FILE *out, enum progress_mode mode)
     const char *term = g_getenv("TERM");
     if (mode != PROGRESS_AUTO)
         return mode;
-    return isatty(fileno(out)) && term && !g_str_equal(term, "dumb") ? PROGRESS_TTY : PROGRESS_PLAIN;
+    return isatty(fileno(out)) && term && !g_str_equal(term, "dumb") ? PROGRESS_TTY
+                                                                     : PROGRESS_PLAIN;
 }
 
 struct progress *progress_new(FILE *out, enum progress_mode mode, const char *title)

@@ -6,16 +6,23 @@
 
 #include <stdio.h>
 
-enum progress_mode { PROGRESS_AUTO, PROGRESS_TTY, PROGRESS_PLAIN, PROGRESS_QUIET, PROGRESS_RAWJSON };
+enum progress_mode {
+    PROGRESS_AUTO,
+    PROGRESS_TTY,
+    PROGRESS_PLAIN,
+    PROGRESS_QUIET,
+    PROGRESS_RAWJSON
+};
 /* "auto", "tty", "plain", "quiet", "none" (as quiet), "rawjson"; VARVE_ERROR_USAGE otherwise. */
 gboolean progress_mode_parse(const char *text, enum progress_mode *out, GError **err);
 
 struct progress;
-/* Writes to out (stderr). AUTO: a terminal that is not dumb gets TTY, everything else PLAIN. title is the head
- * line's name ("graphrag:1 · linux/amd64"), may be NULL. */
+/* Writes to out (stderr). AUTO: a terminal that is not dumb gets TTY, everything else PLAIN. title
+ * is the head line's name ("graphrag:1 · linux/amd64"), may be NULL. */
 struct progress *progress_new(FILE *out, enum progress_mode mode, const char *title);
 struct event_sink *progress_sink(struct progress *p);
-/* Ends the live view: leaves the final lines, restores the terminal. Call before printing anything else. */
+/* Ends the live view: leaves the final lines, restores the terminal. Call before printing anything
+ * else. */
 void progress_finish(struct progress *p);
 void progress_free(struct progress *p);
 /* The last lines (at most n) of a vertex's log as seen so far, newly allocated. */

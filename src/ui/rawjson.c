@@ -1,4 +1,5 @@
-/* BuildKit's JSON shape (client.SolveStatus): one object a line with "vertexes", "statuses", "logs", "warnings". */
+/* BuildKit's JSON shape (client.SolveStatus): one object a line with "vertexes", "statuses",
+ * "logs", "warnings". */
 #include "ui/view.h"
 
 #include <jansson.h>

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#define GAP 2          /* columns between columns */
-#define MIN_FREE 12    /* the last column is never cut below this */
+#define GAP 2       /* columns between columns */
+#define MIN_FREE 12 /* the last column is never cut below this */
 
 struct table {
     guint columns;
@@ -60,7 +60,8 @@ static void fit_last(const struct table *t, int *widths, int total)
         widths[last] = MAX(MIN_FREE, total - used);
 }
 
-static void print_cell(FILE *f, const struct table *t, guint c, const char *cell, int width, gboolean last)
+static void print_cell(FILE *f, const struct table *t, guint c, const char *cell, int width,
+                       gboolean last)
 {
     g_autofree char *fit = text_fit(cell, width);
     int pad = width - text_width(fit);

@@ -124,9 +124,9 @@ gboolean text_colours(FILE *f)
 
 char *text_styled(const char *s, enum text_style style, gboolean on)
 {
-    static const char *const codes[] = {[STYLE_NONE] = "0",   [STYLE_BOLD] = "1", [STYLE_DIM] = "2",
-                                        [STYLE_GREEN] = "32", [STYLE_RED] = "31", [STYLE_YELLOW] = "33",
-                                        [STYLE_CYAN] = "36"};
+    static const char *const codes[] = {
+        [STYLE_NONE] = "0", [STYLE_BOLD] = "1",    [STYLE_DIM] = "2",  [STYLE_GREEN] = "32",
+        [STYLE_RED] = "31", [STYLE_YELLOW] = "33", [STYLE_CYAN] = "36"};
     if (!on || style == STYLE_NONE)
         return g_strdup(s);
     return g_strdup_printf("\x1b[%sm%s\x1b[0m", codes[style], s);

@@ -1,4 +1,5 @@
-/* Text for people: sizes, durations, tables, colours that respect NO_COLOR and what is not a terminal. */
+/* Text for people: sizes, durations, tables, colours that respect NO_COLOR and what is not a
+ * terminal. */
 #ifndef VARVE_UI_TEXT_H
 #define VARVE_UI_TEXT_H
 
@@ -13,13 +14,22 @@ char *text_duration(gint64 us);
 char *text_age(gint64 seconds_since_epoch);
 /* Terminal columns that s takes (UTF-8, wide characters, no control characters). */
 int text_width(const char *s);
-/* s cut to at most columns with "…" where cut; control characters and invalid bytes made visible. */
+/* s cut to at most columns with "…" where cut; control characters and invalid bytes made visible.
+ */
 char *text_fit(const char *s, int columns);
 
 /* Columns of the terminal that f is; 0 when it is none. */
 int text_columns(FILE *f);
 
-enum text_style { STYLE_NONE, STYLE_BOLD, STYLE_DIM, STYLE_GREEN, STYLE_RED, STYLE_YELLOW, STYLE_CYAN };
+enum text_style {
+    STYLE_NONE,
+    STYLE_BOLD,
+    STYLE_DIM,
+    STYLE_GREEN,
+    STYLE_RED,
+    STYLE_YELLOW,
+    STYLE_CYAN
+};
 /* TRUE when f takes colours: a terminal, TERM not dumb, NO_COLOR unset or empty. */
 gboolean text_colours(FILE *f);
 /* Escape sequences around s when on. Newly allocated. */

@@ -1,6 +1,6 @@
-/* The live view: redrawn in place a few times a second. What runs is always visible with the end of its log; ended and
- * waiting steps give way when the screen is small. Nothing is printed for builds that end before the first
- * frame. */
+/* The live view: redrawn in place a few times a second. What runs is always visible with the end of
+ * its log; ended and waiting steps give way when the screen is small. Nothing is printed for builds
+ * that end before the first frame. */
 #include "ui/text.h"
 #include "ui/view.h"
 
@@ -8,7 +8,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define LOG_LINES 3   /* of each running step */
+#define LOG_LINES 3 /* of each running step */
 #define BAR_COLUMNS 28
 
 /* The frame being put together. */
@@ -46,8 +46,8 @@ static void add_line(struct frame *f, enum text_style style, const char *left, c
 static void add_head(struct frame *f, struct progress *p)
 {
     g_autofree char *took = text_duration(g_get_real_time() - p->started_us);
-    g_autofree char *right = p->total ? g_strdup_printf("%s   %d of %d steps", took, p->done, p->total)
-                                      : g_strdup(took);
+    g_autofree char *right =
+        p->total ? g_strdup_printf("%s   %d of %d steps", took, p->done, p->total) : g_strdup(took);
     add_line(f, STYLE_BOLD, p->title ? p->title : "", right);
 }
 
@@ -68,11 +68,18 @@ static void add_done(struct frame *f, struct progress *p, const struct step *s)
     g_autofree char *took = text_duration(s->duration_us);
     g_autofree char *size = s->layer_bytes ? text_size(s->layer_bytes) : g_strdup("");
     gboolean failed = s->outcome == OUTCOME_FAILED;
-    g_autofree char *left = step_text(p, s, failed ? "✗" : s->outcome == OUTCOME_CANCELLED ? "–" : "✓");
+    g_autofree char *left = step_text(p, s,
+                                      failed                            ? "✗"
+                                      : s->outcome == OUTCOME_CANCELLED ? "–"
+                                                                        : "✓");
     g_autofree char *right = s->outcome == OUTCOME_CACHED || s->outcome == OUTCOME_CUT
                                  ? g_strdup(s->outcome == OUTCOME_CUT ? "same" : "cached")
                                  : g_strdup_printf("%s%s%s", took, *size ? "   " : "", size);
-    add_line(f, failed ? STYLE_RED : s->outcome == OUTCOME_RAN ? STYLE_GREEN : STYLE_DIM, left, right);
+    add_line(f,
+             failed                      ? STYLE_RED
+             : s->outcome == OUTCOME_RAN ? STYLE_GREEN
+                                         : STYLE_DIM,
+             left, right);
 }
 
 static void add_log_lines(struct frame *f, const struct step *s)
@@ -218,7 +225,8 @@ static void tty_event(struct progress *p, const struct event *ev, struct step *s
         progress_start_ticker(p);
 }
 
-/* Leaves the steps on the screen when there was a live view at all; else nothing ran for long enough. */
+/* Leaves the steps on the screen when there was a live view at all; else nothing ran for long
+ * enough. */
 static void tty_finish(struct progress *p)
 {
     if (p->drawn > 0)

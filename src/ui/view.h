@@ -7,23 +7,23 @@
 enum step_state { STEP_WAITING, STEP_RUNNING, STEP_DONE };
 
 struct step {
-    int vertex;             /* number in the graph */
+    int vertex;                 /* number in the graph */
     char *name, *stage, *level; /* stage and level may be NULL */
-    char *id;               /* "sha256:…" */
-    int *inputs;            /* vertex numbers */
+    char *id;                   /* "sha256:…" */
+    int *inputs;                /* vertex numbers */
     int n_inputs;
     enum step_state state;
     enum event_outcome outcome;
     gint64 started_us, duration_us, ended_us; /* wall clock */
     guint64 layer_bytes;
-    char *why;              /* why it ran or hit; the error when it failed */
-    GString *tail;          /* the end of its log, at most TAIL_BYTES */
-    GString *line;          /* plain view: a line not yet ended */
+    char *why;     /* why it ran or hit; the error when it failed */
+    GString *tail; /* the end of its log, at most TAIL_BYTES */
+    GString *line; /* plain view: a line not yet ended */
 };
 
 struct transfer {
     char *name;
-    guint64 current, target;  /* bytes; target 0 unknown */
+    guint64 current, target; /* bytes; target 0 unknown */
     gint64 started_us;
     gboolean finished;
     int vertex;
@@ -39,22 +39,22 @@ struct view {
 extern const struct view view_tty, view_plain, view_quiet, view_rawjson;
 
 struct progress {
-    struct event_sink sink;  /* first: the sink is the progress */
+    struct event_sink sink; /* first: the sink is the progress */
     FILE *out;
     enum progress_mode mode; /* never AUTO */
     const struct view *view;
-    char *title;             /* or NULL */
+    char *title; /* or NULL */
     GMutex lock;
-    GPtrArray *steps;        /* struct step*, in order of appearance */
-    GPtrArray *transfers;    /* struct transfer* */
-    int total;               /* steps planned, 0 unknown */
-    int done;                /* steps ended */
-    gint64 started_us;       /* wall clock */
+    GPtrArray *steps;     /* struct step*, in order of appearance */
+    GPtrArray *transfers; /* struct transfer* */
+    int total;            /* steps planned, 0 unknown */
+    int done;             /* steps ended */
+    gint64 started_us;    /* wall clock */
     gboolean colours;
-    GThread *ticker;         /* tty: redraws */
-    GCond wake;              /* ends the ticker */
+    GThread *ticker; /* tty: redraws */
+    GCond wake;      /* ends the ticker */
     gboolean ended;
-    int drawn;               /* tty: lines on the screen that the next frame replaces */
+    int drawn; /* tty: lines on the screen that the next frame replaces */
 };
 
 #define TAIL_BYTES (32 * 1024)

@@ -72,7 +72,7 @@ inside() {
     run inside "ps -o pid,args; kill -9 $host; ls /proc | grep -c '^[0-9]'; cat /proc/$host/cmdline; ls -l /proc/1/root/ | head -3; ls /proc/1/root/$BATS_TEST_TMPDIR"
     kill -0 "$host"
     kill "$host"
-    output=${output//varve-init/}
+    output=${output//varve-ini/}
     [[ "$output" != *"sleep 4321"* && "$output" != *varve* && "$output" != *store* ]] || { echo "$output"; return 1; }
 }
 

@@ -290,7 +290,8 @@ class Oracle:
         if 'ours' not in fields:
             fields['line'] = place[-1] if place else fields.get('line', '0')
         message = (said[-1] if said else output.strip().splitlines()[-1]).replace('failed to build: ', '').replace('failed to solve: ', '')
-        for pattern, plain in ((r'\b[a-z0-9]{25}\b', 'ID'), (r'/var/lib/varve-peers/\S*?/buildkit(-mount)?\d+', ''), (r'sha256:[0-9a-f]{64}', 'DIGEST'), (r'docker\.io/library/', ''),
+        for pattern, plain in ((r'\b[a-z0-9]{25}\b', 'ID'), (r'/var/lib/varve-peers/\S*?/buildkit(-mount)?\d+', ''), (r'sha256:[0-9a-f]{64}', 'DIGEST'),
+                               (r'docker\.io/library/', ''), (r'did you mean .*\?', 'did you mean ...?'),
                                (r': failed to do request: .*?(?= \(did you mean|$)', ': failed to do request')):
             message = re.sub(pattern, plain, message)  # what is not the same the next time
         fields['docker'] = message.replace(self.bench.server.url + '/' + case.name, 'http://HTTP').replace(os.path.join(self.bench.inside, case.name), 'W')
