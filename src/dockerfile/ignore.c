@@ -38,7 +38,34 @@ void ignore_free(struct ignore *ig)
     g_free(ig);
 }
 
-/* Adds a trimmed, non-empty pattern. */
+/* Trims and cleans; drops a leading '/'. */
+static char *clean_once(const char *pattern)
+{
+    g_autofree char *p = g_strstrip(g_strdup(pattern));
+    const char *sign = *p == '!' ? "!" : "";
+    char *body = g_strchug(p + strlen(sign));
+    if (!*body)
+        return g_strdup(sign);
+    g_autofree char *clean = path_clean(body);
+    return g_strconcat(sign, clean[0] == '/' && clean[1] ? clean + 1 : clean, NULL);
+}
+
+/* Until nothing changes: moby reads a pattern twice, so that "/!x" is an exception, and a cleaned
+ * pattern must mean the same when it is read again. */
+static char *clean_pattern(const char *pattern)
+{
+    char *p = clean_once(pattern);
+    for (;;) {
+        char *next = clean_once(p);
+        gboolean same = strcmp(next, p) == 0;
+        g_free(p);
+        if (same)
+            return next;
+        p = next;
+    }
+}
+
+/* Adds a pattern; an empty one says nothing. */
 static gboolean add_pattern(struct ignore *ig, const char *pattern, GError **err)
 {
     if (ig->rules->len == IGNORE_MAX_PATTERNS)
@@ -47,22 +74,18 @@ static gboolean add_pattern(struct ignore *ig, const char *pattern, GError **err
     if (strlen(pattern) > IGNORE_MAX_LENGTH)
         return error_set(err, VARVE_ERROR_INVALID, "an ignore pattern is longer than %d bytes",
                          IGNORE_MAX_LENGTH);
-    struct rule rule = {.negated = *pattern == '!'};
-    g_autofree char *body = g_strdup(pattern + rule.negated);
-    g_strstrip(body);
-    if (!*body)
+    g_autofree char *clean = clean_pattern(pattern);
+    struct rule rule = {.negated = *clean == '!'};
+    if (!*clean)
+        return TRUE;
+    if (!clean[rule.negated])
         return error_set(err, VARVE_ERROR_INVALID,
                          "illegal exclusion pattern \"!\": nothing follows the '!'");
-    g_autofree char *clean = path_clean(body);
-    const char *start = clean[0] == '/' && clean[1] ? clean + 1 : clean;
-    if (*start == '!' && !rule.negated)
-        return add_pattern(ig, start,
-                           err); /* "/!x", "./!x": moby cleans first, then reads the '!' */
-    rule.glob = glob_new(start, err);
+    rule.glob = glob_new(clean + rule.negated, err);
     if (!rule.glob)
         return FALSE;
     g_array_append_val(ig->rules, rule);
-    g_ptr_array_add(ig->text, g_strconcat(rule.negated ? "!" : "", start, NULL));
+    g_ptr_array_add(ig->text, g_steal_pointer(&clean));
     return TRUE;
 }
 

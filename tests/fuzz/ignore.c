@@ -34,5 +34,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     g_autoptr(ignore) again = ignore_new(ignore_patterns(ig), NULL);
     g_assert_nonnull(again);
+    g_assert_true(g_strv_equal(ignore_patterns(again), ignore_patterns(ig)));
     return 0;
 }
