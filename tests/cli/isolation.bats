@@ -44,7 +44,7 @@ inside() {
     disk=$(awk '$3 !~ /^(ram|loop)/ && $1 > 0 { print $1, $2; exit }' /proc/partitions 2>/dev/null | head -1)
     disk=$(lsblk -dnro MAJ:MIN 2>/dev/null | head -1)
     run inside "ls /dev | tr '\n' ' '; for n in 'b ${disk%%:*} ${disk##*:}' 'c 1 1' 'c 1 2' 'c 10 229' 'c 5 1'; do
-        rm -f /node; mknod /node \$n; timeout 2 head -c 1 /node >/got 2>/err && echo \"OPENED \$n\"; done; rm -f /node /got"
+        rm -f /node; mknod /node \$n; timeout 2 sh -c ': </node' >/got 2>/err && echo \"OPENED \$n\"; done; rm -f /node /got"
     [[ "$output" != *OPENED* ]] || { echo "$output"; return 1; }
     for device in null zero full random urandom tty ptmx; do [[ "$output" == *"$device"* ]]; done
     for device in sda vda mem kmsg kvm fuse loop; do [[ " $output " != *" $device"* ]]; done
