@@ -38,12 +38,18 @@ void ignore_free(struct ignore *ig)
     g_free(ig);
 }
 
+static char *trimmed(const char *s)
+{
+    const char *end = s + strlen(s), *start = text_skip_space(s, end);
+    return g_strndup(start, text_trim_end(start, end) - start);
+}
+
 /* Trims and cleans; drops a leading '/'. */
 static char *clean_once(const char *pattern)
 {
-    g_autofree char *p = g_strstrip(g_strdup(pattern));
+    g_autofree char *p = trimmed(pattern);
     const char *sign = *p == '!' ? "!" : "";
-    char *body = g_strchug(p + strlen(sign));
+    g_autofree char *body = trimmed(p + strlen(sign));
     if (!*body)
         return g_strdup(sign);
     g_autofree char *clean = path_clean(body);

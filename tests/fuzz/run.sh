@@ -12,7 +12,7 @@ fi
 export ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=1 G_SLICE=always-malloc UBSAN_OPTIONS=print_stacktrace=1
 for t in "${targets[@]}"; do
     mkdir -p "$build/corpus/$t" "$build/findings"
-    "$build/tests/fuzz-$t" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0 \
+    "$build/tests/fuzz-$t" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 -entropic=0 -verbosity=0 \
         -artifact_prefix="$build/findings/$t-" "$build/corpus/$t" "tests/fuzz/corpus/$t" >"$build/findings/$t.log" 2>&1
     rc=$?
     echo "$t: exit $rc, $(grep -oE 'number_of_executed_units: .*' "$build/findings/$t.log" | grep -oE '[0-9]+$') runs"
