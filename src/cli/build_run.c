@@ -62,14 +62,18 @@ static void open_sources(struct build *b)
     b->sources = sources_new(&so);
 }
 
+/* Builds are compared with earlier ones of the same tag, wherever their files were then (a fresh
+ * clone); without a tag, of the same Dockerfile and context. */
 static char *make_slot_prefix(const struct build *b)
 {
     g_autofree char *where =
         g_canonicalize_filename(b->dockerfile_path, b->o->context_dir ? b->o->context_dir : "/");
     g_autofree char *platform = platform_text(&b->o->platform);
+    const char *tag = b->o->raw_tags ? b->o->raw_tags[0] : NULL;
     struct digest d;
     char hex[DIGEST_HEX_LEN + 1];
-    g_autofree char *all = g_strjoin("\n", where, b->context_name, platform, NULL);
+    g_autofree char *all = tag ? g_strjoin("\n", tag, platform, NULL)
+                               : g_strjoin("\n", where, b->context_name, platform, NULL);
     digest_of_bytes(&d, all, strlen(all));
     return g_strndup(digest_hex(&d, hex), 16);
 }
