@@ -356,12 +356,17 @@ static gboolean run_sandbox(struct run *r, GError **err)
     return res.exit_code == 0 || program_failed(r, res.exit_code, err);
 }
 
+/* What the root mount is made of; NULL for scratch. */
+static const struct chain *root_chain(const struct run *r)
+{
+    int input = r->op->mounts[0].input;
+    return input >= 0 ? node_of(r->s, r->n->v->inputs[input])->chain : NULL;
+}
+
 static struct chain *commit(struct run *r, GError **err)
 {
     struct layer_info info = {0};
-    const struct exec_mount *root = &r->op->mounts[0];
-    struct chain *base =
-        root->input >= 0 ? node_of(r->s, r->n->v->inputs[root->input])->chain : NULL;
+    const struct chain *base = root_chain(r);
     if (!snapshot_commit(g_steal_pointer(&r->root), &info, err))
         return NULL;
     g_autoptr(layer_index) x = layer_index_open(r->s->o.store, info.id, r->s->stop, err);
@@ -376,9 +381,7 @@ static struct chain *commit(struct run *r, GError **err)
 
 static struct chain *run_all(struct run *r, GError **err)
 {
-    const struct exec_mount *root = &r->op->mounts[0];
-    struct chain *base =
-        root->input >= 0 ? node_of(r->s, r->n->v->inputs[root->input])->chain : NULL;
+    const struct chain *base = root_chain(r);
     g_autoptr(chain) empty = chain_new();
     r->root = snapshot_open(r->s->o.store, base ? base : empty, TRUE, err);
     if (!r->root || !add_mounts(r, err))
