@@ -6,8 +6,9 @@
 #include <string.h>
 
 /* Frames in the write-ahead log above which the log is moved into the database: while working, and
- * when closing. The next opener reads the log, so what is left behind must stay small; moving it
- * costs two syncs, so it must stay rare. */
+ * when closing. The next opener reads all of the log (what it remembers of a checkpoint is lost
+ * with the last process), so what is left behind must stay small; moving it costs three syncs, so
+ * it must stay rare. */
 #define CHECKPOINT_WORKING 1000
 #define CHECKPOINT_CLOSING 256
 #define BUSY_LIMIT_US (60 * G_USEC_PER_SEC)
@@ -113,12 +114,20 @@ struct db *db_open(const char *path, GError **err)
     return NULL;
 }
 
+/* Moves the log into the database and cuts it to nothing, unless another process uses it now: then
+ * that one will. */
+static void empty_log(struct db *db)
+{
+    sqlite3_busy_handler(db->sql, NULL, NULL);
+    sqlite3_wal_checkpoint_v2(db->sql, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+}
+
 void db_close(struct db *db)
 {
     if (!db)
         return;
     if (db->frames >= CHECKPOINT_CLOSING)
-        sqlite3_wal_checkpoint_v2(db->sql, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+        empty_log(db);
     g_hash_table_unref(db->stmts);
     sqlite3_close(db->sql);
     g_mutex_clear(&db->mutex);

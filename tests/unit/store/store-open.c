@@ -172,6 +172,30 @@ static void test_concurrent_creation(void)
     }
 }
 
+/* Every opener reads the whole log: one process after the other must not let it grow. */
+static void test_log_stays_small(void)
+{
+    fixture_begin();
+    gsize longest = 0;
+    for (int i = 0; i < 200; i++) {
+        struct store *s = fixture_open();
+        struct build_row b = {.name = (char *)"n",
+                              .target = (char *)"t",
+                              .platform = (char *)"linux/amd64",
+                              .status = -1};
+        GError *err = NULL;
+        for (int k = 0; k < 5; k++)
+            g_assert_cmpint(store_build_begin(s, &b, &err), >, 0);
+        g_assert_no_error(err);
+        store_close(s);
+        g_autofree char *wal = g_build_filename(fixture_root, "varve.db-wal", NULL);
+        GStatBuf st;
+        longest = g_stat(wal, &st) == 0 ? MAX(longest, (gsize)st.st_size) : longest;
+    }
+    g_assert_cmpuint(longest, <, 400 * 4120);
+    fixture_end();
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -182,6 +206,7 @@ int main(int argc, char **argv)
     g_test_add_func("/store/open/damaged", test_damaged_db);
     g_test_add_func("/store/open/concurrent", test_concurrent_creation);
     g_test_add_func("/store/open/fast", test_open_is_fast);
+    g_test_add_func("/store/open/log", test_log_stays_small);
     g_test_add_func("/store/tmp/own", test_tmp);
     g_test_add_func("/store/tmp/sweep", test_sweep);
     g_test_add_func("/store/statcache", test_statcache);
