@@ -1,5 +1,4 @@
-/* libcurl, loaded at its first use. Linking it would cost every start of varve about 5 ms: it
- * brings 26 further libraries, and most builds never touch the network. Thread-safe.
+/* libcurl, loaded at its first use (base/lazylib.h): most builds never touch the network.
  *
  * Members are libcurl's functions without the "curl_" prefix, to be called as
  *     const struct curl_api *curl = curl_api_load(&err);
@@ -7,34 +6,37 @@
 #ifndef VARVE_BASE_CURL_H
 #define VARVE_BASE_CURL_H
 
+#include "base/lazylib.h"
+
 #include <curl/curl.h>
-#include <glib.h>
+
+#define CURL_API(X, api)                                                                           \
+    X(api, curl_global_init, global_init)                                                          \
+    X(api, curl_easy_init, easy_init)                                                              \
+    X(api, curl_easy_setopt, easy_setopt)                                                          \
+    X(api, curl_easy_getinfo, easy_getinfo)                                                        \
+    X(api, curl_easy_perform, easy_perform)                                                        \
+    X(api, curl_easy_reset, easy_reset)                                                            \
+    X(api, curl_easy_cleanup, easy_cleanup)                                                        \
+    X(api, curl_easy_strerror, easy_strerror)                                                      \
+    X(api, curl_multi_init, multi_init)                                                            \
+    X(api, curl_multi_setopt, multi_setopt)                                                        \
+    X(api, curl_multi_add_handle, multi_add_handle)                                                \
+    X(api, curl_multi_remove_handle, multi_remove_handle)                                          \
+    X(api, curl_multi_perform, multi_perform)                                                      \
+    X(api, curl_multi_poll, multi_poll)                                                            \
+    X(api, curl_multi_info_read, multi_info_read)                                                  \
+    X(api, curl_multi_cleanup, multi_cleanup)                                                      \
+    X(api, curl_multi_strerror, multi_strerror)                                                    \
+    X(api, curl_slist_append, slist_append)                                                        \
+    X(api, curl_slist_free_all, slist_free_all)
 
 struct curl_api {
-    CURLcode (*global_init)(long flags);
-    CURL *(*easy_init)(void);
-    CURLcode (*easy_setopt)(CURL *easy, CURLoption option, ...);
-    CURLcode (*easy_getinfo)(CURL *easy, CURLINFO info, ...);
-    CURLcode (*easy_perform)(CURL *easy);
-    void (*easy_reset)(CURL *easy);
-    void (*easy_cleanup)(CURL *easy);
-    const char *(*easy_strerror)(CURLcode code);
-    CURLM *(*multi_init)(void);
-    CURLMcode (*multi_setopt)(CURLM *multi, CURLMoption option, ...);
-    CURLMcode (*multi_add_handle)(CURLM *multi, CURL *easy);
-    CURLMcode (*multi_remove_handle)(CURLM *multi, CURL *easy);
-    CURLMcode (*multi_perform)(CURLM *multi, int *running);
-    CURLMcode (*multi_poll)(CURLM *multi, struct curl_waitfd *extra, unsigned int n_extra,
-                            int timeout_ms, int *numfds);
-    CURLMsg *(*multi_info_read)(CURLM *multi, int *in_queue);
-    CURLMcode (*multi_cleanup)(CURLM *multi);
-    const char *(*multi_strerror)(CURLMcode code);
-    struct curl_slist *(*slist_append)(struct curl_slist *list, const char *text);
-    void (*slist_free_all)(struct curl_slist *list);
+    CURL_API(LAZYLIB_POINTER, )
 };
 
-/* Loads the library and runs curl_global_init() at the first call. NULL with VARVE_ERROR_FAILED
- * when it is not installed (every later call says the same). */
+/* Loads the library and runs curl_global_init() at the first call; thread-safe. NULL with
+ * VARVE_ERROR_FAILED when it is not installed (every later call says the same). */
 const struct curl_api *curl_api_load(GError **err);
 
 #endif

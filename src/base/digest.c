@@ -3,53 +3,34 @@
 #include "base/error.h"
 
 #include <errno.h>
-#include <openssl/evp.h>
+#include <nettle/sha2.h>
 #include <string.h>
 #include <unistd.h>
 
 struct hasher {
-    EVP_MD_CTX *ctx; /* initialised and ready for update at all times */
+    struct sha256_ctx ctx; /* ready for update at all times */
 };
-
-/* Fetched once: EVP_sha256() makes OpenSSL 3 look the algorithm up at every init. */
-static const EVP_MD *sha256_algorithm(void)
-{
-    static gsize once;
-    static EVP_MD *md;
-    if (g_once_init_enter(&once)) {
-        md = EVP_MD_fetch(NULL, "SHA256", NULL);
-        g_assert(md != NULL);
-        g_once_init_leave(&once, 1);
-    }
-    return md;
-}
 
 struct hasher *hasher_new(void)
 {
-    struct hasher *h = g_new0(struct hasher, 1);
-    h->ctx = EVP_MD_CTX_new();
-    g_assert(h->ctx && EVP_DigestInit_ex2(h->ctx, sha256_algorithm(), NULL) == 1);
+    struct hasher *h = g_new(struct hasher, 1);
+    sha256_init(&h->ctx);
     return h;
 }
 
 void hasher_free(struct hasher *h)
 {
-    if (!h)
-        return;
-    EVP_MD_CTX_free(h->ctx);
     g_free(h);
 }
 
 void hasher_update(struct hasher *h, const void *bytes, gsize len)
 {
-    EVP_DigestUpdate(h->ctx, bytes, len);
+    sha256_update(&h->ctx, len, bytes);
 }
 
 void hasher_final(struct hasher *h, struct digest *out)
 {
-    unsigned int len = sizeof out->b;
-    EVP_DigestFinal_ex(h->ctx, out->b, &len);
-    EVP_DigestInit_ex2(h->ctx, NULL, NULL);
+    sha256_digest(&h->ctx, sizeof out->b, out->b); /* and begins anew */
 }
 
 void hasher_add_bytes(struct hasher *h, const void *bytes, gsize len)
@@ -87,8 +68,10 @@ void hasher_add_strv(struct hasher *h, const char *const *strv)
 
 void digest_of_bytes(struct digest *out, const void *bytes, gsize len)
 {
-    unsigned int n = sizeof out->b;
-    EVP_Digest(bytes, len, out->b, &n, sha256_algorithm(), NULL);
+    struct sha256_ctx ctx;
+    sha256_init(&ctx);
+    sha256_update(&ctx, len, bytes);
+    sha256_digest(&ctx, sizeof out->b, out->b);
 }
 
 gboolean digest_of_fd(struct digest *out, int fd, guint64 *size, GError **err)

@@ -5,11 +5,10 @@
 
 #include "base/error.h"
 #include "base/fs.h"
+#include "base/libarchive.h"
 #include "context/resolve.h"
 #include "layer/attrs.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <locale.h>
 #include <string.h>
@@ -25,6 +24,7 @@ struct unpacking {
     struct filework *w;
     const char *name; /* of the archive, for messages */
     char *root;       /* where to, clean and resolved */
+    const struct libarchive *lib; /* loaded */
     struct archive *in;
     guint64 entries; /* so far */
     guint64 bytes;   /* so far, holes included */
@@ -42,7 +42,7 @@ static gboolean bad(struct unpacking *u, GError **err, const char *fmt, ...)
 
 static gboolean damaged(struct unpacking *u, GError **err)
 {
-    const char *why = archive_error_string(u->in);
+    const char *why = u->lib->error_string(u->in);
     return bad(u, err, "%s", why ? why : "it is damaged");
 }
 
@@ -88,14 +88,14 @@ static char *place(struct unpacking *u, const char *clean, GError **err)
 }
 
 /* The kept xattrs of an entry, sorted; pointing into ae. Free the table with g_free. */
-static struct xattr *entry_xattrs(struct archive_entry *ae, guint *n)
+static struct xattr *entry_xattrs(struct unpacking *u, struct archive_entry *ae, guint *n)
 {
     const char *name;
     const void *value;
     size_t size, total = 0;
     g_autoptr(GArray) x = g_array_new(FALSE, FALSE, sizeof(struct xattr));
-    archive_entry_xattr_reset(ae);
-    while (archive_entry_xattr_next(ae, &name, &value, &size) == ARCHIVE_OK) {
+    u->lib->entry_xattr_reset(ae);
+    while (u->lib->entry_xattr_next(ae, &name, &value, &size) == ARCHIVE_OK) {
         total += size;
         if (!name || !attrs_keeps_xattr(name) || total > ATTRS_MAX_XATTRS)
             continue;
@@ -112,11 +112,11 @@ static struct xattr *entry_xattrs(struct archive_entry *ae, guint *n)
 /* Takes the header into e (path and xattrs are set by the caller). */
 static void take_header(struct unpacking *u, struct archive_entry *ae, struct entry *e)
 {
-    struct stat st = *archive_entry_stat(ae);
+    struct stat st = *u->lib->entry_stat(ae);
     entry_from_stat(e, &st);
     if (e->type == ENTRY_WHITEOUT)
         e->type = ENTRY_CHAR;
-    e->mtime_ns = (gint64)archive_entry_mtime(ae) * 1000000000 + archive_entry_mtime_nsec(ae);
+    e->mtime_ns = (gint64)u->lib->entry_mtime(ae) * 1000000000 + u->lib->entry_mtime_nsec(ae);
     e->ino = 0;
     if (u->w->has_owner) {
         e->uid = u->w->uid;
@@ -157,7 +157,7 @@ static gboolean copy_content(struct unpacking *u, int fd, struct entry *e, GErro
     la_int64_t offset;
     guint64 at = 0;
     int r;
-    while ((r = archive_read_data_block(u->in, &block, &len, &offset)) == ARCHIVE_OK) {
+    while ((r = u->lib->read_data_block(u->in, &block, &len, &offset)) == ARCHIVE_OK) {
         if (!cancel_check(u->w->env->cancel, err))
             return FALSE;
         if (offset < 0 || (guint64)offset < at || (guint64)offset > e->size ||
@@ -231,10 +231,10 @@ static gboolean put_entry(struct unpacking *u, struct archive_entry *ae, struct 
                           GError **err)
 {
     gboolean merge;
-    const char *link = archive_entry_hardlink(ae);
+    const char *link = u->lib->entry_hardlink(ae);
     if (link)
         return put_link(u, e, link, err);
-    if (e->type == ENTRY_SOCKET || (archive_entry_filetype(ae) == 0))
+    if (e->type == ENTRY_SOCKET || (u->lib->entry_filetype(ae) == 0))
         return bad(u, err, "/%s has a type that cannot be in an image", e->path);
     if (!make_room(u, e, &merge, err))
         return FALSE;
@@ -243,7 +243,7 @@ static gboolean put_entry(struct unpacking *u, struct archive_entry *ae, struct 
     if (e->type == ENTRY_DIR)
         return merge ? dest_set_dir(u->w->dest, e, err) : dest_make_dir(u->w->dest, e, err);
     if (e->type == ENTRY_SYMLINK) {
-        e->target = archive_entry_symlink(ae);
+        e->target = u->lib->entry_symlink(ae);
         if (!e->target || !*e->target || strlen(e->target) > RESOLVE_MAX_PATH)
             return bad(u, err, "/%s is a symlink without a usable target", e->path);
         e->size = strlen(e->target);
@@ -258,7 +258,7 @@ static gboolean unpack_entry(struct unpacking *u, struct archive_entry *ae, GErr
         return bad(u, err, "it has more than %d entries", MAX_ENTRIES);
     if (!cancel_check(u->w->env->cancel, err))
         return FALSE;
-    g_autofree char *clean = clean_name(u, archive_entry_pathname(ae), err);
+    g_autofree char *clean = clean_name(u, u->lib->entry_pathname(ae), err);
     if (!clean)
         return FALSE;
     if (*clean == '\0')
@@ -268,26 +268,27 @@ static gboolean unpack_entry(struct unpacking *u, struct archive_entry *ae, GErr
         return FALSE;
     struct entry e = {.path = path};
     take_header(u, ae, &e);
-    g_autofree struct xattr *x = entry_xattrs(ae, &e.n_xattrs);
+    g_autofree struct xattr *x = entry_xattrs(u, ae, &e.n_xattrs);
     e.xattrs = x;
     return put_entry(u, ae, &e, err);
 }
 
 /* Opens fd as an archive and reads its first header; NULL when it is none. */
-static struct archive *open_archive(int fd, struct archive_entry **first)
+static struct archive *open_archive(const struct libarchive *lib, int fd,
+                                    struct archive_entry **first)
 {
-    struct archive *in = archive_read_new();
-    archive_read_support_filter_gzip(in);
-    archive_read_support_filter_bzip2(in);
-    archive_read_support_filter_xz(in);
-    archive_read_support_filter_zstd(in);
-    archive_read_support_format_tar(in);
-    int r = archive_read_open_fd(in, fd, READ_BLOCK);
+    struct archive *in = lib->read_new();
+    lib->read_support_filter_gzip(in);
+    lib->read_support_filter_bzip2(in);
+    lib->read_support_filter_xz(in);
+    lib->read_support_filter_zstd(in);
+    lib->read_support_format_tar(in);
+    int r = lib->read_open_fd(in, fd, READ_BLOCK);
     if (r == ARCHIVE_OK)
-        r = archive_read_next_header(in, first);
+        r = lib->read_next_header(in, first);
     if (r == ARCHIVE_OK || r == ARCHIVE_WARN)
         return in;
-    archive_read_free(in);
+    lib->read_free(in);
     return NULL;
 }
 
@@ -296,7 +297,7 @@ static gboolean unpack_all(struct unpacking *u, struct archive_entry *ae, GError
     for (;;) {
         if (!unpack_entry(u, ae, err))
             return FALSE;
-        int r = archive_read_next_header(u->in, &ae);
+        int r = u->lib->read_next_header(u->in, &ae);
         if (r == ARCHIVE_EOF)
             return TRUE;
         if (r != ARCHIVE_OK && r != ARCHIVE_WARN)
@@ -308,15 +309,18 @@ static gboolean unpack_fd(struct filework *w, const struct selected *s, int fd,
                           gboolean *is_archive, GError **err)
 {
     struct archive_entry *ae;
-    struct unpacking u = {.w = w, .name = *s->name ? s->name : s->path};
-    u.in = open_archive(fd, &ae);
+    struct unpacking u = {
+        .w = w, .name = *s->name ? s->name : s->path, .lib = libarchive_load(err)};
+    if (!u.lib)
+        return FALSE;
+    u.in = open_archive(u.lib, fd, &ae);
     *is_archive = u.in != NULL;
     if (!u.in)
         return TRUE;
     u.root = filework_make_dirs(w, w->a->dest, err);
     gboolean ok = u.root && dest_flush(w->dest, err) && unpack_all(&u, ae, err);
     g_free(u.root);
-    archive_read_free(u.in);
+    u.lib->read_free(u.in);
     return ok;
 }
 

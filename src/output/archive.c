@@ -4,13 +4,12 @@
 
 #include "base/error.h"
 #include "base/fs.h"
+#include "base/libarchive.h"
 #include "dockerfile/reference.h"
 #include "image/config.h"
 #include "image/jsonout.h"
 #include "store/blob.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -20,32 +19,33 @@
 
 /* Where members go: a tar, or a directory. */
 struct target {
-    struct archive *tar; /* or NULL */
-    int dir;             /* when tar is NULL */
-    gint64 mtime;        /* seconds, of members */
+    const struct libarchive *lib; /* when tar is not NULL */
+    struct archive *tar;          /* or NULL */
+    int dir;                      /* when tar is NULL */
+    gint64 mtime;                 /* seconds, of members */
     guint64 written;
 };
 
-static gboolean tar_failed(struct archive *a, GError **err)
+static gboolean tar_failed(const struct target *t, GError **err)
 {
-    int e = archive_errno(a);
+    int e = t->lib->error_number(t->tar);
     if (e > 0)
         return error_set_errno(err, e, "cannot write the archive");
     return error_set(err, VARVE_ERROR_FAILED, "cannot write the archive: %s",
-                     archive_error_string(a));
+                     t->lib->error_string(t->tar));
 }
 
 static gboolean put_header(struct target *t, const char *name, guint64 size, gboolean dir,
                            GError **err)
 {
-    struct archive_entry *e = archive_entry_new();
-    archive_entry_set_pathname(e, name);
-    archive_entry_set_filetype(e, dir ? AE_IFDIR : AE_IFREG);
-    archive_entry_set_perm(e, dir ? 0755 : 0644);
-    archive_entry_set_size(e, size);
-    archive_entry_set_mtime(e, t->mtime, 0);
-    gboolean ok = archive_write_header(t->tar, e) == ARCHIVE_OK || tar_failed(t->tar, err);
-    archive_entry_free(e);
+    struct archive_entry *e = t->lib->entry_new();
+    t->lib->entry_set_pathname(e, name);
+    t->lib->entry_set_filetype(e, dir ? AE_IFDIR : AE_IFREG);
+    t->lib->entry_set_perm(e, dir ? 0755 : 0644);
+    t->lib->entry_set_size(e, size);
+    t->lib->entry_set_mtime(e, t->mtime, 0);
+    gboolean ok = t->lib->write_header(t->tar, e) == ARCHIVE_OK || tar_failed(t, err);
+    t->lib->entry_free(e);
     t->written += size;
     return ok;
 }
@@ -63,7 +63,7 @@ static gboolean put_bytes(struct target *t, const char *name, const void *bytes,
         return fs_replace(t->dir, name, bytes, len, 0644, err);
     }
     return put_header(t, name, len, FALSE, err) &&
-           (archive_write_data(t->tar, bytes, len) == (la_ssize_t)len || tar_failed(t->tar, err));
+           (t->lib->write_data(t->tar, bytes, len) == (la_ssize_t)len || tar_failed(t, err));
 }
 
 static gboolean stream_into_tar(struct target *t, int fd, GError **err)
@@ -75,8 +75,8 @@ static gboolean stream_into_tar(struct target *t, int fd, GError **err)
             return error_set_errno(err, errno, "cannot read a blob");
         if (n == 0)
             return TRUE;
-        if (archive_write_data(t->tar, buf, n) != n)
-            return tar_failed(t->tar, err);
+        if (t->lib->write_data(t->tar, buf, n) != n)
+            return tar_failed(t, err);
     }
 }
 
@@ -227,15 +227,18 @@ static gboolean put_all(struct target *t, struct built_image *b, const char *con
 gboolean archive_write(struct built_image *b, const char *const *names, gboolean docker, int fd,
                        guint64 *written, GError **err)
 {
-    struct target t = {.tar = archive_write_new()};
-    archive_write_set_format_ustar(t.tar);
-    archive_write_set_bytes_per_block(t.tar, 256 * 1024);
-    archive_write_set_bytes_in_last_block(t.tar, 512);
-    gboolean ok = archive_write_open_fd(t.tar, fd) == ARCHIVE_OK || tar_failed(t.tar, err);
+    const struct libarchive *lib = libarchive_load(err);
+    if (!lib)
+        return FALSE;
+    struct target t = {.lib = lib, .tar = lib->write_new()};
+    lib->write_set_format_ustar(t.tar);
+    lib->write_set_bytes_per_block(t.tar, 256 * 1024);
+    lib->write_set_bytes_in_last_block(t.tar, 512);
+    gboolean ok = lib->write_open_fd(t.tar, fd) == ARCHIVE_OK || tar_failed(&t, err);
     ok = ok && put_all(&t, b, names, docker, err);
-    if (archive_write_close(t.tar) != ARCHIVE_OK && ok)
-        ok = tar_failed(t.tar, err);
-    archive_write_free(t.tar);
+    if (lib->write_close(t.tar) != ARCHIVE_OK && ok)
+        ok = tar_failed(&t, err);
+    lib->write_free(t.tar);
     *written += t.written;
     return ok;
 }

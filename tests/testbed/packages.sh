@@ -17,7 +17,7 @@ set -eu
 # "command:package" is wanted only where the command is missing, because it often comes
 # from elsewhere (node, docker).
 build='gcc make meson ninja-build pkgconf|pkg-config libglib2.0-dev libsqlite3-dev
-    libcurl4-openssl-dev|libcurl4-gnutls-dev libssl-dev libisal-dev libdeflate-dev libzstd-dev
+    libcurl4-openssl-dev|libcurl4-gnutls-dev nettle-dev libisal-dev libdeflate-dev libzstd-dev
     libarchive-dev libjansson-dev libseccomp-dev libcap-dev'
 demo="$build mmdebstrap debian-archive-keyring ca-certificates curl git busybox-static uidmap"
 test="$demo bats docker-registry apache2-utils openssl skopeo umoci runc tmux universal-ctags
@@ -26,7 +26,7 @@ test="$demo bats docker-registry apache2-utils openssl skopeo umoci runc tmux un
 if grep -qs '^VERSION_CODENAME=bookworm' /etc/os-release; then
     test="$test clang-format:clang-format clang-tidy:clang-tidy"
 fi
-bench="$test debootstrap hyperfine isal time qemu-user-static binfmt-support node:nodejs npm:npm"
+bench="$test debootstrap hyperfine isal libssl-dev time qemu-user-static binfmt-support node:nodejs npm:npm"
 
 [ $# -gt 0 ] || set -- build
 wanted=''

@@ -2,6 +2,7 @@
 #include "base/entry.h"
 #include "base/error.h"
 #include "base/fs.h"
+#include "base/lazylib.h"
 #include "base/platform.h"
 #include "base/pool.h"
 
@@ -29,7 +30,8 @@ static void test_digest(void)
     struct digest d, e;
     digest_of_bytes(&d, "abc", 3);
     g_autofree char *text = digest_text(&d);
-    g_assert_cmpstr(text, ==, "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    g_assert_cmpstr(text, ==,
+                    "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     g_assert_true(digest_parse(&e, text, NULL));
     g_assert_cmpint(digest_cmp(&d, &e), ==, 0);
     static const char *const bad[] = {"", "sha256:", "sha512:00", "sha256:BA7816BF", "sha256:ba78"};
@@ -105,7 +107,8 @@ static void test_entry_list(void)
 {
     g_autoptr(entry_list) l = entry_list_new();
     struct xattr x = {"user.k", "v", 1};
-    entry_list_add(l, &(struct entry){.path = "b", .type = ENTRY_FILE, .xattrs = &x, .n_xattrs = 1});
+    entry_list_add(l,
+                   &(struct entry){.path = "b", .type = ENTRY_FILE, .xattrs = &x, .n_xattrs = 1});
     entry_list_add(l, &(struct entry){.path = "a", .type = ENTRY_DIR});
     entry_list_sort(l);
     g_assert_cmpstr(entry_list_at(l, 0)->path, ==, "a");
@@ -116,8 +119,9 @@ static void test_entry_list(void)
 static void test_platform(void)
 {
     static const char *const cases[][2] = {
-        {"linux/x86_64", "linux/amd64"}, {"linux/arm64/v8", "linux/arm64"}, {"arm64", "linux/arm64"},
-        {"linux/arm", "linux/arm/v7"},   {"linux/arm/v6", "linux/arm/v6"},
+        {"linux/x86_64", "linux/amd64"},  {"linux/arm64/v8", "linux/arm64"},
+        {"arm64", "linux/arm64"},         {"linux/arm", "linux/arm/v7"},
+        {"linux/arm/v6", "linux/arm/v6"},
     };
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
         struct platform p;
@@ -204,12 +208,51 @@ static void test_cancel(void)
     g_assert_true(cancel_is_set(child));
 }
 
+static int unused_api;
+
+/* A missing library is refused in the same words at every call; one that is there gives its
+ * functions. */
+static void test_lazylib(void)
+{
+    struct lazylib missing = {.file = "libnowhere.so.1",
+                              .needed_for = "the test",
+                              .package = "libnowhere1",
+                              .api = &unused_api};
+    for (int i = 0; i < 2; i++) {
+        GError *err = NULL;
+        g_assert_false(lazylib_load(&missing, &err));
+        g_assert_error(err, VARVE_ERROR, VARVE_ERROR_FAILED);
+        g_assert_nonnull(
+            strstr(err->message, "cannot use libnowhere.so.1, which the test needs: "));
+        g_assert_nonnull(strstr(err->message, "libnowhere1"));
+        g_clear_error(&err);
+    }
+    struct {
+        size_t (*strlen)(const char *s);
+    } api = {NULL};
+    static const struct lazylib_symbol symbols[] = {{"strlen", 0}, {"no_such_function", 0}};
+    struct lazylib libc = {.file = "libc.so.6", .symbols = symbols, .n = 1, .api = &api};
+    g_assert_true(lazylib_load(&libc, NULL));
+    g_assert_cmpuint(api.strlen("four"), ==, 4);
+    struct lazylib old = {.file = "libc.so.6",
+                          .needed_for = "x",
+                          .package = "y",
+                          .symbols = symbols,
+                          .n = 2,
+                          .api = &api};
+    GError *err = NULL;
+    g_assert_false(lazylib_load(&old, &err));
+    g_assert_nonnull(strstr(err->message, "it lacks no_such_function"));
+    g_clear_error(&err);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/base/error/exit-codes", test_exit_codes);
     g_test_add_func("/base/digest/text", test_digest);
     g_test_add_func("/base/digest/fields", test_hasher_fields);
+    g_test_add_func("/base/lazylib", test_lazylib);
     g_test_add_func("/base/pool/loops", test_pool);
     g_test_add_func("/base/entry/order", test_path_order);
     g_test_add_func("/base/entry/list", test_entry_list);
