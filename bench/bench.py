@@ -33,8 +33,8 @@ def machine():
 
 
 def race(workload, builders, rounds):
-    """{builder: {'times': [...], 'rss': peak MB, 'pushed': MB}}"""
-    results = {}
+    """{builder: {'times': [...], 'rss': peak MB, 'pushed': MB}} and the limit, in seconds"""
+    results, limits = {}, []
     for builder in builders:
         print(f'{workload.name} {builder.name}: setting up', file=sys.stderr, flush=True)
         workload.setup(builder)
@@ -51,7 +51,10 @@ def race(workload, builders, rounds):
             result['rss'] = max(result['rss'], round(spent.peak + builder.peak(), 1))
             result['pushed'].append(round((builder.engines.registry_bytes() - stored) / 1e6, 3))
             print(f'{workload.name} {builder.name} round {number + 1}: {spent.seconds:.3f} s, {spent.peak:.0f} MB', file=sys.stderr, flush=True)
-    return results
+        if workload.paced:
+            limits.append(workload.limit())
+            print(f'{workload.name} limit round {number + 1}: {limits[-1]:.3f} s', file=sys.stderr, flush=True)
+    return results, statistics.median(limits) if limits else workload.limit()
 
 
 class Engines:
@@ -118,14 +121,15 @@ def ratio(results, peer):
 
 
 def render_medium(medium, data):
-    rows = [['Workload', 'limit', 'varve', 'docker', 'buildah', 'docker ÷ varve', 'buildah ÷ varve', 'varve ÷ limit', 'peak MB: varve', 'docker', 'buildah',
+    rows = [['Workload', 'limit', 'varve', 'docker', 'buildah', 'docker ÷ varve', 'buildah ÷ varve', 'varve ÷ limit', 'varve − limit', 'peak MB: varve', 'docker', 'buildah',
              'MB pushed: varve', 'docker', 'buildah']]
     for name, entry in sorted(data.items()):
         results, limit = entry['results'], entry.get('limit')
         varve = results.get('varve', {}).get('times')
         pushed = [statistics.median(results[b]['pushed']) if results.get(b, {}).get('pushed') else 0 for b in ('varve', 'docker', 'buildah')]
         rows.append([f'{name} {entry["title"]}', seconds(limit)] + [cell(results.get(b)) for b in ('varve', 'docker', 'buildah')] +
-                    [ratio(results, 'docker'), ratio(results, 'buildah'), f'{statistics.median(varve) / limit:.1f}x' if varve and limit else '–'] +
+                    [ratio(results, 'docker'), ratio(results, 'buildah'), f'{statistics.median(varve) / limit:.1f}x' if varve and limit else '–',
+                     f'{statistics.median(varve) - limit:.3f}' if varve and limit else '–'] +
                     [str(round(results[b]['rss'])) if results.get(b, {}).get('rss') else '–' for b in ('varve', 'docker', 'buildah')] +
                     [f'{p:.2f}' if p else '–' for p in pushed])
     commands = sorted({c for e in data.values() for c in e['commands'].values()})
@@ -169,12 +173,13 @@ def main():
         builders = ([Varve(engines, os.path.abspath(args.varve))] if args.varve else []) + [BUILDERS[n](engines) for n in names]
         for workload in (w(engines) for w in chosen):
             entry = results.setdefault(args.medium, {}).setdefault(workload.name, {'results': {}})
-            entry['results'].update(race(workload, builders, args.rounds))
+            raced, limit = race(workload, builders, args.rounds)
+            entry['results'].update(raced)
             entry.setdefault('versions', {}).update({b.name: b.version() for b in builders})
             shown = ' '.join(a if not a.startswith('/') else os.path.basename(a) for a in sys.argv[1:])
             made = f'`bench/run.sh {shown}` ({time.strftime("%Y-%m-%d")}, {args.rounds} round{"s" * (args.rounds > 1)})'
             entry.setdefault('commands', {}).update({b.name: made for b in builders})
-            entry.update(title=workload.title, limit=workload.limit(), machine=machine())
+            entry.update(title=workload.title, limit=limit, machine=machine())
             with open(RESULTS, 'w') as f:
                 json.dump(results, f, indent=1, sort_keys=True)
             render(results)

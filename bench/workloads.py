@@ -8,6 +8,7 @@ TOP = os.path.dirname(HERE)
 
 class Workload:
     name = title = ''
+    paced = False  # the limit is measured in each round, since it is long and varies with the machine
 
     def __init__(self, engines):
         self.engines = engines
@@ -87,7 +88,9 @@ class W1(GraphRag):
 
 
 class W2(GraphRag):
-    """a line is added to src/main.ts; build and push to a registry on this machine that has the earlier layers. Warm. Limit: tsc alone, on the host."""
+    """a line is added to src/main.ts; build and push to a registry on this machine that has the earlier layers. Warm. Limit, once in each round:
+    the step's own command, `npm run build` (tsc), in a chroot of the base."""
+    paced = True
     name, title = 'W2', 'GraphRAG, one source line, pushed'
 
     def setup(self, builder):
@@ -102,13 +105,22 @@ class W2(GraphRag):
         return builder.build(self.context[builder.name], tag=builder.tag('graphrag'), push=True, args=self.args)
 
     def limit(self):
-        host = self.path('W2-host')
-        if not os.path.exists(host + '/node_modules'):
-            shutil.copytree(self.path(next(iter(self.context.values()))), host, dirs_exist_ok=True)
-            subprocess.run(['npm', 'ci', '--no-audit', '--no-fund', '--silent'], cwd=host, check=True)
-        timed = 'import os,time,subprocess as s; t=time.monotonic(); s.run(["node","node_modules/typescript/bin/tsc","-p","tsconfig.json"],check=True); ' \
-                'print(time.monotonic()-t)'
-        return self.best([sys.executable, '-c', f'import os; os.chdir({host!r}); {timed}'])
+        """One run of the step's command in a chroot of the base that holds what the step finds."""
+        root = self.path('W2-limit')
+        app = root + '/app'
+        if not os.path.exists(app):
+            subprocess.run(['umoci', 'raw', 'unpack', '--image', self.path('node/oci:latest'), root], check=True, stdout=subprocess.DEVNULL)
+            shutil.copytree(self.path(next(iter(self.context.values()))), app, dirs_exist_ok=True)
+            subprocess.run(['chroot', root, 'sh', '-c', 'cd /app && npm ci --no-audit --no-fund --silent'], check=True, env=self.inside(root))
+        timed = 'import sys,time,subprocess as s; t=time.monotonic(); s.run(sys.argv[1:],check=True,stdout=s.DEVNULL); print(time.monotonic()-t)'
+        command = [sys.executable, '-c', timed, 'chroot', root, 'sh', '-c', 'cd /app && npm run build']
+        os.sync()
+        return float(subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True, env=self.inside(root)).stdout)
+
+    def inside(self, root):
+        shutil.copy('/etc/resolv.conf', root + '/etc/resolv.conf')
+        return {'HOME': '/root', 'PATH': os.environ['PATH'], 'NODE_EXTRA_CA_CERTS': '/host-ca.pem',
+                **{k: v for k, v in os.environ.items() if k.startswith('npm_config_') or k.lower().endswith('_proxy')}}
 
 
 class W3(Workload):
