@@ -52,6 +52,16 @@ gboolean node_is_local(const struct vertex *v)
     return v->op.type == OP_SOURCE && v->op.source.kind == SOURCE_LOCAL;
 }
 
+struct node *node_base(struct solver *s, const struct node *n)
+{
+    int input = -1;
+    if (n->v->op.type == OP_EXEC)
+        input = n->v->op.exec.mounts[0].input;
+    if (n->v->op.type == OP_FILE && n->v->op.file.n_actions > 0)
+        input = n->v->op.file.actions[0].input;
+    return input >= 0 && (guint)input < n->v->n_inputs ? node_of(s, n->v->inputs[input]) : NULL;
+}
+
 void node_init_reads(struct node *n)
 {
     n->reads = g_array_new(FALSE, TRUE, sizeof(struct read));

@@ -51,6 +51,8 @@ struct solver {
 
 struct node *node_of(struct solver *s, const struct vertex *v);
 gboolean node_is_local(const struct vertex *v);
+/* The input whose root file system n's layer lies on; NULL for scratch and for other ops. */
+struct node *node_base(struct solver *s, const struct node *n);
 
 /* keys.c */
 

@@ -359,8 +359,8 @@ static gboolean run_sandbox(struct run *r, GError **err)
 /* What the root mount is made of; NULL for scratch. */
 static const struct chain *root_chain(const struct run *r)
 {
-    int input = r->op->mounts[0].input;
-    return input >= 0 ? node_of(r->s, r->n->v->inputs[input])->chain : NULL;
+    struct node *base = node_base(r->s, r->n);
+    return base ? base->chain : NULL;
 }
 
 static struct chain *commit(struct run *r, GError **err)

@@ -58,13 +58,6 @@ static gboolean inputs_open(struct solver *s, struct node *n, struct inputs *in,
     return TRUE;
 }
 
-/* The input that the first action changes, or NULL for scratch. */
-static struct node *base_of(struct solver *s, struct node *n)
-{
-    int base = n->v->op.file.n_actions > 0 ? n->v->op.file.actions[0].input : -1;
-    return base >= 0 && (guint)base < n->v->n_inputs ? node_of(s, n->v->inputs[base]) : NULL;
-}
-
 /* Applies op over base into a new committed layer. */
 static gboolean make_layer(struct solver *s, const struct file_op *op, struct fileop_env *env,
                            struct layer_info *info, GError **err)
@@ -84,7 +77,7 @@ static gboolean make_layer(struct solver *s, const struct file_op *op, struct fi
 
 static struct chain *run_over(struct solver *s, struct node *n, struct inputs *in, GError **err)
 {
-    struct node *base = base_of(s, n);
+    struct node *base = node_base(s, n);
     g_autoptr(chainview) view = NULL;
     if (base && !(view = chainview_new(s->o.store, base->chain, s->stop, err)))
         return NULL;

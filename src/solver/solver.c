@@ -155,6 +155,24 @@ static gboolean take_record(struct solver *s, struct node *n, const struct diges
     return TRUE;
 }
 
+/* Takes what is recorded under n's content key. Only the layer that n's op added counts: the input
+ * that it was made over holds the same files, but may be made of other layers. */
+static gboolean take_cut(struct solver *s, struct node *n)
+{
+    if (!take_record(s, n, &n->content_key))
+        return FALSE;
+    gboolean adds = n->v->op.type == OP_EXEC || n->v->op.type == OP_FILE;
+    if (adds && n->chain->n > 0) {
+        struct node *base = node_base(s, n);
+        struct chain *own = chain_copy(base ? base->chain : NULL);
+        chain_append(own, n->chain->ids[n->chain->n - 1]);
+        chain_free(n->chain);
+        n->chain = own;
+    }
+    n->res.outcome = OUTCOME_CUT;
+    return TRUE;
+}
+
 /* The top-down pass: hits end it, misses go on to their inputs. Explicit stack: graphs may be deep.
  */
 static void visit_all(struct solver *s, struct vertex *target)
@@ -253,8 +271,7 @@ static gboolean run_locked(struct solver *s, struct node *n, GError **err)
         store_lock_take(s->o.store, digest_hex(&n->content_key, name), s->stop, &waited, err);
     if (!lock)
         return FALSE;
-    if (waited && !n->tainted && take_record(s, n, &n->content_key)) {
-        n->res.outcome = OUTCOME_CUT;
+    if (waited && !n->tainted && take_cut(s, n)) {
         g_free(n->res.why);
         n->res.why = g_strdup("another build just made it");
         return put_records(s, n, err);
@@ -274,8 +291,7 @@ static gboolean solve_node(struct solver *s, struct node *n, GError **err)
     if (!cancel_check(s->stop, err) || !node_content_key(s, n, err))
         return FALSE;
     n->inputs_json = node_inputs_json(s, n);
-    if (!n->v->meta.no_cache && take_record(s, n, &n->content_key)) {
-        n->res.outcome = OUTCOME_CUT;
+    if (!n->v->meta.no_cache && take_cut(s, n)) {
         n->res.why = g_strdup("what it reads came out the same as before");
         return put_records(s, n, err);
     }

@@ -203,6 +203,18 @@ EOF
     [ ! -e new ]
 }
 
+@test "a step cut over an equal input keeps the layers of its own input" {
+    printf 'FROM busybox\nRUN true\nRUN echo a >/a\n' >Dockerfile
+    build -t longer:1 .
+    printf 'FROM busybox\nRUN echo a >/a\n' >Dockerfile
+    run build --explain -t shorter:1 .
+    [[ "$output" == *"cut"*"RUN echo a >/a"* ]] || { echo "$output"; return 1; }
+    layers() { "$VARVE" inspect "$1" | jq -c '.[0].RootFS.Layers'; }
+    longer=$(layers longer:1) shorter=$(layers shorter:1)
+    [ "$(jq length <<<"$shorter")" -eq $(($(jq length <<<"$longer") - 1)) ]
+    [ "$(jq '.[-1]' <<<"$shorter")" = "$(jq '.[-1]' <<<"$longer")" ]
+}
+
 @test "with SOURCE_DATE_EPOCH two stores make the same image" {
     three_steps
     sed -i 's/ && date +%s%N >stamp//' Dockerfile
