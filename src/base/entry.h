@@ -13,7 +13,7 @@ enum entry_type {
     ENTRY_CHAR,
     ENTRY_BLOCK,
     ENTRY_FIFO,
-    ENTRY_SOCKET,   /* seen in contexts and uppers; never stored in a layer */
+    ENTRY_SOCKET,   /* seen in uppers; in a context it is an empty file; never stored in a layer */
     ENTRY_WHITEOUT, /* layers only: hides path in the layers below */
 };
 

@@ -44,6 +44,29 @@ static char *default_path(const struct build *b)
                              : g_strdup("Dockerfile");
 }
 
+/* Reads b->dockerfile_path. Where there is no Dockerfile, a dockerfile is taken. */
+static GBytes *read_named(struct build *b, GError **err)
+{
+    GError *local = NULL;
+    GBytes *bytes = read_file(b, b->dockerfile_path, DOCKERFILE_MAX_BYTES, &local);
+    const char *slash = strrchr(b->dockerfile_path, '/');
+    const char *name = slash ? slash + 1 : b->dockerfile_path;
+    if (g_error_matches(local, VARVE_ERROR, VARVE_ERROR_NOT_FOUND) &&
+        strcmp(name, "Dockerfile") == 0) {
+        g_autofree char *other = g_strdup(b->dockerfile_path);
+        other[name - b->dockerfile_path] = 'd';
+        bytes = read_file(b, other, DOCKERFILE_MAX_BYTES, NULL);
+        if (bytes) {
+            g_clear_error(&local);
+            g_free(b->dockerfile_path);
+            b->dockerfile_path = g_steal_pointer(&other);
+        }
+    }
+    if (local)
+        g_propagate_error(err, local);
+    return bytes;
+}
+
 /* The one on stdin, the one that is the whole context, the one that -f names, or
  * CONTEXT/Dockerfile. */
 static GBytes *read_dockerfile(struct build *b, GError **err)
@@ -58,7 +81,7 @@ static GBytes *read_dockerfile(struct build *b, GError **err)
     if (b->dockerfile_text)
         return g_bytes_ref(b->dockerfile_text);
     GError *local = NULL;
-    GBytes *bytes = read_file(b, b->dockerfile_path, DOCKERFILE_MAX_BYTES, &local);
+    GBytes *bytes = read_named(b, &local);
     if (bytes)
         return bytes;
     if (g_error_matches(local, VARVE_ERROR, VARVE_ERROR_NOT_FOUND)) {

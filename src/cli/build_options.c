@@ -28,7 +28,7 @@ const struct option_row build_options_rows[] = {
      "type=image|oci|docker|local|tar|cacheonly,dest=…"},
     {"push", 0, OPTION_FLAG, AT(push), NULL, "push the tags to their registries"},
     {"load", 0, OPTION_FLAG, AT(load), NULL, "also load the image into the Docker engine"},
-    {"no-cache", 0, OPTION_FLAG, AT(no_cache), NULL, "run every step"},
+    {"no-cache", 0, OPTION_FLAG, AT(no_cache), NULL, "run every step, with empty cache mounts"},
     {"no-cache-filter", 0, OPTION_LIST, AT(raw_no_cache_filter), "STAGE",
      "run every step of these stages"},
     {"pull", 0, OPTION_OPTIONAL, AT(raw_pull), "always|missing|never",

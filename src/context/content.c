@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -35,9 +36,18 @@ gboolean content_changed(const char *path, GError **err)
     return FALSE;
 }
 
+static gboolean is_socket(int rootfd, const char *path)
+{
+    fd_auto int fd = open_beneath(rootfd, path, O_PATH);
+    struct stat st;
+    return fd >= 0 && fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
 int content_open(int rootfd, const char *path, const char *where, GError **err)
 {
     fd_auto int fd = open_beneath(rootfd, path, O_RDONLY | O_NONBLOCK);
+    if (fd < 0 && errno == ENXIO && is_socket(rootfd, path))
+        fd = memfd_create("socket", MFD_CLOEXEC);
     if (fd < 0) {
         if (errno == EACCES)
             error_set(err, VARVE_ERROR_DENIED, "cannot read %s in %s: permission denied", path,

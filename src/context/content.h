@@ -6,8 +6,8 @@
 #include "base/digest.h"
 
 /* Opens the regular file path below rootfd for reading, passing through no symlink and never
- * waiting for a fifo's writer; -1 on error (VARVE_ERROR_DENIED when it is unreadable). where names
- * the tree in messages ("the build context"). */
+ * waiting for a fifo's writer; a socket reads as an empty file. -1 on error (VARVE_ERROR_DENIED
+ * when it is unreadable). where names the tree in messages ("the build context"). */
 int content_open(int rootfd, const char *path, const char *where, GError **err);
 /* Opens the directory path ("" is rootfd itself) likewise; -1 with errno set. */
 int content_open_dir(int rootfd, const char *path);

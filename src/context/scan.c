@@ -76,11 +76,8 @@ struct hashing {
 
 static gboolean refuse_special(const struct tree *t, const struct entry *e, GError **err)
 {
-    const char *what = e->type == ENTRY_FIFO     ? "fifo"
-                       : e->type == ENTRY_SOCKET ? "socket"
-                                                 : "device";
     error_set(err, VARVE_ERROR_INVALID, "cannot copy %s from %s: it is a %s", e->path, t->name,
-              what);
+              e->type == ENTRY_FIFO ? "fifo" : "device");
     error_add_next(err, "leave it out in .dockerignore");
     return FALSE;
 }
@@ -213,6 +210,8 @@ static void fix_entries(struct tree *t, gboolean owners)
             e->uid = e->gid = 0;
         if (e->type == ENTRY_WHITEOUT)
             e->type = ENTRY_CHAR; /* a meaning it has in layers only */
+        else if (e->type == ENTRY_SOCKET)
+            e->type = ENTRY_FILE; /* empty: content_open() */
         if (e->type != ENTRY_FILE)
             continue;
         s->numbers.files++;

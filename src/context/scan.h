@@ -22,8 +22,9 @@ struct scan_stats {
 
 /* Scans dir (path on this machine). ig may be NULL. name is for messages. The stat cache of dir in
  * db (may be NULL) is used. db and c must outlive the tree. Unreadable directories, more than 4
- * million entries or depth over 1,000 are errors naming the path; unreadable files, devices,
- * sockets and fifos only when something selects and hashes them. Symlinks are never followed. */
+ * million entries or depth over 1,000 are errors naming the path; unreadable files, devices and
+ * fifos only when something selects and hashes them. A socket (programs leave theirs lying about,
+ * git's fsmonitor for one) is an empty file, as for Docker. Symlinks are never followed. */
 struct tree *scan_dir(struct store *db, const char *dir, const struct ignore *ig, const char *name,
                       struct cancel *c, GError **err);
 /* The same for a temporary directory into which an archive was unpacked: entries keep their owners,

@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-#define DEFAULT_UMASK 022
+#define ALL_BUT_STICKY 06777
+#define STICKY 01000
 
 static gboolean invalid(GError **err, const char *text)
 {
@@ -22,9 +23,9 @@ static guint32 class_mask(char who)
     case 'g':
         return 02070;
     case 'o':
-        return 01007;
+        return 00007;
     case 'a':
-        return 07777;
+        return ALL_BUT_STICKY;
     default:
         return 0;
     }
@@ -55,7 +56,10 @@ static void read_perms(const char **p, struct chmod_clause *c)
             c->perms |= 06000;
             break;
         case 't':
-            c->perms |= 01000;
+            if (c->who == class_mask('o'))
+                break;
+            c->who |= STICKY;
+            c->perms |= STICKY;
             break;
         default:
             return;
@@ -70,7 +74,7 @@ static gboolean read_clause(const char **p, struct chmod *c)
     for (; **p && strchr("ugoa", **p); (*p)++)
         who |= class_mask(**p);
     if (!who)
-        who = 07777 & ~DEFAULT_UMASK;
+        who = ALL_BUT_STICKY;
     if (!**p || !strchr("+-=", **p))
         return FALSE;
     while (**p && strchr("+-=", **p)) {
@@ -119,18 +123,20 @@ guint32 chmod_apply(const struct chmod *c, guint32 mode, gboolean is_dir)
     if (c->octal)
         return c->mode;
     mode &= 07777;
+    gboolean may_exec = is_dir || (mode & 0111);
     for (guint i = 0; i < c->n; i++) {
         const struct chmod_clause *k = &c->clauses[i];
+        guint32 who = k->copy ? k->who & 0777 : k->who;
         guint32 bits = k->copy ? spread(mode, k->copy) : k->perms;
-        if (k->exec_if && (is_dir || (mode & 0111)))
+        if (k->exec_if && may_exec)
             bits |= 0111;
-        bits &= k->who;
+        bits &= who;
         if (k->op == '+')
             mode |= bits;
         else if (k->op == '-')
             mode &= ~bits;
         else
-            mode = (mode & ~k->who) | bits;
+            mode = (mode & ~who) | bits;
     }
     return mode;
 }

@@ -1,5 +1,8 @@
-/* File modes as --chmod takes them: octal ("755", "0644", up to 7777) or symbolic as chmod(1)
- * ("u=rwX,go=rX", "+x", "g=u", "a+rwxt"). */
+/* File modes as --chmod takes them: octal ("755", "0644", up to 7777) or symbolic
+ * ("u=rwX,go=rX", "+x", "g=u", "a+rwxt"). The symbolic ones are those of BSD's setmode(3), as in
+ * BuildKit, with no umask: a clause without u, g, o or a counts for all; X asks whether the file
+ * had an x before the first clause; the sticky bit changes by a t alone, and not by one for o;
+ * copying a class (g=u) leaves set-id bits as they are. */
 #ifndef VARVE_DOCKERFILE_CHMOD_H
 #define VARVE_DOCKERFILE_CHMOD_H
 
@@ -9,11 +12,11 @@
 
 /* One "who op what" step. */
 struct chmod_clause {
-    guint32 who;      /* mask of the bits it may touch: 04700, 02070, 01007 or a union */
+    guint32 who;      /* mask of the bits it may touch: 04700, 02070, 0007 or a union, and 01000 */
     char op;          /* '+', '-' or '=' */
     guint32 perms;    /* bits to apply, replicated for all three classes */
     char copy;        /* 'u', 'g' or 'o': take the bits of that class instead; 0: no */
-    gboolean exec_if; /* 'X': x only for directories and for what has an x already */
+    gboolean exec_if; /* 'X': x only for directories and for what had an x */
 };
 
 /* A parsed mode; a plain value. */
@@ -24,8 +27,7 @@ struct chmod {
     struct chmod_clause clauses[CHMOD_MAX_CLAUSES];
 };
 
-/* VARVE_ERROR_INVALID, with the text in the message, when malformed. A clause without u, g, o or a
- * counts for all but never sets what umask 022 keeps off. */
+/* VARVE_ERROR_INVALID, with the text in the message, when malformed. */
 gboolean chmod_parse(struct chmod *c, const char *text, GError **err);
 /* The new permission bits (07777) of something that has mode. */
 guint32 chmod_apply(const struct chmod *c, guint32 mode, gboolean is_dir);

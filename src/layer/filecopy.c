@@ -131,8 +131,6 @@ static gboolean copy_entry(struct filework *w, const struct match *m, const stru
         return copy_link(w, m, &e, first, err);
     if (e.type == ENTRY_FILE)
         return dest_put_file(w->dest, &e, w->tree, from, err);
-    if (e.type == ENTRY_SOCKET)
-        return error_set(err, VARVE_ERROR_INVALID, "cannot copy %s: it is a socket", from->path);
     return dest_put_special(w->dest, &e, err);
 }
 

@@ -30,6 +30,8 @@ struct entry filework_made(const struct filework *w, enum entry_type type, guint
     if ((w->a->type == FILE_MKFILE || w->a->type == FILE_MKDIR) && w->a->mtime_ns >= 0)
         e.mtime_ns = w->a->mtime_ns;
     filework_adjust(w, &e);
+    if (type == ENTRY_DIR && !w->chmod.octal)
+        e.mode = mode; /* a symbolic mode changes what is copied only */
     return e;
 }
 

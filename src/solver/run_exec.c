@@ -139,11 +139,27 @@ static gboolean init_volume(struct run *r, const struct exec_mount *m, int dir, 
     return TRUE;
 }
 
+/* A step that must not use what earlier builds left begins with an empty cache mount; later steps
+ * of the same build share that. */
+static gboolean renew_volume(struct run *r, const char *id, GError **err)
+{
+    struct solver *s = r->s;
+    if (!r->n->v->meta.no_cache)
+        return TRUE;
+    g_mutex_lock(&s->renewing);
+    gboolean ok =
+        !g_hash_table_add(s->renewed, (gpointer)id) || store_volume_forget(s->o.store, id, err);
+    g_mutex_unlock(&s->renewing);
+    return ok;
+}
+
 static gboolean add_cache(struct run *r, const struct exec_mount *m, GError **err)
 {
     static const enum volume_sharing sharing[] = {[SHARING_SHARED] = VOLUME_SHARED,
                                                   [SHARING_PRIVATE] = VOLUME_PRIVATE,
                                                   [SHARING_LOCKED] = VOLUME_LOCKED};
+    if (!renew_volume(r, m->cache_id, err))
+        return FALSE;
     struct volume *v =
         store_volume_take(r->s->o.store, m->cache_id, sharing[m->sharing], r->s->stop, err);
     if (!v)

@@ -14,6 +14,8 @@ struct solver *solver_new(const struct graph *g, const struct solver_options *o)
     s->stop = cancel_new_child(o->cancel);
     s->nodes = g_new0(struct node, g->vertices->len);
     g_mutex_init(&s->lock);
+    g_mutex_init(&s->renewing);
+    s->renewed = g_hash_table_new(g_str_hash, g_str_equal);
     g_cond_init(&s->changed);
     g_queue_init(&s->ready);
     for (guint i = 0; i < g->vertices->len; i++) {
@@ -49,6 +51,8 @@ void solver_free(struct solver *s)
     g_free(s->nodes);
     run_release_kept(s);
     cancel_free(s->stop);
+    g_hash_table_unref(s->renewed);
+    g_mutex_clear(&s->renewing);
     g_mutex_clear(&s->lock);
     g_cond_clear(&s->changed);
     g_queue_clear(&s->ready);

@@ -401,14 +401,7 @@ static gboolean remove_volume(struct gc *gc, const char *name, GError **err)
         return *err == NULL;
     tally_add_freed(&gc->tally, gc->s, path);
     gc->removed++;
-    if (gc->o->dry_run)
-        return TRUE;
-    {
-        DB_LOCK(gc->s->db);
-        if (!db_exec(gc->s->db, err, "DELETE FROM volumes WHERE dir=?", "s", path))
-            return FALSE;
-    }
-    return fs_remove_tree(gc->s->fd, path, err);
+    return gc->o->dry_run || volume_remove(gc->s, path, err);
 }
 
 static gboolean remove_volumes(struct gc *gc, GError **err)

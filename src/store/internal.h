@@ -80,5 +80,7 @@ struct store_lock *lock_take(struct store *s, const char *name, gboolean shared,
                              struct cancel *c, gboolean *waited, GError **err);
 /* Removes lock files that nobody holds. */
 void lock_sweep(struct store *s);
+/* Removes the volume in dir ("volumes/..."), whose "use" lock is held exclusively. */
+gboolean volume_remove(struct store *s, const char *dir, GError **err);
 
 #endif

@@ -130,6 +130,46 @@ struct volume *store_volume_take(struct store *s, const char *id, enum volume_sh
     return NULL;
 }
 
+gboolean volume_remove(struct store *s, const char *dir, GError **err)
+{
+    {
+        DB_LOCK(s->db);
+        if (!db_exec(s->db, err, "DELETE FROM volumes WHERE dir=?", "s", dir))
+            return FALSE;
+    }
+    return fs_remove_tree(s->fd, dir, err);
+}
+
+/* The directories of id: one, and more when it was private to several at once. */
+static GPtrArray *list_dirs(struct store *s, const char *id)
+{
+    GPtrArray *dirs = g_ptr_array_new_with_free_func(g_free);
+    DB_LOCK(s->db);
+    db_auto sqlite3_stmt *q =
+        db_query(s->db, NULL, "SELECT dir FROM volumes WHERE name=?", "s", id);
+    while (db_step(s->db, q, NULL))
+        g_ptr_array_add(dirs, g_strdup((const char *)sqlite3_column_text(q, 0)));
+    return dirs;
+}
+
+gboolean store_volume_forget(struct store *s, const char *id, GError **err)
+{
+    g_autoptr(GPtrArray) dirs = list_dirs(s, id);
+    for (guint i = 0; i < dirs->len; i++) {
+        const char *dir = g_ptr_array_index(dirs, i);
+        g_autofree char *name = g_strdup_printf("use %s", dir);
+        GError *why = NULL;
+        g_autoptr(store_lock) use = lock_take(s, name, FALSE, FALSE, NULL, NULL, &why);
+        if (use)
+            volume_remove(s, dir, &why);
+        if (why) {
+            g_propagate_prefixed_error(err, why, "emptying the cache mount %s: ", id);
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
 gboolean store_volume_ready(struct volume *v, GError **err)
 {
     if (!v->fresh)

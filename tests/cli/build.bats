@@ -356,3 +356,26 @@ EOF
     ! cmp -s d/one e/one
     ! cmp -s d/two e/two
 }
+
+@test "--no-cache starts with empty cache mounts, which the steps of that build share" {
+    cat >Dockerfile <<'EOF'
+FROM busybox AS base
+ARG N
+RUN --mount=type=cache,target=/c touch /c/a$N && ls /c >/one
+FROM base
+ARG N
+RUN --mount=type=cache,target=/c touch /c/b$N && ls /c | xargs >/two
+EOF
+    build --build-arg N=1 -o out .
+    [ "$(cat out/two)" = "a1 b1" ]
+    build --build-arg N=2 -o out .
+    [ "$(cat out/two)" = "a1 a2 b1 b2" ]
+    build --no-cache --build-arg N=3 -o out .
+    [ "$(cat out/one) $(cat out/two)" = "a3 a3 b3" ]
+    build --build-arg N=4 -o out .
+    [ "$(cat out/two)" = "a3 a4 b3 b4" ]
+    build --no-cache-filter base --build-arg N=5 -o out .
+    [ "$(cat out/one) $(cat out/two)" = "a5 a5 b5" ]
+    run varve fsck
+    [ "$status" -eq 0 ]
+}
