@@ -198,6 +198,10 @@ static gboolean select_wildcard(struct selector *x, const char *clean, GError **
     }
     const struct entry *e;
     g_autofree char *base = tree_resolve(x->tree, prefix->str, TRUE, &e, err);
+    if (base && !e)
+        return error_set(err, VARVE_ERROR_NOT_FOUND,
+                         "\"%s\" matches nothing in %s: there is no directory %s", clean,
+                         x->tree->name, prefix->str);
     return base && match_below(x, base, parts + i, err);
 }
 

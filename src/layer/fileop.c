@@ -256,13 +256,27 @@ static struct dest *open_dest(struct run *r, guint i, GError **err)
     return dest_new(r->env->store, base, fd_steal(&fd), r->env->cancel);
 }
 
+/* A directory for a user whom the image does not know (WORKDIR after USER) is root's, as Docker has
+ * it; the first RUN will say that there is no such user. What is copied for one is refused. */
+static gboolean find_owner(struct filework *w, struct chainview *base, GError **err)
+{
+    GError *local = NULL;
+    w->has_owner = TRUE;
+    if (fileop_owner(base, w->a->owner, &w->uid, &w->gid, &local))
+        return TRUE;
+    if (w->a->type != FILE_MKDIR || !g_error_matches(local, VARVE_ERROR, VARVE_ERROR_NOT_FOUND)) {
+        g_propagate_error(err, local);
+        return FALSE;
+    }
+    g_error_free(local);
+    w->uid = w->gid = 0;
+    return TRUE;
+}
+
 static gboolean parse_options(struct filework *w, struct chainview *base, GError **err)
 {
-    if (w->a->owner && *w->a->owner) {
-        w->has_owner = TRUE;
-        if (!fileop_owner(base, w->a->owner, &w->uid, &w->gid, err))
-            return FALSE;
-    }
+    if (w->a->owner && *w->a->owner && !find_owner(w, base, err))
+        return FALSE;
     if (w->a->mode_text && *w->a->mode_text) {
         w->has_mode = TRUE;
         return chmod_parse(&w->chmod, w->a->mode_text, err);

@@ -168,7 +168,8 @@ engine_start() {
 engine_stop() {
     [ -n "${ENGINE:-}" ] || return 0
     end_process "$ENGINE_PID"
-    umount "$ENGINE/exec/netns/default" 2>/dev/null || true
+    # What the engine leaves mounted, the innermost first.
+    awk -v d="$ENGINE/" 'index($5, d) == 1 { print $5 }' /proc/self/mountinfo | sort -r | xargs -r umount
     rm -rf "$ENGINE"
     ENGINE=
 }

@@ -348,6 +348,7 @@ PY
     [ "$(id -u)" -eq 0 ] || skip "needs root to become another user"
     chmod 755 "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "$BATS_TEST_TMPDIR" 2>/dev/null || true
     as_user test -r . || skip "an ordinary user cannot reach $PWD"
+    as_user unshare -Ur true || skip "this system does not let users make user namespaces"
     mkdir odd
     echo secret >odd/unreadable
     echo fine >odd/readable
