@@ -1,16 +1,18 @@
-/* Format, little endian: magic "varvsta1", u32 items, u32 0, u64 bytes of the string area; then one
- * record of 88 bytes per item, sorted by entry_path_cmp; then the string area, paths ended by NUL.
- */
+/* Format, little endian: magic "varvsta2", u32 items, u32 CRC-32 of all that follows the header,
+ * u64 bytes of the string area; then one record of 88 bytes per item, sorted by entry_path_cmp;
+ * then the string area, paths ended by NUL. A file that fails the check counts as empty: a wrong
+ * digest in it would make every build of its context fail. */
 #include "context/statcache.h"
 
+#include <libdeflate.h>
 #include <string.h>
 
-#define MAGIC "varvsta1"
+#define MAGIC "varvsta2"
 
 struct header {
     char magic[8];
     guint32 n;       /* records */
-    guint32 zero;    /* unused */
+    guint32 crc;     /* of what follows the header */
     guint64 strings; /* bytes of the string area */
 };
 struct record {
@@ -26,6 +28,12 @@ struct record {
 };
 #define FLAG_XATTRS 1
 
+static guint32 checksum(gconstpointer file, gsize len)
+{
+    const struct header *h = file;
+    return libdeflate_crc32(0, h + 1, len - sizeof *h);
+}
+
 guint statcache_len(GBytes *bytes)
 {
     gsize len;
@@ -36,7 +44,9 @@ guint statcache_len(GBytes *bytes)
     guint64 strings = GUINT64_FROM_LE(h->strings), records = (guint64)n * sizeof(struct record);
     if (records > len - sizeof *h || strings != len - sizeof *h - records)
         return 0;
-    return strings > 0 && ((const char *)h)[len - 1] == '\0' ? n : 0;
+    if (strings == 0 || ((const char *)h)[len - 1] != '\0')
+        return 0;
+    return checksum(h, len) == GUINT32_FROM_LE(h->crc) ? n : 0;
 }
 
 gboolean statcache_at(GBytes *bytes, guint i, struct statcache_item *out)
@@ -94,5 +104,6 @@ GBytes *statcache_build(const GArray *items)
         const char *path = g_array_index(items, struct statcache_item, i).path;
         g_byte_array_append(out, (const guint8 *)path, strlen(path) + 1);
     }
+    ((struct header *)out->data)->crc = GUINT32_TO_LE(checksum(out->data, out->len));
     return g_byte_array_free_to_bytes(g_steal_pointer(&out));
 }

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libdeflate.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -33,7 +34,7 @@ static gboolean corrupt(const char *layer_id, const char *what, GError **err)
     return FALSE;
 }
 
-/* Sizes add up, and every string is ended within the area. */
+/* Sizes and the checksum are right, and every string is ended within the area. */
 static gboolean check_header(struct layer_index *x, const char *id, GError **err)
 {
     const struct indexfile_header *h = x->head;
@@ -48,6 +49,8 @@ static gboolean check_header(struct layer_index *x, const char *id, GError **err
         GUINT64_FROM_LE(h->strings) != room - tables || room == tables ||
         room - tables > G_MAXUINT32 || ((const char *)h)[x->size - 1] != '\0')
         return corrupt(id, "wrong size", err);
+    if (h->crc && libdeflate_crc32(0, h + 1, room) != GUINT32_FROM_LE(h->crc))
+        return corrupt(id, "wrong checksum", err);
     x->n = n;
     x->entries = (const struct indexfile_entry *)(h + 1);
     x->strings = (const char *)h + sizeof *h + tables;

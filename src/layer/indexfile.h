@@ -17,7 +17,7 @@ struct indexfile_header {
     guint8 content[32]; /* content digest */
     guint64 bytes;      /* of file content */
     guint32 n_xattrs;   /* xattr records */
-    guint32 zero;
+    guint32 crc;        /* CRC-32 of what follows the header; 0: none (older files) */
 };
 struct indexfile_entry {
     guint32 path;     /* offset */

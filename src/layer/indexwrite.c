@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libdeflate.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,11 +21,13 @@ struct writer {
     gsize used;
     guint64 at;  /* next free offset in the string area */
     guint xattr; /* next xattr record */
+    guint32 crc; /* of the bytes so far */
 };
 
 static gboolean flush(struct writer *w, GError **err)
 {
     gboolean ok = fs_write_all(w->fd, w->buf, w->used, err);
+    w->crc = libdeflate_crc32(w->crc, w->buf, w->used);
     w->used = 0;
     return ok;
 }
@@ -32,8 +36,10 @@ static gboolean put(struct writer *w, const void *bytes, gsize len, GError **err
 {
     if (w->used + len > BUFFER && !flush(w, err))
         return FALSE;
-    if (len > BUFFER)
+    if (len > BUFFER) {
+        w->crc = libdeflate_crc32(w->crc, bytes, len);
         return fs_write_all(w->fd, bytes, len, err);
+    }
     memcpy(w->buf + w->used, bytes, len);
     w->used += len;
     return TRUE;
@@ -127,6 +133,15 @@ static guint64 measure(const struct entry_list *l, guint *n_xattrs)
     return sum;
 }
 
+/* Known only at the end. */
+static gboolean put_checksum(struct writer *w, GError **err)
+{
+    guint32 crc = GUINT32_TO_LE(w->crc);
+    ssize_t n = pwrite(w->fd, &crc, sizeof crc, offsetof(struct indexfile_header, crc));
+    return n == sizeof crc ||
+           error_set_errno(err, n < 0 ? errno : ENOSPC, "cannot write its checksum");
+}
+
 static gboolean write_file(int fd, const struct entry_list *l, const struct layer_info *info,
                            GError **err)
 {
@@ -145,15 +160,16 @@ static gboolean write_file(int fd, const struct entry_list *l, const struct laye
         .n_xattrs = GUINT32_TO_LE(n_xattrs),
     };
     memcpy(h.content, info->content.b, sizeof h.content);
-    if (!put(&w, &h, sizeof h, err))
+    if (!put(&w, &h, sizeof h, err) || !flush(&w, err))
         return FALSE;
+    w.crc = 0;
     for (guint i = 0; i < n; i++)
         if (!put_entry(&w, entry_list_at(l, i), err))
             return FALSE;
     for (guint i = 0; i < n; i++)
         if (!put_xattrs(&w, entry_list_at(l, i), err))
             return FALSE;
-    return put_strings(&w, l, err) && flush(&w, err);
+    return put_strings(&w, l, err) && flush(&w, err) && put_checksum(&w, err);
 }
 
 /* Entries that no layer may have. */

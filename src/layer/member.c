@@ -22,6 +22,8 @@ struct member_maker {
     guint8 *level_buf;                     /* its work space */
     struct libdeflate_compressor *deflate; /* gzip by libdeflate */
     ZSTD_CCtx *zstd;
+    struct libdeflate_decompressor *inflate; /* made when the first member is checked */
+    GByteArray *room;                        /* to decompress into; likewise */
 };
 
 static gboolean bad_level(const char *name, int level, int max, GError **err)
@@ -94,6 +96,9 @@ void member_maker_free(struct member_maker *m)
     if (m->deflate)
         libdeflate_free_compressor(m->deflate);
     ZSTD_freeCCtx(m->zstd);
+    if (m->inflate)
+        libdeflate_free_decompressor(m->inflate);
+    g_clear_pointer(&m->room, g_byte_array_unref);
     g_free(m);
 }
 
@@ -156,4 +161,26 @@ gboolean member_make(struct member_maker *m, const GByteArray *raw, GByteArray *
     if (m->deflate)
         return make_libdeflate(m, raw, out, err);
     return make_isal(m, raw, out, err);
+}
+
+static gboolean inflates_to(struct member_maker *m, const GByteArray *member, gsize size)
+{
+    if (!m->inflate)
+        m->inflate = libdeflate_alloc_decompressor();
+    gsize used = 0;
+    return libdeflate_gzip_decompress_ex(m->inflate, member->data, member->len, m->room->data, size,
+                                         &used, NULL) == LIBDEFLATE_SUCCESS &&
+           used == member->len;
+}
+
+gboolean member_holds(struct member_maker *m, const GByteArray *member, const GByteArray *raw)
+{
+    if (!m->room)
+        m->room = g_byte_array_new();
+    g_byte_array_set_size(m->room, raw->len);
+    gboolean whole =
+        m->encoder.compression == COMPRESS_ZSTD
+            ? ZSTD_decompress(m->room->data, raw->len, member->data, member->len) == raw->len
+            : inflates_to(m, member, raw->len);
+    return whole && (raw->len == 0 || memcmp(m->room->data, raw->data, raw->len) == 0);
 }

@@ -21,6 +21,8 @@ struct member_maker *member_maker_new(const struct encoder *e);
 void member_maker_free(struct member_maker *m);
 /* Replaces out by raw's member. */
 gboolean member_make(struct member_maker *m, const GByteArray *raw, GByteArray *out, GError **err);
+/* TRUE when member, of m's compression, is sound and holds exactly raw. */
+gboolean member_holds(struct member_maker *m, const GByteArray *member, const GByteArray *raw);
 
 typedef struct member_maker member_maker;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(member_maker, member_maker_free)

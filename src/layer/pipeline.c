@@ -59,8 +59,8 @@ static void fail(struct pipeline *p, GError *err)
     g_mutex_unlock(&p->lock);
 }
 
-/* Copies the member of an older blob, when there is one. */
-static gboolean reuse_member(struct pipeline *p, struct batch *b)
+/* Copies the member of an older blob, when there is one and it is sound: the blob lay on a disk. */
+static gboolean reuse_member(struct pipeline *p, struct member_maker *maker, struct batch *b)
 {
     struct member_info m;
     if (!store_member_find(p->store, &b->digest, p->encoder.variant, &m) ||
@@ -78,13 +78,13 @@ static gboolean reuse_member(struct pipeline *p, struct batch *b)
             return FALSE;
         done += (gsize)n;
     }
-    return TRUE;
+    return member_holds(maker, b->member, b->raw);
 }
 
 static gboolean make(struct pipeline *p, struct member_maker *maker, struct batch *b, GError **err)
 {
     digest_of_bytes(&b->digest, b->raw->data, b->raw->len);
-    b->reused = reuse_member(p, b);
+    b->reused = reuse_member(p, maker, b);
     return b->reused || member_make(maker, b->raw, b->member, err);
 }
 

@@ -83,7 +83,16 @@ GBytes *store_blob_read(struct store *s, const struct digest *d, gsize max, GErr
     if (fd < 0)
         return NULL;
     g_autofree char *text = digest_text(d);
-    return fs_read_fd(fd, text, max, err);
+    g_autoptr(GBytes) bytes = fs_read_fd(fd, text, max, err);
+    if (!bytes)
+        return NULL;
+    struct digest is;
+    digest_of_bytes(&is, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
+    if (digest_cmp(&is, d) == 0)
+        return g_steal_pointer(&bytes);
+    error_set(err, VARVE_ERROR_INVALID, "blob %s of the store %s is damaged", text, s->root);
+    error_add_next(err, "run varve fsck --repair, then pull or build again");
+    return NULL;
 }
 
 static gboolean delete_rows(struct store *s, const struct digest *d, GError **err)

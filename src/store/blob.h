@@ -8,7 +8,8 @@
 gboolean store_blob_has(struct store *s, const struct digest *d, guint64 *size);
 /* Opens for reading; VARVE_ERROR_NOT_FOUND when absent. -1 on error. */
 int store_blob_open(struct store *s, const struct digest *d, GError **err);
-/* Reads a small one (manifest, config) whole, at most max bytes. */
+/* Reads a small one (manifest, config) whole, at most max bytes, and checks its digest: a damaged
+ * one is VARVE_ERROR_INVALID. */
 GBytes *store_blob_read(struct store *s, const struct digest *d, gsize max, GError **err);
 /* Stores bytes; *out (may be NULL) gets the digest. */
 gboolean store_blob_put(struct store *s, const void *bytes, gsize len, struct digest *out,

@@ -238,6 +238,30 @@ static void test_reuse(void)
     fixture_clear(&f);
 }
 
+/* A bit of an older blob flipped: its member is made anew, and the new blob is right. */
+static void test_reuse_damaged(void)
+{
+    struct fixture f;
+    struct digest content;
+    char id[LAYER_ID_LEN + 1];
+    fixture_init(&f);
+    g_autoptr(GByteArray) before = big_tar(1);
+    g_autoptr(GByteArray) after = big_tar(2);
+    make_layer(&f, before, id, &content);
+    struct export_options o = plain_options;
+    o.compression = COMPRESS_GZIP;
+    struct layer_blob first = export_layer(&f, id, &o);
+    g_autofree char *old = blob_path(&f, &first.digest);
+    g_free(shell("printf '\\377\\376' | dd of=%s bs=1 seek=5000 conv=notrunc 2>/dev/null", old));
+    make_layer(&f, after, id, &content);
+    struct layer_blob b = export_layer(&f, id, &o);
+    g_autofree char *path = blob_path(&f, &b.digest);
+    g_autofree char *sum = shell("gzip -dc <%s | sha256sum", path);
+    char hex[DIGEST_HEX_LEN + 1];
+    g_assert_true(g_str_has_prefix(sum, digest_hex(&b.diff_id, hex)));
+    fixture_clear(&f);
+}
+
 static void test_levels_and_clamp(void)
 {
     struct fixture f;
@@ -331,6 +355,7 @@ int main(int argc, char **argv)
     g_test_add_func("/export/gzip", test_gzip);
     g_test_add_func("/export/zstd", test_zstd);
     g_test_add_func("/export/reuse", test_reuse);
+    g_test_add_func("/export/reuse-damaged", test_reuse_damaged);
     g_test_add_func("/export/levels-and-clamp", test_levels_and_clamp);
     g_test_add_func("/export/pulled", test_pulled);
     g_test_add_func("/export/damaged", test_damaged_layer);

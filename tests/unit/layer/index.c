@@ -1,6 +1,8 @@
 /* Layer indexes: walking uppers, the file's format, damage, verifying. */
 #include "layers.h"
 
+#include "layer/indexfile.h"
+
 static const char upper[] =
     "d711 1:2 a\nf4755 a/f =hello\nf600 3:4 a-b =x\nl a/l -> ../x\nh a/z => a/f\nw gone\n"
     "o755 again\nf644 again/f =\np640 pipe\nc666 null";
@@ -186,7 +188,8 @@ static void test_damage(void)
         g_autoptr(GError) err = NULL;
         g_autoptr(layer_index) x = layer_index_open(f.store, id, NULL, &err);
         g_assert_true((x == NULL) == (err != NULL));
-        g_assert_true(!cut || !x);
+        /* Whatever follows the header is covered by the checksum in it. */
+        g_assert_true((!cut && i < sizeof(struct indexfile_header)) || !x);
         if (x)
             read_all(x);
         g_autoptr(GError) why = NULL;

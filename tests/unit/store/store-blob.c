@@ -35,6 +35,25 @@ static void test_put(void)
     fixture_end();
 }
 
+/* Same size, other bytes: read whole, it is refused with the way out. */
+static void test_flipped(void)
+{
+    fixture_begin();
+    g_autoptr(store) s = fixture_open();
+    GError *err = NULL;
+    struct digest d;
+    char hex[DIGEST_HEX_LEN + 1];
+    g_assert_true(store_blob_put(s, "hello", 5, &d, &err));
+    g_autofree char *path =
+        g_build_filename(store_root(s), "blobs/sha256", digest_hex(&d, hex), NULL);
+    g_assert_true(g_file_set_contents(path, "hellp", 5, &err));
+    g_assert_null(store_blob_read(s, &d, 100, &err));
+    g_assert_error(err, VARVE_ERROR, VARVE_ERROR_INVALID);
+    g_assert_nonnull(strstr(err->message, "is damaged"));
+    g_clear_error(&err);
+    fixture_end();
+}
+
 static void test_mismatch(void)
 {
     fixture_begin();
@@ -157,6 +176,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/store/blob/put", test_put);
+    g_test_add_func("/store/blob/flipped", test_flipped);
     g_test_add_func("/store/blob/mismatch", test_mismatch);
     g_test_add_func("/store/blob/resume", test_resume);
     g_test_add_func("/store/blob/restart", test_restart);
