@@ -64,7 +64,7 @@ int setup_main(void *plan);
 /* The same for a process that joins. */
 int setup_join_main(void *plan);
 
-/* The message for a failed report, as a GError. */
-void report_error(const struct plan *p, const struct launch_report *r, GError **err);
+/* The message for a failed launch, as a GError. */
+void launch_failed(const struct plan *p, const struct launch_report *r, GError **err);
 
 #endif

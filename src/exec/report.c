@@ -45,7 +45,7 @@ static void set_limit_error(const struct plan *p, const struct launch_report *r,
                  "LimitNOFILE= and the like), or ask for less");
 }
 
-void report_error(const struct plan *p, const struct launch_report *r, GError **err)
+void launch_failed(const struct plan *p, const struct launch_report *r, GError **err)
 {
     switch (r->stage) {
     case STAGE_MOUNT:

@@ -136,7 +136,7 @@ static gboolean conclude(const struct pump *run, struct sandbox_result *out, GEr
     if (run->failure.kind == REPORT_FAILED && run->failure.stage == STAGE_EXEC)
         return exec_failed(run->plan, run->spec, &run->failure, out, err);
     if (run->failure.kind == REPORT_FAILED) {
-        report_error(run->plan, &run->failure, err);
+        launch_failed(run->plan, &run->failure, err);
         return FALSE;
     }
     /* Without a report process 1 was killed from outside: by the kernel for want of memory, or by

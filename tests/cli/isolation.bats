@@ -156,3 +156,11 @@ EOF2
     [[ "$output" != *"$secret"* ]]
     clean_store
 }
+
+@test "a sandbox that cannot start says what could not be done" {
+    printf 'FROM busybox\nRUN true\n' >Dockerfile
+    run build --progress=plain --ulimit nofile=2147483647:2147483647 -o type=cacheonly .
+    [ "$status" -eq 1 ] || { echo "status $status: $output"; return 1; }
+    [[ "$output" == *"setting the limit nofile: Operation not permitted"*"raising a hard limit"* ]] || { echo "$output"; return 1; }
+    [[ "$output" == *"Dockerfile:2"* ]]
+}

@@ -1,6 +1,7 @@
 #!/bin/bash
 # The house rules that a machine can check: include ranks, sizes of files and functions, words that do not belong.
 set -u
+build=$(realpath -m "${1:-build}")
 cd "$(dirname "$0")/../.."
 n=0 code=0
 result() { # result NAME TEXT: ok when TEXT is empty
@@ -54,6 +55,10 @@ result "nothing is marked as unfinished" "$(unfinished)"
 
 fields() { git ls-files 'src/*.h' | while read -r f; do [ "$(head -c 2 "$f")" = "/*" ] || echo "$f does not begin with what it is for"; done; }
 result "every header begins with what it is for" "$(fields)"
+
+# The linker takes the first of two functions of one name from a library, whatever their arguments, and says nothing.
+symbols() { nm --defined-only "$build/libvarve.a" "$build"/varve.p/*.o | awk 'NF == 3 && $2 ~ /^[TDBR]$/ {print $3 " is defined twice"}' | sort | uniq -d; }
+result "no two rooms define the same name" "$([ -e "$build/libvarve.a" ] && symbols || echo "$build has no libvarve.a: build it first")"
 
 scripts() { git ls-files '*.sh' '*.bash' .ci/run | xargs -r bash -n 2>&1; }
 result "scripts parse" "$(scripts)"
