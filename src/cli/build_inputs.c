@@ -44,25 +44,39 @@ static char *default_path(const struct build *b)
                              : g_strdup("Dockerfile");
 }
 
-/* Reads b->dockerfile_path. Where there is no Dockerfile, a dockerfile is taken. */
+/* The first of names there is beside b->dockerfile_path, which becomes its path; NULL when there is
+ * none. */
+static GBytes *read_other(struct build *b, const char *const *names)
+{
+    g_autofree char *dir = g_path_get_dirname(b->dockerfile_path);
+    for (; *names; names++) {
+        g_autofree char *path =
+            strcmp(dir, ".") == 0 ? g_strdup(*names) : g_build_filename(dir, *names, NULL);
+        GBytes *bytes = read_file(b, path, DOCKERFILE_MAX_BYTES, NULL);
+        if (!bytes)
+            continue;
+        g_free(b->dockerfile_path);
+        b->dockerfile_path = g_steal_pointer(&path);
+        return bytes;
+    }
+    return NULL;
+}
+
+/* Reads b->dockerfile_path. Where there is no Dockerfile, a dockerfile is taken, as in BuildKit;
+ * and where none was asked for, a Containerfile, as in buildah. */
 static GBytes *read_named(struct build *b, GError **err)
 {
+    static const char *const all[] = {"dockerfile", "Containerfile", NULL};
+    static const char *const lower[] = {"dockerfile", NULL};
     GError *local = NULL;
     GBytes *bytes = read_file(b, b->dockerfile_path, DOCKERFILE_MAX_BYTES, &local);
-    const char *slash = strrchr(b->dockerfile_path, '/');
-    const char *name = slash ? slash + 1 : b->dockerfile_path;
+    g_autofree char *name = g_path_get_basename(b->dockerfile_path);
     if (g_error_matches(local, VARVE_ERROR, VARVE_ERROR_NOT_FOUND) &&
-        strcmp(name, "Dockerfile") == 0) {
-        g_autofree char *other = g_strdup(b->dockerfile_path);
-        other[name - b->dockerfile_path] = 'd';
-        bytes = read_file(b, other, DOCKERFILE_MAX_BYTES, NULL);
-        if (bytes) {
-            g_clear_error(&local);
-            g_free(b->dockerfile_path);
-            b->dockerfile_path = g_steal_pointer(&other);
-        }
-    }
-    if (local)
+        strcmp(name, "Dockerfile") == 0)
+        bytes = read_other(b, b->o->file ? lower : all);
+    if (bytes)
+        g_clear_error(&local);
+    else
         g_propagate_error(err, local);
     return bytes;
 }

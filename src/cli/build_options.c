@@ -153,6 +153,18 @@ static gboolean parse_epoch(struct build_options *o, GError **err)
     return TRUE;
 }
 
+/* Leaves "key=value" of each. */
+static gboolean parse_annotations(struct build_options *o, GError **err)
+{
+    for (char **s = o->annotations; s && *s; s++) {
+        const char *rest;
+        if (!build_check_annotation(*s, &rest, err))
+            return FALSE;
+        memmove(*s, rest, strlen(rest) + 1);
+    }
+    return TRUE;
+}
+
 static gboolean parse_lists(struct build_options *o, GError **err)
 {
     o->secrets =
@@ -180,7 +192,7 @@ static gboolean parse_lists(struct build_options *o, GError **err)
     for (char **s = o->raw_ulimits; s && *s; s++)
         if (!build_parse_ulimit(o, *s, err))
             return FALSE;
-    return TRUE;
+    return parse_annotations(o, err);
 }
 
 static gboolean parse_platform(struct build_options *o, GError **err)

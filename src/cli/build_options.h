@@ -73,6 +73,8 @@ struct named_context *build_parse_context(const char *text, GError **err);
 gboolean build_parse_host(struct build_options *o, const char *text, GError **err);
 /* "nofile=1024:2048" appended to o->ulimits. */
 gboolean build_parse_ulimit(struct build_options *o, const char *text, GError **err);
+/* Whether text is "key=value" or "manifest:key=value"; *rest is what follows the prefix. */
+gboolean build_check_annotation(const char *text, const char **rest, GError **err);
 /* --call and --check (build_call.c). */
 gboolean build_parse_call(struct build_options *o, GError **err);
 void named_context_free(struct named_context *c);

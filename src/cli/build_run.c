@@ -122,8 +122,7 @@ static void annotate(struct output *out, char **annotations)
         if (!out->image.annotations)
             out->image.annotations =
                 g_tree_new_full((GCompareDataFunc)(gpointer)strcmp, NULL, g_free, g_free);
-        g_tree_insert(out->image.annotations, g_strndup(*a, eq ? (gsize)(eq - *a) : strlen(*a)),
-                      g_strdup(eq ? eq + 1 : ""));
+        g_tree_insert(out->image.annotations, g_strndup(*a, eq - *a), g_strdup(eq + 1));
     }
 }
 

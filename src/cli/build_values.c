@@ -227,9 +227,43 @@ gboolean build_parse_ulimit(struct build_options *o, const char *text, GError **
         error_add_next(err, "for example --ulimit nofile=1024:4096");
         return FALSE;
     }
+    /* -1 is no limit at all. */
+    if (u.hard >= 0 && (u.soft < 0 || u.soft > u.hard)) {
+        error_set(err, VARVE_ERROR_USAGE, "--ulimit %s: the soft limit is above the hard one",
+                  text);
+        error_add_next(err, "write NAME=SOFT:HARD, the smaller one first");
+        return FALSE;
+    }
     char *name = g_strndup(text, eq - text);
     g_ptr_array_add(o->owned, name);
     u.name = name;
     g_array_append_val(o->ulimits, u);
     return TRUE;
+}
+
+/* How long the "kind:" or "kind[platform]:" before an annotation's key is; 0 when there is none. */
+static gsize annotation_kind(const char *text)
+{
+    gsize n = strspn(text, "abcdefghijklmnopqrstuvwxyz-");
+    if (n > 0 && text[n] == '[')
+        n += strcspn(text + n, "]=") + 1;
+    return n > 0 && text[n] == ':' ? n + 1 : 0;
+}
+
+gboolean build_check_annotation(const char *text, const char **rest, GError **err)
+{
+    gsize kind = annotation_kind(text);
+    *rest = text + kind;
+    if (kind && strncmp(text, "manifest:", kind) != 0) {
+        error_set(err, VARVE_ERROR_UNSUPPORTED,
+                  "--annotation %s: only manifests can be annotated, not \"%.*s\"", text,
+                  (int)kind - 1, text);
+        error_add_next(err, "write --annotation %s", *rest);
+        return FALSE;
+    }
+    const char *eq = strchr(*rest, '=');
+    if (eq && eq > *rest)
+        return TRUE;
+    error_set(err, VARVE_ERROR_USAGE, "--annotation %s: not KEY=VALUE", text);
+    return FALSE;
 }

@@ -379,3 +379,33 @@ EOF
     run varve fsck
     [ "$status" -eq 0 ]
 }
+
+@test "a Containerfile is taken where there is no Dockerfile and none was asked for" {
+    printf 'FROM busybox\nLABEL from=container\n' >Containerfile
+    build -t named:1 .
+    [ "$("$VARVE" inspect named:1 | jq -r '.[0].Config.Labels.from')" = container ]
+    run build -f Dockerfile .
+    [ "$status" -eq 2 ]
+    [[ "$output" == *"there is no Dockerfile at Dockerfile"* ]]
+    printf 'FROM busybox\nLABEL from=docker\n' >Dockerfile
+    build -t named:2 .
+    [ "$("$VARVE" inspect named:2 | jq -r '.[0].Config.Labels.from')" = docker ]
+}
+
+@test "annotations and limits that mean nothing are refused" {
+    printf 'FROM scratch\n' >Dockerfile
+    while IFS='|' read -r flag words; do
+        run build "$flag" .
+        [ "$status" -ne 0 ] || { echo "$flag: accepted"; return 1; }
+        [[ "$output" == *"$words"* ]] || { echo "$flag: $output"; return 1; }
+    done <<'END'
+--annotation=lonely|not KEY=VALUE
+--annotation==x|not KEY=VALUE
+--annotation=index:a=b|only manifests can be annotated, not "index"
+--annotation=manifest-descriptor[linux/amd64]:a=b|only manifests can be annotated
+--ulimit=nofile=20:10|the soft limit is above the hard one
+END
+    build --annotation manifest:org.example.a=b=c --annotation org.example/x:y=z -o type=oci,tar=false,dest=layout .
+    manifest=$(jq -r '.manifests[0].digest' layout/index.json)
+    [ "$(jq -c .annotations "layout/blobs/sha256/${manifest#sha256:}")" = '{"org.example.a":"b=c","org.example/x:y":"z"}' ]
+}
