@@ -233,5 +233,6 @@ char *reference_familiar(const struct reference *r)
         return reference_text(r);
     gboolean official =
         g_str_has_prefix(r->path, OFFICIAL) && !strchr(r->path + strlen(OFFICIAL), '/');
-    return with_suffix(r, r->path + (official ? strlen(OFFICIAL) : 0));
+    const char *name = r->path + (official ? strlen(OFFICIAL) : 0);
+    return is_hex_id(name) ? reference_text(r) : with_suffix(r, name);
 }
