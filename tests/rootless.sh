@@ -1,8 +1,15 @@
 #!/bin/bash
-# The conformance cases as an ordinary user, in a user namespace: tests/rootless.sh VARVE [CASE…]. Prints TAP. As root a
-# user "varvetest" is made for it (useradd gives it a range of subordinate ids); run by a user, that user is it.
+# The conformance cases as an ordinary user, in a user namespace: tests/rootless.sh [--single] VARVE [CASE…]. Prints TAP. As
+# root a user "varvetest" is made for it (useradd gives it a range of subordinate ids); run by a user, that user is it. With
+# --single it is "varvesingle", who has no such range: what tests/conformance/single-id lists cannot be done then, and says so.
 set -u
 cd "$(dirname "$0")/.."
+user=varvetest ids=()
+if [ "${1:-}" = --single ]; then
+    user=varvesingle ids=(-K SUB_UID_COUNT=0 -K SUB_GID_COUNT=0)
+    export CONFORMANCE_SINGLE_ID=1
+    shift
+fi
 varve=$(realpath "$1")
 shift
 if [ "$(id -u)" -ne 0 ]; then
@@ -11,8 +18,8 @@ fi
 for tool in newuidmap useradd runuser; do
     command -v $tool >/dev/null || { echo "1..0 # SKIP $tool is not installed"; echo "ok 1 rootless # SKIP $tool is not installed"; exit 0; }
 done
-id varvetest >/dev/null 2>&1 || useradd -m varvetest
-if ! runuser -u varvetest -- unshare -Ur true 2>/dev/null; then
+id $user >/dev/null 2>&1 || useradd -m "${ids[@]}" $user
+if ! runuser -u $user -- unshare -Ur true 2>/dev/null; then
     echo "ok 1 rootless # SKIP this system does not let users make user namespaces"
     exit 0
 fi
@@ -20,5 +27,5 @@ work=$(mktemp -d /tmp/varve-rootless.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 cp -r tests/conformance tests/testbed "$work/"
 cp "$varve" "$work/varve"
-chown -R varvetest "$work"
-runuser -u varvetest -- env HOME="$work" VARVE_TESTBED="$work/testbed-cache" XDG_DATA_HOME="$work/data" "$work/conformance/run.sh" "$work/varve" "$@"
+chown -R $user "$work"
+runuser -u $user -- env HOME="$work" ${CONFORMANCE_SINGLE_ID:+CONFORMANCE_SINGLE_ID=1} VARVE_TESTBED="$work/testbed-cache" XDG_DATA_HOME="$work/data" "$work/conformance/run.sh" "$work/varve" "$@"

@@ -59,7 +59,10 @@ for suite in "${suites[@]}"; do
     lint) for t in tests/lint/*.sh; do run_tap "lint-$(basename "$t" .sh)" "$t" "$build"; done ;;
     cli) for t in tests/cli/*.bats; do VARVE=$build/varve run_tap "cli-$(basename "$t" .bats)" bats --tap "$t"; done ;;
     conformance) LIMIT=1800 run_tap conformance tests/conformance/run.sh "$build/varve" ;;
-    rootless) LIMIT=1800 run_tap rootless tests/rootless.sh "$build/varve" ;;
+    rootless)
+        LIMIT=1800 run_tap rootless tests/rootless.sh "$build/varve"
+        LIMIT=1800 run_tap rootless-single-id tests/rootless.sh --single "$build/varve"
+        ;;
     *) echo "unknown suite $suite" >&2; exit 2 ;;
     esac
 done

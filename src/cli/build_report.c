@@ -172,6 +172,7 @@ void build_report_success(struct build *b)
     print_times(b);
     print_pushes(b);
     print_warnings(b);
+    report_single_id();
     print_next(b);
 }
 
@@ -321,6 +322,7 @@ static int report_failed_step(struct build *b, const GError *err, const struct v
     print_source(b, v);
     print_log_tail(b, v);
     print_hint(b, v);
+    report_single_id();
     print_kept(b);
     return code;
 }

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "cli/interrupt.h"
 #include "cli/pulling.h"
+#include "cli/report.h"
 #include "dockerfile/reference.h"
 #include "output/image.h"
 #include "ui/text.h"
@@ -62,10 +63,12 @@ static int pull_image(const struct pull_options *o, const char *text, GError **e
     if (!r)
         return 0;
     g_autofree char *id = digest_text(&r->config);
-    if (o->quiet)
+    if (o->quiet) {
         printf("%s\n", id);
-    else
+    } else {
         print_pulled(s, name, before, r);
+        report_single_id();
+    }
     return 0;
 }
 

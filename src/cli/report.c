@@ -1,6 +1,7 @@
 #include "cli/report.h"
 
 #include "base/error.h"
+#include "snapshot/userns.h"
 #include "ui/text.h"
 
 #include <stdarg.h>
@@ -58,4 +59,16 @@ void report_warning(const char *fmt, ...)
     va_start(ap, fmt);
     print_formatted("warning:", STYLE_YELLOW, fmt, ap);
     va_end(ap);
+}
+
+void report_single_id(void)
+{
+    if (userns_current() != USERNS_SINGLE)
+        return;
+    const char *name = g_get_user_name();
+    report_note("%s has no range in /etc/subuid and /etc/subgid, so every file belongs to one "
+                "user: other owners in base images are lost, and USER, chown and --chown with "
+                "other ids fail (sudo usermod --add-subuids 100000-165535 --add-subgids "
+                "100000-165535 %s)",
+                name, name);
 }
