@@ -227,7 +227,8 @@ static void print_log_tail(struct build *b, const struct vertex *v)
             b->row.id, v->number);
     g_auto(GStrv) lines = g_strsplit(tail, "\n", -1);
     for (char **l = lines; *l; l++) {
-        g_autofree char *shown = text_fit(*l, 400);
+        g_autofree char *text = text_without_escapes(*l);
+        g_autofree char *shown = text_fit(text, 400);
         if (**l || l[1])
             fprintf(stderr, "   │ %s\n", shown);
     }

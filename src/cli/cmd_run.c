@@ -64,6 +64,8 @@ const struct option_row run_option_rows[] = {
      "speak http, or https unverified, with this registry"},
     {"rm", 0, OPTION_FLAG, AT(rm), NULL,
      "accepted: nothing of a run is ever kept but named volumes"},
+    {"init", 0, OPTION_FLAG, AT(init), NULL,
+     "accepted: process 1 is always an init that reaps and passes signals on"},
     {0},
 };
 

@@ -7,10 +7,10 @@
 /* Prints err to stderr ("error: …", next moves on lines of their own) and returns its exit code. */
 int report_error(const GError *err);
 /* A line to stderr that begins with "note: " or "warning: ". */
+void report_note(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
+void report_warning(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
 /* Where an ordinary user has no subordinate ids: what that takes away, and how to get them. Nothing
  * elsewhere. */
 void report_single_id(void);
-void report_note(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
-void report_warning(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
 
 #endif

@@ -22,7 +22,7 @@ struct run_options {
     char *health_cmd, *health_interval, *health_timeout, *health_start_period,
         *health_start_interval;
     int health_retries, stop_timeout;
-    gboolean interactive, tty, rm, read_only, wait_healthy, no_health, detach, host_ca;
+    gboolean interactive, tty, rm, init, read_only, wait_healthy, no_health, detach, host_ca;
 };
 
 /* A pseudo-terminal between the program and the user's terminal; private to the control thread. */

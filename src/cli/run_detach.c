@@ -104,7 +104,8 @@ void run_print_log_tail(struct run *r)
     g_auto(GStrv) lines = g_strsplit(g_strchomp(buf), "\n", -1);
     guint count = g_strv_length(lines);
     for (guint i = count > TAIL_LINES ? count - TAIL_LINES : 0; i < count; i++) {
-        g_autofree char *line = text_fit(lines[i], 400);
+        g_autofree char *text = text_without_escapes(lines[i]);
+        g_autofree char *line = text_fit(text, 400);
         fprintf(stderr, " │ %s\n", line);
     }
 }

@@ -30,7 +30,8 @@ static void print_start(struct progress *p, struct step *s)
 
 static void print_line(struct progress *p, struct step *s, const char *line)
 {
-    g_autofree char *clean = text_fit(line, 2000);
+    g_autofree char *text = text_without_escapes(line);
+    g_autofree char *clean = text_fit(text, 2000);
     fprintf(p->out, "[%d/%d %s]   │ %s\n", number(p, s), p->total, label(s), clean);
 }
 

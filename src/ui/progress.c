@@ -188,6 +188,7 @@ struct progress *progress_new(FILE *out, enum progress_mode mode, const char *ti
     g_cond_init(&p->wake);
     p->steps = g_ptr_array_new_with_free_func(step_free);
     p->transfers = g_ptr_array_new_with_free_func(transfer_free);
+    p->drawn = g_array_new(FALSE, FALSE, sizeof(int));
     return p;
 }
 
@@ -224,6 +225,7 @@ void progress_free(struct progress *p)
     progress_finish(p);
     g_ptr_array_unref(p->steps);
     g_ptr_array_unref(p->transfers);
+    g_array_unref(p->drawn);
     g_mutex_clear(&p->lock);
     g_cond_clear(&p->wake);
     g_free(p->title);

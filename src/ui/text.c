@@ -108,6 +108,37 @@ char *text_fit(const char *s, int columns)
     return g_string_free(out, FALSE);
 }
 
+/* Where the escape sequence that begins at s ends. */
+static const char *skip_escape(const char *s)
+{
+    const char *p = s + 1;
+    if (*p == '[') { /* parameters and intermediates, then one final byte */
+        for (p++; *p >= 0x20 && *p <= 0x3f; p++)
+            ;
+        return *p >= 0x40 && *p <= 0x7e ? p + 1 : p;
+    }
+    if (*p && strchr("]PX^_", *p)) { /* a string, up to BEL or ESC \ */
+        for (p++; *p && *p != '\a' && *p != '\x1b'; p++)
+            ;
+        return *p == '\a' ? p + 1 : p[0] && p[1] == '\\' ? p + 2 : p;
+    }
+    while (*p >= 0x20 && *p <= 0x2f)
+        p++;
+    return *p >= 0x30 && *p <= 0x7e ? p + 1 : p;
+}
+
+char *text_without_escapes(const char *s)
+{
+    GString *out = g_string_new(NULL);
+    while (*s) {
+        if (*s == '\x1b')
+            s = skip_escape(s);
+        else
+            g_string_append_c(out, *s++);
+    }
+    return g_string_free(out, FALSE);
+}
+
 int text_columns(FILE *f)
 {
     struct winsize ws;

@@ -1,6 +1,7 @@
-/* The live view: redrawn in place a few times a second. What runs is always visible with the end of
- * its log; ended and waiting steps give way when the screen is small. Nothing is printed for builds
- * that end before the first frame. */
+/* The live view: redrawn in place a few times a second. What runs is always visible; on a small
+ * screen ended and waiting steps give way first, then the ends of the running steps' logs, and what
+ * still has no line is counted in one. Nothing is printed for builds that end before the first
+ * frame. */
 #include "ui/text.h"
 #include "ui/view.h"
 
@@ -9,14 +10,34 @@
 #include <unistd.h>
 
 #define LOG_LINES 3 /* of each running step */
+#define WAITING_LINES 6
 #define BAR_COLUMNS 28
 
 /* The frame being put together. */
 struct frame {
     GPtrArray *lines; /* char*, styled and fitted */
+    GArray *widths;   /* int, of each line in columns */
     int columns, rows;
     gboolean colours;
+    int log_lines; /* of each running step */
+    int places;    /* lines left for running steps and transfers */
+    int hidden;    /* those that got none */
 };
+
+static void frame_init(struct frame *f, struct progress *p)
+{
+    *f = (struct frame){.lines = g_ptr_array_new_with_free_func(g_free),
+                        .widths = g_array_new(FALSE, FALSE, sizeof(int)),
+                        .colours = p->colours,
+                        .log_lines = LOG_LINES,
+                        .places = G_MAXINT};
+}
+
+static void frame_clear(struct frame *f)
+{
+    g_ptr_array_unref(f->lines);
+    g_array_unref(f->widths);
+}
 
 static void screen_size(FILE *f, int *columns, int *rows)
 {
@@ -40,7 +61,9 @@ static void add_line(struct frame *f, enum text_style style, const char *left, c
     int pad = f->columns - 1 - text_width(fit) - right_width;
     g_autofree char *plain =
         right_width ? g_strdup_printf("%s%*s%s", fit, pad, "", right) : g_strdup(fit);
+    int width = text_width(plain);
     g_ptr_array_add(f->lines, text_styled(plain, style, f->colours));
+    g_array_append_val(f->widths, width);
 }
 
 static void add_head(struct frame *f, struct progress *p)
@@ -51,24 +74,20 @@ static void add_head(struct frame *f, struct progress *p)
     add_line(f, STYLE_BOLD, p->title ? p->title : "", right);
 }
 
-static char *step_text(struct progress *p, const struct step *s, const char *mark)
+static char *step_text(const struct frame *f, const struct step *s, const char *mark)
 {
-    gboolean narrow = FALSE;
-    int columns, rows;
-    screen_size(p->out, &columns, &rows);
-    narrow = columns < 60;
-    if (narrow || !s->stage)
+    if (f->columns < 60 || !s->stage)
         return g_strdup_printf("%s %s", mark, s->name);
     g_autofree char *stage = text_fit(s->stage, 14);
     return g_strdup_printf("%s %s%*s %s", mark, stage, MAX(0, 14 - text_width(stage)), "", s->name);
 }
 
-static void add_done(struct frame *f, struct progress *p, const struct step *s)
+static void add_done(struct frame *f, const struct step *s)
 {
     g_autofree char *took = text_duration(s->duration_us);
     g_autofree char *size = s->layer_bytes ? text_size(s->layer_bytes) : g_strdup("");
     gboolean failed = s->outcome == OUTCOME_FAILED;
-    g_autofree char *left = step_text(p, s,
+    g_autofree char *left = step_text(f, s,
                                       failed                            ? "✗"
                                       : s->outcome == OUTCOME_CANCELLED ? "–"
                                                                         : "✓");
@@ -82,35 +101,56 @@ static void add_done(struct frame *f, struct progress *p, const struct step *s)
              left, right);
 }
 
-static void add_log_lines(struct frame *f, const struct step *s)
+/* What a terminal would show of a line of output in the end: what follows its last carriage return,
+ * without escape sequences. */
+static char *shown_text(const char *line, gsize len)
 {
-    g_auto(GStrv) lines = g_strsplit(s->tail->str, "\n", -1);
-    guint n = g_strv_length(lines), shown = 0;
-    for (guint i = n; i > 0 && shown < LOG_LINES; i--) {
-        const char *cr = strrchr(lines[i - 1], '\r');
-        gboolean empty = !*lines[i - 1];
-        if (!empty && cr)
-            memmove(lines[i - 1], cr + 1, strlen(cr + 1) + 1);
-        if (!empty)
-            shown++;
-    }
-    guint skip = 0;
-    for (guint i = n; i > 0; i--)
-        skip += *lines[i - 1] ? 1 : 0;
-    for (guint i = 0; i < n; i++) {
-        if (!*lines[i] || skip-- > shown)
-            continue;
-        g_autofree char *left = g_strdup_printf("  │ %s", lines[i]);
-        add_line(f, STYLE_DIM, left, "");
-    }
+    while (len > 0 && line[len - 1] == '\r')
+        len--;
+    const char *cr = memrchr(line, '\r', len);
+    g_autofree char *text = cr ? g_strndup(cr + 1, line + len - cr - 1) : g_strndup(line, len);
+    return text_without_escapes(text);
 }
 
-static void add_running(struct frame *f, struct progress *p, const struct step *s)
+/* The last lines, at most n, of a step's log that show anything. */
+static GPtrArray *log_lines(const struct step *s, int n)
 {
-    g_autofree char *left = step_text(p, s, "●");
+    GPtrArray *lines = g_ptr_array_new_with_free_func(g_free);
+    const char *end = s->tail->str + s->tail->len;
+    while (end > s->tail->str && (int)lines->len < n) {
+        const char *nl = memrchr(s->tail->str, '\n', end - s->tail->str);
+        const char *line = nl ? nl + 1 : s->tail->str;
+        g_autofree char *text = shown_text(line, end - line);
+        if (*text)
+            g_ptr_array_insert(lines, 0, g_steal_pointer(&text));
+        end = nl ? nl : s->tail->str;
+    }
+    return lines;
+}
+
+/* Whether something that runs gets a line. */
+static gboolean take_place(struct frame *f)
+{
+    if (f->places <= 0) {
+        f->hidden++;
+        return FALSE;
+    }
+    f->places--;
+    return TRUE;
+}
+
+static void add_running(struct frame *f, const struct step *s)
+{
+    if (!take_place(f))
+        return;
+    g_autofree char *left = step_text(f, s, "●");
     g_autofree char *took = text_duration(g_get_real_time() - s->started_us);
     add_line(f, STYLE_CYAN, left, took);
-    add_log_lines(f, s);
+    g_autoptr(GPtrArray) lines = log_lines(s, f->log_lines);
+    for (guint i = 0; i < lines->len; i++) {
+        g_autofree char *text = g_strdup_printf("  │ %s", (char *)g_ptr_array_index(lines, i));
+        add_line(f, STYLE_DIM, text, "");
+    }
 }
 
 /* The names of what a waiting step waits for. */
@@ -122,7 +162,7 @@ static void add_waiting(struct frame *f, struct progress *p, const struct step *
         if (in && in->state != STEP_DONE)
             on = in->stage && g_strcmp0(in->stage, s->stage) != 0 ? in->stage : "";
     }
-    g_autofree char *left = step_text(p, s, "○");
+    g_autofree char *left = step_text(f, s, "○");
     g_autofree char *right = on && *on ? g_strdup_printf("waits for %s", on) : g_strdup("");
     add_line(f, STYLE_DIM, left, right);
 }
@@ -149,73 +189,127 @@ static void add_transfer(struct frame *f, const struct transfer *t)
     g_string_free(line, TRUE);
 }
 
-static int running_lines(struct progress *p)
+static void add_transfers(struct frame *f, struct progress *p)
 {
-    int n = 1;
-    for (guint i = 0; i < p->steps->len; i++) {
-        const struct step *s = g_ptr_array_index(p->steps, i);
-        n += s->state == STEP_RUNNING ? 1 + LOG_LINES : 0;
+    for (guint i = 0; i < p->transfers->len; i++) {
+        const struct transfer *t = g_ptr_array_index(p->transfers, i);
+        if (!t->finished && take_place(f))
+            add_transfer(f, t);
     }
+}
+
+/* How many running steps and transfers there are. */
+static int count_running(struct progress *p)
+{
+    int n = 0;
+    for (guint i = 0; i < p->steps->len; i++)
+        n += ((struct step *)g_ptr_array_index(p->steps, i))->state == STEP_RUNNING;
     for (guint i = 0; i < p->transfers->len; i++)
         n += !((struct transfer *)g_ptr_array_index(p->transfers, i))->finished;
     return n;
 }
 
-/* Steps other than running ones: the last that ended and the first that wait, as many as fit. */
-static void add_steps(struct frame *f, struct progress *p, gboolean all)
+/* How many lines of logs there are, at most n of each running step. */
+static int count_log_lines(struct progress *p, int n)
 {
-    int room = all ? G_MAXINT : MAX(0, f->rows - 2 - running_lines(p));
-    int ended = 0, waiting_room = MIN(room / 3, 6);
+    int count = 0;
+    for (guint i = 0; i < p->steps->len; i++) {
+        const struct step *s = g_ptr_array_index(p->steps, i);
+        g_autoptr(GPtrArray) lines = s->state == STEP_RUNNING ? log_lines(s, n) : NULL;
+        count += lines ? (int)lines->len : 0;
+    }
+    return count;
+}
+
+/* Divides room lines among what runs; returns what is left for other steps. */
+static int plan_running(struct frame *f, struct progress *p, int room)
+{
+    int running = count_running(p);
+    if (running > room) {
+        f->places = room - 1; /* the last line says how many are not shown */
+        f->log_lines = 0;
+        return 0;
+    }
+    while (f->log_lines > 0 && running + count_log_lines(p, f->log_lines) > room)
+        f->log_lines--;
+    return room - running - count_log_lines(p, f->log_lines);
+}
+
+/* Besides the running steps, the last that ended and the first that wait, together at most room. */
+static void add_steps(struct frame *f, struct progress *p, int room, int waiting_room)
+{
+    int ended = 0;
     for (guint i = 0; i < p->steps->len; i++)
         ended += ((struct step *)g_ptr_array_index(p->steps, i))->state == STEP_DONE;
     int skip = MAX(0, ended - (room - waiting_room));
     for (guint i = 0; i < p->steps->len; i++) {
         const struct step *s = g_ptr_array_index(p->steps, i);
         if (s->state == STEP_DONE && skip-- <= 0)
-            add_done(f, p, s);
+            add_done(f, s);
         else if (s->state == STEP_RUNNING)
-            add_running(f, p, s);
-        else if (s->state == STEP_WAITING && !all && waiting_room-- > 0)
+            add_running(f, s);
+        else if (s->state == STEP_WAITING && waiting_room-- > 0)
             add_waiting(f, p, s);
     }
+}
+
+/* How many rows the last frame takes now. A terminal that became narrower since has wrapped its
+ * lines; all that are in use but xterm do. */
+static int drawn_rows(const struct progress *p, int columns)
+{
+    int rows = 0;
+    for (guint i = 0; i < p->drawn->len; i++)
+        rows += MAX(1, (g_array_index(p->drawn, int, i) + columns - 1) / columns);
+    return rows;
 }
 
 static void put_frame(struct progress *p, struct frame *f)
 {
     GString *out = g_string_new(NULL);
-    if (p->drawn > 0)
-        g_string_append_printf(out, "\x1b[%dA", p->drawn);
+    int up = drawn_rows(p, f->columns);
+    if (up > 0)
+        g_string_append_printf(out, "\x1b[%dA", up);
     g_string_append(out, "\r");
     for (guint i = 0; i < f->lines->len; i++)
         g_string_append_printf(out, "%s\x1b[K\n", (char *)g_ptr_array_index(f->lines, i));
     g_string_append(out, "\x1b[J");
     fwrite(out->str, 1, out->len, p->out);
     fflush(p->out);
-    p->drawn = f->lines->len;
+    g_array_set_size(p->drawn, 0);
+    g_array_append_vals(p->drawn, f->widths->data, f->widths->len);
     g_string_free(out, TRUE);
-}
-
-static void draw(struct progress *p, gboolean last)
-{
-    struct frame f = {.lines = g_ptr_array_new_with_free_func(g_free), .colours = p->colours};
-    screen_size(p->out, &f.columns, &f.rows);
-    if (!last)
-        add_head(&f, p);
-    add_steps(&f, p, last);
-    for (guint i = 0; i < p->transfers->len; i++) {
-        const struct transfer *t = g_ptr_array_index(p->transfers, i);
-        if (!t->finished && !last)
-            add_transfer(&f, t);
-    }
-    if (!last && (int)f.lines->len > f.rows - 1)
-        g_ptr_array_remove_range(f.lines, f.rows - 1, f.lines->len - (f.rows - 1));
-    put_frame(p, &f);
-    g_ptr_array_unref(f.lines);
 }
 
 void tty_draw(struct progress *p)
 {
-    draw(p, FALSE);
+    struct frame f;
+    frame_init(&f, p);
+    screen_size(p->out, &f.columns, &f.rows);
+    int height = f.rows - 1; /* the cursor waits on a line of its own */
+    add_head(&f, p);
+    int room = plan_running(&f, p, height - 1);
+    add_steps(&f, p, room, MIN(room / 3, WAITING_LINES));
+    add_transfers(&f, p);
+    if (f.hidden > 0) {
+        g_autofree char *more = g_strdup_printf("● … and %d more", f.hidden);
+        add_line(&f, STYLE_CYAN, more, "");
+    }
+    if ((int)f.lines->len > height) { /* a window of one or two rows */
+        g_ptr_array_set_size(f.lines, height);
+        g_array_set_size(f.widths, height);
+    }
+    put_frame(p, &f);
+    frame_clear(&f);
+}
+
+static void draw_last(struct progress *p)
+{
+    struct frame f;
+    frame_init(&f, p);
+    screen_size(p->out, &f.columns, &f.rows);
+    add_steps(&f, p, G_MAXINT, 0);
+    put_frame(p, &f);
+    frame_clear(&f);
 }
 
 static void tty_event(struct progress *p, const struct event *ev, struct step *s)
@@ -229,8 +323,8 @@ static void tty_event(struct progress *p, const struct event *ev, struct step *s
  * enough. */
 static void tty_finish(struct progress *p)
 {
-    if (p->drawn > 0)
-        draw(p, TRUE);
+    if (p->drawn->len > 0)
+        draw_last(p);
 }
 
 const struct view view_tty = {.event = tty_event, .finish = tty_finish, .ticks = TRUE};

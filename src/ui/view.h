@@ -54,7 +54,8 @@ struct progress {
     GThread *ticker; /* tty: redraws */
     GCond wake;      /* ends the ticker */
     gboolean ended;
-    int drawn; /* tty: lines on the screen that the next frame replaces */
+    GArray
+        *drawn; /* tty: int, the widths of the lines on the screen that the next frame replaces */
 };
 
 #define TAIL_BYTES (32 * 1024)

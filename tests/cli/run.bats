@@ -72,6 +72,15 @@ teardown() {
     [[ "$output" == *nosuchprogram* ]]
 }
 
+@test "process 1 is an init, with and without --init: orphans are reaped, signals end what handles none" {
+    for flag in "" --init; do
+        run varve run $flag app:1 'cat /proc/1/comm; (sleep 0.1 & echo $! >/tmp/orphan); sleep 0.5; [ ! -e /proc/$(cat /tmp/orphan) ] && echo reaped; kill -TERM $$'
+        [ "$status" -eq 143 ]
+        [ "${lines[0]}" != sh ]
+        [ "${lines[1]}" = reaped ]
+    done
+}
+
 @test "stdin comes in only with -i; stdout and stderr stay apart" {
     [ "$(echo hello | varve run -i app:1 cat)" = hello ]
     [ -z "$(echo hello | varve run app:1 cat)" ]

@@ -35,7 +35,7 @@ function colourOf(community) {
 
 // The graph: a small force layout on a canvas.
 
-const view = { nodes: [], edges: [], lit: new Set(), heat: 0, dragged: null, hovered: null };
+const view = { nodes: [], edges: [], lit: new Set(), heat: 0, crowd: 1, dragged: null, hovered: null };
 const canvas = $('graph');
 const pen = canvas.getContext('2d');
 
@@ -74,7 +74,7 @@ function push(a, b) {
   const dx = b.x - a.x || 0.1;
   const dy = b.y - a.y || 0.1;
   const squared = Math.max(dx * dx + dy * dy, 60);
-  const force = (5600 * view.heat) / squared;
+  const force = (5600 * view.heat * view.crowd) / squared;
   const distance = Math.sqrt(squared);
   a.vx -= (dx / distance) * force;
   a.vy -= (dy / distance) * force;
@@ -87,7 +87,7 @@ function pull({ a, b, weight }) {
   const dy = b.y - a.y;
   const distance = Math.hypot(dx, dy) || 1;
   const same = a.community === b.community;
-  const force = (distance - (same ? 70 : 170)) * 0.012 * view.heat * Math.min(2, 0.6 + weight / 6) * (same ? 1.4 : 0.5);
+  const force = (distance - (same ? 70 : 170) * view.crowd) * 0.012 * view.heat * Math.min(2, 0.6 + weight / 6) * (same ? 1.4 : 0.5);
   a.vx += (dx / distance) * force;
   a.vy += (dy / distance) * force;
   b.vx -= (dx / distance) * force;
@@ -96,6 +96,7 @@ function pull({ a, b, weight }) {
 
 function move() {
   const { width, height } = size();
+  view.crowd = Math.min(1, Math.min(width, height) / 700); // a small canvas has its nodes nearer together
   view.nodes.forEach((a, i) => {
     for (const b of view.nodes.slice(i + 1)) push(a, b);
   });
@@ -157,6 +158,7 @@ function label(lit) {
   for (const node of order) {
     pen.font = `${node.type === 'concept' ? 'italic ' : '600 '}12px system-ui, sans-serif`;
     const box = { x: node.x + radius(node) + 4, y: node.y - 8, w: pen.measureText(node.name).width, h: 16 };
+    if (box.x + box.w > size().width) box.x = node.x - radius(node) - 4 - box.w; // beside the edge: on the left
     const hit = taken.some((t) => box.x < t.x + t.w && t.x < box.x + box.w && box.y < t.y + t.h && t.y < box.y + box.h);
     if (hit && node !== view.hovered) continue;
     taken.push(box);

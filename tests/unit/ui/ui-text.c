@@ -46,6 +46,25 @@ static void test_fit(void)
     }
 }
 
+static void test_escapes(void)
+{
+    static const struct {
+        const char *in, *out;
+    } cases[] = {{"plain", "plain"},
+                 {"\x1b[1;32mok\x1b[0m done", "ok done"},
+                 {"\x1b[?25l\x1b[2K50%", "50%"},
+                 {"\x1b]0;title\aa\x1b]8;;http://x\x1b\\b", "ab"},
+                 {"\x1b(Bx\x1b=y\x1bMz", "xyz"},
+                 {"cut\x1b[3", "cut"},
+                 {"cut\x1b", "cut"},
+                 {"cut\x1b]0;ti", "cut"},
+                 {"\x1b[3日", "日"}};
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *s = text_without_escapes(cases[i].in);
+        g_assert_cmpstr(s, ==, cases[i].out);
+    }
+}
+
 static char *printed_table(void)
 {
     static const char *const heads[] = {"name", "size", "what", NULL};
@@ -76,6 +95,7 @@ int main(int argc, char **argv)
     g_test_add_func("/ui/text/sizes", test_sizes);
     g_test_add_func("/ui/text/durations", test_durations);
     g_test_add_func("/ui/text/fit", test_fit);
+    g_test_add_func("/ui/text/escapes", test_escapes);
     g_test_add_func("/ui/table", test_table);
     return g_test_run();
 }
