@@ -119,6 +119,17 @@ static gboolean parse_tags(struct build_options *o, GError **err)
     return TRUE;
 }
 
+/* Built-in arguments of Docker's builder that change its output in ways this version cannot. */
+static void note_ignored_args(const struct build_options *o)
+{
+    static const char *const names[] = {"BUILDKIT_INLINE_CACHE", "BUILDKIT_MULTI_PLATFORM"};
+    for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
+        const char *value = g_hash_table_lookup(o->build_args, names[i]);
+        if (value && *value && !is_off(value))
+            report_note("--build-arg %s=%s does nothing in this version", names[i], value);
+    }
+}
+
 static gboolean parse_build_args(struct build_options *o, GError **err)
 {
     o->build_args = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
@@ -131,6 +142,7 @@ static gboolean parse_build_args(struct build_options *o, GError **err)
         else if (g_getenv(*a))
             g_hash_table_insert(o->build_args, g_strdup(*a), g_strdup(g_getenv(*a)));
     }
+    note_ignored_args(o);
     return TRUE;
 }
 

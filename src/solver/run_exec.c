@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/fs.h"
+#include "exec/agentrelay.h"
 #include "exec/hostca.h"
 #include "exec/sandbox.h"
 #include "layer/chainview.h"
@@ -29,6 +30,8 @@ struct run {
     struct snapshot *root;
     GPtrArray *snapshots; /* struct snapshot* of bind mounts, discarded at the end */
     GPtrArray *volumes;   /* struct volume* */
+    GPtrArray *relays;    /* struct agent_relay* */
+    GPtrArray *tmp_dirs;  /* char*, where the relays' sockets are */
     GArray *mounts;       /* struct sandbox_mount; descriptors closed at the end */
     GArray *files;        /* struct sandbox_file */
     GPtrArray *held;      /* GBytes* of secrets */
@@ -48,6 +51,8 @@ static void run_init(struct run *r, struct solver *s, struct node *n)
     r->volumes = g_ptr_array_new_with_free_func((GDestroyNotify)store_volume_release);
     r->mounts = g_array_new(FALSE, TRUE, sizeof(struct sandbox_mount));
     g_array_set_clear_func(r->mounts, close_mount);
+    r->relays = g_ptr_array_new_with_free_func((GDestroyNotify)agent_relay_stop);
+    r->tmp_dirs = g_ptr_array_new_with_free_func(g_free);
     r->files = g_array_new(FALSE, TRUE, sizeof(struct sandbox_file));
     r->held = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
     r->env = g_ptr_array_new_with_free_func(g_free);
@@ -58,6 +63,10 @@ static void run_clear(struct run *r)
     g_array_unref(r->mounts);
     g_ptr_array_unref(r->snapshots);
     g_ptr_array_unref(r->volumes);
+    g_ptr_array_unref(r->relays);
+    for (guint i = 0; i < r->tmp_dirs->len; i++)
+        store_tmp_discard(r->s->o.store, g_ptr_array_index(r->tmp_dirs, i));
+    g_ptr_array_unref(r->tmp_dirs);
     g_array_unref(r->files);
     g_ptr_array_unref(r->held);
     g_ptr_array_unref(r->env);
@@ -213,16 +222,34 @@ static gboolean add_secret(struct run *r, const struct exec_mount *m, GError **e
     return TRUE;
 }
 
+/* A socket with the mount's mode and owner. Its name must last: what has none cannot be mounted. */
+static struct agent_relay *start_relay(struct run *r, const struct exec_mount *m, const char *agent,
+                                       GError **err)
+{
+    struct store *store = r->s->o.store;
+    const struct agent_relay_spec spec = {agent, m->mode, m->uid, m->gid};
+    char *tmp = store_tmp_dir(store, err);
+    if (!tmp)
+        return NULL;
+    g_ptr_array_add(r->tmp_dirs, tmp);
+    fd_auto int dir = fs_open_dir(store_fd(store), tmp, err);
+    return dir < 0 ? NULL : agent_relay_start(dir, &spec, err);
+}
+
 static gboolean add_ssh(struct run *r, const struct exec_mount *m, GError **err)
 {
     GError *local = NULL;
     g_autofree char *path = r->s->o.env->ssh(r->s->o.env, m->id, &local);
     if (!path)
         return missing_is_fine(m, err, local);
-    fd_auto int fd = open(path, O_PATH | O_CLOEXEC);
+    struct agent_relay *relay = start_relay(r, m, path, err);
+    if (!relay)
+        return FALSE;
+    g_ptr_array_add(r->relays, relay);
+    int fd = fcntl(agent_relay_fd(relay), F_DUPFD_CLOEXEC, 0);
     if (fd < 0)
-        return error_set_errno(err, errno, "cannot use the ssh agent socket %s", path);
-    add_mount(r, m->dest, fd_steal(&fd), FALSE);
+        return error_set_errno(err, errno, "cannot mount the ssh agent's socket");
+    add_mount(r, m->dest, fd, FALSE);
     g_ptr_array_add(r->env, g_strconcat("SSH_AUTH_SOCK=", m->dest, NULL));
     return TRUE;
 }

@@ -164,3 +164,18 @@ EOF2
     [[ "$output" == *"setting the limit nofile: Operation not permitted"*"raising a hard limit"* ]] || { echo "$output"; return 1; }
     [[ "$output" == *"Dockerfile:2"* ]]
 }
+
+@test "a step's ssh socket has the owner and the mode of its mount" {
+    python3 -c 'import socket, time; s = socket.socket(socket.AF_UNIX); s.bind("../agent"); s.listen(); time.sleep(60)' 3>&- &
+    agent=$!
+    until [ -S ../agent ]; do sleep 0.1; done
+    cat >Dockerfile <<'EOF2'
+FROM busybox
+RUN --mount=type=ssh [ "$(stat -c %u:%g:%a "$SSH_AUTH_SOCK")" = 0:0:600 ]
+RUN --mount=type=ssh,mode=0640,uid=1000,gid=50,target=/s [ "$(stat -c %F:%u:%g:%a /s)" = socket:1000:50:640 ]
+EOF2
+    run build --ssh default="$PWD/../agent" .
+    kill $agent
+    [ "$status" -eq 0 ] || { echo "$output"; return 1; }
+    clean_store
+}

@@ -35,6 +35,54 @@ result "the manual has no other command" "$(plain | sed -nE 's/^\.SS "?varve ([a
 rules() { grep -oE '^    \{"[A-Za-z]+"' src/lint/rules.c | grep -oE '[A-Za-z]+' | sort; }
 listed() { plain | awk '/^\.SH/ {on = /CHECKS/} on' | grep -oE '^[A-Z]+[a-z][A-Za-z]+[,.]$' | tr -d ',.' | sort; }
 result "the manual has all rules of --check, and no other" "$(diff <(rules) <(listed))"
+
+# The table of DOCKERFILES. Its first column names what the second one lists.
+table() { plain | sed -n '/^\.TS/,/^\.TE/p'; }
+features() { table | awk '/^T\{$/ {getline; print; next} /\tT\{$/ {sub(/\tT\{$/, ""); print}'; }
+# The second column of the row whose first one is $1.
+row() { table | awk -v name="$1" '/^T\}$/ {on = 0} on; {f = $0} sub(/\tT\{$/, "", f) {if (f == "T}") f = cell; on = f == name; cell = ""} {cell = $0}'; }
+words() { grep -oE -- "$1" | sort -u; }
+strings() { grep -oE '"[^"]+"' | tr -d '"' | sort -u; } # string literals
+
+names() { sed -nE "s/.*\\{INSTRUCTION_$1, \"([a-z-]+)\".*/--\\1/p" src/dockerfile/flags.c | sort; }
+for i in $(sed -nE 's/.*\{INSTRUCTION_([A-Z]+), .*/\1/p' src/dockerfile/flags.c | sort -u); do
+    result "the table has the flags of $i, and no other" "$(diff <(names "$i") <(row "$i" | words '--[a-z-]+'))"
+done
+
+keys() { sed -n '/^} keys\[\]/,/^};/p' src/dockerfile/mount.c | strings | grep -vx type; }
+types() { grep -F 'type_names[] =' src/dockerfile/mount.c | strings; }
+for t in $(types); do
+    result "the table has mount type $t" "$(features | grep -qxF -e "RUN --mount=type=$t" || echo "no row")"
+done
+result "the table has all keys of mounts" "$(diff <(keys) <(for t in $(types); do row "RUN --mount=type=$t"; done | words '[a-z]+' | grep -xFf <(keys)))"
+
+offered() { "$varve" build --help | grep -oE '^  (-.|  )[, ] --[a-z-]+' | grep -oE -- '--[a-z-]+' | sort; }
+listed_as() { row "build options $1" | words '--[a-z-]+'; }
+result "the table has the options of build, and no other" \
+    "$(diff <(offered) <({ listed_as "as Docker"; row "varve's own build options" | words '--[a-z-]+'; } | sort))"
+for o in $(listed_as "that do nothing"); do
+    result "$o is noted" "$("$varve" build "$o" 2>&1 | grep -q "note: $o is accepted" || echo "no note")"
+done
+for o in $(listed_as "not supported"); do
+    result "$o is refused" "$("$varve" build "$o=x" . 2>&1 | grep -q "error: $o is not supported" || echo "no error")"
+done
+hidden() { grep -oE '^    \{"[a-z-]+", 0, OPTION_[A-Z]+, [^}]*NULL\},$' src/cli/build_options.c | grep 'NULL, NULL}\|OPTION_NOTED' | grep -oE '"[a-z-]+"' | tr -d '"' | sed 's/^/--/' | sort; }
+result "the table has the hidden options of build, and no other" "$(diff <(hidden) <({ listed_as "that do nothing"; listed_as "not supported"; } | sort))"
+
+parts() { sed -n '/ parts\[\]\[2\] = /,/;/p' src/graph/lower_stages.c | grep -oE '\{"[A-Z]+"' | tr -d '{"'; }
+automatic() { { parts | sed 's/^/BUILD/'; parts | sed 's/^/TARGET/'; grep -ohE '"TARGET[A-Z]+"' src/graph/lower_stages.c | strings | grep -vx TARGET; } | sort -u; }
+result "the table has the automatic ARGs, and no other" "$(diff <(automatic) <(row "automatic ARGs" | words '(TARGET|BUILD)[A-Z]+'))"
+result "the table has the predefined ARGs, and no other" \
+    "$(diff <(grep -ohE '"[A-Z]+_PROXY"' src/graph/lower.c | tr -d '"' | sort) <(row "predefined ARGs" | words '[A-Z]+_PROXY'))"
+result "the table has the built-in arguments, and no other" \
+    "$(diff <(grep -rhoE '"BUILDKIT_[A-Z_]+|"SOURCE_DATE_EPOCH' src | tr -d '"' | grep -v PROGRESS | sort -u) <(row "built-in arguments" | words '(BUILDKIT_[A-Z_]+|SOURCE_DATE_EPOCH)'))"
+instructions() { grep -rhoE '\[INSTRUCTION_[A-Z]+\] = \{"[A-Z]+"' src/dockerfile | strings; }
+result "the program has instructions" "$(instructions | grep -qx ONBUILD || echo none)"
+result "the table has all instructions, and no other" "$(diff <(instructions) <(features | grep -E '^[A-Z]+(, [A-Z]+)*$' | grep -oE '[A-Z]+' | sort -u))"
+outputs() { sed -n '/^} types\[\]/,/};/p' src/output/parse.c | strings; sed -n '/keys\[\] = /,/};/p' src/output/parse.c | strings | grep -vx type; }
+result "the table has the types and keys of outputs" \
+    "$(for k in $(outputs); do { row outputs; row "outputs of images"; } | grep -qE "(^|[ =])$k([,; ]|\$)" || echo "$k"; done)"
+
 if command -v groff >/dev/null; then
     result "the manual renders without warnings" "$(groff -t -ww -man -Tutf8 "$page" 2>&1 >/dev/null)"
 else
