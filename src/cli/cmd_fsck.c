@@ -5,15 +5,15 @@
 #include "ui/text.h"
 
 struct fsck_options {
-    gboolean repair, contents;
+    gboolean repair, quick;
 };
 #define AT(field) G_STRUCT_OFFSET(struct fsck_options, field)
 
 const struct option_row fsck_option_rows[] = {
     {"repair", 0, OPTION_FLAG, AT(repair), NULL,
      "remove what is broken; the next build makes it again"},
-    {"contents", 0, OPTION_FLAG, AT(contents), NULL,
-     "also read every file of every layer and check its digest"},
+    {"quick", 0, OPTION_FLAG, AT(quick), NULL,
+     "do not read the files of layers, only compare them with their index"},
     {0},
 };
 
@@ -38,8 +38,8 @@ static int check_store(const struct fsck_options *o, GError **err)
     guint problems = 0;
     gint64 began = g_get_monotonic_time();
     g_autoptr(store) s = store_open(NULL, err);
-    if (!s || !store_fsck(s, o->repair, o->contents ? check_contents : check_layer, on_problem,
-                          NULL, &problems, err))
+    if (!s || !store_fsck(s, o->repair, o->quick ? check_layer : check_contents, on_problem, NULL,
+                          &problems, err))
         return 0;
     g_autofree char *took = text_duration(g_get_monotonic_time() - began);
     const char *plural = problems == 1 ? "" : "s";

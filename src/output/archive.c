@@ -66,29 +66,44 @@ static gboolean put_bytes(struct target *t, const char *name, const void *bytes,
            (t->lib->write_data(t->tar, bytes, len) == (la_ssize_t)len || tar_failed(t, err));
 }
 
-static gboolean stream_into_tar(struct target *t, int fd, GError **err)
+/* Copies fd into the tar, or (with none) into out; FALSE when its content is not want's. */
+static gboolean copy_checked(struct target *t, int fd, int out, const struct digest *want,
+                             GError **err)
 {
     g_autofree char *buf = g_malloc(256 * 1024);
-    for (;;) {
-        ssize_t n = read(fd, buf, 256 * 1024);
-        if (n < 0)
-            return error_set_errno(err, errno, "cannot read a blob");
-        if (n == 0)
-            return TRUE;
-        if (t->lib->write_data(t->tar, buf, n) != n)
+    g_autoptr(hasher) h = hasher_new();
+    g_autofree char *text = digest_text(want);
+    struct digest got;
+    ssize_t n;
+    while ((n = read(fd, buf, 256 * 1024)) > 0) {
+        hasher_update(h, buf, n);
+        if (t->tar && t->lib->write_data(t->tar, buf, n) != n)
             return tar_failed(t, err);
+        if (!t->tar && !fs_write_all(out, buf, n, err))
+            return FALSE;
     }
+    if (n < 0)
+        return error_set_errno(err, errno, "cannot read the blob %s", text);
+    hasher_final(h, &got);
+    if (digest_cmp(&got, want) == 0)
+        return TRUE;
+    error_set(err, VARVE_ERROR_INVALID, "the blob %s of the store is damaged", text);
+    error_add_next(err, "run varve fsck --repair, then pull or build again");
+    return FALSE;
 }
 
 /* Complete or absent: written beside and renamed. */
-static gboolean copy_into_dir(struct target *t, int fd, const char *name, GError **err)
+static gboolean copy_into_dir(struct target *t, int fd, const char *name, const struct digest *d,
+                              GError **err)
 {
     g_autofree char *tmp = g_strconcat(name, ".tmp", NULL);
     fd_auto int out = openat(t->dir, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (out < 0)
         return error_set_errno(err, errno, "cannot create %s", tmp);
-    if (!fs_copy_fd(fd, out, name, err))
+    if (!copy_checked(t, fd, out, d, err)) {
+        unlinkat(t->dir, tmp, 0);
         return FALSE;
+    }
     return renameat(t->dir, tmp, t->dir, name) == 0 ||
            error_set_errno(err, errno, "cannot rename %s", tmp);
 }
@@ -113,9 +128,9 @@ static gboolean put_blob(struct target *t, struct store *s, const struct digest 
         return FALSE;
     if (!t->tar) {
         t->written += size;
-        return copy_into_dir(t, fd, name, err);
+        return copy_into_dir(t, fd, name, d, err);
     }
-    return put_header(t, name, size, FALSE, err) && stream_into_tar(t, fd, err);
+    return put_header(t, name, size, FALSE, err) && copy_checked(t, fd, -1, d, err);
 }
 
 static struct manifest *read_manifest(struct built_image *b, GError **err)

@@ -6,6 +6,7 @@
 #include "store/blob.h"
 #include "store/internal.h"
 #include "store/orphans.h"
+#include "store/tally.h"
 
 #include "base/error.h"
 #include "base/fs.h"
@@ -177,6 +178,7 @@ static gboolean remove_layer(struct fsck *f, const char *id, GError **err)
     if (!delete_layer_rows(s, id, err))
         return FALSE;
     g_autofree char *path = store_layer_path(id);
+    objects_forget(s, path); /* else the next layer may link the damaged file again */
     g_autoptr(GPtrArray) one = g_ptr_array_new();
     g_ptr_array_add(one, path);
     g_autofree char *trash = orphans_trash(s, one, NULL);

@@ -75,15 +75,20 @@ static gboolean keep_blob(struct gc *gc, const struct digest *d)
 }
 
 /* Layers of names, and what living processes lease. */
-static void keep_roots(struct gc *gc)
+static gboolean keep_roots(struct gc *gc, GError **err)
 {
+    GError *why = NULL;
     db_auto sqlite3_stmt *q = db_query(
-        gc->s->db, NULL, "SELECT chain FROM images WHERE name != '' AND chain IS NOT NULL", "");
-    while (db_step(gc->s->db, q, NULL)) {
+        gc->s->db, &why, "SELECT chain FROM images WHERE name != '' AND chain IS NOT NULL", "");
+    while (db_step(gc->s->db, q, &why)) {
         g_autoptr(chain) c = chain_from_text((const char *)sqlite3_column_text(q, 0));
         keep_chain(gc, c);
     }
-    g_autoptr(GHashTable) leases = lease_living(gc->s);
+    g_autoptr(GHashTable) leases = why ? NULL : lease_living(gc->s, &why);
+    if (!leases) {
+        g_propagate_error(err, why);
+        return FALSE;
+    }
     GHashTableIter it;
     gpointer line;
     struct digest d;
@@ -94,6 +99,7 @@ static void keep_roots(struct gc *gc)
         else if (g_str_has_prefix(line, "B ") && digest_parse_hex(&d, (char *)line + 2))
             keep_blob(gc, &d);
     }
+    return TRUE;
 }
 
 static gboolean load_candidates(struct gc *gc, GError **err)
@@ -101,7 +107,8 @@ static gboolean load_candidates(struct gc *gc, GError **err)
     GError *why = NULL;
     DB_LOCK(gc->s->db);
     touch_commit(gc->s);
-    keep_roots(gc);
+    if (!keep_roots(gc, err))
+        return FALSE;
     db_auto sqlite3_stmt *q = db_query(
         gc->s->db, &why,
         "SELECT key, chain, last_used FROM records ORDER BY last_used DESC, rowid DESC", "");
@@ -198,11 +205,15 @@ static gboolean drop_records(struct gc *gc, GError **err)
 
 static GHashTable *all_layer_ids(struct gc *gc, GError **err)
 {
-    GHashTable *ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    db_auto sqlite3_stmt *q = db_query(gc->s->db, err, "SELECT id FROM layers", "");
-    while (db_step(gc->s->db, q, NULL))
+    GError *why = NULL;
+    g_autoptr(GHashTable) ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    db_auto sqlite3_stmt *q = db_query(gc->s->db, &why, "SELECT id FROM layers", "");
+    while (db_step(gc->s->db, q, &why))
         g_hash_table_add(ids, db_col_text(q, 0));
-    return ids;
+    if (!why)
+        return g_steal_pointer(&ids);
+    g_propagate_error(err, why);
+    return NULL;
 }
 
 static gboolean chain_in(const struct chain *c, GHashTable *ids)
@@ -347,13 +358,12 @@ static gboolean trim_history(struct gc *gc, GError **err)
 
 static gboolean delete_rows(struct gc *gc, GError **err)
 {
-    keep_roots(gc);
-    if (!drop_records(gc, err) ||
+    if (!keep_roots(gc, err) || !drop_records(gc, err) ||
         !db_exec(gc->s->db, err, "DELETE FROM images WHERE name = ''", ""))
         return FALSE;
     gc->removed += db_changes(gc->s->db);
     g_autoptr(GHashTable) present = all_layer_ids(gc, err);
-    return keep_records(gc, present, err) && delete_layers(gc, present, err) &&
+    return present && keep_records(gc, present, err) && delete_layers(gc, present, err) &&
            keep_blobs(gc, err) && delete_blobs(gc, err) && trim_history(gc, err);
 }
 
@@ -367,12 +377,12 @@ static gboolean delete_locked(struct gc *gc, GError **err)
     gboolean ok = delete_rows(gc, err);
     if (!gc->o->dry_run)
         return db_end(gc->s->db, ok, ok ? err : NULL);
-    g_autoptr(GPtrArray) orphans = orphans_list(gc->s);
+    g_autoptr(GPtrArray) orphans = ok ? orphans_list(gc->s, err) : NULL;
     db_end(gc->s->db, FALSE, NULL);
-    for (guint i = 0; i < orphans->len; i++)
+    for (guint i = 0; orphans && i < orphans->len; i++)
         tally_add_freed(&gc->tally, gc->s, g_ptr_array_index(orphans, i));
-    gc->removed += orphans->len;
-    return ok;
+    gc->removed += orphans ? orphans->len : 0;
+    return orphans != NULL;
 }
 
 static gboolean remove_orphans(struct gc *gc, GError **err)
@@ -382,7 +392,9 @@ static gboolean remove_orphans(struct gc *gc, GError **err)
         DB_LOCK(gc->s->db);
         if (!db_begin(gc->s->db, err))
             return FALSE;
-        g_autoptr(GPtrArray) orphans = orphans_list(gc->s);
+        g_autoptr(GPtrArray) orphans = orphans_list(gc->s, err);
+        if (!orphans)
+            return db_end(gc->s->db, FALSE, NULL);
         trash = orphans_trash(gc->s, orphans, &gc->tally);
         gc->removed += orphans->len;
         db_end(gc->s->db, TRUE, NULL); /* wrote nothing */

@@ -50,8 +50,8 @@ gboolean lease_has_layer(struct store *s, const char *id);
 gboolean lease_layers(struct store *s, const struct chain *c);
 gboolean lease_layer(struct store *s, const char *id);
 gboolean lease_blob(struct store *s, const struct digest *d);
-/* All lease lines of living owners: a set of strings. */
-GHashTable *lease_living(struct store *s);
+/* All lease lines of living owners: a set of strings. NULL when any cannot be read. */
+GHashTable *lease_living(struct store *s, GError **err);
 
 /* Inside the gate: TRUE when every layer of c is there; then they are leased and marked used. */
 gboolean chain_hold(struct store *s, const struct chain *c);

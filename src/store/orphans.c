@@ -13,31 +13,31 @@
 #define PARTIAL_KEEP_SECONDS (24 * 3600)
 #define STATCACHE_KEEP_SECONDS (30 * 24 * 3600)
 
-static gboolean layer_has_row(struct store *s, const char *name)
+static gboolean layer_has_row(struct store *s, const char *name, GError **err)
 {
-    db_auto sqlite3_stmt *q = db_query(s->db, NULL, "SELECT 1 FROM layers WHERE id=?", "s", name);
-    return db_step(s->db, q, NULL);
+    db_auto sqlite3_stmt *q = db_query(s->db, err, "SELECT 1 FROM layers WHERE id=?", "s", name);
+    return q && db_step(s->db, q, err);
 }
 
-static gboolean blob_has_row(struct store *s, const char *name)
+static gboolean blob_has_row(struct store *s, const char *name, GError **err)
 {
     struct digest d;
     if (!digest_parse_hex(&d, name))
         return FALSE;
-    db_auto sqlite3_stmt *q = db_query(s->db, NULL, "SELECT 1 FROM blobs WHERE digest=?", "d", &d);
-    return db_step(s->db, q, NULL);
+    db_auto sqlite3_stmt *q = db_query(s->db, err, "SELECT 1 FROM blobs WHERE digest=?", "d", &d);
+    return q && db_step(s->db, q, err);
 }
 
-static gboolean log_has_row(struct store *s, const char *name)
+static gboolean log_has_row(struct store *s, const char *name, GError **err)
 {
-    db_auto sqlite3_stmt *q = db_query(s->db, NULL, "SELECT 1 FROM builds WHERE id=?", "i",
+    db_auto sqlite3_stmt *q = db_query(s->db, err, "SELECT 1 FROM builds WHERE id=?", "i",
                                        g_ascii_strtoll(name, NULL, 10));
-    return db_step(s->db, q, NULL);
+    return q && db_step(s->db, q, err);
 }
 
 static const struct place {
     const char *dir;
-    gboolean (*has_row)(struct store *s, const char *name);
+    gboolean (*has_row)(struct store *s, const char *name, GError **err); /* FALSE also on error */
 } places[] = {{"layers", layer_has_row}, {"blobs/sha256", blob_has_row}, {"logs", log_has_row}};
 
 static GPtrArray *list_dir(struct store *s, const char *path)
@@ -46,17 +46,31 @@ static GPtrArray *list_dir(struct store *s, const char *path)
     return fd < 0 ? NULL : fs_list(fd, NULL);
 }
 
-GPtrArray *orphans_list(struct store *s)
+/* Adds those of one place; a row that cannot be looked up is not a missing one. */
+static gboolean add_orphans(struct store *s, const struct place *p, GPtrArray *paths, GError **err)
 {
-    GPtrArray *paths = g_ptr_array_new_with_free_func(g_free);
-    for (guint p = 0; p < G_N_ELEMENTS(places); p++) {
-        g_autoptr(GPtrArray) names = list_dir(s, places[p].dir);
-        for (guint i = 0; names && i < names->len; i++)
-            if (!places[p].has_row(s, g_ptr_array_index(names, i)))
-                g_ptr_array_add(paths,
-                                g_build_filename(places[p].dir, g_ptr_array_index(names, i), NULL));
+    g_autoptr(GPtrArray) names = list_dir(s, p->dir);
+    for (guint i = 0; names && i < names->len; i++) {
+        const char *name = g_ptr_array_index(names, i);
+        GError *why = NULL;
+        gboolean known = p->has_row(s, name, &why);
+        if (why) {
+            g_propagate_error(err, why);
+            return FALSE;
+        }
+        if (!known)
+            g_ptr_array_add(paths, g_build_filename(p->dir, name, NULL));
     }
-    return paths;
+    return TRUE;
+}
+
+GPtrArray *orphans_list(struct store *s, GError **err)
+{
+    g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
+    for (guint p = 0; p < G_N_ELEMENTS(places); p++)
+        if (!add_orphans(s, &places[p], paths, err))
+            return NULL;
+    return g_steal_pointer(&paths);
 }
 
 char *orphans_trash(struct store *s, GPtrArray *paths, struct tally *tally)

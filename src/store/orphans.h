@@ -5,8 +5,8 @@
 #include "store/store.h"
 
 /* Paths (relative to the root) below layers, blobs/sha256 and logs without a row. Inside a write
- * transaction, so that nothing is just being moved in. */
-GPtrArray *orphans_list(struct store *s);
+ * transaction, so that nothing is just being moved in. NULL when the database cannot tell. */
+GPtrArray *orphans_list(struct store *s, GError **err);
 /* Moves paths aside and, with tally (may be NULL), adds what goes to it; what cannot be moved is
  * removed in place. Inside a write transaction. Returns the directory they went to (for
  * store_tmp_discard outside the transaction), or NULL. */

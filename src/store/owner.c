@@ -203,27 +203,45 @@ gboolean lease_blob(struct store *s, const struct digest *d)
     return lease_lines(s, lines);
 }
 
-/* A directory whose flock can be had belongs to a dead process; its leases count no more. */
-static void read_leases(int tmp_fd, const char *name, GHashTable *out)
+/* A directory whose flock can be had belongs to a dead process; its leases count no more. Leases
+ * that cannot be read are an error: taken for none, what they protect would be removed. */
+static gboolean read_leases(int tmp_fd, const char *name, GHashTable *out, GError **err)
 {
     fd_auto int fd = openat(tmp_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 || flock_retry(fd, LOCK_SH | LOCK_NB) == 0)
-        return;
-    g_autoptr(GBytes) bytes = fs_read(fd, "leases", LEASES_MAX, NULL);
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
+        return TRUE; /* just removed, or no owner's */
+    if (fd >= 0 && flock_retry(fd, LOCK_SH | LOCK_NB) == 0)
+        return TRUE;
+    if (fd < 0 || errno != EWOULDBLOCK)
+        return error_set_errno(err, errno, "cannot read the leases in tmp/%s", name);
+    fd_auto int file = openat(fd, "leases", O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+    if (file < 0)
+        return errno == ENOENT ||
+               error_set_errno(err, errno, "cannot read the leases in tmp/%s", name);
+    g_autofree char *what = g_strdup_printf("tmp/%s/leases", name);
+    g_autoptr(GBytes) bytes = fs_read_fd(file, what, LEASES_MAX, err);
     if (!bytes)
-        return;
+        return FALSE;
     g_auto(GStrv) lines = g_strsplit(g_bytes_get_data(bytes, NULL), "\n", -1);
     for (char **l = lines; *l; l++)
         if (**l)
             g_hash_table_add(out, g_strdup(*l));
+    return TRUE;
 }
 
-GHashTable *lease_living(struct store *s)
+GHashTable *lease_living(struct store *s, GError **err)
 {
-    GHashTable *out = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    fd_auto int tmp_fd = fs_open_dir(s->fd, "tmp", NULL);
-    g_autoptr(GPtrArray) names = tmp_fd < 0 ? NULL : fs_list(tmp_fd, NULL);
+    g_autoptr(GHashTable) out = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    fd_auto int tmp_fd = openat(s->fd, "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (tmp_fd < 0 && errno == ENOENT)
+        return g_steal_pointer(&out); /* made with the first owner */
+    if (tmp_fd < 0) {
+        error_set_errno(err, errno, "cannot read %s/tmp", s->root);
+        return NULL;
+    }
+    g_autoptr(GPtrArray) names = fs_list(tmp_fd, err);
     for (guint i = 0; names && i < names->len; i++)
-        read_leases(tmp_fd, g_ptr_array_index(names, i), out);
-    return out;
+        if (!read_leases(tmp_fd, g_ptr_array_index(names, i), out, err))
+            return NULL;
+    return names ? g_steal_pointer(&out) : NULL;
 }

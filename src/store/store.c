@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <time.h>
@@ -112,6 +113,20 @@ static gboolean check_empty(const char *root, int fd, GError **err)
     return TRUE;
 }
 
+/* On the disk before anything else is made: with an empty format the store would be refused. */
+static gboolean write_format(struct store *s, GError **err)
+{
+    static const char tmp[] = "format.new";
+    fd_auto int fd = openat(s->fd, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return error_set_errno(err, errno, "cannot create %s/%s", s->root, tmp);
+    if (!fs_write_all(fd, FORMAT_TEXT, strlen(FORMAT_TEXT), err))
+        return FALSE;
+    if (fsync(fd) < 0 || renameat(s->fd, tmp, s->fd, "format") < 0 || fsync(s->fd) < 0)
+        return error_set_errno(err, errno, "cannot write %s/format", s->root);
+    return TRUE;
+}
+
 /* The format comes first and the schema last: whoever finds the one without the other goes on here.
  */
 static gboolean create_in(struct store *s, GError **err)
@@ -119,8 +134,7 @@ static gboolean create_in(struct store *s, GError **err)
     int found = check_format(s->root, s->fd, err);
     if (found < 0)
         return FALSE;
-    if (!found && (!check_empty(s->root, s->fd, err) ||
-                   !fs_replace(s->fd, "format", FORMAT_TEXT, strlen(FORMAT_TEXT), 0644, err)))
+    if (!found && (!check_empty(s->root, s->fd, err) || !write_format(s, err)))
         return FALSE;
     for (guint i = 0; i < G_N_ELEMENTS(folders); i++)
         if (!fs_mkdir_p(s->fd, folders[i], 0755, err))

@@ -118,3 +118,18 @@ guint64 objects_sweep(struct store *s)
     each_object(s, sweep_object, &n);
     return n;
 }
+
+static void forget_object(gpointer ctx, int dir_fd, const char *name, const struct stat *st)
+{
+    if (g_hash_table_contains(ctx, INODE_KEY(st)))
+        unlinkat(dir_fd, name, 0);
+}
+
+void objects_forget(struct store *s, const char *path)
+{
+    struct tally t;
+    tally_init(&t);
+    tally_add(&t, s, path); /* notes every inode with further links */
+    each_object(s, forget_object, t.links);
+    tally_clear(&t);
+}

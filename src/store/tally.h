@@ -26,5 +26,7 @@ struct objects_sum {
 void objects_sum(struct store *s, struct objects_sum *out, GHashTable *inodes);
 /* Removes objects that no layer links; returns how many. */
 guint64 objects_sweep(struct store *s);
+/* Removes the objects that are files of the tree at path too: its content is not to be trusted. */
+void objects_forget(struct store *s, const char *path);
 
 #endif

@@ -245,6 +245,21 @@ EOF
     true
 }
 
+@test "a damaged blob goes into no archive" {
+    three_steps
+    build -o type=oci,dest=../whole.tar .
+    blob=$(find "$VARVE_ROOT/blobs/sha256" -type f -printf '%s %p\n' | sort -rn | head -1 | cut -d' ' -f2)
+    printf 'xxxx' | dd of="$blob" bs=1 seek=100 conv=notrunc status=none
+    run build -o type=oci,dest=../bad.tar .
+    [ "$status" -ne 0 ]
+    [[ "$output" == *"is damaged"*"varve fsck --repair"* ]]
+    [ ! -e ../bad.tar ]
+    run build -o type=oci,dest=../bad,tar=false .
+    [ "$status" -ne 0 ]
+    [[ "$output" == *"is damaged"*"varve fsck --repair"* ]]
+    [ -z "$(find ../bad -name "$(basename "$blob")*")" ]
+}
+
 @test "an archive is never written to a terminal" {
     three_steps
     run script -qec "$VARVE build -q --build-context busybox=oci-layout://$BASES/busybox-oci -o - ." /dev/null

@@ -39,7 +39,7 @@ other_store() { VARVE_ROOT=$BATS_TEST_TMPDIR/other "$VARVE" "$@"; }
     [[ "$output" == *"pulled $HOST/team/app:1: 2.0 MB in 2 layers"*"next: varve run"* ]]
     [ "$(other_store run "$HOST/team/app:1")" = content ]
     [ "$(other_store images -q --no-trunc)" = "$(image_id app:1)" ]
-    other_store fsck --contents
+    other_store fsck
     run other_store images
     [[ "$output" == *"2.0 MB       2"* ]]
 }

@@ -91,7 +91,7 @@ teardown() {
     varve run -u root app:1 'echo x >/written'
     run varve run -u root app:1 'test -e /written'
     [ "$status" -eq 1 ]
-    varve fsck --contents
+    varve fsck
 }
 
 @test "an image's VOLUME begins as the image has it, is writable and fresh each time" {

@@ -190,18 +190,18 @@ own_store() { cp -a "$SEED" "$VARVE_ROOT"; }
 
 @test "fsck finds a changed file and a damaged blob, and repairs" {
     own_store
-    run varve fsck --contents
+    run varve fsck
     [ "$status" -eq 0 ]
     [[ "$output" == *"is sound"* ]]
     file=$(find "$VARVE_ROOT/layers" -name first | head -1)
     printf 'xxxxx\n' >"$file"
     touch -d @0 "$file"
-    run varve fsck --contents
+    run varve fsck
     [ "$status" -eq 1 ]
     [[ "$output" == *"first"*"next: varve fsck --repair"* ]]
-    run varve fsck --repair --contents
+    run varve fsck --repair
     [ "$status" -eq 0 ]
-    run varve fsck --contents
+    run varve fsck
     [ "$status" -eq 0 ]
 }
 

@@ -1,6 +1,9 @@
 /* Garbage collection, usage, fsck. */
 #include "fixture.h"
 
+#include "store/internal.h"
+#include "store/orphans.h"
+
 #include <sqlite3.h>
 
 #define KB 1024
@@ -71,6 +74,79 @@ static void test_roots(void)
     g_assert_cmpuint(fixture_fsck(pruner, FALSE, NULL), ==, 0);
     store_close(pruner);
     fixture_end();
+}
+
+static void assert_gc_fails(struct store *s, const char *layer)
+{
+    g_autoptr(GError) err = NULL;
+    struct gc_options o = {.all = TRUE};
+    g_assert_false(store_gc(s, &o, NULL, NULL, &err));
+    g_assert_nonnull(err);
+    g_assert_true(g_str_has_prefix(err->message, "pruning the store"));
+    g_assert_true(has_layer(s, layer));
+}
+
+/* What names keep cannot be read: nothing goes. */
+static void test_unreadable_names(void)
+{
+    fixture_begin();
+    struct store *s = fixture_open();
+    g_autoptr(chain) c = fixture_chain(s, NULL, KB);
+    tag(s, "a:1", c);
+    store_close(s);
+    s = fixture_open();
+    sql("ALTER TABLE images RENAME COLUMN chain TO other");
+    assert_gc_fails(s, c->ids[0]);
+    sql("ALTER TABLE images RENAME COLUMN other TO chain");
+    fixture_gc(s, (struct gc_options){.all = TRUE}, NULL);
+    g_assert_true(has_layer(s, c->ids[0]));
+    store_close(s);
+    fixture_end();
+}
+
+/* The leases of a living process cannot be read, or are too large: nothing goes. */
+static void test_unreadable_leases(void)
+{
+    fixture_begin();
+    struct store *s = fixture_open(), *pruner = fixture_open();
+    g_autoptr(chain) c = fixture_chain(s, NULL, KB);
+    g_autofree char *leases = g_strconcat(s->owner, "/leases", NULL);
+    g_autofree char *aside = g_strconcat(s->owner, "/aside", NULL);
+    g_assert_cmpint(renameat(s->fd, leases, s->fd, aside), ==, 0);
+    g_assert_cmpint(mkdirat(s->fd, leases, 0755), ==, 0);
+    assert_gc_fails(pruner, c->ids[0]);
+    g_assert_cmpint(unlinkat(s->fd, leases, AT_REMOVEDIR), ==, 0);
+    g_assert_cmpint(renameat(s->fd, aside, s->fd, leases), ==, 0);
+    g_assert_cmpint(ftruncate(s->lease_fd, 65 << 20), ==, 0);
+    assert_gc_fails(pruner, c->ids[0]);
+    store_close(s);
+    fixture_gc(pruner, (struct gc_options){.all = TRUE}, NULL);
+    g_assert_false(has_layer(pruner, c->ids[0]));
+    store_close(pruner);
+    fixture_end();
+}
+
+/* A row that cannot be looked up is not a missing row. */
+static void test_unreadable_rows(void)
+{
+    static const char *const tables[] = {"layers", "blobs", "builds"};
+    for (guint i = 0; i < G_N_ELEMENTS(tables); i++) {
+        fixture_begin();
+        struct store *s = fixture_open();
+        g_autoptr(chain) c = fixture_chain(s, NULL, KB);
+        tag(s, "a:1", c);
+        fixture_write(s, "logs/1", "x", 1);
+        g_autofree char *drop = g_strconcat("DROP TABLE ", tables[i], NULL);
+        sql(drop);
+        {
+            DB_LOCK(s->db);
+            g_autoptr(GError) err = NULL;
+            g_assert_null(orphans_list(s, &err));
+            g_assert_nonnull(err);
+        }
+        store_close(s);
+        fixture_end();
+    }
 }
 
 /* A found record is leased even though nothing was written to the database. */
@@ -357,11 +433,17 @@ static void test_fsck_deep(void)
     g_autofree char *index = g_strdup_printf("layers/%s/index", info.id);
     fixture_write(s, index, "index", 5);
     store_layer_set_indexed(s, &info, &err);
+    g_autofree char *file = g_strdup_printf("layers/%s/fs/f", info.id);
+    g_assert_true(fs_mkdir_p(s->fd, "objects/aa", 0700, NULL));
+    g_assert_cmpint(linkat(s->fd, file, s->fd, "objects/aa/shared", 0), ==, 0);
+    fixture_write(s, "objects/aa/other", "x", 1);
     g_assert_true(
         store_fsck(s, TRUE, no_layer_is_good, fixture_print_problem, texts, &problems, &err));
     g_assert_cmpuint(problems, ==, 1);
     g_assert_nonnull(strstr(g_ptr_array_index(texts, 0), "file f has another digest"));
     g_assert_false(has_layer(s, info.id));
+    g_assert_false(fixture_exists(s, "objects/aa/shared")); /* or the next build links it */
+    g_assert_true(fixture_exists(s, "objects/aa/other"));
     fixture_end();
 }
 
@@ -369,6 +451,9 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/store/gc/roots", test_roots);
+    g_test_add_func("/store/gc/unreadable-names", test_unreadable_names);
+    g_test_add_func("/store/gc/unreadable-leases", test_unreadable_leases);
+    g_test_add_func("/store/gc/unreadable-rows", test_unreadable_rows);
     g_test_add_func("/store/gc/found-is-leased", test_found_is_leased);
     g_test_add_func("/store/gc/blobs", test_blobs);
     g_test_add_func("/store/gc/untagged", test_untagged);
