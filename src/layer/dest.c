@@ -330,15 +330,6 @@ void dest_note(struct dest *d, const struct entry *e)
     add_item(d, e);
 }
 
-int dest_open(struct dest *d, const char *path, GError **err)
-{
-    if (!dest_flush(d, err))
-        return -1;
-    if (g_hash_table_contains(d->items, path) || !d->base || hidden(d, path))
-        return content_open(d->fd, path, "the layer being made", err);
-    return chainview_open(d->base, path, err);
-}
-
 static int open_lower(gpointer ctx, const struct entry *e, GError **err)
 {
     struct dest *d = ctx;

@@ -51,8 +51,6 @@ int dest_create(struct dest *d, const char *path, GError **err);
 /* Records the entry of a file made with dest_create(): attributes are already set, e has its
  * digest. */
 void dest_note(struct dest *d, const struct entry *e);
-/* Opens the content of the file at path, flushing first; -1 on error. */
-int dest_open(struct dest *d, const char *path, GError **err);
 /* Makes sure that the file at path is in the new layer, copying it up when only lower layers have
  * it. */
 gboolean dest_copy_up(struct dest *d, const char *path, GError **err);

@@ -19,14 +19,10 @@ struct authfile {
     json_t *root;
 };
 
-const char *authfile_key(const char *host)
+/* The key that Docker uses for host: "https://index.docker.io/v1/" for Docker Hub, else host. */
+static const char *authfile_key(const char *host)
 {
     return strcmp(host, HUB) == 0 ? HUB_KEY : host;
-}
-
-const char *authfile_name(const struct authfile *f)
-{
-    return f->name;
 }
 
 void authfile_free(struct authfile *f)

@@ -11,7 +11,6 @@ struct authfile *authfile_open(const char *path, GError **err);
 /* From text; name stands for it in messages. */
 struct authfile *authfile_parse(const char *text, gsize len, const char *name, GError **err);
 void authfile_free(struct authfile *f);
-const char *authfile_name(const struct authfile *f);
 /* Fills out from the best entry of auths for host/repository; FALSE when there is none with a login
  * in it. */
 gboolean authfile_entry(const struct authfile *f, const char *host, const char *repository,
@@ -23,8 +22,6 @@ const char *authfile_helper(const struct authfile *f, const char *host, const ch
 /* Changes the entry of host and writes the file. username NULL removes it. */
 gboolean authfile_write_entry(struct authfile *f, const char *host, const char *username,
                               const char *secret, gboolean *found, GError **err);
-/* The key that Docker uses for host: "https://index.docker.io/v1/" for Docker Hub, else host. */
-const char *authfile_key(const char *host);
 
 typedef struct authfile authfile;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(authfile, authfile_free)
