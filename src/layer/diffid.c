@@ -44,7 +44,7 @@ gboolean layer_diff_id(struct store *s, const char *layer_id, gint64 clamp_mtime
         return TRUE;
     }
     g_autofree char *variant = g_strdup_printf("diff-clamp%" G_GINT64_FORMAT, clamp_mtime);
-    if (clamp_mtime >= 0 && store_layer_blob_find(s, layer_id, variant, &b)) {
+    if (clamp_mtime >= 0 && store_layer_blob_known(s, layer_id, variant, &b)) {
         *out = b.diff_id;
         return TRUE;
     }

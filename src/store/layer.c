@@ -216,15 +216,18 @@ static gboolean layer_blob_row(struct store *s, const char *layer_id, const char
     return TRUE;
 }
 
+gboolean store_layer_blob_known(struct store *s, const char *layer_id, const char *variant,
+                                struct layer_blob *out)
+{
+    DB_LOCK(s->db);
+    return layer_blob_row(s, layer_id, variant, out);
+}
+
 gboolean store_layer_blob_find(struct store *s, const char *layer_id, const char *variant,
                                struct layer_blob *out)
 {
-    {
-        DB_LOCK(s->db);
-        if (!layer_blob_row(s, layer_id, variant, out))
-            return FALSE;
-    }
-    return store_blob_has(s, &out->digest, &out->size);
+    return store_layer_blob_known(s, layer_id, variant, out) &&
+           store_blob_has(s, &out->digest, &out->size);
 }
 
 gboolean store_member_find(struct store *s, const struct digest *raw, const char *variant,

@@ -55,7 +55,11 @@ struct layer_blob {
 };
 gboolean store_layer_blob_put(struct store *s, const char *layer_id, const char *variant,
                               const struct layer_blob *b, GError **err);
-/* FALSE without error when unknown. */
+/* What was put, whether or not the blob's bytes are there (size is 0). FALSE without error when
+ * unknown. */
+gboolean store_layer_blob_known(struct store *s, const char *layer_id, const char *variant,
+                                struct layer_blob *out);
+/* The same, when the bytes are in the store; FALSE without error otherwise. */
 gboolean store_layer_blob_find(struct store *s, const char *layer_id, const char *variant,
                                struct layer_blob *out);
 /* The layer unpacked from this key ("diff:<hex>" or "chain:<hex>"; see layer/apply.h). */

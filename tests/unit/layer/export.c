@@ -5,10 +5,12 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "layer/batcher.h"
+#include "layer/diffid.h"
 #include "layer/export.h"
 #include "store/blob.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 static const struct export_options plain_options = {
@@ -292,6 +294,31 @@ static void test_levels_and_clamp(void)
     fixture_clear(&f);
 }
 
+/* A diff ID is hashed once, under a clamp too: the second asking does not read the layer. */
+static void test_diff_id_once(void)
+{
+    struct fixture f;
+    struct digest content, first, again;
+    char id[LAYER_ID_LEN + 1];
+    fixture_init(&f);
+    g_autoptr(GError) err = NULL;
+    g_autoptr(GByteArray) tar = big_tar(1);
+    make_layer(&f, tar, id, &content);
+    for (gint64 clamp = -1; clamp <= 77; clamp += 78) {
+        g_assert_true(layer_diff_id(f.store, id, clamp, NULL, &first, &err));
+        g_autofree char *layer = store_layer_path(id);
+        g_autofree char *path = g_build_filename(store_root(f.store), layer, "fs", NULL);
+        g_autofree char *away = g_strconcat(path, ".away", NULL);
+        g_assert_cmpint(rename(path, away), ==, 0);
+        gboolean ok = layer_diff_id(f.store, id, clamp, NULL, &again, &err);
+        g_assert_cmpint(rename(away, path), ==, 0);
+        g_assert_no_error(err);
+        g_assert_true(ok);
+        g_assert_cmpint(digest_cmp(&first, &again), ==, 0);
+    }
+    fixture_clear(&f);
+}
+
 /* A pulled layer gives its own blob back, unless another compression is forced. */
 static void test_pulled(void)
 {
@@ -357,6 +384,7 @@ int main(int argc, char **argv)
     g_test_add_func("/export/reuse", test_reuse);
     g_test_add_func("/export/reuse-damaged", test_reuse_damaged);
     g_test_add_func("/export/levels-and-clamp", test_levels_and_clamp);
+    g_test_add_func("/export/diff-id-once", test_diff_id_once);
     g_test_add_func("/export/pulled", test_pulled);
     g_test_add_func("/export/damaged", test_damaged_layer);
     return g_test_run();
