@@ -22,8 +22,8 @@
 /* An archive being extracted. */
 struct unpacking {
     struct filework *w;
-    const char *name; /* of the archive, for messages */
-    char *root;       /* where to, clean and resolved */
+    const char *name;             /* of the archive, for messages */
+    char *root;                   /* where to, clean and resolved */
     const struct libarchive *lib; /* loaded */
     struct archive *in;
     guint64 entries; /* so far */
