@@ -132,6 +132,7 @@ static gboolean commit(const struct want *w, char *tmp, struct apply_result *r,
     if (!store_layer_commit(w->store, tmp, &r->info, err) ||
         !store_layer_set_source(w->store, r->info.id, source, err))
         return FALSE;
+    r->info.unpacked = TRUE;
     *out = r->info;
     return TRUE;
 }

@@ -38,8 +38,7 @@ gboolean layer_diff_id(struct store *s, const char *layer_id, gint64 clamp_mtime
     struct layer_info info;
     if (!store_layer_get(s, layer_id, &info, err))
         return FALSE;
-    gboolean pulled = store_layer_blob_find(s, layer_id, "pulled", &b);
-    if (info.has_diff_id && (clamp_mtime < 0 || pulled)) {
+    if (info.has_diff_id && (clamp_mtime < 0 || info.unpacked)) {
         *out = info.diff_id;
         return TRUE;
     }

@@ -104,7 +104,7 @@ static gboolean write_tar(struct job *j, struct pipeline *p, GError **err)
         b.progress = report;
         b.ctx = j;
     }
-    gboolean copy = j->is_pulled && store_blob_has(j->store, &j->pulled.digest, NULL);
+    gboolean copy = store_blob_has(j->store, &j->pulled.digest, NULL);
     if (!(copy ? copy_pulled_tar(j, &b.sink, err)
                : tarwriter_run(j->store, j->layer_id, &t, &b.sink, j->cancel, err)))
         return FALSE;
@@ -226,9 +226,9 @@ gboolean layer_export(struct store *s, const char *layer_id, const struct export
     if (!encoder_init(&j.encoder, o->compression, o->level, err) ||
         !store_layer_get(s, layer_id, &j.info, err))
         return FALSE;
-    j.is_pulled = store_layer_blob_find(s, layer_id, "pulled", &j.pulled);
-    if (j.is_pulled && store_blob_has(s, &j.pulled.digest, NULL) &&
-        (!o->force || is_compressed_as(&j.pulled, o->compression))) {
+    gboolean kept = store_layer_blob_find(s, layer_id, "pulled", &j.pulled);
+    j.is_pulled = j.info.unpacked;
+    if (kept && (!o->force || is_compressed_as(&j.pulled, o->compression))) {
         *out = j.pulled;
         return TRUE;
     }

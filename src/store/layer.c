@@ -30,6 +30,7 @@ static void layer_from_row(sqlite3_stmt *q, struct layer_info *out)
     out->has_diff_id = db_col_digest(q, 5, &out->diff_id);
     out->created = sqlite3_column_int64(q, 6);
     out->last_used = sqlite3_column_int64(q, 7);
+    out->unpacked = sqlite3_column_int(q, 8);
 }
 
 /* The kernel's randomness: a generator inherited over fork would give two processes the same ids.
@@ -128,7 +129,8 @@ gboolean store_layer_get(struct store *s, const char *id, struct layer_info *out
     DB_LOCK(s->db);
     GError *why = NULL;
     db_auto sqlite3_stmt *q =
-        db_query(s->db, &why, "SELECT " LAYER_COLUMNS " FROM layers WHERE id=?", "s", id);
+        db_query(s->db, &why, "SELECT " LAYER_COLUMNS ", source IS NOT NULL FROM layers WHERE id=?",
+                 "s", id);
     if (db_step(s->db, q, &why)) {
         layer_from_row(q, out);
         return TRUE;
@@ -144,7 +146,8 @@ static gboolean by_source(struct store *s, const char *source, struct layer_info
 {
     db_auto sqlite3_stmt *q = db_query(
         s->db, NULL,
-        "SELECT " LAYER_COLUMNS " FROM layers WHERE source=? ORDER BY created DESC, id LIMIT 1",
+        "SELECT " LAYER_COLUMNS
+        ", source IS NOT NULL FROM layers WHERE source=? ORDER BY created DESC, id LIMIT 1",
         "s", source);
     if (!db_step(s->db, q, NULL))
         return FALSE;

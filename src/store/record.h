@@ -16,6 +16,7 @@ struct layer_info {
     guint64 entries;       /* number of index entries */
     gboolean has_diff_id;  /* diff_id is known (it was pulled, or exported before) */
     struct digest diff_id; /* digest of its uncompressed tar, in varve's order or as pulled */
+    gboolean unpacked;     /* it came with an image, which calls it by diff_id */
     gint64 created;        /* seconds since the epoch */
     gint64 last_used;      /* seconds since the epoch */
 };
