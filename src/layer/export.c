@@ -50,8 +50,7 @@ struct job {
     struct layer_info info;
     char *variant;      /* of the whole blob: the encoder's, and what else changes the bytes */
     gint64 clamp_mtime; /* -1: none */
-    gboolean is_pulled; /* it came with an image, which calls it by its diff ID */
-    struct layer_blob pulled; /* what it came from */
+    struct layer_blob pulled; /* what it came from; zero when that is gone */
 };
 
 static void report(gpointer ctx, guint64 total)
@@ -119,8 +118,8 @@ static gboolean check_diff_id(const struct job *j, const struct digest *made, GE
         return TRUE;
     error_set(err, VARVE_ERROR_FAILED, "the tar of layer %s cannot be made again as it was%s",
               j->layer_id,
-              j->is_pulled ? ": it was pulled, and its blob is no longer in the store" : "");
-    error_add_next(err, "%s", j->is_pulled ? "pull the base image again" : "run varve fsck");
+              j->info.unpacked ? ": it was pulled, and its blob is no longer in the store" : "");
+    error_add_next(err, "%s", j->info.unpacked ? "pull the base image again" : "run varve fsck");
     return FALSE;
 }
 
@@ -227,12 +226,11 @@ gboolean layer_export(struct store *s, const char *layer_id, const struct export
         !store_layer_get(s, layer_id, &j.info, err))
         return FALSE;
     gboolean kept = store_layer_blob_find(s, layer_id, "pulled", &j.pulled);
-    j.is_pulled = j.info.unpacked;
     if (kept && (!o->force || is_compressed_as(&j.pulled, o->compression))) {
         *out = j.pulled;
         return TRUE;
     }
-    j.clamp_mtime = j.is_pulled ? -1 : o->clamp_mtime;
+    j.clamp_mtime = j.info.unpacked ? -1 : o->clamp_mtime;
     j.variant = variant_of(&j.encoder, j.clamp_mtime);
     gboolean ok = find_or_make(&j, out, err);
     g_free(j.variant);
