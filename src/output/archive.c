@@ -108,6 +108,17 @@ static gboolean copy_into_dir(struct target *t, int fd, const char *name, const 
            error_set_errno(err, errno, "cannot rename %s", tmp);
 }
 
+/* An earlier export to the same directory left the blob, and it is whole. */
+static gboolean is_there(const struct target *t, const char *name, const struct digest *d,
+                         guint64 size)
+{
+    struct digest got;
+    struct stat st;
+    fd_auto int fd = openat(t->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (guint64)st.st_size == size &&
+           digest_of_fd(&got, fd, NULL, NULL) && digest_cmp(&got, d) == 0;
+}
+
 static gboolean put_blob(struct target *t, struct store *s, const struct digest *d,
                          GHashTable *done, GError **err)
 {
@@ -117,11 +128,10 @@ static gboolean put_blob(struct target *t, struct store *s, const struct digest 
         return TRUE;
     g_hash_table_add(done, g_memdup2(d, sizeof *d));
     g_autofree char *name = g_strconcat("blobs/sha256/", digest_hex(d, hex), NULL);
-    struct stat st;
     if (!store_blob_has(s, d, &size))
         return error_set(err, VARVE_ERROR_FAILED, "the blob sha256:%s vanished from the store",
                          hex);
-    if (!t->tar && fstatat(t->dir, name, &st, 0) == 0 && (guint64)st.st_size == size)
+    if (!t->tar && is_there(t, name, d, size))
         return TRUE;
     fd_auto int fd = store_blob_open(s, d, err);
     if (fd < 0)

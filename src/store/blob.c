@@ -37,7 +37,8 @@ static gboolean blob_row(struct store *s, const struct digest *d, guint64 *size)
     return TRUE;
 }
 
-gboolean blob_present(struct store *s, const struct digest *d, guint64 *size)
+/* Blob row present and its file of the row's size there; mutex held. */
+static gboolean blob_present(struct store *s, const struct digest *d, guint64 *size)
 {
     g_autofree char *path = blob_path(d);
     struct stat st;

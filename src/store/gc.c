@@ -12,8 +12,10 @@
 #include "base/error.h"
 #include "base/fs.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Manifests and indexes; anything larger refers to nothing. */
@@ -265,15 +267,22 @@ static gboolean delete_layers(struct gc *gc, GHashTable *present, GError **err)
                    "");
 }
 
-/* The text of a blob that may be a manifest, index or config: small, and an object. */
-static GBytes *manifest_text(struct gc *gc, const struct digest *d)
+/* *text: of a blob that may be a manifest, index or config: small, and an object; else, and for one
+ * that is gone, NULL. FALSE: it cannot be read, so nobody knows what it needs. */
+static gboolean manifest_text(struct gc *gc, const struct digest *d, GBytes **text, GError **err)
 {
     g_autofree char *path = blob_path(d);
     fd_auto int fd = openat(gc->s->fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    char first;
-    if (fd < 0 || pread(fd, &first, 1, 0) != 1 || first != '{')
-        return NULL;
-    return fs_read_fd(fd, path, MANIFEST_MAX, NULL);
+    struct stat st;
+    char first = 0;
+    *text = NULL;
+    if (fd < 0 && errno == ENOENT)
+        return TRUE;
+    if (fd < 0 || fstat(fd, &st) < 0 || pread(fd, &first, 1, 0) < 0)
+        return error_set_errno(err, errno, "cannot read the blob %s; nothing was removed", path);
+    if (first == '{' && st.st_size <= MANIFEST_MAX)
+        *text = fs_read_fd(fd, path, MANIFEST_MAX, err);
+    return *text || first != '{' || st.st_size > MANIFEST_MAX;
 }
 
 /* Whatever digest stands in a manifest is kept with it: this room need not know the formats. */
@@ -289,19 +298,23 @@ static void keep_mentioned(struct gc *gc, GQueue *todo, GBytes *text)
     }
 }
 
-static void keep_blob_deep(struct gc *gc, const struct digest *root)
+static gboolean keep_blob_deep(struct gc *gc, const struct digest *root, GError **err)
 {
     g_autoptr(GQueue) todo = g_queue_new();
     if (digest_is_zero(root))
-        return;
+        return TRUE;
     keep_blob(gc, root);
     g_queue_push_tail(todo, g_memdup2(root, sizeof *root));
-    while (!g_queue_is_empty(todo)) {
+    gboolean ok = TRUE;
+    while (ok && !g_queue_is_empty(todo)) {
         g_autofree struct digest *d = g_queue_pop_head(todo);
-        g_autoptr(GBytes) text = manifest_text(gc, d);
+        g_autoptr(GBytes) text = NULL;
+        ok = manifest_text(gc, d, &text, err);
         if (text)
             keep_mentioned(gc, todo, text);
     }
+    g_queue_clear_full(todo, g_free);
+    return ok;
 }
 
 static gboolean keep_blobs(struct gc *gc, GError **err)
@@ -310,10 +323,10 @@ static gboolean keep_blobs(struct gc *gc, GError **err)
     struct digest d;
     db_auto sqlite3_stmt *images = db_query(
         gc->s->db, &why, "SELECT manifest, target, config FROM images WHERE name != ''", "");
-    while (db_step(gc->s->db, images, &why))
-        for (int i = 0; i < 3; i++)
+    while (!why && db_step(gc->s->db, images, &why))
+        for (int i = 0; !why && i < 3; i++)
             if (db_col_digest(images, i, &d))
-                keep_blob_deep(gc, &d);
+                keep_blob_deep(gc, &d, &why);
     db_auto sqlite3_stmt *layers =
         why ? NULL : db_query(gc->s->db, &why, "SELECT digest FROM layer_blobs", "");
     while (db_step(gc->s->db, layers, &why))

@@ -59,8 +59,6 @@ gboolean chain_hold(struct store *s, const struct chain *c);
 gboolean chain_hold_gated(struct store *s, const struct chain *c, const char *what, GError **err);
 char *chain_text(const struct chain *c);         /* the ids one after the other */
 struct chain *chain_from_text(const char *text); /* NULL for NULL */
-/* Blob row present and its file of the row's size there; mutex held. */
-gboolean blob_present(struct store *s, const struct digest *d, guint64 *size);
 char *blob_path(const struct digest *d);
 
 /* Remembers that something was used; mutex held. Written with the next build row or at close. */

@@ -202,6 +202,30 @@ static void test_blobs(void)
     fixture_end();
 }
 
+/* A manifest is there but cannot be read (here it is a link): what it needs is not known. */
+static void test_unreadable_manifest(void)
+{
+    fixture_begin();
+    struct store *s = fixture_open();
+    g_autoptr(chain) c = fixture_chain(s, NULL, KB);
+    GError *err = NULL;
+    struct image_row r = {.name = (char *)"x:1", .platform = (char *)"linux/amd64"};
+    store_blob_put(s, "{}", 2, &r.manifest, &err);
+    g_assert_true(store_image_put(s, &r, &err));
+    g_autofree char *path = blob_path(&r.manifest), *aside = g_strconcat(path, ".aside", NULL);
+    store_close(s);
+    s = fixture_open();
+    g_assert_cmpint(renameat(s->fd, path, s->fd, aside), ==, 0);
+    g_assert_cmpint(symlinkat(aside, s->fd, path), ==, 0);
+    assert_gc_fails(s, c->ids[0]);
+    g_assert_cmpint(renameat(s->fd, aside, s->fd, path), ==, 0);
+    fixture_gc(s, (struct gc_options){.all = TRUE}, NULL);
+    g_assert_false(has_layer(s, c->ids[0]));
+    g_assert_true(store_blob_has(s, &r.manifest, NULL));
+    store_close(s);
+    fixture_end();
+}
+
 static void test_untagged(void)
 {
     fixture_begin();
@@ -456,6 +480,7 @@ int main(int argc, char **argv)
     g_test_add_func("/store/gc/unreadable-rows", test_unreadable_rows);
     g_test_add_func("/store/gc/found-is-leased", test_found_is_leased);
     g_test_add_func("/store/gc/blobs", test_blobs);
+    g_test_add_func("/store/gc/unreadable-manifest", test_unreadable_manifest);
     g_test_add_func("/store/gc/untagged", test_untagged);
     g_test_add_func("/store/gc/budget", test_budget);
     g_test_add_func("/store/gc/last-used", test_last_used);
