@@ -142,12 +142,12 @@ struct entry *entry_list_at(const struct entry_list *l, guint i)
     return &g_array_index(l->items, struct entry, i);
 }
 
-struct entry *entry_list_find(const struct entry_list *l, const char *path)
+struct entry *entry_search(entry_at_fn at, gconstpointer list, guint n, const char *path)
 {
-    guint lo = 0, hi = l->items->len;
+    guint lo = 0, hi = n;
     while (lo < hi) {
         guint mid = lo + (hi - lo) / 2;
-        struct entry *e = entry_list_at(l, mid);
+        struct entry *e = at(list, mid);
         int c = entry_path_cmp(e->path, path);
         if (c == 0)
             return e;
@@ -157,4 +157,14 @@ struct entry *entry_list_find(const struct entry_list *l, const char *path)
             hi = mid;
     }
     return NULL;
+}
+
+static struct entry *list_at(gconstpointer list, guint i)
+{
+    return entry_list_at(list, i);
+}
+
+struct entry *entry_list_find(const struct entry_list *l, const char *path)
+{
+    return entry_search(list_at, l, l->items->len, path);
 }

@@ -71,6 +71,9 @@ guint entry_list_len(const struct entry_list *l);
 struct entry *entry_list_at(const struct entry_list *l, guint i);
 /* Binary search in a sorted list; NULL when absent. */
 struct entry *entry_list_find(const struct entry_list *l, const char *path);
+/* The same in any list of n entries in path order, at() being its i-th. */
+typedef struct entry *(*entry_at_fn)(gconstpointer list, guint i);
+struct entry *entry_search(entry_at_fn at, gconstpointer list, guint n, const char *path);
 
 typedef struct entry_list entry_list;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(entry_list, entry_list_free)

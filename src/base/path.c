@@ -71,10 +71,3 @@ char *path_base(const char *path)
         start--;
     return g_strndup(path + start, n - start);
 }
-
-char *path_dir(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    g_autofree char *head = g_strndup(path, slash ? (gsize)(slash - path) + 1 : 0);
-    return path_clean(head);
-}

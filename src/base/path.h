@@ -13,7 +13,5 @@ char *path_clean(const char *path);
 char *path_join(const char *first, ...) G_GNUC_NULL_TERMINATED;
 /* Last element without trailing slashes; "." for "", "/" for all slashes. */
 char *path_base(const char *path);
-/* All but the last element, cleaned; "." when there is none. */
-char *path_dir(const char *path);
 
 #endif

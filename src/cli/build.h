@@ -18,6 +18,7 @@ struct build {
     struct progress *progress;
     struct diags *diags;
     struct dockerfile *df;
+    gboolean parsed; /* df, without errors */
     struct ignore *ignore;
     char *dockerfile_path;    /* for messages and explanations */
     char *context_name;       /* the context in full, for people */
@@ -61,6 +62,8 @@ void build_print_findings(struct build *b, FILE *f);
 
 /* build_debug.c: after the report of a failure, a shell in the failed step, or how to get one. */
 void build_debug(struct build *b);
+/* cmd_debug.c: notes the command line for varve debug. FALSE: it cannot be repeated. */
+gboolean build_debug_note(const struct build *b);
 
 /* build_report.c: what the user sees afterwards, on stderr (and with -q the digest on stdout). */
 void build_report_success(struct build *b);
@@ -68,7 +71,6 @@ void build_report_success(struct build *b);
  * code. */
 int build_report_failure(struct build *b, const GError *err);
 /* One line for each step: hit, cut, run and why. */
-void build_report_explain(struct build *b);
 /* --metadata-file and --iidfile. */
 gboolean build_write_files(struct build *b, GError **err);
 /* Records the build and its steps in the store; failure to do so is only a warning. */

@@ -44,6 +44,7 @@ static struct lint_options lint_options_for(const struct build *b)
     struct lint_options l = {.build_args = b->o->build_args,
                              .ignore = b->ignore,
                              .platform = b->o->platform,
+                             .target = b->o->target,
                              .bases = b->lowered ? b->lowered->bases : NULL};
     platform_host(&l.build_platform);
     return l;
@@ -55,14 +56,20 @@ static struct lint_report *lint_build(const struct build *b, GError **err)
     return lint_run(b->df, &l, err);
 }
 
+/* "lint violation found for rules: …", newly allocated. */
+static char *violation_text(const struct build *b)
+{
+    g_autofree char *rules = lint_report_rules(b->lint);
+    return g_strconcat("lint violation found for rules: ", rules, NULL);
+}
+
 gboolean build_lint(struct build *b, GError **err)
 {
     b->lint = lint_build(b, err);
     if (!b->lint || !b->lint->error)
         return b->lint != NULL;
-    g_autofree char *rules = lint_report_rules(b->lint);
-    error_set(err, VARVE_ERROR_INVALID, "lint violation found for rules: %s; nothing was run",
-              rules);
+    g_autofree char *text = violation_text(b);
+    error_set(err, VARVE_ERROR_INVALID, "%s; nothing was run", text);
     error_add_next(err,
                    "varve build --check shows them; the file asks for this with check=error=true");
     return FALSE;
@@ -113,12 +120,34 @@ static gboolean prepare_check(struct build *b, GError **err)
     return TRUE;
 }
 
+static void print_findings_json(const struct build *b)
+{
+    const struct lint_finding *first =
+        b->lint->error ? g_ptr_array_index(b->lint->findings, 0) : NULL;
+    g_autofree char *text = first ? violation_text(b) : NULL;
+    struct diag error = {DIAG_ERROR, first ? first->span : (struct span){0}, text, NULL};
+    print_json(lint_report_json(b->lint, b->diags, first ? &error : NULL), TRUE);
+}
+
+/* A file that cannot be built: tools get its first error, people all of them on stderr. */
+static void print_error_json(struct build *b)
+{
+    if (b->parsed)
+        b->lint = lint_build(b, NULL);
+    if (b->diags && b->diags->source && b->diags->items->len)
+        print_json(lint_report_json(b->lint, b->diags, g_ptr_array_index(b->diags->items, 0)),
+                   TRUE);
+}
+
 static int call_check(struct build *b, GError **err)
 {
-    if (!prepare_check(b, err) || !(b->lint = lint_build(b, err)))
+    gboolean ready = prepare_check(b, err);
+    if (!ready && b->o->call_json)
+        print_error_json(b);
+    if (!ready || !(b->lint = lint_build(b, err)))
         return 0;
     if (b->o->call_json) {
-        print_json(lint_report_json(b->lint, b->df, b->diags->source), TRUE);
+        print_findings_json(b);
     } else {
         build_print_findings(b, stdout);
         print_verdict(b);
@@ -176,7 +205,7 @@ static int call_outline(struct build *b, GError **err)
     if (!build_read_inputs(b, err))
         return 0;
     struct lint_options l = lint_options_for(b);
-    g_autoptr(outline) x = outline_new(b->df, &l, b->o->target, err);
+    g_autoptr(outline) x = outline_new(b->df, &l, err);
     if (!x)
         return 0;
     if (b->o->call_json)

@@ -100,16 +100,19 @@ static gboolean use_file(struct build *b, const char *dir, const char *name, GEr
     return archive ? unpack(b, dir, name, err) : take_dockerfile(b, fd, err);
 }
 
-/* Copies fd, which may be a pipe, to an empty file. */
-static gboolean spool(struct build *b, int from, int to, GError **err)
+/* Copies the context on stdin, which may be a pipe, to an empty file. */
+static gboolean copy_stdin(struct build *b, int from, int to, GError **err)
 {
     char buffer[64 * 1024];
     guint64 total = 0;
     for (;;) {
         struct pollfd fds[] = {{from, POLLIN, 0}, {cancel_fd(b->cancel), POLLIN, 0}};
-        poll(fds, 2, -1); /* who types a context may give it up */
+        if (poll(fds, 2, -1) < 0 && errno != EINTR) /* who types a context may give it up */
+            return error_set_errno(err, errno, "cannot wait for the context on stdin");
         if (!cancel_check(b->cancel, err))
             return FALSE;
+        if (!fds[0].revents)
+            continue;
         ssize_t n = read(from, buffer, sizeof buffer);
         if (n < 0 && errno != EINTR)
             return error_set_errno(err, errno, "cannot read the context from stdin");
@@ -124,19 +127,39 @@ static gboolean spool(struct build *b, int from, int to, GError **err)
     }
 }
 
-static gboolean open_stdin(struct build *b, GError **err)
+/* Likewise a file. */
+static gboolean copy_file(struct build *b, int from, int to, GError **err)
+{
+    return fs_copy_fd(from, to, b->context_name, err);
+}
+
+typedef gboolean (*copy_fn)(struct build *b, int from, int to, GError **err);
+typedef gboolean (*use_fn)(struct build *b, const char *dir, const char *name, GError **err);
+
+static gboolean copy_into(struct build *b, int from, copy_fn copy, const char *dir, GError **err)
+{
+    g_autofree char *path = g_build_filename(dir, ARCHIVE_NAME, NULL);
+    fd_auto int to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (to < 0)
+        return error_set_errno(err, errno, "cannot make %s", path);
+    return copy(b, from, to, err);
+}
+
+/* Uses a copy of from, which is in a folder of its own for that time. */
+static gboolean use_copy(struct build *b, int from, copy_fn copy, use_fn use, GError **err)
 {
     g_autofree char *tmp = store_tmp_dir(b->store, err);
     if (!tmp)
         return FALSE;
     g_autofree char *dir = g_build_filename(store_root(b->store), tmp, NULL);
-    g_autofree char *path = g_build_filename(dir, ARCHIVE_NAME, NULL);
-    fd_auto int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return error_set_errno(err, errno, "cannot make %s", path);
-    gboolean ok = spool(b, STDIN_FILENO, fd, err) && use_file(b, dir, ARCHIVE_NAME, err);
+    gboolean ok = copy_into(b, from, copy, dir, err) && use(b, dir, ARCHIVE_NAME, err);
     store_tmp_discard(b->store, tmp);
     return ok;
+}
+
+static gboolean open_stdin(struct build *b, GError **err)
+{
+    return use_copy(b, STDIN_FILENO, copy_stdin, use_file, err);
 }
 
 /* An archive of the user's. */
@@ -149,24 +172,12 @@ static gboolean open_archive(struct build *b, GError **err)
         return error_set_errno(err, errno, "cannot open the context %s", b->context_name);
     if (!is_archive(fd, &archive, err))
         return FALSE;
-    if (!archive) {
-        error_set(err, VARVE_ERROR_USAGE, "the context %s is neither a directory nor a tar archive",
-                  path);
-        error_add_next(err,
-                       "varve build . builds the directory you are in; -f names the Dockerfile");
-        return FALSE;
-    }
-    g_autofree char *tmp = store_tmp_dir(b->store, err);
-    if (!tmp)
-        return FALSE;
-    g_autofree char *dir = g_build_filename(store_root(b->store), tmp, NULL);
-    g_autofree char *copy = g_build_filename(dir, ARCHIVE_NAME, NULL);
-    fd_auto int to = open(copy, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (to < 0)
-        return error_set_errno(err, errno, "cannot make %s", copy);
-    gboolean ok = fs_copy_fd(fd, to, path, err) && unpack(b, dir, ARCHIVE_NAME, err);
-    store_tmp_discard(b->store, tmp);
-    return ok;
+    if (archive)
+        return use_copy(b, fd, copy_file, unpack, err);
+    error_set(err, VARVE_ERROR_USAGE, "the context %s is neither a directory nor a tar archive",
+              path);
+    error_add_next(err, "varve build . builds the directory you are in; -f names the Dockerfile");
+    return FALSE;
 }
 
 /* Gets op; the directory of its layer, newly allocated. */

@@ -160,7 +160,8 @@ gboolean build_read_inputs(struct build *b, GError **err)
     b->diags = diags_new();
     b->df =
         dockerfile_parse(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), name, b->diags);
-    if (b->df && !diags_has_errors(b->diags))
+    b->parsed = b->df && !diags_has_errors(b->diags);
+    if (b->parsed)
         return TRUE;
     return error_set(err, VARVE_ERROR_INVALID, "%u error%s; nothing was run", b->diags->n_errors,
                      b->diags->n_errors == 1 ? "" : "s");

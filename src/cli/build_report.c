@@ -148,6 +148,30 @@ static void print_next(struct build *b)
         fprintf(stderr, "next: name it with -t NAME to run, push or inspect it\n");
 }
 
+static void build_report_explain(struct build *b)
+{
+    static const char *const words[] = {[OUTCOME_RAN] = "run",
+                                        [OUTCOME_CACHED] = "hit",
+                                        [OUTCOME_CUT] = "cut",
+                                        [OUTCOME_FAILED] = "fail",
+                                        [OUTCOME_CANCELLED] = "stop"};
+    int hits = 0;
+    for (guint i = 0; b->solver && i < b->lowered->graph->vertices->len; i++) {
+        const struct vertex_result *r = step_result(b, i);
+        if (!r || !r->done)
+            continue;
+        if (r->outcome == OUTCOME_CACHED) {
+            hits++;
+            continue;
+        }
+        g_autofree char *name = text_fit(vertex_at(b, i)->meta.name, 38);
+        g_autofree char *why = text_fit(r->why ? r->why : "", 200);
+        fprintf(stderr, "%-4s %s%*s %s\n", words[r->outcome], name, 38 - text_width(name), "", why);
+    }
+    if (hits > 0)
+        fprintf(stderr, "hit  %d other step%s\n", hits, hits == 1 ? "" : "s");
+}
+
 void build_report_success(struct build *b)
 {
     int ran, cached;
@@ -174,30 +198,6 @@ void build_report_success(struct build *b)
     print_warnings(b);
     report_single_id();
     print_next(b);
-}
-
-void build_report_explain(struct build *b)
-{
-    static const char *const words[] = {[OUTCOME_RAN] = "run",
-                                        [OUTCOME_CACHED] = "hit",
-                                        [OUTCOME_CUT] = "cut",
-                                        [OUTCOME_FAILED] = "fail",
-                                        [OUTCOME_CANCELLED] = "stop"};
-    int hits = 0;
-    for (guint i = 0; b->solver && i < b->lowered->graph->vertices->len; i++) {
-        const struct vertex_result *r = step_result(b, i);
-        if (!r || !r->done)
-            continue;
-        if (r->outcome == OUTCOME_CACHED) {
-            hits++;
-            continue;
-        }
-        g_autofree char *name = text_fit(vertex_at(b, i)->meta.name, 38);
-        g_autofree char *why = text_fit(r->why ? r->why : "", 200);
-        fprintf(stderr, "%-4s %s%*s %s\n", words[r->outcome], name, 38 - text_width(name), "", why);
-    }
-    if (hits > 0)
-        fprintf(stderr, "hit  %d other step%s\n", hits, hits == 1 ? "" : "s");
 }
 
 /* The step's lines of the Dockerfile: the first with a caret. */

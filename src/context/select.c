@@ -81,21 +81,9 @@ static void select_filtered(struct selector *x, struct selected *s, guint lo, gu
     }
 }
 
-static struct entry *find_selected(const struct selected *s, const char *path)
+static struct entry *entry_of(gconstpointer entries, guint i)
 {
-    guint lo = 0, hi = s->entries->len;
-    while (lo < hi) {
-        guint mid = lo + (hi - lo) / 2;
-        struct entry *e = g_ptr_array_index(s->entries, mid);
-        int c = entry_path_cmp(e->path, path);
-        if (c == 0)
-            return e;
-        if (c < 0)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return NULL;
+    return g_ptr_array_index((const GPtrArray *)entries, i);
 }
 
 /* Fills links: the first selected name of each inode is the file, the others are links to it. */
@@ -110,7 +98,7 @@ static void find_links(struct selected *s)
             first = g_hash_table_new(g_str_hash, g_str_equal);
         struct entry *primary = g_hash_table_lookup(first, e->hardlink);
         if (!primary) {
-            primary = find_selected(s, e->hardlink);
+            primary = entry_search(entry_of, s->entries, s->entries->len, e->hardlink);
             primary = primary ? primary : e;
             g_hash_table_insert(first, (gpointer)e->hardlink, primary);
         }

@@ -114,14 +114,12 @@ static char *safe_text(const char *text, gboolean multi)
     return g_string_free(out, FALSE);
 }
 
-static void add(struct diags *d, enum diag_severity severity, struct span at, const char *text,
-                const char *hint)
+static void add(struct diags *d, struct span at, const char *text, const char *hint)
 {
-    guint *n = severity == DIAG_ERROR ? &d->n_errors : &d->n_warnings;
-    if (++*n > DIAG_MAX)
+    if (++d->n_errors > DIAG_MAX)
         return;
     struct diag *item = g_new0(struct diag, 1);
-    item->severity = severity;
+    item->severity = DIAG_ERROR;
     item->span = at;
     item->message = safe_text(text, FALSE);
     item->hint = hint ? safe_text(hint, TRUE) : NULL;
@@ -134,16 +132,7 @@ void diags_error(struct diags *d, struct span at, const char *fmt, ...)
     va_start(ap, fmt);
     g_autofree char *text = g_strdup_vprintf(fmt, ap);
     va_end(ap);
-    add(d, DIAG_ERROR, at, text, NULL);
-}
-
-void diags_warning(struct diags *d, struct span at, const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    g_autofree char *text = g_strdup_vprintf(fmt, ap);
-    va_end(ap);
-    add(d, DIAG_WARNING, at, text, NULL);
+    add(d, at, text, NULL);
 }
 
 void diags_gerror(struct diags *d, struct span at, const GError *err)
@@ -152,14 +141,14 @@ void diags_gerror(struct diags *d, struct span at, const GError *err)
     if (g_error_matches(err, VARVE_ERROR, VARVE_ERROR_OUTSIDE))
         d->n_outside++;
     if (!newline) {
-        add(d, DIAG_ERROR, at, err->message, NULL);
+        add(d, at, err->message, NULL);
         return;
     }
     g_autofree char *first = g_strndup(err->message, newline - err->message);
     const char *rest = newline + 1;
     if (g_str_has_prefix(rest, "next: "))
         rest += strlen("next: ");
-    add(d, DIAG_ERROR, at, first, rest);
+    add(d, at, first, rest);
 }
 
 int diags_error_class(const struct diags *d)

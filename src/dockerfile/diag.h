@@ -2,14 +2,14 @@
  * where, and what to write instead. A list belongs to one text; several errors of one text are
  * collected, up to DIAG_MAX, so that a user sees them together.
  *
- * Order of calls: diags_new(), diags_set_source() (dockerfile_parse() does it), diags_error() and
- * diags_warning() as things are found, then diags_render(). Not thread-safe. */
+ * Order of calls: diags_new(), diags_set_source() (dockerfile_parse() does it), diags_error() as
+ * things are found, then diags_render(). Not thread-safe. */
 #ifndef VARVE_DOCKERFILE_DIAG_H
 #define VARVE_DOCKERFILE_DIAG_H
 
 #include <glib.h>
 
-#define DIAG_MAX 20 /* errors kept; warnings have a limit of their own, the same */
+#define DIAG_MAX 20 /* errors kept */
 
 enum diag_severity { DIAG_ERROR, DIAG_WARNING };
 
@@ -33,7 +33,6 @@ struct diags {
     GArray *lines;  /* gsize: offset of each line of source, made at the first rendering; or NULL */
     GPtrArray *items; /* struct diag*, in the order found */
     guint n_errors;   /* errors found, those beyond DIAG_MAX included */
-    guint n_warnings; /* likewise */
     guint n_outside;  /* of the errors, those that are not the text's fault: VARVE_ERROR_OUTSIDE */
 };
 
@@ -43,7 +42,6 @@ void diags_free(struct diags *d);
 void diags_set_source(struct diags *d, const char *name, const void *bytes, gsize len);
 
 void diags_error(struct diags *d, struct span at, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
-void diags_warning(struct diags *d, struct span at, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
 /* An error with the message (first line) and the next move (further lines) of err. */
 void diags_gerror(struct diags *d, struct span at, const GError *err);
 /* Adds a hint to the diagnostic that was added last; nothing when that one was dropped. */

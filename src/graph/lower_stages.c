@@ -1,6 +1,7 @@
 #include "graph/lowering.h"
 
 #include "base/suggest.h"
+#include "dockerfile/autoargs.h"
 #include "dockerfile/expand.h"
 #include "dockerfile/reference.h"
 
@@ -114,33 +115,12 @@ static gboolean read_meta_args(struct lowering *lw)
     return TRUE;
 }
 
-static void set_default(struct lowering *lw, const char *name, const char *value)
+/* autoargs_fn; build arguments may replace it. */
+static void set_automatic(gpointer lowering, const char *name, const char *value)
 {
+    struct lowering *lw = lowering;
     const char *given = lower_build_arg(lw, name);
     vars_set(&lw->globals, name, given ? given : value);
-}
-
-static void set_platform_args(struct lowering *lw, const char *prefix, const struct platform *p)
-{
-    g_autofree char *all = platform_text(p);
-    const char *const parts[][2] = {{"PLATFORM", all},
-                                    {"OS", p->os},
-                                    {"OSVERSION", ""},
-                                    {"ARCH", p->arch},
-                                    {"VARIANT", p->variant}};
-    for (guint i = 0; i < G_N_ELEMENTS(parts); i++) {
-        g_autofree char *name = g_strconcat(prefix, parts[i][0], NULL);
-        set_default(lw, name, parts[i][1]);
-    }
-}
-
-static void set_automatic_args(struct lowering *lw)
-{
-    const struct stage *last = &lw->df->stages[lw->df->n_stages - 1];
-    const char *target = lw->o->target && *lw->o->target ? lw->o->target : last->name;
-    set_platform_args(lw, "BUILD", &lw->o->build_platform);
-    set_platform_args(lw, "TARGET", &lw->o->platform);
-    set_default(lw, "TARGETSTAGE", target ? target : "default");
 }
 
 static gboolean read_platform(struct lowering *lw, struct build_stage *s)
@@ -203,7 +183,8 @@ static gboolean make_stage(struct lowering *lw, const struct stage *st)
 
 gboolean lower_make_stages(struct lowering *lw)
 {
-    set_automatic_args(lw);
+    autoargs_each(lw->df, &lw->o->build_platform, &lw->o->platform, lw->o->target, set_automatic,
+                  lw);
     if (!read_meta_args(lw))
         return FALSE;
     gboolean ok = TRUE;

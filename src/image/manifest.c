@@ -10,6 +10,16 @@
 #define MAX_DESCRIPTORS 10000
 #define MAX_BLOB (G_GUINT64_CONSTANT(1) << 50)
 
+static gboolean media_type_is_index(const char *t)
+{
+    return !g_strcmp0(t, MEDIA_OCI_INDEX) || !g_strcmp0(t, MEDIA_DOCKER_LIST);
+}
+
+static gboolean media_type_is_manifest(const char *t)
+{
+    return !g_strcmp0(t, MEDIA_OCI_MANIFEST) || !g_strcmp0(t, MEDIA_DOCKER_MANIFEST);
+}
+
 static int compare_keys(gconstpointer a, gconstpointer b, gpointer unused)
 {
     return strcmp(a, b);
@@ -59,16 +69,6 @@ void manifest_free(struct manifest *m)
     g_ptr_array_unref(m->items);
     g_clear_pointer(&m->annotations, g_tree_unref);
     g_free(m);
-}
-
-gboolean media_type_is_index(const char *t)
-{
-    return !g_strcmp0(t, MEDIA_OCI_INDEX) || !g_strcmp0(t, MEDIA_DOCKER_LIST);
-}
-
-gboolean media_type_is_manifest(const char *t)
-{
-    return !g_strcmp0(t, MEDIA_OCI_MANIFEST) || !g_strcmp0(t, MEDIA_DOCKER_MANIFEST);
 }
 
 /* A platform that does not fit the struct is none we could ever want: it becomes unknown/unknown.

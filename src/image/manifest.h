@@ -46,8 +46,6 @@ GBytes *manifest_write(const struct manifest *m);
 const struct descriptor *manifest_choose(const struct manifest *index, const struct platform *p);
 /* "linux/amd64, linux/arm64": what an index offers, for messages; newly allocated. */
 char *manifest_platforms(const struct manifest *index);
-gboolean media_type_is_index(const char *t);
-gboolean media_type_is_manifest(const char *t);
 
 typedef struct manifest manifest;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(manifest, manifest_free)

@@ -68,7 +68,8 @@ gboolean layer_apply(struct store *s, const char *tmp, struct decompress *d,
     return dirfd >= 0 && apply_into(s, dirfd, d, parents, c, out, err);
 }
 
-char *layer_source_key(const struct digest *diff_id, const struct chain *parents)
+/* A layer's key for store_layer_by_source: "diff:…", or "chain:…" with parents. Newly allocated. */
+static char *layer_source_key(const struct digest *diff_id, const struct chain *parents)
 {
     char hex[DIGEST_HEX_LEN + 1];
     if (!parents)

@@ -53,8 +53,6 @@ gboolean layer_from_stream(struct store *s, decompress_read_fn read, gpointer ct
 /* The layer unpacked before, alone or upon parents. */
 gboolean layer_find_unpacked(struct store *s, const struct digest *diff_id,
                              const struct chain *parents, struct layer_info *out);
-/* Its key for store_layer_by_source: "diff:…", or "chain:…" with parents. Newly allocated. */
-char *layer_source_key(const struct digest *diff_id, const struct chain *parents);
 /* Notes that blob (when it is in the store) is the layer's tar (layer_blob row "pulled"). */
 gboolean layer_note_blob(struct store *s, const char *layer_id, const struct digest *blob,
                          const char *media_type, const struct digest *diff_id, GError **err);

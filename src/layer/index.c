@@ -155,7 +155,7 @@ static struct layer_index *map_index(int dirfd, const char *id, GError **err)
     return NULL;
 }
 
-struct layer_index *layer_index_ref(struct layer_index *x)
+static struct layer_index *layer_index_ref(struct layer_index *x)
 {
     atomic_fetch_add(&x->refs, 1);
     return x;

@@ -20,7 +20,6 @@ struct layer_index;
  * layer's fs in parallel). Shared and cached per process; release with layer_index_unref. */
 struct layer_index *layer_index_open(struct store *s, const char *layer_id, struct cancel *c,
                                      GError **err);
-struct layer_index *layer_index_ref(struct layer_index *x);
 void layer_index_unref(struct layer_index *x);
 guint layer_index_len(const struct layer_index *x);
 /* Fills *out with pointers into the mapping, valid while x is held. */

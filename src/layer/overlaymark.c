@@ -36,7 +36,8 @@ gboolean overlaymark_userxattr(void)
     return user;
 }
 
-const char *overlaymark_opaque_name(void)
+/* The xattr that makes a directory opaque. */
+static const char *overlaymark_opaque_name(void)
 {
     return overlaymark_userxattr() ? USER "opaque" : TRUSTED "opaque";
 }

@@ -8,8 +8,6 @@
 
 /* TRUE when varve is not the real root, so that the user.overlay marks are in use. */
 gboolean overlaymark_userxattr(void);
-/* The xattr that makes a directory opaque. */
-const char *overlaymark_opaque_name(void);
 /* Marks the directory dirfd (not O_PATH) opaque. */
 gboolean overlaymark_set_opaque(int dirfd, GError **err);
 /* TRUE when the directory fd carries either opaque mark. */

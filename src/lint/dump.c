@@ -22,23 +22,38 @@ static void set_lines(json_t *o, guint first, guint last)
                                   "end", "line", (int)last));
 }
 
-json_t *lint_report_json(const struct lint_report *r, const struct dockerfile *df, GBytes *source)
+static json_t *finding_json(const struct lint_finding *f)
+{
+    json_t *w = json_object();
+    set_text(w, "ruleName", lint_rule_name(f->rule));
+    set_text(w, "description", lint_rule_summary(f->rule));
+    set_text(w, "detail", f->message);
+    set_lines(w, f->span.line, MAX(f->last_line, f->span.line));
+    return w;
+}
+
+static json_t *error_json(const struct diag *error)
+{
+    json_t *o = json_object();
+    set_text(o, "message", error->message);
+    if (error->span.line)
+        set_lines(o, error->span.line, error->span.line);
+    return o;
+}
+
+json_t *lint_report_json(const struct lint_report *r, const struct diags *d,
+                         const struct diag *error)
 {
     json_t *doc = json_object(), *warnings = json_array(), *from = json_object();
-    for (guint i = 0; i < r->findings->len; i++) {
-        const struct lint_finding *f = g_ptr_array_index(r->findings, i);
-        json_t *w = json_object();
-        set_text(w, "ruleName", lint_rule_name(f->rule));
-        set_text(w, "description", lint_rule_summary(f->rule));
-        set_text(w, "detail", f->message);
-        set_lines(w, f->span.line, MAX(f->last_line, f->span.line));
-        json_array_append_new(warnings, w);
-    }
-    set_text(from, "fileName", df->name);
+    for (guint i = 0; r && i < r->findings->len; i++)
+        json_array_append_new(warnings, finding_json(g_ptr_array_index(r->findings, i)));
+    set_text(from, "fileName", d->name);
     set_text(from, "language", "Dockerfile");
-    json_object_set_new(from, "data", base64_of(source));
+    json_object_set_new(from, "data", base64_of(d->source));
     json_object_set_new(doc, "warnings", warnings);
     json_object_set_new(doc, "sources", json_pack("[o]", from));
+    if (error)
+        json_object_set_new(doc, "buildError", error_json(error));
     return doc;
 }
 

@@ -7,7 +7,9 @@
 
 #include <jansson.h>
 
-json_t *lint_report_json(const struct lint_report *r, const struct dockerfile *df, GBytes *source);
+/* r may be NULL: nothing could be checked. error is why a build would end at once, or NULL. */
+json_t *lint_report_json(const struct lint_report *r, const struct diags *d,
+                         const struct diag *error);
 json_t *outline_json(const struct outline *x, GBytes *source);
 json_t *targets_json(const struct dockerfile *df, GBytes *source);
 

@@ -25,6 +25,7 @@ struct lint_options {
     const struct ignore *ignore; /* of the context, or NULL */
     struct platform platform;    /* wanted */
     struct platform build_platform;
+    const char *target;     /* name or number of the stage asked for; NULL: the last */
     const GPtrArray *bases; /* struct image_conf* by stage (lower.h), or NULL: none is known, and
                                rules that depend on them are silent about these stages */
 };

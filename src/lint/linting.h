@@ -79,6 +79,7 @@ void rule_invalid_default_arg(struct lint *l, struct scope *s);
 void rule_redundant_platform(struct lint *l, struct scope *s);
 void rule_const_platform(struct lint *l, struct scope *s);
 void rule_stage_description(struct lint *l, struct scope *s);
+void rule_arg_description(struct lint *l);
 /* rules_vars.c: */
 void rule_undefined_var(struct lint *l, struct scope *s, const struct instruction *ins);
 void rule_secrets(struct lint *l, struct scope *s, const struct instruction *ins);

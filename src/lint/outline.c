@@ -223,8 +223,7 @@ static gboolean describe(struct outlining *w, const char *target, GError **err)
     return TRUE;
 }
 
-struct outline *outline_new(const struct dockerfile *df, const struct lint_options *o,
-                            const char *target, GError **err)
+struct outline *outline_new(const struct dockerfile *df, const struct lint_options *o, GError **err)
 {
     g_autofree gboolean *needed = g_new0(gboolean, df->n_stages);
     g_autoptr(outline) x = g_new0(struct outline, 1);
@@ -235,7 +234,7 @@ struct outline *outline_new(const struct dockerfile *df, const struct lint_optio
     g_autoptr(GHashTable) used = expand_names_new();
     struct outlining w = {.l = {.df = df, .o = o}, .x = x, .needed = needed, .used = used};
     scope_init(&w.l);
-    gboolean ok = describe(&w, target, err);
+    gboolean ok = describe(&w, o->target, err);
     scope_clear(&w.l);
     return ok ? g_steal_pointer(&x) : NULL;
 }

@@ -22,10 +22,10 @@ struct outline {
     GPtrArray *ssh;     /* likewise: type=ssh */
     GPtrArray *caches;  /* likewise: type=cache; the name is the cache's id */
 };
-/* target: a stage's name or number, NULL: the last. VARVE_ERROR_USAGE when there is no such stage.
- * df must have been parsed without errors. */
+/* Of o->target. VARVE_ERROR_USAGE when there is no such stage. df must have been parsed without
+ * errors. */
 struct outline *outline_new(const struct dockerfile *df, const struct lint_options *o,
-                            const char *target, GError **err);
+                            GError **err);
 void outline_free(struct outline *x);
 
 /* The text of the comment line above ins that begins with name; newly allocated, or NULL. */

@@ -194,7 +194,7 @@ const struct lint_rule lint_rules[] = {
      rule_expose_casing},
     {"ExposeInvalidFormat", "EXPOSE holds neither addresses nor ports of the host", FALSE, NULL,
      NULL, rule_expose_format},
-    {"InvalidDefinitionDescription", "comments above stages describe them", TRUE, NULL,
-     rule_stage_description, NULL},
+    {"InvalidDefinitionDescription", "comments above stages and arguments describe them", TRUE,
+     rule_arg_description, rule_stage_description, NULL},
     {0},
 };

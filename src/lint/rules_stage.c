@@ -47,8 +47,8 @@ void rule_from_as_casing(struct lint *l, struct scope *s)
     if (from->n_words != 3)
         return;
     const char *as = from->words[1].text;
-    gboolean lower = is_lower(from->keyword);
-    if (!(lower ? is_lower(as) : is_upper(as)))
+    gboolean lower = is_lower(from->keyword), upper = is_upper(from->keyword);
+    if ((lower && !is_lower(as)) || (upper && !is_upper(as)))
         lint_add(l, from, from->words[1].span, "\"%s\" and \"%s\" differ in case: write \"%s\"",
                  from->keyword, as, lower ? "as" : "AS");
 }
@@ -162,18 +162,36 @@ void rule_const_platform(struct lint *l, struct scope *s)
              text);
 }
 
+/* The last comment above what ins defines should begin with one of its n names. */
+static void check_description(struct lint *l, const struct instruction *ins,
+                              const char *const *names, guint n)
+{
+    if (ins->n_comments == 0 || n == 0)
+        return;
+    const char *last = ins->comments[ins->n_comments - 1];
+    g_autofree char *word = g_strndup(last, strcspn(last, " "));
+    for (guint i = 0; i < n; i++)
+        if (strcmp(word, names[i]) == 0)
+            return;
+    if (*last && !g_str_has_prefix(last, "check="))
+        lint_add(l, ins, ins->span,
+                 "the comment above %s describes it when it begins with its name: \"# %s …\"; else "
+                 "put an empty line between",
+                 ins->kind == INSTRUCTION_FROM ? "a stage" : "an argument", names[0]);
+}
+
 void rule_stage_description(struct lint *l, struct scope *s)
 {
-    const struct instruction *from = s->stage->from;
-    if (!s->stage->name || from->n_comments == 0)
-        return;
-    const char *last = from->comments[from->n_comments - 1];
-    g_autofree char *start = g_strconcat(s->stage->name, " ", NULL);
-    if (*last && !g_str_has_prefix(last, "check=") &&
-        g_ascii_strncasecmp(last, start, strlen(start)) != 0)
-        lint_add(l, from, from->span,
-                 "the comment above a stage describes it when it begins with its name: \"# %s…\"; "
-                 "else put an empty line "
-                 "between",
-                 start);
+    check_description(l, s->stage->from, &s->stage->name, s->stage->name ? 1 : 0);
+}
+
+void rule_arg_description(struct lint *l)
+{
+    for (guint i = 0; i < l->df->n_instructions; i++) {
+        const struct instruction *ins = l->df->instructions[i];
+        g_autoptr(GPtrArray) names = g_ptr_array_new();
+        for (guint k = 0; ins->kind == INSTRUCTION_ARG && k < ins->n_pairs; k++)
+            g_ptr_array_add(names, (gpointer)ins->pairs[k].key);
+        check_description(l, ins, (const char *const *)names->pdata, names->len);
+    }
 }

@@ -10,6 +10,7 @@
 static GPtrArray *known_names(const struct scope *s)
 {
     GPtrArray *names = g_ptr_array_new();
+    g_ptr_array_add(names, (gpointer) "PATH"); /* every stage has one */
     for (guint depth = 0; s && depth < SCOPE_MAX_DEPTH && names->len < 1000; depth++, s = s->base) {
         GHashTableIter it;
         gpointer name;
@@ -20,9 +21,17 @@ static GPtrArray *known_names(const struct scope *s)
     return names;
 }
 
+/* What steers BuildKit's scan for an SBOM, which it never calls undefined. */
+static gboolean steers_scan(const char *name)
+{
+    return g_str_has_prefix(name, "BUILDKIT_SBOM_SCAN");
+}
+
 static void report(struct lint *l, struct scope *s, const struct instruction *ins, struct span at,
                    const char *name)
 {
+    if (scope_declares(s, name) || steers_scan(name))
+        return;
     g_autoptr(GPtrArray) known = known_names(s);
     const char *near = suggest_nearest(name, (const char *const *)known->pdata, known->len);
     if (near)
@@ -45,8 +54,7 @@ static void check_word(struct lint *l, struct scope *s, const struct instruction
     gpointer name;
     g_hash_table_iter_init(&it, unset);
     while (g_hash_table_iter_next(&it, &name, NULL))
-        if (!scope_declares(s, name))
-            report(l, s, ins, at, name);
+        report(l, s, ins, at, name);
 }
 
 /* The contents that COPY and ADD write have no quotes. */
@@ -67,8 +75,7 @@ static void check_heredoc(struct lint *l, struct scope *s, const struct instruct
     gpointer name;
     g_hash_table_iter_init(&it, unset);
     while (g_hash_table_iter_next(&it, &name, NULL))
-        if (!scope_declares(s, name))
-            report(l, s, ins, h->span, name);
+        report(l, s, ins, h->span, name);
 }
 
 static void check_flags(struct lint *l, struct scope *s, const struct instruction *ins)

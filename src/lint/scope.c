@@ -1,6 +1,7 @@
 /* What variables hold where, as far as the file and the base images' configs tell. */
 #include "lint/linting.h"
 
+#include "dockerfile/autoargs.h"
 #include "dockerfile/expand.h"
 
 #include <string.h>
@@ -43,27 +44,14 @@ char *scope_expand_global(const struct lint *l, GHashTable *vars, const char *wo
     return expand(l, table_lookup, vars, word, used, unset);
 }
 
-/* An automatic argument; build arguments may replace it. */
-static void set_automatic(struct lint *l, const char *name, const char *value)
+/* autoargs_fn; build arguments may replace it. */
+static void set_automatic(gpointer lint, const char *name, const char *value)
 {
+    struct lint *l = lint;
     const char *given = build_arg(l, name);
     g_hash_table_add(l->declared, g_strdup(name));
     g_hash_table_replace(l->globals, g_strdup(name), g_strdup(given ? given : value));
     g_hash_table_replace(l->defaults, g_strdup(name), g_strdup(value));
-}
-
-static void set_platform(struct lint *l, const char *prefix, const struct platform *p)
-{
-    g_autofree char *all = platform_text(p);
-    const char *const parts[][2] = {{"PLATFORM", all},
-                                    {"OS", p->os},
-                                    {"OSVERSION", ""},
-                                    {"ARCH", p->arch},
-                                    {"VARIANT", p->variant}};
-    for (guint i = 0; i < G_N_ELEMENTS(parts); i++) {
-        g_autofree char *name = g_strconcat(prefix, parts[i][0], NULL);
-        set_automatic(l, name, parts[i][1]);
-    }
 }
 
 static void set_global(struct lint *l, const struct pair *pair)
@@ -95,9 +83,7 @@ void scope_init(struct lint *l)
     l->globals = table_new_owned();
     l->defaults = table_new_owned();
     l->declared = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    set_platform(l, "BUILD", &l->o->build_platform);
-    set_platform(l, "TARGET", &l->o->platform);
-    set_automatic(l, "TARGETSTAGE", "default");
+    autoargs_each(l->df, &l->o->build_platform, &l->o->platform, l->o->target, set_automatic, l);
     for (guint i = 0; i < l->df->n_meta_args; i++)
         for (guint k = 0; k < l->df->meta_args[i]->n_pairs; k++)
             set_global(l, &l->df->meta_args[i]->pairs[k]);

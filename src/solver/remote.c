@@ -23,7 +23,8 @@ void remotes_free(struct remotes *r)
     g_free(r);
 }
 
-char *remote_name(const struct source_op *op)
+/* Names op among all others; newly allocated. */
+static char *remote_name(const struct source_op *op)
 {
     struct op whole = {.type = OP_SOURCE, .source = *op};
     struct digest d;

@@ -11,8 +11,6 @@ struct remotes {
     GHashTable *known; /* op's text (char*) → what it holds (char*): a digest, a commit */
 };
 
-/* Names op among all others; newly allocated. */
-char *remote_name(const struct source_op *op);
 /* The chain recorded under key, or NULL. */
 struct chain *remote_find(struct remotes *r, const struct digest *key);
 /* Commits tmp, whose index is written, as a layer and records it under key. */

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # varve build --check and --call: what a Dockerfile says, without a build.
 load helper
+bats_require_minimum_version 1.5.0
 setup_file() { base_setup; }
 
 faulty() {
@@ -44,6 +45,33 @@ assert base64.b64decode(d["sources"][0]["data"]).startswith(b"# check="), d
     run build --check .
     [ "$status" -eq 1 ]
     [[ "$output" == *"error:"* ]]
+}
+
+@test "--check tells tools what would end a build at once" {
+    printf 'FROM busybox\nCOPPY a b\n' >Dockerfile
+    run --separate-stderr build --call=check,format=json .
+    [ "$status" -eq 1 ]
+    python3 -c '
+import json, sys
+d = json.load(sys.stdin)
+assert d["warnings"] == [] and "COPPY" in d["buildError"]["message"], d
+assert d["buildError"]["location"]["ranges"][0]["start"]["line"] == 2, d
+' <<<"$output"
+    [[ "$stderr" == *"2 │ COPPY"* ]]
+    printf 'FROM scratch\nMAINTAINER me\nENV P=$PAHT\nSTOPSIGNAL $NONE\n' >Dockerfile
+    run --separate-stderr build --call=check,format=json .
+    [ "$status" -eq 1 ]
+    jq -e '[.warnings[].ruleName] == ["MaintainerDeprecated", "UndefinedVar", "UndefinedVar"] and .buildError.location.ranges[0].start.line == 4
+        and (.warnings[1].detail | contains("did you mean $PATH?"))' <<<"$output"
+    printf '# check=error=true\nFROM busybox\nMAINTAINER me\n' >Dockerfile
+    run build --call=check,format=json .
+    [ "$status" -eq 3 ]
+    python3 -c '
+import json, sys
+e = json.load(sys.stdin)["buildError"]
+assert e["message"] == "lint violation found for rules: MaintainerDeprecated", e
+assert e["location"]["ranges"][0]["start"]["line"] == 3, e
+' <<<"$output"
 }
 
 @test "--check without a reachable base checks what the file tells" {

@@ -10,6 +10,14 @@ base_setup() {
     "$TESTBED/busybox-base.sh" "$BASES" >/dev/null 2>&1
 }
 
+# Likewise: a folder to build in, and SEED, a store for the images that all tests of the file begin with.
+seed_setup() {
+    base_setup
+    export SEED=$BATS_FILE_TMPDIR/seed
+    mkdir -p "$BATS_FILE_TMPDIR/app"
+    cd "$BATS_FILE_TMPDIR/app" || return 1
+}
+
 setup() {
     export VARVE_ROOT=$BATS_TEST_TMPDIR/store
     export NO_COLOR=1 LC_ALL=C.UTF-8

@@ -3,10 +3,7 @@
 bats_require_minimum_version 1.5.0
 load helper
 setup_file() {
-    base_setup
-    export SEED=$BATS_FILE_TMPDIR/seed
-    mkdir -p "$BATS_FILE_TMPDIR/app"
-    cd "$BATS_FILE_TMPDIR/app"
+    seed_setup
     cat >Dockerfile <<'END'
 FROM busybox
 RUN mkdir -p /data && echo seeded >/data/seed && chown -R 1000:1000 /data && chmod 750 /data

@@ -2,11 +2,8 @@
 # Commands about images, builds and the store.
 load helper
 setup_file() {
-    base_setup
     # One store with two builds for all tests that only look; those that change it make a copy.
-    export SEED=$BATS_FILE_TMPDIR/seed
-    mkdir -p "$BATS_FILE_TMPDIR/app"
-    cd "$BATS_FILE_TMPDIR/app"
+    seed_setup
     cat >Dockerfile <<'END'
 FROM busybox
 RUN echo first >/first && dd if=/dev/zero of=/big bs=1k count=500 2>/dev/null && echo a line of the log

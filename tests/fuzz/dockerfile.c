@@ -1,4 +1,5 @@
-/* A Dockerfile through all that reads it: parser, dumps, checks, outline, lowering. Base images come from nowhere. */
+/* A Dockerfile through all that reads it: parser, dumps, checks, outline, lowering. Base images
+ * come from nowhere. */
 #include "fuzz.h"
 
 #include "base/error.h"
@@ -8,8 +9,8 @@
 
 #include <string.h>
 
-static gboolean resolve(struct image_resolver *self, enum context_kind kind, const char *ref, const struct platform *p,
-                        struct resolved_image *out, GError **err)
+static gboolean resolve(struct image_resolver *self, enum context_kind kind, const char *ref,
+                        const struct platform *p, struct resolved_image *out, GError **err)
 {
     if (strstr(ref, "missing"))
         return error_set(err, VARVE_ERROR_NOT_FOUND, "cannot pull %s", ref);
@@ -23,7 +24,8 @@ static gboolean resolve(struct image_resolver *self, enum context_kind kind, con
         g_ptr_array_add(c->onbuild, g_strdup("RUN echo $A"));
     }
     *out = (struct resolved_image){
-        g_strdup(ref), g_strdup("sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"), c};
+        g_strdup(ref),
+        g_strdup("sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"), c};
     return TRUE;
 }
 
@@ -43,9 +45,9 @@ static void check_rest(const struct dockerfile *df, struct diags *d)
         g_assert_true(diags_has_errors(d));
     }
     g_autoptr(lint_report) r = lint_run(df, &o, NULL);
-    g_autoptr(outline) x = outline_new(df, &o, NULL, NULL);
+    g_autoptr(outline) x = outline_new(df, &o, NULL);
     g_assert_true(r && x);
-    json_decref(lint_report_json(r, df, d->source));
+    json_decref(lint_report_json(r, d, NULL));
     json_decref(outline_json(x, d->source));
     json_decref(targets_json(df, d->source));
 }

@@ -69,13 +69,13 @@ done
 hidden() { grep -oE '^    \{"[a-z-]+", 0, OPTION_[A-Z]+, [^}]*NULL\},$' src/cli/build_options.c | grep 'NULL, NULL}\|OPTION_NOTED' | grep -oE '"[a-z-]+"' | tr -d '"' | sed 's/^/--/' | sort; }
 result "the table has the hidden options of build, and no other" "$(diff <(hidden) <({ listed_as "that do nothing"; listed_as "not supported"; } | sort))"
 
-parts() { sed -n '/ parts\[\]\[2\] = /,/;/p' src/graph/lower_stages.c | grep -oE '\{"[A-Z]+"' | tr -d '{"'; }
-automatic() { { parts | sed 's/^/BUILD/'; parts | sed 's/^/TARGET/'; grep -ohE '"TARGET[A-Z]+"' src/graph/lower_stages.c | strings | grep -vx TARGET; } | sort -u; }
+parts() { sed -n '/ parts\[\]\[2\] = /,/;/p' src/dockerfile/autoargs.c | grep -oE '\{"[A-Z]+"' | tr -d '{"'; }
+automatic() { { parts | sed 's/^/BUILD/'; parts | sed 's/^/TARGET/'; grep -ohE '"TARGET[A-Z]+"' src/dockerfile/autoargs.c | strings | grep -vx TARGET; } | sort -u; }
 result "the table has the automatic ARGs, and no other" "$(diff <(automatic) <(row "automatic ARGs" | words '(TARGET|BUILD)[A-Z]+'))"
 result "the table has the predefined ARGs, and no other" \
     "$(diff <(grep -ohE '"[A-Z]+_PROXY"' src/graph/lower.c | tr -d '"' | sort) <(row "predefined ARGs" | words '[A-Z]+_PROXY'))"
 result "the table has the built-in arguments, and no other" \
-    "$(diff <(grep -rhoE '"BUILDKIT_[A-Z_]+|"SOURCE_DATE_EPOCH' src | tr -d '"' | grep -v PROGRESS | sort -u) <(row "built-in arguments" | words '(BUILDKIT_[A-Z_]+|SOURCE_DATE_EPOCH)'))"
+    "$(diff <(grep -rhoE '"BUILDKIT_[A-Z_]+|"SOURCE_DATE_EPOCH' src | tr -d '"' | grep -vE "PROGRESS|SBOM_SCAN" | sort -u) <(row "built-in arguments" | words '(BUILDKIT_[A-Z_]+|SOURCE_DATE_EPOCH)'))"
 instructions() { grep -rhoE '\[INSTRUCTION_[A-Z]+\] = \{"[A-Z]+"' src/dockerfile | strings; }
 result "the program has instructions" "$(instructions | grep -qx ONBUILD || echo none)"
 result "the table has all instructions, and no other" "$(diff <(instructions) <(features | grep -E '^[A-Z]+(, [A-Z]+)*$' | grep -oE '[A-Z]+' | sort -u))"
