@@ -81,6 +81,13 @@ static void open_shell(struct build *b, const struct vertex *v)
     g_clear_error(&err);
 }
 
+static void tell_of_debug(const struct build *b)
+{
+    const char *how = build_debug_note(b) ? "debug" : "build --debug-on-failure";
+    if (b->o->progress != PROGRESS_QUIET)
+        fprintf(stderr, "next: varve %s opens a shell where it failed\n", how);
+}
+
 void build_debug(struct build *b)
 {
     const struct vertex *failed = b->solver ? solver_failed(b->solver) : NULL;
@@ -90,6 +97,6 @@ void build_debug(struct build *b)
     else if (kept)
         fprintf(stderr, "next: on a terminal --debug-on-failure opens a shell here\n");
     else if (failed && failed->op.type == OP_EXEC &&
-             solver_result(b->solver, failed)->exit_code != 0 && b->o->progress != PROGRESS_QUIET)
-        fprintf(stderr, "next: varve build --debug-on-failure opens a shell where it failed\n");
+             solver_result(b->solver, failed)->exit_code != 0)
+        tell_of_debug(b);
 }

@@ -33,7 +33,8 @@ static int build_with(const struct build_options *o)
 
 int cmd_build(const struct command *c, int argc, char **argv, GError **err)
 {
-    struct build_options o = {0};
+    g_auto(GStrv) words = g_strdupv(argv + 1);
+    struct build_options o = {.words = words};
     int code = 0;
     if (command_parse(c, &o, &argc, &argv, err) && build_options_finish(&o, argc, argv, err))
         code = o.call == CALL_BUILD ? build_with(&o) : call_with(&o);

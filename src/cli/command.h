@@ -48,6 +48,7 @@ void command_print_help(const struct command *c);
 void commands_print_help(void);
 
 int cmd_build(const struct command *c, int argc, char **argv, GError **err);
+int cmd_debug(const struct command *c, int argc, char **argv, GError **err);
 int cmd_images(const struct command *c, int argc, char **argv, GError **err);
 int cmd_inspect(const struct command *c, int argc, char **argv, GError **err);
 int cmd_history(const struct command *c, int argc, char **argv, GError **err);

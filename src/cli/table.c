@@ -20,6 +20,8 @@ const struct command commands[] = {
      "  varve history\n  varve history 42", FALSE, history_option_rows, cmd_history},
     {"logs", "[OPTIONS] [BUILD]", "show a build's full logs", NULL, "  varve logs 42 --step 7",
      FALSE, logs_option_rows, cmd_logs},
+    {"debug", "", "open a shell in the step that failed last", NULL, "  varve debug", TRUE, NULL,
+     cmd_debug},
     {"tag", "IMAGE NAME", "give an image another name", NULL, "  varve tag hello:1 hello:stable",
      FALSE, NULL, cmd_tag},
     {"rmi", "[OPTIONS] IMAGE…", "remove names of images", NULL, "  varve rmi hello:1", FALSE,

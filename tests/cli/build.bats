@@ -245,6 +245,15 @@ EOF
     true
 }
 
+@test "an export to the same directory mends what is damaged there" {
+    three_steps
+    build -o type=oci,dest=../layout,tar=false .
+    blob=$(find ../layout/blobs -type f -printf '%s %p\n' | sort -rn | head -1 | cut -d' ' -f2)
+    printf 'xxxx' | dd of="$blob" bs=1 seek=100 conv=notrunc status=none
+    build -o type=oci,dest=../layout,tar=false .
+    [ "$(sha256sum <"$blob" | cut -d' ' -f1)" = "$(basename "$blob")" ]
+}
+
 @test "a damaged blob goes into no archive" {
     three_steps
     build -o type=oci,dest=../whole.tar .

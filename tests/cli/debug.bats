@@ -61,5 +61,33 @@ END
     [[ "$output" == *"on a terminal --debug-on-failure opens a shell here"* ]]
     run build --secret id=s,src=../s . </dev/null
     [ "$status" -eq 1 ]
-    [[ "$output" == *"varve build --debug-on-failure opens a shell where it failed"* ]]
+    [[ "$output" == *"next: varve debug opens a shell where it failed"* ]]
+}
+
+# on_terminal LINE…: types the lines into varve debug.
+on_terminal() { printf '%s\n' "$@" | timeout 60 script -qec "'$VARVE' debug" /dev/null; }
+
+@test "varve debug opens a shell in the step that failed last, from anywhere" {
+    failing
+    run varve debug
+    [ "$status" -eq 2 ]
+    [[ "$output" == *"no step of a build"*"--debug-on-failure"* ]]
+    run build --secret id=s,src=../s .
+    [ "$status" -eq 1 ]
+    dir=$PWD
+    cd /
+    run on_terminal 'echo "A:$(cat state):$(cat /run/secrets/s):Z"' exit
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"in $dir: varve build --debug-on-failure "*"--secret id=s,src=../s ."* ]]
+    [[ "$output" == *"A:left-behind:hush:Z"* ]]
+}
+
+@test "a build from stdin cannot be repeated, and says so" {
+    printf 'FROM busybox\nRUN false\n' >Dockerfile
+    run build .
+    [[ "$output" == *"next: varve debug opens"* ]]
+    run build - <Dockerfile
+    [[ "$output" == *"next: varve build --debug-on-failure opens"* ]]
+    run varve debug
+    [ "$status" -eq 2 ]
 }
