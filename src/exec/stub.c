@@ -2,12 +2,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/fs.h"
+
+#define MAX_LINKS 40 /* as the kernel */
 
 struct stub {
     int parent;       /* directory it was made in */
@@ -84,27 +87,6 @@ static gboolean make_stub(struct stubs *s, int rootfd, const char *path, gboolea
     return TRUE;
 }
 
-/* "/a//b/./c/" gives "/a", "/a/b", "/a/b/c"; ".." is refused (it would be resolved against
- * symlinks). */
-static char **ancestry(const char *path, GError **err)
-{
-    g_auto(GStrv) parts = g_strsplit(path, "/", -1);
-    g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
-    g_autoptr(GString) at = g_string_new(NULL);
-    for (guint i = 0; parts[i]; i++) {
-        if (!*parts[i] || g_str_equal(parts[i], "."))
-            continue;
-        if (g_str_equal(parts[i], "..")) {
-            error_set(err, VARVE_ERROR_INVALID, "%s contains \"..\"", path);
-            return NULL;
-        }
-        g_string_append_printf(at, "/%s", parts[i]);
-        g_ptr_array_add(paths, g_strdup(at->str));
-    }
-    g_ptr_array_add(paths, NULL);
-    return (char **)g_ptr_array_steal(paths, NULL);
-}
-
 static gboolean give(int rootfd, const char *path, guint32 uid, guint32 gid, GError **err)
 {
     fd_auto int fd = uid || gid ? fs_open_in_root(rootfd, path, O_RDONLY | O_DIRECTORY, 0) : -1;
@@ -115,41 +97,114 @@ static gboolean give(int rootfd, const char *path, guint32 uid, guint32 gid, GEr
     return TRUE;
 }
 
-/* Makes what is missing of path; s NULL: for good. */
-static gboolean make_path(struct stubs *s, int rootfd, const char *path, gboolean dir,
-                          gboolean *made, guint32 uid, guint32 gid, GError **err)
+/* A path on its way through the root. */
+struct trail {
+    GString *at;  /* what is resolved: absolute, without links; "" is the root */
+    GQueue *rest; /* char *: the names that follow */
+    int links;    /* followed so far */
+};
+
+static void trail_clear(struct trail *t)
 {
-    g_auto(GStrv) paths = ancestry(path, err);
-    if (made)
-        *made = FALSE;
-    if (!paths)
-        return FALSE;
-    for (guint i = 0; paths[i]; i++) {
-        gboolean want_dir = dir || paths[i + 1];
-        fd_auto int fd =
-            fs_open_in_root(rootfd, paths[i], O_PATH | (want_dir ? O_DIRECTORY : 0), 0);
-        if (fd >= 0)
-            continue;
-        if (errno != ENOENT)
-            return error_set_errno(err, errno, "opening %s in the root file system", paths[i]);
-        if (!make_stub(s, rootfd, paths[i], want_dir, err) ||
-            !give(rootfd, paths[i], uid, gid, err))
-            return FALSE;
-        if (made)
-            *made = TRUE;
-    }
+    g_string_free(t->at, TRUE);
+    g_queue_free_full(t->rest, g_free);
+}
+
+/* Puts the names of path before the rest. */
+static void trail_push(struct trail *t, const char *path)
+{
+    g_auto(GStrv) names = g_strsplit(path, "/", -1);
+    for (guint i = g_strv_length(names); i-- > 0;)
+        if (*names[i] && !g_str_equal(names[i], "."))
+            g_queue_push_head(t->rest, g_strdup(names[i]));
+}
+
+static void trail_up(struct trail *t)
+{
+    const char *slash = strrchr(t->at->str, '/');
+    g_string_truncate(t->at, slash ? slash - t->at->str : 0);
+}
+
+/* The last name is the link fd: its target takes its place. */
+static gboolean trail_follow(struct trail *t, int fd, GError **err)
+{
+    char target[PATH_MAX];
+    ssize_t n = readlinkat(fd, "", target, sizeof target - 1);
+    if (n < 0 || ++t->links > MAX_LINKS)
+        return error_set_errno(err, n < 0 ? errno : ELOOP,
+                               "reading the link %s in the root file system", t->at->str);
+    target[n] = '\0';
+    trail_up(t);
+    if (*target == '/')
+        g_string_truncate(t->at, 0);
+    trail_push(t, target);
     return TRUE;
+}
+
+/* What make_path() makes. */
+struct wish {
+    struct stubs *stubs; /* remembers what is made; NULL: it lasts */
+    int rootfd;
+    gboolean dir;      /* at the end of the path; what leads there always is one */
+    guint32 uid, gid;  /* of what is made */
+    gboolean any_made; /* out */
+};
+
+/* One name further, or a link instead of it. */
+static gboolean make_next(struct wish *w, struct trail *t, GError **err)
+{
+    g_autofree char *name = g_queue_pop_head(t->rest);
+    if (g_str_equal(name, "..")) {
+        trail_up(t);
+        return TRUE;
+    }
+    g_string_append_printf(t->at, "/%s", name);
+    gboolean dir = w->dir || !g_queue_is_empty(t->rest);
+    struct stat st;
+    fd_auto int fd = fs_open_in_root(w->rootfd, t->at->str, O_PATH | O_NOFOLLOW, 0);
+    if (fd < 0 && errno == ENOENT) {
+        w->any_made = TRUE;
+        return make_stub(w->stubs, w->rootfd, t->at->str, dir, err) &&
+               give(w->rootfd, t->at->str, w->uid, w->gid, err);
+    }
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return error_set_errno(err, errno, "opening %s in the root file system", t->at->str);
+    if (S_ISLNK(st.st_mode))
+        return trail_follow(t, fd, err);
+    return !dir || S_ISDIR(st.st_mode) ||
+           error_set_errno(err, ENOTDIR, "opening %s in the root file system", t->at->str);
+}
+
+/* Makes what is missing of path, also where a link leads that leads nowhere yet (/etc/resolv.conf
+ * often is one). */
+static gboolean make_path(struct wish *w, const char *path, GError **err)
+{
+    fd_auto int there = fs_open_in_root(w->rootfd, path, O_PATH | (w->dir ? O_DIRECTORY : 0), 0);
+    if (there >= 0)
+        return TRUE;
+    struct trail t = {.at = g_string_new(NULL), .rest = g_queue_new()};
+    gboolean ok = TRUE;
+    trail_push(&t, path);
+    while (ok && !g_queue_is_empty(t.rest))
+        ok = make_next(w, &t, err);
+    trail_clear(&t);
+    return ok;
 }
 
 gboolean stubs_make(struct stubs *s, int rootfd, const char *path, gboolean dir, gboolean *made,
                     GError **err)
 {
-    return make_path(s, rootfd, path, dir, made, 0, 0, err);
+    struct wish w = {.stubs = s, .rootfd = rootfd, .dir = dir};
+    gboolean ok = make_path(&w, path, err);
+    if (made)
+        *made = w.any_made;
+    return ok;
 }
 
 gboolean stubs_make_lasting(int rootfd, const char *path, guint32 uid, guint32 gid, GError **err)
 {
-    return make_path(NULL, rootfd, path, TRUE, NULL, uid, gid, err);
+    struct wish w = {.rootfd = rootfd, .dir = TRUE, .uid = uid, .gid = gid};
+    return make_path(&w, path, err);
 }
 
 static gboolean same_time(struct timespec a, struct timespec b)

@@ -11,9 +11,9 @@ struct stubs;
 struct stubs *stubs_new(void);
 /* Frees without removing; NULL is fine. */
 void stubs_free(struct stubs *s);
-/* Makes path (absolute in rootfd, symlinks resolved inside it) exist as a directory, or with dir
- * FALSE as a file, making missing parents (mode 0755). *made (may be NULL) tells whether anything
- * was. shown is the prefix for messages. What is made is remembered for stubs_remove(). */
+/* Makes path (absolute in rootfd, symlinks resolved inside it, also such as lead nowhere yet) exist
+ * as a directory, or with dir FALSE as a file, making missing parents (mode 0755). *made (may be
+ * NULL) tells whether anything was. What is made is remembered for stubs_remove(). */
 gboolean stubs_make(struct stubs *s, int rootfd, const char *path, gboolean dir, gboolean *made,
                     GError **err);
 /* The same without remembering: it stays (/proc, /sys and /dev; working directories). With uid or
