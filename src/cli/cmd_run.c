@@ -102,6 +102,7 @@ static void run_clear(struct run *r)
     g_free(r->hostname);
     g_free(r->log_path);
     g_free(r->complaint);
+    g_clear_error(&r->output_lost);
     fd_cleanup(&r->log_fd);
     fd_cleanup(&r->report_fd);
     built_image_free(r->image);
@@ -171,6 +172,17 @@ static void on_started(gpointer ctx, int pid)
         run_report_ready(r);
 }
 
+/* A file or terminal of the user's is not the program's to open by name (/dev/stdout): it gets a
+ * pipe, as Docker's does. */
+static void pass_on(gpointer run, int fd, const void *bytes, gsize len)
+{
+    struct run *r = run;
+    if (r->output_lost)
+        return;
+    if (!fs_write_all(fd, bytes, len, &r->output_lost))
+        g_prefix_error(&r->output_lost, "passing on the program's output: ");
+}
+
 static gboolean run_program(struct run *r, struct sandbox_result *res, GError **err)
 {
     struct sandbox_spec spec = {.root_fd = r->root->mount_fd,
@@ -189,8 +201,9 @@ static gboolean run_program(struct run *r, struct sandbox_result *res, GError **
                                             : r->o->interactive ? STDIN_FILENO
                                                                 : -1,
                                 .tty = r->o->tty,
-                                .output = r->log_fd >= 0 ? run_log_output : NULL,
+                                .output = r->log_fd >= 0 ? run_log_output : pass_on,
                                 .output_ctx = r,
+                                .keep_pipes = r->log_fd < 0,
                                 .started = on_started,
                                 .started_ctx = r};
     if (sandbox_run(&spec, r->kill, res, err))
@@ -216,6 +229,8 @@ static int conclude(struct run *r, gboolean ran, const struct sandbox_result *re
                   r->name, r->complaint);
         error_add_next(err,
                        "try the check by hand; --health-start-period gives it more time to start");
+    } else if (r->output_lost) {
+        g_propagate_error(err, g_steal_pointer(&r->output_lost));
     } else if (waiting && !r->stopping) {
         report_warning("%s ended with exit code %d before it was healthy", r->name, code);
         code = code ? code : 1;

@@ -63,7 +63,8 @@ struct run {
     struct console console;
     int log_fd; /* detached: where output goes, else -1 */
     char *log_path;
-    int report_fd; /* detached: tells the waiting parent that all is well, else -1 */
+    GError *output_lost; /* why the program's output could not be passed on, or NULL */
+    int report_fd;       /* detached: tells the waiting parent that all is well, else -1 */
 
     struct cancel *kill; /* ends the program at once */
     int stop_signal;

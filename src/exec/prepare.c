@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -93,17 +95,42 @@ static gboolean make_pipe(int *read_end, int *write_end, int flags, GError **err
     return ok;
 }
 
+static gboolean is_pipe(int fd)
+{
+    struct statfs st;
+    return fstatfs(fd, &st) == 0 && st.f_type == PIPEFS_MAGIC;
+}
+
+/* Programs open their input and output anew by name: log files are links to /dev/stdout. The kernel
+ * then looks at the mode of the pipe, which is its maker's alone, and the program's user may be
+ * another. Only processes that hold a pipe without a name can name it, so its mode guards nothing.
+ * A pipe that came from another user (EPERM) stays as it is. */
+static void share_pipes(const struct plan *p)
+{
+    for (int i = 0; i < 3; i++)
+        if (is_pipe(p->std_fd[i]))
+            fchmod(p->std_fd[i], 0666);
+}
+
+/* Where the program's output i (1 or 2) goes. */
+static gboolean prepare_output(struct plan *p, const struct sandbox_spec *spec, int i, GError **err)
+{
+    if (spec->tty)
+        return place_high(&p->std_fd[i], spec->stdin_fd, err);
+    if (!spec->output || (spec->keep_pipes && is_pipe(i)))
+        return place_high(&p->std_fd[i], i, err);
+    return make_pipe(&p->out_fd[i - 1], &p->std_fd[i], 0, err);
+}
+
 static gboolean prepare_stdio(struct plan *p, const struct sandbox_spec *spec, GError **err)
 {
     p->null_stdin = spec->stdin_fd < 0;
     fd_auto int null_fd = p->null_stdin ? open("/dev/null", O_RDONLY | O_CLOEXEC) : -1;
-    if (!place_high(&p->std_fd[0], p->null_stdin ? null_fd : spec->stdin_fd, err))
+    if (!place_high(&p->std_fd[0], p->null_stdin ? null_fd : spec->stdin_fd, err) ||
+        !prepare_output(p, spec, 1, err) || !prepare_output(p, spec, 2, err))
         return FALSE;
-    if (spec->tty || !spec->output)
-        return place_high(&p->std_fd[1], spec->tty ? spec->stdin_fd : 1, err) &&
-               place_high(&p->std_fd[2], spec->tty ? spec->stdin_fd : 2, err);
-    return make_pipe(&p->out_fd[0], &p->std_fd[1], 0, err) &&
-           make_pipe(&p->out_fd[1], &p->std_fd[2], 0, err);
+    share_pipes(p);
+    return TRUE;
 }
 
 static gboolean groups_denied(void)

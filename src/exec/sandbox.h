@@ -65,6 +65,8 @@ struct sandbox_spec {
      * stdout/stderr. */
     void (*output)(gpointer ctx, int fd, const void *bytes, gsize len);
     gpointer output_ctx;
+    gboolean keep_pipes; /* with output: a stdout or stderr that is a pipe is inherited all the
+                            same, so that the program meets the end of its reader itself */
     /* Called with the pid of the init once it runs (varve run: health checks). May be NULL. */
     void (*started)(gpointer ctx, int pid);
     gpointer started_ctx;

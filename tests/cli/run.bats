@@ -84,6 +84,25 @@ teardown() {
     [ "$(varve run app:1 'echo out; echo err >&2' 2>/dev/null)" = out ]
 }
 
+@test "its user can open stdin, stdout and stderr by name, whatever they are" {
+    out=$(echo given | varve run -i app:1 'cat /dev/stdin; echo piped >/dev/stdout; ln -s /dev/stderr /tmp/log; echo logged >/tmp/log' 2>err)
+    [ "$out" = $'given\npiped' ]
+    [ "$(cat err)" = logged ]
+    echo before >file
+    varve run app:1 'echo one; echo two >/dev/stdout; echo three; test ! -t 1' >>file
+    [ "$(cat file)" = $'before\none\ntwo\nthree' ]
+    script -qec "$VARVE run app:1 'echo named >/dev/stdout'" /dev/null >screen
+    [ "$(tr -d '\r' <screen)" = named ]
+}
+
+@test "a reader that goes away ends the program; output that cannot be written is an error" {
+    run bash -c "'$VARVE' run app:1 'while echo y; do :; done; echo \$? >&2' 2>&1 1> >(head -1 >/dev/null)"
+    [ "$status" -eq 141 ]
+    run bash -c "'$VARVE' run app:1 'echo y' >/dev/full"
+    [ "$status" -eq 4 ]
+    [[ "$output" == *"passing on the program's output"* ]]
+}
+
 @test "what it writes is gone afterwards, and the image is as before" {
     varve run -u root app:1 'echo x >/written'
     run varve run -u root app:1 'test -e /written'
