@@ -70,7 +70,6 @@ void build_report_success(struct build *b);
 /* The failing step: its lines with a caret, the end of its log, what is kept. Returns the exit
  * code. */
 int build_report_failure(struct build *b, const GError *err);
-/* One line for each step: hit, cut, run and why. */
 /* --metadata-file and --iidfile. */
 gboolean build_write_files(struct build *b, GError **err);
 /* Records the build and its steps in the store; failure to do so is only a warning. */

@@ -148,7 +148,8 @@ static void print_next(struct build *b)
         fprintf(stderr, "next: name it with -t NAME to run, push or inspect it\n");
 }
 
-static void build_report_explain(struct build *b)
+/* One line for each step that did not hit: cut, run and why; the hits are counted. */
+static void print_explanations(struct build *b)
 {
     static const char *const words[] = {[OUTCOME_RAN] = "run",
                                         [OUTCOME_CACHED] = "hit",
@@ -177,7 +178,7 @@ void build_report_success(struct build *b)
     int ran, cached;
     progress_finish(b->progress);
     if (b->o->explain)
-        build_report_explain(b);
+        print_explanations(b);
     if (b->o->progress == PROGRESS_QUIET) {
         g_autofree char *id = digest_text(&b->image->config);
         if (b->o->quiet && b->image->has_config)

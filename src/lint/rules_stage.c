@@ -189,8 +189,10 @@ void rule_arg_description(struct lint *l)
 {
     for (guint i = 0; i < l->df->n_instructions; i++) {
         const struct instruction *ins = l->df->instructions[i];
+        if (ins->kind != INSTRUCTION_ARG)
+            continue;
         g_autoptr(GPtrArray) names = g_ptr_array_new();
-        for (guint k = 0; ins->kind == INSTRUCTION_ARG && k < ins->n_pairs; k++)
+        for (guint k = 0; k < ins->n_pairs; k++)
             g_ptr_array_add(names, (gpointer)ins->pairs[k].key);
         check_description(l, ins, (const char *const *)names->pdata, names->len);
     }

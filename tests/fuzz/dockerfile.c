@@ -1,5 +1,4 @@
-/* A Dockerfile through all that reads it: parser, dumps, checks, outline, lowering. Base images
- * come from nowhere. */
+/* A Dockerfile through all that reads it: parser, dumps, checks, outline, lowering. Base images come from nowhere. */
 #include "fuzz.h"
 
 #include "base/error.h"
@@ -9,8 +8,8 @@
 
 #include <string.h>
 
-static gboolean resolve(struct image_resolver *self, enum context_kind kind, const char *ref,
-                        const struct platform *p, struct resolved_image *out, GError **err)
+static gboolean resolve(struct image_resolver *self, enum context_kind kind, const char *ref, const struct platform *p,
+                        struct resolved_image *out, GError **err)
 {
     if (strstr(ref, "missing"))
         return error_set(err, VARVE_ERROR_NOT_FOUND, "cannot pull %s", ref);
@@ -24,8 +23,7 @@ static gboolean resolve(struct image_resolver *self, enum context_kind kind, con
         g_ptr_array_add(c->onbuild, g_strdup("RUN echo $A"));
     }
     *out = (struct resolved_image){
-        g_strdup(ref),
-        g_strdup("sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"), c};
+        g_strdup(ref), g_strdup("sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"), c};
     return TRUE;
 }
 
