@@ -1,6 +1,7 @@
 #include "base/digest.h"
 
 #include "base/error.h"
+#include "base/io.h"
 
 #include <errno.h>
 #include <nettle/sha2.h>
@@ -80,9 +81,7 @@ gboolean digest_of_fd(struct digest *out, int fd, guint64 *size, GError **err)
     g_autofree char *buf = g_malloc(256 * 1024);
     guint64 total = 0;
     for (;;) {
-        ssize_t n = read(fd, buf, 256 * 1024);
-        if (n < 0 && errno == EINTR)
-            continue;
+        ssize_t n = io_read(fd, buf, 256 * 1024);
         if (n < 0)
             return error_set_errno(err, errno, "cannot read while hashing");
         if (n == 0)

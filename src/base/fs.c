@@ -1,6 +1,7 @@
 #include "base/fs.h"
 
 #include "base/error.h"
+#include "base/io.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -60,9 +61,7 @@ GBytes *fs_read_fd(int fd, const char *what, gsize max, GError **err)
     for (;;) {
         if (len + 1 == room)
             buf = g_realloc(buf, room = MIN(room * 2 + 4096, max + 2));
-        ssize_t n = read(fd, buf + len, room - 1 - len);
-        if (n < 0 && errno == EINTR)
-            continue;
+        ssize_t n = io_read(fd, buf + len, room - 1 - len);
         if (n < 0) {
             error_set_errno(err, errno, "cannot read %s", what);
             return NULL;

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/fs.h"
+#include "base/io.h"
 #include "context/archive.h"
 #include "context/http.h"
 #include "context/scan.h"
@@ -22,20 +23,10 @@
 /* What a file begins with; -1 with *err. */
 static gssize read_head(int fd, guint8 head[ARCHIVE_HEAD], GError **err)
 {
-    gsize have = 0;
-    while (have < ARCHIVE_HEAD) {
-        ssize_t n = pread(fd, head + have, ARCHIVE_HEAD - have, have);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0) {
-            error_set_errno(err, errno, "cannot read the context");
-            return -1;
-        }
-        if (n == 0)
-            break;
-        have += n;
-    }
-    return have;
+    ssize_t n = io_pread_full(fd, head, ARCHIVE_HEAD, 0);
+    if (n < 0)
+        error_set_errno(err, errno, "cannot read the context");
+    return n;
 }
 
 static gboolean is_archive(int fd, gboolean *yes, GError **err)

@@ -28,12 +28,25 @@ gboolean build_debug_note(const struct build *b)
     return FALSE;
 }
 
+/* Takes note. A whole one has at least the directory, and ends with a NUL. */
+static GBytes *check_note(GBytes *note, const char *path, GError **err)
+{
+    gsize len = 0;
+    const char *text = note ? g_bytes_get_data(note, &len) : NULL;
+    if (!note || (len > 1 && *text == '/' && text[len - 1] == '\0'))
+        return note;
+    error_set(err, VARVE_ERROR_INVALID, "%s is damaged", path);
+    error_add_next(err, "run the build that failed again, with --debug-on-failure");
+    g_bytes_unref(note);
+    return NULL;
+}
+
 static GBytes *read_note(const char *root, GError **err)
 {
     g_autofree char *path = g_build_filename(root, NOTE, NULL);
     fd_auto int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd >= 0)
-        return fs_read_fd(fd, path, NOTE_MAX, err);
+        return check_note(fs_read_fd(fd, path, NOTE_MAX, err), path, err);
     if (errno != ENOENT) {
         error_set_errno(err, errno, "cannot read %s", path);
         return NULL;
@@ -53,8 +66,6 @@ static GPtrArray *call_of(GBytes *note, const char **where)
     g_ptr_array_add(argv, (gpointer) "build");
     g_ptr_array_add(argv, (gpointer) "--debug-on-failure");
     *where = text;
-    if (len == 0 || end[-1] != '\0')
-        return argv;
     for (text += strlen(text) + 1; text < end && argv->len < NOTE_MAX_WORDS;
          text += strlen(text) + 1)
         g_ptr_array_add(argv, (gpointer)text);

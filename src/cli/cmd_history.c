@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/event.h"
+#include "base/jsonset.h"
 #include "output/image.h"
 #include "store/history.h"
 #include "ui/text.h"
@@ -55,16 +56,16 @@ static void print_build_object(const struct build_row *b)
     g_autofree char *started = time_text(b->started_us / G_USEC_PER_SEC);
     json_t *o = json_object();
     json_object_set_new(o, "Build", json_integer(b->id));
-    set_string(o, "Name", b->name);
-    set_string(o, "Target", b->target);
-    set_string(o, "Platform", b->platform);
-    set_string(o, "StartedAt", started);
+    jsonset_text(o, "Name", b->name);
+    jsonset_text(o, "Target", b->target);
+    jsonset_text(o, "Platform", b->platform);
+    jsonset_text(o, "StartedAt", started);
     json_object_set_new(o, "Seconds", json_real(b->duration_us / 1e6));
     json_object_set_new(o, "Status", json_integer(b->status));
     json_object_set_new(o, "StepsRan", json_integer(b->steps_ran));
     json_object_set_new(o, "StepsCached", json_integer(b->steps_cached));
-    set_string(o, "Image", b->image);
-    set_string(o, "Error", b->error);
+    jsonset_text(o, "Image", b->image);
+    jsonset_text(o, "Error", b->error);
     print_json(o, FALSE);
 }
 
@@ -111,13 +112,13 @@ static void print_step_object(const struct step_row *r)
 {
     json_t *o = json_object();
     json_object_set_new(o, "Step", json_integer(r->number));
-    set_string(o, "Name", r->name);
-    set_string(o, "Stage", r->stage);
-    set_string(o, "Outcome", outcome_word(r->outcome));
+    jsonset_text(o, "Name", r->name);
+    jsonset_text(o, "Stage", r->stage);
+    jsonset_text(o, "Outcome", outcome_word(r->outcome));
     json_object_set_new(o, "Seconds", json_real(r->duration_us / 1e6));
     json_object_set_new(o, "Bytes", json_integer(r->layer_bytes));
-    set_string(o, "Why", r->why);
-    set_string(o, "Key", r->key);
+    jsonset_text(o, "Why", r->why);
+    jsonset_text(o, "Key", r->key);
     print_json(o, FALSE);
 }
 
@@ -161,10 +162,10 @@ static int list_steps(struct store *s, gint64 id, const struct history_options *
 static void print_entry_object(const struct history *h, guint64 size)
 {
     json_t *o = json_object();
-    set_string(o, "CreatedAt", h->created);
-    set_string(o, "CreatedBy", h->created_by);
+    jsonset_text(o, "CreatedAt", h->created);
+    jsonset_text(o, "CreatedBy", h->created_by);
     json_object_set_new(o, "Size", json_integer(size));
-    set_string(o, "Comment", h->comment);
+    jsonset_text(o, "Comment", h->comment);
     print_json(o, FALSE);
 }
 

@@ -1,5 +1,6 @@
 #include "cli/shared.h"
 
+#include "base/jsonset.h"
 #include "dockerfile/reference.h"
 #include "store/images.h"
 #include "ui/text.h"
@@ -66,17 +67,17 @@ static void print_object(const struct image_row *r)
     g_autofree char *since = text_age(r->created);
     g_autofree char *at = time_text(r->created);
     json_t *o = json_object();
-    set_string(o, "Repository", repository);
-    set_string(o, "Tag", ref && ref->tag ? ref->tag : "<none>");
+    jsonset_text(o, "Repository", repository);
+    jsonset_text(o, "Tag", ref && ref->tag ? ref->tag : "<none>");
     set_digest_text(o, "ID", &r->config);
     set_digest_text(o, "Digest", &r->manifest);
-    set_string(o, "Platform", r->platform);
-    set_string(o, "CreatedAt", at);
-    set_string(o, "CreatedSince", since);
-    set_string(o, "Size", size);
+    jsonset_text(o, "Platform", r->platform);
+    jsonset_text(o, "CreatedAt", at);
+    jsonset_text(o, "CreatedSince", since);
+    jsonset_text(o, "Size", size);
     json_object_set_new(o, "SizeBytes", json_integer(r->size));
     json_object_set_new(o, "Layers", r->chain ? json_integer(r->chain->n) : json_null());
-    set_string(o, "Origin", r->origin);
+    jsonset_text(o, "Origin", r->origin);
     print_json(o, FALSE);
 }
 

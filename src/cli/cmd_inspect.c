@@ -1,6 +1,7 @@
 #include "cli/shared.h"
 
 #include "base/error.h"
+#include "base/jsonset.h"
 #include "dockerfile/reference.h"
 #include "output/image.h"
 #include "store/blob.h"
@@ -88,7 +89,7 @@ static void add_layers(json_t *o, struct store *s, const struct image_row *r)
             set_digest_text(l, "DiffID", &info.diff_id);
         json_object_set_new(l, "Size", json_integer(info.size));
         json_object_set_new(l, "Entries", json_integer(info.entries));
-        set_string(l, "Path", path);
+        jsonset_text(l, "Path", path);
         json_array_append_new(list, l);
     }
     json_object_set_new(o, "Layers", list);
@@ -113,8 +114,8 @@ static json_t *describe(struct store *s, const struct image_row *r, GError **err
     add_layers(o, s, r);
     move_member(o, "History", config, "history");
     set_digest_text(o, "ManifestDigest", &r->manifest);
-    set_string(o, "Platform", r->platform);
-    set_string(o, "Origin", r->origin);
+    jsonset_text(o, "Platform", r->platform);
+    jsonset_text(o, "Origin", r->origin);
     json_decref(config);
     return o;
 }

@@ -1,6 +1,7 @@
 #include "cli/shared.h"
 
 #include "base/error.h"
+#include "base/jsonset.h"
 #include "layer/index.h"
 #include "output/image.h"
 #include "ui/text.h"
@@ -142,7 +143,7 @@ static void print_objects(GArray *rows)
         json_object_set_new(o, "Wasted", json_integer(r->hidden));
         if (r->info.has_diff_id)
             set_digest_text(o, "DiffID", &r->info.diff_id);
-        set_string(o, "CreatedBy", r->created_by);
+        jsonset_text(o, "CreatedBy", r->created_by);
         print_json(o, FALSE);
     }
 }

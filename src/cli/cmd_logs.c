@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/event.h"
 #include "base/fs.h"
+#include "base/io.h"
 #include "store/history.h"
 #include "ui/text.h"
 
@@ -68,9 +69,7 @@ static gboolean copy_log(int fd, GError **err)
     g_autofree char *buf = g_malloc(CHUNK);
     char last = '\n';
     ssize_t n;
-    while ((n = read(fd, buf, CHUNK)) > 0 || (n < 0 && errno == EINTR)) {
-        if (n < 0)
-            continue;
+    while ((n = io_read(fd, buf, CHUNK)) > 0) {
         last = buf[n - 1];
         if (terminal)
             copy_filtered(&f, buf, n);

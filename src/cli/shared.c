@@ -1,6 +1,7 @@
 #include "cli/shared.h"
 
 #include "base/error.h"
+#include "base/jsonset.h"
 #include "dockerfile/reference.h"
 #include "ui/text.h"
 
@@ -82,19 +83,10 @@ void print_json(json_t *doc, gboolean indented)
     json_decref(doc);
 }
 
-/* JSON is UTF-8: other bytes (file names, a Dockerfile's text) are made so first. */
-void set_string(json_t *o, const char *key, const char *value)
-{
-    if (!value)
-        return;
-    g_autofree char *valid = g_utf8_make_valid(value, -1);
-    json_object_set_new(o, key, json_string(valid));
-}
-
 void set_digest_text(json_t *o, const char *key, const struct digest *d)
 {
     g_autofree char *text = digest_is_zero(d) ? NULL : digest_text(d);
-    set_string(o, key, text);
+    jsonset_text(o, key, text);
 }
 
 char *time_text(gint64 seconds)

@@ -28,8 +28,7 @@ gboolean platform_option(const char *text, struct platform *store, const struct 
                          GError **err);
 /* Prints the document (and frees it): on one line, or indented. */
 void print_json(json_t *doc, gboolean indented);
-/* A string member; NULL values are left out. */
-void set_string(json_t *o, const char *key, const char *value);
+/* A digest as a string member; a zero one is left out. */
 void set_digest_text(json_t *o, const char *key, const struct digest *d);
 /* RFC 3339 in UTC, newly allocated. */
 char *time_text(gint64 seconds);

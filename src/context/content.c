@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/fs.h"
+#include "base/io.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -64,27 +65,10 @@ int content_open(int rootfd, const char *path, const char *where, GError **err)
     return fd_steal(&fd);
 }
 
-/* Reads up to len bytes, fewer only at the end of the file; -1 with errno. */
-static ssize_t read_full(int fd, char *buf, gsize len)
-{
-    gsize got = 0;
-    while (got < len) {
-        ssize_t n = read(fd, buf + got, len - got);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -1;
-        if (n == 0)
-            break;
-        got += n;
-    }
-    return got;
-}
-
 static gboolean hash_small(int fd, const char *path, guint64 size, struct digest *out, GError **err)
 {
     char buf[SMALL_FILE + 1];
-    ssize_t n = read_full(fd, buf, size + 1);
+    ssize_t n = io_read_full(fd, buf, size + 1);
     if (n < 0)
         return error_set_errno(err, errno, "cannot read %s", path);
     if ((guint64)n != size)

@@ -2,6 +2,7 @@
 
 #include "base/curl.h"
 #include "base/error.h"
+#include "base/fs.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -157,14 +158,9 @@ static gboolean keep(struct get *g, const char *p, gsize n)
                          "it is larger than %" G_GUINT64_FORMAT " bytes", max);
     hasher_update(g->hasher, p, n);
     g->out->size += n;
-    while (n > 0) {
-        ssize_t w = write(g->fd, p, n);
-        if (w < 0 && errno == EINTR)
-            continue;
-        if (w < 0)
-            return error_set_errno(&g->error, errno, "cannot write it to the store");
-        p += w;
-        n -= w;
+    if (!fs_write_all(g->fd, p, n, &g->error)) {
+        g_prefix_error(&g->error, "storing it: ");
+        return FALSE;
     }
     tell(g, FALSE);
     return TRUE;

@@ -50,11 +50,6 @@ static const struct key_name {
     {"env", KEY_ENV},
 };
 
-const char *run_mount_type_name(enum run_mount_type type)
-{
-    return type_names[type];
-}
-
 void run_mount_clear(struct run_mount *m)
 {
     g_free(m->target);

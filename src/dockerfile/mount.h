@@ -41,7 +41,5 @@ void run_mount_clear(struct run_mount *m);
 /* The value of "from" as written, variables and all, newly allocated; NULL when text has none (or
  * is malformed, or a tmpfs, which has no source). Lowering needs it before variables are known. */
 char *run_mount_peek_from(const char *text);
-/* "bind", "cache", … */
-const char *run_mount_type_name(enum run_mount_type type);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/fs.h"
+#include "base/io.h"
 #include "layer/tarstream.h"
 #include "layer/unpacker.h"
 #include "store/blob.h"
@@ -171,10 +172,7 @@ static gboolean unpack(const struct want *w, decompress_read_fn read, gpointer c
 
 static gssize read_fd(gpointer ctx, void *buf, gsize len, GError **err)
 {
-    ssize_t n;
-    do {
-        n = read(*(int *)ctx, buf, len);
-    } while (n < 0 && errno == EINTR);
+    ssize_t n = io_read(*(int *)ctx, buf, len);
     if (n < 0)
         error_set_errno(err, errno, "cannot read the layer's blob");
     return n;

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/fs.h"
+#include "base/io.h"
 #include "layer/batcher.h"
 #include "layer/decompress.h"
 #include "layer/tarwriter.h"
@@ -70,10 +71,7 @@ static void report(gpointer ctx, guint64 total)
 
 static gssize read_blob(gpointer ctx, void *buf, gsize len, GError **err)
 {
-    ssize_t n;
-    do {
-        n = read(*(int *)ctx, buf, len);
-    } while (n < 0 && errno == EINTR);
+    ssize_t n = io_read(*(int *)ctx, buf, len);
     if (n < 0)
         error_set_errno(err, errno, "cannot read a pulled layer's blob");
     return n;

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/fs.h"
+#include "base/io.h"
 #include "base/libarchive.h"
 #include "context/resolve.h"
 #include "layer/attrs.h"
@@ -132,22 +133,6 @@ static void hash_hole(struct hasher *h, guint64 len)
         hasher_update(h, zeroes, MIN(len, HOLE_BLOCK));
 }
 
-/* Writes len bytes at offset. */
-static gboolean write_block(int fd, const char *p, gsize len, guint64 offset, GError **err)
-{
-    while (len > 0) {
-        ssize_t n = pwrite(fd, p, len, offset);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return error_set_errno(err, errno, "cannot write");
-        p += n;
-        offset += n;
-        len -= n;
-    }
-    return TRUE;
-}
-
 /* Copies the entry's data to fd, which gets e->size bytes, and hashes it. */
 static gboolean copy_content(struct unpacking *u, int fd, struct entry *e, GError **err)
 {
@@ -166,8 +151,8 @@ static gboolean copy_content(struct unpacking *u, int fd, struct entry *e, GErro
         hash_hole(h, offset - at);
         hasher_update(h, block, len);
         at = offset + len;
-        if (!write_block(fd, block, len, offset, err))
-            return FALSE;
+        if (io_pwrite_all(fd, block, len, offset) < 0)
+            return error_set_errno(err, errno, "cannot write");
     }
     if (r != ARCHIVE_EOF)
         return damaged(u, err);

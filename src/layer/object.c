@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/fs.h"
+#include "base/io.h"
 #include "context/content.h"
 #include "layer/attrs.h"
 
@@ -41,36 +42,18 @@ struct copying {
     guint64 at; /* bytes done */
 };
 
-static gboolean write_at(int fd, const char *p, gsize len, guint64 at, const char *path,
-                         GError **err)
-{
-    while (len > 0) {
-        ssize_t n = pwrite(fd, p, len, at);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return error_set_errno(err, errno, "cannot write %s", path);
-        p += n;
-        at += n;
-        len -= n;
-    }
-    return TRUE;
-}
-
 /* Copies data up to end, which may come early when the file became shorter. */
 static gboolean copy_data(struct copying *c, guint64 end, GError **err)
 {
     while (c->at < end) {
-        ssize_t n = pread(c->in, c->buf, MIN(CHUNK, end - c->at), c->at);
-        if (n < 0 && errno == EINTR)
-            continue;
+        ssize_t n = io_pread_full(c->in, c->buf, MIN(CHUNK, end - c->at), c->at);
         if (n < 0)
             return error_set_errno(err, errno, "cannot read %s", c->e->path);
         if (n == 0)
             return content_changed(c->e->path, err);
         hasher_update(c->h, c->buf, n);
-        if (!write_at(c->out, c->buf, n, c->at, c->e->path, err))
-            return FALSE;
+        if (io_pwrite_all(c->out, c->buf, n, c->at) < 0)
+            return error_set_errno(err, errno, "cannot write %s", c->e->path);
         c->at += n;
     }
     return TRUE;
@@ -135,10 +118,7 @@ static gboolean copy_large(int in, int out, const struct entry *e, struct digest
 static gboolean copy_small(int in, int out, const struct entry *e, struct digest *d, GError **err)
 {
     char buf[SMALL + 1];
-    ssize_t n;
-    do {
-        n = pread(in, buf, e->size + 1, 0);
-    } while (n < 0 && errno == EINTR);
+    ssize_t n = io_pread_full(in, buf, e->size + 1, 0);
     if (n < 0)
         return error_set_errno(err, errno, "cannot read %s", e->path);
     if ((guint64)n != e->size)

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/fs.h"
+#include "base/io.h"
 #include "base/pool.h"
 
 #include <errno.h>
@@ -70,15 +71,8 @@ static gboolean reuse_member(struct pipeline *p, struct member_maker *maker, str
     if (fd < 0)
         return FALSE;
     g_byte_array_set_size(b->member, (guint)m.size);
-    for (gsize done = 0; done < m.size;) {
-        ssize_t n = pread(fd, b->member->data + done, m.size - done, (off_t)(m.offset + done));
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return FALSE;
-        done += (gsize)n;
-    }
-    return member_holds(maker, b->member, b->raw);
+    ssize_t n = io_pread_full(fd, b->member->data, m.size, (off_t)m.offset);
+    return n == (ssize_t)m.size && member_holds(maker, b->member, b->raw);
 }
 
 static gboolean make(struct pipeline *p, struct member_maker *maker, struct batch *b, GError **err)

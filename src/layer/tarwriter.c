@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/fs.h"
+#include "base/io.h"
 #include "layer/dircache.h"
 #include "layer/tarheader.h"
 
@@ -102,9 +103,7 @@ static gboolean write_content(struct tar_sink *sink, const struct entry *e, int 
     for (guint64 left = e->size; left;) {
         /* One byte more than wanted, to see a file that grew. */
         gsize want = MIN(BUFFER, left + 1);
-        ssize_t n = read(fd, buf, want);
-        if (n < 0 && errno == EINTR)
-            continue;
+        ssize_t n = io_read(fd, buf, want);
         if (n < 0)
             return error_set_errno(err, errno, "cannot read %s", e->path);
         if (n == 0 || (guint64)n > left)

@@ -1,11 +1,6 @@
 #include "lint/dump.h"
 
-static void set_text(json_t *o, const char *key, const char *value)
-{
-    g_autofree char *valid = value && *value ? g_utf8_make_valid(value, -1) : NULL;
-    if (valid)
-        json_object_set_new(o, key, json_string(valid));
-}
+#include "base/jsonset.h"
 
 static json_t *base64_of(GBytes *source)
 {
@@ -25,9 +20,9 @@ static void set_lines(json_t *o, guint first, guint last)
 static json_t *finding_json(const struct lint_finding *f)
 {
     json_t *w = json_object();
-    set_text(w, "ruleName", lint_rule_name(f->rule));
-    set_text(w, "description", lint_rule_summary(f->rule));
-    set_text(w, "detail", f->message);
+    jsonset_filled(w, "ruleName", lint_rule_name(f->rule));
+    jsonset_filled(w, "description", lint_rule_summary(f->rule));
+    jsonset_filled(w, "detail", f->message);
     set_lines(w, f->span.line, MAX(f->last_line, f->span.line));
     return w;
 }
@@ -35,7 +30,7 @@ static json_t *finding_json(const struct lint_finding *f)
 static json_t *error_json(const struct diag *error)
 {
     json_t *o = json_object();
-    set_text(o, "message", error->message);
+    jsonset_filled(o, "message", error->message);
     if (error->span.line)
         set_lines(o, error->span.line, error->span.line);
     return o;
@@ -47,8 +42,8 @@ json_t *lint_report_json(const struct lint_report *r, const struct diags *d,
     json_t *doc = json_object(), *warnings = json_array(), *from = json_object();
     for (guint i = 0; r && i < r->findings->len; i++)
         json_array_append_new(warnings, finding_json(g_ptr_array_index(r->findings, i)));
-    set_text(from, "fileName", d->name);
-    set_text(from, "language", "Dockerfile");
+    jsonset_filled(from, "fileName", d->name);
+    jsonset_filled(from, "language", "Dockerfile");
     json_object_set_new(from, "data", base64_of(d->source));
     json_object_set_new(doc, "warnings", warnings);
     json_object_set_new(doc, "sources", json_pack("[o]", from));
@@ -65,11 +60,10 @@ static void set_items(json_t *doc, const char *key, const GPtrArray *items, cons
     for (guint i = 0; i < items->len; i++) {
         const struct outline_item *x = g_ptr_array_index(items, i);
         json_t *o = json_object();
-        set_text(o, name_key, x->name);
-        set_text(o, "description", x->description);
-        set_text(o, "value", x->value);
-        if (x->required)
-            json_object_set_new(o, "required", json_true());
+        jsonset_filled(o, name_key, x->name);
+        jsonset_filled(o, "description", x->description);
+        jsonset_filled(o, "value", x->value);
+        jsonset_true(o, "required", x->required);
         set_lines(o, x->line, x->last_line);
         json_array_append_new(list, o);
     }
@@ -79,8 +73,8 @@ static void set_items(json_t *doc, const char *key, const GPtrArray *items, cons
 json_t *outline_json(const struct outline *x, GBytes *source)
 {
     json_t *doc = json_object();
-    set_text(doc, "name", x->name);
-    set_text(doc, "description", x->description);
+    jsonset_filled(doc, "name", x->name);
+    jsonset_filled(doc, "description", x->description);
     set_items(doc, "args", x->args, "name");
     set_items(doc, "secrets", x->secrets, "name");
     set_items(doc, "ssh", x->ssh, "name");
@@ -96,12 +90,11 @@ json_t *targets_json(const struct dockerfile *df, GBytes *source)
         const struct stage *st = &df->stages[i];
         g_autofree char *description = st->name ? outline_description(st->from, st->name) : NULL;
         json_t *o = json_object();
-        set_text(o, "name", st->name);
-        if (i + 1 == df->n_stages)
-            json_object_set_new(o, "default", json_true());
-        set_text(o, "description", description);
-        set_text(o, "base", st->base->text);
-        set_text(o, "platform", st->platform);
+        jsonset_filled(o, "name", st->name);
+        jsonset_true(o, "default", i + 1 == df->n_stages);
+        jsonset_filled(o, "description", description);
+        jsonset_filled(o, "base", st->base->text);
+        jsonset_filled(o, "platform", st->platform);
         set_lines(o, st->from->first_line, st->from->last_line);
         json_array_append_new(targets, o);
     }

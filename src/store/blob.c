@@ -1,5 +1,6 @@
 #include "store/blob.h"
 
+#include "base/io.h"
 #include "store/internal.h"
 
 #include "base/error.h"
@@ -190,9 +191,7 @@ static gboolean hash_partial(struct blob_writer *w, GError **err)
 {
     g_autofree char *buf = g_malloc(256 * 1024);
     ssize_t n;
-    while ((n = read(w->fd, buf, 256 * 1024)) > 0 || (n < 0 && errno == EINTR)) {
-        if (n < 0)
-            continue;
+    while ((n = io_read(w->fd, buf, 256 * 1024)) > 0) {
         hasher_update(w->hasher, buf, n);
         w->size += n;
     }

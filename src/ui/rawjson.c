@@ -1,5 +1,6 @@
 /* BuildKit's JSON shape (client.SolveStatus): one object a line with "vertexes", "statuses",
  * "logs", "warnings". */
+#include "base/jsonset.h"
 #include "ui/view.h"
 
 #include <jansson.h>
@@ -13,12 +14,6 @@ static json_t *time_json(gint64 us)
     return json_string(all);
 }
 
-static json_t *text_json(const char *s)
-{
-    g_autofree char *valid = g_utf8_make_valid(s, -1);
-    return json_string(valid);
-}
-
 static void put(struct progress *p, const char *key, json_t *item)
 {
     json_t *line = json_pack("{s:[o]}", key, item);
@@ -27,6 +22,31 @@ static void put(struct progress *p, const char *key, json_t *item)
     fflush(p->out);
     free(text);
     json_decref(line);
+}
+
+/* The name as BuildKit shows it: "[build 2/5] RUN make", "[stage-1 2/5]" for a stage without a name
+ * (it has a number) and "[2/5]" where there is no other stage. */
+static char *full_name(struct progress *p, const struct step *s)
+{
+    if (!s->stage)
+        return g_strdup(s->name);
+    int at = 0, count = 0, width = 1;
+    gboolean unnamed = g_ascii_isdigit(*s->stage), alone = unnamed;
+    for (guint i = 0; i < p->steps->len; i++) {
+        const struct step *other = g_ptr_array_index(p->steps, i);
+        if (g_strcmp0(other->stage, s->stage) == 0)
+            count++;
+        else
+            alone = FALSE;
+        if (other == s)
+            at = count;
+    }
+    for (int n = count; n >= 10; n /= 10)
+        width++;
+    if (alone)
+        return g_strdup_printf("[%*d/%d] %s", width, at, count, s->name);
+    return g_strdup_printf("[%s%s %*d/%d] %s", unnamed ? "stage-" : "", s->stage, width, at, count,
+                           s->name);
 }
 
 static json_t *vertex_json(struct progress *p, const struct step *s)
@@ -42,7 +62,8 @@ static json_t *vertex_json(struct progress *p, const struct step *s)
     if (json_array_size(inputs) > 0)
         json_object_set(v, "inputs", inputs);
     json_decref(inputs);
-    json_object_set_new(v, "name", text_json(s->name));
+    g_autofree char *name = full_name(p, s);
+    jsonset_text(v, "name", name);
     if (s->started_us)
         json_object_set_new(v, "started", time_json(s->started_us));
     if (s->state != STEP_DONE)
@@ -50,10 +71,9 @@ static json_t *vertex_json(struct progress *p, const struct step *s)
     if (!s->started_us)
         json_object_set_new(v, "started", time_json(s->ended_us));
     json_object_set_new(v, "completed", time_json(s->ended_us));
-    if (s->outcome == OUTCOME_CACHED || s->outcome == OUTCOME_CUT)
-        json_object_set_new(v, "cached", json_true());
+    jsonset_true(v, "cached", s->outcome == OUTCOME_CACHED || s->outcome == OUTCOME_CUT);
     if (s->outcome == OUTCOME_FAILED || s->outcome == OUTCOME_CANCELLED)
-        json_object_set_new(v, "error", text_json(s->why ? s->why : "failed"));
+        json_object_set_new(v, "error", jsonset_value(s->why ? s->why : "failed"));
     return v;
 }
 
@@ -71,7 +91,7 @@ static json_t *log_json(const struct event *ev, const struct step *s)
 static json_t *status_json(const struct event *ev, const struct step *s)
 {
     json_t *t = json_object();
-    json_object_set_new(t, "id", text_json(ev->name));
+    json_object_set_new(t, "id", jsonset_value(ev->name));
     json_object_set_new(t, "vertex", json_string(s && s->id ? s->id : ""));
     json_object_set_new(t, "current", json_integer(ev->current));
     if (ev->target)
@@ -82,15 +102,24 @@ static json_t *status_json(const struct event *ev, const struct step *s)
     return t;
 }
 
+/* Names count the steps of their stage, so nothing is shown before all are known. */
+static void put_all(struct progress *p)
+{
+    for (guint i = 0; i < p->steps->len; i++)
+        put(p, "vertexes", vertex_json(p, g_ptr_array_index(p->steps, i)));
+}
+
 static void rawjson_event(struct progress *p, const struct event *ev, struct step *s)
 {
-    if (ev->type == EVENT_TRANSFER)
+    if (ev->type == EVENT_PLAN)
+        put_all(p);
+    else if (ev->type == EVENT_TRANSFER)
         put(p, "statuses", status_json(ev, s));
     else if (ev->type == EVENT_WARNING)
-        put(p, "warnings", json_pack("{s:o}", "short", text_json(ev->text)));
+        put(p, "warnings", json_pack("{s:o}", "short", jsonset_value(ev->text)));
     else if (s && ev->type == EVENT_LOG)
         put(p, "logs", log_json(ev, s));
-    else if (s)
+    else if (s && ev->type != EVENT_VERTEX)
         put(p, "vertexes", vertex_json(p, s));
 }
 

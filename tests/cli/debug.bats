@@ -91,3 +91,13 @@ on_terminal() { printf '%s\n' "$@" | timeout 60 script -qec "'$VARVE' debug" /de
     run varve debug
     [ "$status" -eq 2 ]
 }
+
+@test "a damaged note of the failed build is said to be damaged" {
+    failing
+    run build --secret id=s,src=../s .
+    [ "$status" -eq 1 ]
+    truncate -s -1 "$VARVE_ROOT/failed-build"
+    run varve debug
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"failed-build is damaged"*"next: run the build that failed again"* ]]
+}

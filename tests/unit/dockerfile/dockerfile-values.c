@@ -297,11 +297,12 @@ static const struct {
 
 static char *describe_mount(const char *text)
 {
+    static const char *const types[] = {"bind", "cache", "tmpfs", "secret", "ssh"};
     struct run_mount m;
     g_autoptr(GError) err = NULL;
     if (!run_mount_parse(&m, text, NULL, NULL, &err))
         return g_strconcat("!", err->message, NULL);
-    GString *s = g_string_new(run_mount_type_name(m.type));
+    GString *s = g_string_new(types[m.type]);
     const char *const fields[][2] = {
         {"to", m.target}, {"from", m.from}, {"src", m.source}, {"id", m.id}, {"env", m.env}};
     for (guint i = 0; i < G_N_ELEMENTS(fields); i++)

@@ -83,6 +83,51 @@ static void test_rawjson(void)
     free(out);
 }
 
+/* The names of the steps that stages (a letter or digit each, '-' for none) announce, joined. */
+static char *names_of(const char *stages)
+{
+    char *out = NULL;
+    gsize len;
+    FILE *f = open_memstream(&out, &len);
+    g_autoptr(progress) p = progress_new(f, PROGRESS_RAWJSON, NULL);
+    for (int i = 0; stages[i]; i++) {
+        char stage[2] = {stages[i], '\0'};
+        event_emit(progress_sink(p), &(struct event){.type = EVENT_VERTEX, .vertex = i, .name = "x",
+                                                     .stage = stages[i] == '-' ? NULL : stage});
+    }
+    fflush(f);
+    g_assert_cmpuint(len, ==, 0);
+    event_emit(progress_sink(p), &(struct event){.type = EVENT_PLAN, .vertex = -1, .total = strlen(stages)});
+    progress_finish(p);
+    fclose(f);
+    g_auto(GStrv) lines = g_strsplit(g_strchomp(out), "\n", -1);
+    GString *names = g_string_new(NULL);
+    for (char **l = lines; **l; l++) {
+        json_t *o = json_loads(*l, 0, NULL);
+        json_t *v = json_array_get(json_object_get(o, "vertexes"), 0);
+        g_string_append_printf(names, "%s;", json_string_value(json_object_get(v, "name")));
+        json_decref(o);
+        if (!l[1])
+            break;
+    }
+    free(out);
+    return g_string_free(names, FALSE);
+}
+
+static void test_rawjson_names(void)
+{
+    static const char *const cases[][2] = {
+        {"00", "[1/2] x;[2/2] x;"},
+        {"0b0", "[stage-0 1/2] x;[b 1/1] x;[stage-0 2/2] x;"},
+        {"b-", "[b 1/1] x;x;"},
+        {"bbbbbbbbbb", "[b  1/10] x;[b  2/10] x;[b  3/10] x;[b  4/10] x;[b  5/10] x;[b  6/10] x;[b  7/10] x;"
+                       "[b  8/10] x;[b  9/10] x;[b 10/10] x;"}};
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *names = names_of(cases[i][0]);
+        g_assert_cmpstr(names, ==, cases[i][1]);
+    }
+}
+
 static void test_modes(void)
 {
     enum progress_mode m;
@@ -97,6 +142,7 @@ int main(int argc, char **argv)
     g_test_add_func("/ui/progress/plain", test_plain);
     g_test_add_func("/ui/progress/quiet", test_quiet);
     g_test_add_func("/ui/progress/rawjson", test_rawjson);
+    g_test_add_func("/ui/progress/rawjson-names", test_rawjson_names);
     g_test_add_func("/ui/progress/modes", test_modes);
     return g_test_run();
 }
