@@ -8,7 +8,6 @@
 #include <string.h>
 
 #define MAX_NESTING 3
-#define PARALLEL_FETCHES 4
 #define HUB "docker.io"
 
 struct registry *registry_new(struct store *s, const struct registry_config *config,
@@ -201,33 +200,6 @@ gboolean registry_resolve(struct registry *r, const struct reference *ref, const
     return over_routes(r, ref, resolve_at, &rs, err);
 }
 
-static gboolean head_at(const struct errand *e, gpointer ctx, GError **err)
-{
-    struct resolving *rs = ctx;
-    const char *name = rs->ref->digest ? rs->ref->digest : rs->ref->tag;
-    gboolean known;
-    if (!fetch_digest(e, name, &rs->out->target, &known, err))
-        return FALSE;
-    if (known)
-        return TRUE;
-    g_auto(document) doc = {0};
-    if (!fetch_document(e, name, NULL, &doc, err))
-        return FALSE;
-    rs->out->target = doc.digest;
-    return TRUE;
-}
-
-gboolean registry_head(struct registry *r, const struct reference *ref, struct digest *out,
-                       GError **err)
-{
-    struct resolved resolved;
-    struct resolving rs = {ref, NULL, &resolved};
-    if (!over_routes(r, ref, head_at, &rs, err))
-        return FALSE;
-    *out = resolved.target;
-    return TRUE;
-}
-
 /* Layers come from where their manifest may have come from: mirrors too, digest-only ones included.
  */
 struct registry_source {
@@ -284,35 +256,6 @@ void registry_blob_source_free(struct blob_source *b)
         return;
     reference_free(s->ref);
     g_free(s);
-}
-
-struct fetching {
-    struct blob_source *source;
-    GPtrArray *blobs; /* const struct descriptor* */
-};
-
-static gboolean fetch_item(gpointer ctx, gsize i, GError **err)
-{
-    struct fetching *f = ctx;
-    return f->source->fetch(f->source, g_ptr_array_index(f->blobs, i), err);
-}
-
-gboolean registry_fetch_all(struct registry *r, const struct reference *ref,
-                            const struct digest *manifest, GError **err)
-{
-    g_auto(document) doc = {0};
-    if (!stored_document(r->store, manifest, &doc) || doc.manifest->is_index) {
-        g_autofree char *text = digest_text(manifest);
-        return error_set(err, VARVE_ERROR_FAILED, "the store holds no manifest %s", text);
-    }
-    struct fetching f = {registry_blob_source(r, ref), g_ptr_array_new()};
-    g_ptr_array_add(f.blobs, &doc.manifest->config);
-    for (guint i = 0; i < doc.manifest->items->len; i++)
-        g_ptr_array_add(f.blobs, g_ptr_array_index(doc.manifest->items, i));
-    gboolean ok = client_fan_out(f.blobs->len, PARALLEL_FETCHES, fetch_item, &f, err);
-    g_ptr_array_unref(f.blobs);
-    registry_blob_source_free(f.source);
-    return ok;
 }
 
 /* Docker Hub has many names. */

@@ -32,17 +32,11 @@ struct resolved {
  * the store has, nothing is asked. */
 gboolean registry_resolve(struct registry *r, const struct reference *ref, const struct platform *p,
                           struct resolved *out, GError **err);
-/* Only asks which digest the tag names now (HEAD, or GET where HEAD gives none). */
-gboolean registry_head(struct registry *r, const struct reference *ref, struct digest *out,
-                       GError **err);
 /* A source of layer blobs of ref's repository for image_unpack(): resumable, thread-safe. Owned by
  * the caller (registry_blob_source_free); remembers in the store where each blob came from, for
  * cross-repository mounts. */
 struct blob_source *registry_blob_source(struct registry *r, const struct reference *ref);
 void registry_blob_source_free(struct blob_source *b);
-/* Fetches all blobs of a resolved manifest that the store lacks, in parallel. */
-gboolean registry_fetch_all(struct registry *r, const struct reference *ref,
-                            const struct digest *manifest, GError **err);
 
 /* Pushes manifest (or an index and all of its manifests) with everything it needs to ref (tag or
  * digest): HEAD or mount first, then monolithic upload, resumed in chunks when it breaks off or is

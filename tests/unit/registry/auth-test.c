@@ -332,11 +332,22 @@ static void test_redirect(gconstpointer kind)
     platform_parse(&platform, "linux/amd64", NULL);
     faults_rules(&w.server, "[{\"match\":\"GET .*blobs\",\"do\":\"redirect\",\"times\":4}]");
     g_assert_true(registry_resolve(r, ref, &platform, &now, &err));
-    g_assert_true(registry_fetch_all(r, ref, &now.manifest, &err));
+    g_assert_true(fetch_all(r, s, ref, &now.manifest, &err));
     count_other(&w.server, &all, &leaked);
     g_assert_cmpuint(all, ==, 4);
     g_assert_cmpuint(leaked, ==, 0);
     world_clear(&w);
+}
+
+/* Asks what the tag names; the store has its documents. */
+static void ask(struct registry *r, const struct reference *ref)
+{
+    GError *err = NULL;
+    struct platform platform;
+    struct resolved now;
+    platform_parse(&platform, "linux/amd64", NULL);
+    registry_resolve(r, ref, &platform, &now, &err);
+    g_assert_no_error(err);
 }
 
 /* One token for everything that happens at once; a new one when it expires, and when it is refused
@@ -345,7 +356,6 @@ static void test_tokens(void)
 {
     struct world w;
     GError *err = NULL;
-    struct digest d;
     world_init(&w, "token");
     g_autofree char *host = g_strdup_printf("127.0.0.1:%u", w.server.port);
     credential_store(NULL, host, USER, PASSWORD, NULL, &err);
@@ -357,7 +367,8 @@ static void test_tokens(void)
     g_autoptr(registry) r = registry_new(w.store, w.config, NULL, NULL);
     g_autoptr(reference) ref = faults_reference(&w.server, "a/b", "one");
     for (guint i = 1; i <= 2; i++) {
-        g_assert_true(registry_head(r, ref, &d, &err) && registry_head(r, ref, &d, &err));
+        ask(r, ref);
+        ask(r, ref);
         g_assert_cmpuint(faults_count(&w.server, "GET", "/token"), ==, i);
         g_usleep(1000000);
     }
@@ -365,10 +376,10 @@ static void test_tokens(void)
      * out. */
     g_assert_cmpuint(faults_count(&w.server, "HEAD", "/manifests/"), ==, 5);
     faults_rules(&w.server, "[]"); /* forgets all tokens */
-    g_assert_true(registry_head(r, ref, &d, &err));
+    ask(r, ref);
     g_usleep(10000);
     faults_rules(&w.server, "[]");
-    g_assert_true(registry_head(r, ref, &d, &err));
+    ask(r, ref);
     g_assert_cmpuint(faults_count(&w.server, "GET", "/token"), ==, 1);
     world_clear(&w);
 }

@@ -68,7 +68,7 @@ static gboolean resolve(struct puller *p, struct resolved *out, GError **err)
 static gboolean pull(struct puller *p, GError **err)
 {
     struct resolved r;
-    return resolve(p, &r, err) && registry_fetch_all(p->registry, p->ref, &r.manifest, err);
+    return resolve(p, &r, err) && fetch_all(p->registry, p->store, p->ref, &r.manifest, err);
 }
 
 static void assert_complete(struct puller *p)
@@ -93,7 +93,6 @@ static void test_plain(struct puller *p, gconstpointer data)
 {
     GError *err = NULL;
     struct resolved r;
-    struct digest head;
     must_pull(p);
     guint manifests = faults_count(&server, "GET", "/manifests/");
     resolve(p, &r, &err);
@@ -101,9 +100,6 @@ static void test_plain(struct puller *p, gconstpointer data)
     g_assert_cmpint(digest_cmp(&r.manifest, &p->image.manifest), ==, 0);
     g_assert_cmpint(digest_cmp(&r.config, &p->image.config), ==, 0);
     g_assert_cmpuint(faults_count(&server, "GET", "/manifests/"), ==, manifests);
-    registry_head(p->registry, p->ref, &head, &err);
-    g_assert_no_error(err);
-    g_assert_cmpint(digest_cmp(&head, &p->image.manifest), ==, 0);
 }
 
 static void test_by_digest(struct puller *p, gconstpointer data)
@@ -159,7 +155,7 @@ static const struct survived SURVIVED[] = {
     {"503-blob", "[{\"match\":\"GET .*blobs\",\"do\":\"status\",\"status\":503,\"times\":2}]",
      "GET", "/blobs/", 6},
     {"truncated-blob",
-     "[{\"match\":\"GET .*blobs\",\"do\":\"truncate\",\"bytes\":100000,\"times\":3}]", "GET",
+     "[{\"match\":\"GET .*blobs\",\"do\":\"truncate\",\"bytes\":100000,\"times\":4}]", "GET",
      "/blobs/", 6},
     {"truncated-manifest",
      "[{\"match\":\"GET .*manifests\",\"do\":\"truncate\",\"bytes\":40,\"times\":1}]", "GET",
@@ -175,7 +171,7 @@ static const struct survived SURVIVED[] = {
     {"no-range",
      "[{\"match\":\"GET .*blobs\",\"do\":\"truncate\",\"bytes\":100000,\"times\":4},"
      "{\"match\":\"GET .*blobs\",\"do\":\"ignore-range\"}]",
-     "GET", "/blobs/", 7},
+     "GET", "/blobs/", 6},
     {"no-digest", "[{\"match\":\"/manifests/\",\"do\":\"no-digest\"}]", "GET", "/manifests/one", 1},
     {"head-405", "[{\"match\":\"HEAD .*manifests\",\"do\":\"status\",\"status\":405}]", "GET",
      "/manifests/one", 1},
@@ -332,12 +328,12 @@ static void test_resume(struct puller *p, gconstpointer data)
 static void test_retry_after(struct puller *p, gconstpointer data)
 {
     GError *err = NULL;
-    struct digest d;
+    struct resolved resolved;
     faults_rules(&server, "[{\"match\":\"HEAD "
                           "\",\"do\":\"status\",\"status\":429,\"headers\":{\"Retry-After\":\"1\"},"
                           "\"times\":1}]");
     gint64 start = g_get_monotonic_time();
-    registry_head(p->registry, p->ref, &d, &err);
+    resolve(p, &resolved, &err);
     g_assert_no_error(err);
     g_assert_cmpint(g_get_monotonic_time() - start, >=, 1000000);
     g_assert_cmpuint(faults_count(&server, "HEAD", "/manifests/"), ==, 2);

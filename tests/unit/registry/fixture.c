@@ -34,6 +34,20 @@ struct store *fixture_store(const char *folder)
     return s;
 }
 
+gboolean fetch_all(struct registry *r, struct store *s, const struct reference *ref,
+                   const struct digest *manifest, GError **err)
+{
+    g_autoptr(GBytes) json = store_blob_read(s, manifest, 4 << 20, err);
+    g_autoptr(manifest) m =
+        json ? manifest_parse(g_bytes_get_data(json, NULL), g_bytes_get_size(json), NULL, err) : NULL;
+    struct blob_source *source = registry_blob_source(r, ref);
+    gboolean ok = m && source->fetch(source, &m->config, err);
+    for (guint i = 0; ok && i < m->items->len; i++)
+        ok = source->fetch(source, g_ptr_array_index(m->items, i), err);
+    registry_blob_source_free(source);
+    return ok;
+}
+
 static void put_noise(struct store *s, GRand *rand, gsize size, struct digest *out)
 {
     GError *err = NULL;

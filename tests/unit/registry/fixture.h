@@ -41,6 +41,10 @@ guint64 faults_received(const struct faults *f);
 /* "127.0.0.1:<port>/<repository>:<tag>" parsed. */
 struct reference *faults_reference(const struct faults *f, const char *repository, const char *tag);
 
+/* Fetches all blobs of a manifest that is in s, as unpacking it would. */
+gboolean fetch_all(struct registry *r, struct store *s, const struct reference *ref,
+                   const struct digest *manifest, GError **err);
+
 /* A configuration that loses patience fast. */
 struct registry_config *fixture_config(void);
 /* Fails the test unless err has this code and its message has every part (NULL-terminated list).

@@ -125,7 +125,7 @@ static void pull_and_compare(struct real *w)
     registry_resolve(r, w->ref, &platform, &now, &err);
     g_assert_no_error(err);
     g_assert_cmpint(digest_cmp(&now.manifest, &w->image.manifest), ==, 0);
-    registry_fetch_all(r, w->ref, &now.manifest, &err);
+    fetch_all(r, s, w->ref, &now.manifest, &err);
     g_assert_no_error(err);
     for (guint i = 0; i < w->image.n_layers; i++)
         g_assert_true(store_blob_has(s, &w->image.layer[i], NULL));
