@@ -56,6 +56,8 @@ int cmd_tag(const struct command *c, int argc, char **argv, GError **err);
 int cmd_rmi(const struct command *c, int argc, char **argv, GError **err);
 int cmd_push(const struct command *c, int argc, char **argv, GError **err);
 int cmd_pull(const struct command *c, int argc, char **argv, GError **err);
+int cmd_load(const struct command *c, int argc, char **argv, GError **err);
+int cmd_save(const struct command *c, int argc, char **argv, GError **err);
 int cmd_run(const struct command *c, int argc, char **argv, GError **err);
 int cmd_logs(const struct command *c, int argc, char **argv, GError **err);
 int cmd_layers(const struct command *c, int argc, char **argv, GError **err);
@@ -69,7 +71,8 @@ int cmd_version(const struct command *c, int argc, char **argv, GError **err);
 /* Option rows of each command live in its own file. */
 extern const struct option_row build_options_rows[], run_option_rows[], images_option_rows[],
     inspect_option_rows[], history_option_rows[], logs_option_rows[], push_option_rows[],
-    pull_option_rows[], prune_option_rows[], fsck_option_rows[], du_option_rows[],
-    login_option_rows[], rmi_option_rows[], layers_option_rows[], parse_option_rows[];
+    pull_option_rows[], load_option_rows[], save_option_rows[], prune_option_rows[],
+    fsck_option_rows[], du_option_rows[], login_option_rows[], rmi_option_rows[],
+    layers_option_rows[], parse_option_rows[];
 
 #endif

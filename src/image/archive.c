@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/fs.h"
+#include "base/io.h"
 #include "layer/tarstream.h"
 #include "store/blob.h"
 
@@ -134,10 +135,7 @@ static gboolean read_entries(struct reading *r, struct tarreader *t, GError **er
 
 static gssize read_fd(gpointer ctx, void *buf, gsize len, GError **err)
 {
-    ssize_t n;
-    do {
-        n = read(*(int *)ctx, buf, len);
-    } while (n < 0 && errno == EINTR);
+    ssize_t n = io_read(*(int *)ctx, buf, len);
     if (n < 0)
         error_set_errno(err, errno, "cannot read it");
     return n;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define MAX_IMAGES 1000
 #define MAX_LAYERS 10000
 
 /* manifest.json is a list; jsonin_parse wants objects, as all other documents are. */
@@ -17,35 +18,12 @@ static json_t *parse_list(GBytes *bytes, GError **err)
     json_error_t e;
     json_t *list = json_loadb(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes),
                               JSON_REJECT_DUPLICATES, &e);
-    if (list && json_is_array(list) && json_array_size(list))
+    gsize n = json_is_array(list) ? json_array_size(list) : 0;
+    if (n > 0 && n <= MAX_IMAGES)
         return list;
     error_set(err, VARVE_ERROR_INVALID, "cannot read the archive's manifest.json: %s",
-              list ? "it is not a list of images" : e.text);
+              list ? "it is not a list of 1 to 1000 images" : e.text);
     json_decref(list);
-    return NULL;
-}
-
-/* "1.2" fits "name:1.2" and "host:5000/name:1.2"; a whole name fits itself. */
-static gboolean tag_fits(const char *name, const char *ref)
-{
-    const char *colon = strrchr(name, ':');
-    return g_str_equal(name, ref) || (colon && !strchr(colon, '/') && g_str_equal(colon + 1, ref));
-}
-
-static const json_t *choose(const json_t *list, const char *ref, GError **err)
-{
-    for (gsize i = 0; i < json_array_size(list); i++) {
-        const json_t *image = json_array_get(list, i);
-        g_auto(GStrv) tags = NULL;
-        if (!json_is_object(image) || !jsonin_strv(image, "RepoTags", &tags, err))
-            return NULL;
-        if (!ref)
-            return image;
-        for (guint k = 0; tags && tags[k]; k++)
-            if (tag_fits(tags[k], ref))
-                return image;
-    }
-    error_set(err, VARVE_ERROR_NOT_FOUND, "the archive holds no image \"%s\"", ref ? ref : "");
     return NULL;
 }
 
@@ -93,22 +71,45 @@ static gboolean fill(struct store *s, const struct image_archive *a, const json_
     return TRUE;
 }
 
-gboolean dockerarchive_convert(struct store *s, const struct image_archive *a, const char *ref,
-                               struct digest *manifest, GError **err)
+static gboolean put_manifest(struct store *s, const struct manifest *m, struct digest *out,
+                             GError **err)
+{
+    g_autoptr(GBytes) json = manifest_write(m);
+    return store_blob_put(s, g_bytes_get_data(json, NULL), g_bytes_get_size(json), out, err);
+}
+
+static gboolean convert(struct store *s, const struct image_archive *a, const json_t *item,
+                        GPtrArray *images, GError **err)
+{
+    g_autoptr(manifest) m = manifest_new(MEDIA_DOCKER_MANIFEST);
+    g_auto(GStrv) tags = NULL;
+    if (!json_is_object(item))
+        return error_set(err, VARVE_ERROR_INVALID,
+                         "the archive's manifest.json lists something that is no image");
+    if (!jsonin_strv(item, "RepoTags", &tags, err) || !fill(s, a, item, m, err))
+        return FALSE;
+    struct loaded_image *image = loaded_image_new();
+    g_ptr_array_add(images, image);
+    image->config = m->config.digest;
+    for (guint i = 0; tags && tags[i]; i++)
+        loaded_image_add_name(image, tags[i]);
+    if (!put_manifest(s, m, &image->manifest, err))
+        return FALSE;
+    image->top = image->manifest;
+    return TRUE;
+}
+
+gboolean dockerarchive_convert(struct store *s, const struct image_archive *a, GPtrArray *images,
+                               GError **err)
 {
     GBytes *bytes = image_archive_small(a, "manifest.json");
     if (!bytes)
         return error_set(err, VARVE_ERROR_INVALID,
                          "the archive has neither index.json nor manifest.json: it holds no image");
     json_t *list = parse_list(bytes, err);
-    if (!list)
-        return FALSE;
-    g_autoptr(manifest) m = manifest_new(MEDIA_DOCKER_MANIFEST);
-    const json_t *image = choose(list, ref, err);
-    gboolean ok = image && fill(s, a, image, m, err);
+    gboolean ok = list != NULL;
+    for (gsize i = 0; ok && i < json_array_size(list); i++)
+        ok = convert(s, a, json_array_get(list, i), images, err);
     json_decref(list);
-    if (!ok)
-        return FALSE;
-    g_autoptr(GBytes) json = manifest_write(m);
-    return store_blob_put(s, g_bytes_get_data(json, NULL), g_bytes_get_size(json), manifest, err);
+    return ok;
 }

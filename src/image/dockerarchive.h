@@ -4,10 +4,11 @@
 #define VARVE_IMAGE_DOCKERARCHIVE_H
 
 #include "image/archive.h"
+#include "image/load.h"
 
-/* Makes the manifest of the image that ref chooses ("tag", "name:tag" or NULL: the first) and puts
- * it into the store. */
-gboolean dockerarchive_convert(struct store *s, const struct image_archive *a, const char *ref,
-                               struct digest *manifest, GError **err);
+/* Makes a manifest for each image of the archive, puts it into the store and the image (still
+ * without platform and chain) into images. */
+gboolean dockerarchive_convert(struct store *s, const struct image_archive *a, GPtrArray *images,
+                               GError **err);
 
 #endif

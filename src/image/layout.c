@@ -2,8 +2,8 @@
 
 #include "base/error.h"
 #include "base/fs.h"
-#include "image/archive.h"
-#include "image/dockerarchive.h"
+#include "base/io.h"
+#include "image/layoutread.h"
 #include "store/blob.h"
 
 #include <errno.h>
@@ -11,54 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MAX_JSON (4 * 1024 * 1024)
-#define MAX_NESTING 4
 #define BUFFER (256 * 1024)
-#define REF_NAME "org.opencontainers.image.ref.name"
-#define CONTAINERD_NAME "io.containerd.image.name"
-
-/* A layout being read: a directory, or (dir -1) one whose blobs are in the store already. */
-struct layout {
-    struct store *store;
-    const char *path; /* for messages */
-    int dir;
-};
-
-static char *blob_path(const struct digest *d)
-{
-    char hex[DIGEST_HEX_LEN + 1];
-    return g_strconcat("blobs/sha256/", digest_hex(d, hex), NULL);
-}
-
-/* Reads a document and makes sure that it is in the store. */
-static GBytes *take_json(struct layout *l, const struct digest *d, GError **err)
-{
-    if (l->dir < 0 || store_blob_has(l->store, d, NULL))
-        return store_blob_read(l->store, d, MAX_JSON, err);
-    g_autofree char *name = blob_path(d);
-    g_autoptr(GBytes) bytes = fs_read(l->dir, name, MAX_JSON, err);
-    struct digest got;
-    if (!bytes)
-        return NULL;
-    digest_of_bytes(&got, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
-    if (digest_cmp(&got, d) != 0) {
-        error_set(err, VARVE_ERROR_INVALID, "%s is damaged: its content does not have this digest",
-                  name);
-        return NULL;
-    }
-    if (!store_blob_put(l->store, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), NULL,
-                        err))
-        return NULL;
-    return g_steal_pointer(&bytes);
-}
-
-static struct manifest *take_manifest(struct layout *l, const struct digest *d, const char *type,
-                                      GError **err)
-{
-    g_autoptr(GBytes) bytes = take_json(l, d, err);
-    return bytes ? manifest_parse(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), type, err)
-                 : NULL;
-}
 
 static gboolean is_called(const struct descriptor *d, const char *key, const char *ref)
 {
@@ -71,7 +24,7 @@ static gboolean is_called(const struct descriptor *d, const char *key, const cha
 
 static const struct descriptor *find_name(const struct manifest *index, const char *ref)
 {
-    static const char *const keys[] = {REF_NAME, CONTAINERD_NAME};
+    static const char *const keys[] = {LAYOUT_REF_NAME, LAYOUT_CONTAINERD_NAME};
     for (gsize k = 0; k < G_N_ELEMENTS(keys); k++)
         for (guint i = 0; i < index->items->len; i++)
             if (is_called(index->items->pdata[i], keys[k], ref))
@@ -85,7 +38,7 @@ static char *names_in(const struct manifest *index)
     GString *s = g_string_new(NULL);
     for (guint i = 0; i < index->items->len; i++) {
         const struct descriptor *d = index->items->pdata[i];
-        const char *name = d->annotations ? g_tree_lookup(d->annotations, REF_NAME) : NULL;
+        const char *name = d->annotations ? g_tree_lookup(d->annotations, LAYOUT_REF_NAME) : NULL;
         if (name)
             g_string_append_printf(s, "%s%s", s->len ? ", " : "", name);
     }
@@ -115,136 +68,29 @@ static gboolean choose_top(const struct manifest *index, const char *ref, const 
                      ref ? " " : "", ref ? ref : "", *names ? names : "none with a name");
 }
 
-static gboolean choose_platform(const struct manifest *m, const struct platform *p,
-                                struct digest *out, GError **err)
+static gboolean resolve_in(struct layout *l, const char *ref, const struct platform *p,
+                           struct digest *manifest, GError **err)
 {
-    const struct descriptor *d = manifest_choose(m, p);
-    if (d) {
-        *out = d->digest;
-        return TRUE;
-    }
-    g_autofree char *want = platform_text(p), *have = manifest_platforms(m);
-    return error_set(err, VARVE_ERROR_NOT_FOUND, "it has no image for %s (it has: %s)", want,
-                     *have ? have : "none");
-}
-
-/* From top through indexes to a manifest, whose config is taken as well. */
-static gboolean descend(struct layout *l, const struct digest *top, const struct platform *p,
-                        struct digest *manifest, struct manifest **out, GError **err)
-{
-    *manifest = *top;
-    for (int i = 0; i < MAX_NESTING; i++) {
-        g_autoptr(manifest) m = take_manifest(l, manifest, NULL, err);
-        if (!m)
-            return FALSE;
-        if (m->is_index) {
-            if (!choose_platform(m, p, manifest, err))
-                return FALSE;
-            continue;
-        }
-        g_autoptr(GBytes) config = take_json(l, &m->config.digest, err);
-        if (!config)
-            return FALSE;
-        *out = g_steal_pointer(&m);
-        return TRUE;
-    }
-    return error_set(err, VARVE_ERROR_INVALID, "its indexes are nested more than %d deep",
-                     MAX_NESTING);
-}
-
-static gboolean resolve_in(struct layout *l, GBytes *index_json, const char *ref,
-                           const struct platform *p, struct digest *manifest, struct digest *top,
-                           struct manifest **out, GError **err)
-{
-    g_autoptr(manifest) index = manifest_parse(g_bytes_get_data(index_json, NULL),
-                                               g_bytes_get_size(index_json), MEDIA_OCI_INDEX, err);
-    return index && choose_top(index, ref, p, top, err) && descend(l, top, p, manifest, out, err);
-}
-
-static gboolean resolve_dir(struct layout *l, const char *ref, const struct platform *p,
-                            struct digest *manifest, struct digest *top, struct manifest **out,
-                            GError **err)
-{
-    g_autoptr(GBytes) index = fs_read(l->dir, "index.json", MAX_JSON, err);
-    return index && resolve_in(l, index, ref, p, manifest, top, out, err);
-}
-
-static gboolean in_layout(const struct layout *l, gboolean ok, GError **err)
-{
-    if (!ok)
-        g_prefix_error(err, "cannot read the image layout %s: ", l->path);
-    return ok;
-}
-
-static gboolean import_dir(struct layout *l, const char *ref, const struct platform *p,
-                           struct digest *manifest, struct digest *top, GError **err)
-{
-    g_autoptr(manifest) m = NULL;
-    if (!resolve_dir(l, ref, p, manifest, top, &m, err))
-        return FALSE;
-    struct blob_source *src = layout_blob_source(l->store, l->path);
-    gboolean ok = TRUE;
-    for (guint i = 0; ok && i < m->items->len; i++)
-        ok = src->fetch(src, m->items->pdata[i], err);
-    layout_blob_source_free(src);
-    return ok;
-}
-
-static gboolean have_layers(struct layout *l, const struct manifest *m, GError **err)
-{
-    for (guint i = 0; i < m->items->len; i++) {
-        const struct descriptor *d = m->items->pdata[i];
-        g_autofree char *text = digest_text(&d->digest);
-        if (!store_blob_has(l->store, &d->digest, NULL))
-            return error_set(err, VARVE_ERROR_INVALID, "the archive lacks layer %s", text);
-    }
-    return TRUE;
-}
-
-static gboolean import_archive(struct layout *l, const char *ref, const struct platform *p,
-                               struct digest *manifest, struct digest *top, GError **err)
-{
-    g_autoptr(image_archive) a = image_archive_read(l->store, l->path, err);
-    g_autoptr(manifest) m = NULL;
-    if (!a)
-        return FALSE;
-    GBytes *index = image_archive_small(a, "index.json");
-    if (index)
-        return in_layout(
-            l, resolve_in(l, index, ref, p, manifest, top, &m, err) && have_layers(l, m, err), err);
-    if (!in_layout(l, dockerarchive_convert(l->store, a, ref, manifest, err), err))
-        return FALSE;
-    *top = *manifest;
-    return TRUE;
-}
-
-gboolean layout_import(struct store *s, const char *path, const char *ref, const struct platform *p,
-                       struct digest *manifest, struct digest *top, GError **err)
-{
-    struct layout l = {.store = s, .path = path, .dir = -1};
-    fd_auto int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir < 0 && errno == ENOTDIR)
-        return import_archive(&l, ref, p, manifest, top, err);
-    if (dir < 0)
-        return error_set_errno(err, errno, "cannot open the image layout %s", path);
-    l.dir = dir;
-    return in_layout(&l, import_dir(&l, ref, p, manifest, top, err), err);
+    struct digest top;
+    g_autoptr(manifest) index = layout_index(l, err), chosen = NULL;
+    return index && choose_top(index, ref, p, &top, err) &&
+           layout_descend(l, &top, p, manifest, &chosen, err);
 }
 
 gboolean layout_resolve(struct store *s, const char *path, const char *ref,
                         const struct platform *p, struct digest *manifest, GError **err)
 {
-    struct digest top;
-    g_autoptr(manifest) m = NULL;
     fd_auto int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir < 0 && errno == ENOTDIR)
-        return error_set(
-            err, VARVE_ERROR_UNSUPPORTED,
-            "%s is a file, but an image layout is a directory (varve load reads archives)", path);
+    if (dir < 0 && errno == ENOTDIR) {
+        error_set(err, VARVE_ERROR_UNSUPPORTED, "%s is a file, but an image layout is a directory",
+                  path);
+        error_add_next(err, "varve load %s, then use the image's name", path);
+        return FALSE;
+    }
     if (dir < 0)
         return error_set_errno(err, errno, "cannot open the image layout %s", path);
     struct layout l = {.store = s, .path = path, .dir = dir};
-    return in_layout(&l, resolve_dir(&l, ref, p, manifest, &top, &m, err), err);
+    return layout_named(&l, resolve_in(&l, ref, p, manifest, err), err);
 }
 
 /* Blobs out of a layout's directory. */
@@ -259,9 +105,7 @@ static gboolean copy_blob(struct blob_writer *w, const struct descriptor *d, int
 {
     g_autofree guint8 *buf = g_malloc(BUFFER);
     for (guint64 at = 0;;) {
-        ssize_t n = read(fd, buf, BUFFER);
-        if (n < 0 && errno == EINTR)
-            continue;
+        ssize_t n = io_read(fd, buf, BUFFER);
         if (n < 0)
             return error_set_errno(err, errno, "cannot read a blob of the layout");
         if (at + (guint64)n > d->size || (n == 0 && at < d->size))
@@ -285,7 +129,7 @@ static gboolean source_fetch_tapped(struct blob_source *self, const struct descr
     struct layout_source *s = (struct layout_source *)self;
     if (store_blob_has(s->store, &d->digest, NULL))
         return TRUE;
-    g_autofree char *name = blob_path(&d->digest);
+    g_autofree char *name = layout_blob_path(&d->digest);
     g_autofree char *path = g_build_filename(s->path, name, NULL);
     fd_auto int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)

@@ -26,6 +26,13 @@ struct target {
     guint64 written;
 };
 
+/* The images of one archive. */
+struct writing {
+    const struct archived *images;
+    guint n;
+    GPtrArray *manifests; /* struct manifest*, one for each, as their blobs are written */
+};
+
 static gboolean tar_failed(const struct target *t, GError **err)
 {
     int e = t->lib->error_number(t->tar);
@@ -151,9 +158,8 @@ static struct manifest *read_manifest(struct built_image *b, GError **err)
 }
 
 static gboolean put_blobs(struct target *t, struct built_image *b, const struct manifest *m,
-                          GError **err)
+                          GHashTable *done, GError **err)
 {
-    g_autoptr(GHashTable) done = g_hash_table_new_full(digest_ghash, digest_gequal, g_free, NULL);
     for (guint i = 0; i < m->items->len; i++) {
         const struct descriptor *d = g_ptr_array_index(m->items, i);
         if (!put_blob(t, b->store, &d->digest, done, err))
@@ -185,8 +191,7 @@ static void write_descriptor(struct jsonout *j, struct built_image *b, const str
     jsonout_close(j, '}');
 }
 
-static gboolean put_index(struct target *t, struct built_image *b, const struct manifest *m,
-                          const char *const *names, GError **err)
+static gboolean put_index(struct target *t, const struct writing *w, GError **err)
 {
     struct jsonout j;
     jsonout_init(&j, 0);
@@ -194,10 +199,14 @@ static gboolean put_index(struct target *t, struct built_image *b, const struct 
     jsonout_int(&j, "schemaVersion", 2);
     jsonout_str(&j, "mediaType", MEDIA_OCI_INDEX);
     jsonout_open(&j, "manifests", '[');
-    if (!names || !names[0])
-        write_descriptor(&j, b, m, NULL);
-    for (guint i = 0; names && names[i]; i++)
-        write_descriptor(&j, b, m, names[i]);
+    for (guint i = 0; i < w->n; i++) {
+        const char *const *names = w->images[i].names;
+        const struct manifest *m = g_ptr_array_index(w->manifests, i);
+        if (!names || !names[0])
+            write_descriptor(&j, w->images[i].image, m, NULL);
+        for (; names && *names; names++)
+            write_descriptor(&j, w->images[i].image, m, *names);
+    }
     jsonout_close(&j, ']');
     jsonout_close(&j, '}');
     g_autoptr(GBytes) json = jsonout_finish(&j);
@@ -211,45 +220,65 @@ static void write_blob_path(struct jsonout *j, const char *key, const struct dig
     jsonout_str(j, key, path);
 }
 
-static gboolean put_docker_manifest(struct target *t, struct built_image *b,
-                                    const struct manifest *m, const char *const *names,
-                                    GError **err)
+static void write_docker_item(struct jsonout *j, const struct archived *a, const struct manifest *m)
+{
+    jsonout_open(j, NULL, '{');
+    write_blob_path(j, "Config", &a->image->config);
+    jsonout_open(j, "RepoTags", '[');
+    for (guint i = 0; a->names && a->names[i]; i++) {
+        g_autoptr(reference) ref = reference_parse(a->names[i], NULL);
+        g_autofree char *familiar = ref ? reference_familiar(ref) : NULL;
+        if (familiar)
+            jsonout_str(j, NULL, familiar);
+    }
+    jsonout_close(j, ']');
+    jsonout_open(j, "Layers", '[');
+    for (guint i = 0; i < m->items->len; i++)
+        write_blob_path(j, NULL, &((struct descriptor *)g_ptr_array_index(m->items, i))->digest);
+    jsonout_close(j, ']');
+    jsonout_close(j, '}');
+}
+
+static gboolean put_docker_manifest(struct target *t, const struct writing *w, GError **err)
 {
     struct jsonout j;
     jsonout_init(&j, 0);
     jsonout_open(&j, NULL, '[');
-    jsonout_open(&j, NULL, '{');
-    write_blob_path(&j, "Config", &b->config);
-    jsonout_open(&j, "RepoTags", '[');
-    for (guint i = 0; names && names[i]; i++) {
-        g_autoptr(reference) ref = reference_parse(names[i], NULL);
-        g_autofree char *familiar = ref ? reference_familiar(ref) : NULL;
-        if (familiar)
-            jsonout_str(&j, NULL, familiar);
-    }
-    jsonout_close(&j, ']');
-    jsonout_open(&j, "Layers", '[');
-    for (guint i = 0; i < m->items->len; i++)
-        write_blob_path(&j, NULL, &((struct descriptor *)g_ptr_array_index(m->items, i))->digest);
-    jsonout_close(&j, ']');
-    jsonout_close(&j, '}');
+    for (guint i = 0; i < w->n; i++)
+        write_docker_item(&j, &w->images[i], g_ptr_array_index(w->manifests, i));
     jsonout_close(&j, ']');
     g_autoptr(GBytes) json = jsonout_finish(&j);
     return put_bytes(t, "manifest.json", g_bytes_get_data(json, NULL), g_bytes_get_size(json), err);
 }
 
-static gboolean put_all(struct target *t, struct built_image *b, const char *const *names,
-                        gboolean docker, GError **err)
+/* Blobs of all images, each once. */
+static gboolean put_images(struct target *t, struct writing *w, GError **err)
 {
-    static const char layout[] = "{\"imageLayoutVersion\":\"1.0.0\"}";
-    g_autoptr(manifest) m = read_manifest(b, err);
-    t->mtime = b->epoch >= 0 ? b->epoch : 0;
-    return m && put_dir(t, "blobs", err) && put_dir(t, "blobs/sha256", err) &&
-           put_blobs(t, b, m, err) && put_bytes(t, "oci-layout", layout, strlen(layout), err) &&
-           put_index(t, b, m, names, err) && (!docker || put_docker_manifest(t, b, m, names, err));
+    g_autoptr(GHashTable) done = g_hash_table_new_full(digest_ghash, digest_gequal, g_free, NULL);
+    for (guint i = 0; i < w->n; i++) {
+        struct manifest *m = read_manifest(w->images[i].image, err);
+        if (!m)
+            return FALSE;
+        g_ptr_array_add(w->manifests, m);
+        if (!put_blobs(t, w->images[i].image, m, done, err))
+            return FALSE;
+    }
+    return TRUE;
 }
 
-gboolean archive_write(struct built_image *b, const char *const *names, gboolean docker, int fd,
+static gboolean put_all(struct target *t, const struct archived *images, guint n, gboolean docker,
+                        GError **err)
+{
+    static const char layout[] = "{\"imageLayoutVersion\":\"1.0.0\"}";
+    g_autoptr(GPtrArray) manifests = g_ptr_array_new_with_free_func((GDestroyNotify)manifest_free);
+    struct writing w = {images, n, manifests};
+    t->mtime = MAX(images[0].image->epoch, 0);
+    return put_dir(t, "blobs", err) && put_dir(t, "blobs/sha256", err) && put_images(t, &w, err) &&
+           put_bytes(t, "oci-layout", layout, strlen(layout), err) && put_index(t, &w, err) &&
+           (!docker || put_docker_manifest(t, &w, err));
+}
+
+gboolean archive_write(const struct archived *images, guint n, gboolean docker, int fd,
                        guint64 *written, GError **err)
 {
     const struct libarchive *lib = libarchive_load(err);
@@ -260,7 +289,7 @@ gboolean archive_write(struct built_image *b, const char *const *names, gboolean
     lib->write_set_bytes_per_block(t.tar, 256 * 1024);
     lib->write_set_bytes_in_last_block(t.tar, 512);
     gboolean ok = lib->write_open_fd(t.tar, fd) == ARCHIVE_OK || tar_failed(&t, err);
-    ok = ok && put_all(&t, b, names, docker, err);
+    ok = ok && put_all(&t, images, n, docker, err);
     if (lib->write_close(t.tar) != ARCHIVE_OK && ok)
         ok = tar_failed(&t, err);
     lib->write_free(t.tar);
@@ -268,14 +297,14 @@ gboolean archive_write(struct built_image *b, const char *const *names, gboolean
     return ok;
 }
 
-gboolean archive_write_dir(struct built_image *b, const char *const *names, gboolean docker,
-                           const char *dir, guint64 *written, GError **err)
+gboolean archive_write_dir(const struct archived *image, gboolean docker, const char *dir,
+                           guint64 *written, GError **err)
 {
     if (!fs_mkdir_p(AT_FDCWD, dir, 0755, err))
         return FALSE;
     fd_auto int fd = fs_open_dir(AT_FDCWD, dir, err);
     struct target t = {.dir = fd};
-    gboolean ok = fd >= 0 && put_all(&t, b, names, docker, err);
+    gboolean ok = fd >= 0 && put_all(&t, image, 1, docker, err);
     *written += t.written;
     return ok;
 }

@@ -113,9 +113,9 @@ static gboolean send_file(struct built_image *b, const char *host, int fd, guint
     return ok;
 }
 
-gboolean docker_load(struct built_image *b, const char *const *names, const char *host,
-                     guint64 *sent, GError **err)
+gboolean docker_load(const struct archived *image, const char *host, guint64 *sent, GError **err)
 {
+    struct built_image *b = image->image;
     g_autofree char *tmp = store_tmp_dir(b->store, err);
     if (!tmp)
         return FALSE;
@@ -123,7 +123,7 @@ gboolean docker_load(struct built_image *b, const char *const *names, const char
     fd_auto int fd = openat(store_fd(b->store), path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     gboolean ok = fd >= 0 || error_set_errno(err, errno, "cannot create %s", path);
     struct stat st;
-    ok = ok && archive_write(b, names, TRUE, fd, sent, err);
+    ok = ok && archive_write(image, 1, TRUE, fd, sent, err);
     ok = ok && ((fstat(fd, &st) == 0 && lseek(fd, 0, SEEK_SET) == 0) ||
                 error_set_errno(err, errno, "cannot read %s again", path));
     ok = ok && send_file(b, host, fd, st.st_size, err);

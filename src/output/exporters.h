@@ -5,14 +5,14 @@
 #include "context/tree.h"
 #include "output/output.h"
 
-/* Writes an OCI layout that is also a docker-archive (manifest.json) to an open file as tar. names:
- * canonical references or NULL; docker adds manifest.json. The image's manifest is made already. */
-gboolean archive_write(struct built_image *b, const char *const *names, gboolean docker, int fd,
+/* Writes an OCI layout to an open file as tar; docker adds manifest.json, which makes it a
+ * docker-archive too. There is at least one image. */
+gboolean archive_write(const struct archived *images, guint n, gboolean docker, int fd,
                        guint64 *written, GError **err);
-/* The same as files in a directory, which is made when missing; blobs that are there already stay.
+/* One image as files in a directory, which is made when missing; blobs that are there already stay.
  */
-gboolean archive_write_dir(struct built_image *b, const char *const *names, gboolean docker,
-                           const char *dir, guint64 *written, GError **err);
+gboolean archive_write_dir(const struct archived *image, gboolean docker, const char *dir,
+                           guint64 *written, GError **err);
 /* The merged file tree into a directory (made when missing; files are replaced, others stay), or as
  * one tar. */
 gboolean tree_write_dir(struct store *s, struct tree *t, const char *dir, gint64 clamp_mtime,
@@ -20,7 +20,6 @@ gboolean tree_write_dir(struct store *s, struct tree *t, const char *dir, gint64
 gboolean tree_write_tar(struct tree *t, int fd, gint64 clamp_mtime, guint64 *written, GError **err);
 /* Sends the archive to a Docker engine (POST /images/load). host: "unix:///path",
  * "tcp://host:port", NULL: the usual socket. */
-gboolean docker_load(struct built_image *b, const char *const *names, const char *host,
-                     guint64 *sent, GError **err);
+gboolean docker_load(const struct archived *image, const char *host, guint64 *sent, GError **err);
 
 #endif

@@ -106,6 +106,22 @@ static gboolean close_dest(const char *dest, const char *tmp, gboolean ok, GErro
     return ok;
 }
 
+static gboolean write_archive(const struct archived *images, guint n, gboolean docker,
+                              const char *dest, guint64 *written, GError **err)
+{
+    g_autofree char *tmp = NULL;
+    fd_auto int fd = open_dest(dest, &tmp, err);
+    gboolean ok =
+        fd >= 0 && name_dest(dest, archive_write(images, n, docker, fd, written, err), err);
+    return close_dest(dest, tmp, ok, err);
+}
+
+gboolean output_save(const struct archived *images, guint n, const char *dest, guint64 *written,
+                     GError **err)
+{
+    return write_archive(images, n, TRUE, dest, written, err);
+}
+
 static gboolean run_archive(const struct output *o, struct built_image *b,
                             const struct output_env *env, char **names, struct output_result *r,
                             GError **err)
@@ -115,16 +131,13 @@ static gboolean run_archive(const struct output *o, struct built_image *b,
     if (!built_image_manifest(b, &o->image, err) || !built_image_store(b, n, "build", err))
         return FALSE;
     r->digest = b->manifest;
+    struct archived a = {b, n};
     if (docker && !o->dest)
-        return docker_load(b, n, env->docker_host, &r->bytes_written, err);
+        return docker_load(&a, env->docker_host, &r->bytes_written, err);
     if (o->as_directory)
-        return name_dest(o->dest, archive_write_dir(b, n, docker, o->dest, &r->bytes_written, err),
+        return name_dest(o->dest, archive_write_dir(&a, docker, o->dest, &r->bytes_written, err),
                          err);
-    g_autofree char *tmp = NULL;
-    fd_auto int fd = open_dest(o->dest, &tmp, err);
-    gboolean ok =
-        fd >= 0 && name_dest(o->dest, archive_write(b, n, docker, fd, &r->bytes_written, err), err);
-    return close_dest(o->dest, tmp, ok, err);
+    return write_archive(&a, 1, docker, o->dest, &r->bytes_written, err);
 }
 
 static gboolean run_tree(const struct output *o, struct built_image *b, struct output_result *r,

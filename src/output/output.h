@@ -47,6 +47,16 @@ struct output_env {
 gboolean output_run(const struct output *o, struct built_image *b, const struct output_env *env,
                     struct output_result *result, GError **err);
 
+/* An image and the names that an archive gives it. */
+struct archived {
+    struct built_image *image; /* its manifest is made already */
+    const char *const *names;  /* canonical references, NULL-terminated, or NULL */
+};
+/* Writes one archive, as docker save makes them, of n images (at least 1) to the file dest ("-":
+ * stdout); files and terminals as in output_run(). */
+gboolean output_save(const struct archived *images, guint n, const char *dest, guint64 *written,
+                     GError **err);
+
 typedef struct output output;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(output, output_free)
 

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "image/config.h"
+#include "image/load.h"
 #include "image/unpack.h"
 #include "layer/apply.h"
 #include "layer/tarheader.h"
@@ -155,10 +156,15 @@ static void check_file(struct fixture *f, const struct chain *c, guint layer, co
     g_assert_cmpstr(text, ==, content);
 }
 
+static GPtrArray *load(struct fixture *f, const char *path, const struct platform *p, GError **err)
+{
+    return load_images(&(struct load_options){.store = f->store, .platform = p}, path, err);
+}
+
 static void test_choose(void)
 {
     struct fixture f;
-    struct digest manifest, top;
+    struct digest manifest;
     g_autoptr(GError) err = NULL;
     fixture_init(&f);
     struct descriptor *a = named(put_image(&f, (const char *const[]){"a=1", NULL}, "amd64"), "one");
@@ -173,7 +179,7 @@ static void test_choose(void)
     g_autofree char *text = digest_text(&db);
     g_assert_true(layout_resolve(f.store, f.layout, text, &amd64, &manifest, &err));
     g_assert_cmpmem(&manifest, 32, &db, 32);
-    g_assert_true(layout_import(f.store, f.layout, NULL, &arm64, &manifest, &top, &err));
+    g_assert_true(layout_resolve(f.store, f.layout, NULL, &arm64, &manifest, &err));
     g_assert_cmpmem(&manifest, 32, &db, 32);
     g_assert_false(layout_resolve(f.store, f.layout, "three", &amd64, &manifest, &err));
     g_assert_error(err, VARVE_ERROR, VARVE_ERROR_NOT_FOUND);
@@ -184,7 +190,7 @@ static void test_choose(void)
 static void test_nested_index(void)
 {
     struct fixture f;
-    struct digest manifest, top;
+    struct digest manifest;
     g_autoptr(GError) err = NULL;
     fixture_init(&f);
     struct descriptor *a = put_image(&f, (const char *const[]){"a=1", NULL}, "amd64");
@@ -198,11 +204,17 @@ static void test_nested_index(void)
         put_file(&f, MEDIA_OCI_INDEX, g_bytes_get_data(json, NULL), g_bytes_get_size(json));
     struct digest dtop = d->digest;
     put_index(&f, d, NULL);
-    g_assert_true(layout_import(f.store, f.layout, NULL, &arm64, &manifest, &top, &err));
+    g_assert_true(layout_resolve(f.store, f.layout, NULL, &arm64, &manifest, &err));
     g_assert_cmpmem(&manifest, 32, &db, 32);
-    g_assert_cmpmem(&top, 32, &dtop, 32);
+    g_autoptr(GPtrArray) images = load(&f, f.layout, &arm64, &err);
+    g_assert_no_error(err);
+    g_assert_cmpuint(images->len, ==, 1);
+    struct loaded_image *image = images->pdata[0];
+    g_assert_cmpmem(&image->manifest, 32, &db, 32);
+    g_assert_cmpmem(&image->top, 32, &dtop, 32);
+    g_assert_cmpstr(image->platform.arch, ==, "arm64");
     struct platform s390 = {"linux", "s390x", ""};
-    g_assert_false(layout_import(f.store, f.layout, NULL, &s390, &manifest, &top, &err));
+    g_assert_null(load(&f, f.layout, &s390, &err));
     g_assert_error(err, VARVE_ERROR, VARVE_ERROR_NOT_FOUND);
     g_assert_nonnull(strstr(err->message, "linux/amd64, linux/arm64"));
     fixture_clear(&f);
@@ -276,17 +288,24 @@ static void run(const char *format, ...)
     g_assert_no_error(err);
 }
 
-static void check_archive(struct fixture *f, const char *name, const char *ref, GError **err)
+/* Loads an archive into a new store and looks into its first image; returns the names of all. */
+static char *check_archive(struct fixture *f, const char *name, GError **err)
 {
-    struct digest manifest, top;
     g_autofree char *path = g_build_filename(f->root, name, NULL);
     new_store(f);
-    if (!layout_import(f->store, path, ref, &amd64, &manifest, &top, err))
-        return;
-    struct chain *c = NULL;
-    g_assert_true(image_unpack(f->store, &manifest, NULL, NULL, NULL, &c, err));
-    check_file(f, c, 1, "x", "1");
-    chain_free(c);
+    g_autoptr(GPtrArray) images = load(f, path, NULL, err);
+    if (!images)
+        return NULL;
+    GString *names = g_string_new(NULL);
+    for (guint i = 0; i < images->len; i++) {
+        struct loaded_image *image = images->pdata[i];
+        g_string_append(names, "[");
+        for (guint k = 0; k < image->names->len; k++)
+            g_string_append_printf(names, "%s%s", k ? " " : "", (char *)image->names->pdata[k]);
+        g_string_append(names, "]");
+    }
+    check_file(f, ((struct loaded_image *)images->pdata[0])->chain, 1, "x", "1");
+    return g_string_free(names, FALSE);
 }
 
 static void test_oci_archive(void)
@@ -294,16 +313,20 @@ static void test_oci_archive(void)
     struct fixture f;
     g_autoptr(GError) err = NULL;
     fixture_init(&f);
-    put_index(&f, named(put_image(&f, (const char *const[]){"", "x=1", NULL}, "amd64"), "t"), NULL);
+    struct descriptor *d = put_image(&f, (const char *const[]){"", "x=1", NULL}, "amd64");
+    struct descriptor *again = named(descriptor_copy(d), "host:5/n:two");
+    put_index(&f, named(d, "t"), again);
     run("cd %s/layout && tar -cf ../plain.tar . && tar -czf ../packed.tar *", f.root);
-    check_archive(&f, "plain.tar", "t", &err);
+    g_autofree char *plain = check_archive(&f, "plain.tar", &err);
     g_assert_no_error(err);
-    check_archive(&f, "packed.tar", NULL, &err);
+    g_assert_cmpstr(plain, ==, "[host:5/n:two]"); /* "t" is a tag without a name */
+    g_autofree char *packed = check_archive(&f, "packed.tar", &err);
     g_assert_no_error(err);
+    g_assert_cmpstr(packed, ==, plain);
     run("cd %s/layout && for b in blobs/sha256/*; do printf z >>$b; break; done; tar -cf "
         "../bad.tar .",
         f.root);
-    check_archive(&f, "bad.tar", NULL, &err);
+    g_assert_null(check_archive(&f, "bad.tar", &err));
     g_assert_error(err, VARVE_ERROR, VARVE_ERROR_INVALID);
     fixture_clear(&f);
 }
@@ -329,25 +352,20 @@ static void test_docker_archive(void)
         "cp layout/blobs/sha256/%s d/2/layer.tar && ln -s ../1/layer.tar d/3/layer.tar && echo 1.0 "
         ">d/1/VERSION &&"
         "echo "
-        "'[{\"Config\":\"c.json\",\"RepoTags\":[\"reg:5/n:v1\"],\"Layers\":[\"1/layer.tar\",\"2/"
-        "layer.tar\","
+        "'[{\"Config\":\"c.json\",\"RepoTags\":[\"reg:5/n:v1\",\"n:v2\"],\"Layers\":[\"1/layer.tar\","
+        "\"2/layer.tar\",\"3/layer.tar\"]},"
+        "{\"Config\":\"c.json\",\"RepoTags\":null,\"Layers\":[\"1/layer.tar\",\"2/layer.tar\","
         "\"3/layer.tar\"]}]' >d/manifest.json && tar -C d -cf d.tar 1 2 3 c.json manifest.json",
         f.root, config, first, second);
-    check_archive(&f, "d.tar", "v1", &err);
+    g_autofree char *names = check_archive(&f, "d.tar", &err);
     g_assert_no_error(err);
-    check_archive(&f, "d.tar", "reg:5/n:v1", &err);
-    g_assert_no_error(err);
-    check_archive(&f, "d.tar", NULL, &err);
-    g_assert_no_error(err);
-    check_archive(&f, "d.tar", "v2", &err);
-    g_assert_error(err, VARVE_ERROR, VARVE_ERROR_NOT_FOUND);
-    g_clear_error(&err);
+    g_assert_cmpstr(names, ==, "[reg:5/n:v1 docker.io/library/n:v2][]");
     run("cd %s && tar -C d -cf d.tar 1 3 c.json manifest.json", f.root);
-    check_archive(&f, "d.tar", NULL, &err);
+    g_assert_null(check_archive(&f, "d.tar", &err));
     g_assert_error(err, VARVE_ERROR, VARVE_ERROR_INVALID);
     g_clear_error(&err);
     run("cd %s && tar -C d -cf d.tar 1", f.root);
-    check_archive(&f, "d.tar", NULL, &err);
+    g_assert_null(check_archive(&f, "d.tar", &err));
     g_assert_error(err, VARVE_ERROR, VARVE_ERROR_INVALID);
     fixture_clear(&f);
 }

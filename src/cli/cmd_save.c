@@ -1,0 +1,141 @@
+#include "cli/shared.h"
+
+#include "base/error.h"
+#include "cli/interrupt.h"
+#include "dockerfile/reference.h"
+#include "output/output.h"
+#include "ui/progress.h"
+#include "ui/text.h"
+
+#include <string.h>
+
+struct save_options {
+    char *dest, *platform, *progress;
+};
+#define AT(field) G_STRUCT_OFFSET(struct save_options, field)
+#define DEFAULT_LEVEL (-1)
+
+const struct option_row save_option_rows[] = {
+    {"output", 'o', OPTION_STRING, AT(dest), "FILE", "where to write it (default: stdout)"},
+    {"platform", 0, OPTION_STRING, AT(platform), "OS/ARCH", "which of a name's platforms"},
+    {"progress", 0, OPTION_STRING, AT(progress), "MODE", "auto, tty, plain, quiet or rawjson"},
+    {0},
+};
+
+/* The images to save; each has one entry in both. */
+struct saving {
+    struct store *store;
+    GPtrArray *images; /* struct built_image* */
+    GPtrArray *names;  /* GPtrArray* of char*, NULL-terminated */
+};
+
+static struct built_image *find_config(const struct saving *s, const struct digest *config,
+                                       guint *at)
+{
+    for (*at = 0; *at < s->images->len; ++*at) {
+        struct built_image *b = g_ptr_array_index(s->images, *at);
+        if (digest_cmp(&b->config, config) == 0)
+            return b;
+    }
+    return NULL;
+}
+
+/* An image asked for by another of its names is saved once; by its id it has no name. */
+static gboolean add(struct saving *s, const char *text, const struct platform *p, GError **err)
+{
+    guint at;
+    g_autoptr(image_row) row = stored_image_find(s->store, text, p, err);
+    if (!row)
+        return FALSE;
+    if (!find_config(s, &row->config, &at)) {
+        struct built_image *b = built_image_open(s->store, text, p, err);
+        if (!b)
+            return FALSE;
+        g_ptr_array_add(s->images, b);
+        g_ptr_array_add(s->names, g_ptr_array_new_with_free_func(g_free));
+        g_ptr_array_add(g_ptr_array_index(s->names, at), NULL);
+    }
+    g_autoptr(reference) ref = reference_parse(text, NULL);
+    g_autofree char *name = ref ? reference_text(ref) : NULL;
+    if (name && g_str_equal(name, row->name))
+        g_ptr_array_insert(g_ptr_array_index(s->names, at), 0, g_steal_pointer(&name));
+    return TRUE;
+}
+
+static gboolean make_manifests(struct saving *s, struct event_sink *events, GError **err)
+{
+    struct image_options io = {.layers = {COMPRESS_GZIP, DEFAULT_LEVEL, FALSE, -1, NULL}};
+    for (guint i = 0; i < s->images->len; i++) {
+        struct built_image *b = g_ptr_array_index(s->images, i);
+        b->events = events;
+        b->cancel = interrupt_watch();
+        gboolean ok = b->has_manifest || built_image_manifest(b, &io, err);
+        b->events = NULL;
+        if (!ok)
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean write_out(const struct saving *s, const char *dest, guint64 *written, GError **err)
+{
+    g_autofree struct archived *all = g_new0(struct archived, s->images->len);
+    for (guint i = 0; i < s->images->len; i++) {
+        const GPtrArray *names = g_ptr_array_index(s->names, i);
+        all[i] =
+            (struct archived){g_ptr_array_index(s->images, i), (const char *const *)names->pdata};
+    }
+    return output_save(all, s->images->len, dest, written, err);
+}
+
+static gboolean save(const struct save_options *o, struct saving *s, char **images,
+                     const struct platform *p, GError **err)
+{
+    enum progress_mode mode;
+    guint64 written = 0;
+    if (!progress_mode_parse(o->progress ? o->progress : "auto", &mode, err))
+        return FALSE;
+    for (; *images; images++)
+        if (!add(s, *images, p, err))
+            return FALSE;
+    g_autoptr(progress) shown = progress_new(stderr, mode, "saving");
+    gboolean ok = make_manifests(s, progress_sink(shown), err) &&
+                  write_out(s, o->dest ? o->dest : "-", &written, err);
+    progress_finish(shown);
+    if (!ok || !o->dest || g_str_equal(o->dest, "-"))
+        return ok;
+    g_autofree char *size = text_size(written);
+    fprintf(stderr, "saved %u image%s to %s: %s\n", s->images->len, s->images->len == 1 ? "" : "s",
+            o->dest, size);
+    print_next("varve load %s elsewhere, or docker load -i %s", o->dest, o->dest);
+    return TRUE;
+}
+
+static void free_names(gpointer names)
+{
+    g_ptr_array_unref(names);
+}
+
+static void free_image(gpointer b)
+{
+    built_image_free(b);
+}
+
+int cmd_save(const struct command *c, int argc, char **argv, GError **err)
+{
+    struct save_options o = {0};
+    struct platform wanted;
+    const struct platform *p;
+    if (command_begin(c, &o, &argc, &argv, 1, -1, err) &&
+        platform_option(o.platform, &wanted, &p, err)) {
+        struct saving s = {store_open(NULL, err), g_ptr_array_new_with_free_func(free_image),
+                           g_ptr_array_new_with_free_func(free_names)};
+        if (s.store)
+            save(&o, &s, argv + 1, p, err);
+        g_ptr_array_unref(s.images);
+        g_ptr_array_unref(s.names);
+        store_close(s.store);
+    }
+    command_clear(c, &o);
+    return 0;
+}

@@ -1,0 +1,29 @@
+/* Walking an OCI image layout (image-spec "Image Layout"); private to image/. */
+#ifndef VARVE_IMAGE_LAYOUTREAD_H
+#define VARVE_IMAGE_LAYOUTREAD_H
+
+#include "image/manifest.h"
+#include "store/store.h"
+
+#define LAYOUT_REF_NAME "org.opencontainers.image.ref.name"
+#define LAYOUT_CONTAINERD_NAME "io.containerd.image.name"
+
+/* A layout being read: a directory, or (dir -1) one whose blobs are in the store already. */
+struct layout {
+    struct store *store;
+    const char *path; /* for messages */
+    int dir;
+};
+
+/* "blobs/sha256/<hex>", newly allocated. */
+char *layout_blob_path(const struct digest *d);
+/* The directory's index.json. */
+struct manifest *layout_index(const struct layout *l, GError **err);
+/* From top through indexes to a manifest; it and its config are in the store then. p chooses in
+ * indexes, NULL: this machine's platform. */
+gboolean layout_descend(struct layout *l, const struct digest *top, const struct platform *p,
+                        struct digest *manifest, struct manifest **out, GError **err);
+/* Returns ok; when it is FALSE, *err names the layout. */
+gboolean layout_named(const struct layout *l, gboolean ok, GError **err);
+
+#endif

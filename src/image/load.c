@@ -1,0 +1,190 @@
+#include "image/load.h"
+
+#include "base/error.h"
+#include "base/fs.h"
+#include "dockerfile/reference.h"
+#include "image/archive.h"
+#include "image/config.h"
+#include "image/dockerarchive.h"
+#include "image/layout.h"
+#include "image/layoutread.h"
+#include "store/blob.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#define MAX_CONFIG (4 * 1024 * 1024)
+#define MAX_IMAGES 1000
+
+struct loading {
+    const struct load_options *o;
+    struct platform wanted; /* of an index */
+    GPtrArray *images;      /* struct loaded_image* */
+};
+
+struct loaded_image *loaded_image_new(void)
+{
+    struct loaded_image *image = g_new0(struct loaded_image, 1);
+    image->names = g_ptr_array_new_with_free_func(g_free);
+    return image;
+}
+
+void loaded_image_free(struct loaded_image *image)
+{
+    if (!image)
+        return;
+    g_ptr_array_unref(image->names);
+    chain_free(image->chain);
+    g_free(image);
+}
+
+void loaded_image_add_name(struct loaded_image *image, const char *text)
+{
+    g_autoptr(reference) ref = text ? reference_parse(text, NULL) : NULL;
+    g_autofree char *name = ref && !ref->digest ? reference_text(ref) : NULL;
+    if (name && !g_ptr_array_find_with_equal_func(image->names, name, g_str_equal, NULL))
+        g_ptr_array_add(image->names, g_steal_pointer(&name));
+}
+
+/* The name that index.json gives; its "ref.name" may be a bare tag, which is none. */
+static const char *name_of(const struct descriptor *d)
+{
+    const char *name =
+        d->annotations ? g_tree_lookup(d->annotations, LAYOUT_CONTAINERD_NAME) : NULL;
+    if (name || !d->annotations)
+        return name;
+    name = g_tree_lookup(d->annotations, LAYOUT_REF_NAME);
+    return name && strpbrk(name, ":/") ? name : NULL;
+}
+
+static struct loaded_image *find_top(const struct loading *l, const struct digest *top)
+{
+    for (guint i = 0; i < l->images->len; i++) {
+        struct loaded_image *image = g_ptr_array_index(l->images, i);
+        if (digest_cmp(&image->top, top) == 0)
+            return image;
+    }
+    return NULL;
+}
+
+/* Attestations are listed as images for "unknown". */
+static gboolean is_image_for(const struct platform *wanted, const struct descriptor *d)
+{
+    if (!d->has_platform)
+        return TRUE;
+    return strcmp(d->platform.os, "unknown") != 0 &&
+           (!wanted || platform_match(wanted, &d->platform) > 0);
+}
+
+static gboolean add_top(struct loading *l, struct layout *layout, const struct descriptor *d,
+                        GError **err)
+{
+    struct loaded_image *image = find_top(l, &d->digest);
+    if (!image) {
+        g_autoptr(manifest) m = NULL;
+        image = loaded_image_new();
+        g_ptr_array_add(l->images, image);
+        image->top = d->digest;
+        if (!layout_descend(layout, &d->digest, &l->wanted, &image->manifest, &m, err))
+            return FALSE;
+        image->config = m->config.digest;
+    }
+    loaded_image_add_name(image, name_of(d));
+    return TRUE;
+}
+
+static gboolean add_tops(struct loading *l, struct layout *layout, const struct manifest *index,
+                         GError **err)
+{
+    if (index && index->items->len > MAX_IMAGES)
+        return error_set(err, VARVE_ERROR_INVALID, "it lists more than %d images", MAX_IMAGES);
+    for (guint i = 0; index && i < index->items->len; i++) {
+        const struct descriptor *d = g_ptr_array_index(index->items, i);
+        if (is_image_for(l->o->platform, d) && !add_top(l, layout, d, err))
+            return FALSE;
+    }
+    return index != NULL;
+}
+
+static gboolean from_archive(struct loading *l, const char *path, GError **err)
+{
+    g_autoptr(image_archive) a = image_archive_read(l->o->store, path, err);
+    if (!a)
+        return FALSE;
+    GBytes *json = image_archive_small(a, "index.json");
+    if (!json)
+        return dockerarchive_convert(l->o->store, a, l->images, err);
+    struct layout layout = {.store = l->o->store, .path = path, .dir = -1};
+    g_autoptr(manifest) index =
+        manifest_parse(g_bytes_get_data(json, NULL), g_bytes_get_size(json), MEDIA_OCI_INDEX, err);
+    return layout_named(&layout, add_tops(l, &layout, index, err), err);
+}
+
+static gboolean from_dir(struct loading *l, const char *path, int dir, GError **err)
+{
+    struct layout layout = {.store = l->o->store, .path = path, .dir = dir};
+    g_autoptr(manifest) index = layout_index(&layout, err);
+    return layout_named(&layout, add_tops(l, &layout, index, err), err);
+}
+
+static gboolean read_platform(struct store *s, struct loaded_image *image, GError **err)
+{
+    g_autoptr(GBytes) json = store_blob_read(s, &image->config, MAX_CONFIG, err);
+    g_autoptr(image_conf) conf =
+        json ? image_conf_parse(g_bytes_get_data(json, NULL), g_bytes_get_size(json), err) : NULL;
+    if (conf)
+        image->platform = conf->platform;
+    return conf != NULL;
+}
+
+/* Those for other platforms go; the others get their chains. */
+static gboolean unpack(struct loading *l, const char *path, struct blob_source *src, GError **err)
+{
+    const struct load_options *o = l->o;
+    for (guint i = 0; i < l->images->len;) {
+        struct loaded_image *image = g_ptr_array_index(l->images, i);
+        if (!read_platform(o->store, image, err))
+            return FALSE;
+        if (o->platform && platform_match(o->platform, &image->platform) <= 0) {
+            g_ptr_array_remove_index(l->images, i);
+            continue;
+        }
+        if (!image_unpack(o->store, &image->manifest, src, o->events, o->cancel, &image->chain,
+                          err)) {
+            g_prefix_error(err, "cannot unpack %s: ", path);
+            return FALSE;
+        }
+        i++;
+    }
+    return TRUE;
+}
+
+static gboolean found_some(const struct loading *l, const char *path, GError **err)
+{
+    if (l->images->len)
+        return TRUE;
+    g_autofree char *platform = l->o->platform ? platform_text(l->o->platform) : NULL;
+    return error_set(err, VARVE_ERROR_NOT_FOUND, "%s holds no image%s%s", path,
+                     platform ? " for " : "", platform ? platform : "");
+}
+
+GPtrArray *load_images(const struct load_options *o, const char *path, GError **err)
+{
+    g_autoptr(GPtrArray) images = g_ptr_array_new_with_free_func((GDestroyNotify)loaded_image_free);
+    struct loading l = {.o = o, .images = images};
+    if (o->platform)
+        l.wanted = *o->platform;
+    else
+        platform_host(&l.wanted);
+    fd_auto int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0 && errno != ENOTDIR) {
+        error_set_errno(err, errno, "cannot open %s", path);
+        return NULL;
+    }
+    struct blob_source *src = dir < 0 ? NULL : layout_blob_source(o->store, path);
+    gboolean ok = (dir < 0 ? from_archive(&l, path, err) : from_dir(&l, path, dir, err)) &&
+                  unpack(&l, path, src, err) && found_some(&l, path, err);
+    layout_blob_source_free(src);
+    return ok ? g_steal_pointer(&images) : NULL;
+}

@@ -1,0 +1,36 @@
+/* Loading images from a file into the store: an OCI image layout (a directory, or one as a tar) or
+ * an archive of docker save. */
+#ifndef VARVE_IMAGE_LOAD_H
+#define VARVE_IMAGE_LOAD_H
+
+#include "base/cancel.h"
+#include "base/event.h"
+#include "image/manifest.h"
+#include "store/store.h"
+
+/* An image that came in, unpacked; its manifest, config and layers are in the store. */
+struct loaded_image {
+    GPtrArray *names;       /* char*: canonical references that the file gives it; may be empty */
+    struct digest manifest; /* of its platform; made here for an old docker archive */
+    struct digest top;      /* what the file lists: the manifest, or an index around it */
+    struct digest config;
+    struct platform platform;
+    struct chain *chain;
+};
+struct load_options {
+    struct store *store;
+    const struct platform *platform; /* only images for it; NULL: all, of an index this machine's */
+    struct event_sink *events;       /* or NULL */
+    struct cancel *cancel;           /* or NULL */
+};
+/* Loads all images of path, at most 1,000: struct loaded_image*, owned, never empty. Every blob is
+ * verified. VARVE_ERROR_NOT_FOUND when it holds none for the platform, VARVE_ERROR_INVALID when it
+ * is damaged or no image at all; nothing but unreferenced blobs stays in the store then. */
+GPtrArray *load_images(const struct load_options *o, const char *path, GError **err);
+
+struct loaded_image *loaded_image_new(void);
+void loaded_image_free(struct loaded_image *image);
+/* Text that is no name of an image (a bare tag) is passed over. */
+void loaded_image_add_name(struct loaded_image *image, const char *text);
+
+#endif
