@@ -210,8 +210,8 @@ free_port() {
     docker load -q -i "$SHARED/docker.tar"
     [ "$(docker image inspect --format '{{.Id}}' judged:docker)" = "$id" ]
     # And back: what docker save writes is the same image here.
-    docker save judged:docker | VARVE_ROOT=$BATS_TEST_TMPDIR/loaded "$VARVE" load -q >loaded
-    [ "$(cat loaded)" = "$id" ]
+    docker save judged:docker | VARVE_ROOT=$BATS_TEST_TMPDIR/loaded "$VARVE" load -q >back
+    [ "$(cat back)" = "$id" ]
     "$VARVE" save judged:docker | docker load -q
     docker rmi -f "$id" >/dev/null 2>&1 || true
 
