@@ -9,6 +9,7 @@
 #include <linux/fs.h>
 #include <linux/openat2.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
@@ -125,6 +126,31 @@ gboolean fs_replace(int dirfd, const char *path, const void *bytes, gsize len, m
         g_prefix_error(err, "while writing %s: ", path);
     }
     return ok;
+}
+
+char *fs_destination(const char *path, gboolean *in_place)
+{
+    struct stat st;
+    *in_place = stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+    char *end = *in_place ? NULL : realpath(path, NULL);
+    char *copy = g_strdup(end ? end : path);
+    free(end);
+    return copy;
+}
+
+gboolean fs_write_file(const char *path, const void *bytes, gsize len, mode_t mode, GError **err)
+{
+    gboolean in_place;
+    g_autofree char *dest = fs_destination(path, &in_place);
+    if (!in_place)
+        return fs_replace(AT_FDCWD, dest, bytes, len, mode, err);
+    fd_auto int fd = open(dest, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return error_set_errno(err, errno, "cannot open %s", dest);
+    if (fs_write_all(fd, bytes, len, err))
+        return TRUE;
+    g_prefix_error(err, "while writing %s: ", dest);
+    return FALSE;
 }
 
 /* The frames of an explicit stack: hostile trees may be deeper than ours. */

@@ -26,6 +26,11 @@ gboolean fs_write_all(int fd, const void *bytes, gsize len, GError **err);
 /* Writes path through a temporary neighbour and rename: readers see the old or the new whole. */
 gboolean fs_replace(int dirfd, const char *path, const void *bytes, gsize len, mode_t mode,
                     GError **err);
+/* Where a file that a user named is: the end of the links that path is, newly allocated. *in_place:
+ * a device or a pipe is there, which must be written to instead of being replaced. */
+char *fs_destination(const char *path, gboolean *in_place);
+/* Writes such a file: fs_replace() of what path leads to, or into what cannot be replaced. */
+gboolean fs_write_file(const char *path, const void *bytes, gsize len, mode_t mode, GError **err);
 /* rm -rf of name below dirfd, without following symlinks and without crossing into mounts; makes
  * directories searchable as needed. A missing name is success. */
 gboolean fs_remove_tree(int dirfd, const char *name, GError **err);

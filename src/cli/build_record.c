@@ -88,12 +88,12 @@ gboolean build_write_files(struct build *b, GError **err)
 {
     if (b->o->metadata_file) {
         g_autofree char *text = metadata_text(b);
-        if (!fs_replace(AT_FDCWD, b->o->metadata_file, text, strlen(text), 0644, err))
+        if (!fs_write_file(b->o->metadata_file, text, strlen(text), 0644, err))
             return FALSE;
     }
     if (b->o->iidfile && b->image->has_config) {
         g_autofree char *id = digest_text(&b->image->config);
-        if (!fs_replace(AT_FDCWD, b->o->iidfile, id, strlen(id), 0644, err))
+        if (!fs_write_file(b->o->iidfile, id, strlen(id), 0644, err))
             return FALSE;
     }
     return TRUE;

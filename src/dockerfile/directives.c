@@ -1,3 +1,4 @@
+#include "base/boolean.h"
 #include "base/error.h"
 #include "dockerfile/parse.h"
 #include "dockerfile/parser.h"
@@ -32,14 +33,6 @@ static int split_directive(const char *p, const char *end, const char **value,
     return -1;
 }
 
-static gboolean parse_bool(const char *s, gboolean *out)
-{
-    static const char *const yes[] = {"1", "t", "T", "true", "TRUE", "True", NULL};
-    static const char *const no[] = {"0", "f", "F", "false", "FALSE", "False", NULL};
-    *out = g_strv_contains(yes, s);
-    return *out || g_strv_contains(no, s);
-}
-
 /* "A,B" or "all". */
 static void check_list(struct arena *arena, char *value, const char *const **list, gboolean *all)
 {
@@ -59,7 +52,7 @@ static gboolean set_check_option(struct arena *arena, struct check_directive *ch
     else if (arg && strcmp(key, "experimental") == 0)
         check_list(arena, arg, &check->experimental, &check->experimental_all);
     else
-        return arg && strcmp(key, "error") == 0 && parse_bool(arg, &check->error);
+        return arg && strcmp(key, "error") == 0 && boolean_parse(arg, &check->error);
     return TRUE;
 }
 

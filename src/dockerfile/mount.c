@@ -1,5 +1,7 @@
 #include "dockerfile/mount.h"
 
+#include "base/boolean.h"
+#include "base/csv.h"
 #include "base/error.h"
 #include "base/suggest.h"
 #include "dockerfile/bytesize.h"
@@ -60,39 +62,6 @@ void run_mount_clear(struct run_mount *m)
     *m = (struct run_mount){0};
 }
 
-/* Splits one record of comma-separated fields; a field may be quoted with '"', doubled inside. */
-static GPtrArray *split_fields(const char *text, GError **err)
-{
-    g_autoptr(GPtrArray) fields = g_ptr_array_new_with_free_func(g_free);
-    const char *p = text;
-    for (;;) {
-        GString *field = g_string_new(NULL);
-        gboolean quoted = *p == '"', open = quoted;
-        p += quoted;
-        while (*p && (open || *p != ',')) {
-            if (open && *p == '"' && p[1] == '"')
-                p++;
-            else if (open && *p == '"') {
-                open = FALSE;
-                p++;
-                continue;
-            } else if (*p == '"' || (quoted && !open)) {
-                break;
-            }
-            g_string_append_c(field, *p++);
-        }
-        g_ptr_array_add(fields, g_string_free(field, FALSE));
-        if (open || (*p && *p != ',')) {
-            error_set(err, VARVE_ERROR_INVALID,
-                      "a quote is misplaced; quote a whole key=value with \"…\"");
-            return NULL;
-        }
-        if (!*p)
-            return g_steal_pointer(&fields);
-        p++;
-    }
-}
-
 static const struct key_name *find_key(const char *name, const char *field, GError **err)
 {
     const char *names[G_N_ELEMENTS(keys)];
@@ -116,10 +85,7 @@ static gboolean bad_value(GError **err, const char *key, const char *value)
 
 static gboolean take_bool(gboolean *out, const char *key, const char *value, GError **err)
 {
-    static const char *const yes[] = {"1", "t", "T", "true", "TRUE", "True", NULL};
-    static const char *const no[] = {"0", "f", "F", "false", "FALSE", "False", NULL};
-    *out = g_strv_contains(yes, value);
-    return *out || g_strv_contains(no, value) || bad_value(err, key, value);
+    return boolean_parse(value, out) || bad_value(err, key, value);
 }
 
 static gboolean take_number(guint32 *out, gboolean *has, const char *key, const char *value,
@@ -292,10 +258,10 @@ gboolean run_mount_parse(struct run_mount *out, const char *text, mount_expand_f
 {
     *out = (struct run_mount){0};
     struct given given = {0};
-    g_autoptr(GPtrArray) fields = split_fields(text, err);
+    g_auto(GStrv) fields = csv_split(text, err);
     gboolean ok = fields != NULL;
-    for (guint i = 0; ok && i < fields->len; i++)
-        ok = parse_field(out, &given, g_ptr_array_index(fields, i), expand, ctx, err);
+    for (char **f = fields; ok && *f; f++)
+        ok = parse_field(out, &given, *f, expand, ctx, err);
     ok = ok && check_mount(out, &given, err);
     if (!ok) {
         g_prefix_error(err, "invalid --mount: ");
@@ -306,14 +272,13 @@ gboolean run_mount_parse(struct run_mount *out, const char *text, mount_expand_f
 
 char *run_mount_peek_from(const char *text)
 {
-    g_autoptr(GPtrArray) fields = split_fields(text, NULL);
+    g_auto(GStrv) fields = csv_split(text, NULL);
     const char *from = NULL;
-    for (guint i = 0; fields && i < fields->len; i++) {
-        const char *field = g_ptr_array_index(fields, i);
-        if (g_ascii_strcasecmp(field, "type=tmpfs") == 0)
+    for (char **f = fields; f && *f; f++) {
+        if (g_ascii_strcasecmp(*f, "type=tmpfs") == 0)
             return NULL;
-        if (g_ascii_strncasecmp(field, "from=", strlen("from=")) == 0)
-            from = field + strlen("from=");
+        if (g_ascii_strncasecmp(*f, "from=", strlen("from=")) == 0)
+            from = *f + strlen("from=");
     }
     return from && *from ? g_strdup(from) : NULL;
 }

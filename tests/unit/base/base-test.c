@@ -1,4 +1,6 @@
+#include "base/boolean.h"
 #include "base/cancel.h"
+#include "base/csv.h"
 #include "base/entry.h"
 #include "base/error.h"
 #include "base/fs.h"
@@ -246,6 +248,65 @@ static void test_lazylib(void)
     g_clear_error(&err);
 }
 
+static void test_csv(void)
+{
+    static const char *const good[][2] = {
+        {"", ""},
+        {"a", "a"},
+        {"a=1,b=2", "a=1|b=2"},
+        {"a,", "a|"},
+        {"\"n=x,y\",z", "n=x,y|z"},
+        {"\"say \"\"hi\"\"\"", "say \"hi\""},
+        {"\"\"", ""},
+    };
+    static const char *const bad[] = {"\"a", "\"a\"b", "a\"b", "n=\"x,y\"", "a,\"", "\"a\"\""};
+    for (guint i = 0; i < G_N_ELEMENTS(good); i++) {
+        g_auto(GStrv) fields = csv_split(good[i][0], NULL);
+        g_autofree char *joined = g_strjoinv("|", fields);
+        g_assert_cmpstr(joined, ==, good[i][1]);
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(bad); i++) {
+        GError *err = NULL;
+        g_assert_null(csv_split(bad[i], &err));
+        g_assert_error(err, VARVE_ERROR, VARVE_ERROR_INVALID);
+        g_clear_error(&err);
+    }
+}
+
+static void test_boolean(void)
+{
+    static const char *const bad[] = {"", "yes", "tRUE", "2", "true "};
+    gboolean on = FALSE;
+    g_assert_true(boolean_parse("T", &on) && on);
+    g_assert_true(boolean_parse("False", &on) && !on);
+    g_assert_true(boolean_parse("0", &on) && !on);
+    for (guint i = 0; i < G_N_ELEMENTS(bad); i++)
+        g_assert_false(boolean_parse(bad[i], &on));
+}
+
+/* A link stays one, and what is no file is written to: replacing /dev/null would harm the host. */
+static void test_write_file(void)
+{
+    g_autofree char *dir = g_dir_make_tmp("varve-XXXXXX", NULL);
+    g_autofree char *file = g_build_filename(dir, "file", NULL);
+    g_autofree char *link = g_build_filename(dir, "link", NULL);
+    g_autofree char *pipe = g_build_filename(dir, "pipe", NULL);
+    char text[8] = "";
+    struct stat st;
+    g_assert_true(fs_write_file(file, "old", 3, 0644, NULL));
+    g_assert_cmpint(symlink("file", link), ==, 0);
+    g_assert_true(fs_write_file(link, "newer", 5, 0644, NULL));
+    g_assert_true(lstat(link, &st) == 0 && S_ISLNK(st.st_mode));
+    g_assert_true(stat(file, &st) == 0 && st.st_size == 5);
+    g_assert_cmpint(mkfifo(pipe, 0600), ==, 0);
+    fd_auto int fd = open(pipe, O_RDONLY | O_NONBLOCK);
+    g_assert_true(fs_write_file(pipe, "through", 7, 0644, NULL));
+    g_assert_cmpint(read(fd, text, 7), ==, 7);
+    g_assert_cmpstr(text, ==, "through");
+    g_assert_true(lstat(pipe, &st) == 0 && S_ISFIFO(st.st_mode));
+    g_assert_true(fs_remove_tree(AT_FDCWD, dir, NULL));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -260,6 +321,9 @@ int main(int argc, char **argv)
     g_test_add_func("/base/fs/remove-tree", test_remove_tree);
     g_test_add_func("/base/fs/limits", test_read_limits);
     g_test_add_func("/base/fs/sparse", test_sparse_copy);
+    g_test_add_func("/base/fs/write-file", test_write_file);
+    g_test_add_func("/base/csv", test_csv);
+    g_test_add_func("/base/boolean", test_boolean);
     g_test_add_func("/base/cancel", test_cancel);
     return g_test_run();
 }
