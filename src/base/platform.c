@@ -19,9 +19,12 @@ static const struct {
     {"arm", "5", "arm", "v5"},
 };
 
-static const char *const known_arches[] = {"amd64",    "386",    "arm64",   "arm",
-                                           "ppc64le",  "s390x",  "riscv64", "loong64",
-                                           "mips64le", "mips64", "ppc64",   NULL};
+static const char *const known_arches[] = {"amd64",  "386",     "arm64",    "arm",  "ppc64le",
+                                           "s390x",  "riscv64", "loong64",  "mips", "mipsle",
+                                           "mips64", "ppc64",   "mips64le", "wasm", NULL};
+static const char *const known_systems[] = {"linux",   "windows", "darwin",  "freebsd", "netbsd",
+                                            "openbsd", "solaris", "illumos", "aix",     "android",
+                                            "ios",     "js",      "plan9",   "zos",     NULL};
 
 static void set_field(char field[16], const char *text)
 {
@@ -54,17 +57,18 @@ static gboolean valid_part(const char *s)
            strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") == len;
 }
 
-/* A bare word is an architecture when we know it, else an operating system on the host's. */
-static void fill_single(struct platform *p, const char *word)
+/* A bare word is an operating system, on the host's architecture, or an architecture. */
+static gboolean fill_single(struct platform *p, const char *word)
 {
-    platform_host(p);
-    struct platform as_arch = {.os = "linux"};
+    struct platform as_os = {0}, as_arch = {.os = "linux"};
+    platform_host(&as_os);
+    set_field(as_os.os, word);
     set_field(as_arch.arch, word);
+    platform_normalise(&as_os);
     platform_normalise(&as_arch);
-    if (g_strv_contains(known_arches, as_arch.arch))
-        *p = as_arch;
-    else
-        set_field(p->os, word);
+    gboolean is_os = g_strv_contains(known_systems, as_os.os);
+    *p = is_os ? as_os : as_arch;
+    return is_os || g_strv_contains(known_arches, as_arch.arch);
 }
 
 gboolean platform_parse(struct platform *out, const char *text, GError **err)
@@ -81,7 +85,12 @@ gboolean platform_parse(struct platform *out, const char *text, GError **err)
     }
     memset(out, 0, sizeof *out);
     if (n == 1) {
-        fill_single(out, parts[0]);
+        if (!fill_single(out, parts[0])) {
+            error_set(err, VARVE_ERROR_USAGE,
+                      "\"%s\" is neither an operating system nor an architecture", text);
+            error_add_next(err, "write it as os/arch, for example linux/arm64");
+            return FALSE;
+        }
     } else {
         set_field(out->os, parts[0]);
         set_field(out->arch, parts[1]);

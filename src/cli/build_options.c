@@ -219,7 +219,12 @@ static gboolean parse_platform(struct build_options *o, GError **err)
         error_add_next(err, "build one at a time");
         return FALSE;
     }
-    return platform_parse(&o->platform, all, err);
+    if (g_ascii_strcasecmp(all, "local") == 0)
+        return TRUE;
+    if (platform_parse(&o->platform, all, err))
+        return TRUE;
+    g_prefix_error(err, "--platform: ");
+    return FALSE;
 }
 
 static gboolean parse_network(struct build_options *o, GError **err)
@@ -274,27 +279,6 @@ static gboolean parse_sizes(struct build_options *o, GError **err)
         g_prefix_error(err, "--memory: ");
         return FALSE;
     }
-    return TRUE;
-}
-
-/* -o's, and what --push and --load add: with neither, the local image store. */
-static gboolean parse_outputs(struct build_options *o, GError **err)
-{
-    o->outputs = g_ptr_array_new_with_free_func((GDestroyNotify)output_free);
-    for (char **s = o->raw_outputs; s && *s; s++) {
-        struct output *out = output_parse(*s, err);
-        if (!out)
-            return FALSE;
-        g_ptr_array_add(o->outputs, out);
-    }
-    if (o->push || o->outputs->len == 0) {
-        struct output *out = output_parse(o->push ? "type=image,push=true" : "type=image", err);
-        if (!out)
-            return FALSE;
-        g_ptr_array_insert(o->outputs, 0, out);
-    }
-    if (o->load)
-        g_ptr_array_add(o->outputs, output_parse("type=docker", NULL));
     return TRUE;
 }
 
@@ -365,7 +349,7 @@ gboolean build_options_finish(struct build_options *o, int argc, char **argv, GE
            progress_mode_parse(progress, &o->progress, err) && parse_tags(o, err) &&
            parse_build_args(o, err) && parse_epoch(o, err) && parse_lists(o, err) &&
            parse_platform(o, err) && parse_network(o, err) && parse_pull(o, err) &&
-           parse_allow(o, err) && parse_sizes(o, err) && parse_outputs(o, err) &&
+           parse_allow(o, err) && parse_sizes(o, err) && build_parse_outputs(o, err) &&
            parse_filters(o) && parse_context(o, argc, argv, err);
 }
 

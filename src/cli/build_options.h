@@ -55,6 +55,8 @@ struct build_options {
     enum build_call call; /* --call and --check */
     gboolean call_json;   /* --call=…,format=json */
     gint64 epoch;         /* SOURCE_DATE_EPOCH in seconds, -1: none */
+    gint64 image_epoch;   /* of the image: an output's source-date-epoch=, else epoch */
+    gboolean keep_times;  /* an output's rewrite-timestamp=false */
 };
 
 /* Checks and parses everything after command_parse(); argv holds the positional arguments. */
@@ -76,6 +78,8 @@ gboolean build_parse_host(struct build_options *o, const char *text, GError **er
 gboolean build_parse_ulimit(struct build_options *o, const char *text, GError **err);
 /* Whether text is "key=value" or "manifest:key=value"; *rest is what follows the prefix. */
 gboolean build_check_annotation(const char *text, const char **rest, GError **err);
+/* raw_outputs, push and load into outputs (build_outputs.c). */
+gboolean build_parse_outputs(struct build_options *o, GError **err);
 /* --call and --check (build_call.c). */
 gboolean build_parse_call(struct build_options *o, GError **err);
 void named_context_free(struct named_context *c);

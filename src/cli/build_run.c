@@ -142,7 +142,8 @@ static gboolean make_outputs(struct build *b, GError **err)
     b->image = built_image_new(b->store, b->chain, b->lowered->conf);
     b->image->cancel = b->cancel;
     b->image->events = progress_sink(b->progress);
-    b->image->epoch = b->o->epoch;
+    b->image->epoch = b->o->image_epoch;
+    b->image->keep_times = b->o->keep_times;
     if (needs_config(b) && !built_image_config(b->image, err))
         return FALSE;
     struct output_env env = {.registry = b->registry,

@@ -1,8 +1,10 @@
 #include "cli/build_options.h"
 
+#include "base/csv.h"
 #include "base/error.h"
 #include "base/fs.h"
 #include "dockerfile/giturl.h"
+#include "dockerfile/reference.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,6 +22,22 @@ static char *field(char **fields, const char *key)
         if (strncmp(*f, key, len) == 0 && (*f)[len] == '=')
             return g_strdup(*f + len + 1);
     return NULL;
+}
+
+/* The fields of a flag's value, the keys in lower case. */
+static char **split_fields(const char *option, const char *text, GError **err)
+{
+    char **fields = csv_split(text, err);
+    if (!fields) {
+        g_prefix_error(err, "%s %s: ", option, text);
+        if (err)
+            (*err)->code = VARVE_ERROR_USAGE;
+        return NULL;
+    }
+    for (char **f = fields; *f; f++)
+        for (char *c = *f; *c && *c != '='; c++)
+            *c = g_ascii_tolower(*c);
+    return fields;
 }
 
 static gboolean check_fields(const char *option, char **fields, const char *const *known,
@@ -56,8 +74,8 @@ static GBytes *read_secret(const char *id, const char *src, const char *env, GEr
 gboolean build_parse_secret(const char *text, GHashTable *secrets, GError **err)
 {
     static const char *const known[] = {"id", "src", "source", "env", "type", NULL};
-    g_auto(GStrv) fields = g_strsplit(text, ",", 16);
-    if (!check_fields("--secret", fields, known, err))
+    g_auto(GStrv) fields = split_fields("--secret", text, err);
+    if (!fields || !check_fields("--secret", fields, known, err))
         return FALSE;
     g_autofree char *id = field(fields, "id"), *type = field(fields, "type"),
                     *env = field(fields, "env");
@@ -87,8 +105,11 @@ gboolean build_parse_ssh(const char *text, GHashTable *ssh, GError **err)
     g_autofree char *id = eq ? g_strndup(text, eq - text) : g_strdup(*text ? text : "default");
     const char *path = eq ? eq + 1 : g_getenv("SSH_AUTH_SOCK");
     struct stat st;
+    if (g_hash_table_contains(ssh, id))
+        return error_set(err, VARVE_ERROR_USAGE, "--ssh %s: the id %s is given twice", text, id);
     if (!path || !*path) {
-        error_set(err, VARVE_ERROR_USAGE, "--ssh %s: SSH_AUTH_SOCK is not set", text);
+        error_set(err, VARVE_ERROR_USAGE,
+                  eq ? "--ssh %s: no socket is named" : "--ssh %s: SSH_AUTH_SOCK is not set", text);
         error_add_next(
             err, "start an agent (eval $(ssh-agent); ssh-add) or name its socket: --ssh %s=SOCKET",
             id);
@@ -134,6 +155,20 @@ static gboolean context_kind_of(const char *value, enum context_kind *kind, cons
     return r != GITURL_BAD;
 }
 
+/* "NAME" or "NAME::PLATFORM": only names of stages and images are ever looked for. */
+static gboolean check_context_name(const char *text, GError **err)
+{
+    const char *at = strstr(text, "::");
+    g_autofree char *name = at ? g_strndup(text, at - text) : g_strdup(text);
+    struct platform p;
+    g_autoptr(reference) ref = reference_parse(name, err);
+    if (ref)
+        return !at || platform_parse(&p, at + 2, err);
+    if (err)
+        (*err)->code = VARVE_ERROR_USAGE;
+    return FALSE;
+}
+
 struct named_context *build_parse_context(const char *text, GError **err)
 {
     const char *eq = strchr(text, '=');
@@ -145,8 +180,9 @@ struct named_context *build_parse_context(const char *text, GError **err)
     }
     const char *rest;
     enum context_kind kind;
-    if (!context_kind_of(eq + 1, &kind, &rest, err)) {
-        g_prefix_error(err, "--build-context %.*s: ", (int)(eq - text), text);
+    g_autofree char *name = g_strndup(text, eq - text);
+    if (!check_context_name(name, err) || !context_kind_of(eq + 1, &kind, &rest, err)) {
+        g_prefix_error(err, "--build-context %s: ", name);
         return NULL;
     }
     if (kind == CONTEXT_LOCAL && !g_file_test(rest, G_FILE_TEST_IS_DIR)) {
@@ -157,7 +193,7 @@ struct named_context *build_parse_context(const char *text, GError **err)
         return NULL;
     }
     struct named_context *c = g_new0(struct named_context, 1);
-    c->name = g_strndup(text, eq - text);
+    c->name = g_steal_pointer(&name);
     c->kind = kind;
     c->value = g_strdup(rest);
     return c;
@@ -172,32 +208,42 @@ void named_context_free(struct named_context *c)
     g_free(c);
 }
 
-gboolean build_parse_host(struct build_options *o, const char *text, GError **err)
+/* An address, of which brackets are dropped, or the word for the host's own. */
+static gboolean take_address(char *ip)
 {
-    const char *cut = strchr(text, '=');
-    if (!cut)
-        cut = strchr(text, ':');
-    g_autofree char *host = cut ? g_strndup(text, cut - text) : NULL;
-    g_autofree char *ip = cut ? g_strdup(cut + 1) : NULL;
-    gsize len = ip ? strlen(ip) : 0;
+    guint8 addr[16];
+    gsize len = strlen(ip);
     if (len > 2 && ip[0] == '[' && ip[len - 1] == ']') {
         memmove(ip, ip + 1, len);
         ip[len - 2] = '\0';
     }
-    guint8 addr[16];
-    gboolean ok = host && *host &&
-                  (g_strcmp0(ip, "host-gateway") == 0 || inet_pton(AF_INET, ip, addr) == 1 ||
-                   inet_pton(AF_INET6, ip, addr) == 1);
-    if (!ok) {
-        error_set(err, VARVE_ERROR_USAGE, "--add-host %s: not HOST:ADDRESS", text);
-        error_add_next(err, "for example --add-host db:192.0.2.7");
-        return FALSE;
+    return g_str_equal(ip, "host-gateway") || inet_pton(AF_INET, ip, addr) == 1 ||
+           inet_pton(AF_INET6, ip, addr) == 1;
+}
+
+static const char *own(struct build_options *o, const char *text)
+{
+    char *copy = g_strdup(text);
+    g_ptr_array_add(o->owned, copy);
+    return copy;
+}
+
+gboolean build_parse_host(struct build_options *o, const char *text, GError **err)
+{
+    gsize n = strcspn(text, strchr(text, '=') ? "=" : ":");
+    g_autofree char *host = g_strndup(text, n);
+    g_auto(GStrv) ips = g_strsplit(text[n] ? text + n + 1 : "", ",", -1);
+    gboolean ok = *host && !host[strcspn(host, ": \t")] && *ips;
+    for (char **ip = ips; ok && *ip; ip++) {
+        ok = take_address(*ip);
+        struct host_ip h = {own(o, host), own(o, *ip)};
+        g_array_append_val(o->hosts, h);
     }
-    struct host_ip h = {host, ip};
-    g_array_append_val(o->hosts, h);
-    g_ptr_array_add(o->owned, g_steal_pointer(&host));
-    g_ptr_array_add(o->owned, g_steal_pointer(&ip));
-    return TRUE;
+    if (ok)
+        return TRUE;
+    error_set(err, VARVE_ERROR_USAGE, "--add-host %s: not HOST:ADDRESS", text);
+    error_add_next(err, "for example --add-host db:192.0.2.7");
+    return FALSE;
 }
 
 static gboolean parse_limit(const char *text, gint64 *out)

@@ -39,6 +39,8 @@ static gboolean make_manifest(struct built_image *b, const struct push_options *
     struct image_options io = {.layers = {COMPRESS_GZIP, o->level, o->force, -1, NULL}};
     if (o->compression && !compression_parse(o->compression, &io.layers.compression, err))
         return FALSE;
+    if (!compression_check_level(io.layers.compression, o->level, err))
+        return FALSE;
     gboolean as_is = !o->compression && !o->force && o->level == DEFAULT_LEVEL;
     return (as_is && b->has_manifest) || built_image_manifest(b, &io, err);
 }

@@ -54,6 +54,8 @@ static gboolean add_env(GPtrArray *env, const char *text, const char *where, GEr
     return TRUE;
 }
 
+static const char bom[] = "\xef\xbb\xbf";
+
 /* Docker's format: a variable per line, "#" begins a comment line, values are taken as they are. */
 static gboolean add_env_file(GPtrArray *env, const char *path, GError **err)
 {
@@ -63,7 +65,8 @@ static gboolean add_env_file(GPtrArray *env, const char *path, GError **err)
         return FALSE;
     }
     g_autofree char *text = g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
-    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    g_auto(GStrv) lines =
+        g_strsplit(text + (g_str_has_prefix(text, bom) ? strlen(bom) : 0), "\n", -1);
     for (guint i = 0; lines[i]; i++) {
         char *line = g_strchug(lines[i]);
         gsize len = strlen(line);

@@ -96,9 +96,22 @@ static void use_scratch(struct lowering *lw, struct build_stage *s)
     image_conf_setenv(s->conf, "PATH", DEFAULT_PATH);
 }
 
+/* Layers of Windows have a form of their own, and its shell, PATH and paths are others. */
+static gboolean check_system(struct lowering *lw, struct build_stage *s, const struct platform *p)
+{
+    if (strcmp(p->os, "windows") != 0)
+        return TRUE;
+    g_autofree char *text = platform_text(p);
+    diags_error(lw->diags, s->place, "images for %s are not supported", text);
+    diags_hint(lw->diags, "name a platform that is not Windows, for example linux/amd64");
+    return FALSE;
+}
+
 gboolean lower_base(struct lowering *lw, struct build_stage *s)
 {
     gboolean scratch = !s->override && strcmp(s->base_name, "scratch") == 0;
+    if (!check_system(lw, s, scratch ? &lw->o->platform : &s->platform))
+        return FALSE;
     s->context = s->override ? s->override : lower_find_context(lw, s->base_name, &s->platform);
     if (scratch) {
         use_scratch(lw, s);

@@ -42,6 +42,18 @@ gboolean compression_parse(const char *text, enum compression *out, GError **err
                      text);
 }
 
+gboolean compression_check_level(enum compression c, int level, GError **err)
+{
+    struct encoder unused;
+    if (level >= 0 && c == COMPRESS_NONE)
+        error_set(err, VARVE_ERROR_USAGE, "there are no levels of compression \"%s\"",
+                  compressions[c].name);
+    else if (encoder_init(&unused, c, level, err))
+        return TRUE;
+    error_add_next(err, "leave the level out for the usual one");
+    return FALSE;
+}
+
 struct job {
     struct store *store;
     const char *layer_id;

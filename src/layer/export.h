@@ -27,5 +27,7 @@ gboolean layer_export(struct store *s, const char *layer_id, const struct export
 /* "application/vnd.oci.image.layer.v1.tar+gzip" and the like. */
 const char *compression_media_type(enum compression c);
 gboolean compression_parse(const char *text, enum compression *out, GError **err);
+/* Whether c has this level; all have -1, their usual one. VARVE_ERROR_USAGE. */
+gboolean compression_check_level(enum compression c, int level, GError **err);
 
 #endif

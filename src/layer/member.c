@@ -10,7 +10,7 @@
 
 #define ISAL_LEVELS 3
 #define GZIP_MAX 12
-#define ZSTD_MAX 19
+#define ZSTD_MAX 22
 #define GZIP_HEADER 10
 
 /* No name, no time, "unknown" operating system. */

@@ -7,7 +7,7 @@
 #include "layer/export.h"
 
 /* Which encoder makes members. gzip: levels up to 3 are ISA-L's, 4 to 12 libdeflate's; -1 is
- * ISA-L's 2. zstd: 1 to 19, -1 is 3. */
+ * ISA-L's 2. zstd: 1 to 22, -1 and 0 are 3. */
 struct encoder {
     enum compression compression;
     int level;

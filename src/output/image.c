@@ -32,6 +32,12 @@ void built_image_free(struct built_image *b)
     g_free(b);
 }
 
+/* The time that no file of a layer is younger than, -1: none. */
+static gint64 clamp_of(const struct built_image *b)
+{
+    return b->keep_times ? -1 : b->epoch;
+}
+
 /* What the parallel hashing of layers shares. */
 struct hashing {
     struct built_image *b;
@@ -41,7 +47,7 @@ struct hashing {
 static gboolean hash_layer(gpointer ctx, gsize i, GError **err)
 {
     struct hashing *h = ctx;
-    return layer_diff_id(h->b->store, h->b->chain->ids[i], h->b->epoch, h->b->cancel,
+    return layer_diff_id(h->b->store, h->b->chain->ids[i], clamp_of(h->b), h->b->cancel,
                          &h->diff_ids[i], err);
 }
 
@@ -154,8 +160,8 @@ static gboolean add_layers(struct built_image *b, struct manifest *m, const stru
 {
     struct export_options e = o->layers;
     e.events = b->events;
-    if (b->epoch >= 0 && e.clamp_mtime < 0)
-        e.clamp_mtime = b->epoch;
+    if (e.clamp_mtime < 0)
+        e.clamp_mtime = clamp_of(b);
     b->blob_bytes = 0;
     for (guint i = 0; i < b->chain->n; i++) {
         struct layer_blob blob;

@@ -18,6 +18,7 @@ struct built_image {
     struct chain *chain;       /* owned */
     struct image_conf *conf;   /* owned; diff_ids are filled by built_image_config() */
     gint64 epoch;              /* SOURCE_DATE_EPOCH in seconds, -1: none */
+    gboolean keep_times;       /* files keep theirs, whatever epoch is */
     gboolean has_config;       /* config is written */
     struct digest config;      /* its digest: Docker's image id */
     gboolean has_manifest;     /* manifest is written */

@@ -11,24 +11,21 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The names an output goes by: its own name= or the build's tags, canonical; owned. */
+/* The names an output goes by: the build's tags and its own name=, canonical; owned. */
 static char **names_for(const struct output *o, const struct output_env *env, GError **err)
 {
-    if (!o->names)
-        return g_strdupv((char **)env->tags);
-    GPtrArray *all = g_ptr_array_new();
-    gboolean ok = TRUE;
-    for (char **n = o->names; ok && *n; n++) {
+    g_autoptr(GStrvBuilder) all = g_strv_builder_new();
+    if (env->tags)
+        g_strv_builder_addv(all, (const char **)env->tags);
+    for (char **n = o->names; n && *n; n++) {
         g_autoptr(reference) ref = reference_parse(*n, err);
-        ok = ref != NULL;
-        if (ok)
-            g_ptr_array_add(all, reference_text(ref));
+        if (!ref)
+            return NULL;
+        g_autofree char *name = reference_text(ref);
+        if (!env->tags || !g_strv_contains(env->tags, name))
+            g_strv_builder_add(all, name);
     }
-    g_ptr_array_add(all, NULL);
-    char **names = (char **)g_ptr_array_free(all, FALSE);
-    if (!ok)
-        g_clear_pointer(&names, g_strfreev);
-    return names;
+    return g_strv_builder_end(all);
 }
 
 static gboolean push_all(const struct output *o, struct built_image *b,
@@ -74,46 +71,62 @@ static gboolean name_dest(const char *dest, gboolean ok, GError **err)
     return ok;
 }
 
-/* Opens where an archive goes: stdout, or a temporary neighbour of dest that close_dest() renames.
- */
-static int open_dest(const char *dest, char **tmp, GError **err)
+gboolean output_check_stdout(GError **err)
 {
-    *tmp = NULL;
-    if (g_str_equal(dest, "-")) {
-        if (isatty(STDOUT_FILENO)) {
-            error_set(err, VARVE_ERROR_USAGE,
-                      "stdout is a terminal; an archive would only garble it");
-            error_add_next(err, "redirect it to a file, or give dest=PATH");
-            return -1;
-        }
-        return dup(STDOUT_FILENO);
-    }
-    *tmp = g_strdup_printf("%s.%d.tmp", dest, (int)getpid());
-    int fd = open(*tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (fd < 0)
-        error_set_errno(err, errno, "cannot create %s", *tmp);
-    return fd;
+    if (!isatty(STDOUT_FILENO))
+        return TRUE;
+    error_set(err, VARVE_ERROR_USAGE, "stdout is a terminal; an archive would only garble it");
+    error_add_next(err, "redirect it to a file, or give dest=PATH");
+    return FALSE;
 }
 
-static gboolean close_dest(const char *dest, const char *tmp, gboolean ok, GError **err)
+/* Where an archive goes. */
+struct place {
+    int fd;
+    char *path; /* the file, NULL for stdout and what is written in place */
+    char *tmp;  /* the neighbour of path that becomes it, or NULL */
+};
+
+static gboolean place_open(struct place *p, const char *dest, GError **err)
 {
-    if (!tmp)
-        return ok;
-    if (ok && rename(tmp, dest) < 0)
-        ok = error_set_errno(err, errno, "cannot rename %s to %s", tmp, dest);
-    if (!ok)
-        unlink(tmp);
+    gboolean in_place = FALSE;
+    *p = (struct place){.fd = -1};
+    if (g_str_equal(dest, "-")) {
+        if (!output_check_stdout(err))
+            return FALSE;
+        p->fd = dup(STDOUT_FILENO);
+        return p->fd >= 0 || error_set_errno(err, errno, "cannot write to stdout");
+    }
+    g_autofree char *path = fs_destination(dest, &in_place);
+    if (!in_place) {
+        p->path = g_steal_pointer(&path);
+        p->tmp = g_strdup_printf("%s.%d.tmp", p->path, (int)getpid());
+    }
+    const char *name = in_place ? path : p->tmp;
+    p->fd = open(name, (in_place ? 0 : O_CREAT | O_TRUNC) | O_WRONLY | O_CLOEXEC, 0644);
+    return p->fd >= 0 || error_set_errno(err, errno, "cannot write %s", name);
+}
+
+/* Makes the file appear when all of it is there. */
+static gboolean place_close(struct place *p, gboolean ok, GError **err)
+{
+    if (p->tmp && ok && rename(p->tmp, p->path) < 0)
+        ok = error_set_errno(err, errno, "cannot rename %s to %s", p->tmp, p->path);
+    if (p->tmp && !ok)
+        unlink(p->tmp);
+    fd_cleanup(&p->fd);
+    g_free(p->path);
+    g_free(p->tmp);
     return ok;
 }
 
 static gboolean write_archive(const struct archived *images, guint n, gboolean docker,
                               const char *dest, guint64 *written, GError **err)
 {
-    g_autofree char *tmp = NULL;
-    fd_auto int fd = open_dest(dest, &tmp, err);
-    gboolean ok =
-        fd >= 0 && name_dest(dest, archive_write(images, n, docker, fd, written, err), err);
-    return close_dest(dest, tmp, ok, err);
+    struct place p;
+    gboolean ok = place_open(&p, dest, err) &&
+                  name_dest(dest, archive_write(images, n, docker, p.fd, written, err), err);
+    return place_close(&p, ok, err);
 }
 
 gboolean output_save(const struct archived *images, guint n, const char *dest, guint64 *written,
@@ -151,21 +164,18 @@ static gboolean run_tree(const struct output *o, struct built_image *b, struct o
     if (o->type == OUTPUT_LOCAL)
         return name_dest(o->dest,
                          tree_write_dir(b->store, t, o->dest, clamp, &r->bytes_written, err), err);
-    g_autofree char *tmp = NULL;
-    fd_auto int fd = open_dest(o->dest, &tmp, err);
-    gboolean ok =
-        fd >= 0 && name_dest(o->dest, tree_write_tar(t, fd, clamp, &r->bytes_written, err), err);
-    return close_dest(o->dest, tmp, ok, err);
+    struct place p;
+    gboolean ok = place_open(&p, o->dest, err) &&
+                  name_dest(o->dest, tree_write_tar(t, p.fd, clamp, &r->bytes_written, err), err);
+    return place_close(&p, ok, err);
 }
 
 gboolean output_run(const struct output *o, struct built_image *b, const struct output_env *env,
                     struct output_result *result, GError **err)
 {
     memset(result, 0, sizeof *result);
-    if (o->epoch >= 0)
-        b->epoch = o->epoch;
     g_auto(GStrv) names = names_for(o, env, err);
-    if (o->names && !names)
+    if (!names)
         return FALSE;
     switch (o->type) {
     case OUTPUT_IMAGE:

@@ -17,18 +17,24 @@ enum output_type {
 struct output {
     enum output_type type;
     char *dest;   /* path, "-" for stdout, or NULL */
-    char **names; /* name=, list; NULL: the build's tags */
+    char **names; /* name=, list: beside the build's tags */
     gboolean push;
     gboolean push_by_digest;
     gboolean insecure;     /* registry.insecure */
     gboolean as_directory; /* tar=false */
     struct image_options image;
-    gint64 epoch; /* source-date-epoch=, -1: the build's */
-    gboolean rewrite_timestamp;
+    gint64 epoch;          /* source-date-epoch=, -1: the build's */
+    int rewrite_timestamp; /* 0 or 1; -1: not given, which is 1 when there is an epoch */
 };
 /* Parses "type=oci,dest=x.tar,…" (CSV, as Docker's), or a bare path (type=local), or "-" (type=tar
- * to stdout). Unknown types and keys are VARVE_ERROR_USAGE naming them, with a suggestion. */
+ * to stdout). Unknown types, and keys that are unknown or mean nothing for the type, are
+ * VARVE_ERROR_USAGE naming them, with what the type takes. */
 struct output *output_parse(const char *text, GError **err);
+/* What can be known before a build: values that fit together, a place that can be written to (a
+ * terminal as stdout cannot). VARVE_ERROR_USAGE. */
+gboolean output_check(const struct output *o, GError **err);
+/* Whether stdout can take an archive: VARVE_ERROR_USAGE for a terminal. */
+gboolean output_check_stdout(GError **err);
 void output_free(struct output *o);
 
 /* What an output did, for the summary and --metadata-file. */
@@ -42,8 +48,7 @@ struct output_env {
     const char *const *tags;                /* canonical names of -t */
     const char *docker_host;                /* DOCKER_HOST or NULL: unix:///var/run/docker.sock */
 };
-/* Carries one output out. Files appear only when complete (written beside and renamed). A terminal
- * as stdout is refused for archives. */
+/* Carries one output out. Files appear only when complete (written beside and renamed). */
 gboolean output_run(const struct output *o, struct built_image *b, const struct output_env *env,
                     struct output_result *result, GError **err);
 

@@ -1,12 +1,15 @@
 #include "output/output.h"
 
+#include "base/boolean.h"
+#include "base/csv.h"
 #include "base/error.h"
 #include "base/suggest.h"
+#include "dockerfile/reference.h"
 
-#include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
-static const struct {
+static const struct type {
     const char *name;
     enum output_type type;
     gboolean push;
@@ -18,11 +21,52 @@ static const struct {
              {"tar", OUTPUT_TAR, FALSE},
              {"cacheonly", OUTPUT_CACHEONLY, FALSE}};
 
-static struct output *output_new(enum output_type type)
+/* Which types a key means something for. */
+#define FOR(type) (1u << (type))
+#define FOR_ARCHIVES (FOR(OUTPUT_OCI) | FOR(OUTPUT_DOCKER))
+#define FOR_IMAGES (FOR(OUTPUT_IMAGE) | FOR_ARCHIVES)
+#define FOR_TREES (FOR(OUTPUT_LOCAL) | FOR(OUTPUT_TAR))
+
+enum value {
+    VALUE_TEXT,        /* char* */
+    VALUE_LIST,        /* char**, from "a,b" */
+    VALUE_ON,          /* gboolean */
+    VALUE_OFF,         /* gboolean: the opposite of what is said */
+    VALUE_CHOICE,      /* int: 0 or 1, -1 when not given */
+    VALUE_EPOCH,       /* gint64, from 0 */
+    VALUE_LEVEL,       /* int, from 0 */
+    VALUE_COMPRESSION, /* enum compression */
+};
+#define AT(field) G_STRUCT_OFFSET(struct output, field)
+
+static const struct key {
+    const char *name;
+    guint types;
+    enum value value;
+    glong at; /* where in struct output it goes */
+} keys[] = {
+    {"dest", FOR_ARCHIVES | FOR_TREES, VALUE_TEXT, AT(dest)},
+    {"tar", FOR_ARCHIVES, VALUE_OFF, AT(as_directory)},
+    {"name", FOR_IMAGES, VALUE_LIST, AT(names)},
+    {"push", FOR(OUTPUT_IMAGE), VALUE_ON, AT(push)},
+    {"push-by-digest", FOR(OUTPUT_IMAGE), VALUE_ON, AT(push_by_digest)},
+    {"registry.insecure", FOR(OUTPUT_IMAGE), VALUE_ON, AT(insecure)},
+    {"compression", FOR_IMAGES, VALUE_COMPRESSION, AT(image.layers.compression)},
+    {"compression-level", FOR_IMAGES, VALUE_LEVEL, AT(image.layers.level)},
+    {"force-compression", FOR_IMAGES, VALUE_ON, AT(image.layers.force)},
+    {"oci-mediatypes", FOR_IMAGES, VALUE_OFF, AT(image.docker_types)},
+    {"rewrite-timestamp", FOR_IMAGES, VALUE_CHOICE, AT(rewrite_timestamp)},
+    {"source-date-epoch", FOR_IMAGES | FOR_TREES, VALUE_EPOCH, AT(epoch)},
+};
+static const char annotation[] = "annotation";
+
+static struct output *output_new(const struct type *t)
 {
     struct output *o = g_new0(struct output, 1);
-    o->type = type;
+    o->type = t->type;
+    o->push = t->push;
     o->epoch = -1;
+    o->rewrite_timestamp = -1;
     o->image.layers = (struct export_options){COMPRESS_GZIP, -1, FALSE, -1, NULL};
     return o;
 }
@@ -38,26 +82,52 @@ void output_free(struct output *o)
     g_free(o);
 }
 
-static gboolean parse_bool(const char *key, const char *value, gboolean *out, GError **err)
+static gboolean set_boolean(const char *key, const char *value, gboolean *out, GError **err)
 {
-    if (g_str_equal(value, "true") || g_str_equal(value, "1") || g_str_equal(value, ""))
-        *out = TRUE;
-    else if (g_str_equal(value, "false") || g_str_equal(value, "0"))
-        *out = FALSE;
-    else
-        return error_set(err, VARVE_ERROR_USAGE, "--output: %s=%s is neither true nor false", key,
-                         value);
-    return TRUE;
+    *out = TRUE;
+    return !*value || boolean_parse(value, out) ||
+           error_set(err, VARVE_ERROR_USAGE, "%s=%s is neither true nor false", key, value);
 }
 
-static gboolean parse_number(const char *key, const char *value, gint64 *out, GError **err)
+static gboolean set_number(const char *key, const char *value, gint64 max, gint64 *out,
+                           GError **err)
 {
-    char *end;
-    errno = 0;
-    *out = g_ascii_strtoll(value, &end, 10);
-    if (errno || end == value || *end)
-        return error_set(err, VARVE_ERROR_USAGE, "--output: %s=%s is not a number", key, value);
-    return TRUE;
+    return g_ascii_string_to_signed(value, 10, 0, max, out, NULL) ||
+           error_set(err, VARVE_ERROR_USAGE, "%s=%s is not a number from 0", key, value);
+}
+
+static gboolean set_value(struct output *o, const struct key *k, const char *value, GError **err)
+{
+    gpointer at = G_STRUCT_MEMBER_P(o, k->at);
+    gboolean on = FALSE;
+    gint64 n = 0;
+    switch (k->value) {
+    case VALUE_TEXT:
+        g_free(*(char **)at);
+        *(char **)at = g_strdup(value);
+        return TRUE;
+    case VALUE_LIST:
+        g_strfreev(*(char ***)at);
+        *(char ***)at = *value ? g_strsplit(value, ",", -1) : NULL;
+        return TRUE;
+    case VALUE_ON:
+    case VALUE_OFF:
+    case VALUE_CHOICE:
+        if (!set_boolean(k->name, value, &on, err))
+            return FALSE;
+        *(gboolean *)at = k->value == VALUE_OFF ? !on : on;
+        return TRUE;
+    case VALUE_EPOCH:
+        return set_number(k->name, value, G_MAXINT64, at, err);
+    case VALUE_LEVEL:
+        if (!set_number(k->name, value, G_MAXINT, &n, err))
+            return FALSE;
+        *(int *)at = (int)n;
+        return TRUE;
+    case VALUE_COMPRESSION:
+        return compression_parse(value, at, err);
+    }
+    return FALSE;
 }
 
 static gint compare_strings(gconstpointer a, gconstpointer b, gpointer unused)
@@ -70,168 +140,237 @@ static gboolean set_annotation(struct output *o, const char *key, const char *va
     const char *dot = strchr(key, '.');
     gboolean manifest =
         g_str_has_prefix(key, "annotation.") || g_str_has_prefix(key, "annotation-manifest.");
-    if (!dot || !dot[1] || !manifest)
-        return error_set(err, VARVE_ERROR_UNSUPPORTED,
-                         "--output: %s: only annotations of the manifest are supported", key);
+    if (!dot || !dot[1] || !manifest) {
+        error_set(err, VARVE_ERROR_UNSUPPORTED, "%s: only manifests can be annotated", key);
+        error_add_next(err, "write annotation.KEY=VALUE");
+        return FALSE;
+    }
     if (!o->image.annotations)
         o->image.annotations = g_tree_new_full(compare_strings, NULL, g_free, g_free);
     g_tree_insert(o->image.annotations, g_strdup(dot + 1), g_strdup(value));
     return TRUE;
 }
 
-static gboolean unknown_key(const char *key, GError **err)
+/* Says what type takes. */
+static void add_keys_of(const struct type *t, GError **err)
 {
-    static const char *const keys[] = {"type",
-                                       "dest",
-                                       "name",
-                                       "push",
-                                       "push-by-digest",
-                                       "registry.insecure",
-                                       "tar",
-                                       "compression",
-                                       "compression-level",
-                                       "force-compression",
-                                       "oci-mediatypes",
-                                       "rewrite-timestamp",
-                                       "source-date-epoch"};
-    const char *meant = suggest_nearest(key, keys, G_N_ELEMENTS(keys));
-    error_set(err, VARVE_ERROR_USAGE, "--output: the key \"%s\" is unknown%s%s%s", key,
+    g_autoptr(GString) list = g_string_new(NULL);
+    for (guint i = 0; i < G_N_ELEMENTS(keys); i++)
+        if (keys[i].types & FOR(t->type))
+            g_string_append_printf(list, "%s, ", keys[i].name);
+    if (FOR(t->type) & FOR_IMAGES)
+        g_string_append_printf(list, "%s.KEY, ", annotation);
+    g_string_truncate(list, list->len ? list->len - strlen(", ") : 0);
+    error_add_next(err, "type=%s takes %s", t->name, list->len ? list->str : "nothing else");
+}
+
+static gboolean refuse_for_type(const struct type *t, const char *key, guint allowed, GError **err)
+{
+    g_autoptr(GString) list = g_string_new(NULL);
+    for (guint i = 0; i < G_N_ELEMENTS(types); i++)
+        if (allowed & FOR(types[i].type))
+            g_string_append_printf(list, "%s%s", list->len ? ", " : "", types[i].name);
+    error_set(err, VARVE_ERROR_USAGE, "%s means nothing for type=%s, only for %s", key, t->name,
+              list->str);
+    add_keys_of(t, err);
+    return FALSE;
+}
+
+static gboolean refuse_unknown(const struct type *t, const char *key, GError **err)
+{
+    const char *names[G_N_ELEMENTS(keys) + 1] = {"type"};
+    for (guint i = 0; i < G_N_ELEMENTS(keys); i++)
+        names[i + 1] = keys[i].name;
+    const char *meant = suggest_nearest(key, names, G_N_ELEMENTS(names));
+    error_set(err, VARVE_ERROR_USAGE, "the key \"%s\" is unknown%s%s%s", key,
               meant ? "; did you mean " : "", meant ? meant : "", meant ? "?" : "");
-    error_add_next(err, "for example -o type=oci,dest=image.tar or -o type=local,dest=out");
+    add_keys_of(t, err);
     return FALSE;
 }
 
-static gboolean set_image_key(struct output *o, const char *key, const char *value, gboolean *known,
-                              GError **err)
+static gboolean set_key(struct output *o, const struct type *t, const char *key, const char *value,
+                        GError **err)
 {
-    gboolean on = FALSE;
-    gint64 n = 0;
-    *known = TRUE;
-    if (g_str_equal(key, "compression"))
-        return compression_parse(value, &o->image.layers.compression, err);
-    if (g_str_equal(key, "compression-level")) {
-        if (!parse_number(key, value, &n, err))
-            return FALSE;
-        o->image.layers.level = CLAMP(n, 0, 22);
-        return TRUE;
-    }
-    if (g_str_equal(key, "force-compression"))
-        return parse_bool(key, value, &o->image.layers.force, err);
-    if (g_str_equal(key, "oci-mediatypes")) {
-        gboolean ok = parse_bool(key, value, &on, err);
-        o->image.docker_types = !on;
-        return ok;
-    }
-    if (g_str_equal(key, "source-date-epoch"))
-        return parse_number(key, value, &o->epoch, err);
-    if (g_str_equal(key, "rewrite-timestamp"))
-        return parse_bool(key, value, &o->rewrite_timestamp, err);
-    if (g_str_has_prefix(key, "annotation"))
-        return set_annotation(o, key, value, err);
-    *known = FALSE;
-    return TRUE;
-}
-
-static gboolean set_key(struct output *o, const char *key, const char *value, GError **err)
-{
-    gboolean on = TRUE, known;
-    if (g_str_equal(key, "dest")) {
-        g_free(o->dest);
-        o->dest = g_strdup(value);
-    } else if (g_str_equal(key, "name")) {
-        g_strfreev(o->names);
-        o->names = g_strsplit(value, ",", -1);
-    } else if (g_str_equal(key, "push")) {
-        return parse_bool(key, value, &o->push, err);
-    } else if (g_str_equal(key, "push-by-digest")) {
-        return parse_bool(key, value, &o->push_by_digest, err);
-    } else if (g_str_equal(key, "registry.insecure")) {
-        return parse_bool(key, value, &o->insecure, err);
-    } else if (g_str_equal(key, "tar")) {
-        gboolean ok = parse_bool(key, value, &on, err);
-        o->as_directory = !on;
-        return ok;
-    } else {
-        return set_image_key(o, key, value, &known, err) && (known || unknown_key(key, err));
-    }
-    return TRUE;
-}
-
-/* Splits one CSV record: fields may be quoted with '"', which then may hold commas ("" is a quote).
- */
-static char **split_csv(const char *text)
-{
-    GPtrArray *fields = g_ptr_array_new();
-    GString *field = g_string_new(NULL);
-    gboolean quoted = FALSE;
-    for (const char *p = text;; p++) {
-        if (*p == '\0' || (*p == ',' && !quoted)) {
-            g_ptr_array_add(fields, g_strdup(field->str));
-            g_string_truncate(field, 0);
-            if (!*p)
-                break;
-        } else if (*p == '"' && quoted && p[1] == '"') {
-            g_string_append_c(field, *p++);
-        } else if (*p == '"') {
-            quoted = !quoted;
-        } else {
-            g_string_append_c(field, *p);
-        }
-    }
-    g_string_free(field, TRUE);
-    g_ptr_array_add(fields, NULL);
-    return (char **)g_ptr_array_free(fields, FALSE);
-}
-
-static gboolean find_type(char **fields, struct output **out, GError **err)
-{
-    const char *name = "";
-    for (char **f = fields; *f; f++)
-        if (g_str_has_prefix(*f, "type="))
-            name = *f + 5;
-    for (guint i = 0; i < G_N_ELEMENTS(types); i++) {
-        if (!g_str_equal(name, types[i].name))
+    if (g_str_has_prefix(key, annotation))
+        return FOR(t->type) & FOR_IMAGES ? set_annotation(o, key, value, err)
+                                         : refuse_for_type(t, key, FOR_IMAGES, err);
+    for (guint i = 0; i < G_N_ELEMENTS(keys); i++) {
+        if (!g_str_equal(key, keys[i].name))
             continue;
-        *out = output_new(types[i].type);
-        (*out)->push = types[i].push;
-        return TRUE;
+        return keys[i].types & FOR(t->type) ? set_value(o, &keys[i], value, err)
+                                            : refuse_for_type(t, key, keys[i].types, err);
     }
-    error_set(err, VARVE_ERROR_USAGE,
-              *name ? "--output: the type \"%s\" is unknown" : "--output: no type=%s given", name);
-    error_add_next(err, "the types are image, registry, oci, docker, local, tar and cacheonly");
-    return FALSE;
+    return refuse_unknown(t, key, err);
 }
 
-static gboolean check(const struct output *o, GError **err)
+/* The key of "key=value": without blanks around it, in lower case but for an annotation's own. */
+static char *key_of(const char *field)
 {
-    gboolean needs_dest = o->type == OUTPUT_OCI || o->type == OUTPUT_LOCAL || o->type == OUTPUT_TAR;
-    if (needs_dest && (!o->dest || !*o->dest)) {
-        error_set(err, VARVE_ERROR_USAGE, "--output: no dest=");
-        error_add_next(err, "say where it goes: dest=PATH, or dest=- for stdout");
-        return FALSE;
+    char *key = g_strstrip(g_strndup(field, strcspn(field, "=")));
+    for (char *c = key; *c && *c != '.'; c++)
+        *c = g_ascii_tolower(*c);
+    return key;
+}
+
+static const struct type *find_type(char **fields, GError **err)
+{
+    g_autofree char *name = g_strdup("");
+    for (char **f = fields; *f; f++) {
+        g_autofree char *key = key_of(*f);
+        if (!g_str_equal(key, "type"))
+            continue;
+        g_free(name);
+        name = g_strdup(strchr(*f, '=') ? strchr(*f, '=') + 1 : "");
     }
-    if (o->type == OUTPUT_LOCAL && g_str_equal(o->dest, "-"))
-        return error_set(err, VARVE_ERROR_USAGE,
-                         "--output: type=local writes a directory; use type=tar for stdout");
-    return TRUE;
+    for (guint i = 0; i < G_N_ELEMENTS(types); i++)
+        if (g_str_equal(name, types[i].name))
+            return &types[i];
+    error_set(err, VARVE_ERROR_USAGE, *name ? "the type \"%s\" is unknown" : "no type=%s given",
+              name);
+    error_add_next(err, "the types are image, registry, oci, docker, local, tar and cacheonly");
+    return NULL;
+}
+
+static struct output *parse_fields(char **fields, GError **err)
+{
+    const struct type *t = find_type(fields, err);
+    g_autoptr(output) o = t ? output_new(t) : NULL;
+    for (char **f = fields; o && *f; f++) {
+        g_autofree char *key = key_of(*f);
+        const char *eq = strchr(*f, '=');
+        if (!eq) {
+            error_set(err, VARVE_ERROR_USAGE, "\"%s\" is not key=value", *f);
+            return NULL;
+        }
+        if (!g_str_equal(key, "type") && !set_key(o, t, key, eq + 1, err))
+            return NULL;
+    }
+    gboolean archive = o && (o->type == OUTPUT_OCI || o->type == OUTPUT_TAR) && !o->as_directory;
+    if (archive && !o->dest)
+        o->dest = g_strdup("-");
+    return g_steal_pointer(&o);
+}
+
+/* A path alone is type=local, "-" is type=tar. */
+static struct output *parse_plain(const char *text, GError **err)
+{
+    const struct type plain = {"", g_str_equal(text, "-") ? OUTPUT_TAR : OUTPUT_LOCAL, FALSE};
+    if (!*text) {
+        error_set(err, VARVE_ERROR_USAGE, "no path and no type given");
+        return NULL;
+    }
+    struct output *o = output_new(&plain);
+    o->dest = g_strdup(text);
+    return o;
+}
+
+/* Malformed values are mistakes on the command line here. */
+static void as_usage(GError **err)
+{
+    g_prefix_error(err, "--output: ");
+    if (err && *err && (*err)->code == VARVE_ERROR_INVALID)
+        (*err)->code = VARVE_ERROR_USAGE;
 }
 
 struct output *output_parse(const char *text, GError **err)
 {
-    if (!strchr(text, '=') || g_str_equal(text, "-")) {
-        struct output *plain = output_new(g_str_equal(text, "-") ? OUTPUT_TAR : OUTPUT_LOCAL);
-        plain->dest = g_strdup(text);
-        return plain;
+    g_auto(GStrv) fields = strchr(text, '=') ? csv_split(text, err) : NULL;
+    struct output *o = fields              ? parse_fields(fields, err)
+                       : strchr(text, '=') ? NULL
+                                           : parse_plain(text, err);
+    if (o)
+        return o;
+    as_usage(err);
+    return NULL;
+}
+
+static gboolean check_compression(const struct output *o, GError **err)
+{
+    const struct export_options *l = &o->image.layers;
+    if (!compression_check_level(l->compression, l->level, err)) {
+        g_prefix_error(err, "compression-level: ");
+        return FALSE;
     }
-    g_auto(GStrv) fields = split_csv(text);
-    g_autoptr(output) o = NULL;
-    if (!find_type(fields, &o, err))
-        return NULL;
-    for (char **f = fields; *f; f++) {
-        char *eq = strchr(*f, '=');
-        g_autofree char *key = g_strndup(*f, eq ? (gsize)(eq - *f) : strlen(*f));
-        if (!g_str_equal(key, "type") && !set_key(o, key, eq ? eq + 1 : "", err))
-            return NULL;
+    if (l->compression != COMPRESS_ZSTD || !o->image.docker_types)
+        return TRUE;
+    error_set(err, VARVE_ERROR_USAGE, "Docker's media types have none for compression=zstd");
+    error_add_next(err, "leave out oci-mediatypes=false, or use compression=gzip");
+    return FALSE;
+}
+
+static gboolean check_names(const struct output *o, GError **err)
+{
+    for (char **n = o->names; n && *n; n++) {
+        g_autoptr(reference) ref = reference_parse(*n, err);
+        if (ref && ref->digest)
+            error_set(err, VARVE_ERROR_USAGE, "name=%s: what is built has no digest yet", *n);
+        if (!ref || ref->digest)
+            return FALSE;
     }
-    return check(o, err) ? g_steal_pointer(&o) : NULL;
+    return TRUE;
+}
+
+static gboolean check_push(const struct output *o, GError **err)
+{
+    const char *key = o->push_by_digest ? "push-by-digest"
+                      : o->insecure     ? "registry.insecure"
+                                        : NULL;
+    if (o->push || !key)
+        return TRUE;
+    error_set(err, VARVE_ERROR_USAGE, "%s means nothing without a push", key);
+    error_add_next(err, "add push=true, or leave it out");
+    return FALSE;
+}
+
+/* What is there, where the output goes. */
+static gboolean check_place(const char *dest, gboolean is_dir, GError **err)
+{
+    struct stat st;
+    g_autofree char *parent = g_path_get_dirname(dest);
+    if (stat(dest, &st) == 0) {
+        if (S_ISDIR(st.st_mode) == is_dir || (!is_dir && !S_ISDIR(st.st_mode)))
+            return TRUE;
+        return error_set(err, VARVE_ERROR_USAGE,
+                         is_dir ? "dest=%s is a file, not a directory"
+                                : "dest=%s is a directory, not a file",
+                         dest);
+    }
+    if (is_dir || (stat(parent, &st) == 0 && S_ISDIR(st.st_mode)))
+        return TRUE;
+    error_set(err, VARVE_ERROR_USAGE, "dest=%s: there is no directory %s", dest, parent);
+    error_add_next(err, "mkdir -p %s", parent);
+    return FALSE;
+}
+
+static gboolean check_stdout(const struct output *o, gboolean is_dir, GError **err)
+{
+    if (!is_dir)
+        return output_check_stdout(err);
+    error_set(err, VARVE_ERROR_USAGE, "a directory cannot go to stdout");
+    error_add_next(err, o->as_directory ? "leave out tar=false" : "write type=tar,dest=-");
+    return FALSE;
+}
+
+static gboolean check_dest(const struct output *o, GError **err)
+{
+    gboolean is_dir = o->type == OUTPUT_LOCAL || o->as_directory;
+    if (!o->dest || !*o->dest) {
+        error_set(err, VARVE_ERROR_USAGE, "no dest=");
+        error_add_next(err, is_dir ? "say where it goes: dest=DIRECTORY"
+                                   : "say where it goes: dest=FILE, or dest=- for stdout");
+        return FALSE;
+    }
+    return g_str_equal(o->dest, "-") ? check_stdout(o, is_dir, err)
+                                     : check_place(o->dest, is_dir, err);
+}
+
+gboolean output_check(const struct output *o, GError **err)
+{
+    gboolean loads = o->type == OUTPUT_DOCKER && !o->dest && !o->as_directory;
+    gboolean places = o->type != OUTPUT_IMAGE && o->type != OUTPUT_CACHEONLY && !loads;
+    if (check_names(o, err) && check_compression(o, err) && check_push(o, err) &&
+        (!places || check_dest(o, err)))
+        return TRUE;
+    as_usage(err);
+    return FALSE;
 }

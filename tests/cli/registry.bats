@@ -107,3 +107,10 @@ other_store() { VARVE_ROOT=$BATS_TEST_TMPDIR/other "$VARVE" "$@"; }
     [ "$status" -eq 4 ]
     [[ "$output" == *"127.0.0.1:1"*"next: "* ]]
 }
+
+@test "--push takes the attributes of -o type=image" {
+    cp -r "$BATS_FILE_TMPDIR/app" app
+    build --push -t "$HOST/zstd/app:1" -o type=image,compression=zstd,registry.insecure=true app
+    [ "$(curl -s -H 'Accept: application/vnd.oci.image.manifest.v1+json' "http://$HOST/v2/zstd/app/manifests/1" |
+        jq -r '.layers[-1].mediaType')" = application/vnd.oci.image.layer.v1.tar+zstd ]
+}

@@ -123,7 +123,9 @@ static void test_platform(void)
     static const char *const cases[][2] = {
         {"linux/x86_64", "linux/amd64"},  {"linux/arm64/v8", "linux/arm64"},
         {"arm64", "linux/arm64"},         {"linux/arm", "linux/arm/v7"},
-        {"linux/arm/v6", "linux/arm/v6"},
+        {"linux/arm/v6", "linux/arm/v6"}, {"linux/arm64/8", "linux/arm64"},
+        {"wasm", "linux/wasm"},           {"macos/arm64", "darwin/arm64"},
+        {"Windows/AMD64", "windows/amd64"},
     };
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
         struct platform p;
@@ -131,7 +133,8 @@ static void test_platform(void)
         g_autofree char *text = platform_text(&p);
         g_assert_cmpstr(text, ==, cases[i][1]);
     }
-    static const char *const bad[] = {"", "a/b/c/d", "linux/", "li nux/amd64", "/"};
+    static const char *const bad[] = {"",  "a/b/c/d", "linux/", "li nux/amd64",
+                                      "/", "invalid", "amd65"};
     for (guint i = 0; i < G_N_ELEMENTS(bad); i++)
         g_assert_false(platform_parse(&(struct platform){0}, bad[i], NULL));
     struct platform v7 = {"linux", "arm", "v7"}, v6 = {"linux", "arm", "v6"};

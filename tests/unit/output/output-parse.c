@@ -1,38 +1,105 @@
 #include "base/error.h"
 #include "output/output.h"
 
+#include <string.h>
+
 static void test_good(void)
 {
     g_autoptr(output) o = output_parse("type=oci,dest=x.tar,tar=false,compression=zstd,compression-level=3,"
-                                       "oci-mediatypes=false,annotation.k=v", NULL);
+                                       "annotation.k=v,source-date-epoch=7", NULL);
     g_assert_nonnull(o);
     g_assert_cmpint(o->type, ==, OUTPUT_OCI);
     g_assert_cmpstr(o->dest, ==, "x.tar");
     g_assert_true(o->as_directory);
     g_assert_cmpint(o->image.layers.compression, ==, COMPRESS_ZSTD);
     g_assert_cmpint(o->image.layers.level, ==, 3);
-    g_assert_true(o->image.docker_types);
+    g_assert_cmpint(o->epoch, ==, 7);
     g_assert_cmpstr(g_tree_lookup(o->image.annotations, "k"), ==, "v");
-    g_autoptr(output) names = output_parse("type=registry,\"name=a:1,b:2\"", NULL);
+    g_autoptr(output) names = output_parse("type=registry,\"name=a:1,b:2\",oci-mediatypes=F", NULL);
     g_assert_true(names->push);
     g_assert_cmpstr(names->names[1], ==, "b:2");
+    g_assert_true(names->image.docker_types);
+    g_autoptr(output) odd = output_parse(" Type=tar, DEST=y", NULL);
+    g_assert_cmpint(odd->type, ==, OUTPUT_TAR);
+    g_assert_cmpstr(odd->dest, ==, "y");
     g_autoptr(output) dir = output_parse("out/dir", NULL);
     g_assert_cmpint(dir->type, ==, OUTPUT_LOCAL);
     g_autoptr(output) tar = output_parse("-", NULL);
     g_assert_cmpint(tar->type, ==, OUTPUT_TAR);
+    g_autoptr(output) piped = output_parse("type=oci", NULL);
+    g_assert_cmpstr(piped->dest, ==, "-");
+    g_autoptr(output) loaded = output_parse("type=docker", NULL);
+    g_assert_null(loaded->dest);
 }
+
+/* What fails, and words of its message; "check: " marks what output_check() finds. */
+static const struct {
+    const char *spec, *words;
+} bad[] = {
+    {"", "no path and no type given"},
+    {"dest=a", "no type= given"},
+    {"type=floppy,dest=a", "the type \"floppy\" is unknown"},
+    {"type=image,psuh=true", "did you mean push?"},
+    {"type=image,unpack=true", "the key \"unpack\" is unknown"},
+    {"type=image,dest=x", "dest means nothing for type=image, only for oci, docker, local, tar"},
+    {"type=registry,tar=false", "tar means nothing for type=registry"},
+    {"type=oci,dest=a,push=true", "type=oci takes dest, tar, name, compression,"},
+    {"type=local,dest=a,name=b", "name means nothing for type=local"},
+    {"type=tar,dest=a,compression=gzip", "compression means nothing for type=tar"},
+    {"type=cacheonly,dest=a", "type=cacheonly takes nothing else"},
+    {"type=local,dest=a,annotation.k=v", "annotation.k means nothing for type=local"},
+    {"type=image,annotation=v", "only manifests can be annotated"},
+    {"type=image,annotation-index.k=v", "only manifests can be annotated"},
+    {"type=image,push", "\"push\" is not key=value"},
+    {"type=image,push=maybe", "push=maybe is neither true nor false"},
+    {"type=image,name=\"a,b\"", "a quote is misplaced"},
+    {"type=oci,dest=a,compression=rar", "no compression \"rar\""},
+    {"type=oci,dest=a,compression-level=-1", "compression-level=-1 is not a number from 0"},
+    {"type=oci,dest=a,source-date-epoch=-1", "source-date-epoch=-1 is not a number from 0"},
+    {"type=oci,dest=a,compression-level=13", "check: there is no gzip level 13 (0 to 12)"},
+    {"type=oci,dest=a,compression=zstd,compression-level=23", "check: there is no zstd level 23 (0 to 22)"},
+    {"type=oci,dest=a,compression=uncompressed,compression-level=1", "check: there are no levels of compression"},
+    {"type=oci,dest=a,compression=zstd,oci-mediatypes=false", "check: none for compression=zstd"},
+    {"type=image,push-by-digest=true", "check: push-by-digest means nothing without a push"},
+    {"type=image,registry.insecure=true", "check: registry.insecure means nothing without a push"},
+    {"type=image,name=UPPER", "check: repository names must be lower case"},
+    {"type=local", "check: no dest="},
+    {"type=local,dest=-", "check: a directory cannot go to stdout"},
+    {"type=oci,tar=false,dest=-", "check: leave out tar=false"},
+    {"type=oci,tar=false", "check: no dest="},
+    {"type=oci,dest=/", "check: dest=/ is a directory, not a file"},
+    {"type=local,dest=/dev/null", "check: dest=/dev/null is a file, not a directory"},
+    {"type=tar,dest=/no/such/place/x", "check: there is no directory /no/such/place"},
+};
 
 static void test_bad(void)
 {
-    static const char *const bad[] = {"type=oci",        "type=floppy,dest=a", "type=oci,dest=a,push=maybe",
-                                      "type=local,dest=-", "type=image,psuh=true", "dest=a",
-                                      "type=oci,dest=a,compression=rar", "type=image,annotation=v"};
     for (guint i = 0; i < G_N_ELEMENTS(bad); i++) {
-        GError *err = NULL;
-        g_assert_null(output_parse(bad[i], &err));
-        g_assert_nonnull(err);
-        g_assert_cmpint(err->domain, ==, VARVE_ERROR);
-        g_clear_error(&err);
+        const char *words = bad[i].words;
+        gboolean later = g_str_has_prefix(words, "check: ");
+        g_autoptr(GError) err = NULL;
+        g_autoptr(output) o = output_parse(bad[i].spec, &err);
+        if ((o != NULL) != later)
+            g_error("%s: %s", bad[i].spec, o ? "parsed" : err->message);
+        if (later && output_check(o, &err))
+            g_error("%s: found good", bad[i].spec);
+        if (!strstr(err->message, words + (later ? strlen("check: ") : 0)))
+            g_error("%s: %s", bad[i].spec, err->message);
+        g_assert_true(g_str_has_prefix(err->message, "--output: "));
+        g_assert_cmpint(varve_error_exit_code(err), ==, err->code == VARVE_ERROR_UNSUPPORTED ? 1 : 2);
+    }
+}
+
+static void test_check(void)
+{
+    static const char *const good[] = {"type=image,name=a:1", "type=tar,dest=/dev/null", "type=local,dest=/no/such/place",
+                                       "type=docker", "type=cacheonly", "type=oci,dest=x.tar,compression=zstd,compression-level=22"};
+    for (guint i = 0; i < G_N_ELEMENTS(good); i++) {
+        g_autoptr(GError) err = NULL;
+        g_autoptr(output) o = output_parse(good[i], &err);
+        g_assert_no_error(err);
+        output_check(o, &err);
+        g_assert_no_error(err);
     }
 }
 
@@ -41,5 +108,6 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/output/parse/good", test_good);
     g_test_add_func("/output/parse/bad", test_bad);
+    g_test_add_func("/output/parse/check", test_check);
     return g_test_run();
 }

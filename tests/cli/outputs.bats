@@ -1,0 +1,109 @@
+#!/usr/bin/env bats
+# -o, --push and --load, and other flags of key=value: what is said has its effect or is refused before anything runs.
+load helper
+setup_file() { base_setup; }
+
+two_files() {
+    cat >Dockerfile <<'END'
+FROM busybox
+RUN echo one >/one && touch -d @1700000000 /one
+COPY Dockerfile /two
+END
+}
+
+# Refused with exit code 2 and these words: refused 'words' flags…
+refused() {
+    local words=$1
+    shift
+    run build "$@" .
+    [ "$status" -eq 2 ] || { echo "$*: exit $status: $output"; return 1; }
+    [[ "$output" == *"$words"* ]] || { echo "$*: $output"; return 1; }
+}
+
+# The manifest, the config and the first layer's blob of the layout "out".
+manifest() { echo "out/blobs/sha256/$(jq -r '.manifests[0].digest[7:]' out/index.json)"; }
+config() { echo "out/blobs/sha256/$(jq -r '.config.digest[7:]' "$(manifest)")"; }
+layer() { echo "out/blobs/sha256/$(jq -r ".layers[$1].digest[7:]" "$(manifest)")"; }
+
+@test "attributes that an output does not use are refused, with what it does take" {
+    printf 'FROM busybox\nRUN touch /ran && false\n' >Dockerfile
+    refused "dest means nothing for type=image" -o type=image,dest=x
+    [[ "$output" == *"next: type=image takes name, push,"* ]]
+    refused "push means nothing for type=oci, only for image, registry" -o type=oci,dest=x,push=true
+    refused "compression means nothing for type=local" -o type=local,dest=x,compression=zstd
+    refused "there is no gzip level 99 (0 to 12)" -o type=oci,dest=x,compression-level=99
+    refused "push-by-digest means nothing without a push" -o type=image,push-by-digest=true
+    refused "outputs go to stdout, which takes one" -o - -o type=oci
+    refused "there is no directory no/such" -o type=oci,dest=no/such/x.tar
+    refused "there is no name to push to" --push
+    refused "rewrite-timestamp=true does not say which time" -o type=oci,dest=x,rewrite-timestamp=true
+    refused "two outputs disagree" -o type=oci,dest=x,source-date-epoch=1 -o type=docker,dest=y
+}
+
+@test "an output's own time gives a sound image that is of that time" {
+    two_files
+    build -o type=oci,tar=false,dest=out,source-date-epoch=1600000000 .
+    [ "$(jq -r .created "$(config)")" = 2020-09-13T12:26:40Z ]
+    n=$(jq '.layers | length' "$(manifest)")
+    for i in 1 2; do
+        [ "sha256:$(gzip -dc "$(layer $((n - i)))" | sha256sum | cut -d' ' -f1)" = "$(jq -r ".rootfs.diff_ids[$((n - i))]" "$(config)")" ]
+    done
+    [ "$(TZ=UTC tar -tvzf "$(layer $((n - 2)))" --full-time one | awk '{print $4}')" = 2020-09-13 ]
+}
+
+@test "rewrite-timestamp=false leaves the files their times" {
+    two_files
+    build -o type=oci,tar=false,dest=out,source-date-epoch=1600000000,rewrite-timestamp=false .
+    n=$(jq '.layers | length' "$(manifest)")
+    [ "$(jq -r .created "$(config)")" = 2020-09-13T12:26:40Z ]
+    [ "$(TZ=UTC tar -tvzf "$(layer $((n - 2)))" --full-time one | awk '{print $4}')" = 2023-11-14 ]
+    [ "sha256:$(gzip -dc "$(layer $((n - 2)))" | sha256sum | cut -d' ' -f1)" = "$(jq -r ".rootfs.diff_ids[$((n - 2))]" "$(config)")" ]
+}
+
+@test "without dest an archive goes to stdout, and a device or a pipe is written to, not replaced" {
+    two_files
+    build -o type=oci . | tar -t | grep -qx index.json
+    mkfifo pipe
+    tar -t <pipe >got &
+    build -o type=tar,dest=pipe .
+    wait $!
+    grep -qx two got
+    [ -p pipe ]
+    ln -s real link
+    : >real
+    build -o type=tar,dest=link .
+    [ -L link ]
+    tar -tf real | grep -qx two
+}
+
+@test "an output has the build's tags and its own names" {
+    two_files
+    build -t one:1 -o '"name=two:2,one:1,three",type=oci,tar=false,dest=out' .
+    [ "$(jq -r '[.manifests[].annotations["io.containerd.image.name"]] | join(" ")' out/index.json)" = \
+        "docker.io/library/one:1 docker.io/library/two:2 docker.io/library/three:latest" ]
+}
+
+@test "hosts, secrets, agents and contexts that cannot be meant so are refused" {
+    printf 'FROM busybox\n' >Dockerfile
+    python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("agent")'
+    refused "not HOST:ADDRESS" --add-host ':=::1'
+    refused "not HOST:ADDRESS" --add-host 'db=192.0.2.7,nowhere'
+    refused "a quote is misplaced" --secret 'id=a,src="x'
+    refused "the id a is given twice" --ssh a=agent --ssh a=agent
+    refused "no socket is named" --ssh a=
+    refused "must be lower case" --build-context UPPER=.
+    refused "neither an operating system nor an architecture" --platform amd65
+    run build --platform windows/amd64 .
+    [ "$status" -ne 0 ]
+    [[ "$output" == *"Dockerfile:1:6: error: images for windows/amd64 are not supported"* ]]
+}
+
+@test "several addresses of a host, and a secret's file with a comma in its name" {
+    cat >Dockerfile <<'END'
+FROM busybox
+RUN --mount=type=secret,id=key grep -c 'db$' /etc/hosts >/hosts && cat /run/secrets/key >>/hosts
+END
+    echo value >'a,b'
+    build --platform local --add-host 'db=192.0.2.7,[2001:db8::1]' --secret 'ID=key,"src=a,b"' -o out .
+    [ "$(cat out/hosts)" = "$(printf '2\nvalue')" ]
+}
