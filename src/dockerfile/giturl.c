@@ -1,5 +1,6 @@
 #include "dockerfile/giturl.h"
 
+#include "base/boolean.h"
 #include "base/error.h"
 
 #include <string.h>
@@ -68,14 +69,10 @@ static gboolean set_ref(struct giturl *g, const char *prefix, const char *value,
 static gboolean set_choice(enum git_choice *choice, const char *key, const char *value,
                            GError **err)
 {
-    static const char *const yes[] = {"", "1", "t", "T", "true", "TRUE", "True", NULL};
-    static const char *const no[] = {"0", "f", "F", "false", "FALSE", "False", NULL};
-    if (g_strv_contains(yes, value))
-        *choice = GIT_YES;
-    else if (g_strv_contains(no, value))
-        *choice = GIT_NO;
-    else
+    gboolean on = TRUE;
+    if (*value && !boolean_parse(value, &on))
         return error_set(err, VARVE_ERROR_INVALID, "%s=%s is neither true nor false", key, value);
+    *choice = on ? GIT_YES : GIT_NO;
     return TRUE;
 }
 
@@ -148,7 +145,16 @@ static void load_fragment(struct giturl *g, const char *fragment)
         g->subdir = g_strdup(colon + 1);
 }
 
-enum giturl_result giturl_parse(const char *text, struct giturl **out, GError **err)
+/* git has its helpers for protocols under lower-case names only. */
+static void lower_scheme(char *url)
+{
+    const char *end = strstr(url, "://");
+    for (char *c = url; end && c < end; c++)
+        *c = g_ascii_tolower(*c);
+}
+
+static enum giturl_result parse(const char *text, gboolean any_path, struct giturl **out,
+                                GError **err)
 {
     enum form form = form_of(text);
     if (form == FORM_NONE || g_str_has_prefix(text, "./") || g_str_has_prefix(text, "../"))
@@ -159,10 +165,11 @@ enum giturl_result giturl_parse(const char *text, struct giturl **out, GError **
     char *query = strchr(base, '?');
     if (query)
         *query++ = '\0';
-    if (form == FORM_WEB && !g_str_has_suffix(base, ".git"))
+    if (form == FORM_WEB && !any_path && !g_str_has_suffix(base, ".git"))
         return GITURL_NONE;
     g->local_like = form == FORM_GITHUB;
     g->remote = g_strconcat(g->local_like ? "https://" : "", base, NULL);
+    lower_scheme(g->remote);
     g->unencrypted =
         g_ascii_strncasecmp(base, "http://", 7) == 0 || g_ascii_strncasecmp(base, "git://", 6) == 0;
     g_autofree char *last =
@@ -178,4 +185,14 @@ enum giturl_result giturl_parse(const char *text, struct giturl **out, GError **
         g->ref = g_strdup(g->checksum);
     *out = g_steal_pointer(&g);
     return GITURL_OK;
+}
+
+enum giturl_result giturl_parse(const char *text, struct giturl **out, GError **err)
+{
+    return parse(text, FALSE, out, err);
+}
+
+enum giturl_result giturl_parse_any(const char *text, struct giturl **out, GError **err)
+{
+    return parse(text, TRUE, out, err);
 }

@@ -27,6 +27,8 @@ enum giturl_result {
     GITURL_BAD,  /* a git URL with a wrong query: *err is set (VARVE_ERROR_INVALID) */
 };
 enum giturl_result giturl_parse(const char *text, struct giturl **out, GError **err);
+/* The same where something else says that text is a repository: any http(s) URL counts. */
+enum giturl_result giturl_parse_any(const char *text, struct giturl **out, GError **err);
 void giturl_free(struct giturl *g);
 
 typedef struct giturl giturl;

@@ -1,6 +1,7 @@
 #include "dockerfile/glob.h"
 
 #include "base/error.h"
+#include "dockerfile/pattern.h"
 
 #include <string.h>
 
@@ -75,33 +76,32 @@ static void add_item(struct glob *g, enum item_type type, gunichar c)
     g_array_append_val(g->items, item);
 }
 
-/* *p is behind '['. */
+/* *p is behind '[' of a class that pattern_check() has seen. A range that ends before it begins is
+ * malformed to moby, which makes regular expressions of these. */
 static gboolean read_class(struct glob *g, const char **p)
 {
     struct item item = {.type = ITEM_CLASS};
     g_autoptr(GArray) ranges = g_array_new(FALSE, FALSE, sizeof(struct range));
+    gboolean ordered = TRUE;
     item.negated = **p == '^';
     *p += item.negated;
-    for (guint n = 0; **p != ']' || n == 0; n++) {
+    while (**p != ']') {
         struct range r;
         *p += **p == '\\';
-        if (!**p)
-            return FALSE;
         r.lo = r.hi = read_char(p);
-        if (**p == '-' && (*p)[1] && (*p)[1] != ']') {
+        if (**p == '-') {
             (*p)++;
             *p += **p == '\\';
-            if (!**p)
-                return FALSE;
             r.hi = read_char(p);
         }
+        ordered &= r.lo <= r.hi;
         g_array_append_val(ranges, r);
     }
     (*p)++;
     item.n_ranges = ranges->len;
     item.ranges = (struct range *)g_array_free(g_steal_pointer(&ranges), FALSE);
     g_array_append_val(g->items, item);
-    return TRUE;
+    return ordered;
 }
 
 /* "**" has been read. A '/' behind it belongs to it. */
@@ -202,6 +202,8 @@ static void make_tables(struct glob *g)
 struct glob *glob_new(const char *pattern, GError **err)
 {
     g_autoptr(glob) g = g_new0(struct glob, 1);
+    if (!pattern_check(pattern, err))
+        return NULL;
     if (!pattern[strcspn(pattern, "*?[]\\")]) {
         g->exact = g_strdup(pattern);
         return g_steal_pointer(&g);
@@ -210,7 +212,7 @@ struct glob *glob_new(const char *pattern, GError **err)
     g_array_set_clear_func(g->items, clear_item);
     if (!compile(g, pattern)) {
         error_set(err, VARVE_ERROR_INVALID,
-                  "malformed ignore pattern \"%s\": a [class] is not closed", pattern);
+                  "malformed pattern \"%s\": a range in a [class] ends before it begins", pattern);
         return NULL;
     }
     make_tables(g);

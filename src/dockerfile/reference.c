@@ -95,22 +95,20 @@ static gboolean valid_tag(const char *tag)
     return n > 0 && n <= TAG_MAX_LEN;
 }
 
-/* "algorithm[+.-_algorithm]:hex" with at least 32 hex digits; sha256 and sha512 with exactly
- * theirs. */
+/* "algorithm:hex", of the algorithms that registries know. */
 static gboolean valid_digest(const char *digest)
 {
-    const char *colon = strchr(digest, ':');
-    if (!colon || !g_ascii_isalpha(*digest))
-        return FALSE;
-    for (const char *p = digest; p < colon; p++)
-        if (!g_ascii_isalnum(*p) && (!strchr("+.-_", *p) || !g_ascii_isalpha(p[1])))
-            return FALSE;
-    gsize n = strspn(colon + 1, "0123456789abcdefABCDEF");
-    if (colon[1 + n] || n < 32)
-        return FALSE;
-    if (g_str_has_prefix(digest, "sha256:"))
-        return n == 64 && strspn(colon + 1, "0123456789abcdef") == n;
-    return !g_str_has_prefix(digest, "sha512:") || n == 128;
+    static const struct {
+        const char *prefix;
+        gsize digits;
+    } algorithms[] = {{"sha256:", 64}, {"sha384:", 96}, {"sha512:", 128}};
+    for (guint i = 0; i < G_N_ELEMENTS(algorithms); i++) {
+        const char *hex = digest + strlen(algorithms[i].prefix);
+        if (g_str_has_prefix(digest, algorithms[i].prefix))
+            return strlen(hex) == algorithms[i].digits &&
+                   strspn(hex, "0123456789abcdef") == algorithms[i].digits;
+    }
+    return FALSE;
 }
 
 void reference_free(struct reference *r)

@@ -228,7 +228,9 @@ static gboolean add_source(struct copy *c, const struct word *w)
     if (!text)
         return FALSE;
     g_string_append_printf(c->history, " %s", text);
-    enum giturl_result r = giturl_parse(text, &git, &err);
+    gboolean repository = instruction_flag(c->cmd->ins, "keep-git-dir") != NULL;
+    enum giturl_result r =
+        repository ? giturl_parse_any(text, &git, &err) : giturl_parse(text, &git, &err);
     if (r == GITURL_BAD)
         return wrong(c, w->span, err->message);
     if (r == GITURL_OK && !git->local_like)

@@ -2,6 +2,7 @@
 #include "lint/linting.h"
 
 #include "base/path.h"
+#include "dockerfile/pattern.h"
 
 #include <string.h>
 
@@ -122,15 +123,16 @@ static void rule_expose_format(struct lint *l, struct scope *s, const struct ins
     }
 }
 
-/* TRUE when every pattern ignores: with exceptions nothing can be said about directories. */
-static gboolean plain_ignore(const struct ignore *ig)
+/* TRUE when nothing at or below path is in the context; with exceptions nothing can be said about
+ * wildcards. */
+static gboolean is_left_out(const struct ignore *ig, const char *path)
 {
-    if (!ig || ignore_is_empty(ig))
-        return FALSE;
+    if (!pattern_has_wildcards(path))
+        return ignore_can_skip_dir(ig, path);
     for (const char *const *p = ignore_patterns(ig); *p; p++)
         if (**p == '!')
             return FALSE;
-    return TRUE;
+    return ignore_match(ig, path);
 }
 
 static void check_source(struct lint *l, struct scope *s, const struct instruction *ins,
@@ -141,7 +143,7 @@ static void check_source(struct lint *l, struct scope *s, const struct instructi
         return;
     g_autofree char *clean = path_clean(text);
     const char *path = clean + strspn(clean, "/");
-    if (ignore_match(l->o->ignore, path))
+    if (is_left_out(l->o->ignore, path))
         lint_add(l, ins, w->span,
                  "%s is left out of the context by the ignore file: there is nothing to copy",
                  path);
@@ -151,7 +153,7 @@ static void rule_ignored_file(struct lint *l, struct scope *s, const struct inst
 {
     gboolean copies = (ins->kind == INSTRUCTION_COPY && !instruction_flag(ins, "from")) ||
                       ins->kind == INSTRUCTION_ADD;
-    if (!copies || !plain_ignore(l->o->ignore))
+    if (!copies || !l->o->ignore)
         return;
     for (guint i = 0; i + 1 < ins->n_words; i++)
         if (!ins->words[i].heredoc)

@@ -160,14 +160,14 @@ static struct found *find_image(struct baseimages *b, const char *text, const st
     return f;
 }
 
-/* Splits "<path>[:tag|@digest]"; the colon must come after the last slash. */
+/* Splits "<path>[:tag][@digest]", both after the last slash; with a digest the tag says nothing. */
 static char *split_layout(const char *value, char **ref)
 {
-    const char *at = strchr(value, '@'), *slash = strrchr(value, '/');
-    const char *colon = strrchr(value, ':');
-    const char *cut = at ? at : colon && (!slash || colon > slash) ? colon : NULL;
-    *ref = cut ? g_strdup(cut + 1) : NULL;
-    return cut ? g_strndup(value, cut - value) : g_strdup(value);
+    const char *slash = strrchr(value, '/'), *name = slash ? slash + 1 : value;
+    const char *at = strchr(name, '@'), *stop = at ? at : name + strlen(name);
+    const char *colon = g_strrstr_len(name, stop - name, ":");
+    *ref = at ? g_strdup(at + 1) : colon ? g_strdup(colon + 1) : NULL;
+    return g_strndup(value, (colon ? colon : stop) - value);
 }
 
 static gboolean read_manifest_config(struct baseimages *b, const struct digest *manifest,

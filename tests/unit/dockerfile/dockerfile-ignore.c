@@ -90,7 +90,10 @@ static void expect_error(const char *file, const char *part)
 static void test_errors(void)
 {
     expect_error("a\n!\n", "line 2: illegal exclusion pattern");
-    expect_error("a[b\n", "line 1: malformed ignore pattern \"a[b\"");
+    expect_error("[-x]\n", "line 1: malformed pattern \"[-x]\"");
+    expect_error("[z-a]\n", "ends before it begins");
+    expect_error("a\\\n", "nothing follows the last");
+    expect_error("a[b\n", "line 1: malformed pattern \"a[b\"");
     g_autofree char *big = g_strnfill(5000, 'a');
     expect_error(big, "longer than 4096");
     g_autoptr(GString) many = g_string_new(NULL);

@@ -47,6 +47,8 @@ static const struct {
     {"a:-b", NULL, "tag is malformed"},
     {"a@sha256:12", NULL, "digest is malformed"},
     {"a@", NULL, "digest is malformed"},
+    {"a@md5:" HEX64, NULL, "digest is malformed"},
+    {"a@sha256:" HEX64 "0", NULL, "digest is malformed"},
     {HEX64, NULL, "image id"},
 };
 
@@ -90,6 +92,7 @@ static const struct {
     {"git@h.example:a/b.git#x:y", "git@h.example:a/b.git b ref=x sum=- dir=y 00"},
     {"git@h.example:b", "git@h.example:b b ref=- sum=- dir=- 00"},
     {"github.com/a/b", "https://github.com/a/b b ref=- sum=- dir=- 00"},
+    {"HTTPS://h.example/b.git", "https://h.example/b.git b ref=- sum=- dir=- 00"},
     {"https://h.example/a.tar.gz", ""},
     {"http://h.example/git/x#a", ""},
     {"./git@h:x", ""},
@@ -104,6 +107,16 @@ static const struct {
     {"https://h.example/b.git?ref=a#b", "!the ref is given twice"},
     {"https://h.example/b.git?submodules=maybe", "!neither true nor false"},
 };
+
+static void test_giturl_any(void)
+{
+    g_autoptr(giturl) g = NULL;
+    g_assert_cmpint(giturl_parse_any("https://h.example/~u/b#main:d", &g, NULL), ==, GITURL_OK);
+    g_assert_cmpstr(g->remote, ==, "https://h.example/~u/b");
+    g_assert_cmpstr(g->ref, ==, "main");
+    g_autoptr(giturl) none = NULL;
+    g_assert_cmpint(giturl_parse_any("some/file", &none, NULL), ==, GITURL_NONE);
+}
 
 static void test_giturl(void)
 {
@@ -390,6 +403,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/values/reference", test_reference);
     g_test_add_func("/values/giturl", test_giturl);
+    g_test_add_func("/values/giturl/any", test_giturl_any);
     g_test_add_func("/values/chmod", test_chmod);
     g_test_add_func("/values/duration", test_duration);
     g_test_add_func("/values/bytesize", test_bytesize);
