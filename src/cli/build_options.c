@@ -177,6 +177,14 @@ static gboolean parse_annotations(struct build_options *o, GError **err)
     return TRUE;
 }
 
+static gboolean check_labels(const struct build_options *o, GError **err)
+{
+    for (char **l = o->labels; l && *l; l++)
+        if (!**l || **l == '=')
+            return error_set(err, VARVE_ERROR_USAGE, "--label \"%s\": no name", *l);
+    return TRUE;
+}
+
 static gboolean parse_lists(struct build_options *o, GError **err)
 {
     o->secrets =
@@ -204,7 +212,7 @@ static gboolean parse_lists(struct build_options *o, GError **err)
     for (char **s = o->raw_ulimits; s && *s; s++)
         if (!build_parse_ulimit(o, *s, err))
             return FALSE;
-    return parse_annotations(o, err);
+    return check_labels(o, err) && parse_annotations(o, err);
 }
 
 static gboolean parse_platform(struct build_options *o, GError **err)

@@ -91,7 +91,7 @@ gboolean build_write_files(struct build *b, GError **err)
         if (!fs_write_file(b->o->metadata_file, text, strlen(text), 0644, err))
             return FALSE;
     }
-    if (b->o->iidfile && b->image->has_config) {
+    if (b->o->iidfile) {
         g_autofree char *id = digest_text(&b->image->config);
         if (!fs_write_file(b->o->iidfile, id, strlen(id), 0644, err))
             return FALSE;

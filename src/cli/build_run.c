@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "cli/config.h"
+#include "cli/report.h"
 #include "exec/hostca.h"
 
 #include <string.h>
@@ -129,6 +130,8 @@ static void annotate(struct output *out, char **annotations)
 /* Tags the image in the local store, whatever else is asked for: its digest is what users see. */
 static gboolean needs_config(const struct build *b)
 {
+    if (b->o->iidfile)
+        return TRUE;
     for (guint i = 0; i < b->o->outputs->len; i++) {
         enum output_type t = ((struct output *)g_ptr_array_index(b->o->outputs, i))->type;
         if (t == OUTPUT_IMAGE || t == OUTPUT_OCI || t == OUTPUT_DOCKER)
@@ -192,11 +195,28 @@ static gboolean open_inputs(struct build *b, GError **err)
     return open_all(b, err) && build_open_context(b, err) && build_read_inputs(b, err);
 }
 
+static gboolean has_stage(const struct dockerfile *df, const char *name)
+{
+    for (guint i = 0; i < df->n_stages; i++)
+        if (df->stages[i].name && g_ascii_strcasecmp(df->stages[i].name, name) == 0)
+            return TRUE;
+    return FALSE;
+}
+
+/* Docker says nothing, so scripts may name stages that only some of their files have. */
+static void note_filters(const struct build *b)
+{
+    for (char **f = b->o->no_cache_filter; f && *f; f++)
+        if (!has_stage(b->df, *f))
+            report_note("--no-cache-filter %s: there is no stage of this name", *f);
+}
+
 gboolean build_prepare(struct build *b, GError **err)
 {
     b->started_us = g_get_monotonic_time();
     if (!open_inputs(b, err))
         return FALSE;
+    note_filters(b);
     open_sources(b);
     return lower_build(b, err);
 }

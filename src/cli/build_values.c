@@ -5,6 +5,7 @@
 #include "base/fs.h"
 #include "dockerfile/giturl.h"
 #include "dockerfile/reference.h"
+#include "exec/sandbox.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -280,9 +281,14 @@ gboolean build_parse_ulimit(struct build_options *o, const char *text, GError **
         error_add_next(err, "write NAME=SOFT:HARD, the smaller one first");
         return FALSE;
     }
-    char *name = g_strndup(text, eq - text);
-    g_ptr_array_add(o->owned, name);
-    u.name = name;
+    g_autofree char *name = g_strndup(text, eq - text);
+    if (!sandbox_knows_limit(name, err)) {
+        g_prefix_error(err, "--ulimit %s: ", text);
+        if (err)
+            (*err)->code = VARVE_ERROR_USAGE;
+        return FALSE;
+    }
+    u.name = own(o, name);
     g_array_append_val(o->ulimits, u);
     return TRUE;
 }

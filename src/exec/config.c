@@ -99,22 +99,33 @@ static const struct {
     {"stack", RLIMIT_STACK},
 };
 
+/* Number of the limit in limit_names, or -1. */
+static int find_limit(const char *name, GError **err)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(limit_names); i++)
+        if (g_str_equal(limit_names[i].name, name))
+            return (int)i;
+    error_set(err, VARVE_ERROR_INVALID, "there is no limit called \"%s\"", name);
+    error_add_next(err,
+                   "limits are core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, "
+                   "nproc, rss, rtprio, rttime, sigpending and stack");
+    return -1;
+}
+
+gboolean sandbox_knows_limit(const char *name, GError **err)
+{
+    return find_limit(name, err) >= 0;
+}
+
 GArray *config_limits(const struct sandbox_spec *spec, char ***names, GError **err)
 {
     g_autoptr(GArray) limits = g_array_new(FALSE, FALSE, sizeof(struct launch_limit));
     *names = g_new0(char *, spec->n_ulimits + 1);
     for (guint i = 0; i < spec->n_ulimits; i++) {
         const struct ulimit *u = &spec->ulimits[i];
-        guint k = 0;
-        while (k < G_N_ELEMENTS(limit_names) && !g_str_equal(limit_names[k].name, u->name))
-            k++;
-        if (k == G_N_ELEMENTS(limit_names)) {
-            error_set(err, VARVE_ERROR_INVALID, "there is no limit called \"%s\"", u->name);
-            error_add_next(
-                err, "limits are core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, "
-                     "nproc, rss, rtprio, rttime, sigpending and stack");
+        int k = find_limit(u->name, err);
+        if (k < 0)
             return NULL;
-        }
         (*names)[i] = g_strdup(u->name);
         struct launch_limit l = {limit_names[k].resource,
                                  u->soft < 0 ? RLIM64_INFINITY : (guint64)u->soft,

@@ -90,5 +90,7 @@ gboolean sandbox_run(const struct sandbox_spec *spec, struct cancel *c, struct s
  * FALSE with FAILED. */
 gboolean sandbox_join(int pid, const struct sandbox_spec *spec, gint64 timeout_us, struct cancel *c,
                       struct sandbox_result *out, GError **err);
+/* Whether ulimits can have this name; *err lists those that they can. */
+gboolean sandbox_knows_limit(const char *name, GError **err);
 
 #endif

@@ -92,10 +92,20 @@ layer() { echo "out/blobs/sha256/$(jq -r ".layers[$1].digest[7:]" "$(manifest)")
     refused "the id a is given twice" --ssh a=agent --ssh a=agent
     refused "no socket is named" --ssh a=
     refused "must be lower case" --build-context UPPER=.
+    refused 'there is no limit called "files"' --ulimit files=1
+    refused 'no name' --label =x
     refused "neither an operating system nor an architecture" --platform amd65
     run build --platform windows/amd64 .
     [ "$status" -ne 0 ]
     [[ "$output" == *"Dockerfile:1:6: error: images for windows/amd64 are not supported"* ]]
+}
+
+@test "the id is written whatever the output, and a filter for no stage is told" {
+    two_files
+    run build --iidfile id --no-cache-filter bulid -o type=cacheonly .
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"--no-cache-filter bulid: there is no stage of this name"* ]]
+    [ "$(cat id)" = "$(build -q .)" ]
 }
 
 @test "several addresses of a host, and a secret's file with a comma in its name" {
