@@ -337,6 +337,15 @@ static void read_escaped(struct lexer *lx, GString *out, struct words *w)
         words_raw(w, out->str + at, out->len - at);
 }
 
+/* "<<" and the white space behind it belong to the name that follows. */
+static void read_heredoc_sign(struct lexer *lx, GString *out, struct words *w)
+{
+    const char *stop = text_skip_space(lx->p + 2, lx->end);
+    g_string_append_len(out, lx->p, stop - lx->p);
+    words_raw(w, lx->p, stop - lx->p);
+    lx->p = stop;
+}
+
 /* Reads one item: a quoted text, a substitution, an escaped or a plain character. */
 static gboolean read_item(struct lexer *lx, GString *out, struct words *w)
 {
@@ -353,6 +362,8 @@ static gboolean read_item(struct lexer *lx, GString *out, struct words *w)
         words_raw(w, out->str + at, out->len - at);
     } else if (c == lx->x->escape) {
         read_escaped(lx, out, w);
+    } else if (lx->x->heredocs && c == '<' && lx->end - lx->p > 1 && lx->p[1] == '<') {
+        read_heredoc_sign(lx, out, w);
     } else {
         gsize n = text_char(lx->p, lx->end);
         g_string_append_len(out, lx->p, n);

@@ -23,6 +23,7 @@ struct expand {
     gboolean raw_quotes;     /* keep quotes in the result */
     gboolean raw_escapes;    /* keep escape characters in the result */
     gboolean ignore_quotes;  /* quotes are ordinary characters (contents of heredocs) */
+    gboolean heredocs;       /* "<<", and white space behind it, does not end a word */
     gboolean keep_unset;     /* leave references to unset variables as they are */
     gsize max;               /* limit of the result in bytes; 0: EXPAND_MAX_WORD */
     GHashTable *used;        /* char* set that gets the names looked up and found, or NULL */

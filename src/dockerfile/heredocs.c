@@ -11,8 +11,8 @@ static guint count_quotes(const char *s)
     return n;
 }
 
-/* Reads a word of the form "[fd]<<[-]NAME". FALSE when it is none; a malformed quoting of NAME is
- * none either. */
+/* Reads a word of the form "[fd]<<[-]NAME" or "[fd]<< NAME". FALSE when it is none; a malformed
+ * quoting of NAME is none either. */
 static gboolean read_announcement(struct parser *ps, const char *word, struct heredoc *h)
 {
     gsize digits = strspn(word, "0123456789");
@@ -21,7 +21,7 @@ static gboolean read_announcement(struct parser *ps, const char *word, struct he
         return FALSE;
     p += 2;
     gboolean chomp = *p == '-';
-    p += chomp;
+    p = text_skip_space(p + chomp, p + strlen(p));
     if (!*p || strchr(p, '<'))
         return FALSE;
     struct expand x = {.escape = '\\', .keep_unset = TRUE};
@@ -71,7 +71,9 @@ static gboolean add_heredoc(struct parser *ps, struct heredoc *h)
     if (closed)
         return TRUE;
     diags_error(ps->diags, h->span, "unterminated heredoc: no line \"%s\" follows", h->name);
-    if (!h->chomp)
+    if (strchr(h->name, ')'))
+        diags_hint(ps->diags, "quote it when it is arithmetic and no heredoc: \"$((1 << 3))\"");
+    else if (!h->chomp)
         diags_hint(
             ps->diags,
             "the end must stand alone, without white space around it; <<-%s allows tabs before it",
@@ -88,6 +90,7 @@ void parse_heredocs(struct parser *ps, struct instruction *ins)
     struct expand x = {.escape = '\\',
                        .raw_quotes = TRUE,
                        .raw_escapes = TRUE,
+                       .heredocs = TRUE,
                        .keep_unset = TRUE,
                        .max = 2 * DOCKERFILE_MAX_INSTRUCTION};
     g_auto(GStrv) words = expand_words(&x, ins->text, NULL);

@@ -40,6 +40,20 @@ gboolean instruction_flag_on(const struct instruction *ins, const char *name)
     return f && (!f->value || g_ascii_strcasecmp(f->value, "true") == 0);
 }
 
+/* Gives a source of COPY or ADD the contents that h has, when it announces h. */
+static void link_heredoc(struct parser *ps, const struct instruction *ins, struct word *w,
+                         const struct heredoc *h)
+{
+    if (h->span.line != w->span.line || h->span.col != w->span.col)
+        return;
+    w->heredoc = h;
+    if (h->span.len == w->span.len)
+        return;
+    diags_error(ps->diags, h->span, "the name of a heredoc must follow << at once in %s",
+                instruction_name(ins->kind));
+    diags_hint(ps->diags, "write <<%s%s", h->chomp ? "-" : "", h->name);
+}
+
 /* Gives COPY's and ADD's heredoc sources their contents; a destination cannot be one. */
 static void link_heredocs(struct parser *ps, struct instruction *ins)
 {
@@ -47,12 +61,9 @@ static void link_heredocs(struct parser *ps, struct instruction *ins)
     if (!copies || ins->n_heredocs == 0)
         return;
     struct word *words = (struct word *)ps->words->data;
-    for (guint i = 0; i < ps->words->len; i++) {
+    for (guint i = 0; i < ps->words->len; i++)
         for (guint k = 0; k < ins->n_heredocs && strstr(words[i].text, "<<"); k++)
-            if (ins->heredocs[k].span.line == words[i].span.line &&
-                ins->heredocs[k].span.col == words[i].span.col)
-                words[i].heredoc = &ins->heredocs[k];
-    }
+            link_heredoc(ps, ins, &words[i], &ins->heredocs[k]);
     struct word *last = &words[ps->words->len - 1];
     if (last->heredoc)
         diags_error(ps->diags, last->span, "%s cannot accept a heredoc as a destination",
