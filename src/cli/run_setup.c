@@ -7,13 +7,13 @@
 #include "dockerfile/bytesize.h"
 #include "dockerfile/duration.h"
 #include "exec/hostca.h"
+#include "graph/imageconf.h"
 
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 #define MAX_ENV_FILE (1 << 20)
-#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 /* Sets or replaces a variable, in place. */
 static void set_env(GPtrArray *env, const char *name, gsize len, const char *value)
@@ -101,7 +101,7 @@ static gboolean make_env(struct run *r, GError **err)
             break;
     gboolean ok = (!err || !*err) && add_given_env(r, env, err);
     if (ok && !has_env(env, "PATH"))
-        g_ptr_array_add(env, g_strdup("PATH=" DEFAULT_PATH));
+        g_ptr_array_add(env, g_strdup("PATH=" IMAGE_DEFAULT_PATH));
     g_ptr_array_add(env, NULL);
     g_ptr_array_set_free_func(env, NULL);
     r->env = (char **)g_ptr_array_free(env, FALSE);

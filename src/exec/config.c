@@ -10,9 +10,9 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "exec/seccomp.h"
+#include "graph/imageconf.h"
 #include "init_blob.h"
 
-#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x0010U
 #endif
@@ -141,7 +141,7 @@ char **config_env(const char *const *env, const char *home)
     if (!out)
         out = g_new0(char *, 1);
     if (!g_environ_getenv(out, "PATH"))
-        out = g_environ_setenv(g_steal_pointer(&out), "PATH", DEFAULT_PATH, TRUE);
+        out = g_environ_setenv(g_steal_pointer(&out), "PATH", IMAGE_DEFAULT_PATH, TRUE);
     const char *set = g_environ_getenv(out, "HOME");
     if (!set || !*set)
         out = g_environ_setenv(g_steal_pointer(&out), "HOME", home, TRUE);
@@ -155,7 +155,7 @@ char **config_candidates(const char *program, const char *const *env)
         g_ptr_array_add(list, g_strdup(program));
     } else {
         const char *path = g_environ_getenv((char **)env, "PATH");
-        g_auto(GStrv) dirs = g_strsplit(path ? path : DEFAULT_PATH, ":", -1);
+        g_auto(GStrv) dirs = g_strsplit(path ? path : IMAGE_DEFAULT_PATH, ":", -1);
         for (guint i = 0; dirs[i]; i++)
             if (*dirs[i] == '/')
                 g_ptr_array_add(list, g_build_filename(dirs[i], program, NULL));

@@ -6,6 +6,9 @@
 #include "base/digest.h"
 #include "base/platform.h"
 
+/* The PATH of an image that sets none. */
+#define IMAGE_DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 struct healthcheck {
     char **test; /* {"NONE"}, {"CMD", …}, {"CMD-SHELL", text} */
     gint64 interval, timeout, start_period, start_interval; /* nanoseconds, 0: default */

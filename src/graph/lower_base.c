@@ -7,7 +7,6 @@
 
 #include <string.h>
 
-#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 /* The name of a stage that was probably meant instead of name, or NULL. */
 static struct build_stage *near_stage(struct lowering *lw, const char *name)
@@ -93,7 +92,7 @@ static void use_scratch(struct lowering *lw, struct build_stage *s)
 {
     s->conf = image_conf_new(&lw->o->platform);
     s->conf->workdir = g_strdup("/");
-    image_conf_setenv(s->conf, "PATH", DEFAULT_PATH);
+    image_conf_setenv(s->conf, "PATH", IMAGE_DEFAULT_PATH);
 }
 
 /* Layers of Windows have a form of their own, and its shell, PATH and paths are others. */

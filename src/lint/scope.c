@@ -129,7 +129,7 @@ const char *scope_lookup(gpointer scope, const char *name)
         if (value)
             return value;
     }
-    return strcmp(name, "PATH") == 0 ? "" : NULL; /* every stage has one */
+    return strcmp(name, "PATH") == 0 ? IMAGE_DEFAULT_PATH : NULL; /* every stage has one */
 }
 
 gboolean scope_declares(const struct scope *s, const char *name)
