@@ -45,6 +45,7 @@ static struct lint_options lint_options_for(const struct build *b)
                              .ignore = b->ignore,
                              .platform = b->o->platform,
                              .target = b->o->target,
+                             .all_stages = b->o->call == CALL_CHECK && !b->o->target,
                              .bases = b->lowered ? b->lowered->bases : NULL};
     platform_host(&l.build_platform);
     return l;
@@ -54,6 +55,43 @@ static struct lint_report *lint_build(const struct build *b, GError **err)
 {
     struct lint_options l = lint_options_for(b);
     return lint_run(b->df, &l, err);
+}
+
+/* The line on which the first instruction with an error begins. */
+static guint first_wrong_line(const struct build *b)
+{
+    guint wrong = G_MAXUINT, begin = 1;
+    for (guint i = 0; i < b->diags->items->len; i++) {
+        const struct diag *d = g_ptr_array_index(b->diags->items, i);
+        if (d->severity == DIAG_ERROR)
+            wrong = MIN(wrong, d->span.line);
+    }
+    for (guint i = 0; i < b->df->n_instructions; i++)
+        if (b->df->instructions[i]->first_line <= wrong)
+            begin = b->df->instructions[i]->first_line;
+    return MIN(begin, wrong);
+}
+
+/* The file up to the first instruction with an error, or NULL when that is no file. */
+static struct dockerfile *sound_part(const struct build *b)
+{
+    gsize len;
+    const char *text = g_bytes_get_data(b->diags->source, &len), *end = text, *nl;
+    for (guint line = first_wrong_line(b); line > 1 && (nl = memchr(end, '\n', text + len - end));
+         line--)
+        end = nl + 1;
+    g_autoptr(diags) d = diags_new();
+    g_autoptr(dockerfile) df = dockerfile_parse(text, end - text, b->df->name, d);
+    return df && !diags_has_errors(d) ? g_steal_pointer(&df) : NULL;
+}
+
+/* Checks what can be checked of a file that cannot be built. */
+static void lint_wrong(struct build *b)
+{
+    g_autoptr(dockerfile) part = b->df && !b->parsed ? sound_part(b) : NULL;
+    struct lint_options l = lint_options_for(b);
+    const struct dockerfile *df = b->parsed ? b->df : part;
+    b->lint = df ? lint_run(df, &l, NULL) : NULL;
 }
 
 /* "lint violation found for rules: …", newly allocated. */
@@ -126,24 +164,28 @@ static void print_findings_json(const struct build *b)
         b->lint->error ? g_ptr_array_index(b->lint->findings, 0) : NULL;
     g_autofree char *text = first ? violation_text(b) : NULL;
     struct diag error = {DIAG_ERROR, first ? first->span : (struct span){0}, text, NULL};
-    print_json(lint_report_json(b->lint, b->diags, first ? &error : NULL), TRUE);
+    print_json(lint_report_json(b->lint, b->df, b->diags, first ? &error : NULL), TRUE);
 }
 
 /* A file that cannot be built: tools get its first error, people all of them on stderr. */
-static void print_error_json(struct build *b)
+static void print_wrong(struct build *b)
 {
-    if (b->parsed)
-        b->lint = lint_build(b, NULL);
-    if (b->diags && b->diags->source && b->diags->items->len)
-        print_json(lint_report_json(b->lint, b->diags, g_ptr_array_index(b->diags->items, 0)),
-                   TRUE);
+    if (!b->diags || !b->diags->source || b->diags->items->len == 0)
+        return;
+    lint_wrong(b);
+    if (b->o->call_json)
+        print_json(
+            lint_report_json(b->lint, b->df, b->diags, g_ptr_array_index(b->diags->items, 0)),
+            TRUE);
+    else if (b->lint)
+        build_print_findings(b, stdout);
 }
 
 static int call_check(struct build *b, GError **err)
 {
     gboolean ready = prepare_check(b, err);
-    if (!ready && b->o->call_json)
-        print_error_json(b);
+    if (!ready)
+        print_wrong(b);
     if (!ready || !(b->lint = lint_build(b, err)))
         return 0;
     if (b->o->call_json) {

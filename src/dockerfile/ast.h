@@ -92,7 +92,8 @@ struct instruction {
     const struct health_flags *health; /* HEALTHCHECK, else NULL */
     const struct instruction *trigger; /* ONBUILD: what it holds, else NULL */
     const char *trigger_text;    /* ONBUILD: the text for the image's config, heredocs included */
-    const char *const *comments; /* lines of the comment directly above, without '#', trimmed */
+    const char *const *comments; /* lines of the comment above, without '#', trimmed, none empty:
+                                    an empty one parts what is above it from the instruction */
     guint n_comments;
     const struct segment *segments; /* for instruction_span() */
     guint n_segments;

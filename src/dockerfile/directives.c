@@ -36,7 +36,7 @@ static int split_directive(const char *p, const char *end, const char **value,
 /* "A,B" or "all". */
 static void check_list(struct arena *arena, char *value, const char *const **list, gboolean *all)
 {
-    *all = g_ascii_strcasecmp(value, "all") == 0;
+    *all = strcmp(value, "all") == 0;
     g_auto(GStrv) parts = g_strsplit(value, ",", 100);
     const char **copy = arena_alloc(arena, (g_strv_length(parts) + 1) * sizeof *copy);
     for (guint i = 0; parts[i]; i++)
@@ -59,7 +59,9 @@ static gboolean set_check_option(struct arena *arena, struct check_directive *ch
 struct check_directive *check_directive_parse(struct arena *arena, const char *value, GError **err)
 {
     struct check_directive *check = arena_new_of(arena, struct check_directive);
-    g_auto(GStrv) options = g_strsplit(value, ";", 20);
+    const char *remark = strstr(value, "//");
+    g_autofree char *text = remark ? g_strndup(value, remark - value) : g_strdup(value);
+    g_auto(GStrv) options = g_strsplit(text, ";", 20);
     for (char **o = options; *o; o++) {
         char *eq = strchr(g_strstrip(*o), '=');
         if (!**o)

@@ -66,12 +66,16 @@ static void parser_clear(struct parser *ps)
     g_array_unref(ps->heredocs);
 }
 
+/* As in BuildKit, empty lines keep comments with the instruction below them; an empty comment parts
+ * them from it. */
 static void add_comment(struct parser *ps, const struct line *l, const char *sign)
 {
     const char *start = text_skip_space(sign + 1, l->stop);
-    if (ps->comments->len < 1000)
-        g_ptr_array_add(ps->comments,
-                        arena_strndup(ps->arena, start, text_trim_end(start, l->stop) - start));
+    const char *end = text_trim_end(start, l->stop);
+    if (start == end)
+        g_ptr_array_set_size(ps->comments, 0);
+    else if (ps->comments->len < 1000)
+        g_ptr_array_add(ps->comments, arena_strndup(ps->arena, start, end - start));
 }
 
 /* Joins and parses the instruction that begins with l. */
@@ -106,9 +110,7 @@ static void read_lines(struct parser *ps)
         ps->directives_done = TRUE;
         if (slashes && ps->instructions->len == 0 && l.stop - p >= 2 && p[0] == '/' && p[1] == '/')
             continue;
-        if (p == l.stop)
-            g_ptr_array_set_size(ps->comments, 0);
-        else
+        if (p < l.stop)
             read_instruction(ps, &l);
     }
 }

@@ -25,8 +25,8 @@ struct dockerfile *dockerfile_parse(const void *bytes, gsize len, const char *na
 /* Parses one instruction that stands alone (an ONBUILD trigger of a base image). Likewise. */
 struct dockerfile *dockerfile_parse_trigger(const char *text, const char *name,
                                             struct diags *diags);
-/* The value of a check directive, "skip=A,B;error=true", in arena's memory; NULL with
- * VARVE_ERROR_INVALID. */
+/* The value of a check directive, "skip=A,B;error=true", in arena's memory; what follows "//" is a
+ * remark. NULL with VARVE_ERROR_INVALID. */
 struct check_directive *check_directive_parse(struct arena *arena, const char *value, GError **err);
 /* TRUE for the value of a syntax directive (or BUILDKIT_SYNTAX) that names the built-in language:
  * "docker/dockerfile" in any registry (mirrors), any tag, and its relatives "-upstream" and so on.

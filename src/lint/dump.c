@@ -2,6 +2,8 @@
 
 #include "base/jsonset.h"
 
+#define MAX_RANGES 1000 /* of one place; the last one holds the rest */
+
 static json_t *base64_of(GBytes *source)
 {
     gsize len;
@@ -10,11 +12,17 @@ static json_t *base64_of(GBytes *source)
     return json_string(text);
 }
 
+/* A range for each line, as BuildKit has them. */
 static void set_lines(json_t *o, guint first, guint last)
 {
-    json_object_set_new(o, "location",
-                        json_pack("{s:[{s:{s:i},s:{s:i}}]}", "ranges", "start", "line", (int)first,
-                                  "end", "line", (int)last));
+    json_t *ranges = json_array();
+    for (guint line = first; line <= last; line++) {
+        guint end = json_array_size(ranges) + 1 < MAX_RANGES ? line : last;
+        json_array_append_new(ranges, json_pack("{s:{s:i},s:{s:i}}", "start", "line", (int)line,
+                                                "end", "line", (int)end));
+        line = end;
+    }
+    json_object_set_new(o, "location", json_pack("{s:o}", "ranges", ranges));
 }
 
 static json_t *finding_json(const struct lint_finding *f)
@@ -23,21 +31,30 @@ static json_t *finding_json(const struct lint_finding *f)
     jsonset_filled(w, "ruleName", lint_rule_name(f->rule));
     jsonset_filled(w, "description", lint_rule_summary(f->rule));
     jsonset_filled(w, "detail", f->message);
-    set_lines(w, f->span.line, MAX(f->last_line, f->span.line));
+    set_lines(w, f->first_line, f->last_line);
     return w;
 }
 
-static json_t *error_json(const struct diag *error)
+/* The place is the whole instruction that it is about. */
+static json_t *error_json(const struct diag *error, const struct dockerfile *df)
 {
     json_t *o = json_object();
+    guint line = error->span.line, first = line, last = line;
+    for (guint i = 0; df && i < df->n_instructions; i++) {
+        const struct instruction *ins = df->instructions[i];
+        if (ins->first_line <= line && line <= ins->last_line) {
+            first = ins->first_line;
+            last = ins->last_line;
+        }
+    }
     jsonset_filled(o, "message", error->message);
-    if (error->span.line)
-        set_lines(o, error->span.line, error->span.line);
+    if (line)
+        set_lines(o, first, last);
     return o;
 }
 
-json_t *lint_report_json(const struct lint_report *r, const struct diags *d,
-                         const struct diag *error)
+json_t *lint_report_json(const struct lint_report *r, const struct dockerfile *df,
+                         const struct diags *d, const struct diag *error)
 {
     json_t *doc = json_object(), *warnings = json_array(), *from = json_object();
     for (guint i = 0; r && i < r->findings->len; i++)
@@ -48,7 +65,7 @@ json_t *lint_report_json(const struct lint_report *r, const struct diags *d,
     json_object_set_new(doc, "warnings", warnings);
     json_object_set_new(doc, "sources", json_pack("[o]", from));
     if (error)
-        json_object_set_new(doc, "buildError", error_json(error));
+        json_object_set_new(doc, "buildError", error_json(error, df));
     return doc;
 }
 

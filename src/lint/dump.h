@@ -7,9 +7,10 @@
 
 #include <jansson.h>
 
-/* r may be NULL: nothing could be checked. error is why a build would end at once, or NULL. */
-json_t *lint_report_json(const struct lint_report *r, const struct diags *d,
-                         const struct diag *error);
+/* r may be NULL: nothing could be checked. error is why a build would end at once, or NULL; df (or
+ * NULL) tells how far the instruction reaches that it is about. */
+json_t *lint_report_json(const struct lint_report *r, const struct dockerfile *df,
+                         const struct diags *d, const struct diag *error);
 json_t *outline_json(const struct outline *x, GBytes *source);
 json_t *targets_json(const struct dockerfile *df, GBytes *source);
 

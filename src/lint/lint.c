@@ -9,7 +9,7 @@
 static gboolean listed(const char *const *names, gboolean all, const char *name)
 {
     for (; names && *names; names++)
-        if (g_ascii_strcasecmp(*names, name) == 0)
+        if (strcmp(*names, name) == 0)
             return TRUE;
     return all;
 }
@@ -17,15 +17,15 @@ static gboolean listed(const char *const *names, gboolean all, const char *name)
 static gboolean enabled(const struct lint *l, const struct lint_rule *r)
 {
     const struct check_directive *c = l->check;
-    if (c && listed(c->skip, c->skip_all, r->name))
-        return FALSE;
-    return !r->experimental || (c && listed(c->experimental, c->experimental_all, r->name));
+    if (r->experimental)
+        return c && listed(c->experimental, c->experimental_all, r->name);
+    return !c || !listed(c->skip, c->skip_all, r->name);
 }
 
 /* "check=skip=…" in the comment above ins; other comments, and malformed ones, say nothing. */
 static gboolean silenced(const struct lint *l, const struct instruction *ins)
 {
-    for (guint i = 0; ins && i < ins->n_comments; i++) {
+    for (guint i = 0; i < ins->n_comments; i++) {
         const char *comment = ins->comments[i];
         if (!g_str_has_prefix(comment, "check="))
             continue;
@@ -46,7 +46,8 @@ void lint_add(struct lint *l, const struct instruction *ins, struct span at, con
     struct lint_finding *f = g_new0(struct lint_finding, 1);
     *f = (struct lint_finding){.rule = l->rule,
                                .span = at,
-                               .last_line = ins ? MAX(ins->last_line, at.line) : at.line,
+                               .first_line = at.col ? ins->first_line : at.line,
+                               .last_line = at.col ? ins->last_line : at.line,
                                .message = g_strdup_vprintf(fmt, ap)};
     va_end(ap);
     g_ptr_array_add(l->report->findings, f);
@@ -56,7 +57,7 @@ static void check_instruction(struct lint *l, struct scope *s, const struct inst
 {
     for (const struct lint_rule *r = lint_rules; r->name; r++) {
         l->rule = r;
-        if (r->instruction && enabled(l, r))
+        if (r->instruction && !l->left_out[s->stage->index] && enabled(l, r))
             r->instruction(l, s, ins);
     }
     scope_apply(l, s, ins);
@@ -83,6 +84,22 @@ static void check_file(struct lint *l)
         if (r->file && enabled(l, r))
             r->file(l);
     }
+}
+
+/* As in BuildKit, a build hears of nothing in stages that it does not need. */
+static void leave_out(struct lint *l)
+{
+    struct lint all = {.df = l->df, .o = l->o};
+    scope_init(&all);
+    for (guint i = 0; i < l->df->n_stages; i++)
+        scope_begin(&all, &l->df->stages[i]);
+    const struct stage *target = reach_target(&all, l->o->target);
+    g_autoptr(GPtrArray) needed = target ? reach_stages(&all, target) : NULL;
+    for (guint i = 0; needed && i < l->df->n_stages; i++)
+        l->left_out[i] = TRUE;
+    for (guint i = 0; needed && i < needed->len; i++)
+        l->left_out[((const struct stage *)g_ptr_array_index(needed, i))->index] = FALSE;
+    scope_clear(&all);
 }
 
 static gboolean find_check(struct lint *l, GError **err)
@@ -128,12 +145,15 @@ struct lint_report *lint_run(const struct dockerfile *df, const struct lint_opti
     g_autoptr(lint_report) report = g_new0(struct lint_report, 1);
     report->findings = g_ptr_array_new_with_free_func(finding_free);
     g_autoptr(arena) arena = arena_new();
-    struct lint l = {.df = df, .o = o, .arena = arena, .report = report};
+    g_autofree gboolean *left_out = g_new0(gboolean, df->n_stages);
+    struct lint l = {.df = df, .o = o, .arena = arena, .left_out = left_out, .report = report};
     GError *local = NULL;
     if (!find_check(&l, &local)) {
         g_propagate_error(err, local);
         return NULL;
     }
+    if (!o->all_stages)
+        leave_out(&l);
     scope_init(&l);
     check_file(&l);
     report->error = l.check && l.check->error && report->n_findings > 0;

@@ -16,9 +16,9 @@
 struct lint_rule;
 struct lint_finding {
     const struct lint_rule *rule;
-    struct span span; /* in the Dockerfile */
-    guint last_line;  /* of the instruction, span.line when it has one line */
-    char *message;    /* one line: what is wrong and what to write instead */
+    struct span span;            /* in the Dockerfile */
+    guint first_line, last_line; /* of the instruction; of the span when that is a whole line */
+    char *message;               /* one line: what is wrong and what to write instead */
 };
 struct lint_options {
     GHashTable *build_args;      /* char* → char*, or NULL */
@@ -26,6 +26,7 @@ struct lint_options {
     struct platform platform;    /* wanted */
     struct platform build_platform;
     const char *target;     /* name or number of the stage asked for; NULL: the last */
+    gboolean all_stages;    /* look at instructions of stages that the target does not need, too */
     const GPtrArray *bases; /* struct image_conf* by stage (lower.h), or NULL: none is known, and
                                rules that depend on them are silent about these stages */
 };

@@ -35,6 +35,7 @@ struct lint {
     GHashTable *declared;                /* char* set: names of automatic and global ARGs */
     GPtrArray *scopes;                   /* struct scope*: of the stages so far */
     GHashTable *by_name;                 /* char* → struct scope*: the latest of each name */
+    gboolean *left_out;                  /* by stage: its instructions are not looked at */
     struct lint_report *report;
 };
 
@@ -44,6 +45,7 @@ struct lint_rule {
     gboolean experimental; /* only when asked for */
     void (*file)(struct lint *l);
     void (*stage)(struct lint *l, struct scope *s);
+    /* of stages that are not left out */
     void (*instruction)(struct lint *l, struct scope *s, const struct instruction *ins);
 };
 extern const struct lint_rule lint_rules[]; /* ends with a NULL name */
@@ -69,7 +71,17 @@ char *scope_expand(const struct lint *l, struct scope *s, const char *word, GHas
 /* Likewise with a table of variables: l->globals or l->defaults. */
 char *scope_expand_global(const struct lint *l, GHashTable *vars, const char *word,
                           GHashTable *used, GHashTable *unset);
-/* The rules' functions. rules_stage.c: */
+/* reach.c; both need a scope of every stage in l. */
+/* The stage of that name or number, the last one for NULL and ""; NULL: there is none. */
+const struct stage *reach_target(const struct lint *l, const char *target);
+/* const struct stage*: the target, then what it needs, a stage's base before its sources. */
+GPtrArray *reach_stages(const struct lint *l, const struct stage *target);
+
+/* The rules' functions, and what they share. rules.c: */
+enum casing { CASING_LOWER, CASING_UPPER, CASING_MIXED };
+/* How a word is written; one without letters counts as lower case. */
+enum casing rule_casing(const char *word);
+/* rules_stage.c: */
 void rule_stage_name_casing(struct lint *l, struct scope *s);
 void rule_from_as_casing(struct lint *l, struct scope *s);
 void rule_duplicate_stage_name(struct lint *l, struct scope *s);
@@ -78,6 +90,7 @@ void rule_undefined_arg_in_from(struct lint *l, struct scope *s);
 void rule_invalid_default_arg(struct lint *l, struct scope *s);
 void rule_redundant_platform(struct lint *l, struct scope *s);
 void rule_const_platform(struct lint *l, struct scope *s);
+void rule_base_platform(struct lint *l, struct scope *s);
 void rule_stage_description(struct lint *l, struct scope *s);
 void rule_arg_description(struct lint *l);
 /* rules_vars.c: */

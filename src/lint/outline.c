@@ -13,8 +13,10 @@
 struct outlining {
     struct lint l; /* for its scopes */
     struct outline *x;
-    gboolean *needed; /* by stage: the target needs it */
-    GHashTable *used; /* char* set: global ARGs that FROM of needed stages use */
+    GPtrArray *needed;   /* const struct stage*: of the target */
+    GHashTable *used;    /* char* set: global ARGs that these use */
+    GPtrArray *args;     /* by needed stage: GHashTable*, char* → const struct pair*: its ARGs */
+    GHashTable *defines; /* the same of them all: which one stands for a name */
 };
 
 static void item_free(gpointer p)
@@ -65,24 +67,9 @@ static struct outline_item *item(GPtrArray *list, const char *name, const struct
     return made;
 }
 
-static const struct stage *stage_called(const struct outlining *w, const char *name)
-{
-    g_autofree char *lower = g_ascii_strdown(name, -1);
-    const struct scope *s = g_hash_table_lookup(w->l.by_name, lower);
-    gint64 index;
-    if (s)
-        return s->stage;
-    if (g_ascii_string_to_signed(name, 10, 0, (gint64)w->l.df->n_stages - 1, &index, NULL))
-        return &w->l.df->stages[index];
-    return NULL;
-}
-
 static const struct stage *find_target(const struct outlining *w, const char *target, GError **err)
 {
-    const struct dockerfile *df = w->l.df;
-    if (!target || !*target)
-        return &df->stages[df->n_stages - 1];
-    const struct stage *st = stage_called(w, target);
+    const struct stage *st = reach_target(&w->l, target);
     if (st)
         return st;
     g_autofree const char **names =
@@ -94,66 +81,104 @@ static const struct stage *find_target(const struct outlining *w, const char *ta
     return NULL;
 }
 
-static void push(GPtrArray *stack, const struct outlining *w, const char *name)
+static gboolean given(const struct outlining *w, const char *name)
 {
-    const struct stage *st = name && *name ? stage_called(w, name) : NULL;
-    if (st && !w->needed[st->index])
-        g_ptr_array_add(stack, (gpointer)st);
+    return w->l.o->build_args && g_hash_table_contains(w->l.o->build_args, name);
 }
 
-static void push_sources(GPtrArray *stack, const struct outlining *w, const struct instruction *ins)
+/* TRUE when a stage that this one starts from has an ARG of the name. */
+static gboolean has_base_arg(const struct outlining *w, const struct stage *st, const char *name)
 {
-    if (ins->kind == INSTRUCTION_COPY)
-        push(stack, w, instruction_flag_value(ins, "from"));
-    for (guint i = 0; ins->kind == INSTRUCTION_RUN && i < ins->n_flags; i++) {
-        const struct flag *f = &ins->flags[i];
-        g_autofree char *from =
-            strcmp(f->name, "mount") == 0 && f->value ? run_mount_peek_from(f->value) : NULL;
-        push(stack, w, from);
+    const struct scope *s = ((const struct scope *)g_ptr_array_index(w->l.scopes, st->index))->base;
+    for (guint depth = 0; s && depth < SCOPE_MAX_DEPTH; depth++, s = s->base)
+        if (g_hash_table_contains(g_ptr_array_index(w->args, s->stage->index), name))
+            return TRUE;
+    return FALSE;
+}
+
+/* The last ARG of each name in the stage counts; one without a value may mean the global one. */
+static GHashTable *stage_args(struct outlining *w, const struct stage *st)
+{
+    GHashTable *own = g_hash_table_new(g_str_hash, g_str_equal);
+    for (guint i = 0; i < st->n_instructions; i++) {
+        const struct instruction *ins = st->instructions[i];
+        for (guint k = 0; ins->kind == INSTRUCTION_ARG && k < ins->n_pairs; k++) {
+            const struct pair *pair = &ins->pairs[k];
+            if (pair->value || given(w, pair->key) ||
+                !g_hash_table_contains(w->l.globals, pair->key))
+                g_hash_table_insert(own, (gpointer)pair->key, (gpointer)pair);
+            else
+                g_hash_table_add(w->used, g_strdup(pair->key));
+        }
+    }
+    return own;
+}
+
+/* The stage nearest to the target counts, but for an ARG that has its value from a base. */
+static void choose_args(struct outlining *w, const struct stage *st)
+{
+    GHashTableIter it;
+    gpointer name, value;
+    g_hash_table_iter_init(&it, g_ptr_array_index(w->args, st->index));
+    while (g_hash_table_iter_next(&it, &name, &value)) {
+        const struct pair *pair = value;
+        if (!g_hash_table_contains(w->defines, name) &&
+            (pair->value || given(w, name) || !has_base_arg(w, st, name)))
+            g_hash_table_insert(w->defines, name, value);
     }
 }
 
-/* Marks what the target needs, and the global arguments of their FROMs. */
-static void reach(struct outlining *w, const struct stage *target)
+static void use_global(struct outlining *w, const char *word)
 {
-    g_autoptr(GPtrArray) stack = g_ptr_array_new();
-    g_ptr_array_add(stack, (gpointer)target);
-    while (stack->len) {
-        const struct stage *st = g_ptr_array_steal_index(stack, stack->len - 1);
-        const struct scope *s = g_ptr_array_index(w->l.scopes, st->index);
-        if (w->needed[st->index])
-            continue;
-        w->needed[st->index] = TRUE;
-        g_free(scope_expand_global(&w->l, w->l.globals, st->base->text, w->used, w->used));
-        g_free(st->platform
-                   ? scope_expand_global(&w->l, w->l.globals, st->platform, w->used, w->used)
-                   : NULL);
-        if (s->base)
-            push(stack, w, s->base->stage->name);
-        for (guint i = 0; i < st->n_instructions; i++)
-            push_sources(stack, w, st->instructions[i]);
+    if (word)
+        g_free(scope_expand_global(&w->l, w->l.globals, word, w->used, w->used));
+}
+
+/* What the needed stages take, and what the globals among it are made of: those before them. */
+static void choose(struct outlining *w)
+{
+    g_ptr_array_set_size(w->args, (int)w->l.df->n_stages);
+    for (guint i = 0; i < w->needed->len; i++) {
+        const struct stage *st = g_ptr_array_index(w->needed, i);
+        use_global(w, st->base->text);
+        use_global(w, st->platform);
+        w->args->pdata[st->index] = stage_args(w, st);
+    }
+    for (guint i = 0; i < w->needed->len; i++)
+        choose_args(w, g_ptr_array_index(w->needed, i));
+    for (guint i = w->l.df->n_meta_args; i-- > 0;) {
+        const struct instruction *ins = w->l.df->meta_args[i];
+        for (guint k = ins->n_pairs; k-- > 0;)
+            if (g_hash_table_contains(w->used, ins->pairs[k].key) && !given(w, ins->pairs[k].key))
+                use_global(w, ins->pairs[k].value);
     }
 }
 
 static void add_arg(struct outlining *w, const struct instruction *ins, const char *name,
-                    char *value)
+                    const char *value)
 {
     struct outline_item *a = item(w->x->args, name, ins);
-    if (!a->value)
-        a->value = g_steal_pointer(&value);
-    if (!a->description)
-        a->description = outline_description(ins, name);
-    g_free(value);
+    a->value = g_strdup(value);
+    a->description = outline_description(ins, name);
 }
 
+/* The last global ARG of a name counts, where no stage has one. */
 static void add_globals(struct outlining *w)
 {
-    for (guint i = 0; i < w->l.df->n_meta_args; i++) {
-        const struct instruction *ins = w->l.df->meta_args[i];
-        for (guint k = 0; k < ins->n_pairs; k++)
-            if (g_hash_table_contains(w->used, ins->pairs[k].key))
-                add_arg(w, ins, ins->pairs[k].key,
-                        g_strdup(g_hash_table_lookup(w->l.globals, ins->pairs[k].key)));
+    const struct dockerfile *df = w->l.df;
+    g_autoptr(GHashTable) last = g_hash_table_new(g_str_hash, g_str_equal);
+    for (guint i = 0; i < df->n_meta_args; i++)
+        for (guint k = 0; k < df->meta_args[i]->n_pairs; k++)
+            g_hash_table_insert(last, (gpointer)df->meta_args[i]->pairs[k].key,
+                                (gpointer)&df->meta_args[i]->pairs[k]);
+    for (guint i = 0; i < df->n_meta_args; i++) {
+        const struct instruction *ins = df->meta_args[i];
+        for (guint k = 0; k < ins->n_pairs; k++) {
+            const char *name = ins->pairs[k].key;
+            if (g_hash_table_contains(w->used, name) && !g_hash_table_contains(w->defines, name) &&
+                g_hash_table_lookup(last, name) == &ins->pairs[k])
+                add_arg(w, ins, name, g_hash_table_lookup(w->l.globals, name));
+        }
     }
 }
 
@@ -198,9 +223,11 @@ static void add_instruction(struct outlining *w, struct scope *s, const struct i
         if (strcmp(ins->flags[i].name, "mount") == 0 && ins->flags[i].value)
             add_mount(w, s, ins, ins->flags[i].value);
     scope_apply(&w->l, s, ins);
-    for (guint i = 0; ins->kind == INSTRUCTION_ARG && i < ins->n_pairs; i++)
-        add_arg(w, ins, ins->pairs[i].key,
-                g_strdup(g_hash_table_lookup(s->vars, ins->pairs[i].key)));
+    for (guint i = 0; ins->kind == INSTRUCTION_ARG && i < ins->n_pairs; i++) {
+        const struct pair *pair = &ins->pairs[i];
+        if (g_hash_table_lookup(w->defines, pair->key) == pair)
+            add_arg(w, ins, pair->key, g_hash_table_lookup(s->vars, pair->key));
+    }
 }
 
 /* Scopes are made for all stages first: names have to be known. Then those needed are walked. */
@@ -213,28 +240,39 @@ static gboolean describe(struct outlining *w, const char *target, GError **err)
         return FALSE;
     w->x->name = g_strdup(st->name);
     w->x->description = st->name ? outline_description(st->from, st->name) : NULL;
-    reach(w, st);
+    w->needed = reach_stages(&w->l, st);
+    choose(w);
     add_globals(w);
     for (guint i = 0; i < w->l.df->n_stages; i++) {
         const struct stage *s = &w->l.df->stages[i];
-        for (guint k = 0; w->needed[i] && k < s->n_instructions; k++)
+        gboolean needed = g_ptr_array_find(w->needed, s, NULL);
+        for (guint k = 0; needed && k < s->n_instructions; k++)
             add_instruction(w, g_ptr_array_index(w->l.scopes, i), s->instructions[k]);
     }
     return TRUE;
 }
 
+static void table_free(gpointer table)
+{
+    if (table)
+        g_hash_table_unref(table);
+}
+
 struct outline *outline_new(const struct dockerfile *df, const struct lint_options *o, GError **err)
 {
-    g_autofree gboolean *needed = g_new0(gboolean, df->n_stages);
     g_autoptr(outline) x = g_new0(struct outline, 1);
     x->args = g_ptr_array_new_with_free_func(item_free);
     x->secrets = g_ptr_array_new_with_free_func(item_free);
     x->ssh = g_ptr_array_new_with_free_func(item_free);
     x->caches = g_ptr_array_new_with_free_func(item_free);
     g_autoptr(GHashTable) used = expand_names_new();
-    struct outlining w = {.l = {.df = df, .o = o}, .x = x, .needed = needed, .used = used};
+    g_autoptr(GHashTable) defines = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GPtrArray) args = g_ptr_array_new_with_free_func(table_free);
+    struct outlining w = {
+        .l = {.df = df, .o = o}, .x = x, .used = used, .args = args, .defines = defines};
     scope_init(&w.l);
     gboolean ok = describe(&w, o->target, err);
+    g_clear_pointer(&w.needed, g_ptr_array_unref);
     scope_clear(&w.l);
     return ok ? g_steal_pointer(&x) : NULL;
 }

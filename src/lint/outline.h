@@ -9,7 +9,7 @@ struct outline_item {
     char *name;
     char *value;       /* args: the build argument, else the default, or NULL */
     char *description; /* from a comment line above that begins with the name, or NULL */
-    gboolean required; /* secrets, ssh */
+    gboolean required; /* secrets, ssh: by one of the mounts */
     guint line, last_line;
 };
 /* Each list has a name once, in the order of the file. */
@@ -17,7 +17,8 @@ struct outline {
     char *name;         /* of the target's stage, NULL when it has none */
     char *description;  /* or NULL */
     GPtrArray *args;    /* struct outline_item*: ARGs of the stages that the target needs, and the
-                           global ones they use */
+                           global ones these use and are made of. Of several of one name the last
+                           of the stage nearest to the target; what varve sets itself is left out */
     GPtrArray *secrets; /* likewise: RUN --mount=type=secret */
     GPtrArray *ssh;     /* likewise: type=ssh */
     GPtrArray *caches;  /* likewise: type=cache; the name is the cache's id */

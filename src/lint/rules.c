@@ -6,15 +6,14 @@
 
 #include <string.h>
 
-/* 1: all lower case, 2: all upper case, 0: neither. */
-static int casing(const char *keyword)
+enum casing rule_casing(const char *word)
 {
     gboolean lower = TRUE, upper = TRUE;
-    for (; *keyword; keyword++) {
-        lower = lower && !g_ascii_isupper(*keyword);
-        upper = upper && !g_ascii_islower(*keyword);
+    for (; *word; word++) {
+        lower = lower && !g_ascii_isupper(*word);
+        upper = upper && !g_ascii_islower(*word);
     }
-    return lower ? 1 : upper ? 2 : 0;
+    return lower ? CASING_LOWER : upper ? CASING_UPPER : CASING_MIXED;
 }
 
 /* ARGs before the first FROM do not vote. */
@@ -25,19 +24,20 @@ static gboolean votes(const struct dockerfile *df, guint i)
 
 static void rule_consistent_casing(struct lint *l)
 {
-    guint count[3] = {0};
+    guint count[CASING_MIXED + 1] = {0};
     for (guint i = 0; i < l->df->n_instructions; i++)
         if (votes(l->df, i))
-            count[casing(l->df->instructions[i]->keyword)]++;
-    int right = count[1] > count[2] ? 1 : 2;
+            count[rule_casing(l->df->instructions[i]->keyword)]++;
+    enum casing right = count[CASING_LOWER] > count[CASING_UPPER] ? CASING_LOWER : CASING_UPPER;
     for (guint i = 0; i < l->df->n_instructions; i++) {
         const struct instruction *ins = l->df->instructions[i];
-        if (!votes(l->df, i) || casing(ins->keyword) == right)
+        if (!votes(l->df, i) || rule_casing(ins->keyword) == right)
             continue;
+        gboolean lower = right == CASING_LOWER;
         g_autofree char *better =
-            right == 1 ? g_ascii_strdown(ins->keyword, -1) : g_ascii_strup(ins->keyword, -1);
+            lower ? g_ascii_strdown(ins->keyword, -1) : g_ascii_strup(ins->keyword, -1);
         lint_add(l, ins, ins->span, "most keywords of this file are in %s case: write \"%s\"",
-                 right == 1 ? "lower" : "upper", better);
+                 lower ? "lower" : "upper", better);
     }
 }
 
@@ -45,9 +45,11 @@ static void rule_empty_continuation(struct lint *l)
 {
     for (guint i = 0; i < l->df->n_instructions; i++) {
         const struct instruction *ins = l->df->instructions[i];
-        if (ins->blank_line)
-            lint_add(l, ins, (struct span){ins->blank_line, 0, 0},
-                     "an empty line inside an instruction: remove it, or write # in it");
+        guint end = ins->n_heredocs ? ins->segments[ins->n_segments - 1].line : ins->last_line;
+        if (ins->blank_line) /* the place is BuildKit's: where the instruction's text ends */
+            lint_add(l, ins, (struct span){end, 0, 0},
+                     "line %u is empty inside this instruction: remove it, or write # in it",
+                     ins->blank_line);
     }
 }
 
@@ -60,11 +62,15 @@ static void rule_json_args(struct lint *l, struct scope *s, const struct instruc
                  instruction_name(ins->kind), instruction_name(ins->kind));
 }
 
-static void rule_maintainer(struct lint *l, struct scope *s, const struct instruction *ins)
+static void rule_maintainer(struct lint *l)
 {
-    if (ins->kind == INSTRUCTION_MAINTAINER)
-        lint_add(l, ins, ins->span,
-                 "MAINTAINER is deprecated: write LABEL org.opencontainers.image.authors=\"…\"");
+    for (guint i = 0; i < l->df->n_instructions; i++) {
+        const struct instruction *ins = l->df->instructions[i];
+        if (ins->kind == INSTRUCTION_MAINTAINER)
+            lint_add(
+                l, ins, ins->span,
+                "MAINTAINER is deprecated: write LABEL org.opencontainers.image.authors=\"…\"");
+    }
 }
 
 static void rule_workdir(struct lint *l, struct scope *s, const struct instruction *ins)
@@ -72,10 +78,10 @@ static void rule_workdir(struct lint *l, struct scope *s, const struct instructi
     if (ins->kind != INSTRUCTION_WORKDIR || s->has_workdir || ins->n_words == 0)
         return;
     g_autofree char *path = scope_expand(l, s, ins->words[0].text, NULL);
-    if (path && *path && *path != '/' && !(s->open && *ins->words[0].text == '$'))
+    if (path && *path != '/' && !(s->open && *ins->words[0].text == '$'))
         lint_add(l, ins, ins->words[0].span,
                  "where WORKDIR %s leads depends on the base image: begin with an absolute path",
-                 path);
+                 *path ? path : ins->words[0].text);
 }
 
 /* What is lost is the earlier one. */
@@ -123,6 +129,19 @@ static void rule_expose_format(struct lint *l, struct scope *s, const struct ins
     }
 }
 
+/* TRUE when no file of the context is left. */
+static gboolean ignores_all(const struct ignore *ig)
+{
+    static const char *const everything[] = {"*", "**", "**/*", NULL};
+    gboolean all = FALSE;
+    for (const char *const *p = ignore_patterns(ig); *p; p++) {
+        if (**p == '!')
+            return FALSE;
+        all |= g_strv_contains(everything, *p);
+    }
+    return all;
+}
+
 /* TRUE when nothing at or below path is in the context; with exceptions nothing can be said about
  * wildcards. */
 static gboolean is_left_out(const struct ignore *ig, const char *path)
@@ -143,10 +162,11 @@ static void check_source(struct lint *l, struct scope *s, const struct instructi
         return;
     g_autofree char *clean = path_clean(text);
     const char *path = clean + strspn(clean, "/");
-    if (is_left_out(l->o->ignore, path))
+    gboolean root = !*path || strcmp(path, ".") == 0;
+    if (root ? ignores_all(l->o->ignore) : is_left_out(l->o->ignore, path))
         lint_add(l, ins, w->span,
                  "%s is left out of the context by the ignore file: there is nothing to copy",
-                 path);
+                 root ? "." : path);
 }
 
 static void rule_ignored_file(struct lint *l, struct scope *s, const struct instruction *ins)
@@ -174,7 +194,7 @@ const struct lint_rule lint_rules[] = {
      rule_reserved_stage_name, NULL},
     {"JSONArgsRecommended", "CMD and ENTRYPOINT in JSON form get signals", FALSE, NULL, NULL,
      rule_json_args},
-    {"MaintainerDeprecated", "a label instead of MAINTAINER", FALSE, NULL, NULL, rule_maintainer},
+    {"MaintainerDeprecated", "a label instead of MAINTAINER", FALSE, rule_maintainer, NULL, NULL},
     {"UndefinedArgInFrom", "FROM uses declared arguments", FALSE, NULL, rule_undefined_arg_in_from,
      NULL},
     {"WorkdirRelativePath", "the first WORKDIR is absolute", FALSE, NULL, NULL, rule_workdir},
@@ -183,6 +203,8 @@ const struct lint_rule lint_rules[] = {
     {"MultipleInstructionsDisallowed", "one CMD, ENTRYPOINT and HEALTHCHECK in a stage", FALSE,
      NULL, NULL, rule_multiple},
     {"LegacyKeyValueFormat", "ENV and LABEL with '='", FALSE, NULL, NULL, rule_legacy_pair},
+    {"InvalidBaseImagePlatform", "base images are for the stage's platform", FALSE, NULL,
+     rule_base_platform, NULL},
     {"RedundantTargetPlatform", "no FROM --platform=$TARGETPLATFORM", FALSE, NULL,
      rule_redundant_platform, NULL},
     {"SecretsUsedInArgOrEnv", "no secrets in ARG and ENV", FALSE, NULL, NULL, rule_secrets},

@@ -16,27 +16,11 @@ static const char *written_name(const struct instruction *from)
     return rest >= len ? from->rest + rest - len : NULL;
 }
 
-static gboolean is_lower(const char *s)
-{
-    for (; *s; s++)
-        if (g_ascii_isupper(*s))
-            return FALSE;
-    return TRUE;
-}
-
-static gboolean is_upper(const char *s)
-{
-    for (; *s; s++)
-        if (g_ascii_islower(*s))
-            return FALSE;
-    return TRUE;
-}
-
 void rule_stage_name_casing(struct lint *l, struct scope *s)
 {
     const struct instruction *from = s->stage->from;
     const char *name = written_name(from);
-    if (name && !is_lower(name))
+    if (name && rule_casing(name) != CASING_LOWER)
         lint_add(l, from, from->words[2].span,
                  "the stage name \"%s\" should be in lower case: \"%s\"", name, s->stage->name);
 }
@@ -47,10 +31,10 @@ void rule_from_as_casing(struct lint *l, struct scope *s)
     if (from->n_words != 3)
         return;
     const char *as = from->words[1].text;
-    gboolean lower = is_lower(from->keyword), upper = is_upper(from->keyword);
-    if ((lower && !is_lower(as)) || (upper && !is_upper(as)))
+    enum casing right = rule_casing(from->keyword);
+    if (right != CASING_MIXED && rule_casing(as) != right)
         lint_add(l, from, from->words[1].span, "\"%s\" and \"%s\" differ in case: write \"%s\"",
-                 from->keyword, as, lower ? "as" : "AS");
+                 from->keyword, as, right == CASING_LOWER ? "as" : "AS");
 }
 
 void rule_duplicate_stage_name(struct lint *l, struct scope *s)
@@ -162,22 +146,48 @@ void rule_const_platform(struct lint *l, struct scope *s)
              text);
 }
 
+/* As BuildKit compares them: variants may differ. */
+void rule_base_platform(struct lint *l, struct scope *s)
+{
+    const char *text = s->stage->platform;
+    g_autofree char *value = text ? scope_expand_global(l, l->globals, text, NULL, NULL) : NULL;
+    struct platform want = l->o->platform;
+    if (!s->conf || (text && !(value && platform_parse(&want, value, NULL))))
+        return;
+    const struct platform *have = &s->conf->platform;
+    if (strcmp(want.os, have->os) == 0 && strcmp(want.arch, have->arch) == 0)
+        return;
+    g_autofree char *expected = platform_text(&want), *got = platform_text(have);
+    lint_add(l, s->stage->from, s->stage->base->span,
+             "the image is for %s, and the stage for %s: choose an image for %s, or say "
+             "--platform=%s",
+             got, expected, expected, got);
+}
+
+/* The last line above ins that is no "check=…", or NULL. */
+static const char *last_comment(const struct instruction *ins)
+{
+    for (guint i = ins->n_comments; i-- > 0;)
+        if (!g_str_has_prefix(ins->comments[i], "check="))
+            return ins->comments[i];
+    return NULL;
+}
+
 /* The last comment above what ins defines should begin with one of its n names. */
 static void check_description(struct lint *l, const struct instruction *ins,
                               const char *const *names, guint n)
 {
-    if (ins->n_comments == 0 || n == 0)
+    const char *last = last_comment(ins);
+    if (!last || n == 0)
         return;
-    const char *last = ins->comments[ins->n_comments - 1];
     g_autofree char *word = g_strndup(last, strcspn(last, " "));
     for (guint i = 0; i < n; i++)
         if (strcmp(word, names[i]) == 0)
             return;
-    if (*last && !g_str_has_prefix(last, "check="))
-        lint_add(l, ins, ins->span,
-                 "the comment above %s describes it when it begins with its name: \"# %s …\"; else "
-                 "put an empty line between",
-                 ins->kind == INSTRUCTION_FROM ? "a stage" : "an argument", names[0]);
+    lint_add(l, ins, ins->span,
+             "the comment above %s describes it when it begins with its name: \"# %s …\"; else put "
+             "a line with # alone between",
+             ins->kind == INSTRUCTION_FROM ? "a stage" : "an argument", names[0]);
 }
 
 void rule_stage_description(struct lint *l, struct scope *s)

@@ -135,11 +135,12 @@ static gboolean looks_secret(const char *name)
     static const char *const words[] = {"apikey", "auth",     "credential", "credentials",
                                         "key",    "password", "pword",      "passwd",
                                         "secret", "token",    NULL};
+    static const char *const harmless[] = {"public", "file", "version", NULL};
     g_autofree char *lower = g_ascii_strdown(name, -1);
     g_auto(GStrv) parts = g_strsplit(lower, "_", 100);
     gboolean secret = FALSE;
     for (char **p = parts; *p; p++) {
-        if (strcmp(*p, "public") == 0)
+        if (g_strv_contains(harmless, *p))
             return FALSE;
         secret |= g_strv_contains(words, *p);
     }

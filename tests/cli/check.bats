@@ -15,8 +15,8 @@ faulty() {
     run build --check .
     [ "$status" -eq 3 ]
     [[ "$output" == *"Dockerfile:1:17: warning: "*"[StageNameCasing]"*"1 │ FROM busybox AS Up"*"^^"* ]]
-    [[ "$output" == *"[JSONArgsRecommended]"* && "$output" == *"[UndefinedVar]"* && "$output" == *"[CopyIgnoredFile]"* ]]
-    [[ "$output" == *"4 findings: "* ]]
+    [[ "$output" == *"[JSONArgsRecommended]"* && "$output" == *"[UndefinedVar]"* && "$output" == *"[WorkdirRelativePath]"* && "$output" == *"[CopyIgnoredFile]"* ]]
+    [[ "$output" == *"5 findings: "* ]]
     [ "$("$VARVE" history 2>/dev/null | grep -c Dockerfile)" -eq 0 ]
     printf 'FROM busybox\nCMD ["true"]\n' >Dockerfile
     run build --call=check .
@@ -32,7 +32,7 @@ faulty() {
     python3 -c '
 import base64, json, sys
 d = json.load(sys.stdin)
-assert sorted(w["ruleName"] for w in d["warnings"]) == ["CopyIgnoredFile", "JSONArgsRecommended"], d
+assert sorted(w["ruleName"] for w in d["warnings"]) == ["CopyIgnoredFile", "JSONArgsRecommended", "WorkdirRelativePath"], d
 assert d["warnings"][0]["location"]["ranges"][0]["start"]["line"] == 3, d
 assert base64.b64decode(d["sources"][0]["data"]).startswith(b"# check="), d
 ' <<<"$output"
@@ -74,6 +74,29 @@ assert e["location"]["ranges"][0]["start"]["line"] == 3, e
 ' <<<"$output"
 }
 
+@test "--check shows what it finds before the first error, too" {
+    printf 'FROM scratch AS Up\nMAINTAINER me\nLABEL a b\nRUN true \\\n  --x\nCOPY --frm=x \\\n  a b\nMAINTAINER you\n' >Dockerfile
+    run --separate-stderr build --check .
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"[StageNameCasing]"* && "$output" == *"2 │ MAINTAINER me"* && "$output" != *"MAINTAINER you"* ]]
+    [[ "$stderr" == *"Dockerfile:6:6: error: "*frm* ]]
+    run --separate-stderr build --call=check,format=json .
+    [ "$status" -eq 1 ]
+    jq -e '[.warnings[].ruleName] == ["StageNameCasing", "MaintainerDeprecated", "LegacyKeyValueFormat"]
+        and [.buildError.location.ranges[].start.line] == [6, 7]' <<<"$output"
+    printf '# check=nonsense\nFROM scratch AS Up\n' >Dockerfile
+    run --separate-stderr build --call=check,format=json .
+    [ "$status" -eq 1 ]
+    jq -e '.warnings == [] and .buildError.location.ranges[0].start.line == 1' <<<"$output"
+}
+
+@test "places in JSON have a range for each line of the instruction" {
+    printf 'FROM scratch\nLABEL a \\\n  b\nLABEL c=1 \\\n\n  d=2 \\\n  e=3\n' >Dockerfile
+    run build --call=check,format=json .
+    jq -e '[.warnings[] | [.ruleName, [.location.ranges[] | [.start.line, .end.line]]]] ==
+        [["LegacyKeyValueFormat", [[2, 2], [3, 3]]], ["NoEmptyContinuation", [[7, 7]]]]' <<<"$output"
+}
+
 @test "--check without a reachable base checks what the file tells" {
     printf 'FROM 127.0.0.1:1/none\nMAINTAINER me\n' >Dockerfile
     run varve build --check .
@@ -86,6 +109,19 @@ assert e["location"]["ranges"][0]["start"]["line"] == 3, e
     run build --check .
     [ "$status" -eq 3 ]
     [[ "$output" == *"2 │ USER"* ]]
+}
+
+@test "with --target, and in builds, stages that are not needed are not checked" {
+    printf '# check=error=true\nFROM busybox AS one\nENV a b\nFROM busybox AS two\nRUN --mount=from=one,target=/m true\nFROM busybox AS last\n' >Dockerfile
+    run build .
+    [ "$status" -eq 0 ]
+    run build --check .
+    [ "$status" -eq 3 ]
+    run build --target two .
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"LegacyKeyValueFormat"* ]]
+    run build --check --target last .
+    [ "$status" -eq 0 ]
 }
 
 @test "an ordinary build tells how many warnings there are" {
@@ -156,6 +192,36 @@ t = json.load(sys.stdin)["targets"]
 assert [(x["name"], x["base"], x.get("default")) for x in t] == [
     ("deps", "base:$VERSION", None), ("aside", "scratch", None), ("app", "deps", True)], t
 '
+}
+
+@test "outline names the arguments that others are made of, and the definition that counts" {
+    cat >Dockerfile <<'END'
+ARG ROOT=bus
+ARG KIND=box
+
+# TAIL is made of KIND
+
+ARG TAIL=$KIND
+# VERSION of all
+ARG VERSION=1
+ARG ASIDE=$VERSION
+FROM $ROOT$TAIL AS base
+ARG OWN=of-base
+ARG BASED=1
+FROM base AS app
+ARG VERSION BASED
+ARG OWN=first
+ARG OWN=${OWN}-then
+ARG TARGETARCH
+ARG GIVEN
+FROM scratch
+END
+    varve build --call=outline,format=json --target app --build-arg GIVEN=g . >../outline
+    jq -e '[.args[] | [.name, .value, .location.ranges[0].start.line]] == [["ROOT", "bus", 1], ["KIND", "box", 2], ["TAIL", "box", 6],
+        ["VERSION", "1", 8], ["BASED", "1", 12], ["OWN", "first-then", 16], ["GIVEN", "g", 18]]' ../outline
+    jq -e '.args[2].description == "is made of KIND" and .args[3].description == "of all"' ../outline
+    varve build --call=outline,format=json --target app --build-arg TAIL=ybox --build-arg VERSION=2 . >../outline
+    jq -e '[.args[] | [.name, .value]] == [["ROOT", "bus"], ["TAIL", "ybox"], ["BASED", "1"], ["VERSION", "2"], ["OWN", "first-then"], ["GIVEN", null]]' ../outline
 }
 
 @test "targets lists stages, and wrong calls are refused" {

@@ -45,7 +45,7 @@ static void check_rest(const struct dockerfile *df, struct diags *d)
     g_autoptr(lint_report) r = lint_run(df, &o, NULL);
     g_autoptr(outline) x = outline_new(df, &o, NULL);
     g_assert_true(r && x);
-    json_decref(lint_report_json(r, d, NULL));
+    json_decref(lint_report_json(r, df, d, NULL));
     json_decref(outline_json(x, d->source));
     json_decref(targets_json(df, d->source));
 }

@@ -1,6 +1,8 @@
 /* Rules against tests/data/lint: NAME.in is a Dockerfile that may hold a line "# options: …" with
- * --build-arg=K=V, --ignore=PATTERN and --base=N:K=V (a variable of the image that stage N starts from; "N:" alone says
- * that its config is known); NAME.expected has a line per finding. VARVE_UPDATE=1 writes the expectations anew. */
+ * --build-arg=K=V, --ignore=PATTERN, --base=N:K=V (a variable of the image that stage N starts
+ * from; "N:" alone says that its config is known; it is for the platform so far) --platform=P and
+ * --target=STAGE (other stages are left out); NAME.expected has a line per finding. VARVE_UPDATE=1
+ * writes the expectations anew. */
 #include "graph/imageconf.h"
 #include "lint/lint.h"
 
@@ -35,6 +37,12 @@ static void read_option(struct given *g, const char *text)
         add_base(g, value);
     else if (g_str_has_prefix(text, "--ignore="))
         g_ptr_array_add(g->patterns, g_strdup(value));
+    else if (g_str_has_prefix(text, "--target=")) {
+        g_free((char *)g->o.target);
+        g->o.target = g_strdup(value);
+        g->o.all_stages = FALSE;
+    } else if (g_str_has_prefix(text, "--platform="))
+        g_assert_true(platform_parse(&g->o.platform, value, NULL));
     else if (g_str_has_prefix(text, "--build-arg="))
         g_hash_table_insert(g->o.build_args, g_strndup(value, strchr(value, '=') - value),
                             g_strdup(strchr(value, '=') + 1));
@@ -46,6 +54,7 @@ static void read_options(struct given *g, const char *text)
 {
     *g = (struct given){.bases = g_ptr_array_new_with_free_func((GDestroyNotify)image_conf_free),
                         .patterns = g_ptr_array_new_with_free_func(g_free)};
+    g->o.all_stages = TRUE;
     platform_parse(&g->o.platform, "linux/amd64", NULL);
     platform_parse(&g->o.build_platform, "linux/amd64", NULL);
     g->o.build_args = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
@@ -65,6 +74,7 @@ static void read_options(struct given *g, const char *text)
 static void clear(struct given *g)
 {
     g_hash_table_unref(g->o.build_args);
+    g_free((char *)g->o.target);
     g_ptr_array_unref(g->bases);
     g_ptr_array_unref(g->patterns);
     ignore_free((struct ignore *)g->o.ignore);
@@ -125,7 +135,8 @@ static void test_many(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_autofree char *dir = g_build_filename(g_getenv("G_TEST_SRCDIR"), "tests", "data", "lint", NULL);
+    g_autofree char *dir =
+        g_build_filename(g_getenv("G_TEST_SRCDIR"), "tests", "data", "lint", NULL);
     g_autoptr(GDir) d = g_dir_open(dir, 0, NULL);
     g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
     g_assert_nonnull(d);
