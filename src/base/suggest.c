@@ -3,6 +3,7 @@
 #include <string.h>
 
 #define SUGGEST_MAX 64
+#define SUGGEST_PREFIX 3
 
 /* Optimal string alignment distance (Damerau's four edits, no substring edited twice). */
 guint suggest_distance(const char *a, const char *b, guint max)
@@ -32,6 +33,21 @@ guint suggest_distance(const char *a, const char *b, guint max)
     return MIN(prev[lb], max + 1);
 }
 
+/* The only word that begins with typed, or NULL. */
+static const char *only_beginning(const char *typed, const char *const *words, gsize n)
+{
+    gsize len = strlen(typed);
+    const char *found = NULL;
+    for (gsize i = 0; len >= SUGGEST_PREFIX && i < n; i++) {
+        if (g_ascii_strncasecmp(words[i], typed, len) != 0)
+            continue;
+        if (found)
+            return NULL;
+        found = words[i];
+    }
+    return found;
+}
+
 const char *suggest_nearest(const char *typed, const char *const *words, gsize n)
 {
     gsize len = strlen(typed);
@@ -47,5 +63,5 @@ const char *suggest_nearest(const char *typed, const char *const *words, gsize n
             break;
         limit = d - 1;
     }
-    return best;
+    return best ? best : only_beginning(typed, words, n);
 }

@@ -7,8 +7,9 @@
 /* The element of words (n of them) with the smallest edit distance (insertions, deletions,
  * substitutions and swaps of neighbours count one each; letter case is ignored) to typed, or NULL
  * when none is near enough: at most one edit for up to 3 characters, two up to 5, three beyond. The
- * first of equally near words wins; a word that differs only in case is the nearest of all. The
- * result is borrowed from words. Words longer than 64 bytes are never near. */
+ * first of equally near words wins; a word that differs only in case is the nearest of all. Where
+ * none is near, the only one that begins with typed (3 characters or more) is meant. The result is
+ * borrowed from words. Words longer than 64 bytes are never near. */
 const char *suggest_nearest(const char *typed, const char *const *words, gsize n);
 
 /* Edit distance as above, or max + 1 when it is larger than max. */

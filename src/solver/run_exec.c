@@ -208,6 +208,8 @@ static gboolean add_secret(struct run *r, const struct exec_mount *m, GError **e
 {
     GError *local = NULL;
     GBytes *value = r->s->o.env->secret(r->s->o.env, m->id, &local);
+    if (!value && m->env && m->optional) /* as in BuildKit, set all the same */
+        g_ptr_array_add(r->env, g_strconcat(m->env, "=", NULL));
     if (!value)
         return missing_is_fine(m, err, local);
     g_ptr_array_add(r->held, value);

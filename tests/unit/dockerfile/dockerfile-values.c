@@ -355,7 +355,7 @@ static void test_suggest(void)
         const char *typed, *want;
     } t[] = {{"COYP", "COPY"}, {"copy", "COPY"}, {"biuld", "build"},           {"RUNN", "RUN"},
              {"R", NULL},      {"EXPOSE", NULL}, {"entrypiont", "ENTRYPOINT"}, {"", NULL},
-             {"xyz", NULL},    {"AD", "ADD"}};
+             {"xyz", NULL},    {"AD", "ADD"},    {"ent", "ENTRYPOINT"},        {"en", NULL}};
     for (guint i = 0; i < G_N_ELEMENTS(t); i++)
         g_assert_cmpstr(suggest_nearest(t[i].typed, words, G_N_ELEMENTS(words)), ==, t[i].want);
     g_assert_cmpuint(suggest_distance("kitten", "sitting", 5), ==, 3);
