@@ -136,6 +136,30 @@ static gboolean fill_dev(struct plan *p, int dev, GError **err)
     return TRUE;
 }
 
+/* A user namespace has no use for nodes of its own: they open nothing there. */
+static gboolean make_node(int dev, const char *name, mode_t mode, dev_t number, GError **err)
+{
+    if (mknodat(dev, name, mode, number) < 0)
+        return errno == EPERM ||
+               error_set_errno(err, errno, "making /dev/%s for the sandbox", name);
+    return fchmodat(dev, name, mode & 0777, 0) == 0 ||
+           error_set_errno(err, errno, "setting the mode of /dev/%s", name);
+}
+
+/* What BuildKit's --security=insecure adds: file systems in user space, and those in files. */
+static gboolean add_insecure_nodes(int dev, GError **err)
+{
+    enum { LOOPS = 8, LOOP_MAJOR = 7, MISC_MAJOR = 10, FUSE_MINOR = 229, CONTROL_MINOR = 237 };
+    for (guint i = 0; i < LOOPS; i++) {
+        g_autofree char *name = g_strdup_printf("loop%u", i);
+        if (!make_node(dev, name, S_IFBLK | 0660, makedev(LOOP_MAJOR, i), err))
+            return FALSE;
+    }
+    return make_node(dev, "loop-control", S_IFCHR | 0660, makedev(MISC_MAJOR, CONTROL_MINOR),
+                     err) &&
+           make_node(dev, "fuse", S_IFCHR | 0666, makedev(MISC_MAJOR, FUSE_MINOR), err);
+}
+
 static int new_pts(GError **err)
 {
     const char *options[] = {"ptmxmode", "0666", "mode", "0620", "newinstance",
@@ -154,7 +178,7 @@ static gboolean add_dev(struct plan *p, guint64 shm_size, GError **err)
     if (dev < 0)
         return FALSE;
     add(p, dev, "/dev")->ordinary = TRUE;
-    if (!fill_dev(p, dev, err))
+    if (!fill_dev(p, dev, err) || (p->insecure && !add_insecure_nodes(dev, err)))
         return FALSE;
     int pts = new_pts(err);
     if (pts < 0)

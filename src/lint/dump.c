@@ -59,7 +59,7 @@ json_t *lint_report_json(const struct lint_report *r, const struct dockerfile *d
     json_t *doc = json_object(), *warnings = json_array(), *from = json_object();
     for (guint i = 0; r && i < r->findings->len; i++)
         json_array_append_new(warnings, finding_json(g_ptr_array_index(r->findings, i)));
-    jsonset_filled(from, "fileName", d->name);
+    jsonset_filled(from, "filename", d->name);
     jsonset_filled(from, "language", "Dockerfile");
     json_object_set_new(from, "data", base64_of(d->source));
     json_object_set_new(doc, "warnings", warnings);

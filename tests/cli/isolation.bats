@@ -165,6 +165,20 @@ EOF2
     [[ "$output" == *"Dockerfile:2"* ]]
 }
 
+@test "an insecure step has the devices for fuse and loops, and others have not" {
+    [ "$(id -u)" -eq 0 ] || skip "needs root"
+    cat >Dockerfile <<'EOF2'
+FROM busybox
+RUN [ ! -e /dev/fuse ] && [ ! -e /dev/loop-control ] && [ ! -e /dev/loop0 ]
+RUN --security=insecure [ "$(stat -c %t:%T:%a /dev/fuse)" = a:e5:666 ] && [ -c /dev/loop-control ] && [ -b /dev/loop0 ]
+RUN --security=insecure { [ ! -e /sys/class/misc/fuse ] || : <>/dev/fuse; }
+RUN [ ! -e /dev/fuse ]
+EOF2
+    run build --allow security.insecure .
+    [ "$status" -eq 0 ] || { echo "$output"; return 1; }
+    clean_store
+}
+
 @test "a step's ssh socket has the owner and the mode of its mount" {
     python3 -c 'import socket, time; s = socket.socket(socket.AF_UNIX); s.bind("../agent"); s.listen(); time.sleep(60)' 3>&- &
     agent=$!
