@@ -94,7 +94,7 @@ assert e["location"]["ranges"][0]["start"]["line"] == 3, e
     printf 'FROM scratch\nLABEL a \\\n  b\nLABEL c=1 \\\n\n  d=2 \\\n  e=3\n' >Dockerfile
     run build --call=check,format=json .
     jq -e '[.warnings[] | [.ruleName, [.location.ranges[] | [.start.line, .end.line]]]] ==
-        [["LegacyKeyValueFormat", [[2, 2], [3, 3]]], ["NoEmptyContinuation", [[7, 7]]]]' <<<"$output"
+        [["LegacyKeyValueFormat", [[2, 2], [3, 3]]], ["NoEmptyContinuation", [[7, 7]]]] and .sources[0].filename == "Dockerfile"' <<<"$output"
 }
 
 @test "--check without a reachable base checks what the file tells" {
