@@ -7,7 +7,6 @@
 
 #include <string.h>
 
-
 /* The name of a stage that was probably meant instead of name, or NULL. */
 static struct build_stage *near_stage(struct lowering *lw, const char *name)
 {
