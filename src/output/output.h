@@ -58,7 +58,7 @@ struct archived {
     const char *const *names;  /* canonical references, NULL-terminated, or NULL */
 };
 /* Writes one archive, as docker save makes them, of n images (at least 1) to the file dest ("-":
- * stdout); files and terminals as in output_run(). */
+ * stdout); files as in output_run(), and a terminal as in output_check_stdout(). */
 gboolean output_save(const struct archived *images, guint n, const char *dest, guint64 *written,
                      GError **err);
 
