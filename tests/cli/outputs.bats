@@ -108,6 +108,17 @@ layer() { echo "out/blobs/sha256/$(jq -r ".layers[$1].digest[7:]" "$(manifest)")
     [ "$(cat id)" = "$(build -q .)" ]
 }
 
+@test "a layout is named by its tag, its digest or both" {
+    two_files
+    build -t seed:1 -o type=oci,tar=false,dest=out .
+    digest=$(jq -r '.manifests[0].digest' out/index.json)
+    printf 'FROM seed\n' >Dockerfile
+    for ref in :1 "@$digest" ":1@$digest"; do
+        build -o "tree$ref" --build-context "seed=oci-layout://$PWD/out$ref" .
+        cmp "tree$ref/one" <(echo one)
+    done
+}
+
 @test "several addresses of a host, and a secret's file with a comma in its name" {
     cat >Dockerfile <<'END'
 FROM busybox

@@ -59,3 +59,10 @@ assert v[-1]["op"] == "file" and v[-1]["actions"][0]["dest"] == "/out", v[-1]
     run varve parse --format xml .
     [ "$status" -eq 2 ]
 }
+
+@test "a URL is a repository when --keep-git-dir says so, whatever its name" {
+    printf 'FROM scratch\nADD --keep-git-dir=true https://h.example/~u/b#main /d\nADD https://h.example/~u/c /e\n' >Dockerfile
+    graph=$(varve parse --format graph-json .)
+    [ "$(jq -r '.vertices[] | select(.identifier) | "\(.op) \(.identifier)"' <<<"$graph" | sort)" = \
+        "$(printf 'git https://h.example/~u/b\nhttp https://h.example/~u/c')" ]
+}

@@ -45,7 +45,7 @@ teardown() {
     [ "$(varve run --entrypoint echo app:1 a b)" = "a b" ]
     export PASSED=on
     [ "$(varve run -e PASSED -e NOT_SET_HERE app:1 'echo $PASSED ${NOT_SET_HERE-unset}')" = "on unset" ]
-    printf '# comment\nFROM_FILE=a b\n\nNAME=file\n' >vars
+    printf '\xef\xbb\xbf# comment\nFROM_FILE=a b\n\nNAME=file\n' >vars
     [ "$(varve run --env-file vars app:1 'echo $FROM_FILE $NAME')" = "a b file" ]
     run varve run -e 'no name=1' app:1 true
     [ "$status" -eq 2 ]
@@ -137,7 +137,8 @@ teardown() {
     run varve run -v "$PWD/nothing:/mnt/d" app:1 true
     [ "$status" -eq 1 ]
     [[ "$output" == *"nothing"*"next: make it first: mkdir -p"* ]]
-    for bad in x:y 'bad name:/x' /a:/b:wo a:b:c:d :/x; do
+    [ "$(varve run -u root -v ./dir:/mnt/d:cached app:1 'cat /mnt/d/made')" = back ]
+    for bad in x:y 'bad name:/x' /a:/b:wo /a:/b:ro,rw a:b:c:d :/x; do
         run varve run -v "$bad" app:1 true
         [ "$status" -eq 2 ]
     done
