@@ -43,19 +43,16 @@ static gpointer relay_main(gpointer data)
     return NULL;
 }
 
-static gboolean relay_start(struct relay *r, GError **err)
+static void relay_start(gpointer relay, int master_fd)
 {
-    r->wake_fd = eventfd(0, EFD_CLOEXEC);
-    if (r->wake_fd < 0 || !console_open(&r->console, TRUE, err))
-        return FALSE;
+    struct relay *r = relay;
+    console_attach(&r->console, master_fd, TRUE);
     r->thread = g_thread_new("terminal", relay_main, r);
-    return TRUE;
 }
 
 static void relay_end(struct relay *r)
 {
     guint64 one = 1;
-    fd_cleanup(&r->console.slave);
     if (r->thread && write(r->wake_fd, &one, sizeof one) == sizeof one)
         g_thread_join(r->thread);
     console_close(&r->console);
@@ -64,14 +61,13 @@ static void relay_end(struct relay *r)
 
 static void open_shell(struct build *b, const struct vertex *v)
 {
-    struct relay r = {.console = {.master = -1, .slave = -1}, .wake_fd = -1};
+    struct relay r = {.console = {.master = -1}, .wake_fd = eventfd(0, EFD_CLOEXEC)};
     GError *err = NULL;
     int code = 0;
     g_autofree char *name = text_fit(v->meta.name, 60);
     fprintf(stderr, "\na shell where %s failed; leave it with exit, and what you changed is gone\n",
             name);
-    gboolean ok = relay_start(&r, &err) &&
-                  solver_debug(b->solver, r.console.slave, g_getenv("TERM"), &code, &err);
+    gboolean ok = solver_debug(b->solver, relay_start, &r, g_getenv("TERM"), &code, &err);
     relay_end(&r);
     if (ok && (code == 126 || code == 127))
         report_warning("this image has no shell that works; an image with one can be tried in its "

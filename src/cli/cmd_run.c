@@ -78,7 +78,7 @@ static void run_init(struct run *r, const struct run_options *o, char **argv)
 {
     *r = (struct run){
         .o = o, .name = argv[1], .command = argv + 2, .log_fd = -1, .report_fd = -1, .wake_fd = -1};
-    r->console.master = r->console.slave = -1;
+    r->console.master = -1;
     r->mounts = g_array_new(FALSE, TRUE, sizeof(struct sandbox_mount));
     g_array_set_clear_func(r->mounts, close_mount);
     r->owned = g_ptr_array_new_with_free_func(g_free);
@@ -197,10 +197,9 @@ static gboolean run_program(struct run *r, struct sandbox_result *res, GError **
                                 .memory_max = r->memory,
                                 .mounts = (struct sandbox_mount *)r->mounts->data,
                                 .n_mounts = r->mounts->len,
-                                .stdin_fd = r->o->tty           ? r->console.slave
-                                            : r->o->interactive ? STDIN_FILENO
-                                                                : -1,
-                                .tty = r->o->tty,
+                                .stdin_fd = r->o->interactive ? STDIN_FILENO : -1,
+                                .terminal = r->o->tty ? run_terminal : NULL,
+                                .terminal_ctx = r,
                                 .output = r->log_fd >= 0 ? run_log_output : pass_on,
                                 .output_ctx = r,
                                 .keep_pipes = r->log_fd < 0,
@@ -246,7 +245,6 @@ static int run_image(struct run *r, GError **err)
         return 0;
     gboolean ok = run_add_volumes(r, &why) &&
                   (r->root = snapshot_open(r->store, r->image->chain, TRUE, &why)) &&
-                  (!r->o->tty || console_open(&r->console, r->o->interactive, &why)) &&
                   run_control_start(r, &why) && run_program(r, &res, &why);
     run_health_end(r);
     run_control_end(r);

@@ -25,14 +25,15 @@ struct run_options {
     gboolean interactive, tty, rm, init, read_only, wait_healthy, no_health, detach, host_ca;
 };
 
-/* A pseudo-terminal between the program and the user's terminal; private to the control thread. */
+/* Between the program's terminal and the user's. One thread attaches it, another moves bytes. */
 struct console {
-    int master, slave; /* -1: none */
-    gboolean input;    /* what the user types goes to the program */
-    gboolean raw;      /* the user's terminal is in raw mode: saved holds what it was */
+    gint master;    /* the program's terminal from outside, -1: none yet; atomic, set last */
+    gboolean input; /* what the user types goes to the program */
+    gboolean raw;   /* the user's terminal is in raw mode: saved holds what it was */
     struct termios saved;
 };
-gboolean console_open(struct console *c, gboolean interactive, GError **err);
+/* Takes master_fd, what the sandbox gives to spec->terminal. */
+void console_attach(struct console *c, int master_fd, gboolean interactive);
 /* Gives it the size of the user's terminal. */
 void console_resize(struct console *c);
 /* Restores the user's terminal and closes. */
@@ -88,6 +89,8 @@ gboolean run_add_volumes(struct run *r, GError **err);
  * run_control_start() on. */
 gboolean run_control_start(struct run *r, GError **err);
 void run_control_end(struct run *r);
+/* spec->terminal of a run with -t. */
+void run_terminal(gpointer run, int master_fd);
 void run_stop(struct run *r);
 /* "SIGTERM", "term", "15", "SIGRTMIN+3"; 0 when unknown. */
 int signal_number(const char *text);

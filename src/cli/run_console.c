@@ -1,12 +1,9 @@
 /* The terminal of varve run -t. */
 #include "cli/run.h"
 
-#include "base/error.h"
 #include "base/fs.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -14,28 +11,22 @@
 
 void console_resize(struct console *c)
 {
+    int master = g_atomic_int_get(&c->master);
     struct winsize ws;
-    if (c->master >= 0 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0)
-        ioctl(c->master, TIOCSWINSZ, &ws);
+    if (master >= 0 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0)
+        ioctl(master, TIOCSWINSZ, &ws);
 }
 
-gboolean console_open(struct console *c, gboolean interactive, GError **err)
+void console_attach(struct console *c, int master_fd, gboolean interactive)
 {
-    c->master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-    char *name = c->master >= 0 && grantpt(c->master) == 0 && unlockpt(c->master) == 0
-                     ? ptsname(c->master)
-                     : NULL;
-    c->slave = name ? open(name, O_RDWR | O_NOCTTY | O_CLOEXEC) : -1;
-    if (c->slave < 0)
-        return error_set_errno(err, errno, "making a terminal for -t");
-    console_resize(c);
     c->input = interactive;
     if (interactive && tcgetattr(STDIN_FILENO, &c->saved) == 0) {
         struct termios raw = c->saved;
         cfmakeraw(&raw);
         c->raw = tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) == 0;
     }
-    return TRUE;
+    g_atomic_int_set(&c->master, master_fd);
+    console_resize(c);
 }
 
 void console_close(struct console *c)
@@ -43,7 +34,6 @@ void console_close(struct console *c)
     if (c->raw)
         tcsetattr(STDIN_FILENO, TCSADRAIN, &c->saved);
     c->raw = FALSE;
-    fd_cleanup(&c->slave);
     fd_cleanup(&c->master);
 }
 

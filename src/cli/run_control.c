@@ -63,6 +63,13 @@ static void wake(struct run *r)
         return; /* the counter is full: it is awake */
 }
 
+void run_terminal(gpointer run, int master_fd)
+{
+    struct run *r = run;
+    console_attach(&r->console, master_fd, r->o->interactive);
+    wake(r);
+}
+
 void run_stop(struct run *r)
 {
     if (g_atomic_int_add(&r->stopping, 1) == 0)
@@ -119,12 +126,14 @@ static gboolean turn(struct control *c)
 {
     struct run *r = c->r;
     struct console *con = &r->console;
+    int master = g_atomic_int_get(&con->master);
     gboolean ended = g_atomic_int_get(&r->ended);
+    gboolean input = master >= 0 && con->input && !ended;
     struct pollfd fds[] = {{.fd = c->signal_fd, .events = POLLIN},
                            {.fd = r->wake_fd, .events = POLLIN},
-                           {.fd = con->master, .events = POLLIN},
-                           {.fd = con->input && !ended ? STDIN_FILENO : -1, .events = POLLIN}};
-    if (ended && con->master < 0)
+                           {.fd = master, .events = POLLIN},
+                           {.fd = input ? STDIN_FILENO : -1, .events = POLLIN}};
+    if (ended && master < 0)
         return FALSE;
     if (poll(fds, G_N_ELEMENTS(fds), wait_ms(c)) < 0)
         return TRUE;
@@ -174,7 +183,6 @@ gboolean run_control_start(struct run *r, GError **err)
 void run_control_end(struct run *r)
 {
     g_atomic_int_set(&r->ended, 1);
-    fd_cleanup(&r->console.slave); /* the last one: the control thread sees the end of the output */
     if (r->control) {
         wake(r);
         g_thread_join(g_steal_pointer(&r->control));

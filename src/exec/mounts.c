@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -87,11 +88,10 @@ static const struct {
 } nodes[] = {{"null", 3, 1},   {"zero", 5, 1},    {"full", 7, 1},
              {"random", 8, 1}, {"urandom", 9, 1}, {"tty", 0, 5}};
 
-static const char *const links[][2] = {{"/proc/self/fd", "fd"},
-                                       {"/proc/self/fd/0", "stdin"},
-                                       {"/proc/self/fd/1", "stdout"},
-                                       {"/proc/self/fd/2", "stderr"},
-                                       {"pts/ptmx", "ptmx"}};
+static const char *const links[][2] = {
+    {"/proc/self/fd", "fd"},       {"/proc/self/fd/0", "stdin"},
+    {"/proc/self/fd/1", "stdout"}, {"/proc/self/fd/2", "stderr"},
+    {"pts/ptmx", "ptmx"},          {"/proc/kcore", "core"}}; /* the last: not every kernel's */
 
 /* A device node out of own, or where that is refused (user namespaces) the host's, bound over an
  * empty file: nowhere else in the sandbox does a node open a device. */
@@ -123,7 +123,8 @@ static gboolean fill_dev(struct plan *p, int dev, GError **err)
     for (guint i = 0; i < G_N_ELEMENTS(dirs); i++)
         if (mkdirat(dev, dirs[i], 0755) < 0)
             return error_set_errno(err, errno, "making /dev/%s for the sandbox", dirs[i]);
-    for (guint i = 0; i < G_N_ELEMENTS(links); i++)
+    guint n_links = G_N_ELEMENTS(links) - (access("/proc/kcore", F_OK) < 0);
+    for (guint i = 0; i < n_links; i++)
         if (symlinkat(links[i][0], dev, links[i][1]) < 0)
             return error_set_errno(err, errno, "making /dev/%s for the sandbox", links[i][1]);
     const char *const options[] = {"mode", "755", "size", "64k", NULL, NULL};
@@ -171,7 +172,19 @@ static int new_pts(GError **err)
     return mountfd_new("devpts", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, options, err);
 }
 
-static gboolean add_dev(struct plan *p, guint64 shm_size, GError **err)
+/* A terminal out of the sandbox's own /dev/pts: there the program finds its name (ttyname()), and
+ * its user can be made the owner, who may open it by that name (/dev/stdout). */
+static gboolean open_terminal(struct plan *p, int pts, GError **err)
+{
+    int locked = 0;
+    int *fd = p->terminal_fd;
+    fd[0] = openat(pts, "ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (fd[0] >= 0 && ioctl(fd[0], TIOCSPTLCK, &locked) == 0)
+        fd[1] = ioctl(fd[0], TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    return fd[1] >= 0 || error_set_errno(err, errno, "making a terminal for the sandbox");
+}
+
+static gboolean add_dev(struct plan *p, const struct sandbox_spec *spec, GError **err)
 {
     const char *const dev_options[] = {"mode", "755", "size", "65536k", NULL, NULL};
     int dev = mountfd_new("tmpfs", MOUNT_ATTR_NOSUID | plan_nodev(p), dev_options, err);
@@ -184,8 +197,10 @@ static gboolean add_dev(struct plan *p, guint64 shm_size, GError **err)
     if (pts < 0)
         return FALSE;
     add(p, pts, "/dev/pts");
+    if (spec->terminal && !open_terminal(p, pts, err))
+        return FALSE;
     g_autofree char *size =
-        g_strdup_printf("%" G_GUINT64_FORMAT, shm_size ? shm_size : DEFAULT_SHM);
+        g_strdup_printf("%" G_GUINT64_FORMAT, spec->shm_size ? spec->shm_size : DEFAULT_SHM);
     const char *const shm_options[] = {"mode", "1777", "size", size, NULL, NULL};
     int shm = mountfd_new("tmpfs", QUIET, shm_options, err);
     if (shm < 0)
@@ -226,7 +241,7 @@ gboolean mounts_prepare_kernel(struct plan *p, const struct sandbox_spec *spec, 
         if (p->mask_fd < 0)
             return FALSE;
     }
-    return add_dev(p, spec->shm_size, err) && add_sys(p, err);
+    return add_dev(p, spec, err) && add_sys(p, err);
 }
 
 static gboolean write_file(int dir, const char *name, const struct sandbox_file *f, GError **err)

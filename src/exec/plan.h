@@ -34,6 +34,7 @@ struct plan {
     char *cgroup_path;   /* the cgroup made for the run, or NULL */
     int cgroup_fd;       /* its cgroup.procs, or -1 */
     int std_fd[3];       /* the program's 0, 1, 2; numbers >= 10 */
+    int terminal_fd[2];  /* both sides of the program's terminal: the outer, the program's; or -1 */
     gboolean null_stdin; /* std_fd[0] is /dev/null: a new sandbox takes its own instead */
     int out_fd[2]; /* read ends of the program's stdout and stderr, -1 when they are inherited */
     int report_fd, report_read_fd; /* the report pipe; numbers >= 10 */

@@ -39,6 +39,7 @@ void plan_init(struct plan *p)
                        .report_fd = -1,
                        .report_read_fd = -1,
                        .std_fd = {-1, -1, -1},
+                       .terminal_fd = {-1, -1},
                        .out_fd = {-1, -1}};
     p->mounts = g_array_new(FALSE, TRUE, sizeof(struct plan_mount));
     g_array_set_clear_func(p->mounts, mount_clear);
@@ -49,6 +50,8 @@ void plan_started(struct plan *p)
 {
     for (int i = 0; i < 3; i++)
         fd_cleanup(&p->std_fd[i]);
+    fd_cleanup(&p->terminal_fd[0]);
+    fd_cleanup(&p->terminal_fd[1]);
     fd_cleanup(&p->report_fd);
     fd_cleanup(&p->config_fd);
     fd_cleanup(&p->root_fd);
@@ -115,15 +118,28 @@ static void share_pipes(const struct plan *p)
 /* Where the program's output i (1 or 2) goes. */
 static gboolean prepare_output(struct plan *p, const struct sandbox_spec *spec, int i, GError **err)
 {
-    if (spec->tty)
-        return place_high(&p->std_fd[i], spec->stdin_fd, err);
     if (!spec->output || (spec->keep_pipes && is_pipe(i)))
         return place_high(&p->std_fd[i], i, err);
     return make_pipe(&p->out_fd[i - 1], &p->std_fd[i], 0, err);
 }
 
+/* EINVAL: the user is none of this user namespace; then starting the program fails, and says so. */
+static gboolean use_terminal(struct plan *p, const struct sandbox_spec *spec, GError **err)
+{
+    int program = p->terminal_fd[1];
+    for (int i = 0; i < 3; i++)
+        if (!place_high(&p->std_fd[i], program, err))
+            return FALSE;
+    if (fchown(program, p->uid, -1) < 0 && errno != EINVAL)
+        return error_set_errno(err, errno, "giving the terminal to user %u", p->uid);
+    spec->terminal(spec->terminal_ctx, fd_steal(&p->terminal_fd[0]));
+    return TRUE;
+}
+
 static gboolean prepare_stdio(struct plan *p, const struct sandbox_spec *spec, GError **err)
 {
+    if (spec->terminal)
+        return use_terminal(p, spec, err);
     p->null_stdin = spec->stdin_fd < 0;
     fd_auto int null_fd = p->null_stdin ? open("/dev/null", O_RDONLY | O_CLOEXEC) : -1;
     if (!place_high(&p->std_fd[0], p->null_stdin ? null_fd : spec->stdin_fd, err) ||
@@ -152,7 +168,7 @@ static gboolean prepare_process(struct plan *p, const struct sandbox_spec *spec,
     p->cwd = g_strdup(spec->cwd && *spec->cwd ? spec->cwd : "/");
     p->uid = id->uid;
     p->gid = id->gid;
-    flags |= (spec->tty ? LAUNCH_TTY : 0) | (groups_denied() ? LAUNCH_NO_GROUPS : 0);
+    flags |= (spec->terminal ? LAUNCH_TTY : 0) | (groups_denied() ? LAUNCH_NO_GROUPS : 0);
     struct config_input in = {.spec = spec,
                               .id = id,
                               .flags = flags,
@@ -177,8 +193,6 @@ static gboolean check_spec(const struct sandbox_spec *spec, GError **err)
                          spec->cwd);
     if (spec->devices && spec->devices[0])
         return error_set(err, VARVE_ERROR_UNSUPPORTED, "devices in the sandbox are not supported");
-    if (spec->tty && spec->stdin_fd < 0)
-        return error_set(err, VARVE_ERROR_INVALID, "a terminal was asked for, but there is none");
     return TRUE;
 }
 

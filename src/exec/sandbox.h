@@ -57,7 +57,11 @@ struct sandbox_spec {
     guint n_files;
     const char *const *devices; /* reserved: NULL */
     int stdin_fd;               /* -1: /dev/null */
-    gboolean tty; /* stdin_fd is a terminal to be the controlling one (varve debug, run -it) */
+    /* Not NULL: stdin, stdout and stderr are a terminal of the sandbox's own, the program's
+     * controlling one. Called with its other side, which is the callee's to close, before the
+     * program starts. */
+    void (*terminal)(gpointer ctx, int master_fd);
+    gpointer terminal_ctx;
     GPtrArray *touched; /* out, may be NULL: char * of directories in the root in which mount
                            points were made and removed and nothing else happened, for
                            snapshot_forget() */

@@ -486,8 +486,8 @@ static const char *shell_of(const char *const *args)
     return "/bin/sh";
 }
 
-gboolean solver_debug(struct solver *s, int terminal_fd, const char *term, int *exit_code,
-                      GError **err)
+gboolean solver_debug(struct solver *s, void (*terminal)(gpointer ctx, int master_fd), gpointer ctx,
+                      const char *term, int *exit_code, GError **err)
 {
     struct run *r = s->kept;
     const char *args[] = {shell_of(r->op->args), NULL};
@@ -497,8 +497,8 @@ gboolean solver_debug(struct solver *s, int terminal_fd, const char *term, int *
     struct sandbox_spec spec = make_spec(r);
     spec.args = args;
     spec.env = (const char *const *)env;
-    spec.stdin_fd = terminal_fd;
-    spec.tty = TRUE;
+    spec.terminal = terminal;
+    spec.terminal_ctx = ctx;
     struct sandbox_result res;
     if (!sandbox_run(&spec, s->o.cancel, &res, err)) {
         g_prefix_error(err, "cannot open a shell in the failed step: ");

@@ -79,10 +79,10 @@ struct vertex *solver_failed(const struct solver *s);
 const struct vertex *solver_kept(const struct solver *s);
 /* After solver_run(), with something kept: runs the step's shell (SHELL's, else /bin/sh) on a
  * terminal, in the file system as the step left it, with its mounts, environment, directory and
- * user. tmpfs mounts are fresh. What is changed is thrown away with the solver. term: for TERM
- * unless the step sets it, or NULL. */
-gboolean solver_debug(struct solver *s, int terminal_fd, const char *term, int *exit_code,
-                      GError **err);
+ * user. tmpfs mounts are fresh. What is changed is thrown away with the solver. terminal is given
+ * the terminal's other side (exec/sandbox.h). term: for TERM unless the step sets it, or NULL. */
+gboolean solver_debug(struct solver *s, void (*terminal)(gpointer ctx, int master_fd), gpointer ctx,
+                      const char *term, int *exit_code, GError **err);
 
 typedef struct solver solver;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(solver, solver_free)

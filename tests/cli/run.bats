@@ -167,6 +167,8 @@ teardown() {
     run varve run -t app:1 'test -t 0 && test -t 1 && test -t 2 && echo tty'
     [ "$status" -eq 0 ]
     [[ "$output" == tty* ]]
+    run varve run -t app:1 'tty; echo named >/dev/stdout; echo too >/dev/stderr'
+    [ "$(tr -d '\r' <<<"$output")" = $'/dev/pts/0\nnamed\ntoo' ]
     run varve run -it app:1 true </dev/null
     [ "$status" -eq 2 ]
     out=$(printf 'echo typed $((40+2)); exit 5\n' | script -qec "$VARVE run -it app:1 sh" /dev/null) || code=$?
