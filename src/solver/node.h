@@ -44,7 +44,7 @@ struct solver {
     struct node *failed; /* its node */
     struct run *kept;    /* what a failed exec holds, for solver_debug(); or NULL */
     GMutex renewing;     /* guards renewed, and is held while one is emptied */
-    GHashTable *renewed; /* ids of cache mounts that this build emptied: borrowed char* */
+    GHashTable *renewed; /* ids of cache mounts that this build emptied: char* */
 };
 
 /* Files of a selection whose digests are kept so that a later miss can name the ones that differ.

@@ -21,6 +21,7 @@
 
 /* Less than this is a full disk. */
 #define FULL_BYTES (1024 * 1024)
+#define CACHE_MODE 0755 /* of a cache mount that names none */
 
 /* Everything one run holds; released by run_clear() in any state. */
 struct run {
@@ -128,6 +129,29 @@ static gboolean add_bind(struct run *r, const struct exec_mount *m, GError **err
     return TRUE;
 }
 
+static guint32 cache_mode(const struct exec_mount *m)
+{
+    return m->mode ? m->mode : CACHE_MODE;
+}
+
+/* As with Docker's builder, caches of one id are different ones when they begin differently: with
+ * another owner or mode, or in other layers. A user's cache is then not the one that root filled.
+ */
+static char *volume_id(struct run *r, const struct exec_mount *m, GError **err)
+{
+    g_autoptr(chain) c = mount_chain(r, m, err);
+    if (!c)
+        return NULL;
+    GString *id = g_string_new(m->cache_id);
+    if (m->uid || m->gid || cache_mode(m) != CACHE_MODE)
+        g_string_append_printf(id, " of %u:%u, mode %o", m->uid, m->gid, cache_mode(m));
+    for (guint i = 0; i < c->n; i++)
+        g_string_append_printf(id, "%s%s", i ? "+" : " from ", c->ids[i]);
+    if (c->n && m->selector)
+        g_string_append_printf(id, "/%s", m->selector);
+    return g_string_free(id, FALSE);
+}
+
 /* Fills a fresh cache mount from the chain it says to start from. */
 static gboolean fill_volume(struct run *r, const struct exec_mount *m, int dir, GError **err)
 {
@@ -143,7 +167,7 @@ static gboolean init_volume(struct run *r, const struct exec_mount *m, int dir, 
 {
     if (m->input >= 0 && !fill_volume(r, m, dir, err))
         return FALSE;
-    if (fchmod(dir, m->mode ? m->mode : 0755) < 0 || fchown(dir, m->uid, m->gid) < 0)
+    if (fchmod(dir, cache_mode(m)) < 0 || fchown(dir, m->uid, m->gid) < 0)
         return error_set_errno(err, errno, "cannot prepare the cache mount for %s", m->dest);
     return TRUE;
 }
@@ -157,7 +181,7 @@ static gboolean renew_volume(struct run *r, const char *id, GError **err)
         return TRUE;
     g_mutex_lock(&s->renewing);
     gboolean ok =
-        !g_hash_table_add(s->renewed, (gpointer)id) || store_volume_forget(s->o.store, id, err);
+        !g_hash_table_add(s->renewed, g_strdup(id)) || store_volume_forget(s->o.store, id, err);
     g_mutex_unlock(&s->renewing);
     return ok;
 }
@@ -167,10 +191,10 @@ static gboolean add_cache(struct run *r, const struct exec_mount *m, GError **er
     static const enum volume_sharing sharing[] = {[SHARING_SHARED] = VOLUME_SHARED,
                                                   [SHARING_PRIVATE] = VOLUME_PRIVATE,
                                                   [SHARING_LOCKED] = VOLUME_LOCKED};
-    if (!renew_volume(r, m->cache_id, err))
+    g_autofree char *id = volume_id(r, m, err);
+    if (!id || !renew_volume(r, id, err))
         return FALSE;
-    struct volume *v =
-        store_volume_take(r->s->o.store, m->cache_id, sharing[m->sharing], r->s->stop, err);
+    struct volume *v = store_volume_take(r->s->o.store, id, sharing[m->sharing], r->s->stop, err);
     if (!v)
         return FALSE;
     g_ptr_array_add(r->volumes, v);

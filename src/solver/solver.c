@@ -15,7 +15,7 @@ struct solver *solver_new(const struct graph *g, const struct solver_options *o)
     s->nodes = g_new0(struct node, g->vertices->len);
     g_mutex_init(&s->lock);
     g_mutex_init(&s->renewing);
-    s->renewed = g_hash_table_new(g_str_hash, g_str_equal);
+    s->renewed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_cond_init(&s->changed);
     g_queue_init(&s->ready);
     for (guint i = 0; i < g->vertices->len; i++) {
