@@ -46,7 +46,7 @@ const struct option_row run_option_rows[] = {
     {"network", 0, OPTION_STRING, AT(network), "MODE", "host (default) or none"},
     {"publish", 'p', OPTION_LIST, AT(publish), "HOST:PORT",
      "accepted where both ports are equal: the network is the host's"},
-    {"tmpfs", 0, OPTION_LIST, AT(tmpfs), "PATH[:OPTIONS]", "mount a tmpfs (size=64m, mode=1777)"},
+    {"tmpfs", 0, OPTION_LIST, AT(tmpfs), "PATH[:OPTIONS]", "mount a tmpfs (size=64m, mode=1777, ro, exec)"},
     {"read-only", 0, OPTION_FLAG, AT(read_only), NULL, "no writing but to volumes and tmpfs"},
     {"memory", 'm', OPTION_STRING, AT(memory), "BYTES", "memory limit"},
     {"shm-size", 0, OPTION_STRING, AT(shm_size), "BYTES", "size of /dev/shm (64m)"},

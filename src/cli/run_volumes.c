@@ -151,25 +151,38 @@ static gboolean add_volume(struct run *r, const char *text, GError **err)
                                   : bad_volume(text, err);
 }
 
-/* "/PATH[:size=64m,mode=1777]"; further options of the kernel's tmpfs are not taken. */
+static gboolean take_tmpfs_option(struct sandbox_mount *m, const char *option)
+{
+    static const char *const always[] = {"nosuid", "nodev", NULL};
+    guint64 mode = m->mode;
+    if (g_str_has_prefix(option, "size="))
+        return bytesize_parse(option + strlen("size="), &m->size, NULL);
+    if (g_str_equal(option, "exec") || g_str_equal(option, "noexec"))
+        m->noexec = *option == 'n';
+    else if (g_str_equal(option, "ro") || g_str_equal(option, "rw"))
+        m->readonly = option[1] == 'o';
+    else if (!g_strv_contains(always, option) &&
+             (!g_str_has_prefix(option, "mode=") ||
+              !g_ascii_string_to_unsigned(option + strlen("mode="), 8, 1, 07777, &mode, NULL)))
+        return FALSE;
+    m->mode = mode;
+    return TRUE;
+}
+
+/* "/PATH[:size=64m,mode=1777,…]", with Docker's defaults; further options of the kernel's tmpfs are
+ * not taken. */
 static gboolean add_tmpfs(struct run *r, const char *text, GError **err)
 {
     const char *colon = strchr(text, ':');
     g_autofree char *path = colon ? g_strndup(text, colon - text) : g_strdup(text);
-    struct sandbox_mount m = {.fd = -1};
+    struct sandbox_mount m = {.fd = -1, .noexec = TRUE};
     g_auto(GStrv) options = g_strsplit(colon ? colon + 1 : "", ",", -1);
-    for (char **o = options; *o; o++) {
-        guint64 mode;
-        if (g_str_has_prefix(*o, "size=") && bytesize_parse(*o + 5, &m.size, NULL))
-            continue;
-        if (g_str_has_prefix(*o, "mode=") &&
-            g_ascii_string_to_unsigned(*o + 5, 8, 1, 07777, &mode, NULL)) {
-            m.mode = mode;
-            continue;
-        }
-        return error_set(err, VARVE_ERROR_USAGE,
-                         "--tmpfs %s: \"%s\" is not size=BYTES or mode=OCTAL", text, *o);
-    }
+    for (char **o = options; *o; o++)
+        if (!take_tmpfs_option(&m, *o))
+            return error_set(err, VARVE_ERROR_USAGE,
+                             "--tmpfs %s: \"%s\" is not size=BYTES, mode=OCTAL, ro, rw, exec or "
+                             "noexec",
+                             text, *o);
     g_autofree char *dest = path_clean(path);
     if (*dest != '/' || !dest[1] || has_mount(r, dest))
         return error_set(err, VARVE_ERROR_USAGE, "--tmpfs %s: not an absolute path of its own",

@@ -316,7 +316,8 @@ static gboolean add_tmpfs(struct plan *p, const struct sandbox_mount *m, GError 
     const char *options[] = {"mode", mode, "size", size, NULL, NULL};
     if (!m->size)
         options[2] = NULL;
-    guint64 attrs = MOUNT_ATTR_NOSUID | plan_nodev(p) | (m->readonly ? MOUNT_ATTR_RDONLY : 0);
+    guint64 attrs = MOUNT_ATTR_NOSUID | plan_nodev(p) | (m->readonly ? MOUNT_ATTR_RDONLY : 0) |
+                    (m->noexec ? MOUNT_ATTR_NOEXEC : 0);
     int fd = mountfd_new("tmpfs", attrs, options, err);
     if (fd < 0)
         return FALSE;

@@ -22,10 +22,11 @@ struct sandbox_mount {
                     mount_fd): that mount's own descriptor, which kernels before 6.15 need; else 0
                   */
     gboolean readonly;
-    guint64 size;  /* tmpfs: bytes, 0: no limit */
-    guint32 mode;  /* tmpfs root's mode, 0: 01777 */
-    gboolean made; /* out: the mount point did not exist and was made; like Docker's builder,
-                      sandbox_run() removes it again when it is still empty */
+    gboolean noexec; /* tmpfs: no programs can be started from it */
+    guint64 size;    /* tmpfs: bytes, 0: no limit */
+    guint32 mode;    /* tmpfs root's mode, 0: 01777 */
+    gboolean made;   /* out: the mount point did not exist and was made; like Docker's builder,
+                        sandbox_run() removes it again when it is still empty */
 };
 struct sandbox_file {
     const char *dest; /* secrets: a file on a tmpfs of its own, never on disk */

@@ -147,8 +147,21 @@ teardown() {
 @test "--read-only leaves volumes and tmpfs writable" {
     [ "$(varve run -u root --read-only --tmpfs /t:size=1m -v v:/v app:1 \
         'echo x 2>/dev/null >/x || echo refused; echo t >/t/f; echo v >/v/f; echo d >/data/f; cat /t/f /v/f /data/f')" = $'refused\nt\nv\nd' ]
-    run varve run --tmpfs /t:size=lots app:1 true
-    [ "$status" -eq 2 ]
+    for bad in size=lots dev exec,suid; do
+        run varve run --tmpfs /t:$bad app:1 true
+        [ "$status" -eq 2 ]
+    done
+}
+
+@test "a tmpfs starts no programs unless told to, as Docker's" {
+    copied='cp /bin/busybox /t/true && /t/true && echo started'
+    [ "$(varve run --tmpfs /t:rw,nosuid,size=4m,exec app:1 "$copied")" = started ]
+    run varve run --tmpfs /t:rw,noexec,nosuid,size=4096k app:1 "$copied"
+    [[ "$output" == *"ermission denied"* ]]
+    run varve run --tmpfs /t app:1 "$copied"
+    [[ "$output" == *"ermission denied"* ]]
+    run varve run -u root --tmpfs /t:ro app:1 'echo x >/t/x'
+    [[ "$output" == *"ead-only"* ]]
 }
 
 @test "-p: equal ports get a note, others an error" {
