@@ -106,44 +106,69 @@ static GPtrArray *candidates(const char *ref)
     return all;
 }
 
-static char *pick(const struct git_remote *r, const char *ref, const char *said, GPtrArray *names,
-                  GError **err)
+/* The branch that HEAD is, from "ref: refs/heads/main<TAB>HEAD"; NULL where servers do not tell. */
+static char *find_head(char **lines)
 {
-    g_auto(GStrv) lines = g_strsplit(said, "\n", -1);
-    for (guint i = 0; i + 1 < names->len; i++) {
-        char *id = find_ref(lines, g_ptr_array_index(names, i));
-        if (id)
-            return id;
-    }
-    if (ref)
-        error_set(err, VARVE_ERROR_NOT_FOUND, "it has no branch or tag \"%s\"", ref);
-    else
-        error_set(err, VARVE_ERROR_NOT_FOUND, "it is empty");
-    if (ref)
-        error_add_next(err, "a commit can be named too, by all its 40 digits");
+    for (char **l = lines; *l; l++)
+        if (g_str_has_prefix(*l, "ref: refs/") && g_str_has_suffix(*l, "\tHEAD"))
+            return g_strndup(*l + 5, strlen(*l) - 5 - strlen("\tHEAD"));
     return NULL;
 }
 
-char *git_resolve(const struct git_remote *r, const char *ref, GError **err)
+static gboolean pick(const char *ref, const char *said, GPtrArray *names, struct git_named *out,
+                     GError **err)
 {
+    g_auto(GStrv) lines = g_strsplit(said, "\n", -1);
+    for (guint i = 0; i + 1 < names->len && !out->commit; i++) {
+        const char *name = g_ptr_array_index(names, i);
+        gsize peeled = g_str_has_suffix(name, "^{}") ? strlen("^{}") : 0;
+        out->commit = find_ref(lines, name);
+        if (!out->commit)
+            continue;
+        out->ref = ref ? g_strndup(name, strlen(name) - peeled) : find_head(lines);
+        out->tag = peeled ? find_ref(lines, out->ref) : NULL;
+    }
+    if (out->commit)
+        return TRUE;
+    if (!ref)
+        return error_set(err, VARVE_ERROR_NOT_FOUND, "it is empty");
+    error_set(err, VARVE_ERROR_NOT_FOUND, "it has no branch or tag \"%s\"", ref);
+    error_add_next(err, "a commit can be named too, by all its 40 digits");
+    return FALSE;
+}
+
+void git_named_clear(struct git_named *n)
+{
+    g_clear_pointer(&n->commit, g_free);
+    g_clear_pointer(&n->ref, g_free);
+    g_clear_pointer(&n->tag, g_free);
+}
+
+gboolean git_resolve(const struct git_remote *r, const char *ref, struct git_named *out,
+                     GError **err)
+{
+    *out = (struct git_named){NULL, NULL, NULL};
     if (!git_check(r->url, ref, err))
-        return NULL;
-    if (ref && git_is_commit(ref))
-        return g_strdup(ref);
+        return FALSE;
+    if (ref && git_is_commit(ref)) {
+        out->commit = g_strdup(ref);
+        return TRUE;
+    }
     g_autoptr(GPtrArray) names = candidates(ref);
     g_autoptr(GPtrArray) argv = g_ptr_array_new();
     g_ptr_array_add(argv, (gpointer) "ls-remote");
+    if (!ref)
+        g_ptr_array_add(argv, (gpointer) "--symref");
     g_ptr_array_add(argv, (gpointer) "varve");
     for (guint i = 0; i < names->len; i++)
         g_ptr_array_add(argv, g_ptr_array_index(names, i));
     struct gitrun g = {.remote = r, .dir = "/", .seconds = ASK_SECONDS};
     g_autofree char *said = run_network(&g, (const char *const *)argv->pdata, err);
-    char *id = said ? pick(r, ref, said, names, err) : NULL;
-    if (!id) {
-        g_autofree char *shown = http_shown(r->url);
-        g_prefix_error(err, "cannot look into the repository %s: ", shown);
-    }
-    return id;
+    if (said && pick(ref, said, names, out, err))
+        return TRUE;
+    g_autofree char *shown = http_shown(r->url);
+    g_prefix_error(err, "cannot look into the repository %s: ", shown);
+    return FALSE;
 }
 
 /* gitrun() for its effect. */
@@ -253,7 +278,7 @@ static gboolean tidy(const struct gitrun *g, GError **err)
 }
 
 static gboolean check_out(const struct gitrun *g, const char *cache, const char *commit,
-                          gboolean submodules, GError **err)
+                          const char *ref, gboolean submodules, GError **err)
 {
     g_autofree char *shown = http_shown(g->remote->url);
     const char *format = strlen(commit) == 64 ? "--object-format=sha256" : "--object-format=sha1";
@@ -263,15 +288,17 @@ static gboolean check_out(const struct gitrun *g, const char *cache, const char 
     const char *refs[] = {"config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*",
                           NULL};
     const char *checkout[] = {"checkout", "-q", "-f", "--detach", "FETCH_HEAD", NULL};
+    const char *name_it[] = {"update-ref", ref, commit, NULL};
     return run(g, init, err) && run(g, fetch_it, err) && run(g, origin, err) && run(g, refs, err) &&
-           run(g, checkout, err) && (!submodules || update_submodules(g, err)) && tidy(g, err);
+           run(g, checkout, err) && (!ref || run(g, name_it, err)) &&
+           (!submodules || update_submodules(g, err)) && tidy(g, err);
 }
 
 gboolean git_checkout(const struct git_remote *r, const char *cache, const char *commit,
-                      gboolean submodules, const char *dir, GError **err)
+                      const char *ref, gboolean submodules, const char *dir, GError **err)
 {
     struct gitrun g = {.remote = r, .dir = dir, .local = TRUE};
-    if (fs_mkdir_p(AT_FDCWD, dir, 0755, err) && check_out(&g, cache, commit, submodules, err))
+    if (fs_mkdir_p(AT_FDCWD, dir, 0755, err) && check_out(&g, cache, commit, ref, submodules, err))
         return TRUE;
     g_autofree char *shown = http_shown(r->url);
     g_prefix_error(err, "cannot check out the repository %s: ", shown);

@@ -24,17 +24,25 @@ struct git_remote {
 gboolean git_is_commit(const char *text);
 /* VARVE_ERROR_INVALID for URLs and refs that git could take for something else. ref may be NULL. */
 gboolean git_check(const char *url, const char *ref, GError **err);
-/* The commit that ref (a branch, else a tag, else refs/…; NULL: the default branch) names now;
- * newly allocated. */
-char *git_resolve(const struct git_remote *r, const char *ref, GError **err);
-/* Makes sure that the bare repository in directory cache (made when empty) has commit, without its
- * history. ref helps where a server gives out only what its refs name; may be NULL. One process at
- * a time. */
+/* What a ref names. */
+struct git_named {
+    char *commit; /* its id */
+    char *ref;    /* in full, "refs/heads/main"; NULL: it is the commit itself */
+    char *tag;    /* id of the annotated tag that names the commit, or NULL */
+};
+void git_named_clear(struct git_named *n);
+/* What ref (a branch, else a tag, else refs/…, or a commit; NULL: the default branch) names now. */
+gboolean git_resolve(const struct git_remote *r, const char *ref, struct git_named *out,
+                     GError **err);
+/* Makes sure that the bare repository in directory cache (made when empty) has commit (or the
+ * annotated tag of this id and its commit), without its history. ref helps where a server gives out
+ * only what its refs name; may be NULL. One process at a time. */
 gboolean git_fetch(const struct git_remote *r, const char *cache, const char *ref,
                    const char *commit, GError **err);
-/* Checks commit of cache out into dir (made by it), with a .git directory that knows only this
- * commit; and the submodules if wanted. Modes are 0644 and 0755. */
+/* Checks commit (or tag) of cache out into dir (made by it), with a .git directory that knows only
+ * this, under the name ref unless that is NULL; and the submodules if wanted. Modes are 0644 and
+ * 0755. */
 gboolean git_checkout(const struct git_remote *r, const char *cache, const char *commit,
-                      gboolean submodules, const char *dir, GError **err);
+                      const char *ref, gboolean submodules, const char *dir, GError **err);
 
 #endif

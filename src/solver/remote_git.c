@@ -75,30 +75,35 @@ static gboolean refuse_commit(const struct source_op *op, const char *got, GErro
     return FALSE;
 }
 
-static char *resolve_now(struct remotes *r, const struct source_op *op, GError **err)
+/* A checksum may be that of an annotated tag, which git rev-parse gives for its name. */
+static gboolean resolve_now(struct remotes *r, const struct source_op *op, struct git_named *out,
+                            GError **err)
 {
     struct access a;
     access_init(&a, r, op);
-    char *commit = git_resolve(&a.remote, op->ref, err);
+    gboolean ok = git_resolve(&a.remote, op->ref, out, err);
     access_clear(&a);
-    if (commit && op->checksum && !g_str_has_prefix(commit, op->checksum)) {
-        refuse_commit(op, commit, err);
-        g_clear_pointer(&commit, g_free);
-    }
-    return commit;
+    if (!ok || !op->checksum || g_str_has_prefix(out->commit, op->checksum) ||
+        (out->tag && g_str_has_prefix(out->tag, op->checksum)))
+        return ok;
+    return refuse_commit(op, out->commit, err);
 }
 
 char *remote_git_ask(struct remotes *r, const struct source_op *op, GError **err)
 {
+    struct git_named named;
     if (!git_check(op->identifier, op->ref, err))
         return NULL;
     if (op->checksum && git_is_commit(op->checksum))
         return g_strdup(op->checksum);
-    return resolve_now(r, op, err);
+    gboolean ok = resolve_now(r, op, &named, err);
+    char *commit = ok ? g_strdup(named.commit) : NULL;
+    git_named_clear(&named);
+    return commit;
 }
 
 /* The commit says what all files are, those of submodules too. Only a .git directory knows where it
- * came from. */
+ * came from, and by which name. */
 void remote_git_key(const struct source_op *op, const char *holds, struct digest *key)
 {
     g_autoptr(hasher) h = hasher_new();
@@ -108,6 +113,8 @@ void remote_git_key(const struct source_op *op, const char *holds, struct digest
     hasher_add_u64(h, (op->keep_git_dir ? 2 : 0) | (op->submodules ? 1 : 0));
     g_autofree char *shown = op->keep_git_dir ? http_shown(op->identifier) : NULL;
     hasher_add_str(h, shown);
+    if (op->keep_git_dir)
+        hasher_add_str(h, op->ref);
     hasher_final(h, key);
 }
 
@@ -141,58 +148,90 @@ static struct chain *keep_tree(struct remotes *r, const struct source_op *op, co
     return remote_keep(r, &key, tmp, &info, err);
 }
 
-static struct chain *check_out(struct remotes *r, const struct source_op *op,
-                               const struct git_remote *remote, const char *cache,
-                               const char *holds, GError **err)
+/* A commit on its way into the store. */
+struct getting {
+    struct remotes *r;
+    const struct source_op *op;
+    const char *holds;      /* the commit, or an annotated tag of it */
+    struct git_named named; /* what op's ref is now, where that matters: else empty */
+};
+
+/* What is fetched: with a .git directory to keep, the tag too. */
+static const char *wanted(const struct getting *g)
 {
-    g_autofree char *tmp = store_tmp_dir(r->o.store, err);
-    if (!tmp)
-        return NULL;
-    g_autofree char *dir = g_build_filename(store_root(r->o.store), tmp, "tree", NULL);
-    struct chain *c = NULL;
-    if (git_checkout(remote, cache, holds, op->submodules, dir, err))
-        c = keep_tree(r, op, holds, dir, err);
-    store_tmp_discard(r->o.store, tmp);
-    return c;
+    return g->op->keep_git_dir && g->named.tag ? g->named.tag : g->holds;
 }
 
-/* Fetches into the bare repository kept for this URL, then takes the tree out of it. */
-static struct chain *fetch_tree(struct remotes *r, const struct source_op *op,
-                                const struct git_remote *remote, const char *holds, GError **err)
+/* Looks what the ref is: it must agree with a checksum that was taken for the answer, and it is
+ * what a kept .git directory calls the commit. */
+static gboolean getting_init(struct getting *g, struct remotes *r, const struct source_op *op,
+                             const char *holds, GError **err)
 {
-    g_autofree char *shown = http_shown(op->identifier); /* ids are listed and kept */
+    *g = (struct getting){.r = r, .op = op, .holds = holds};
+    gboolean unchecked =
+        op->checksum && git_is_commit(op->checksum) && g_strcmp0(op->ref, op->checksum) != 0;
+    if ((unchecked || op->keep_git_dir) && !resolve_now(r, op, &g->named, err))
+        return FALSE;
+    gboolean moved = g_strcmp0(g->named.commit, holds) != 0 && g_strcmp0(g->named.tag, holds) != 0;
+    if (moved) /* since the keys were made: then it has no name */
+        git_named_clear(&g->named);
+    return TRUE;
+}
+
+static void getting_clear(struct getting *g)
+{
+    git_named_clear(&g->named);
+}
+
+/* with_cache_fn: out is a struct chain**. */
+static gboolean check_out(const struct getting *g, const struct git_remote *remote,
+                          const char *cache, gpointer out, GError **err)
+{
+    struct store *s = g->r->o.store;
+    g_autofree char *tmp = store_tmp_dir(s, err);
+    if (!tmp)
+        return FALSE;
+    g_autofree char *dir = g_build_filename(store_root(s), tmp, "tree", NULL);
+    struct chain **c = out;
+    if (git_checkout(remote, cache, wanted(g), g->named.ref, g->op->submodules, dir, err))
+        *c = keep_tree(g->r, g->op, g->holds, dir, err);
+    store_tmp_discard(s, tmp);
+    return *c != NULL;
+}
+
+/* What to do with a commit once the bare repository at cache has it. */
+typedef gboolean (*with_cache_fn)(const struct getting *g, const struct git_remote *remote,
+                                  const char *cache, gpointer out, GError **err);
+
+/* Fetches into the bare repository kept for this URL, then calls fn. */
+static gboolean with_cache(const struct getting *g, with_cache_fn fn, gpointer out, GError **err)
+{
+    struct store *s = g->r->o.store;
+    g_autofree char *shown = http_shown(g->op->identifier); /* ids are listed and kept */
     g_autofree char *id = g_strconcat("git ", shown, NULL);
-    struct volume *v = store_volume_take(r->o.store, id, VOLUME_LOCKED, r->o.cancel, err);
+    struct volume *v = store_volume_take(s, id, VOLUME_LOCKED, g->r->o.cancel, err);
     if (!v)
-        return NULL;
-    g_autofree char *cache = g_build_filename(store_root(r->o.store), v->dir, NULL);
-    struct chain *c = NULL;
-    if (git_fetch(remote, cache, op->ref, holds, err) && store_volume_ready(v, err))
-        c = check_out(r, op, remote, cache, holds, err);
-    if (c || !v->fresh)
+        return FALSE;
+    struct access a;
+    access_init(&a, g->r, g->op);
+    g_autofree char *cache = g_build_filename(store_root(s), v->dir, NULL);
+    gboolean ok = git_fetch(&a.remote, cache, g->op->ref, wanted(g), err) &&
+                  store_volume_ready(v, err) && fn(g, &a.remote, cache, out, err);
+    access_clear(&a);
+    if (ok || !v->fresh)
         store_volume_release(v);
     else
         store_volume_discard(v);
-    return c;
-}
-
-/* A ref that was not asked about, because the checksum is a whole commit id, must agree with it. */
-static gboolean check_ref(struct remotes *r, const struct source_op *op, GError **err)
-{
-    if (!op->checksum || !git_is_commit(op->checksum) || g_strcmp0(op->ref, op->checksum) == 0)
-        return TRUE;
-    g_autofree char *commit = resolve_now(r, op, err);
-    return commit != NULL;
+    return ok;
 }
 
 struct chain *remote_git_get(struct remotes *r, const struct source_op *op, const char *holds,
                              GError **err)
 {
-    struct access a;
-    if (!check_ref(r, op, err))
-        return NULL;
-    access_init(&a, r, op);
-    struct chain *c = fetch_tree(r, op, &a.remote, holds, err);
-    access_clear(&a);
+    struct getting g;
+    struct chain *c = NULL;
+    if (getting_init(&g, r, op, holds, err))
+        with_cache(&g, check_out, &c, err);
+    getting_clear(&g);
     return c;
 }

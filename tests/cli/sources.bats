@@ -204,6 +204,39 @@ commit() { # commit NAME TEXT: a new commit of f on main
     run ! grep -r hunter2 out/r/.git
 }
 
+# The refs of the repository in DIR that point at something, with the kinds of what they point at.
+refs_of() { git -C "$1" -c safe.directory='*' for-each-ref --format='%(refname) %(objecttype)'; }
+
+@test "git: a kept .git directory knows the commit by the name that was asked for" {
+    repository r
+    git -C "$WEB/r.git" tag -a -m 'the first' v2 v1
+    printf 'FROM scratch\nADD --keep-git-dir http://%s/r.git#v1 /light/\nADD --keep-git-dir http://%s/r.git#v2 /heavy/\n' "$HOST" "$HOST" >Dockerfile
+    printf 'ADD --keep-git-dir http://%s/r.git#refs/heads/main /branch/\nADD --keep-git-dir http://%s/r.git /default/\n' "$HOST" "$HOST" >>Dockerfile
+    build -o out .
+    [ "$(refs_of out/light)" = "refs/tags/v1 commit" ]
+    [ "$(refs_of out/heavy)" = "refs/tags/v2 tag" ]
+    [ "$(git -C out/heavy -c safe.directory='*' describe)" = v2 ]
+    [ "$(refs_of out/branch)" = "refs/heads/main commit" ]
+    [ "$(refs_of out/default)" = "refs/heads/main commit" ]
+    for dir in light heavy branch default; do
+        [ "$(git -C "out/$dir" -c safe.directory='*' rev-parse HEAD)" = "$(git -C "$WEB/r.git" rev-parse main)" ]
+        [ -z "$(git -C "out/$dir" -c safe.directory='*' status -s)" ]
+    done
+}
+
+@test "git: the checksum of an annotated tag is that of the tag or of its commit" {
+    repository r
+    git -C "$WEB/r.git" tag -a -m 'the first' v2 v1
+    for id in "$(git -C "$WEB/r.git" rev-parse v2)" "$(git -C "$WEB/r.git" rev-parse 'v2^{commit}')"; do
+        for sum in "$id" "${id:0:12}"; do
+            rm -rf out
+            printf 'FROM scratch\nADD --checksum=%s http://%s/r.git#v2 /r/\n' "$sum" "$HOST" >Dockerfile
+            build -o out .
+            [ "$(got r/f)" = one ]
+        done
+    done
+}
+
 @test "git: a token goes to the server and nowhere else" {
     repository r
     echo "/r.git login" >"$WEB/.rules"
