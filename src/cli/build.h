@@ -20,17 +20,20 @@ struct build {
     struct dockerfile *df;
     gboolean parsed; /* df, without errors */
     struct ignore *ignore;
-    char *dockerfile_path;    /* for messages and explanations */
-    char *context_name;       /* the context in full, for people */
-    char *context_label;      /* its last part */
-    char *context_dir;        /* on this machine; NULL: there is none */
-    gboolean context_archive; /* it came out of an archive: its owners count */
-    GBytes *dockerfile_text;  /* the context is nothing but a Dockerfile; else NULL */
-    struct lint_report *lint; /* or NULL */
+    char *dockerfile_path;            /* for messages and explanations */
+    char *context_name;               /* the context in full, for people */
+    char *context_label;              /* its last part */
+    char *context_dir;                /* on this machine; NULL: there is none */
+    gboolean context_archive;         /* it came out of an archive: its owners count */
+    struct source_op *context_source; /* the URL or repository it came from, pinned to what that
+                                         held then; NULL: it did not */
+    GBytes *dockerfile_text;          /* the context is nothing but a Dockerfile; else NULL */
+    struct lint_report *lint;         /* or NULL */
     struct sources *sources;
     struct lowered *lowered;
     struct solver *solver;
     char *slot_prefix;
+    struct image_times times;
     struct chain *chain;
     struct built_image *image;
     struct build_row row; /* for history */
@@ -42,6 +45,7 @@ struct build {
 void build_name_context(struct build *b);
 /* Gets a context that is no directory; needs the store, the registry configuration and progress. */
 gboolean build_open_context(struct build *b, GError **err);
+void build_free_context_source(struct build *b);
 
 /* build_inputs.c: reads the Dockerfile and the ignore file. */
 gboolean build_read_inputs(struct build *b, GError **err);

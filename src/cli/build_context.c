@@ -171,6 +171,32 @@ static gboolean open_archive(struct build *b, GError **err)
     return FALSE;
 }
 
+/* Keeps op, which came from this command line, with what it held when it was got: its time is that
+ * of the context, whatever is there later. */
+static void pin(struct build *b, const struct source_op *op, const char *holds)
+{
+    struct source_op *s = b->context_source = g_new0(struct source_op, 1);
+    *s = *op;
+    s->identifier = g_strdup(op->identifier);
+    s->filename = g_strdup(op->filename);
+    s->subdir = g_strdup(op->subdir);
+    s->ref = op->kind == SOURCE_GIT ? g_strdup(holds) : NULL;
+    s->checksum = op->kind == SOURCE_HTTP ? g_strdup(holds) : NULL;
+}
+
+void build_free_context_source(struct build *b)
+{
+    struct source_op *s = b->context_source;
+    if (!s)
+        return;
+    g_free((char *)s->identifier);
+    g_free((char *)s->filename);
+    g_free((char *)s->subdir);
+    g_free((char *)s->ref);
+    g_free((char *)s->checksum);
+    g_clear_pointer(&b->context_source, g_free);
+}
+
 /* Gets op; the directory of its layer, newly allocated. */
 static char *fetch(struct build *b, const struct source_op *op, GError **err)
 {
@@ -183,8 +209,10 @@ static char *fetch(struct build *b, const struct source_op *op, GError **err)
                                  .ssh_agent = agent ? agent : g_getenv("SSH_AUTH_SOCK")};
     g_autoptr(remotes) r = remotes_new(&ro);
     g_autoptr(chain) c = remotes_chain(r, op, err);
-    if (!c)
+    g_autofree char *holds = c ? remotes_holds(r, op, err) : NULL;
+    if (!holds)
         return NULL;
+    pin(b, op, holds);
     g_autofree char *layer = store_layer_path(c->ids[c->n - 1]);
     return g_build_filename(store_root(b->store), layer, "fs", NULL);
 }

@@ -130,6 +130,15 @@ static void note_ignored_args(const struct build_options *o)
     }
 }
 
+/* The environment's SOURCE_DATE_EPOCH is an argument like any other. */
+static void inherit_epoch(struct build_options *o)
+{
+    static const char name[] = "SOURCE_DATE_EPOCH";
+    const char *text = g_getenv(name);
+    if (text && *text && !g_hash_table_contains(o->build_args, name))
+        g_hash_table_insert(o->build_args, g_strdup(name), g_strdup(text));
+}
+
 static gboolean parse_build_args(struct build_options *o, GError **err)
 {
     o->build_args = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
@@ -142,26 +151,8 @@ static gboolean parse_build_args(struct build_options *o, GError **err)
         else if (g_getenv(*a))
             g_hash_table_insert(o->build_args, g_strdup(*a), g_strdup(g_getenv(*a)));
     }
+    inherit_epoch(o);
     note_ignored_args(o);
-    return TRUE;
-}
-
-static gboolean parse_epoch(struct build_options *o, GError **err)
-{
-    const char *text = g_hash_table_lookup(o->build_args, "SOURCE_DATE_EPOCH");
-    if (!text)
-        text = g_getenv("SOURCE_DATE_EPOCH");
-    o->epoch = -1;
-    if (!text || !*text)
-        return TRUE;
-    char *end;
-    errno = 0;
-    o->epoch = g_ascii_strtoll(text, &end, 10);
-    if (errno || *end || o->epoch < 0)
-        return error_set(err, VARVE_ERROR_USAGE, "SOURCE_DATE_EPOCH=%s is not a number of seconds",
-                         text);
-    if (!g_hash_table_contains(o->build_args, "SOURCE_DATE_EPOCH"))
-        g_hash_table_insert(o->build_args, g_strdup("SOURCE_DATE_EPOCH"), g_strdup(text));
     return TRUE;
 }
 
@@ -355,10 +346,10 @@ gboolean build_options_finish(struct build_options *o, int argc, char **argv, GE
                                                            : "auto";
     return refuse_unsupported(o, err) && build_parse_call(o, err) &&
            progress_mode_parse(progress, &o->progress, err) && parse_tags(o, err) &&
-           parse_build_args(o, err) && parse_epoch(o, err) && parse_lists(o, err) &&
-           parse_platform(o, err) && parse_network(o, err) && parse_pull(o, err) &&
-           parse_allow(o, err) && parse_sizes(o, err) && build_parse_outputs(o, err) &&
-           parse_filters(o) && parse_context(o, argc, argv, err);
+           parse_build_args(o, err) && parse_lists(o, err) && parse_platform(o, err) &&
+           parse_network(o, err) && parse_pull(o, err) && parse_allow(o, err) &&
+           parse_sizes(o, err) && build_parse_outputs(o, err) && parse_filters(o) &&
+           parse_context(o, argc, argv, err);
 }
 
 void build_options_clear(struct build_options *o)

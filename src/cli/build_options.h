@@ -54,9 +54,6 @@ struct build_options {
     gboolean allow_insecure, allow_host_network;
     enum build_call call; /* --call and --check */
     gboolean call_json;   /* --call=…,format=json */
-    gint64 epoch;         /* SOURCE_DATE_EPOCH in seconds, -1: none */
-    gint64 image_epoch;   /* of the image: an output's source-date-epoch=, else epoch */
-    gboolean keep_times;  /* an output's rewrite-timestamp=false */
 };
 
 /* Checks and parses everything after command_parse(); argv holds the positional arguments. */
@@ -80,6 +77,14 @@ gboolean build_parse_ulimit(struct build_options *o, const char *text, GError **
 gboolean build_check_annotation(const char *text, const char **rest, GError **err);
 /* raw_outputs, push and load into outputs (build_outputs.c). */
 gboolean build_parse_outputs(struct build_options *o, GError **err);
+/* The times of the image, and of its files. */
+struct image_times {
+    gint64 epoch;  /* an output's source-date-epoch=, else the build's; -1: none */
+    gboolean keep; /* an output's rewrite-timestamp=false: files keep theirs */
+};
+/* What the outputs want of them; epoch is the build's. VARVE_ERROR_USAGE. */
+gboolean build_settle_times(const struct build_options *o, gint64 epoch, struct image_times *out,
+                            GError **err);
 /* --call and --check (build_call.c). */
 gboolean build_parse_call(struct build_options *o, GError **err);
 void named_context_free(struct named_context *c);

@@ -59,32 +59,39 @@ static gboolean check_stdout(const struct build_options *o, GError **err)
     return FALSE;
 }
 
+/* Whether there is a SOURCE_DATE_EPOCH, even if what it names has no time. */
+static gboolean asks_for_time(const struct build_options *o)
+{
+    const char *text = g_hash_table_lookup(o->build_args, "SOURCE_DATE_EPOCH");
+    return text && *text;
+}
+
 /* One image has one time; what an output does not say is the build's. */
-static gboolean settle_times(struct build_options *o, GError **err)
+gboolean build_settle_times(const struct build_options *o, gint64 build_epoch,
+                            struct image_times *t, GError **err)
 {
     gboolean first = TRUE;
-    o->image_epoch = o->epoch;
+    *t = (struct image_times){build_epoch, FALSE};
     for (guint i = 0; i < o->outputs->len; i++) {
         const struct output *out = g_ptr_array_index(o->outputs, i);
-        gint64 epoch = out->epoch >= 0 ? out->epoch : o->epoch;
+        gint64 epoch = out->epoch >= 0 ? out->epoch : build_epoch;
         gboolean keep = out->rewrite_timestamp == 0;
         if (!makes_image(out))
             continue;
-        if (!first && (epoch != o->image_epoch || keep != o->keep_times)) {
+        if (!first && (epoch != t->epoch || keep != t->keep)) {
             error_set(
                 err, VARVE_ERROR_USAGE,
                 "--output: two outputs disagree about source-date-epoch or rewrite-timestamp");
             error_add_next(err, "these would be different images: build one after the other");
             return FALSE;
         }
-        if (out->rewrite_timestamp == 1 && epoch < 0) {
+        if (out->rewrite_timestamp == 1 && epoch < 0 && !asks_for_time(o)) {
             error_set(err, VARVE_ERROR_USAGE,
                       "--output: rewrite-timestamp=true does not say which time");
             error_add_next(err, "add source-date-epoch=SECONDS, or set SOURCE_DATE_EPOCH");
             return FALSE;
         }
-        o->image_epoch = epoch;
-        o->keep_times = keep;
+        *t = (struct image_times){epoch, keep};
         first = FALSE;
     }
     return TRUE;
@@ -101,5 +108,5 @@ gboolean build_parse_outputs(struct build_options *o, GError **err)
     for (guint i = 0; i < o->outputs->len; i++)
         if (!output_check(g_ptr_array_index(o->outputs, i), err))
             return FALSE;
-    return check_names(o, err) && check_stdout(o, err) && settle_times(o, err);
+    return check_names(o, err) && check_stdout(o, err);
 }

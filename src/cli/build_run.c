@@ -24,6 +24,7 @@ static struct lower_options lower_options_for(struct build *b)
                               .shm_size = o->shm_size,
                               .cgroup_parent = o->cgroup_parent,
                               .contexts = o->contexts,
+                              .context_source = b->context_source,
                               .no_cache = o->no_cache,
                               .no_cache_filter = (const char *const *)o->no_cache_filter,
                               .all_stages = o->call == CALL_CHECK,
@@ -96,7 +97,8 @@ static gboolean solve(struct build *b, GError **err)
     if (b->o->host_ca && !(ca = hostca_find(err)))
         return FALSE;
     b->slot_prefix = make_slot_prefix(b);
-    gint64 now_ns = b->o->epoch >= 0 ? b->o->epoch * 1000000000 : g_get_real_time() * 1000;
+    gint64 now_ns =
+        b->lowered->epoch >= 0 ? b->lowered->epoch * 1000000000 : g_get_real_time() * 1000;
     struct solver_options so = {.store = b->store,
                                 .env = sources_env(b->sources),
                                 .events = progress_sink(b->progress),
@@ -145,8 +147,8 @@ static gboolean make_outputs(struct build *b, GError **err)
     b->image = built_image_new(b->store, b->chain, b->lowered->conf);
     b->image->cancel = b->cancel;
     b->image->events = progress_sink(b->progress);
-    b->image->epoch = b->o->image_epoch;
-    b->image->keep_times = b->o->keep_times;
+    b->image->epoch = b->times.epoch;
+    b->image->keep_times = b->times.keep;
     if (needs_config(b) && !built_image_config(b->image, err))
         return FALSE;
     struct output_env env = {.registry = b->registry,
@@ -223,7 +225,8 @@ gboolean build_prepare(struct build *b, GError **err)
 
 gboolean build_run(struct build *b, GError **err)
 {
-    if (!build_prepare(b, err) || !build_lint(b, err))
+    if (!build_prepare(b, err) || !build_lint(b, err) ||
+        !build_settle_times(b->o, b->lowered->epoch, &b->times, err))
         return FALSE;
     begin_history(b);
     return solve(b, err) && make_outputs(b, err) && build_write_files(b, err);
@@ -239,6 +242,7 @@ void build_clear(struct build *b)
     lowered_free(b->lowered);
     lint_report_free(b->lint);
     sources_free(b->sources);
+    build_free_context_source(b);
     progress_free(b->progress);
     dockerfile_free(b->df);
     diags_free(b->diags);

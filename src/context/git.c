@@ -304,3 +304,15 @@ gboolean git_checkout(const struct git_remote *r, const char *cache, const char 
     g_prefix_error(err, "cannot check out the repository %s: ", shown);
     return FALSE;
 }
+
+gboolean git_commit_time(const struct git_remote *r, const char *cache, const char *commit,
+                         gint64 *seconds, GError **err)
+{
+    struct gitrun g = {.remote = r, .dir = cache, .local = TRUE};
+    g_autofree char *object = g_strconcat(commit, "^{commit}", NULL);
+    const char *argv[] = {"log", "-1", "--format=%ct", object, NULL};
+    g_autofree char *said = gitrun(&g, argv, err);
+    if (said)
+        *seconds = g_ascii_strtoll(said, NULL, 10);
+    return said != NULL;
+}

@@ -44,5 +44,8 @@ gboolean git_fetch(const struct git_remote *r, const char *cache, const char *re
  * 0755. */
 gboolean git_checkout(const struct git_remote *r, const char *cache, const char *commit,
                       const char *ref, gboolean submodules, const char *dir, GError **err);
+/* The committer's time of a commit that cache has, in seconds since 1970. */
+gboolean git_commit_time(const struct git_remote *r, const char *cache, const char *commit,
+                         gint64 *seconds, GError **err);
 
 #endif

@@ -26,7 +26,9 @@ void lowered_free(struct lowered *l)
 
 const char *lower_build_arg(const struct lowering *lw, const char *name)
 {
-    return lw->o->build_args ? g_hash_table_lookup(lw->o->build_args, name) : NULL;
+    const char *given = lw->o->build_args ? g_hash_table_lookup(lw->o->build_args, name) : NULL;
+    gboolean resolved = given && lw->epoch_text && strcmp(name, "SOURCE_DATE_EPOCH") == 0;
+    return resolved ? lw->epoch_text : given;
 }
 
 struct span lower_place(const struct build_stage *s, const struct command *cmd, struct span at)
@@ -258,6 +260,7 @@ static struct lowered *make_result(struct lowering *lw, struct build_stage *targ
     l->result = target->vertex;
     l->conf = g_steal_pointer(&target->conf);
     l->stage = g_strdup(target->label);
+    l->epoch = lw->epoch;
     l->bases = copy_bases(lw);
     l->conf->created = g_strdup(lw->o->created);
     /* Without a wish of the user's the image says what its base said. */
@@ -319,6 +322,7 @@ static void lowering_init(struct lowering *lw)
     lw->images = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, image_free);
     lw->triggers = g_ptr_array_new_with_free_func((GDestroyNotify)dockerfile_free);
     vars_init(&lw->globals);
+    lw->epoch = -1;
 }
 
 static void lowering_clear(struct lowering *lw)
@@ -330,6 +334,7 @@ static void lowering_clear(struct lowering *lw)
     g_ptr_array_unref(lw->stages);
     g_ptr_array_unref(lw->triggers);
     vars_clear(&lw->globals);
+    g_free(lw->epoch_text);
 }
 
 static gboolean check_syntax_arg(struct lowering *lw)
@@ -351,7 +356,7 @@ struct lowered *lower(const struct dockerfile *df, const struct lower_options *o
     lowering_init(&lw);
     set_proxies(&lw);
     copy_limits(&lw);
-    if (check_syntax_arg(&lw) && lower_make_stages(&lw)) {
+    if (check_syntax_arg(&lw) && lower_make_stages(&lw) && lower_epoch(&lw)) {
         struct build_stage *target = lower_find_target(&lw);
         if (target && lower_reach(&lw, target) && lower_stages(&lw) && d->n_errors == before)
             result = make_result(&lw, target);

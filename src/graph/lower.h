@@ -29,6 +29,11 @@ struct image_resolver {
      * for platform. Blocking; called once per distinct reference and platform. */
     gboolean (*resolve)(struct image_resolver *self, enum context_kind kind, const char *reference,
                         const struct platform *p, struct resolved_image *out, GError **err);
+    /* When the content of a repository or a URL is from, in seconds since 1970: of a commit its
+     * committer's time, of a URL its Last-Modified, else that of the youngest file of an archive;
+     * -1: it does not tell. Blocking; only asked for SOURCE_DATE_EPOCH. */
+    gboolean (*time_of)(struct image_resolver *self, const struct source_op *op, gint64 *seconds,
+                        GError **err);
 };
 
 struct lower_options {
@@ -45,7 +50,9 @@ struct lower_options {
     guint n_ulimits;
     guint64 shm_size;
     const char *cgroup_parent;
-    GPtrArray *contexts; /* struct named_context* or NULL */
+    GPtrArray *contexts;                    /* struct named_context* or NULL */
+    const struct source_op *context_source; /* the repository or URL that the context came from, as
+                                               it is now; NULL: it is none */
     gboolean no_cache;
     const char *const *no_cache_filter; /* stage names or NULL */
     const char *created;                /* RFC 3339 for history entries, NULL: none */
@@ -61,6 +68,8 @@ struct lowered {
     struct image_conf *conf; /* config of the result; its history's non-empty entries match the
                                 result's layers one to one, base layers included */
     char *stage;             /* name or number of the target */
+    gint64 epoch;            /* SOURCE_DATE_EPOCH of the arguments or of an ARG before the first
+                                FROM, in seconds; -1: none */
     GPtrArray *bases; /* struct image_conf* by stage: of the image it starts from; NULL: not an
                          image, or not looked at */
 };

@@ -2,7 +2,6 @@
 
 #include "base/error.h"
 #include "base/suggest.h"
-#include "dockerfile/giturl.h"
 #include "dockerfile/reference.h"
 
 #include <string.h>
@@ -164,35 +163,18 @@ static void start_tree(struct lowering *lw, struct build_stage *s, struct vertex
     lower_history(lw, s, text, FALSE);
 }
 
-static gboolean start_git(struct lowering *lw, struct build_stage *s)
+static gboolean start_remote(struct lowering *lw, struct build_stage *s)
 {
-    g_autoptr(giturl) git = NULL;
     g_autoptr(GError) err = NULL;
-    if (giturl_parse(s->context->value, &git, &err) != GITURL_OK) {
-        diags_error(lw->diags, s->place, "%s",
-                    err ? err->message : "the named context is no git URL");
+    struct op op = {.type = OP_SOURCE};
+    if (!lower_context_source(lw, s->context, &op.source, &err)) {
+        diags_gerror(lw->diags, s->place, err);
         return FALSE;
     }
-    struct op op = {.type = OP_SOURCE,
-                    .source = {.kind = SOURCE_GIT,
-                               .identifier = graph_str(lw->graph, git->remote),
-                               .ref = graph_str(lw->graph, git->ref),
-                               .checksum = graph_str(lw->graph, git->checksum),
-                               .subdir = graph_str(lw->graph, git->subdir),
-                               .keep_git_dir = git->keep_git_dir == GIT_YES,
-                               .submodules = git->submodules != GIT_NO}};
-    start_tree(lw, s, lower_add(lw, s, NULL, &op, NULL, 0, FALSE), "", FALSE);
+    gboolean file = op.source.kind == SOURCE_HTTP;
+    struct vertex *v = lower_add(lw, s, NULL, &op, NULL, 0, FALSE);
+    start_tree(lw, s, v, file ? op.source.filename : "", file);
     return TRUE;
-}
-
-static void start_http(struct lowering *lw, struct build_stage *s)
-{
-    struct op op = {.type = OP_SOURCE,
-                    .source = {.kind = SOURCE_HTTP,
-                               .identifier = graph_str(lw->graph, s->context->value),
-                               .filename = "context",
-                               .mode = 0600}};
-    start_tree(lw, s, lower_add(lw, s, NULL, &op, NULL, 0, FALSE), "context", TRUE);
 }
 
 gboolean lower_start(struct lowering *lw, struct build_stage *s)
@@ -202,10 +184,8 @@ gboolean lower_start(struct lowering *lw, struct build_stage *s)
     s->started = TRUE;
     if (s->image) {
         start_image(lw, s);
-    } else if (s->context && s->context->kind == CONTEXT_GIT) {
-        return start_git(lw, s);
-    } else if (s->context && s->context->kind == CONTEXT_HTTP) {
-        start_http(lw, s);
+    } else if (s->context && named_context_is_remote(s->context)) {
+        return start_remote(lw, s);
     } else if (s->context && s->index < 0) {
         s->vertex = lower_local(lw, s->context->name); /* files to copy from: nothing is built */
     } else if (s->context) {

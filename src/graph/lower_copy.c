@@ -130,33 +130,10 @@ static gboolean add_git(struct copy *c, const struct giturl *git, const struct w
     if (c->checksum && git->checksum && strcmp(c->checksum, git->checksum) != 0)
         return wrong(c, instruction_flag(ins, "checksum")->span,
                      "checksum mismatch: the flag and the URL disagree");
-    struct graph *g = c->lw->graph;
-    struct op op = {.type = OP_SOURCE,
-                    .source = {.kind = SOURCE_GIT,
-                               .identifier = graph_str(g, git->remote),
-                               .ref = graph_str(g, git->ref),
-                               .checksum = c->checksum ? c->checksum : graph_str(g, git->checksum),
-                               .subdir = graph_str(g, git->subdir),
-                               .keep_git_dir = git->keep_git_dir == GIT_UNSET
-                                                   ? flag
-                                                   : git->keep_git_dir == GIT_YES,
-                               .submodules = git->submodules != GIT_NO}};
+    struct op op = {.type = OP_SOURCE, .source = lower_git_source(c->lw, git, c->checksum, flag)};
     struct vertex *v = lower_add(c->lw, c->s, c->cmd, &op, NULL, 0, TRUE);
     add_action(c, v, "")->dir_contents = TRUE;
     return TRUE;
-}
-
-/* Name of the file that a URL gives. */
-static char *url_filename(const char *url)
-{
-    const char *path = strstr(url, "://");
-    path = path ? strchr(path + 3, '/') : NULL;
-    g_autofree char *plain = g_strndup(path ? path : "", path ? strcspn(path, "?#") : 0);
-    g_autofree char *raw = path_base(plain);
-    g_autofree char *base = g_uri_unescape_string(raw, NULL);
-    if (!base || strcmp(base, ".") == 0 || strcmp(base, "..") == 0 || strchr(base, '/'))
-        return g_strdup("__unnamed__");
-    return g_steal_pointer(&base);
 }
 
 static gboolean add_http(struct copy *c, const char *url, const struct word *w)
@@ -171,15 +148,9 @@ static gboolean add_http(struct copy *c, const char *url, const struct word *w)
                      err);
         return FALSE;
     }
-    g_autofree char *name = url_filename(url);
-    struct op op = {.type = OP_SOURCE,
-                    .source = {.kind = SOURCE_HTTP,
-                               .identifier = graph_str(c->lw->graph, url),
-                               .checksum = c->checksum,
-                               .filename = graph_str(c->lw->graph, name),
-                               .mode = 0600}};
+    struct op op = {.type = OP_SOURCE, .source = lower_http_source(c->lw, url, c->checksum)};
     struct vertex *v = lower_add(c->lw, c->s, c->cmd, &op, NULL, 0, TRUE);
-    struct file_action *a = add_action(c, v, name);
+    struct file_action *a = add_action(c, v, op.source.filename);
     a->attempt_unpack = instruction_flag_on(c->cmd->ins, "unpack");
     return TRUE;
 }

@@ -5,6 +5,7 @@
 #ifndef VARVE_GRAPH_LOWERING_H
 #define VARVE_GRAPH_LOWERING_H
 
+#include "dockerfile/giturl.h"
 #include "graph/lower.h"
 
 #define LOWER_MAX_VARIABLES 10000          /* of one stage */
@@ -75,6 +76,8 @@ struct lowering {
     const char *const *proxy_env; /* or NULL */
     const struct host_ip *hosts;  /* the options', copied into the graph */
     const struct ulimit *ulimits; /* likewise */
+    gint64 epoch;                 /* see struct lowered */
+    char *epoch_text;             /* SOURCE_DATE_EPOCH as stages see it; NULL: as it was given */
     gsize spent;                  /* bytes written down, against LOWER_MAX_BYTES */
 };
 
@@ -108,6 +111,16 @@ struct build_stage *lower_new_stage(struct lowering *lw);
 void lower_free_stage(gpointer stage);
 const struct named_context *lower_find_context(const struct lowering *lw, const char *name,
                                                const struct platform *p);
+/* lower_epoch.c: finds out what SOURCE_DATE_EPOCH is, after the stages were made. */
+gboolean lower_epoch(struct lowering *lw);
+/* lower_remote.c: what a repository, a URL and a named context of either kind are got with; all
+ * text in the graph's memory. checksum may be NULL: the URL's own, if any. */
+struct source_op lower_git_source(struct lowering *lw, const struct giturl *git,
+                                  const char *checksum, gboolean keep_git_dir);
+struct source_op lower_http_source(struct lowering *lw, const char *url, const char *checksum);
+gboolean lower_context_source(struct lowering *lw, const struct named_context *c,
+                              struct source_op *out, GError **err);
+gboolean named_context_is_remote(const struct named_context *c);
 /* lower_reach.c */
 gboolean lower_reach(struct lowering *lw, struct build_stage *target);
 /* lower_base.c: finds what a stage starts from and its conf; FALSE with a diagnostic. */

@@ -52,8 +52,7 @@ struct chain *remote_keep(struct remotes *r, const struct digest *key, const cha
     return store_record_put(r->o.store, key, &made, err) ? g_steal_pointer(&c) : NULL;
 }
 
-/* What op is known to hold, newly allocated; asked for at its first use. */
-static char *ask(struct remotes *r, const struct source_op *op, GError **err)
+char *remotes_holds(struct remotes *r, const struct source_op *op, GError **err)
 {
     g_autofree char *name = remote_name(op);
     g_mutex_lock(&r->lock);
@@ -81,7 +80,7 @@ static void key_of(const struct source_op *op, const char *holds, struct digest 
 char *remotes_resolve(struct remotes *r, const struct source_op *op, GError **err)
 {
     struct digest key;
-    g_autofree char *holds = ask(r, op, err);
+    g_autofree char *holds = remotes_holds(r, op, err);
     if (!holds)
         return NULL;
     key_of(op, holds, &key);
@@ -92,7 +91,7 @@ struct chain *remotes_chain(struct remotes *r, const struct source_op *op, GErro
 {
     struct digest key;
     char lock_name[DIGEST_HEX_LEN + 1];
-    g_autofree char *holds = ask(r, op, err);
+    g_autofree char *holds = remotes_holds(r, op, err);
     if (!holds)
         return NULL;
     key_of(op, holds, &key);
@@ -105,6 +104,14 @@ struct chain *remotes_chain(struct remotes *r, const struct source_op *op, GErro
         return c;
     return op->kind == SOURCE_GIT ? remote_git_get(r, op, holds, err)
                                   : remote_http_get(r, op, holds, err);
+}
+
+gboolean remotes_time(struct remotes *r, const struct source_op *op, gint64 *seconds, GError **err)
+{
+    if (op->kind != SOURCE_GIT)
+        return remote_http_time(r, op, seconds, err);
+    g_autofree char *holds = remotes_holds(r, op, err);
+    return holds && remote_git_time(r, op, holds, seconds, err);
 }
 
 gboolean remote_fill(struct store *s, struct cancel *c, struct tree *t, const char *pattern,

@@ -32,6 +32,11 @@ struct remotes_options {
 struct remotes;
 struct remotes *remotes_new(const struct remotes_options *o);
 void remotes_free(struct remotes *r);
+/* What op holds: the file's digest as text, the commit. Asked for once; newly allocated. */
+char *remotes_holds(struct remotes *r, const struct source_op *op, GError **err);
+/* When that is from, in seconds since 1970: the committer's time; the file's date, else that of the
+ * youngest file in it when it is an archive. -1: it does not tell. Gets it if it is not there. */
+gboolean remotes_time(struct remotes *r, const struct source_op *op, gint64 *seconds, GError **err);
 /* Text that stands for op in keys; newly allocated. NULL on error. */
 char *remotes_resolve(struct remotes *r, const struct source_op *op, GError **err);
 /* The chain (of one layer) that holds it, got now if it is not there; resolved now if it was not.

@@ -235,3 +235,19 @@ struct chain *remote_git_get(struct remotes *r, const struct source_op *op, cons
     getting_clear(&g);
     return c;
 }
+
+/* with_cache_fn: out is a gint64*. */
+static gboolean read_time(const struct getting *g, const struct git_remote *remote,
+                          const char *cache, gpointer out, GError **err)
+{
+    return git_commit_time(remote, cache, g->holds, out, err);
+}
+
+gboolean remote_git_time(struct remotes *r, const struct source_op *op, const char *holds,
+                         gint64 *seconds, GError **err)
+{
+    struct getting g;
+    gboolean ok = getting_init(&g, r, op, holds, err) && with_cache(&g, read_time, seconds, err);
+    getting_clear(&g);
+    return ok;
+}

@@ -6,7 +6,9 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "context/http.h"
+#include "context/scan.h"
 #include "layer/attrs.h"
+#include "layer/chainview.h"
 #include "layer/index.h"
 
 #include <errno.h>
@@ -226,4 +228,50 @@ struct chain *remote_http_get(struct remotes *r, const struct source_op *op, con
     }
     download_clear(&d);
     return c;
+}
+
+/* The youngest file of t; -1: it is not an archive's content, but the file called name itself. */
+static gint64 youngest(const struct tree *t, const char *name)
+{
+    gint64 ns = -1;
+    for (guint i = 0; i < entry_list_len(t->entries); i++) {
+        const struct entry *e = entry_list_at(t->entries, i);
+        if (e->type == ENTRY_FILE && strcmp(e->path, name) != 0)
+            ns = MAX(ns, e->mtime_ns);
+    }
+    return ns < 0 ? -1 : ns / 1000000000;
+}
+
+/* Unpacks the file of t for a moment. */
+static gboolean archive_time(struct remotes *r, const struct source_op *op, struct tree *t,
+                             gint64 *seconds, GError **err)
+{
+    struct layer_info info = {0};
+    g_autofree char *tmp = store_tmp_dir(r->o.store, err);
+    if (!tmp)
+        return FALSE;
+    g_autofree char *dir = g_build_filename(store_root(r->o.store), tmp, "fs", NULL);
+    g_autoptr(tree) content = NULL;
+    if (remote_fill(r->o.store, r->o.cancel, t, op->filename, TRUE, NULL, tmp, &info, err))
+        content = scan_unpacked(dir, NULL, op->filename, r->o.cancel, err);
+    if (content)
+        *seconds = youngest(content, op->filename);
+    store_tmp_discard(r->o.store, tmp);
+    return content != NULL;
+}
+
+gboolean remote_http_time(struct remotes *r, const struct source_op *op, gint64 *seconds,
+                          GError **err)
+{
+    struct entry file;
+    g_autoptr(chain) c = remotes_chain(r, op, err);
+    g_autoptr(chainview) view = c ? chainview_new(r->o.store, c, r->o.cancel, err) : NULL;
+    g_autoptr(tree) t = view ? chainview_tree(view, op->filename, err) : NULL;
+    if (!t)
+        return FALSE;
+    gboolean dated = chainview_lookup(view, op->filename, &file) && file.mtime_ns > 0;
+    if (!dated)
+        return archive_time(r, op, t, seconds, err);
+    *seconds = file.mtime_ns / 1000000000;
+    return TRUE;
 }

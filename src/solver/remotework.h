@@ -28,5 +28,10 @@ struct chain *remote_http_get(struct remotes *r, const struct source_op *op, con
                               GError **err);
 struct chain *remote_git_get(struct remotes *r, const struct source_op *op, const char *holds,
                              GError **err);
+/* The same as remotes_time(). */
+gboolean remote_http_time(struct remotes *r, const struct source_op *op, gint64 *seconds,
+                          GError **err);
+gboolean remote_git_time(struct remotes *r, const struct source_op *op, const char *holds,
+                         gint64 *seconds, GError **err);
 
 #endif

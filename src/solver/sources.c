@@ -65,6 +65,12 @@ static gboolean resolve_image(struct image_resolver *self, enum context_kind kin
     return baseimages_resolve(from_resolver(self)->images, kind, reference, p, out, err);
 }
 
+static gboolean time_of(struct image_resolver *self, const struct source_op *op, gint64 *seconds,
+                        GError **err)
+{
+    return remotes_time(from_resolver(self)->remotes, op, seconds, err);
+}
+
 /* A named context has its own .dockerignore, as for Docker's builder. */
 static gboolean load_ignore(struct local *l, GError **err)
 {
@@ -167,7 +173,7 @@ struct sources *sources_new(const struct sources_options *o)
 {
     struct sources *s = g_new0(struct sources, 1);
     s->o = *o;
-    s->resolver.resolve = resolve_image;
+    s->resolver = (struct image_resolver){resolve_image, time_of};
     s->env = (struct solver_env){env_local, env_image, env_secret, env_ssh, env_resolve};
     g_mutex_init(&s->lock);
     s->locals = g_ptr_array_new_with_free_func(local_free);

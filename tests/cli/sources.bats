@@ -344,3 +344,54 @@ refs_of() { git -C "$1" -c safe.directory='*' for-each-ref --format='%(refname) 
     [[ "$(asked)" == *"GET /f.txt 200 -"* ]]
     run -0 "$VARVE" fsck
 }
+
+# When an image of build ARGS… says it was created.
+created() {
+    build -t epoch "$@"
+    "$VARVE" inspect -f '{{.Created}}' epoch
+}
+
+@test "SOURCE_DATE_EPOCH=context is the time of the commit, of the file, of what is in it; a directory has none" {
+    GIT_COMMITTER_DATE="@1600000000 +0000" repository r
+    printf 'FROM scratch\nARG SOURCE_DATE_EPOCH\nLABEL at=$SOURCE_DATE_EPOCH\nCOPY f /\n' >Dockerfile
+    echo f >f
+    touch -d @1600000001 f
+    touch -d @1500000000 Dockerfile
+    export SOURCE_DATE_EPOCH=context
+    tar -cf "$WEB/c.tar" Dockerfile f
+    [[ "$(created "http://$HOST/c.tar")" == 2020-09-13T12:26:41* ]]
+    [ "$("$VARVE" inspect -f '{{.Config.Labels.at}}' epoch)" = 1600000001 ]
+    touch -d @1600000002 "$WEB/c.tar"
+    cp -p "$WEB/c.tar" "$WEB/dated.tar"
+    echo "/dated.tar dated" >"$WEB/.rules"
+    echo x >>"$WEB/dated.tar" # a file of its own; tar does not read on behind the end
+    touch -d @1600000002 "$WEB/dated.tar"
+    [[ "$(created "http://$HOST/dated.tar")" == 2020-09-13T12:26:42* ]]
+    (
+        cd "$BATS_TEST_TMPDIR/r" || exit 1
+        cp "$BATS_TEST_TMPDIR/ctx/Dockerfile" .
+        git add -A
+        GIT_COMMITTER_DATE="@1600000003 +0000" git commit -qm Dockerfile
+        git push -q "$WEB/r.git" main
+    )
+    [[ "$(created "http://$HOST/r.git#main")" == 2020-09-13T12:26:43* ]]
+    [[ "$(created .)" > 2026 ]]
+    [ -z "$("$VARVE" inspect -f '{{.Config.Labels.at}}' epoch)" ]
+}
+
+@test "SOURCE_DATE_EPOCH names a stage or a further context that has a time" {
+    GIT_COMMITTER_DATE="@1600000000 +0000" repository r
+    mkdir t
+    echo a >t/a
+    touch -d @1600000001 t/a
+    tar -C t -czf "$WEB/t.tgz" a
+    printf 'ARG SOURCE_DATE_EPOCH=src\nFROM scratch AS src\nADD http://%s/r.git#v1 /\nFROM scratch\nCOPY --from=src f /\n' "$HOST" >Dockerfile
+    [[ "$(created .)" == 2020-09-13T12:26:40* ]]
+    [[ "$(created --build-context "src=http://$HOST/t.tgz" --build-arg SOURCE_DATE_EPOCH=src -f - . <<<$'FROM scratch\nCOPY --from=src a /')" == 2020-09-13T12:26:41* ]]
+    [[ "$(created --build-arg SOURCE_DATE_EPOCH=1600000009 .)" == 2020-09-13T12:26:49* ]]
+    run -2 build --build-arg SOURCE_DATE_EPOCH=soon .
+    [[ "$output" == *"invalid SOURCE_DATE_EPOCH: soon"*"next: "* ]]
+    sed -i 's,#v1,#none,' Dockerfile
+    run -1 build .
+    [[ "$output" == *"Dockerfile:1"*'no branch or tag "none"'* ]]
+}

@@ -4,8 +4,8 @@
     files.py DIR LOG PORTFILE
 
 Serves DIR; NAME.git/… goes through git's http-backend. Every request is a line of LOG: "GET /path STATUS AUTHORIZATION". The file
-DIR/.rules may hold lines "PATH WORD": 503 answers so twice, then properly; noetag leaves the ETag out; cut breaks off half-way once;
-login wants an Authorization header. The port is written to PORTFILE.
+DIR/.rules may hold lines "PATH WORD": 503 answers so twice, then properly; noetag leaves the ETag out; dated tells the file's time as
+Last-Modified; cut breaks off half-way once; login wants an Authorization header. The port is written to PORTFILE.
 """
 import hashlib
 import http.server
@@ -64,6 +64,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(200)
         if word != "noetag":
             self.send_header("ETag", etag)
+        if word == "dated":
+            self.send_header("Last-Modified", self.date_time_string(os.path.getmtime(os.path.join(ROOT, parts.path.lstrip("/")))))
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body[:len(body) // 2] if word == "cut" and count == 1 else body)

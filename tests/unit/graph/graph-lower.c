@@ -272,9 +272,19 @@ static void add_option(struct setup *s, const char *option)
     }
 }
 
+/* Every source has the time of its URL's length; "undated" has none. */
+static gboolean fake_time(struct image_resolver *self, const struct source_op *op, gint64 *seconds,
+                          GError **err)
+{
+    if (strstr(op->identifier, "missing"))
+        return error_set(err, VARVE_ERROR_NOT_FOUND, "cannot get %s: 404", op->identifier);
+    *seconds = strstr(op->identifier, "undated") ? -1 : 1000 + (gint64)strlen(op->identifier);
+    return TRUE;
+}
+
 static void setup_init(struct setup *s, const char *source)
 {
-    *s = (struct setup){.fake = {.resolver = {fake_resolve}}};
+    *s = (struct setup){.fake = {.resolver = {fake_resolve, fake_time}}};
     s->o.resolver = &s->fake.resolver;
     s->o.build_args = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     s->o.contexts = g_ptr_array_new_with_free_func(free_context);
@@ -308,6 +318,8 @@ static void describe_result(GString *out, const struct lowered *l, guint calls)
         describe_vertex(out, g_ptr_array_index(l->graph->vertices, i));
     g_string_append_printf(out, "result %d of stage %s, %u images resolved\n",
                            l->result ? l->result->number : -1, l->stage, calls);
+    if (l->epoch >= 0)
+        g_string_append_printf(out, "epoch %" G_GINT64_FORMAT "\n", l->epoch);
     describe_conf(out, l->conf);
 }
 
