@@ -75,7 +75,7 @@ gboolean build_settle_times(const struct build_options *o, gint64 build_epoch,
     for (guint i = 0; i < o->outputs->len; i++) {
         const struct output *out = g_ptr_array_index(o->outputs, i);
         gint64 epoch = out->epoch >= 0 ? out->epoch : build_epoch;
-        gboolean keep = out->rewrite_timestamp == 0;
+        gboolean keep = out->keep_times || out->rewrite_timestamp == 0;
         if (!makes_image(out))
             continue;
         if (!first && (epoch != t->epoch || keep != t->keep)) {
@@ -85,7 +85,7 @@ gboolean build_settle_times(const struct build_options *o, gint64 build_epoch,
             error_add_next(err, "these would be different images: build one after the other");
             return FALSE;
         }
-        if (out->rewrite_timestamp == 1 && epoch < 0 && !asks_for_time(o)) {
+        if (out->rewrite_timestamp == 1 && epoch < 0 && !out->keep_times && !asks_for_time(o)) {
             error_set(err, VARVE_ERROR_USAGE,
                       "--output: rewrite-timestamp=true does not say which time");
             error_add_next(err, "add source-date-epoch=SECONDS, or set SOURCE_DATE_EPOCH");

@@ -160,7 +160,7 @@ static gboolean run_tree(const struct output *o, struct built_image *b, struct o
     g_autoptr(tree) t = view ? chainview_tree(view, "the result", err) : NULL;
     if (!t)
         return FALSE;
-    gint64 clamp = o->epoch >= 0 ? o->epoch : b->epoch;
+    gint64 clamp = o->keep_times ? -1 : o->epoch >= 0 ? o->epoch : b->epoch;
     if (o->type == OUTPUT_LOCAL)
         return name_dest(o->dest,
                          tree_write_dir(b->store, t, o->dest, clamp, &r->bytes_written, err), err);

@@ -24,6 +24,7 @@ struct output {
     gboolean as_directory; /* tar=false */
     struct image_options image;
     gint64 epoch;          /* source-date-epoch=, -1: the build's */
+    gboolean keep_times;   /* source-date-epoch= with nothing: files keep theirs */
     int rewrite_timestamp; /* 0 or 1; -1: not given, which is 1 when there is an epoch */
 };
 /* Parses "type=oci,dest=x.tar,…" (CSV, as Docker's), or a bare path (type=local), or "-" (type=tar

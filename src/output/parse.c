@@ -33,7 +33,7 @@ enum value {
     VALUE_ON,          /* gboolean */
     VALUE_OFF,         /* gboolean: the opposite of what is said */
     VALUE_CHOICE,      /* int: 0 or 1, -1 when not given */
-    VALUE_EPOCH,       /* gint64, from 0 */
+    VALUE_EPOCH,       /* gint64, from 0; or nothing: keep_times */
     VALUE_LEVEL,       /* int, from 0 */
     VALUE_COMPRESSION, /* enum compression */
 };
@@ -118,7 +118,8 @@ static gboolean set_value(struct output *o, const struct key *k, const char *val
         *(gboolean *)at = k->value == VALUE_OFF ? !on : on;
         return TRUE;
     case VALUE_EPOCH:
-        return set_number(k->name, value, G_MAXINT64, at, err);
+        o->keep_times = !*value;
+        return o->keep_times || set_number(k->name, value, G_MAXINT64, at, err);
     case VALUE_LEVEL:
         if (!set_number(k->name, value, G_MAXINT, &n, err))
             return FALSE;

@@ -60,6 +60,17 @@ layer() { echo "out/blobs/sha256/$(jq -r ".layers[$1].digest[7:]" "$(manifest)")
     [ "sha256:$(gzip -dc "$(layer $((n - 2)))" | sha256sum | cut -d' ' -f1)" = "$(jq -r ".rootfs.diff_ids[$((n - 2))]" "$(config)")" ]
 }
 
+@test "an empty source-date-epoch leaves files their times, the image its own" {
+    two_files
+    export SOURCE_DATE_EPOCH=1600000000
+    build -o type=oci,tar=false,dest=out,source-date-epoch=,rewrite-timestamp=true .
+    n=$(jq '.layers | length' "$(manifest)")
+    [ "$(jq -r .created "$(config)")" = 2020-09-13T12:26:40Z ]
+    [ "$(TZ=UTC tar -tvzf "$(layer $((n - 2)))" --full-time one | awk '{print $4}')" = 2023-11-14 ]
+    build -o type=tar,dest=x.tar,source-date-epoch= .
+    [ "$(TZ=UTC tar -tvf x.tar --full-time one | awk '{print $4}')" = 2023-11-14 ]
+}
+
 @test "without dest an archive goes to stdout, and a device or a pipe is written to, not replaced" {
     two_files
     build -o type=oci . | tar -t | grep -qx index.json
