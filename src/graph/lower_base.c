@@ -86,6 +86,7 @@ static gboolean find_named_image(struct lowering *lw, struct build_stage *s, con
     return find_image(lw, s, CONTEXT_IMAGE, text);
 }
 
+/* The config of what has none: of scratch, of files. */
 static void use_scratch(struct lowering *lw, struct build_stage *s)
 {
     s->conf = image_conf_new(&lw->o->platform);
@@ -104,13 +105,21 @@ static gboolean check_system(struct lowering *lw, struct build_stage *s, const s
     return FALSE;
 }
 
+/* Nothing, by its own name or as the context docker-image://scratch. */
+static gboolean is_scratch(const struct build_stage *s)
+{
+    if (!s->context)
+        return strcmp(s->base_name, "scratch") == 0;
+    return s->context->kind == CONTEXT_IMAGE && strcmp(s->context->value, "scratch") == 0;
+}
+
 gboolean lower_base(struct lowering *lw, struct build_stage *s)
 {
-    gboolean scratch = !s->override && strcmp(s->base_name, "scratch") == 0;
-    if (!check_system(lw, s, scratch ? &lw->o->platform : &s->platform))
-        return FALSE;
     s->context = s->override ? s->override : lower_find_context(lw, s->base_name, &s->platform);
-    if (scratch) {
+    if (!check_system(lw, s, is_scratch(s) ? &lw->o->platform : &s->platform))
+        return FALSE;
+    if (is_scratch(s)) {
+        s->context = NULL;
         use_scratch(lw, s);
         return TRUE;
     }
@@ -120,7 +129,7 @@ gboolean lower_base(struct lowering *lw, struct build_stage *s)
         return find_image(lw, s, CONTEXT_OCI_LAYOUT, s->context->value);
     if (s->context->kind == CONTEXT_IMAGE)
         return find_named_image(lw, s, s->context->value);
-    s->conf = image_conf_new(&lw->o->platform);
+    use_scratch(lw, s);
     return TRUE;
 }
 
