@@ -27,8 +27,9 @@ struct build {
     gboolean context_archive;         /* it came out of an archive: its owners count */
     struct source_op *context_source; /* the URL or repository it came from, pinned to what that
                                          held then; NULL: it did not */
-    GBytes *dockerfile_text;          /* the context is nothing but a Dockerfile; else NULL */
-    struct lint_report *lint;         /* or NULL */
+    GBytes *dockerfile_text;  /* the context is nothing but a Dockerfile, or -f is a URL; else NULL
+                               */
+    struct lint_report *lint; /* or NULL */
     struct sources *sources;
     struct lowered *lowered;
     struct solver *solver;
@@ -46,6 +47,9 @@ void build_name_context(struct build *b);
 /* Gets a context that is no directory; needs the store, the registry configuration and progress. */
 gboolean build_open_context(struct build *b, GError **err);
 void build_free_context_source(struct build *b);
+/* Whether -f is one, and gets it then; after the context. */
+gboolean build_is_url(const char *path);
+gboolean build_fetch_dockerfile(struct build *b, GError **err);
 
 /* build_inputs.c: reads the Dockerfile and the ignore file. */
 gboolean build_read_inputs(struct build *b, GError **err);

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/io.h"
+#include "cli/report.h"
 #include "context/archive.h"
 #include "context/http.h"
 #include "context/scan.h"
@@ -62,10 +63,13 @@ static gboolean unpack(struct build *b, const char *dir, const char *name, GErro
     return access(itself, F_OK) != 0 || refuse_archive(b, err);
 }
 
-/* A file that is the whole Dockerfile: there is no context. */
+/* A file that is the whole Dockerfile: there is no context. For one at a URL -f means nothing, as
+ * in BuildKit. */
 static gboolean take_dockerfile(struct build *b, int fd, GError **err)
 {
-    if (b->o->file) {
+    if (b->o->file && b->o->context_kind == BUILD_CONTEXT_HTTP) {
+        report_note("%s is the Dockerfile itself; -f %s does nothing", b->context_name, b->o->file);
+    } else if (b->o->file) {
         error_set(err, VARVE_ERROR_USAGE,
                   "%s is a Dockerfile, not an archive, and -f %s names another one",
                   b->context_name, b->o->file);
@@ -197,8 +201,8 @@ void build_free_context_source(struct build *b)
     g_clear_pointer(&b->context_source, g_free);
 }
 
-/* Gets op; the directory of its layer, newly allocated. */
-static char *fetch(struct build *b, const struct source_op *op, GError **err)
+/* Gets op; the directory of its layer, newly allocated. The context is pinned. */
+static char *fetch(struct build *b, const struct source_op *op, gboolean context, GError **err)
 {
     const char *agent = g_hash_table_lookup(b->o->ssh, "default");
     struct remotes_options ro = {.store = b->store,
@@ -212,7 +216,8 @@ static char *fetch(struct build *b, const struct source_op *op, GError **err)
     g_autofree char *holds = c ? remotes_holds(r, op, err) : NULL;
     if (!holds)
         return NULL;
-    pin(b, op, holds);
+    if (context)
+        pin(b, op, holds);
     g_autofree char *layer = store_layer_path(c->ids[c->n - 1]);
     return g_build_filename(store_root(b->store), layer, "fs", NULL);
 }
@@ -221,7 +226,7 @@ static gboolean open_http(struct build *b, GError **err)
 {
     struct source_op op = {
         .kind = SOURCE_HTTP, .identifier = b->o->context, .filename = ARCHIVE_NAME, .mode = 0600};
-    g_autofree char *dir = fetch(b, &op, err);
+    g_autofree char *dir = fetch(b, &op, TRUE, err);
     return dir && use_file(b, dir, ARCHIVE_NAME, err);
 }
 
@@ -240,8 +245,26 @@ static gboolean open_git(struct build *b, GError **err)
         .subdir = git->subdir,
         .keep_git_dir = git->keep_git_dir == GIT_UNSET ? keep_arg : git->keep_git_dir == GIT_YES,
         .submodules = git->submodules != GIT_NO};
-    b->context_dir = fetch(b, &op, err);
+    b->context_dir = fetch(b, &op, TRUE, err);
     return b->context_dir != NULL;
+}
+
+gboolean build_is_url(const char *path)
+{
+    return path && (g_str_has_prefix(path, "http://") || g_str_has_prefix(path, "https://"));
+}
+
+gboolean build_fetch_dockerfile(struct build *b, GError **err)
+{
+    struct source_op op = {
+        .kind = SOURCE_HTTP, .identifier = b->o->file, .filename = "Dockerfile", .mode = 0600};
+    g_autofree char *dir = fetch(b, &op, FALSE, err);
+    if (!dir)
+        return FALSE;
+    g_autofree char *path = g_build_filename(dir, op.filename, NULL);
+    g_clear_pointer(&b->dockerfile_text, g_bytes_unref);
+    b->dockerfile_text = fs_read(AT_FDCWD, path, DOCKERFILE_MAX_BYTES, err);
+    return b->dockerfile_text != NULL;
 }
 
 gboolean build_open_context(struct build *b, GError **err)

@@ -31,11 +31,16 @@ static GBytes *read_inside(struct build *b, const char *path, gsize max, GError 
     return fs_read_fd(fd, path, max, err);
 }
 
-/* path is where the user is for a directory, in the context for all others. */
+/* Where files are: where the user is for a directory, else in the context; an absolute path is the
+ * user's own. */
+static gboolean is_own(const struct build *b, const char *path)
+{
+    return b->o->context_kind == BUILD_CONTEXT_DIR || g_path_is_absolute(path);
+}
+
 static GBytes *read_file(struct build *b, const char *path, gsize max, GError **err)
 {
-    gboolean own = b->o->context_kind == BUILD_CONTEXT_DIR;
-    return own ? fs_read(AT_FDCWD, path, max, err) : read_inside(b, path, max, err);
+    return is_own(b, path) ? fs_read(AT_FDCWD, path, max, err) : read_inside(b, path, max, err);
 }
 
 static char *default_path(const struct build *b)
@@ -81,7 +86,7 @@ static GBytes *read_named(struct build *b, GError **err)
     return bytes;
 }
 
-/* The one on stdin, the one that is the whole context, the one that -f names, or
+/* The one on stdin, the one that is the whole context or was fetched, the one that -f names, or
  * CONTEXT/Dockerfile. */
 static GBytes *read_dockerfile(struct build *b, GError **err)
 {
@@ -100,7 +105,7 @@ static GBytes *read_dockerfile(struct build *b, GError **err)
         return bytes;
     if (g_error_matches(local, VARVE_ERROR, VARVE_ERROR_NOT_FOUND)) {
         g_clear_error(&local);
-        gboolean own = b->o->context_kind == BUILD_CONTEXT_DIR;
+        gboolean own = is_own(b, b->dockerfile_path);
         error_set(&local, VARVE_ERROR_USAGE, "there is no Dockerfile at %s%s%s", b->dockerfile_path,
                   own ? "" : " in the context ", own ? "" : b->context_name);
         error_add_next(&local, "name it with -f, or run varve in the directory that holds it");
@@ -123,18 +128,19 @@ static GBytes *read_optional(struct build *b, const char *path, GError **err)
     return NULL;
 }
 
-/* <Dockerfile>.dockerignore first, then the context's own. */
+/* <Dockerfile>.dockerignore first, where that is a file, then the context's own. */
 static gboolean read_ignore(struct build *b, GError **err)
 {
     if (!b->context_dir)
         return TRUE;
+    gboolean no_file = g_strcmp0(b->o->file, "-") == 0 || b->dockerfile_text;
     g_autofree char *own = g_strconcat(b->dockerfile_path, ".dockerignore", NULL);
     g_autofree char *general = b->o->context_dir
                                    ? g_build_filename(b->o->context_dir, ".dockerignore", NULL)
                                    : g_strdup(".dockerignore");
     const char *used = own;
     GError *local = NULL;
-    g_autoptr(GBytes) bytes = read_optional(b, own, &local);
+    g_autoptr(GBytes) bytes = no_file ? NULL : read_optional(b, own, &local);
     if (!bytes && !local)
         bytes = read_optional(b, used = general, &local);
     if (bytes)

@@ -191,10 +191,12 @@ static gboolean open_all(struct build *b, GError **err)
 /* A directory is read before anything is opened: a mistake in a Dockerfile needs no store. */
 static gboolean open_inputs(struct build *b, GError **err)
 {
+    gboolean url = build_is_url(b->o->file);
     build_name_context(b);
-    if (b->o->context_kind == BUILD_CONTEXT_DIR)
+    if (b->o->context_kind == BUILD_CONTEXT_DIR && !url)
         return build_read_inputs(b, err) && open_all(b, err);
-    return open_all(b, err) && build_open_context(b, err) && build_read_inputs(b, err);
+    return open_all(b, err) && build_open_context(b, err) &&
+           (!url || build_fetch_dockerfile(b, err)) && build_read_inputs(b, err);
 }
 
 static gboolean has_stage(const struct dockerfile *df, const char *name)

@@ -312,6 +312,30 @@ refs_of() { git -C "$1" -c safe.directory='*' for-each-ref --format='%(refname) 
     [[ "$output" == *"cannot get http://$HOST/none.tar"*404* ]]
 }
 
+@test "the Dockerfile at a URL, or of this machine beside a context from elsewhere" {
+    repository r
+    tar -C "$BATS_TEST_TMPDIR/r" -cf "$WEB/c.tar" f
+    printf 'FROM scratch\nCOPY f /own\n' >My.file
+    printf 'FROM scratch\nCOPY f /far\n' >"$WEB/My.file"
+    for context in "http://$HOST/r.git" "http://$HOST/c.tar"; do
+        rm -rf out
+        build -f "$PWD/My.file" -o out "$context"
+        build -f "http://$HOST/My.file" -o out "$context"
+        [ "$(got own)$(got far)" = oneone ]
+    done
+    rm -r out
+    echo here >f
+    echo f >Dockerfile.dockerignore # belongs to a file that these builds do not read
+    build -f "http://$HOST/My.file" -o out .
+    build -f - -o out . <My.file
+    [ "$(got own)$(got far)" = herehere ]
+    run -1 build -f "http://$HOST/none" .
+    [[ "$output" == *"cannot get http://$HOST/none"*404* ]]
+    printf 'FROM scratch\nLABEL a=b\n' >"$WEB/My.file"
+    run -0 build -f Other "http://$HOST/My.file"
+    [[ "$output" == *"note: "*"-f Other"* ]]
+}
+
 @test "a git context is checked out once" {
     repository r
     (
