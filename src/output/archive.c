@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define MAX_JSON (4 << 20)
+#define REF_NAME "org.opencontainers.image.ref.name"
 
 /* Where members go: a tar, or a directory. */
 struct target {
@@ -169,44 +170,108 @@ static gboolean put_blobs(struct target *t, struct built_image *b, const struct 
            put_blob(t, b->store, &b->manifest, done, err);
 }
 
-static void write_descriptor(struct jsonout *j, struct built_image *b, const struct manifest *m,
-                             const char *name)
+static gint compare_strings(gconstpointer a, gconstpointer b, gpointer unused)
 {
-    g_autofree char *digest = digest_text(&b->manifest);
-    g_autoptr(reference) ref = name ? reference_parse(name, NULL) : NULL;
+    return strcmp(a, b);
+}
+
+static void annotate(struct descriptor *d, const char *key, const char *value)
+{
+    if (value)
+        g_tree_insert(d->annotations, g_strdup(key), g_strdup(value));
+}
+
+/* The image as index.json has it: under name (canonical or NULL), found by tag (or NULL). */
+static struct descriptor *describe(struct built_image *b, const struct manifest *m,
+                                   const char *name, const char *tag)
+{
+    struct descriptor *d = g_new0(struct descriptor, 1);
+    d->media_type = g_strdup(m->media_type);
+    d->digest = b->manifest;
+    d->size = b->manifest_size;
+    d->annotations = g_tree_new_full(compare_strings, NULL, g_free, g_free);
+    annotate(d, "io.containerd.image.name", name);
+    annotate(d, "org.opencontainers.image.created", b->conf->created);
+    annotate(d, REF_NAME, tag);
+    d->has_platform = TRUE;
+    d->platform = b->conf->platform;
+    return d;
+}
+
+static void write_descriptor(struct jsonout *j, const struct descriptor *d)
+{
+    g_autofree char *digest = digest_text(&d->digest);
     jsonout_open(j, NULL, '{');
-    jsonout_str(j, "mediaType", m->media_type);
+    jsonout_str(j, "mediaType", d->media_type);
     jsonout_str(j, "digest", digest);
-    jsonout_int(j, "size", b->manifest_size);
-    jsonout_open(j, "annotations", '{');
-    jsonout_opt_str(j, "io.containerd.image.name", name);
-    jsonout_opt_str(j, "org.opencontainers.image.created", b->conf->created);
-    jsonout_opt_str(j, "org.opencontainers.image.ref.name", ref ? ref->tag : NULL);
-    jsonout_close(j, '}');
-    jsonout_open(j, "platform", '{');
-    jsonout_str(j, "architecture", b->conf->platform.arch);
-    jsonout_str(j, "os", b->conf->platform.os);
-    jsonout_opt_str(j, "variant", b->conf->platform.variant);
-    jsonout_close(j, '}');
+    jsonout_int(j, "size", d->size);
+    jsonout_opt_map(j, "annotations", d->annotations, FALSE);
+    if (d->has_platform) {
+        jsonout_open(j, "platform", '{');
+        jsonout_str(j, "architecture", d->platform.arch);
+        jsonout_str(j, "os", d->platform.os);
+        jsonout_opt_str(j, "variant", d->platform.variant);
+        jsonout_close(j, '}');
+    }
     jsonout_close(j, '}');
 }
 
-static gboolean put_index(struct target *t, const struct writing *w, GError **err)
+static const char *tag_of(const struct descriptor *d)
 {
+    return d->annotations ? g_tree_lookup(d->annotations, REF_NAME) : NULL;
+}
+
+static gboolean has_tag(const GPtrArray *items, const char *tag)
+{
+    for (guint i = 0; i < items->len; i++)
+        if (g_strcmp0(tag_of(g_ptr_array_index(items, i)), tag) == 0)
+            return TRUE;
+    return FALSE;
+}
+
+/* The images of other tags that earlier exports put into the same layout stay in it. What cannot be
+ * read is no layout's index, and is replaced. */
+static void keep_others(const struct target *t, GPtrArray *items)
+{
+    g_autoptr(GBytes) old = fs_read(t->dir, "index.json", MAX_JSON, NULL);
+    g_autoptr(manifest) index = old ? manifest_parse(g_bytes_get_data(old, NULL),
+                                                     g_bytes_get_size(old), MEDIA_OCI_INDEX, NULL)
+                                    : NULL;
+    guint at = 0;
+    for (guint i = 0; index && index->is_index && i < index->items->len; i++) {
+        const struct descriptor *d = g_ptr_array_index(index->items, i);
+        if (tag_of(d) && !has_tag(items, tag_of(d)))
+            g_ptr_array_insert(items, at++, descriptor_copy(d));
+    }
+}
+
+static void add_items(GPtrArray *items, const struct archived *a, const struct manifest *m,
+                      const char *unnamed)
+{
+    for (guint i = 0; a->names && a->names[i]; i++) {
+        g_autoptr(reference) ref = reference_parse(a->names[i], NULL);
+        g_ptr_array_add(items, describe(a->image, m, a->names[i], ref ? ref->tag : NULL));
+    }
+    if (!a->names || !a->names[0])
+        g_ptr_array_add(items, describe(a->image, m, NULL, unnamed));
+}
+
+static gboolean put_index(struct target *t, const struct writing *w, gboolean docker, GError **err)
+{
+    g_autoptr(GPtrArray) items = g_ptr_array_new_with_free_func((GDestroyNotify)descriptor_free);
+    for (guint i = 0; i < w->n; i++)
+        add_items(items, &w->images[i], g_ptr_array_index(w->manifests, i),
+                  t->tar ? NULL : "latest");
+    if (!t->tar && !docker)
+        keep_others(t, items);
     struct jsonout j;
     jsonout_init(&j, 0);
     jsonout_open(&j, NULL, '{');
     jsonout_int(&j, "schemaVersion", 2);
     jsonout_str(&j, "mediaType", MEDIA_OCI_INDEX);
     jsonout_open(&j, "manifests", '[');
-    for (guint i = 0; i < w->n; i++) {
-        const char *const *names = w->images[i].names;
-        const struct manifest *m = g_ptr_array_index(w->manifests, i);
-        if (!names || !names[0])
-            write_descriptor(&j, w->images[i].image, m, NULL);
-        for (; names && *names; names++)
-            write_descriptor(&j, w->images[i].image, m, *names);
-    }
+    for (guint i = 0; i < items->len; i++)
+        write_descriptor(&j, g_ptr_array_index(items, i));
     jsonout_close(&j, ']');
     jsonout_close(&j, '}');
     g_autoptr(GBytes) json = jsonout_finish(&j);
@@ -274,8 +339,8 @@ static gboolean put_all(struct target *t, const struct archived *images, guint n
     struct writing w = {images, n, manifests};
     t->mtime = MAX(images[0].image->epoch, 0);
     return put_dir(t, "blobs", err) && put_dir(t, "blobs/sha256", err) && put_images(t, &w, err) &&
-           put_bytes(t, "oci-layout", layout, strlen(layout), err) && put_index(t, &w, err) &&
-           (!docker || put_docker_manifest(t, &w, err));
+           put_bytes(t, "oci-layout", layout, strlen(layout), err) &&
+           put_index(t, &w, docker, err) && (!docker || put_docker_manifest(t, &w, err));
 }
 
 gboolean archive_write(const struct archived *images, guint n, gboolean docker, int fd,

@@ -9,8 +9,8 @@
  * docker-archive too. There is at least one image. */
 gboolean archive_write(const struct archived *images, guint n, gboolean docker, int fd,
                        guint64 *written, GError **err);
-/* One image as files in a directory, which is made when missing; blobs that are there already stay.
- */
+/* One image as files in a directory, which is made when missing; blobs that are there already stay,
+ * and so do a layout's images of other tags. Without a name the tag is "latest". */
 gboolean archive_write_dir(const struct archived *image, gboolean docker, const char *dir,
                            guint64 *written, GError **err);
 /* The merged file tree into a directory (made when missing; files are replaced, others stay), or as

@@ -153,6 +153,15 @@ static gboolean run_archive(const struct output *o, struct built_image *b,
     return write_archive(&a, 1, docker, o->dest, &r->bytes_written, err);
 }
 
+/* dest, or the directory of the image's platform in it. A tar of one platform is never split. */
+static char *local_dest(const struct output *o, const struct built_image *b)
+{
+    if (!o->split)
+        return g_strdup(o->dest);
+    g_autofree char *platform = g_strdelimit(platform_text(&b->conf->platform), "/", '_');
+    return g_build_filename(o->dest, platform, NULL);
+}
+
 static gboolean run_tree(const struct output *o, struct built_image *b, struct output_result *r,
                          GError **err)
 {
@@ -161,9 +170,10 @@ static gboolean run_tree(const struct output *o, struct built_image *b, struct o
     if (!t)
         return FALSE;
     gint64 clamp = o->keep_times ? -1 : o->epoch >= 0 ? o->epoch : b->epoch;
-    if (o->type == OUTPUT_LOCAL)
-        return name_dest(o->dest,
-                         tree_write_dir(b->store, t, o->dest, clamp, &r->bytes_written, err), err);
+    if (o->type == OUTPUT_LOCAL) {
+        g_autofree char *dir = local_dest(o, b);
+        return name_dest(dir, tree_write_dir(b->store, t, dir, clamp, &r->bytes_written, err), err);
+    }
     struct place p;
     gboolean ok = place_open(&p, o->dest, err) &&
                   name_dest(o->dest, tree_write_tar(t, p.fd, clamp, &r->bytes_written, err), err);

@@ -23,6 +23,7 @@ struct output {
     gboolean insecure;     /* registry.insecure */
     gboolean as_directory; /* tar=false */
     struct image_options image;
+    gboolean split;        /* platform-split: local into a directory named after the platform */
     gint64 epoch;          /* source-date-epoch=, -1: the build's */
     gboolean keep_times;   /* source-date-epoch= with nothing: files keep theirs */
     int rewrite_timestamp; /* 0 or 1; -1: not given, which is 1 when there is an epoch */

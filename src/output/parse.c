@@ -47,6 +47,7 @@ static const struct key {
 } keys[] = {
     {"dest", FOR_ARCHIVES | FOR_TREES, VALUE_TEXT, AT(dest)},
     {"tar", FOR_ARCHIVES, VALUE_OFF, AT(as_directory)},
+    {"platform-split", FOR_TREES, VALUE_ON, AT(split)},
     {"name", FOR_IMAGES, VALUE_LIST, AT(names)},
     {"push", FOR(OUTPUT_IMAGE), VALUE_ON, AT(push)},
     {"push-by-digest", FOR(OUTPUT_IMAGE), VALUE_ON, AT(push_by_digest)},

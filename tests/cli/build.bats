@@ -245,6 +245,43 @@ EOF
     true
 }
 
+@test "platforms: a directory of its own for each, the machine's as local, no nonsense" {
+    printf 'FROM scratch\nARG TARGETPLATFORM\nLABEL p=$TARGETPLATFORM\nCOPY f /\n' >Dockerfile
+    echo f >f
+    build --platform linux/arm -o type=local,dest=../local,platform-split=true .
+    [ "$(cd .. && find local -type f)" = local/linux_arm_v7/f ]
+    build --platform local -t mine .
+    build -t plain .
+    [ "$(image_id mine)" = "$(image_id plain)" ]
+    run build --platform nonsense .
+    [ "$status" -eq 2 ]
+    [[ "$output" == *nonsense* ]]
+    run build -o type=oci,dest=x,platform-split=true .
+    [ "$status" -eq 2 ]
+    [[ "$output" == *platform-split* ]]
+}
+
+@test "a layout keeps the images of other tags, and calls one without a name latest" {
+    tags() { jq -c '[.manifests[] | .annotations["org.opencontainers.image.ref.name"]]' ../layout/index.json; }
+    printf 'FROM scratch\nCOPY f /\n' >Dockerfile
+    for tag in 1 2 1; do
+        echo "$tag" >>f
+        build -o "type=oci,dest=../layout,tar=false,name=a/b:$tag" .
+    done
+    [ "$(tags)" = '["2","1"]' ]
+    build -o type=oci,dest=../layout,tar=false .
+    [ "$(tags)" = '["2","1","latest"]' ]
+    printf 'FROM base\n' >Dockerfile
+    for tag in 1 2 latest; do
+        build --build-context "base=oci-layout://$PWD/../layout:$tag" -o ../got .
+        [ "$(cat ../got/f)" = "$([ "$tag" = 2 ] && printf '1\n2' || printf '1\n2\n1')" ]
+    done
+    echo '{}' >../layout/index.json
+    printf 'FROM scratch\nCOPY f /\n' >Dockerfile
+    build -o type=oci,dest=../layout,tar=false .
+    [ "$(tags)" = '["latest"]' ]
+}
+
 @test "an export to the same directory mends what is damaged there" {
     three_steps
     build -o type=oci,dest=../layout,tar=false .
