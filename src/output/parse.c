@@ -330,7 +330,7 @@ static gboolean check_place(const char *dest, gboolean is_dir, GError **err)
     struct stat st;
     g_autofree char *parent = g_path_get_dirname(dest);
     if (stat(dest, &st) == 0) {
-        if (S_ISDIR(st.st_mode) == is_dir || (!is_dir && !S_ISDIR(st.st_mode)))
+        if (S_ISDIR(st.st_mode) == is_dir)
             return TRUE;
         return error_set(err, VARVE_ERROR_USAGE,
                          is_dir ? "dest=%s is a file, not a directory"
