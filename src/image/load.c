@@ -113,8 +113,12 @@ static gboolean from_archive(struct loading *l, const char *path, GError **err)
     if (!a)
         return FALSE;
     GBytes *json = image_archive_small(a, "index.json");
-    if (!json)
-        return dockerarchive_convert(l->o->store, a, l->images, err);
+    if (!json && dockerarchive_convert(l->o->store, a, l->images, err))
+        return TRUE;
+    if (!json) {
+        g_prefix_error(err, "%s: ", path);
+        return FALSE;
+    }
     struct layout layout = {.store = l->o->store, .path = path, .dir = -1};
     g_autoptr(manifest) index =
         manifest_parse(g_bytes_get_data(json, NULL), g_bytes_get_size(json), MEDIA_OCI_INDEX, err);

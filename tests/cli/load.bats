@@ -71,6 +71,8 @@ refused() {
     refused "cannot open nowhere.tar" nowhere.tar
     head -c $(($(stat -c %s "$SEED.docker.tar") / 2)) "$SEED.docker.tar" >half.tar
     refused "half.tar" half.tar
+    tar -cf empty.tar -T /dev/null
+    refused "empty.tar: the archive has neither index.json nor manifest.json" empty.tar
     cp -r "$SEED.layout" damaged
     for b in damaged/blobs/sha256/*; do
         [ "$(stat -c %s "$b")" -lt 10000 ] || printf x | dd of="$b" bs=1 seek=5000 conv=notrunc status=none
