@@ -232,6 +232,7 @@ static void test_lazylib(void)
         g_assert_nonnull(strstr(err->message, "libnowhere1"));
         g_clear_error(&err);
     }
+    g_free(missing.problem);
     struct {
         size_t (*strlen)(const char *s);
     } api = {NULL};
@@ -249,6 +250,7 @@ static void test_lazylib(void)
     g_assert_false(lazylib_load(&old, &err));
     g_assert_nonnull(strstr(err->message, "it lacks no_such_function"));
     g_clear_error(&err);
+    g_free(old.problem);
 }
 
 static void test_csv(void)
