@@ -3,6 +3,7 @@
 #include "base/csv.h"
 #include "base/error.h"
 #include "base/fs.h"
+#include "cli/report.h"
 #include "dockerfile/giturl.h"
 #include "dockerfile/reference.h"
 #include "exec/sandbox.h"
@@ -61,10 +62,9 @@ static GBytes *read_secret(const char *id, const char *src, const char *env, GEr
     const char *value = env ? g_getenv(env) : src ? NULL : g_getenv(id);
     if (value)
         return g_bytes_new(value, strlen(value));
-    if (env && !src) {
-        error_set(err, VARVE_ERROR_USAGE, "--secret id=%s: the environment variable %s is not set",
-                  id, env);
-        return NULL;
+    if (env && !src) { /* as in Docker: builds of forks have none of their project's secrets */
+        report_note("--secret id=%s is empty: the environment variable %s is not set", id, env);
+        return g_bytes_new_static("", 0);
     }
     GBytes *bytes = fs_read(AT_FDCWD, src ? src : id, MAX_SECRET, err);
     if (!bytes)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # What varve build promises its user: hits, cuts, explanations, outputs, clear failures.
 load helper
+bats_require_minimum_version 1.5.0
 setup_file() { base_setup; }
 
 three_steps() {
@@ -164,6 +165,12 @@ EOF
     [[ "$output" == *"up to date"* ]]
     run build --no-cache -t demo:1 .
     [ "$status" -ne 0 ]
+}
+
+@test "a secret out of a variable that is not set is empty, and a note says so" {
+    printf 'FROM busybox\nRUN --mount=type=secret,id=token,required=true test -f /run/secrets/token && test ! -s /run/secrets/token\n' >Dockerfile
+    run -0 build --secret id=token,env=VARVE_NO_SUCH_VARIABLE .
+    [[ "$output" == *"note: --secret id=token is empty: the environment variable VARVE_NO_SUCH_VARIABLE is not set"* ]]
 }
 
 @test "a required secret that is missing is an error that says how to give it" {
