@@ -29,8 +29,9 @@ static struct plan_mount *add(struct plan *p, int fd, const char *dest)
     return &g_array_index(p->mounts, struct plan_mount, p->mounts->len - 1);
 }
 
-/* The mounts will shadow parts of the root: a mount point below one of them must be made in it.
- * Gives the descriptor to make it in and the path from there. */
+/* The mounts will shadow parts of the root: a mount point below one of them must be made in it, and
+ * stays there: another step may share that mount (a cache), and lose what it mounted when the point
+ * went. Gives the descriptor to make it in and the path from there. */
 static int base_of(const struct plan *p, int rootfd, const char *dest, const char **rest)
 {
     for (guint i = p->mounts->len; i-- > 0;) {
@@ -50,7 +51,7 @@ static gboolean make_point(struct plan *p, int rootfd, const char *dest, gboolea
 {
     const char *rest;
     int base = base_of(p, rootfd, dest, &rest);
-    if (stubs_make(p->stubs, base, rest, dir, made, err))
+    if (stubs_make(base == rootfd ? p->stubs : NULL, base, rest, dir, made, err))
         return TRUE;
     g_prefix_error(err, "making the mount point %s: ", dest);
     return FALSE;

@@ -47,20 +47,21 @@ void stubs_free(struct stubs *s)
     g_free(s);
 }
 
-/* Makes one missing entry in the open directory parent. */
+/* Makes one missing entry in the open directory parent; another step may have been faster. */
 static gboolean make_entry(int parent, const char *path, gboolean dir, GError **err)
 {
     const char *name = strrchr(path, '/') + 1;
     if (dir) {
         if (mkdirat(parent, name, 0755) < 0)
-            return error_set_errno(err, errno, "making the directory %s in the root file system",
+            return errno == EEXIST ||
+                   error_set_errno(err, errno, "making the directory %s in the root file system",
                                    path);
         return fchmodat(parent, name, 0755, 0) == 0 ||
                error_set_errno(err, errno, "setting the mode of %s in the root file system", path);
     }
     fd_auto int fd =
         openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-    if (fd < 0)
+    if (fd < 0 && errno != EEXIST)
         return error_set_errno(err, errno, "making the file %s in the root file system", path);
     return TRUE;
 }

@@ -13,7 +13,8 @@ struct stubs *stubs_new(void);
 void stubs_free(struct stubs *s);
 /* Makes path (absolute in rootfd, symlinks resolved inside it, also such as lead nowhere yet) exist
  * as a directory, or with dir FALSE as a file, making missing parents (mode 0755). *made (may be
- * NULL) tells whether anything was. What is made is remembered for stubs_remove(). */
+ * NULL) tells whether anything was. What is made is remembered for stubs_remove(); with s NULL it
+ * stays, and somebody else may make it at the same time. */
 gboolean stubs_make(struct stubs *s, int rootfd, const char *path, gboolean dir, gboolean *made,
                     GError **err);
 /* The same without remembering: it stays (/proc, /sys and /dev; working directories). With uid or
