@@ -196,3 +196,8 @@ enum giturl_result giturl_parse_any(const char *text, struct giturl **out, GErro
 {
     return parse(text, TRUE, out, err);
 }
+
+gboolean giturl_is_web(const char *text)
+{
+    return g_str_has_prefix(text, "http://") || g_str_has_prefix(text, "https://");
+}

@@ -30,6 +30,8 @@ enum giturl_result giturl_parse(const char *text, struct giturl **out, GError **
 /* The same where something else says that text is a repository: any http(s) URL counts. */
 enum giturl_result giturl_parse_any(const char *text, struct giturl **out, GError **err);
 void giturl_free(struct giturl *g);
+/* Whether text is an http or https URL, of a repository or not. */
+gboolean giturl_is_web(const char *text);
 
 typedef struct giturl giturl;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(giturl, giturl_free)

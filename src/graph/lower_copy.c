@@ -199,15 +199,16 @@ static gboolean add_source(struct copy *c, const struct word *w)
     if (!text)
         return FALSE;
     g_string_append_printf(c->history, " %s", text);
-    gboolean repository = instruction_flag(c->cmd->ins, "keep-git-dir") != NULL;
-    enum giturl_result r =
-        repository ? giturl_parse_any(text, &git, &err) : giturl_parse(text, &git, &err);
-    if (r == GITURL_BAD)
+    switch (lower_remote_kind(c->cmd->ins, text, &git, &err)) {
+    case REMOTE_BAD:
         return wrong(c, w->span, err->message);
-    if (r == GITURL_OK && !git->local_like)
+    case REMOTE_GIT:
         return add_git(c, git, w);
-    if (g_str_has_prefix(text, "http://") || g_str_has_prefix(text, "https://"))
+    case REMOTE_HTTP:
         return add_http(c, text, w);
+    case REMOTE_NONE:
+        break;
+    }
     return add_path(c, text, w);
 }
 

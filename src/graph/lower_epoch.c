@@ -3,9 +3,7 @@
 #include "graph/lowering.h"
 
 #include "base/error.h"
-#include "dockerfile/expand.h"
 
-#include <errno.h>
 #include <string.h>
 
 #define NAME "SOURCE_DATE_EPOCH"
@@ -39,32 +37,6 @@ static gboolean refuse(struct lowering *lw, struct span at, const char *value)
     return FALSE;
 }
 
-/* Variables of the stage that its ADD sees; the stage itself is not lowered for this. */
-static gboolean read_arg(struct lowering *lw, struct vars *env, const struct pair *pair)
-{
-    struct expand x = {.lookup = vars_get, .ctx = env, .escape = lw->df->escape};
-    g_autoptr(GError) err = NULL;
-    const char *given = lower_build_arg(lw, pair->key);
-    g_autofree char *value = given         ? g_strdup(given)
-                             : pair->value ? expand_word(&x, pair->value, &err)
-                                           : NULL;
-    if (err)
-        diags_gerror(lw->diags, pair->span, err);
-    else if (value)
-        vars_set(env, pair->key, value);
-    return !err;
-}
-
-static char *expand_in(struct lowering *lw, struct vars *env, const char *text, struct span at)
-{
-    struct expand x = {.lookup = vars_get, .ctx = env, .escape = lw->df->escape};
-    g_autoptr(GError) err = NULL;
-    char *out = expand_word(&x, text, &err);
-    if (!out)
-        diags_gerror(lw->diags, at, err);
-    return out;
-}
-
 static gboolean refuse_stage(struct lowering *lw, const struct build_stage *s, struct span at)
 {
     diags_error(lw->diags, at, "the stage \"%s\" has no time of its own for " NAME, s->label);
@@ -83,24 +55,29 @@ static gboolean read_add(struct lowering *lw, const struct build_stage *s, struc
     const struct word *w = &ins->words[0];
     g_autoptr(giturl) git = NULL;
     g_autoptr(GError) err = NULL;
-    g_autofree char *text = expand_in(lw, env, w->text, w->span);
-    g_autofree char *sum = expand_in(lw, env, instruction_flag_value(ins, "checksum"), ins->span);
+    g_autofree char *text = lower_expand_vars(lw, env, w->text, w->span);
+    g_autofree char *sum =
+        lower_expand_vars(lw, env, instruction_flag_value(ins, "checksum"), ins->span);
     if (!text || !sum)
         return FALSE;
     const char *checksum = *sum ? sum : NULL;
-    enum giturl_result r = giturl_parse(text, &git, &err);
-    gboolean web = g_str_has_prefix(text, "http://") || g_str_has_prefix(text, "https://");
-    if (r == GITURL_BAD)
+    switch (lower_remote_kind(ins, text, &git, &err)) {
+    case REMOTE_BAD:
         diags_gerror(lw->diags, w->span, err);
-    else if (r == GITURL_OK && !git->local_like)
+        return FALSE;
+    case REMOTE_GIT:
         *out = lower_git_source(lw, git, checksum, instruction_flag_on(ins, "keep-git-dir"));
-    else if (web)
+        return TRUE;
+    case REMOTE_HTTP:
         *out = lower_http_source(lw, text, checksum);
-    else
-        return refuse_stage(lw, s, w->span);
-    return r != GITURL_BAD;
+        return TRUE;
+    case REMOTE_NONE:
+        break;
+    }
+    return refuse_stage(lw, s, w->span);
 }
 
+/* The stage itself is not lowered for this: its variables are those that its ADD sees. */
 static gboolean read_stage(struct lowering *lw, const struct build_stage *s, struct source_op *out)
 {
     gboolean ok = strcmp(s->base_name, "scratch") == 0 || refuse_stage(lw, s, s->place);
@@ -111,7 +88,7 @@ static gboolean read_stage(struct lowering *lw, const struct build_stage *s, str
     for (guint i = 0; ok && i < s->st->n_instructions; i++) {
         const struct instruction *ins = s->st->instructions[i];
         for (guint k = 0; ok && ins->kind == INSTRUCTION_ARG && k < ins->n_pairs; k++)
-            ok = read_arg(lw, &env, &ins->pairs[k]);
+            ok = lower_take_arg(lw, &env, &ins->pairs[k]);
         if (ins->kind == INSTRUCTION_ARG)
             continue;
         ok = ins->kind == INSTRUCTION_ADD && !found ? read_add(lw, s, &env, ins, out)
@@ -166,7 +143,6 @@ static gboolean ask_time(struct lowering *lw, const struct source_op *op, struct
 static gboolean read_number(const char *text, gint64 *out)
 {
     char *end;
-    errno = 0;
     *out = g_ascii_strtoll(text, &end, 10);
     return end != text && !*end;
 }

@@ -6,6 +6,19 @@
 
 #include <string.h>
 
+enum remote_kind lower_remote_kind(const struct instruction *add, const char *text,
+                                   struct giturl **git, GError **err)
+{
+    gboolean repository = instruction_flag(add, "keep-git-dir") != NULL;
+    enum giturl_result r =
+        repository ? giturl_parse_any(text, git, err) : giturl_parse(text, git, err);
+    if (r == GITURL_BAD)
+        return REMOTE_BAD;
+    if (r == GITURL_OK && !(*git)->local_like)
+        return REMOTE_GIT;
+    return giturl_is_web(text) ? REMOTE_HTTP : REMOTE_NONE;
+}
+
 struct source_op lower_git_source(struct lowering *lw, const struct giturl *git,
                                   const char *checksum, gboolean keep_git_dir)
 {

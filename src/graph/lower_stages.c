@@ -81,14 +81,26 @@ const struct named_context *lower_find_context(const struct lowering *lw, const 
     return best;
 }
 
-static char *expand_global(struct lowering *lw, const char *text, struct span at)
+char *lower_expand_vars(struct lowering *lw, struct vars *v, const char *text, struct span at)
 {
-    struct expand x = {.lookup = vars_get, .ctx = &lw->globals, .escape = lw->df->escape};
+    struct expand x = {.lookup = vars_get, .ctx = v, .escape = lw->df->escape};
     g_autoptr(GError) err = NULL;
     char *out = expand_word(&x, text, &err);
     if (!out)
         diags_gerror(lw->diags, at, err);
     return out;
+}
+
+gboolean lower_take_arg(struct lowering *lw, struct vars *v, const struct pair *pair)
+{
+    const char *given = lower_build_arg(lw, pair->key);
+    if (!given && !pair->value)
+        return TRUE;
+    g_autofree char *value =
+        given ? g_strdup(given) : lower_expand_vars(lw, v, pair->value, pair->span);
+    if (value)
+        vars_set(v, pair->key, value);
+    return value != NULL;
 }
 
 /* ARGs before the first FROM: their values may use those before them. */
@@ -97,15 +109,8 @@ static gboolean read_meta_args(struct lowering *lw)
     for (guint i = 0; i < lw->df->n_meta_args; i++) {
         const struct instruction *ins = lw->df->meta_args[i];
         for (guint k = 0; k < ins->n_pairs; k++) {
-            const struct pair *pair = &ins->pairs[k];
-            const char *given = lower_build_arg(lw, pair->key);
-            g_autofree char *value = given         ? g_strdup(given)
-                                     : pair->value ? expand_global(lw, pair->value, pair->span)
-                                                   : NULL;
-            if (!given && pair->value && !value)
+            if (!lower_take_arg(lw, &lw->globals, &ins->pairs[k]))
                 return FALSE;
-            if (value)
-                vars_set(&lw->globals, pair->key, value);
             if (vars_count(&lw->globals) > LOWER_MAX_VARIABLES) {
                 diags_error(lw->diags, ins->span, "more than %d variables", LOWER_MAX_VARIABLES);
                 return FALSE;
@@ -129,7 +134,7 @@ static gboolean read_platform(struct lowering *lw, struct build_stage *s)
     if (!text)
         return TRUE;
     struct span at = instruction_flag(s->st->from, "platform")->span;
-    g_autofree char *value = expand_global(lw, text, at);
+    g_autofree char *value = lower_expand_vars(lw, &lw->globals, text, at);
     if (!value)
         return FALSE;
     g_autoptr(GError) err = NULL;
@@ -162,7 +167,7 @@ static gboolean make_stage(struct lowering *lw, const struct stage *st)
     s->place = st->base->span;
     s->platform = lw->o->platform;
     s->no_cache = lw->o->no_cache || is_filtered(lw->o, st->name);
-    s->base_name = expand_global(lw, st->base->text, s->place);
+    s->base_name = lower_expand_vars(lw, &lw->globals, st->base->text, s->place);
     if (!s->base_name || !read_platform(lw, s))
         return FALSE;
     if (!*s->base_name) {

@@ -111,10 +111,19 @@ struct build_stage *lower_new_stage(struct lowering *lw);
 void lower_free_stage(gpointer stage);
 const struct named_context *lower_find_context(const struct lowering *lw, const char *name,
                                                const struct platform *p);
+/* lower_stages.c: substitutes v in a word outside of a stage's lowering; NULL with a diagnostic. */
+char *lower_expand_vars(struct lowering *lw, struct vars *v, const char *text, struct span at);
+/* Sets what an ARG gives: the --build-arg, else its default with v in it. FALSE with a diagnostic.
+ */
+gboolean lower_take_arg(struct lowering *lw, struct vars *v, const struct pair *pair);
 /* lower_epoch.c: finds out what SOURCE_DATE_EPOCH is, after the stages were made. */
 gboolean lower_epoch(struct lowering *lw);
-/* lower_remote.c: what a repository, a URL and a named context of either kind are got with; all
- * text in the graph's memory. checksum may be NULL: the URL's own, if any. */
+/* lower_remote.c: what a source of ADD is; GIT sets *git, BAD sets *err. */
+enum remote_kind { REMOTE_NONE, REMOTE_GIT, REMOTE_HTTP, REMOTE_BAD };
+enum remote_kind lower_remote_kind(const struct instruction *add, const char *text,
+                                   struct giturl **git, GError **err);
+/* What a repository, a URL and a named context of either kind are got with; all text in the graph's
+ * memory. checksum may be NULL: the URL's own, if any. */
 struct source_op lower_git_source(struct lowering *lw, const struct giturl *git,
                                   const char *checksum, gboolean keep_git_dir);
 struct source_op lower_http_source(struct lowering *lw, const char *url, const char *checksum);
