@@ -80,3 +80,9 @@ void error_add_next(GError **err, const char *fmt, ...)
     g_free((*err)->message);
     (*err)->message = whole;
 }
+
+void error_as_usage(GError **err)
+{
+    if (err && *err)
+        (*err)->code = VARVE_ERROR_USAGE;
+}

@@ -39,5 +39,8 @@ gboolean error_set(GError **err, enum varve_error code, const char *fmt, ...) G_
 
 /* Appends "\nnext: <fmt…>" to *err (no-op when err or *err is NULL). */
 void error_add_next(GError **err, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+/* What is wrong was written on the command line: *err becomes VARVE_ERROR_USAGE (no-op likewise).
+ */
+void error_as_usage(GError **err);
 
 #endif

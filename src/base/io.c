@@ -12,15 +12,22 @@ ssize_t io_read(int fd, void *buf, gsize len)
     return n;
 }
 
+ssize_t io_pread(int fd, void *buf, gsize len, off_t offset)
+{
+    ssize_t n;
+    do {
+        n = pread(fd, buf, len, offset);
+    } while (n < 0 && errno == EINTR);
+    return n;
+}
+
 /* offset -1: the file's own. */
 static ssize_t fill(int fd, char *buf, gsize len, off_t offset)
 {
     gsize got = 0;
     while (got < len) {
-        ssize_t n = offset < 0 ? read(fd, buf + got, len - got)
-                               : pread(fd, buf + got, len - got, offset + (off_t)got);
-        if (n < 0 && errno == EINTR)
-            continue;
+        ssize_t n = offset < 0 ? io_read(fd, buf + got, len - got)
+                               : io_pread(fd, buf + got, len - got, offset + (off_t)got);
         if (n < 0)
             return -1;
         if (n == 0)

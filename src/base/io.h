@@ -8,9 +8,11 @@
 
 /* One read: as many bytes as are there, 0 at the end, -1 on error. */
 ssize_t io_read(int fd, void *buf, gsize len);
+/* The same from an offset; the file's own offset stays. */
+ssize_t io_pread(int fd, void *buf, gsize len, off_t offset);
 /* Up to len bytes, fewer only at the end of the file; -1 on error. */
 ssize_t io_read_full(int fd, void *buf, gsize len);
-/* The same from an offset; the file's own offset stays. */
+/* The same from an offset. */
 ssize_t io_pread_full(int fd, void *buf, gsize len, off_t offset);
 /* Writes all len bytes at offset: 0, or -1 on error. */
 int io_pwrite_all(int fd, const void *bytes, gsize len, off_t offset);

@@ -47,8 +47,7 @@ void build_name_context(struct build *b);
 /* Gets a context that is no directory; needs the store, the registry configuration and progress. */
 gboolean build_open_context(struct build *b, GError **err);
 void build_free_context_source(struct build *b);
-/* Whether -f is one, and gets it then; after the context. */
-gboolean build_is_url(const char *path);
+/* Gets the Dockerfile when -f is a URL; after the context. */
 gboolean build_fetch_dockerfile(struct build *b, GError **err);
 
 /* build_inputs.c: reads the Dockerfile and the ignore file. */

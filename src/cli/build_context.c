@@ -249,11 +249,6 @@ static gboolean open_git(struct build *b, GError **err)
     return b->context_dir != NULL;
 }
 
-gboolean build_is_url(const char *path)
-{
-    return path && (g_str_has_prefix(path, "http://") || g_str_has_prefix(path, "https://"));
-}
-
 gboolean build_fetch_dockerfile(struct build *b, GError **err)
 {
     struct source_op op = {

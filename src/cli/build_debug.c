@@ -67,7 +67,9 @@ static void open_shell(struct build *b, const struct vertex *v)
     g_autofree char *name = text_fit(v->meta.name, 60);
     fprintf(stderr, "\na shell where %s failed; leave it with exit, and what you changed is gone\n",
             name);
-    gboolean ok = solver_debug(b->solver, relay_start, &r, g_getenv("TERM"), &code, &err);
+    gboolean ok = r.wake_fd >= 0
+                      ? solver_debug(b->solver, relay_start, &r, g_getenv("TERM"), &code, &err)
+                      : error_set_errno(&err, errno, "making a terminal for the shell");
     relay_end(&r);
     if (ok && (code == 126 || code == 127))
         report_warning("this image has no shell that works; an image with one can be tried in its "

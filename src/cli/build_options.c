@@ -110,7 +110,7 @@ static gboolean parse_tags(struct build_options *o, GError **err)
             error_set(err, VARVE_ERROR_USAGE, "%s: a tag cannot hold a digest", *t);
         if (!ref || ref->digest) {
             g_prefix_error(err, "-t %s: ", *t);
-            (*err)->code = VARVE_ERROR_USAGE;
+            error_as_usage(err);
             return FALSE;
         }
         g_ptr_array_add(o->tags, reference_text(ref));
@@ -302,7 +302,7 @@ static gboolean context_kind_of(const char *context, enum build_context_kind *ki
         *kind = BUILD_CONTEXT_STDIN;
     else if (r == GITURL_OK)
         *kind = BUILD_CONTEXT_GIT;
-    else if (g_str_has_prefix(context, "http://") || g_str_has_prefix(context, "https://"))
+    else if (giturl_is_web(context))
         *kind = BUILD_CONTEXT_HTTP;
     else if (g_file_test(context, G_FILE_TEST_IS_REGULAR))
         *kind = BUILD_CONTEXT_ARCHIVE;

@@ -3,11 +3,6 @@
 
 #include "base/error.h"
 
-static gboolean makes_image(const struct output *out)
-{
-    return out->type == OUTPUT_IMAGE || out->type == OUTPUT_OCI || out->type == OUTPUT_DOCKER;
-}
-
 static struct output *add(struct build_options *o, const char *text, GError **err)
 {
     struct output *out = output_parse(text, err);
@@ -76,7 +71,7 @@ gboolean build_settle_times(const struct build_options *o, gint64 build_epoch,
         const struct output *out = g_ptr_array_index(o->outputs, i);
         gint64 epoch = out->epoch >= 0 ? out->epoch : build_epoch;
         gboolean keep = out->keep_times || out->rewrite_timestamp == 0;
-        if (!makes_image(out))
+        if (!output_makes_image(out))
             continue;
         if (!first && (epoch != t->epoch || keep != t->keep)) {
             error_set(

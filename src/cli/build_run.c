@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "cli/config.h"
 #include "cli/report.h"
+#include "dockerfile/giturl.h"
 #include "exec/hostca.h"
 
 #include <string.h>
@@ -135,8 +136,7 @@ static gboolean needs_config(const struct build *b)
     if (b->o->iidfile)
         return TRUE;
     for (guint i = 0; i < b->o->outputs->len; i++) {
-        enum output_type t = ((struct output *)g_ptr_array_index(b->o->outputs, i))->type;
-        if (t == OUTPUT_IMAGE || t == OUTPUT_OCI || t == OUTPUT_DOCKER)
+        if (output_makes_image(g_ptr_array_index(b->o->outputs, i)))
             return TRUE;
     }
     return FALSE;
@@ -191,7 +191,7 @@ static gboolean open_all(struct build *b, GError **err)
 /* A directory is read before anything is opened: a mistake in a Dockerfile needs no store. */
 static gboolean open_inputs(struct build *b, GError **err)
 {
-    gboolean url = build_is_url(b->o->file);
+    gboolean url = b->o->file && giturl_is_web(b->o->file);
     build_name_context(b);
     if (b->o->context_kind == BUILD_CONTEXT_DIR && !url)
         return build_read_inputs(b, err) && open_all(b, err);

@@ -32,8 +32,7 @@ static char **split_fields(const char *option, const char *text, GError **err)
     char **fields = csv_split(text, err);
     if (!fields) {
         g_prefix_error(err, "%s %s: ", option, text);
-        if (err)
-            (*err)->code = VARVE_ERROR_USAGE;
+        error_as_usage(err);
         return NULL;
     }
     for (char **f = fields; *f; f++)
@@ -151,7 +150,7 @@ static gboolean context_kind_of(const char *value, enum context_kind *kind, cons
     enum giturl_result r = giturl_parse(value, &git, err);
     if (r == GITURL_OK)
         *kind = CONTEXT_GIT;
-    else if (g_str_has_prefix(value, "http://") || g_str_has_prefix(value, "https://"))
+    else if (giturl_is_web(value))
         *kind = CONTEXT_HTTP;
     return r != GITURL_BAD;
 }
@@ -165,8 +164,7 @@ static gboolean check_context_name(const char *text, GError **err)
     g_autoptr(reference) ref = reference_parse(name, err);
     if (ref)
         return !at || platform_parse(&p, at + 2, err);
-    if (err)
-        (*err)->code = VARVE_ERROR_USAGE;
+    error_as_usage(err);
     return FALSE;
 }
 
@@ -284,8 +282,7 @@ gboolean build_parse_ulimit(struct build_options *o, const char *text, GError **
     g_autofree char *name = g_strndup(text, eq - text);
     if (!sandbox_knows_limit(name, err)) {
         g_prefix_error(err, "--ulimit %s: ", text);
-        if (err)
-            (*err)->code = VARVE_ERROR_USAGE;
+        error_as_usage(err);
         return FALSE;
     }
     u.name = own(o, name);

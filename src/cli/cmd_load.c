@@ -53,10 +53,8 @@ static gboolean add_tags(GPtrArray *images, char **tags, GError **err)
         return error_set(err, VARVE_ERROR_USAGE,
                          "--tag names one image, but there are %u in the file", images->len);
     for (; tags && *tags; tags++) {
-        g_autoptr(reference) ref = reference_parse(*tags, err);
-        if (ref && ref->digest)
-            error_set(err, VARVE_ERROR_USAGE, "%s: a name cannot hold a digest", *tags);
-        if (!ref || ref->digest)
+        g_autoptr(reference) ref = name_parse(*tags, err);
+        if (!ref)
             return FALSE;
         loaded_image_add_name(only, *tags);
     }

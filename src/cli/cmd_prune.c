@@ -63,8 +63,7 @@ static gboolean gc_options_for(const struct prune_options *o, struct gc_options 
         return FALSE;
     if (o->keep_storage && !bytesize_parse(o->keep_storage, &gc->keep_bytes, err)) {
         g_prefix_error(err, "--keep-storage: ");
-        if (err && *err)
-            (*err)->code = VARVE_ERROR_USAGE;
+        error_as_usage(err);
         return FALSE;
     }
     return TRUE;

@@ -36,7 +36,9 @@ const struct option_row push_option_rows[] = {
  * options ask for another form. */
 static gboolean make_manifest(struct built_image *b, const struct push_options *o, GError **err)
 {
-    struct image_options io = {.layers = {COMPRESS_GZIP, o->level, o->force, -1, NULL}};
+    struct image_options io = {.layers = EXPORT_DEFAULTS};
+    io.layers.level = o->level;
+    io.layers.force = o->force;
     if (o->compression && !compression_parse(o->compression, &io.layers.compression, err))
         return FALSE;
     if (!compression_check_level(io.layers.compression, o->level, err))

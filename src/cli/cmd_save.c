@@ -7,13 +7,10 @@
 #include "ui/progress.h"
 #include "ui/text.h"
 
-#include <string.h>
-
 struct save_options {
     char *dest, *platform, *progress;
 };
 #define AT(field) G_STRUCT_OFFSET(struct save_options, field)
-#define DEFAULT_LEVEL (-1)
 
 const struct option_row save_option_rows[] = {
     {"output", 'o', OPTION_STRING, AT(dest), "FILE", "where to write it (default: stdout)"},
@@ -64,7 +61,7 @@ static gboolean add(struct saving *s, const char *text, const struct platform *p
 
 static gboolean make_manifests(struct saving *s, struct event_sink *events, GError **err)
 {
-    struct image_options io = {.layers = {COMPRESS_GZIP, DEFAULT_LEVEL, FALSE, -1, NULL}};
+    struct image_options io = {.layers = EXPORT_DEFAULTS};
     for (guint i = 0; i < s->images->len; i++) {
         struct built_image *b = g_ptr_array_index(s->images, i);
         b->events = events;
@@ -111,16 +108,6 @@ static gboolean save(const struct save_options *o, struct saving *s, char **imag
     return TRUE;
 }
 
-static void free_names(gpointer names)
-{
-    g_ptr_array_unref(names);
-}
-
-static void free_image(gpointer b)
-{
-    built_image_free(b);
-}
-
 int cmd_save(const struct command *c, int argc, char **argv, GError **err)
 {
     struct save_options o = {0};
@@ -128,8 +115,9 @@ int cmd_save(const struct command *c, int argc, char **argv, GError **err)
     const struct platform *p;
     if (command_begin(c, &o, &argc, &argv, 1, -1, err) &&
         platform_option(o.platform, &wanted, &p, err)) {
-        struct saving s = {store_open(NULL, err), g_ptr_array_new_with_free_func(free_image),
-                           g_ptr_array_new_with_free_func(free_names)};
+        struct saving s = {store_open(NULL, err),
+                           g_ptr_array_new_with_free_func((GDestroyNotify)built_image_free),
+                           g_ptr_array_new_with_free_func((GDestroyNotify)g_ptr_array_unref)};
         if (s.store)
             save(&o, &s, argv + 1, p, err);
         g_ptr_array_unref(s.images);

@@ -34,10 +34,8 @@ static gboolean put_all(struct store *s, const char *source, const char *name, G
 
 static int tag_image(const char *source, const char *target, GError **err)
 {
-    g_autoptr(reference) ref = reference_parse(target, err);
-    if (ref && ref->digest)
-        error_set(err, VARVE_ERROR_USAGE, "%s: a name cannot hold a digest", target);
-    if (!ref || ref->digest)
+    g_autoptr(reference) ref = name_parse(target, err);
+    if (!ref)
         return 0;
     g_autofree char *name = reference_text(ref);
     g_autoptr(store) s = store_open(NULL, err);

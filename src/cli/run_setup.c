@@ -213,7 +213,7 @@ static gboolean override_time(const char *flag, const char *text, gint64 *ns, GE
         return TRUE;
     if (!duration_parse(text, ns, err)) {
         g_prefix_error(err, "%s: ", flag);
-        (*err)->code = VARVE_ERROR_USAGE;
+        error_as_usage(err);
         return FALSE;
     }
     return *ns >= 0 || error_set(err, VARVE_ERROR_USAGE, "%s %s: not a time", flag, text);

@@ -83,6 +83,15 @@ void print_json(json_t *doc, gboolean indented)
     json_decref(doc);
 }
 
+struct reference *name_parse(const char *text, GError **err)
+{
+    g_autoptr(reference) ref = reference_parse(text, err);
+    if (!ref || !ref->digest)
+        return g_steal_pointer(&ref);
+    error_set(err, VARVE_ERROR_USAGE, "%s: a name cannot hold a digest", text);
+    return NULL;
+}
+
 void set_digest_text(json_t *o, const char *key, const struct digest *d)
 {
     g_autofree char *text = digest_is_zero(d) ? NULL : digest_text(d);

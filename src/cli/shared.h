@@ -19,6 +19,8 @@ guint64 image_bytes(struct store *s, const struct image_row *r);
 /* As people write a canonical reference ("hello:1"); "<none>" for an image without a name. Newly
  * allocated. */
 char *shown_name(const char *canonical);
+/* A name to be given to an image: a reference without a digest, else VARVE_ERROR_USAGE. */
+struct reference *name_parse(const char *text, GError **err);
 /* The first 12 hex digits; newly allocated; "-" for the zero digest. */
 char *short_hex(const struct digest *d);
 /* "json" or NULL; anything else is VARVE_ERROR_UNSUPPORTED. */

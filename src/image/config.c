@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "image/jsonin.h"
 #include "image/jsonout.h"
+#include "store/blob.h"
 
 #define MAX_CONFIG (4 * 1024 * 1024)
 #define MAX_HISTORY 10000
@@ -234,4 +235,11 @@ GBytes *image_conf_write(const struct image_conf *c)
     jsonout_opt_str(&j, "variant", c->platform.variant);
     jsonout_close(&j, '}');
     return jsonout_finish(&j);
+}
+
+struct image_conf *image_conf_load(struct store *s, const struct digest *d, GError **err)
+{
+    g_autoptr(GBytes) json = store_blob_read(s, d, MAX_CONFIG, err);
+    return json ? image_conf_parse(g_bytes_get_data(json, NULL), g_bytes_get_size(json), err)
+                : NULL;
 }

@@ -24,7 +24,7 @@ static gboolean is_called(const struct descriptor *d, const char *key, const cha
 
 static const struct descriptor *find_name(const struct manifest *index, const char *ref)
 {
-    static const char *const keys[] = {LAYOUT_REF_NAME, LAYOUT_CONTAINERD_NAME};
+    static const char *const keys[] = {ANNOTATION_REF_NAME, ANNOTATION_IMAGE_NAME};
     for (gsize k = 0; k < G_N_ELEMENTS(keys); k++)
         for (guint i = 0; i < index->items->len; i++)
             if (is_called(index->items->pdata[i], keys[k], ref))
@@ -38,7 +38,8 @@ static char *names_in(const struct manifest *index)
     GString *s = g_string_new(NULL);
     for (guint i = 0; i < index->items->len; i++) {
         const struct descriptor *d = index->items->pdata[i];
-        const char *name = d->annotations ? g_tree_lookup(d->annotations, LAYOUT_REF_NAME) : NULL;
+        const char *name =
+            d->annotations ? g_tree_lookup(d->annotations, ANNOTATION_REF_NAME) : NULL;
         if (name)
             g_string_append_printf(s, "%s%s", s->len ? ", " : "", name);
     }

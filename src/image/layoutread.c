@@ -35,11 +35,10 @@ static GBytes *take_json(struct layout *l, const struct digest *d, GError **err)
     return g_steal_pointer(&bytes);
 }
 
-static struct manifest *take_manifest(struct layout *l, const struct digest *d, const char *type,
-                                      GError **err)
+static struct manifest *take_manifest(struct layout *l, const struct digest *d, GError **err)
 {
     g_autoptr(GBytes) bytes = take_json(l, d, err);
-    return bytes ? manifest_parse(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), type, err)
+    return bytes ? manifest_parse(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), NULL, err)
                  : NULL;
 }
 
@@ -61,7 +60,7 @@ gboolean layout_descend(struct layout *l, const struct digest *top, const struct
 {
     *manifest = *top;
     for (int i = 0; i < MAX_NESTING; i++) {
-        g_autoptr(manifest) m = take_manifest(l, manifest, NULL, err);
+        g_autoptr(manifest) m = take_manifest(l, manifest, err);
         if (!m)
             return FALSE;
         if (m->is_index) {

@@ -5,9 +5,6 @@
 #include "image/manifest.h"
 #include "store/store.h"
 
-#define LAYOUT_REF_NAME "org.opencontainers.image.ref.name"
-#define LAYOUT_CONTAINERD_NAME "io.containerd.image.name"
-
 /* A layout being read: a directory, or (dir -1) one whose blobs are in the store already. */
 struct layout {
     struct store *store;
@@ -20,7 +17,7 @@ char *layout_blob_path(const struct digest *d);
 /* The directory's index.json. */
 struct manifest *layout_index(const struct layout *l, GError **err);
 /* From top through indexes to a manifest; it and its config are in the store then. p chooses in
- * indexes, NULL: this machine's platform. */
+ * indexes. */
 gboolean layout_descend(struct layout *l, const struct digest *top, const struct platform *p,
                         struct digest *manifest, struct manifest **out, GError **err);
 /* Returns ok; when it is FALSE, *err names the layout. */

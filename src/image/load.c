@@ -8,13 +8,11 @@
 #include "image/dockerarchive.h"
 #include "image/layout.h"
 #include "image/layoutread.h"
-#include "store/blob.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
-#define MAX_CONFIG (4 * 1024 * 1024)
 #define MAX_IMAGES 1000
 
 struct loading {
@@ -50,11 +48,10 @@ void loaded_image_add_name(struct loaded_image *image, const char *text)
 /* The name that index.json gives; its "ref.name" may be a bare tag, which is none. */
 static const char *name_of(const struct descriptor *d)
 {
-    const char *name =
-        d->annotations ? g_tree_lookup(d->annotations, LAYOUT_CONTAINERD_NAME) : NULL;
+    const char *name = d->annotations ? g_tree_lookup(d->annotations, ANNOTATION_IMAGE_NAME) : NULL;
     if (name || !d->annotations)
         return name;
-    name = g_tree_lookup(d->annotations, LAYOUT_REF_NAME);
+    name = g_tree_lookup(d->annotations, ANNOTATION_REF_NAME);
     return name && strpbrk(name, ":/") ? name : NULL;
 }
 
@@ -113,11 +110,11 @@ static gboolean from_archive(struct loading *l, const char *path, GError **err)
     if (!a)
         return FALSE;
     GBytes *json = image_archive_small(a, "index.json");
-    if (!json && dockerarchive_convert(l->o->store, a, l->images, err))
-        return TRUE;
     if (!json) {
-        g_prefix_error(err, "%s: ", path);
-        return FALSE;
+        gboolean ok = dockerarchive_convert(l->o->store, a, l->images, err);
+        if (!ok)
+            g_prefix_error(err, "%s: ", path);
+        return ok;
     }
     struct layout layout = {.store = l->o->store, .path = path, .dir = -1};
     g_autoptr(manifest) index =
@@ -134,9 +131,7 @@ static gboolean from_dir(struct loading *l, const char *path, int dir, GError **
 
 static gboolean read_platform(struct store *s, struct loaded_image *image, GError **err)
 {
-    g_autoptr(GBytes) json = store_blob_read(s, &image->config, MAX_CONFIG, err);
-    g_autoptr(image_conf) conf =
-        json ? image_conf_parse(g_bytes_get_data(json, NULL), g_bytes_get_size(json), err) : NULL;
+    g_autoptr(image_conf) conf = image_conf_load(s, &image->config, err);
     if (conf)
         image->platform = conf->platform;
     return conf != NULL;

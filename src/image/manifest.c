@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "image/jsonin.h"
 #include "image/jsonout.h"
+#include "store/blob.h"
 
 #include <string.h>
 
@@ -293,4 +294,11 @@ char *manifest_platforms(const struct manifest *index)
         g_string_append_printf(s, "%s%s", s->len ? ", " : "", text);
     }
     return g_string_free(s, FALSE);
+}
+
+struct manifest *manifest_load(struct store *s, const struct digest *d, GError **err)
+{
+    g_autoptr(GBytes) json = store_blob_read(s, d, MAX_MANIFEST, err);
+    return json ? manifest_parse(g_bytes_get_data(json, NULL), g_bytes_get_size(json), NULL, err)
+                : NULL;
 }

@@ -5,6 +5,7 @@
 
 #include "base/digest.h"
 #include "base/platform.h"
+#include "store/store.h"
 
 #define MEDIA_OCI_INDEX "application/vnd.oci.image.index.v1+json"
 #define MEDIA_OCI_MANIFEST "application/vnd.oci.image.manifest.v1+json"
@@ -14,6 +15,10 @@
 #define MEDIA_DOCKER_MANIFEST "application/vnd.docker.distribution.manifest.v2+json"
 #define MEDIA_DOCKER_CONFIG "application/vnd.docker.container.image.v1+json"
 #define MEDIA_DOCKER_LAYER "application/vnd.docker.image.rootfs.diff.tar"
+
+/* Annotations of descriptors in an index.json: the tag, and containerd's whole name. */
+#define ANNOTATION_REF_NAME "org.opencontainers.image.ref.name"
+#define ANNOTATION_IMAGE_NAME "io.containerd.image.name"
 
 struct descriptor {
     char *media_type;
@@ -39,6 +44,8 @@ void manifest_free(struct manifest *m);
 /* media_type (from Content-Type, may be NULL) decides when the document itself does not say; schema
  * 1 and unknown types are VARVE_ERROR_UNSUPPORTED naming what was found. */
 struct manifest *manifest_parse(const void *json, gsize len, const char *media_type, GError **err);
+/* The same of a blob of the store. */
+struct manifest *manifest_load(struct store *s, const struct digest *d, GError **err);
 /* Canonical JSON bytes: fixed key order as Docker and BuildKit write it, two-space indentation. */
 GBytes *manifest_write(const struct manifest *m);
 /* The item of an index that serves p best; NULL when none does. Attestation manifests

@@ -8,7 +8,6 @@
 
 #include <string.h>
 
-#define MAX_JSON (4 * 1024 * 1024)
 #define PARALLEL 3 /* layers at work at once, as many as Docker pulls */
 
 /* The layers of one image on their way. */
@@ -75,26 +74,15 @@ static gboolean check_type(const struct descriptor *d, GError **err)
                      d->media_type);
 }
 
-static GBytes *read_json(struct store *s, const struct digest *d, GError **err)
-{
-    return store_blob_read(s, d, MAX_JSON, err);
-}
-
 static gboolean load(struct unpacking *u, const struct digest *manifest, GError **err)
 {
-    g_autoptr(GBytes) json = read_json(u->store, manifest, err);
-    if (!json)
-        return FALSE;
-    u->manifest = manifest_parse(g_bytes_get_data(json, NULL), g_bytes_get_size(json), NULL, err);
+    u->manifest = manifest_load(u->store, manifest, err);
     if (!u->manifest)
         return FALSE;
     if (u->manifest->is_index)
         return error_set(err, VARVE_ERROR_INVALID,
                          "an index was given where an image's manifest is needed");
-    g_autoptr(GBytes) config = read_json(u->store, &u->manifest->config.digest, err);
-    if (!config)
-        return FALSE;
-    u->conf = image_conf_parse(g_bytes_get_data(config, NULL), g_bytes_get_size(config), err);
+    u->conf = image_conf_load(u->store, &u->manifest->config.digest, err);
     if (!u->conf)
         return FALSE;
     if (u->conf->diff_ids->len != u->manifest->items->len)

@@ -16,6 +16,11 @@ struct export_options {
     gint64 clamp_mtime;        /* see tarwriter.h; -1 none */
     struct event_sink *events; /* transfer events, may be NULL */
 };
+/* gzip as usual, times as they are. */
+#define EXPORT_DEFAULTS                                                                            \
+    {                                                                                              \
+        COMPRESS_GZIP, -1, FALSE, -1, NULL                                                         \
+    }
 /* Makes (or finds) the layer's blob; out->diff_id is what a config must say. A pulled layer without
  * force gives the blob it came from; with force, and in another compression, that blob's own tar is
  * compressed again (its diff ID stays, clamp_mtime does not count). When it is no longer in the

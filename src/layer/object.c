@@ -46,7 +46,7 @@ struct copying {
 static gboolean copy_data(struct copying *c, guint64 end, GError **err)
 {
     while (c->at < end) {
-        ssize_t n = io_pread_full(c->in, c->buf, MIN(CHUNK, end - c->at), c->at);
+        ssize_t n = io_pread(c->in, c->buf, MIN(CHUNK, end - c->at), c->at);
         if (n < 0)
             return error_set_errno(err, errno, "cannot read %s", c->e->path);
         if (n == 0)
@@ -118,7 +118,7 @@ static gboolean copy_large(int in, int out, const struct entry *e, struct digest
 static gboolean copy_small(int in, int out, const struct entry *e, struct digest *d, GError **err)
 {
     char buf[SMALL + 1];
-    ssize_t n = io_pread_full(in, buf, e->size + 1, 0);
+    ssize_t n = io_pread(in, buf, e->size + 1, 0);
     if (n < 0)
         return error_set_errno(err, errno, "cannot read %s", e->path);
     if ((guint64)n != e->size)

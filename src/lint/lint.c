@@ -108,7 +108,7 @@ static gboolean find_check(struct lint *l, GError **err)
     l->check = arg ? check_directive_parse(l->arena, arg, err) : l->df->check;
     if (!arg || l->check)
         return TRUE;
-    (*err)->code = VARVE_ERROR_USAGE;
+    error_as_usage(err);
     g_prefix_error(err, "--build-arg " CHECK_ARG "=%s: ", arg);
     return FALSE;
 }

@@ -245,7 +245,7 @@ static gboolean describe(struct outlining *w, const char *target, GError **err)
     add_globals(w);
     for (guint i = 0; i < w->l.df->n_stages; i++) {
         const struct stage *s = &w->l.df->stages[i];
-        gboolean needed = g_ptr_array_find(w->needed, s, NULL);
+        gboolean needed = w->args->pdata[i] != NULL;
         for (guint k = 0; needed && k < s->n_instructions; k++)
             add_instruction(w, g_ptr_array_index(w->l.scopes, i), s->instructions[k]);
     }

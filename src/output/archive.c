@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #define MAX_JSON (4 << 20)
-#define REF_NAME "org.opencontainers.image.ref.name"
 
 /* Where members go: a tar, or a directory. */
 struct target {
@@ -151,13 +150,6 @@ static gboolean put_blob(struct target *t, struct store *s, const struct digest 
     return put_header(t, name, size, FALSE, err) && copy_checked(t, fd, -1, d, err);
 }
 
-static struct manifest *read_manifest(struct built_image *b, GError **err)
-{
-    g_autoptr(GBytes) json = store_blob_read(b->store, &b->manifest, MAX_JSON, err);
-    return json ? manifest_parse(g_bytes_get_data(json, NULL), g_bytes_get_size(json), NULL, err)
-                : NULL;
-}
-
 static gboolean put_blobs(struct target *t, struct built_image *b, const struct manifest *m,
                           GHashTable *done, GError **err)
 {
@@ -190,9 +182,9 @@ static struct descriptor *describe(struct built_image *b, const struct manifest 
     d->digest = b->manifest;
     d->size = b->manifest_size;
     d->annotations = g_tree_new_full(compare_strings, NULL, g_free, g_free);
-    annotate(d, "io.containerd.image.name", name);
+    annotate(d, ANNOTATION_IMAGE_NAME, name);
     annotate(d, "org.opencontainers.image.created", b->conf->created);
-    annotate(d, REF_NAME, tag);
+    annotate(d, ANNOTATION_REF_NAME, tag);
     d->has_platform = TRUE;
     d->platform = b->conf->platform;
     return d;
@@ -218,7 +210,7 @@ static void write_descriptor(struct jsonout *j, const struct descriptor *d)
 
 static const char *tag_of(const struct descriptor *d)
 {
-    return d->annotations ? g_tree_lookup(d->annotations, REF_NAME) : NULL;
+    return d->annotations ? g_tree_lookup(d->annotations, ANNOTATION_REF_NAME) : NULL;
 }
 
 static gboolean has_tag(const GPtrArray *items, const char *tag)
@@ -321,11 +313,12 @@ static gboolean put_images(struct target *t, struct writing *w, GError **err)
 {
     g_autoptr(GHashTable) done = g_hash_table_new_full(digest_ghash, digest_gequal, g_free, NULL);
     for (guint i = 0; i < w->n; i++) {
-        struct manifest *m = read_manifest(w->images[i].image, err);
+        struct built_image *b = w->images[i].image;
+        struct manifest *m = manifest_load(b->store, &b->manifest, err);
         if (!m)
             return FALSE;
         g_ptr_array_add(w->manifests, m);
-        if (!put_blobs(t, w->images[i].image, m, done, err))
+        if (!put_blobs(t, b, m, done, err))
             return FALSE;
     }
     return TRUE;

@@ -10,8 +10,6 @@
 
 #include <string.h>
 
-#define MAX_JSON (4 << 20)
-
 struct built_image *built_image_new(struct store *s, const struct chain *chain,
                                     const struct image_conf *conf)
 {
@@ -270,9 +268,7 @@ struct built_image *built_image_open(struct store *s, const char *name, const st
         error_add_next(err, "varve pull %s", name);
         return NULL;
     }
-    g_autoptr(GBytes) json = store_blob_read(s, &row->config, MAX_JSON, err);
-    g_autoptr(image_conf) conf =
-        json ? image_conf_parse(g_bytes_get_data(json, NULL), g_bytes_get_size(json), err) : NULL;
+    g_autoptr(image_conf) conf = image_conf_load(s, &row->config, err);
     if (!conf) {
         g_prefix_error(err, "cannot read the config of %s: ", name);
         return NULL;

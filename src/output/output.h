@@ -38,6 +38,8 @@ gboolean output_check(const struct output *o, GError **err);
 /* Whether stdout can take an archive: VARVE_ERROR_USAGE for a terminal. */
 gboolean output_check_stdout(GError **err);
 void output_free(struct output *o);
+/* Whether it is an image, with a config, and not files alone. */
+gboolean output_makes_image(const struct output *o);
 
 /* What an output did, for the summary and --metadata-file. */
 struct output_result {

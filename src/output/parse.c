@@ -68,7 +68,7 @@ static struct output *output_new(const struct type *t)
     o->push = t->push;
     o->epoch = -1;
     o->rewrite_timestamp = -1;
-    o->image.layers = (struct export_options){COMPRESS_GZIP, -1, FALSE, -1, NULL};
+    o->image.layers = (struct export_options)EXPORT_DEFAULTS;
     return o;
 }
 
@@ -81,6 +81,11 @@ void output_free(struct output *o)
     if (o->image.annotations)
         g_tree_unref(o->image.annotations);
     g_free(o);
+}
+
+gboolean output_makes_image(const struct output *o)
+{
+    return FOR(o->type) & FOR_IMAGES ? TRUE : FALSE;
 }
 
 static gboolean set_boolean(const char *key, const char *value, gboolean *out, GError **err)
@@ -271,7 +276,7 @@ static void as_usage(GError **err)
 {
     g_prefix_error(err, "--output: ");
     if (err && *err && (*err)->code == VARVE_ERROR_INVALID)
-        (*err)->code = VARVE_ERROR_USAGE;
+        error_as_usage(err);
 }
 
 struct output *output_parse(const char *text, GError **err)

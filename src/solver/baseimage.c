@@ -10,8 +10,6 @@
 
 #include <string.h>
 
-#define MAX_CONFIG (4 << 20)
-
 /* One resolved image. */
 struct found {
     char *id;        /* digest text that identifies it in the graph */
@@ -76,10 +74,8 @@ static struct registry *client(struct baseimages *b)
 static gboolean load_conf(struct baseimages *b, struct found *f, struct image_conf **conf,
                           GError **err)
 {
-    g_autoptr(GBytes) json = store_blob_read(b->o->store, &f->config, MAX_CONFIG, err);
-    if (json)
-        *conf = image_conf_parse(g_bytes_get_data(json, NULL), g_bytes_get_size(json), err);
-    if (json && *conf)
+    *conf = image_conf_load(b->o->store, &f->config, err);
+    if (*conf)
         return TRUE;
     g_prefix_error(err, "cannot read the config of %s: ", f->canonical);
     return FALSE;
@@ -173,11 +169,7 @@ static char *split_layout(const char *value, char **ref)
 static gboolean read_manifest_config(struct baseimages *b, const struct digest *manifest,
                                      struct digest *config, GError **err)
 {
-    g_autoptr(GBytes) json = store_blob_read(b->o->store, manifest, MAX_CONFIG, err);
-    if (!json)
-        return FALSE;
-    g_autoptr(manifest) m =
-        manifest_parse(g_bytes_get_data(json, NULL), g_bytes_get_size(json), NULL, err);
+    g_autoptr(manifest) m = manifest_load(b->o->store, manifest, err);
     if (!m)
         return FALSE;
     *config = m->config.digest;
