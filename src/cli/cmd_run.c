@@ -66,7 +66,7 @@ const struct option_row run_option_rows[] = {
     {"rm", 0, OPTION_FLAG, AT(rm), NULL,
      "accepted: nothing of a run is ever kept but named volumes"},
     {"init", 0, OPTION_FLAG, AT(init), NULL,
-     "accepted: process 1 is always an init that reaps and passes signals on"},
+     "put an init before the program, which reaps and passes signals on"},
     {0},
 };
 
@@ -198,6 +198,7 @@ static gboolean run_program(struct run *r, struct sandbox_result *res, GError **
                                 .memory_max = r->memory,
                                 .mounts = (struct sandbox_mount *)r->mounts->data,
                                 .n_mounts = r->mounts->len,
+                                .init = r->o->init,
                                 .stdin_fd = r->o->interactive ? STDIN_FILENO : -1,
                                 .terminal = r->o->tty ? run_terminal : NULL,
                                 .terminal_ctx = r,
@@ -223,6 +224,8 @@ static int conclude(struct run *r, gboolean ran, const struct sandbox_result *re
     }
     g_clear_error(&why);
     int code = ran ? res->exit_code : EXIT_KILLED;
+    if (code == EXIT_KILLED && r->unheard)
+        code = 128 + r->unheard;
     run_print_log_tail(r);
     if (r->complaint) {
         error_set(err, VARVE_ERROR_FAILED, "%s is unhealthy and was stopped; its last check: %s",

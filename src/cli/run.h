@@ -69,7 +69,9 @@ struct run {
 
     struct cancel *kill; /* ends the program at once */
     int stop_signal;
-    gint pid;      /* of the sandbox's init, 0 before it runs; atomic */
+    gint pid;      /* of the sandbox's process 1, 0 before it runs; atomic */
+    gint unheard;  /* the stop signal, when the program would not have heard it and was killed;
+                      atomic */
     gint stopping; /* run_stop() was called; atomic */
     int wake_fd;   /* eventfd: ends the control thread, or tells it of stopping */
     gint ended;    /* the program is gone; atomic */

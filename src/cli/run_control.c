@@ -39,21 +39,19 @@ int signal_number(const char *text)
     return 0;
 }
 
-/* The program itself: the first child of the sandbox's init. (init would pass SIGTERM on to all.)
- */
-static int program_pid(int init)
-{
-    g_autofree char *path = g_strdup_printf("/proc/%d/task/%d/children", init, init);
-    g_autofree char *text = NULL;
-    int pid = g_file_get_contents(path, &text, NULL, NULL) ? atoi(text) : 0;
-    return pid > 0 ? pid : init;
-}
-
 static void forward(struct run *r, int sig)
 {
-    int init = g_atomic_int_get(&r->pid);
-    if (init > 0 && !g_atomic_int_get(&r->ended))
-        kill(program_pid(init), sig);
+    int pid = g_atomic_int_get(&r->pid);
+    if (pid > 0 && !g_atomic_int_get(&r->ended))
+        kill(pid, sig);
+}
+
+/* As forward(), but nothing survives it that would not survive it elsewhere. */
+static void forward_stop(struct run *r)
+{
+    int pid = g_atomic_int_get(&r->pid);
+    if (pid > 0 && !g_atomic_int_get(&r->ended) && sandbox_signal(pid, r->stop_signal))
+        g_atomic_int_set(&r->unheard, r->stop_signal);
 }
 
 static void wake(struct run *r)
@@ -91,7 +89,7 @@ static void begin_stop(struct control *c)
     c->kill_at = g_get_monotonic_time() + (gint64)r->o->stop_timeout * G_USEC_PER_SEC;
     if (g_atomic_int_get(&r->pid) == 0)
         cancel_trigger(r->kill); /* nothing runs yet that could end well */
-    forward(r, r->stop_signal);
+    forward_stop(r);
 }
 
 static void on_signal(struct control *c)

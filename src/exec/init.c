@@ -1,4 +1,5 @@
-/* Process 1 of a sandbox: see launch.h. Freestanding: no libc, so that it is small and starts at
+/* The way to a sandbox's program, and sometimes process 1: see launch.h; and the keeper (keeper.h).
+ * Freestanding: no libc, so that it is small and starts at
  * once. It is entered with every signal blocked, in its namespaces and root, and with the
  * descriptors of launch.h. */
 #include "exec/launch.h"
@@ -12,7 +13,8 @@
 #define EXPORTED __attribute__((used, visibility("default")))
 
 #if defined(__x86_64__)
-__asm__(".globl _start\n_start:\n xor %ebp,%ebp\n and $-16,%rsp\n call init_main\n hlt\n");
+__asm__(".globl _start\n_start:\n xor %ebp,%ebp\n mov %rsp,%rdi\n and $-16,%rsp\n call init_main\n "
+        "hlt\n");
 static long call6(long n, long a, long b, long c, long d, long e, long f)
 {
     register long r10 __asm__("r10") = d;
@@ -26,7 +28,7 @@ static long call6(long n, long a, long b, long c, long d, long e, long f)
     return ret;
 }
 #elif defined(__aarch64__)
-__asm__(".globl _start\n_start:\n mov x29,#0\n bl init_main\n brk #0\n");
+__asm__(".globl _start\n_start:\n mov x29,#0\n mov x0,sp\n bl init_main\n brk #0\n");
 static long call6(long n, long a, long b, long c, long d, long e, long f)
 {
     register long x8 __asm__("x8") = n;
@@ -43,7 +45,7 @@ static long call6(long n, long a, long b, long c, long d, long e, long f)
     return x0;
 }
 #elif defined(__riscv) && __riscv_xlen == 64
-__asm__(".globl _start\n_start:\n call init_main\n ebreak\n");
+__asm__(".globl _start\n_start:\n mv a0,sp\n call init_main\n ebreak\n");
 static long call6(long n, long a, long b, long c, long d, long e, long f)
 {
     register long a7 __asm__("a7") = n;
@@ -73,7 +75,6 @@ enum {
     ERR_INTR = 4,
     ERR_ACCES = 13,
     SIG_CHILD = 17,
-    SIG_TERM = 15,
     SIG_KILL = 9,
     SIG_STOP = 19,
     SIGNALS = 64,
@@ -313,27 +314,37 @@ static void reap(long program)
     }
 }
 
-static void serve(long program, unsigned flags)
+static void serve(long program)
 {
     uint64_t all = ~0ULL;
     for (;;) {
         long sig = call4(__NR_rt_sigtimedwait, &all, 0, 0, 8);
         if (sig == SIG_CHILD)
             reap(program);
-        else if (sig == SIG_TERM && !(flags & LAUNCH_JOIN))
-            call2(__NR_kill, -1,
-                  sig); /* the build is cancelled: everybody gets the chance to end well */
         else if (sig > 0)
             call2(__NR_kill, program, sig);
     }
 }
 
-EXPORTED void init_main(void);
-void init_main(void)
+/* The keeper: lives until varve has closed its end of the pipe. */
+static void keep(void)
+{
+    char byte;
+    while (call3(__NR_read, 0, &byte, 1) == -ERR_INTR)
+        ;
+    leave(0);
+}
+
+EXPORTED void init_main(const long *stack);
+void init_main(const long *stack)
 {
     long size;
+    if (stack[0] > 1) /* it was given an argument */
+        keep();
     struct launch_config *c = map_config(&size);
     reset_signals();
+    if (!(c->flags & (LAUNCH_INIT | LAUNCH_JOIN)))
+        run_program(c);
     call1(__NR_setsid, 0); /* a Ctrl-C at varve's terminal is varve's to pass on */
     long pid = call6(__NR_clone, SIG_CHILD, 0, 0, 0, 0, 0);
     if (pid < 0)
@@ -348,5 +359,5 @@ void init_main(void)
         reduce_caps(1u << CAP_KILL);
     struct launch_report started = {.kind = REPORT_STARTED};
     send_report(&started);
-    serve(pid, flags);
+    serve(pid);
 }

@@ -5,8 +5,9 @@
  * launch_config into a memfd. May fail with good messages.
  *  2. setup.c, in the new namespaces: a vfork()-like child that shares varve's memory and only
  * makes system calls: attaches the mounts, pivots, masks, and executes init.
- *  3. init.c, a freestanding program of a few kilobytes embedded in varve: process 1. It forks the
- *     program (rlimits, capabilities, filter, user), then reaps and forwards signals. Being
+ *  3. init.c, a freestanding program of a few kilobytes embedded in varve: sets rlimits,
+ * capabilities, filter and user, and executes the program, which so is process 1, as in Docker.
+ * (Where an init is asked for, it makes the program its child, reaps and forwards signals.) Being
  * executed, it holds no copy of varve's memory.
  *
  * This header is also compiled into the freestanding init: no GLib here. */
@@ -66,8 +67,9 @@ struct launch_limit {
 };
 
 #define LAUNCH_TTY 1       /* stdin becomes the controlling terminal */
-#define LAUNCH_JOIN 2      /* init is not process 1: it forwards to the program alone */
+#define LAUNCH_JOIN 2      /* in a running sandbox: init waits outside of its pid namespace */
 #define LAUNCH_KEEP_CAPS 4 /* --security=insecure */
+#define LAUNCH_INIT 16     /* init stays, as process 1 */
 #define LAUNCH_NO_GROUPS 8 /* setgroups() is denied in this user namespace */
 
 /* The memfd: this header, then data. Offsets are from the start of the file; lists of strings are

@@ -168,7 +168,8 @@ static gboolean prepare_process(struct plan *p, const struct sandbox_spec *spec,
     p->cwd = g_strdup(spec->cwd && *spec->cwd ? spec->cwd : "/");
     p->uid = id->uid;
     p->gid = id->gid;
-    flags |= (spec->terminal ? LAUNCH_TTY : 0) | (groups_denied() ? LAUNCH_NO_GROUPS : 0);
+    flags |= (spec->terminal ? LAUNCH_TTY : 0) | (spec->init ? LAUNCH_INIT : 0) |
+             (groups_denied() ? LAUNCH_NO_GROUPS : 0);
     struct config_input in = {.spec = spec,
                               .id = id,
                               .flags = flags,

@@ -4,9 +4,10 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
+
+#include "exec/signal.h"
+#include "exec/spawn.h"
 
 /* What a cancelled program gets to end well before it is killed. */
 #define GRACE_US 300000
@@ -24,25 +25,27 @@ static gboolean read_output(struct pump *p, int which, gsize max)
     return n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN));
 }
 
+static void tell_started(struct pump *p)
+{
+    if (!p->started && p->spec->started)
+        p->spec->started(p->spec->started_ctx, signal_pid(p->pidfd));
+    p->started = TRUE;
+}
+
 static void read_reports(struct pump *p)
 {
     struct launch_report r;
-    while (read(p->plan->report_read_fd, &r, sizeof r) == sizeof r) {
+    ssize_t n;
+    while ((n = read(p->plan->report_read_fd, &r, sizeof r)) == sizeof r) {
         if (r.kind == REPORT_FAILED)
             p->failure = r;
         else if (r.kind == REPORT_EXITED)
             p->exit = r;
-        else if (r.kind == REPORT_STARTED && !p->started) {
-            p->started = TRUE;
-            if (p->spec->started)
-                p->spec->started(p->spec->started_ctx, p->pid);
-        }
+        else if (r.kind == REPORT_STARTED)
+            tell_started(p);
     }
-}
-
-static void send(struct pump *p, int sig)
-{
-    syscall(SYS_pidfd_send_signal, p->pidfd, sig, NULL, 0);
+    if (n == 0 && !p->failure.kind)
+        tell_started(p); /* executing the program closed the pipe */
 }
 
 /* The first reason to end it: SIGTERM now, SIGKILL at *kill_at. */
@@ -53,9 +56,9 @@ static void end_if_asked(struct pump *p, struct cancel *c, gint64 *kill_at)
         p->cancelled = cancel_is_set(c);
         p->timed_out = !p->cancelled;
         *kill_at = now + GRACE_US;
-        send(p, SIGTERM);
+        signal_send(p->pidfd, SIGTERM);
     } else if (*kill_at && now >= *kill_at) {
-        send(p, SIGKILL);
+        signal_send(p->pidfd, SIGKILL);
         *kill_at = now + GRACE_US;
     }
 }
@@ -85,10 +88,23 @@ static void drain(struct pump *p)
     read_reports(p);
 }
 
+static gint64 microseconds(struct timeval t)
+{
+    return (gint64)t.tv_sec * G_USEC_PER_SEC + t.tv_usec;
+}
+
+/* Without an init the first process is the program itself. */
 static void reap(struct pump *p)
 {
-    while (waitpid(p->pid, NULL, __WALL) < 0 && errno == EINTR)
-        ;
+    int status;
+    struct rusage used;
+    spawn_wait(p->pidfd, &status, &used);
+    if (p->exit.kind != REPORT_EXITED)
+        p->exit = (struct launch_report){
+            .kind = REPORT_EXITED,
+            .status = status,
+            .max_rss = (guint64)used.ru_maxrss * 1024,
+            .cpu_us = (guint64)(microseconds(used.ru_utime) + microseconds(used.ru_stime))};
 }
 
 void pump_run(struct pump *p, struct cancel *c)

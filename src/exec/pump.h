@@ -1,4 +1,4 @@
-/* Waits for a started sandbox: passes its output on, reads init's reports, ends it when cancelled.
+/* Waits for a started sandbox: passes its output on, reads reports, ends it when cancelled.
  * Internal to this room. */
 #ifndef VARVE_EXEC_PUMP_H
 #define VARVE_EXEC_PUMP_H
@@ -8,11 +8,11 @@
 struct pump {
     struct plan *plan; /* borrowed: its pipes are read */
     const struct sandbox_spec *spec;
-    int pid, pidfd;                /* the first process */
+    int pidfd;                     /* the first process */
     gint64 deadline;               /* monotonic microseconds, 0: none */
     struct launch_report failure;  /* kind REPORT_FAILED when starting failed */
-    struct launch_report exit;     /* kind REPORT_EXITED when the program ended by itself */
-    gboolean started;              /* the program was forked */
+    struct launch_report exit;     /* kind REPORT_EXITED: how the program ended */
+    gboolean started;              /* the program runs */
     gboolean cancelled, timed_out; /* it was ended for this */
 };
 /* Returns when the first process, and with it every process of the sandbox, is gone. */

@@ -12,41 +12,10 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/platform.h"
+#include "exec/keeper.h"
 #include "exec/plan.h"
 #include "exec/pump.h"
-
-#define SETUP_STACK 65536
-#define NO_SANITIZE __attribute__((no_sanitize("address", "undefined")))
-
-/* Starts the first process and returns once it executes init (or has failed): until then it runs in
- * this process's memory, on a stack of its own, with every signal blocked. */
-NO_SANITIZE static int spawn(int (*entry)(void *), int flags, struct plan *p, int *pidfd)
-{
-    static const gsize align = 64;
-    g_autofree char *stack = g_malloc(SETUP_STACK);
-    char *top = (char *)(((gsize)stack + SETUP_STACK) & ~(align - 1));
-    sigset_t all, old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &old);
-    int pid = clone(entry, top, flags | CLONE_VM | CLONE_VFORK | CLONE_PIDFD, p, pidfd);
-    int error = errno;
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    errno = error;
-    return pid;
-}
-
-static gboolean spawn_failed(const struct plan *p, int error, GError **err)
-{
-    error_set_errno(err, error, "making the sandbox's namespaces");
-    if (error == EPERM)
-        error_add_next(
-            err, "run varve as root, or as a user whose user namespaces are allowed; inside a "
-                 "container it needs CAP_SYS_ADMIN");
-    else if (error == ENOSPC)
-        error_add_next(
-            err, "the kernel's limit of namespaces is reached (sysctl user.max_*_namespaces)");
-    return FALSE;
-}
+#include "exec/spawn.h"
 
 static const char *machine_name(guint16 machine)
 {
@@ -139,11 +108,8 @@ static gboolean conclude(const struct pump *run, struct sandbox_result *out, GEr
         launch_failed(run->plan, &run->failure, err);
         return FALSE;
     }
-    /* Without a report process 1 was killed from outside: by the kernel for want of memory, or by
-     * hand. */
-    int status = e->kind == REPORT_EXITED ? e->status : SIGKILL;
-    out->signalled = WIFSIGNALED(status);
-    out->exit_code = out->signalled ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    out->signalled = WIFSIGNALED(e->status);
+    out->exit_code = out->signalled ? 128 + WTERMSIG(e->status) : WEXITSTATUS(e->status);
     out->max_rss = e->max_rss;
     out->cpu_us = (gint64)e->cpu_us;
     return TRUE;
@@ -154,13 +120,16 @@ static gboolean launch(struct plan *p, const struct sandbox_spec *spec, int (*en
                        int flags, gint64 timeout_us, struct cancel *c, struct sandbox_result *out,
                        GError **err)
 {
-    struct pump run = {.plan = p, .spec = spec, .pidfd = -1};
+    struct pump run = {.plan = p, .spec = spec};
+    int keeper = p->join_fd < 0 ? keeper_pidfd(err) : -1;
+    if (p->join_fd < 0 && keeper < 0)
+        return FALSE;
     run.deadline = timeout_us ? g_get_monotonic_time() + timeout_us : 0;
-    run.pid = spawn(entry, flags, p, &run.pidfd);
+    run.pidfd = keeper < 0 ? spawn(entry, p, flags) : spawn_within(keeper, entry, p, flags);
     int error = errno;
     plan_started(p);
-    if (run.pid < 0)
-        return spawn_failed(p, error, err);
+    if (run.pidfd < 0)
+        return spawn_failed(error, err);
     pump_run(&run, c);
     close(run.pidfd);
     return conclude(&run, out, err);

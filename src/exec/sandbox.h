@@ -1,11 +1,11 @@
 /* The sandbox: one process tree in new mount, pid, ipc, uts (and for NET_NONE net; cgroup where
  * possible) namespaces over a snapshot's root, as Docker runs containers: pivot_root, /proc, /sys
  * read-only, /dev with the standard nodes, masked and read-only paths, Docker's default
- * capabilities and seccomp profile, user, rlimits; a reaping init as pid 1. No privilege that the
+ * capabilities and seccomp profile, user, rlimits; the program as process 1. No privilege that the
  * spec does not give; nothing of the host's environment, descriptors, processes or mounts is
  * visible.
  *
- * Everything is prepared before clone3(): the child of a threaded process makes only system calls.
+ * Everything is prepared before clone(): the child of a threaded process makes only system calls.
  */
 #ifndef VARVE_EXEC_SANDBOX_H
 #define VARVE_EXEC_SANDBOX_H
@@ -44,6 +44,7 @@ struct sandbox_spec {
     const char *user;            /* "name[:group]" or ids, resolved in the root; NULL or "": root */
     const char *hostname;        /* NULL: "buildkitsandbox" as Docker's builder */
     enum net_mode network;       /* default and host: the host's network */
+    gboolean init;               /* process 1 is an init that reaps and passes signals on */
     gboolean insecure;           /* all capabilities, no seccomp, nothing masked */
     const struct host_ip *hosts; /* added to the generated /etc/hosts */
     guint n_hosts;
@@ -72,7 +73,7 @@ struct sandbox_spec {
     gpointer output_ctx;
     gboolean keep_pipes; /* with output: a stdout or stderr that is a pipe is inherited all the
                             same, so that the program meets the end of its reader itself */
-    /* Called with the pid of the init once it runs (varve run: health checks). May be NULL. */
+    /* Called with the pid of process 1 once the program runs. May be NULL. */
     void (*started)(gpointer ctx, int pid);
     gpointer started_ctx;
 };
@@ -95,6 +96,10 @@ gboolean sandbox_run(const struct sandbox_spec *spec, struct cancel *c, struct s
  * FALSE with FAILED. */
 gboolean sandbox_join(int pid, const struct sandbox_spec *spec, gint64 timeout_us, struct cancel *c,
                       struct sandbox_result *out, GError **err);
+/* Asks process 1 of a running sandbox, pid as given to started(), to do what the signal sig says.
+ * The kernel protects a process 1 from signals that it does not handle: where any other process
+ * would end, it is killed; then TRUE. */
+gboolean sandbox_signal(int pid, int sig);
 /* Whether ulimits can have this name; *err lists those that they can. */
 gboolean sandbox_knows_limit(const char *name, GError **err);
 

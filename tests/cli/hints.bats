@@ -33,7 +33,7 @@ failed() {
 }
 
 @test "killed" {
-    failed 'kill -9 $$'
+    failed "sh -c 'kill -9 \$\$'; exit \$?"
     [[ "$output" == *"failed with exit code 137"*"hint: it was killed"*"--memory"* ]]
 }
 

@@ -63,19 +63,18 @@ teardown() {
 @test "the exit code is the program's" {
     run varve run app:1 'exit 7'
     [ "$status" -eq 7 ]
-    run varve run app:1 'kill -9 $$'
+    run varve run --init app:1 'kill -9 $$'
     [ "$status" -eq 137 ]
     run -127 varve run --entrypoint nosuchprogram app:1
     [[ "$output" == *nosuchprogram* ]]
 }
 
-@test "process 1 is an init, with and without --init: orphans are reaped, signals end what handles none" {
-    for flag in "" --init; do
-        run varve run $flag app:1 'cat /proc/1/comm; (sleep 0.1 & echo $! >/tmp/orphan); sleep 0.5; [ ! -e /proc/$(cat /tmp/orphan) ] && echo reaped; kill -TERM $$'
-        [ "$status" -eq 143 ]
-        [ "${lines[0]}" != sh ]
-        [ "${lines[1]}" = reaped ]
-    done
+@test "the program is process 1; with --init an init is, which reaps orphans and passes signals on" {
+    [ "$(varve run app:1 'kill -9 $$; kill -TERM $$; echo $$ alive')" = "1 alive" ]
+    run varve run --init app:1 'cat /proc/1/comm; (sleep 0.1 & echo $! >/tmp/orphan); sleep 0.5; [ ! -e /proc/$(cat /tmp/orphan) ] && echo reaped; kill -TERM $$'
+    [ "$status" -eq 143 ]
+    [ "${lines[0]}" != sh ]
+    [ "${lines[1]}" = reaped ]
 }
 
 @test "stdin comes in only with -i; stdout and stderr stay apart" {
@@ -96,8 +95,10 @@ teardown() {
 }
 
 @test "a reader that goes away ends the program; output that cannot be written is an error" {
-    run bash -c "'$VARVE' run app:1 'while echo y; do :; done; echo \$? >&2' 2>&1 1> >(head -1 >/dev/null)"
+    run bash -c "'$VARVE' run --init app:1 'while echo y; do :; done; echo \$? >&2' 2>&1 1> >(head -1 >/dev/null)"
     [ "$status" -eq 141 ]
+    run bash -c "'$VARVE' run app:1 'while echo y; do :; done; exit 9' 2>&1 1> >(head -1 >/dev/null)"
+    [ "$status" -eq 9 ]
     run bash -c "'$VARVE' run app:1 'echo y' >/dev/full"
     [ "$status" -eq 4 ]
     [[ "$output" == *"passing on the program's output"* ]]
@@ -205,6 +206,19 @@ await() { for _ in $(seq 100); do grep -q "$1" out && return 0; sleep 0.05; done
     [ "$(cat out)" = $'up\ngot usr1' ]
     run varve run --stop-signal NOSUCH app:1 true
     [ "$status" -eq 2 ]
+}
+
+@test "a program that does not handle the stop signal ends with it at once, as process 1 too" {
+    for flag in "" --init; do
+        start $flag --entrypoint sh app:1 -c 'echo up; exec sleep 60'
+        await up
+        sleep 0.2
+        begin=$(date +%s%N) code=0
+        kill -INT "$pid"
+        wait "$pid" || code=$?
+        [ "$code" -eq 143 ]
+        [ $((($(date +%s%N) - begin) / 1000000)) -lt 3000 ]
+    done
 }
 
 @test "a program that will not end is killed after the grace time" {

@@ -21,52 +21,64 @@
 /* Scripts that must end with 0 and print exactly this. */
 static const struct {
     const char *name, *script, *expect;
-} outputs[] = {
-    {"hello", "echo hello", "hello"},
-    {"env", "env | grep -v SHLVL | sort",
-     "HOME=/root\nPATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\nPWD=/"},
-    {"stdin", "cat; readlink /proc/self/fd/0", "/dev/null"},
-    {"descriptors", "ls /proc/self/fd | tr '\\n' ' '", "0 1 2 3 "}, /* 3: ls's own */
-    {"init-descriptors", "ls -l /proc/1/fd | grep -c pipe", "1"},   /* the report pipe */
-    {"hostname", "hostname", "buildkitsandbox"},
-    {"hosts", "cat /etc/hosts",
-     "127.0.0.1\tlocalhost buildkitsandbox\n::1\tlocalhost ip6-localhost ip6-loopback"},
-    {"resolv",
-     "test -f /etc/resolv.conf && ! echo x >/etc/resolv.conf 2>/dev/null && echo read-only",
-     "read-only"},
-    {"processes", "set -- /proc/[0-9]*; echo $#", "2"}, /* init and the shell */
-    {"init-name", "cat /proc/1/cmdline /proc/1/environ | tr '\\0' ' '", "varve-init "},
-    {"capabilities", "grep ^Cap /proc/self/status | tr -d '\\n\\t'",
-     "CapInh:0000000000000000CapPrm:00000000a80425fbCapEff:00000000a80425fbCapBnd:00000000a80425fb"
-     "CapAmb:0000000000000000"},
-    {"filter", "grep -E '^(Seccomp|NoNewPrivs):' /proc/self/status | tr -d '\\n\\t'",
-     "NoNewPrivs:0Seccomp:2"},
-    {"no-mount",
-     "mount -t tmpfs x /mnt 2>&1 | grep -o 'Operation not permitted\\|ermission denied'",
-     "ermission denied"},
-    {"no-unshare", "unshare -U true 2>&1 | grep -o 'Operation not permitted'",
-     "Operation not permitted"},
-    {"no-sysctl", "echo x 2>/dev/null >/proc/sys/kernel/hostname || echo refused", "refused"},
-    {"no-sys", "touch /sys/x 2>/dev/null || echo refused", "refused"},
-    {"no-kcore", "dd if=/proc/kcore bs=1 count=1 2>/dev/null | wc -c", "0"},
-    {"masked", "ls /sys/firmware; cat /proc/timer_list", ""},
-    {"devices", "ls /dev | tr '\\n' ' '",
-     "fd full mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero "},
-    {"null", "echo x >/dev/null && head -c 3 /dev/zero | wc -c && head -c 9 /dev/urandom | wc -c",
-     "3\n9"},
-    {"pts", "ls /dev/pts", "ptmx"},
-    {"shm", "echo x >/dev/shm/x && df -k /dev/shm | tail -1 | tr -s ' ' | cut -d' ' -f2", "65536"},
-    {"chown", "touch /f && chown 1000:1000 /f && stat -c %u:%g /f", "1000:1000"},
-    {"setuid", "cp /bin/busybox /su && chmod 4755 /su && echo ok", "ok"},
-    {"fifo", "mknod /fifo p && echo ok", "ok"},
-    {"umask", "umask", "0022"},
-    {"cwd", "pwd", "/"},
-    {"stubs-inside", "test -f /etc/hosts && echo there", "there"},
-    {"signals", "trap 'echo caught; exit' TERM; kill $$", "caught"},
-    {"pipes", "yes | head -1", "y"}, /* SIGPIPE is not ignored */
-    {"orphans", "(sleep 100 &) ; sh -c 'exit 0'; echo done", "done"},
-    {"chroot", "chroot / echo ok", "ok"},
-    {"session", "cut -d' ' -f6 /proc/self/stat", "2"}, /* the program leads a session of its own */
+} outputs[] =
+    {
+        {"hello", "echo hello", "hello"},
+        {"env", "env | grep -v SHLVL | sort",
+         "HOME=/root\nPATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\nPWD=/"},
+        {"stdin", "cat; readlink /proc/self/fd/0", "/dev/null"},
+        {"descriptors", "ls /proc/self/fd | tr '\\n' ' '", "0 1 2 3 "}, /* 3: ls's own */
+        {"hostname", "hostname", "buildkitsandbox"},
+        {"hosts", "cat /etc/hosts",
+         "127.0.0.1\tlocalhost buildkitsandbox\n::1\tlocalhost ip6-localhost ip6-loopback"},
+        {"resolv",
+         "test -f /etc/resolv.conf && ! echo x >/etc/resolv.conf 2>/dev/null && echo read-only",
+         "read-only"},
+        {"processes", "set -- /proc/[0-9]*; echo $# $$", "1 1"}, /* the program is process 1 */
+        {"capabilities", "grep ^Cap /proc/self/status | tr -d '\\n\\t'",
+         "CapInh:0000000000000000CapPrm:00000000a80425fbCapEff:00000000a80425fbCapBnd:"
+         "00000000a80425fb"
+         "CapAmb:0000000000000000"},
+        {"filter", "grep -E '^(Seccomp|NoNewPrivs):' /proc/self/status | tr -d '\\n\\t'",
+         "NoNewPrivs:0Seccomp:2"},
+        {"no-mount",
+         "mount -t tmpfs x /mnt 2>&1 | grep -o 'Operation not permitted\\|ermission denied'",
+         "ermission denied"},
+        {"no-unshare", "unshare -U true 2>&1 | grep -o 'Operation not permitted'",
+         "Operation not permitted"},
+        {"no-sysctl", "echo x 2>/dev/null >/proc/sys/kernel/hostname || echo refused", "refused"},
+        {"no-sys", "touch /sys/x 2>/dev/null || echo refused", "refused"},
+        {"no-kcore", "dd if=/proc/kcore bs=1 count=1 2>/dev/null | wc -c", "0"},
+        {"masked", "ls /sys/firmware; cat /proc/timer_list", ""},
+        {"devices", "ls /dev | tr '\\n' ' '",
+         "fd full mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero "},
+        {"null",
+         "echo x >/dev/null && head -c 3 /dev/zero | wc -c && head -c 9 /dev/urandom | wc -c",
+         "3\n9"},
+        {"pts", "ls /dev/pts", "ptmx"},
+        {"shm", "echo x >/dev/shm/x && df -k /dev/shm | tail -1 | tr -s ' ' | cut -d' ' -f2",
+         "65536"},
+        {"chown", "touch /f && chown 1000:1000 /f && stat -c %u:%g /f", "1000:1000"},
+        {"setuid", "cp /bin/busybox /su && chmod 4755 /su && echo ok", "ok"},
+        {"fifo", "mknod /fifo p && echo ok", "ok"},
+        {"umask", "umask", "0022"},
+        {"cwd", "pwd", "/"},
+        {"stubs-inside", "test -f /etc/hosts && echo there", "there"},
+        {"signals", "trap 'echo caught; exit' TERM; kill $$", "caught"},
+        {"pipes", "yes | head -1", "y"}, /* SIGPIPE is not ignored */
+        {"orphans", "(sleep 100 &) ; sh -c 'exit 0'; echo done", "done"},
+        {"chroot", "chroot / echo ok", "ok"},
+        {"session", "cut -d' ' -f6 /proc/self/stat",
+         "1"}, /* the program leads a session of its own */
+        {"protected", "kill -9 $$; kill -TERM $$; echo alive", "alive"}, /* as every process 1 */
+},
+  with_init[] = {
+      {"processes", "set -- /proc/[0-9]*; echo $#", "2"},
+      {"name", "cat /proc/1/cmdline /proc/1/environ | tr '\\0' ' '", "varve-init "},
+      {"descriptors", "ls -l /proc/1/fd | grep -c pipe", "1"}, /* the report pipe */
+      {"session", "cut -d' ' -f6 /proc/self/stat", "2"},
+      {"orphans", "(sleep 0.1 & echo $! >/o); sleep 0.4; test ! -e /proc/$(cat /o) && echo reaped",
+       "reaped"},
 };
 
 static void test_outputs(struct fixture *f, gconstpointer data)
@@ -80,6 +92,11 @@ static void test_outputs(struct fixture *f, gconstpointer data)
     for (guint i = 0; i < G_N_ELEMENTS(outputs); i++) {
         g_test_message("%s", outputs[i].name);
         g_assert_cmpstr(fixture_output(f, outputs[i].script), ==, outputs[i].expect);
+    }
+    f->spec.init = TRUE;
+    for (guint i = 0; i < G_N_ELEMENTS(with_init); i++) {
+        g_test_message("%s with init", with_init[i].name);
+        g_assert_cmpstr(fixture_output(f, with_init[i].script), ==, with_init[i].expect);
     }
     close(leaked);
 }
@@ -218,18 +235,21 @@ static void test_symlinks(struct fixture *f, gconstpointer data)
 static const struct {
     const char *script;
     int code;
-    gboolean signalled;
-} codes[] = {{"exit 0", 0, FALSE},
-             {"exit 7", 7, FALSE},
-             {"kill -9 $$", 137, TRUE},
-             {"kill -SEGV $$", 139, TRUE},
-             {"exit 255", 255, FALSE}};
+    gboolean init, signalled;
+} codes[] = {{"exit 0", 0, FALSE, FALSE},
+             {"exit 7", 7, FALSE, FALSE},
+             {"exit 255", 255, FALSE, FALSE},
+             {"exit 7", 7, TRUE, FALSE},
+             {"kill -9 $$", 137, TRUE, TRUE},
+             {"kill -SEGV $$", 139, TRUE, TRUE},
+             {"sh -c 'kill -9 $$'; exit $?", 137, FALSE, FALSE}};
 
 static void test_codes(struct fixture *f, gconstpointer data)
 {
     if (fixture_skip(f))
         return;
     for (guint i = 0; i < G_N_ELEMENTS(codes); i++) {
+        f->spec.init = codes[i].init;
         g_assert_true(fixture_sh(f, codes[i].script, NULL));
         g_assert_cmpint(f->result.exit_code, ==, codes[i].code);
         g_assert_cmpint(f->result.signalled, ==, codes[i].signalled);
@@ -427,9 +447,10 @@ static void test_cancel(struct fixture *f, gconstpointer data)
         "sleep 86331 & sleep 86331",
         "trap '' TERM; (trap '' TERM; setsid sleep 86331) & while true; do sleep 86331; done",
     };
-    for (guint i = 0; i < G_N_ELEMENTS(scripts); i++) {
+    for (guint i = 0; i < 2 * G_N_ELEMENTS(scripts); i++) {
+        f->spec.init = i & 1;
         g_autoptr(cancel) c = cancel_new();
-        const char *const argv[] = {"/bin/sh", "-c", scripts[i], NULL};
+        const char *const argv[] = {"/bin/sh", "-c", scripts[i / 2], NULL};
         f->spec.args = argv;
         g_autoptr(GError) err = NULL;
         GThread *thread = g_thread_new("cancel", cancel_later, c);
@@ -442,24 +463,35 @@ static void test_cancel(struct fixture *f, gconstpointer data)
     }
 }
 
-/* kill -9 of varve ends the sandbox. */
-static void test_killed_parent(struct fixture *f, gconstpointer data)
+static void check_killed_parent(struct fixture *f, const char *script)
 {
-    if (fixture_skip(f))
-        return;
     pid_t pid = fork();
     if (pid == 0) {
-        fixture_sh(f, "trap '' TERM; sleep 86332", NULL);
+        fixture_sh(f, script, NULL);
         _exit(0);
     }
-    for (int i = 0; i < 500 && !marker_runs("86332"); i++)
+    gboolean runs = FALSE;
+    for (int i = 0; i < 500 && !(runs = marker_runs("86332")); i++)
         g_usleep(10000);
-    g_assert_true(marker_runs("86332"));
+    g_assert_true(runs);
+    g_usleep(50000); /* it may still have had another program to execute */
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
     for (int i = 0; i < 200 && marker_runs("86332"); i++)
         g_usleep(10000);
     g_assert_false(marker_runs("86332"));
+}
+
+/* kill -9 of varve ends the sandbox, also when the program has become another user. */
+static void test_killed_parent(struct fixture *f, gconstpointer data)
+{
+    if (fixture_skip(f))
+        return;
+    fixture_write(f, "etc/passwd", "root::0:0::/root:/bin/sh\napp::1000:1000::/:/bin/sh\n", 0644);
+    check_killed_parent(f, "trap '' TERM; sleep 86332");
+    check_killed_parent(f, "exec busybox su app -c 'trap \"\" TERM; exec sleep 86332'");
+    f->spec.init = TRUE;
+    check_killed_parent(f, "trap '' TERM; sleep 86332");
 }
 
 static void test_much_output(struct fixture *f, gconstpointer data)

@@ -1,0 +1,24 @@
+/* Makes processes that share this one's memory until they execute a program, as after vfork(): the
+ * calling thread waits for that, and entry makes only system calls. Internal to this room. */
+#ifndef VARVE_EXEC_SPAWN_H
+#define VARVE_EXEC_SPAWN_H
+
+#include <glib.h>
+#include <sys/resource.h>
+
+/* For what runs in such a process: sanitizers know nothing of its stack. */
+#define SPAWN_UNCHECKED __attribute__((no_sanitize("address", "undefined")))
+
+/* entry(data) in a new process with the namespaces flags (CLONE_NEW…), all its signals blocked.
+ * Its pidfd, close-on-exec, or -1 with errno. */
+int spawn(int (*entry)(void *), void *data, int flags);
+/* The same, with its new pid namespace (flags has CLONE_NEWPID) within that of the process keeper,
+ * a pidfd. */
+int spawn_within(int keeper, int (*entry)(void *), void *data, int flags);
+/* The error for errno of the two; FALSE. */
+gboolean spawn_failed(int error, GError **err);
+/* Waits until a child is gone: its wait status and what it and the children that it waited for
+ * used. Both may be NULL. */
+void spawn_wait(int pidfd, int *status, struct rusage *used);
+
+#endif
