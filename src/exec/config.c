@@ -60,10 +60,11 @@ static guint64 put_list(GByteArray *out, const char *const *list)
     return put(out, offsets, (n + 1) * sizeof *offsets);
 }
 
-int config_write(const struct config_input *in, GError **err)
+GByteArray *config_pack(const struct config_input *in, GError **err)
 {
     gboolean insecure = in->spec->insecure;
     struct launch_config c = {.flags = in->flags | (insecure ? LAUNCH_KEEP_CAPS : 0),
+                              .report_fd = in->report_fd,
                               .uid = in->id->uid,
                               .gid = in->id->gid,
                               .n_groups = in->id->groups->len,
@@ -71,7 +72,7 @@ int config_write(const struct config_input *in, GError **err)
                               .caps = CONFIG_DEFAULT_CAPS};
     const struct sock_filter *filter = insecure ? NULL : seccomp_filter(&c.n_filter, err);
     if (!filter && !insecure)
-        return -1;
+        return NULL;
     g_autoptr(GByteArray) out = g_byte_array_sized_new(16384);
     put(out, &c, sizeof c);
     c.groups = put(out, in->id->groups->data, c.n_groups * sizeof(guint32));
@@ -82,7 +83,12 @@ int config_write(const struct config_input *in, GError **err)
     c.argv = put_list(out, in->argv);
     c.envp = put_list(out, in->env);
     memcpy(out->data, &c, sizeof c);
-    return memfd_with("varve-config", 0, out->data, out->len, err);
+    return g_steal_pointer(&out);
+}
+
+int config_memfd(const GByteArray *config, GError **err)
+{
+    return memfd_with("varve-config", 0, config->data, config->len, err);
 }
 
 static const struct {

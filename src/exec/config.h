@@ -1,4 +1,4 @@
-/* Packs what init needs (launch.h) into a memfd. Internal to this room. */
+/* Packs what the last steps to the program need (launch.h). Internal to this room. */
 #ifndef VARVE_EXEC_CONFIG_H
 #define VARVE_EXEC_CONFIG_H
 
@@ -16,9 +16,12 @@ struct config_input {
     const char *const *candidates, *const *argv, *const *env;
     const char *cwd;
     const GArray *limits; /* of struct launch_limit */
+    int report_fd;
 };
-/* The memfd, number >= 10, close-on-exec; -1 on error. */
-int config_write(const struct config_input *in, GError **err);
+/* A struct launch_config; NULL on error. */
+GByteArray *config_pack(const struct config_input *in, GError **err);
+/* These bytes as a memfd, number >= 10, close-on-exec; -1 on error. */
+int config_memfd(const GByteArray *config, GError **err);
 /* The spec's ulimits as numbers; names gets their names for messages. NULL for an unknown name. */
 GArray *config_limits(const struct sandbox_spec *spec, char ***names, GError **err);
 /* spec->env with the defaults for PATH and HOME, as Docker's builder sets them. */

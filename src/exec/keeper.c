@@ -24,7 +24,7 @@ struct start {
     int init_fd; /* what it executes */
 };
 
-SPAWN_UNCHECKED static int keeper_main(void *data)
+UNCHECKED static int keeper_main(void *data)
 {
     const struct start *s = data;
     static char name[] = "varve-init", mode[] = "keep";

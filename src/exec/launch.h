@@ -4,17 +4,20 @@
  *  1. prepare.c, in varve: makes every mount as a detached one, resolves the user, packs a
  * launch_config into a memfd. May fail with good messages.
  *  2. setup.c, in the new namespaces: a vfork()-like child that shares varve's memory and only
- * makes system calls: attaches the mounts, pivots, masks, and executes init.
- *  3. init.c, a freestanding program of a few kilobytes embedded in varve: sets rlimits,
- * capabilities, filter and user, and executes the program, which so is process 1, as in Docker.
- * (Where an init is asked for, it makes the program its child, reaps and forwards signals.) Being
- * executed, it holds no copy of varve's memory.
+ *     makes system calls: attaches the mounts, pivots, masks.
+ *  3. program.c: sets rlimits, capabilities, filter and user, and executes the program, which so is
+ *     process 1, as in Docker. A process that becomes another user must not share varve's memory,
+ *     and an init is wanted sometimes: then part 3 happens in init.c, a freestanding program of a
+ *     few kilobytes embedded in varve, which part 2 executes.
  *
  * This header is also compiled into the freestanding init: no GLib here. */
 #ifndef VARVE_EXEC_LAUNCH_H
 #define VARVE_EXEC_LAUNCH_H
 
 #include <stdint.h>
+
+/* For what runs in a process that shares varve's memory: sanitizers know nothing of its stack. */
+#define UNCHECKED __attribute__((no_sanitize("address", "undefined", "thread")))
 
 /* Descriptors of init besides 0, 1 and 2. */
 #define LAUNCH_REPORT_FD 3
@@ -69,13 +72,14 @@ struct launch_limit {
 #define LAUNCH_TTY 1       /* stdin becomes the controlling terminal */
 #define LAUNCH_JOIN 2      /* in a running sandbox: init waits outside of its pid namespace */
 #define LAUNCH_KEEP_CAPS 4 /* --security=insecure */
-#define LAUNCH_INIT 16     /* init stays, as process 1 */
 #define LAUNCH_NO_GROUPS 8 /* setgroups() is denied in this user namespace */
+#define LAUNCH_INIT 16     /* init stays, as process 1 */
 
-/* The memfd: this header, then data. Offsets are from the start of the file; lists of strings are
- * arrays of uint64_t offsets that end with 0, which init turns into pointers. */
+/* This header, then data, in memory or in a memfd. Offsets are from the start; lists of strings are
+ * arrays of uint64_t offsets that end with 0, which program.c turns into pointers. */
 struct launch_config {
-    uint32_t flags; /* LAUNCH_… */
+    uint32_t flags;    /* LAUNCH_… */
+    int32_t report_fd; /* the report pipe in the process that reads this */
     uint32_t uid, gid;
     uint32_t n_groups, n_limits, n_filter;
     uint64_t caps;       /* bit set of capabilities */

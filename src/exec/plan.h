@@ -38,7 +38,9 @@ struct plan {
     gboolean null_stdin; /* std_fd[0] is /dev/null: a new sandbox takes its own instead */
     int out_fd[2]; /* read ends of the program's stdout and stderr, -1 when they are inherited */
     int report_fd, report_read_fd; /* the report pipe; numbers >= 10 */
-    int config_fd, init_fd;        /* memfds; numbers >= 10; init_fd is not owned */
+    gboolean direct;               /* the first process executes the program itself, without init */
+    GByteArray *config;            /* a struct launch_config for it; owned */
+    int config_fd, init_fd;        /* not direct: memfds, numbers >= 10; init_fd is not owned */
     int join_fd;        /* pidfd of the process to join instead of making namespaces, else -1 */
     int join_flags;     /* the kinds of namespaces (CLONE_NEW…) in which it is and varve is not */
     char **limit_names; /* for messages */

@@ -64,6 +64,7 @@ void plan_started(struct plan *p)
 void plan_clear(struct plan *p)
 {
     plan_started(p);
+    g_clear_pointer(&p->config, g_byte_array_unref);
     fd_cleanup(&p->report_read_fd);
     fd_cleanup(&p->mask_fd);
     cgroup_clear(p);
@@ -156,6 +157,13 @@ static gboolean groups_denied(void)
            g_str_has_prefix(text, "deny");
 }
 
+static gboolean prepare_init(struct plan *p, GError **err)
+{
+    p->config_fd = config_memfd(p->config, err);
+    p->init_fd = p->config_fd < 0 ? -1 : config_init_fd(err);
+    return p->init_fd >= 0;
+}
+
 /* Everything about the process itself. */
 static gboolean prepare_process(struct plan *p, const struct sandbox_spec *spec,
                                 const struct identity *id, guint32 flags, GError **err)
@@ -168,6 +176,10 @@ static gboolean prepare_process(struct plan *p, const struct sandbox_spec *spec,
     p->cwd = g_strdup(spec->cwd && *spec->cwd ? spec->cwd : "/");
     p->uid = id->uid;
     p->gid = id->gid;
+    /* Another user's process must not share varve's memory. */
+    p->direct = !(flags & LAUNCH_JOIN) && !spec->init && !id->uid && !id->gid;
+    if (!make_pipe(&p->report_read_fd, &p->report_fd, O_NONBLOCK, err))
+        return FALSE;
     flags |= (spec->terminal ? LAUNCH_TTY : 0) | (spec->init ? LAUNCH_INIT : 0) |
              (groups_denied() ? LAUNCH_NO_GROUPS : 0);
     struct config_input in = {.spec = spec,
@@ -177,11 +189,10 @@ static gboolean prepare_process(struct plan *p, const struct sandbox_spec *spec,
                               .cwd = p->cwd,
                               .candidates = (const char *const *)p->candidates,
                               .env = (const char *const *)env,
-                              .limits = limits};
-    p->config_fd = config_write(&in, err);
-    p->init_fd = p->config_fd < 0 ? -1 : config_init_fd(err);
-    return p->init_fd >= 0 && prepare_stdio(p, spec, err) &&
-           make_pipe(&p->report_read_fd, &p->report_fd, O_NONBLOCK, err);
+                              .limits = limits,
+                              .report_fd = p->direct ? p->report_fd : LAUNCH_REPORT_FD};
+    p->config = config_pack(&in, err);
+    return p->config && (p->direct || prepare_init(p, err)) && prepare_stdio(p, spec, err);
 }
 
 static gboolean check_spec(const struct sandbox_spec *spec, GError **err)

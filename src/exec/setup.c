@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <linux/openat2.h>
 #include <net/if.h>
 #include <poll.h>
@@ -19,9 +20,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "exec/spawn.h"
+#include "exec/program.h"
 
-SPAWN_UNCHECKED static void fail(const struct plan *p, enum launch_stage stage, guint index)
+UNCHECKED static void fail(const struct plan *p, enum launch_stage stage, guint index)
 {
     struct launch_report r = {
         .kind = REPORT_FAILED, .stage = stage, .index = index, .error = errno};
@@ -30,7 +31,7 @@ SPAWN_UNCHECKED static void fail(const struct plan *p, enum launch_stage stage, 
     _exit(126);
 }
 
-SPAWN_UNCHECKED static int open_in_root(int root, const char *path, gboolean ordinary)
+UNCHECKED static int open_in_root(int root, const char *path, gboolean ordinary)
 {
     struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
     if (ordinary)
@@ -40,13 +41,13 @@ SPAWN_UNCHECKED static int open_in_root(int root, const char *path, gboolean ord
     return syscall(SYS_openat2, root, path, &how, sizeof how);
 }
 
-SPAWN_UNCHECKED static int attach(int fd, int target)
+UNCHECKED static int attach(int fd, int target)
 {
     return move_mount(fd, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 }
 
 /* A mount made from inside the new namespaces. */
-SPAWN_UNCHECKED static int new_mount(const char *type, unsigned attrs)
+UNCHECKED static int new_mount(const char *type, unsigned attrs)
 {
     int fs = fsopen(type, FSOPEN_CLOEXEC);
     if (fs < 0)
@@ -60,8 +61,8 @@ SPAWN_UNCHECKED static int new_mount(const char *type, unsigned attrs)
     return fd;
 }
 
-SPAWN_UNCHECKED static void mount_new_at(const struct plan *p, const char *type, unsigned attrs,
-                                         const char *dest, enum launch_stage stage)
+UNCHECKED static void mount_new_at(const struct plan *p, const char *type, unsigned attrs,
+                                   const char *dest, enum launch_stage stage)
 {
     int target = open_in_root(p->root_fd, dest, TRUE);
     int fd = target < 0 ? -1 : new_mount(type, attrs);
@@ -73,7 +74,7 @@ SPAWN_UNCHECKED static void mount_new_at(const struct plan *p, const char *type,
 
 /* A part of a detached mount on a kernel that cannot clone it: while the whole mount lies over
  * /dev/mqueue its parts are an ordinary mount's parts. */
-SPAWN_UNCHECKED static int clone_part(const struct plan *p, const struct plan_mount *m)
+UNCHECKED static int clone_part(const struct plan *p, const struct plan_mount *m)
 {
     int scratch = open_in_root(p->root_fd, "/dev/mqueue", TRUE);
     int tree = scratch < 0 ? -1 : attach(m->via_fd, scratch);
@@ -91,7 +92,7 @@ SPAWN_UNCHECKED static int clone_part(const struct plan *p, const struct plan_mo
 }
 
 /* Takes away what clone_part() laid over /dev/mqueue. */
-SPAWN_UNCHECKED static void remove_scratch(const struct plan *p)
+UNCHECKED static void remove_scratch(const struct plan *p)
 {
     if (fchdir(p->root_fd) < 0)
         fail(p, STAGE_ROOT, 2);
@@ -99,7 +100,7 @@ SPAWN_UNCHECKED static void remove_scratch(const struct plan *p)
         ;
 }
 
-SPAWN_UNCHECKED static void attach_mounts(const struct plan *p)
+UNCHECKED static void attach_mounts(const struct plan *p)
 {
     gboolean scratch = FALSE;
     for (guint i = 0; i < p->mounts->len; i++) {
@@ -117,7 +118,7 @@ SPAWN_UNCHECKED static void attach_mounts(const struct plan *p)
 
 /* A mount namespace: a copy of the template, whose only mount is hidden below the root, or of the
  * host's. */
-SPAWN_UNCHECKED static void attach_root(const struct plan *p)
+UNCHECKED static void attach_root(const struct plan *p)
 {
     int ret = p->template_fd >= 0 ? setns(p->template_fd, CLONE_NEWNS) : 0;
     if (ret < 0 || unshare(CLONE_NEWNS) < 0)
@@ -129,7 +130,7 @@ SPAWN_UNCHECKED static void attach_root(const struct plan *p)
 }
 
 /* Mounts whose content depends on the new namespaces. */
-SPAWN_UNCHECKED static void attach_kernel_views(const struct plan *p)
+UNCHECKED static void attach_kernel_views(const struct plan *p)
 {
     const unsigned quiet = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
     mount_new_at(p, "proc", quiet, "/proc", STAGE_PROC);
@@ -142,7 +143,7 @@ SPAWN_UNCHECKED static void attach_kernel_views(const struct plan *p)
 
 /* From a copy of the template nothing is left to pivot away: whoever breaks out of this chroot
  * stands in an empty directory with the same root on top of it. */
-SPAWN_UNCHECKED static void enter_root(const struct plan *p)
+UNCHECKED static void enter_root(const struct plan *p)
 {
     gboolean ok = fchdir(p->root_fd) == 0;
     if (p->template_fd >= 0)
@@ -162,12 +163,12 @@ static const char *const readonly_paths[] = {"/proc/bus", "/proc/fs", "/proc/irq
                                              "/proc/sysrq-trigger"};
 
 /* The kernel may lack any of these. */
-SPAWN_UNCHECKED static gboolean is_absent(int error)
+UNCHECKED static gboolean is_absent(int error)
 {
     return error == ENOENT || error == ENOTDIR;
 }
 
-SPAWN_UNCHECKED static void make_readonly(const struct plan *p, const char *path)
+UNCHECKED static void make_readonly(const struct plan *p, const char *path)
 {
     int fd = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
     if (fd < 0) {
@@ -184,7 +185,7 @@ SPAWN_UNCHECKED static void make_readonly(const struct plan *p, const char *path
 }
 
 /* As Docker's MaskedPaths and ReadonlyPaths. */
-SPAWN_UNCHECKED static void mask(const struct plan *p)
+UNCHECKED static void mask(const struct plan *p)
 {
     for (guint i = 0; i < G_N_ELEMENTS(readonly_paths); i++)
         make_readonly(p, readonly_paths[i]);
@@ -204,7 +205,7 @@ SPAWN_UNCHECKED static void mask(const struct plan *p)
     }
 }
 
-SPAWN_UNCHECKED static void raise_loopback(const struct plan *p)
+UNCHECKED static void raise_loopback(const struct plan *p)
 {
     struct ifreq ifr = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -214,7 +215,7 @@ SPAWN_UNCHECKED static void raise_loopback(const struct plan *p)
 }
 
 /* The host's /dev/null would show the program where the host's root directory is. */
-SPAWN_UNCHECKED static void take_own_null(const struct plan *p)
+UNCHECKED static void take_own_null(const struct plan *p)
 {
     int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (fd < 0 || dup2(fd, p->std_fd[0]) < 0)
@@ -222,12 +223,27 @@ SPAWN_UNCHECKED static void take_own_null(const struct plan *p)
     close(fd);
 }
 
-/* Only the descriptors of launch.h stay; the sources all have numbers beyond them. */
-SPAWN_UNCHECKED static void execute_init(const struct plan *p)
+/* The sources all have numbers beyond. */
+UNCHECKED static void connect_stdio(const struct plan *p)
 {
     for (int i = 0; i < 3; i++)
         if (dup2(p->std_fd[i], i) < 0)
             fail(p, STAGE_STDIO, i);
+}
+
+/* The program gets no other descriptors. */
+UNCHECKED static void execute_program(const struct plan *p)
+{
+    connect_stdio(p);
+    if (syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+        fail(p, STAGE_STDIO, 3);
+    program_run((struct launch_config *)(void *)p->config->data);
+}
+
+/* Only the descriptors of launch.h stay. */
+UNCHECKED static void execute_init(const struct plan *p)
+{
+    connect_stdio(p);
     if (dup2(p->config_fd, LAUNCH_CONFIG_FD) < 0 || dup2(p->report_fd, LAUNCH_REPORT_FD) < 0 ||
         dup3(p->init_fd, LAUNCH_INIT_FD, O_CLOEXEC) < 0)
         fail(p, STAGE_STDIO, 3);
@@ -242,7 +258,7 @@ SPAWN_UNCHECKED static void execute_init(const struct plan *p)
 
 /* A killed varve must not leave the sandbox behind. When it died before the signal was asked for,
  * nobody reads reports any more. */
-SPAWN_UNCHECKED static void die_with_parent(const struct plan *p)
+UNCHECKED static void die_with_parent(const struct plan *p)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     close(p->report_read_fd);
@@ -251,7 +267,7 @@ SPAWN_UNCHECKED static void die_with_parent(const struct plan *p)
         _exit(125);
 }
 
-SPAWN_UNCHECKED static void enter_cgroup(const struct plan *p)
+UNCHECKED static void enter_cgroup(const struct plan *p)
 {
     if (p->cgroup_fd >= 0 && write(p->cgroup_fd, "0", 1) < 0)
         fail(p, STAGE_CGROUP, 0);
@@ -259,7 +275,7 @@ SPAWN_UNCHECKED static void enter_cgroup(const struct plan *p)
         fail(p, STAGE_CGROUP, 0);
 }
 
-SPAWN_UNCHECKED int setup_main(void *data)
+UNCHECKED int setup_main(void *data)
 {
     const struct plan *p = data;
     die_with_parent(p);
@@ -279,11 +295,13 @@ SPAWN_UNCHECKED int setup_main(void *data)
         fail(p, STAGE_ROOT, 1);
     if (p->null_stdin)
         take_own_null(p);
+    if (p->direct)
+        execute_program(p);
     execute_init(p);
     return 0;
 }
 
-SPAWN_UNCHECKED int setup_join_main(void *data)
+UNCHECKED int setup_join_main(void *data)
 {
     const struct plan *p = data;
     die_with_parent(p);

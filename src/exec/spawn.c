@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "exec/launch.h"
 
 #define QUICK (CLONE_VM | CLONE_VFORK)
 #define STACK 65536
@@ -28,7 +29,7 @@ struct birth {
     char *tops[3]; /* ends of the stacks */
 };
 
-SPAWN_UNCHECKED static int be_inside(void *data)
+UNCHECKED static int be_inside(void *data)
 {
     struct birth *b = data;
     if (clone(b->entry, b->tops[2], b->flags | QUICK | CLONE_PARENT | CLONE_PIDFD, b->data,
@@ -37,7 +38,7 @@ SPAWN_UNCHECKED static int be_inside(void *data)
     _exit(0);
 }
 
-SPAWN_UNCHECKED static int enter(void *data)
+UNCHECKED static int enter(void *data)
 {
     struct birth *b = data;
     if (setns(b->keeper, CLONE_NEWPID) < 0)
@@ -62,7 +63,7 @@ static void block_signals(sigset_t *old)
     pthread_sigmask(SIG_BLOCK, &all, old);
 }
 
-SPAWN_UNCHECKED int spawn(int (*entry)(void *), void *data, int flags)
+UNCHECKED int spawn(int (*entry)(void *), void *data, int flags)
 {
     char *top;
     g_autofree char *stack G_GNUC_UNUSED = stacks_new(&top, 1);
@@ -82,7 +83,7 @@ static void reap(int pid)
         ;
 }
 
-SPAWN_UNCHECKED int spawn_within(int keeper, int (*entry)(void *), void *data, int flags)
+UNCHECKED int spawn_within(int keeper, int (*entry)(void *), void *data, int flags)
 {
     struct birth b = {.entry = entry, .data = data, .flags = flags, .keeper = keeper, .pidfd = -1};
     g_autofree char *stacks G_GNUC_UNUSED = stacks_new(b.tops, G_N_ELEMENTS(b.tops));

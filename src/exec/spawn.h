@@ -6,9 +6,6 @@
 #include <glib.h>
 #include <sys/resource.h>
 
-/* For what runs in such a process: sanitizers know nothing of its stack. */
-#define SPAWN_UNCHECKED __attribute__((no_sanitize("address", "undefined")))
-
 /* entry(data) in a new process with the namespaces flags (CLONE_NEW…), all its signals blocked.
  * Its pidfd, close-on-exec, or -1 with errno. */
 int spawn(int (*entry)(void *), void *data, int flags);
