@@ -317,13 +317,18 @@ static void node_failed(struct solver *s, struct node *n, GError *error)
     }
 }
 
+/* Wakes a worker for each vertex that is ready now, but for the first: the caller takes that. */
 static void node_solved(struct solver *s, struct node *n)
 {
+    guint n_ready = 0;
     finish(s, n, n->res.outcome, NULL);
     for (guint i = 0; i < n->dependents->len; i++) {
         struct node *d = g_ptr_array_index(n->dependents, i);
-        if (--d->waiting == 0)
-            g_queue_push_tail(&s->ready, d);
+        if (--d->waiting > 0)
+            continue;
+        g_queue_push_tail(&s->ready, d);
+        if (n_ready++ > 0)
+            g_cond_signal(&s->changed);
     }
 }
 
@@ -347,7 +352,8 @@ static gpointer worker_main(gpointer data)
             node_solved(s, n);
         else
             node_failed(s, n, error);
-        g_cond_broadcast(&s->changed);
+        if (s->left == 0 || s->error)
+            g_cond_broadcast(&s->changed);
     }
     g_mutex_unlock(&s->lock);
     return NULL;
