@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "cli/config.h"
 #include "cli/report.h"
+#include "cli/shared.h"
 #include "dockerfile/giturl.h"
 #include "exec/hostca.h"
 
@@ -176,7 +177,7 @@ static char *make_title(const struct build *b)
 /* The store, the configuration and the progress display. */
 static gboolean open_all(struct build *b, GError **err)
 {
-    b->store = store_open(NULL, err);
+    b->store = open_store(err);
     if (!b->store)
         return FALSE;
     b->registry = config_load_registry(err);

@@ -75,7 +75,7 @@ static GPtrArray *call_of(GBytes *note, const char **where)
 /* Where the store is, wherever we go; newly allocated. */
 static char *absolute_root(GError **err)
 {
-    g_autoptr(store) s = store_open(NULL, err);
+    g_autoptr(store) s = open_store(err);
     return s ? g_canonicalize_filename(store_root(s), NULL) : NULL;
 }
 

@@ -68,7 +68,7 @@ static int show_usage(const char *format, GError **err)
     struct store_usage u;
     if (!format_is_json(format, &json, err))
         return 0;
-    g_autoptr(store) s = store_open(NULL, err);
+    g_autoptr(store) s = open_store(err);
     if (!s || !store_usage(s, &u, err))
         return 0;
     if (json)

@@ -4,10 +4,10 @@
 #include "store/gc.h"
 #include "ui/text.h"
 
-struct fsck_options {
+struct fsck_flags {
     gboolean repair, quick;
 };
-#define AT(field) G_STRUCT_OFFSET(struct fsck_options, field)
+#define AT(field) G_STRUCT_OFFSET(struct fsck_flags, field)
 
 const struct option_row fsck_option_rows[] = {
     {"repair", 0, OPTION_FLAG, AT(repair), NULL,
@@ -33,13 +33,15 @@ static void on_problem(gpointer ctx, const char *problem)
     printf("%s\n", shown);
 }
 
-static int check_store(const struct fsck_options *o, GError **err)
+static int check_store(const struct fsck_flags *o, GError **err)
 {
     guint problems = 0;
     gint64 began = g_get_monotonic_time();
     g_autoptr(store) s = store_open(NULL, err);
-    if (!s || !store_fsck(s, o->repair, o->quick ? check_layer : check_contents, on_problem, NULL,
-                          &problems, err))
+    const struct fsck_options how = {.repair = o->repair,
+                                     .check_layer = o->quick ? check_layer : check_contents,
+                                     .report = on_problem};
+    if (!s || !store_fsck(s, &how, &problems, err))
         return 0;
     g_autofree char *took = text_duration(g_get_monotonic_time() - began);
     const char *plural = problems == 1 ? "" : "s";
@@ -60,7 +62,7 @@ static int check_store(const struct fsck_options *o, GError **err)
 
 int cmd_fsck(const struct command *c, int argc, char **argv, GError **err)
 {
-    struct fsck_options o = {0};
+    struct fsck_flags o = {0};
     int code = 0;
     if (command_begin(c, &o, &argc, &argv, 0, 0, err))
         code = check_store(&o, err);

@@ -209,7 +209,7 @@ static int show_history(struct history_options *o, const char *what, GError **er
         error_set(err, VARVE_ERROR_USAGE, "--limit %d: not a number above 0", o->limit);
         return 0;
     }
-    g_autoptr(store) s = store_open(NULL, err);
+    g_autoptr(store) s = open_store(err);
     if (!s)
         return 0;
     if (!what)

@@ -147,7 +147,7 @@ static int list_images(const struct images_options *o, const char *wanted, GErro
     gboolean json;
     if (!format_is_json(o->format, &json, err))
         return 0;
-    g_autoptr(store) s = store_open(NULL, err);
+    g_autoptr(store) s = open_store(err);
     if (!s)
         return 0;
     g_autoptr(GPtrArray) all = store_image_list(s);

@@ -177,7 +177,7 @@ static int inspect_images(const struct inspect_options *o, char **names, GError 
     const struct platform *p;
     if (!platform_option(o->platform, &wanted, &p, err))
         return 0;
-    g_autoptr(store) s = store_open(NULL, err);
+    g_autoptr(store) s = open_store(err);
     json_t *all = json_array();
     gboolean fields = o->format && !g_str_equal(o->format, "json");
     for (; s && *names; names++) {

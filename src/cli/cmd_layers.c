@@ -220,7 +220,7 @@ static int show_layers(struct layers_options *o, const char *name, GError **err)
     if (!format_is_json(o->format, &o->json, err) ||
         !platform_option(o->platform, &wanted, &p, err))
         return 0;
-    g_autoptr(store) s = store_open(NULL, err);
+    g_autoptr(store) s = open_store(err);
     g_autoptr(built_image) b = s ? built_image_open(s, name, p, err) : NULL;
     if (!b)
         return 0;

@@ -183,7 +183,7 @@ static int show_logs(const struct logs_options *o, const char *what, GError **er
         error_add_next(err, "varve history lists the builds");
         return 0;
     }
-    g_autoptr(store) s = store_open(NULL, err);
+    g_autoptr(store) s = open_store(err);
     if (!s)
         return 0;
     struct build_row *b = store_build_get(s, id);

@@ -106,7 +106,7 @@ static int prune(const struct prune_options *o, GError **err)
         fprintf(stderr, "nothing was removed\n");
         return 0;
     }
-    g_autoptr(store) s = store_open(NULL, err);
+    g_autoptr(store) s = open_store(err);
     if (s && store_gc(s, &gc, &freed, &removed, err))
         print_result(o, freed, removed);
     return 0;

@@ -145,7 +145,7 @@ static gboolean open_image(struct run *r, GError **err)
     GError *why = NULL;
     if (!platform_option(r->o->platform, &wanted, &p, err) || !parse_pull(r->o->pull, &policy, err))
         return FALSE;
-    r->store = store_open(NULL, err);
+    r->store = open_store(err);
     if (!r->store || (policy == PULL_ALWAYS && !pull(r, policy, p, err)))
         return FALSE;
     r->image = built_image_open(r->store, r->name, p, &why);

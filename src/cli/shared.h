@@ -14,6 +14,9 @@
  * positional arguments. FALSE without an error after --help. */
 gboolean command_begin(const struct command *c, gpointer opts, int *argc, char ***argv, int min,
                        int max, GError **err);
+/* The user's store. After a restart of the machine what it wrote last is verified first, and
+ * removed with a warning where it is damaged. */
+struct store *open_store(GError **err);
 /* Bytes of file content over the image's layers; 0 while it is not unpacked. */
 guint64 image_bytes(struct store *s, const struct image_row *r);
 /* As people write a canonical reference ("hello:1"); "<none>" for an image without a name. Newly

@@ -20,11 +20,8 @@
 
 struct fsck {
     struct store *s;
-    gboolean repair;           /* remove what is broken */
-    fsck_layer_fn check_layer; /* deep check, or NULL */
-    fsck_report_fn report;     /* or NULL */
-    gpointer ctx;              /* report's */
-    guint problems;            /* found so far */
+    struct fsck_options o;
+    guint problems; /* found so far */
 };
 
 struct blob_check {
@@ -41,8 +38,8 @@ static void G_GNUC_PRINTF(2, 3) problem(struct fsck *f, const char *fmt, ...)
     g_autofree char *text = g_strdup_vprintf(fmt, ap);
     va_end(ap);
     f->problems++;
-    if (f->report)
-        f->report(f->ctx, text);
+    if (f->o.report)
+        f->o.report(f->o.ctx, text);
 }
 
 static gboolean check_sqlite(struct fsck *f, GError **err)
@@ -63,12 +60,13 @@ static gboolean check_sqlite(struct fsck *f, GError **err)
     return why == NULL;
 }
 
-static gboolean load_blobs(struct blob_check *c, GError **err)
+static gboolean load_blobs(struct blob_check *c, gint64 since, GError **err)
 {
     GError *why = NULL;
     DB_LOCK(c->s->db);
     db_auto sqlite3_stmt *q =
-        db_query(c->s->db, &why, "SELECT digest, size FROM blobs ORDER BY digest", "");
+        db_query(c->s->db, &why,
+                 "SELECT digest, size FROM blobs WHERE created >= ? ORDER BY digest", "i", since);
     while (db_step(c->s->db, q, &why)) {
         struct digest d;
         guint64 size = sqlite3_column_int64(q, 1);
@@ -118,7 +116,7 @@ static gboolean judge_blobs(struct fsck *f, struct blob_check *c, GError **err)
         if (!c->verdicts[i] || !blob_still_known(f->s, d))
             continue;
         problem(f, "blob %s: %s", digest_hex(d, hex), c->verdicts[i]);
-        if (f->repair && !store_blob_delete(f->s, d, err))
+        if (f->o.repair && !store_blob_delete(f->s, d, err))
             return FALSE;
     }
     return TRUE;
@@ -129,7 +127,7 @@ static gboolean check_blobs(struct fsck *f, GError **err)
     struct blob_check c = {.s = f->s};
     c.blobs = g_array_new(FALSE, FALSE, sizeof(struct digest));
     c.sizes = g_array_new(FALSE, FALSE, sizeof(guint64));
-    gboolean ok = load_blobs(&c, err);
+    gboolean ok = load_blobs(&c, f->o.since, err);
     guint n = c.blobs->len;
     c.verdicts = g_new0(char *, n + 1);
     ok = ok && pool_for_each(n, check_blob, &c, err) && judge_blobs(f, &c, err);
@@ -152,9 +150,11 @@ static char *layer_verdict(struct fsck *f, const char *id, gboolean indexed)
     if (indexed && fstatat(f->s->fd, index, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return g_strdup("its index is missing");
     g_autoptr(GError) why = NULL;
-    if (indexed && f->check_layer && !f->check_layer(f->s, id, &why))
-        return g_strdup(why ? why->message : "its content is not what its index says");
-    return NULL;
+    if (!indexed || !f->o.check_layer || f->o.check_layer(f->s, id, &why))
+        return NULL;
+    g_autofree char *subject = g_strdup_printf("layer %s: ", id);
+    const char *text = why ? why->message : "its content is not what its index says";
+    return g_strdup(text + (g_str_has_prefix(text, subject) ? strlen(subject) : 0));
 }
 
 /* Deletes by chain: names and records that use the layer are of no use without it. */
@@ -203,7 +203,9 @@ static GPtrArray *query_texts(struct store *s, const char *sql, GError **err)
 
 static gboolean check_layers(struct fsck *f, GError **err)
 {
-    g_autoptr(GPtrArray) ids = query_texts(f->s, "SELECT id FROM layers ORDER BY id", err);
+    g_autofree char *sql = g_strdup_printf(
+        "SELECT id FROM layers WHERE created >= %" G_GINT64_FORMAT " ORDER BY id", f->o.since);
+    g_autoptr(GPtrArray) ids = query_texts(f->s, sql, err);
     for (guint i = 0; ids && i < ids->len; i++) {
         const char *id = g_ptr_array_index(ids, i);
         struct layer_info info;
@@ -213,7 +215,7 @@ static gboolean check_layers(struct fsck *f, GError **err)
         if (!verdict || !store_layer_get(f->s, id, &info, NULL))
             continue;
         problem(f, "layer %s: %s", id, verdict);
-        if (f->repair && !remove_layer(f, id, err))
+        if (f->o.repair && !remove_layer(f, id, err))
             return FALSE;
     }
     return ids != NULL;
@@ -254,7 +256,7 @@ static gboolean check_relations(struct fsck *f, GError **err)
             return FALSE;
         for (guint k = 0; found && k < found->len; k++)
             problem(f, "%s", (char *)g_ptr_array_index(found, k));
-        if (!f->repair)
+        if (!f->o.repair)
             continue;
         DB_LOCK(f->s->db);
         if (!db_exec(f->s->db, err, relations[i].remove, ""))
@@ -263,12 +265,11 @@ static gboolean check_relations(struct fsck *f, GError **err)
     return TRUE;
 }
 
-gboolean store_fsck(struct store *s, gboolean repair, fsck_layer_fn check_layer,
-                    fsck_report_fn report, gpointer ctx, guint *problems, GError **err)
+gboolean store_fsck(struct store *s, const struct fsck_options *o, guint *problems, GError **err)
 {
-    struct fsck f = {s, repair, check_layer, report, ctx, 0};
-    gboolean ok = check_sqlite(&f, err) && check_blobs(&f, err) && check_layers(&f, err) &&
-                  check_relations(&f, err);
+    struct fsck f = {s, *o, 0};
+    gboolean ok = (o->since > 0 || check_sqlite(&f, err)) && check_blobs(&f, err) &&
+                  check_layers(&f, err) && check_relations(&f, err);
     if (!ok)
         g_prefix_error(err, "checking the store %s: ", s->root);
     if (problems)

@@ -36,11 +36,27 @@ gboolean store_gc(struct store *s, const struct gc_options *o, guint64 *freed, g
 
 /* Called once per problem found ("layer 3f… : row without a directory"). */
 typedef void (*fsck_report_fn)(gpointer ctx, const char *problem);
-/* Verifies format, rows against files, every blob's digest, SQLite's own check; and with deep, what
- * check_layer (may be NULL; layer/index.h supplies it) says of each layer. *problems counts. With
- * repair, removes what is broken so that the next build makes it again. */
+/* Whether a layer's files are what its index says (layer/index.h supplies it). */
 typedef gboolean (*fsck_layer_fn)(struct store *s, const char *layer_id, GError **err);
-gboolean store_fsck(struct store *s, gboolean repair, fsck_layer_fn check_layer,
-                    fsck_report_fn report, gpointer ctx, guint *problems, GError **err);
+struct fsck_options {
+    gboolean repair; /* remove what is broken, so that the next build makes it again */
+    gint64 since;    /* only layers and blobs made at this time (seconds since the epoch) or later,
+                        and not SQLite's own check; 0: everything */
+    fsck_layer_fn check_layer; /* NULL: only that a layer is there */
+    fsck_report_fn report;     /* may be NULL */
+    gpointer ctx;              /* report's */
+};
+/* Verifies format, rows against files, every blob's digest, SQLite's own check. *problems counts.
+ */
+gboolean store_fsck(struct store *s, const struct fsck_options *o, guint *problems, GError **err);
+
+/* A machine that loses power may keep rows of the database whose files never reached the disk.
+ * TRUE when the machine was started anew since store_settle(): then what was written last is to be
+ * verified. */
+gboolean store_is_unsettled(struct store *s);
+/* store_fsck() of what was written in the last minutes before the newest row (the kernel writes
+ * what is older than half a minute), with repair; then the store is settled. o->repair and o->since
+ * do not count. */
+gboolean store_settle(struct store *s, const struct fsck_options *o, guint *problems, GError **err);
 
 #endif

@@ -214,6 +214,25 @@ own_store() { cp -a "$SEED" "$VARVE_ROOT"; }
     [ "$status" -eq 0 ]
 }
 
+@test "after a restart of the machine, what did not reach the disk is made again" {
+    printf 'FROM busybox\nRUN echo one >/one\nRUN echo two >/two\n' >Dockerfile
+    VARVE_ROOT=$SEED build -t two:1 --iidfile id . 2>/dev/null
+    own_store
+    VARVE_ROOT=$BATS_TEST_TMPDIR/store
+    lost=$(find "$VARVE_ROOT"/layers/*/fs -path '*/fs/two')
+    truncate -s 0 "$lost"
+    build -t two:1 . 2>err # the same boot: nothing is looked for
+    [[ "$(cat err)" == *"up to date"* && "$(cat err)" != *lost* ]]
+    echo other >"$VARVE_ROOT/boot"
+    build -t two:1 . 2>err
+    [[ "$(cat err)" == *"lost when the machine stopped: layer "????????????": two has"*"1 step ran, 2 cached"* ]]
+    [ "$(varve run two:1 cat /two)" = two ]
+    varve fsck
+    rm "$VARVE_ROOT/boot"
+    build -t two:1 . 2>err
+    [[ "$(cat err)" != *lost* ]]
+}
+
 @test "wrong command lines are exit code 2 and show the usage" {
     run varve tag one
     [ "$status" -eq 2 ]

@@ -126,7 +126,8 @@ G_GNUC_UNUSED static guint fixture_fsck(struct store *s, gboolean repair, GPtrAr
 {
     GError *err = NULL;
     guint problems = 99;
-    g_assert_true(store_fsck(s, repair, NULL, fixture_print_problem, texts, &problems, &err));
+    struct fsck_options o = {.repair = repair, .report = fixture_print_problem, .ctx = texts};
+    g_assert_true(store_fsck(s, &o, &problems, &err));
     g_assert_no_error(err);
     return problems;
 }

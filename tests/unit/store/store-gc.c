@@ -449,8 +449,9 @@ static void test_fsck_deep(void)
     g_autoptr(chain) c = fixture_chain(s, NULL, KB);
     guint problems;
     g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
-    g_assert_true(
-        store_fsck(s, FALSE, no_layer_is_good, fixture_print_problem, texts, &problems, &err));
+    struct fsck_options o = {
+        .check_layer = no_layer_is_good, .report = fixture_print_problem, .ctx = texts};
+    g_assert_true(store_fsck(s, &o, &problems, &err));
     g_assert_cmpuint(problems, ==, 0); /* not indexed yet: nothing to compare with */
     struct layer_info info;
     store_layer_get(s, c->ids[0], &info, &err);
@@ -461,8 +462,8 @@ static void test_fsck_deep(void)
     g_assert_true(fs_mkdir_p(s->fd, "objects/aa", 0700, NULL));
     g_assert_cmpint(linkat(s->fd, file, s->fd, "objects/aa/shared", 0), ==, 0);
     fixture_write(s, "objects/aa/other", "x", 1);
-    g_assert_true(
-        store_fsck(s, TRUE, no_layer_is_good, fixture_print_problem, texts, &problems, &err));
+    o.repair = TRUE;
+    g_assert_true(store_fsck(s, &o, &problems, &err));
     g_assert_cmpuint(problems, ==, 1);
     g_assert_nonnull(strstr(g_ptr_array_index(texts, 0), "file f has another digest"));
     g_assert_false(has_layer(s, info.id));
@@ -471,9 +472,51 @@ static void test_fsck_deep(void)
     fixture_end();
 }
 
+static guint settle(struct store *s)
+{
+    GError *err = NULL;
+    guint problems = 99;
+    struct fsck_options o = {.report = fixture_print_problem};
+    g_assert_true(store_settle(s, &o, &problems, &err));
+    g_assert_no_error(err);
+    return problems;
+}
+
+/* After a restart what was written last is verified, older things are not. */
+static void test_settle(void)
+{
+    fixture_begin();
+    g_autoptr(store) s = fixture_open();
+    g_autoptr(chain) old = fixture_chain(s, NULL, KB), lost = fixture_chain(s, NULL, KB),
+                     kept = fixture_chain(s, NULL, KB);
+    g_assert_true(store_is_unsettled(s));
+    g_assert_cmpuint(settle(s), ==, 0);
+    g_assert_false(store_is_unsettled(s));
+    g_autofree char *sql =
+        g_strdup_printf("UPDATE layers SET created = created - 3600 WHERE id = '%s'", old->ids[0]);
+    {
+        DB_LOCK(s->db);
+        g_assert_true(db_exec(s->db, NULL, sql, ""));
+    }
+    const char *gone[] = {old->ids[0], lost->ids[0]};
+    for (guint i = 0; i < G_N_ELEMENTS(gone); i++) {
+        g_autofree char *path = store_layer_path(gone[i]);
+        fs_remove_tree(s->fd, path, NULL);
+    }
+    fixture_write(s, "boot", "another", 7);
+    g_assert_true(store_is_unsettled(s));
+    g_assert_cmpuint(settle(s), ==, 1);
+    g_assert_false(has_layer(s, lost->ids[0]));
+    g_assert_true(has_layer(s, kept->ids[0]));
+    g_assert_cmpuint(fixture_fsck(s, FALSE, NULL), ==, 1); /* the old one */
+    g_assert_false(store_is_unsettled(s));
+    fixture_end();
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/store/gc/settle", test_settle);
     g_test_add_func("/store/gc/roots", test_roots);
     g_test_add_func("/store/gc/unreadable-names", test_unreadable_names);
     g_test_add_func("/store/gc/unreadable-leases", test_unreadable_leases);
