@@ -16,6 +16,7 @@
 
 #define MAX_CONTENT (G_GUINT64_CONSTANT(64) << 30)
 #define MAX_ENTRIES 2000000
+#define MAX_REPLACED_DIRS 100 /* each costs a look at all entries */
 #define WHITEOUT_PREFIX ".wh."
 #define WHITEOUT_META ".wh..wh."
 #define WHITEOUT_OPAQUE ".wh..wh..opq"
@@ -140,6 +141,26 @@ static gboolean find_place(struct unpacker *u, struct place *out, GError **err)
     return TRUE;
 }
 
+/* Removes the directory at u->path with all that the archive has put into it. */
+static gboolean remove_full_dir(struct unpacker *u, const struct place *at, GError **err)
+{
+    gsize len = u->path->len;
+    if (u->replaced_dirs++ == MAX_REPLACED_DIRS)
+        return error_set(err, VARVE_ERROR_INVALID,
+                         "more than %d directories are replaced by something else",
+                         MAX_REPLACED_DIRS);
+    for (guint i = 0; i < entry_list_len(u->entries); i++) {
+        struct entry *e = entry_list_at(u->entries, i);
+        if (!e->type || strncmp(e->path, u->path->str, len) != 0 || e->path[len] != '/')
+            continue;
+        dircache_forget(u->dirs, e->path);
+        g_hash_table_remove(u->by_path, e->path);
+        e->type = 0;
+    }
+    dircache_forget(u->dirs, u->path->str);
+    return fs_remove_tree(at->dirfd, at->name, err);
+}
+
 /* Frees a name that is taken for something that is not a directory. */
 static gboolean make_room(struct unpacker *u, const struct place *at, GError **err)
 {
@@ -155,9 +176,7 @@ static gboolean make_room(struct unpacker *u, const struct place *at, GError **e
         return TRUE;
     }
     if (errno == ENOTEMPTY || errno == EEXIST)
-        return error_set(err, VARVE_ERROR_INVALID,
-                         "%s replaces a directory that the same archive has put things into",
-                         u->path->str);
+        return remove_full_dir(u, at, err);
     return error_set_errno(err, errno, "cannot replace %s", u->path->str);
 }
 
@@ -317,7 +336,6 @@ static gboolean add_whiteout(struct unpacker *u, const struct place *at, GError 
                              u->path->str);
         return TRUE;
     }
-    /* AUFS's own files: nothing of the image. */
     if (g_str_has_prefix(at->name, WHITEOUT_META))
         return TRUE;
     g_autofree char *name = g_strdup(at->name + strlen(WHITEOUT_PREFIX));
@@ -342,6 +360,12 @@ static enum entry_type type_of(char t)
     return types[t - '0'];
 }
 
+/* AUFS's own files in the root, and what is below: nothing of the image. */
+static gboolean is_aufs(const char *path)
+{
+    return g_str_has_prefix(path, WHITEOUT_META) && !g_str_equal(path, WHITEOUT_OPAQUE);
+}
+
 static gboolean add_entry(struct unpacker *u, const struct tar_header *h, struct tarreader *r,
                           GError **err)
 {
@@ -351,7 +375,11 @@ static gboolean add_entry(struct unpacker *u, const struct tar_header *h, struct
     if (!u->path->len && h->type != '5')
         return error_set(err, VARVE_ERROR_INVALID,
                          "an entry that is no directory has the name \"%s\"", h->path);
-    if (h->type == '1' && !g_str_has_prefix(u->path->str, WHITEOUT_META))
+    if (is_aufs(u->path->str))
+        return TRUE;
+    const char *slash = strrchr(u->path->str, '/');
+    /* Whiteouts may be links of each other. */
+    if (h->type == '1' && !g_str_has_prefix(slash ? slash + 1 : u->path->str, WHITEOUT_PREFIX))
         return add_hardlink(u, h, err);
     if (!find_place(u, &at, err))
         return FALSE;

@@ -30,7 +30,12 @@ static const struct sample {
     {"directory over a symlink", "l|a|b\nd|b|755\nd|a|700\nf|a/x|1\n",
      "d|a|700\nf|a/x|1\nd|b|755\n"},
     {"file over an empty directory", "d|a|755\nf|a|1\n", "f|a|1\n"},
-    {"file over a full directory", "d|a|755\nf|a/x|1\nf|a|1\n", NULL, "replaces a directory"},
+    {"file over a full directory", "d|a|755\nf|a/x|1\nf|a|1\n", "f|a|1\n"},
+    {"symlink over a deep directory, then through it",
+     "d|a|755\nd|a/b|755\nf|a/b/x|1\nf|a-b|1\nd|c|755\nl|a|c\nf|a/b/y|2\n",
+     "l|a|c\nf|a-b|1\nd|c|755\nd|c/b|755\nf|c/b/y|2\n"},
+    {"hard link to what a replaced directory had", "d|a|755\nf|a/x|1\nh|b|a/x\nf|a|2\nh|c|b\n",
+     "f|a|2\nf|b|1\nh|c|b\n"},
     {"directory twice", "d|a|755\nf|a/x|1\nd|a|711\n", "d|a|711\nf|a/x|1\n"},
     {"whiteout", "d|a|755\nf|a/.wh.x|\n", "d|a|755\nw|a/x\n"},
     {"whiteout, then the file", "f|.wh.x|\nf|x|1\n", "f|x|1\n"},
@@ -39,7 +44,11 @@ static const struct sample {
     {"whiteout after the directory", "d|x|755\nf|x/y|1\nf|.wh.x|\n", "D|x|755\nf|x/y|1\n"},
     {"implicit directory behind a whiteout", "f|.wh.x|\nf|x/y|1\n", "D|x|755\nf|x/y|1\n"},
     {"opaque", "d|a|755\nf|a/x|1\nf|a/.wh..wh..opq|\nd|a|700\n", "D|a|700\nf|a/x|1\n"},
-    {"aufs leftovers", "d|.wh..wh.plnk|755\nf|.wh..wh.aufs|\nf|a|1\n", "f|a|1\n"},
+    {"whiteouts that are links of each other",
+     "f|.wh.x|\nh|.wh.y|.wh.x\nd|d|755\nh|d/.wh.z|.wh.x\n", "d|d|755\nw|d/z\nw|x\nw|y\n"},
+    {"aufs leftovers",
+     "d|.wh..wh.plnk|755\nf|.wh..wh.plnk/1.2|x\nd|.wh..wh.orph|755\nf|.wh..wh.aufs|\nf|a|1\n",
+     "f|a|1\n"},
     {"whiteout of nothing", "f|.wh.|\n", NULL, "deletes nothing"},
     {"whiteout of the parent", "d|a|755\nf|a/.wh...|\n", NULL, "deletes nothing"},
     {"through a symlink", "d|b|755\nl|a|b\nf|a/x|1\n", "l|a|b\nd|b|755\nf|b/x|1\n"},
@@ -100,6 +109,22 @@ static void check_sample(struct fixture *f, const struct sample *s)
     g_autofree char *shown = fixture_commit(f, tmp, &r);
     if (!g_str_equal(shown, s->shown))
         g_error("%s:\n%sinstead of\n%s", s->name, shown, s->shown);
+}
+
+/* Replacing full directories has a limit: each one costs a look at all entries. */
+static void test_many_replaced(void)
+{
+    struct fixture f;
+    fixture_init(&f);
+    g_autoptr(GString) lines = g_string_new(NULL);
+    for (int i = 0; i < 101; i++)
+        g_string_append(lines, "d|a|755\nf|a/x|1\nf|a|1\n");
+    struct sample s = {"many replaced directories", lines->str, NULL, "more than 100 directories"};
+    check_sample(&f, &s);
+    g_string_truncate(lines, lines->len - strlen("d|a|755\nf|a/x|1\nf|a|1\n"));
+    s = (struct sample){"as many as may be", lines->str, "f|a|1\n", NULL};
+    check_sample(&f, &s);
+    fixture_clear(&f);
 }
 
 static void test_samples(void)
@@ -318,6 +343,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/apply/samples", test_samples);
+    g_test_add_func("/apply/many-replaced", test_many_replaced);
     g_test_add_func("/apply/index-equals-walk", test_index_equals_walk);
     g_test_add_func("/apply/upon-parents", test_upon_parents);
     g_test_add_func("/apply/cut-short", test_cut_short);
