@@ -15,6 +15,7 @@
 #define LIBARCHIVE_API(X, api)                                                                     \
     X(api, archive_errno, error_number)                                                            \
     X(api, archive_error_string, error_string)                                                     \
+    X(api, archive_filter_count, filter_count)                                                     \
     X(api, archive_read_new, read_new)                                                             \
     X(api, archive_read_support_filter_bzip2, read_support_filter_bzip2)                           \
     X(api, archive_read_support_filter_gzip, read_support_filter_gzip)                             \

@@ -258,7 +258,8 @@ static gboolean unpack_entry(struct unpacking *u, struct archive_entry *ae, GErr
     return put_entry(u, ae, &e, err);
 }
 
-/* Opens fd as an archive and reads its first header; NULL when it is none. */
+/* Opens fd as an archive and reads its first header; NULL when it is none, or packed more than
+ * once, which Docker leaves as it is. */
 static struct archive *open_archive(const struct libarchive *lib, int fd,
                                     struct archive_entry **first)
 {
@@ -271,7 +272,8 @@ static struct archive *open_archive(const struct libarchive *lib, int fd,
     int r = lib->read_open_fd(in, fd, READ_BLOCK);
     if (r == ARCHIVE_OK)
         r = lib->read_next_header(in, first);
-    if (r == ARCHIVE_OK || r == ARCHIVE_WARN)
+    /* The count has one for the bytes as they are. */
+    if ((r == ARCHIVE_OK || r == ARCHIVE_WARN) && lib->filter_count(in) <= 2)
         return in;
     lib->read_free(in);
     return NULL;
