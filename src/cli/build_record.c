@@ -67,7 +67,7 @@ static char *metadata_text(struct build *b)
         set_digest(o, "containerimage.config.digest", &b->image->config);
     if (b->image->has_manifest) {
         json_t *d = json_object();
-        json_object_set_new(d, "mediaType", json_string(MEDIA_OCI_MANIFEST));
+        json_object_set_new(d, "mediaType", json_string(b->image->manifest_type));
         set_digest(d, "digest", &b->image->manifest);
         json_object_set_new(d, "size", json_integer(b->image->manifest_size));
         json_object_set_new(o, "containerimage.descriptor", d);

@@ -188,8 +188,8 @@ gboolean built_image_manifest(struct built_image *b, const struct image_options 
     guint64 size = 0;
     if (!store_blob_has(b->store, &b->config, &size))
         return error_set(err, VARVE_ERROR_FAILED, "the image's config vanished from the store");
-    g_autoptr(manifest) m =
-        manifest_new(o->docker_types ? MEDIA_DOCKER_MANIFEST : MEDIA_OCI_MANIFEST);
+    b->manifest_type = o->docker_types ? MEDIA_DOCKER_MANIFEST : MEDIA_OCI_MANIFEST;
+    g_autoptr(manifest) m = manifest_new(b->manifest_type);
     m->config.media_type = g_strdup(o->docker_types ? MEDIA_DOCKER_CONFIG : MEDIA_OCI_CONFIG);
     m->config.digest = b->config;
     m->config.size = size;

@@ -23,9 +23,10 @@ struct built_image {
     struct digest config;      /* its digest: Docker's image id */
     gboolean has_manifest;     /* manifest is written */
     struct digest manifest;
-    guint64 manifest_size; /* bytes */
-    guint64 blob_bytes;    /* compressed size of all layers once the manifest is made */
-    guint64 tree_bytes;    /* bytes of file content over the layers */
+    const char *manifest_type; /* its media type; NULL when it was read, not made */
+    guint64 manifest_size;     /* bytes */
+    guint64 blob_bytes;        /* compressed size of all layers once the manifest is made */
+    guint64 tree_bytes;        /* bytes of file content over the layers */
 };
 /* Takes copies of chain and conf. */
 struct built_image *built_image_new(struct store *s, const struct chain *chain,
