@@ -1,5 +1,6 @@
 #include "cli/command.h"
 
+#include "base/boolean.h"
 #include "base/error.h"
 
 #include <stdio.h>
@@ -53,6 +54,12 @@ static GOptionEntry entry_for(const struct option_row *row, struct parse *p)
     return e;
 }
 
+/* Whether what follows the first argument belongs to another program. */
+static gboolean is_strict(const struct command *c)
+{
+    return g_str_equal(c->name, "run");
+}
+
 static GOptionContext *make_context(struct parse *p, gboolean *help)
 {
     const struct command *c = p->command;
@@ -68,23 +75,95 @@ static GOptionContext *make_context(struct parse *p, gboolean *help)
     g_array_append_val(entries, h);
     g_option_group_add_entries(group, (GOptionEntry *)entries->data);
     g_option_context_set_main_group(ctx, group);
-    g_option_context_set_strict_posix(ctx, g_str_equal(c->name, "run"));
+    g_option_context_set_strict_posix(ctx, is_strict(c));
     return ctx;
 }
 
-/* GOption would take the argument after "--pull" for its value ("--pull ." builds "."): only
- * "--pull=VALUE" has one. */
-static void end_optional(const struct command *c, int argc, char **argv)
+static gboolean needs_value(const struct option_row *row)
 {
-    for (int i = 1; i < argc && !g_str_equal(argv[i], "--"); i++) {
-        for (const struct option_row *row = c->options; row && row->name; row++) {
-            gboolean optional =
-                row->kind == OPTION_OPTIONAL || (row->kind == OPTION_NOTED && !row->arg);
-            g_autofree char *ended = optional ? g_strdup_printf("--%s=", row->name) : NULL;
-            if (ended && strlen(argv[i]) + 1 == strlen(ended) && g_str_has_prefix(ended, argv[i]))
-                argv[i] = (char *)g_intern_string(ended);
-        }
+    return row->kind == OPTION_STRING || row->kind == OPTION_LIST || row->kind == OPTION_INT ||
+           (row->kind == OPTION_NOTED && row->arg);
+}
+
+static const struct option_row *row_of_letter(const struct command *c, char letter)
+{
+    for (const struct option_row *row = c->options; row && row->name; row++)
+        if (row->letter == letter)
+            return row;
+    return NULL;
+}
+
+/* The option that word gives, "--name", "--name=value", "-n", "-nvalue" or "-n=value"; NULL when it
+ * is none. *value is NULL when there is none in the word. */
+static const struct option_row *row_of(const struct command *c, const char *word,
+                                       const char **value)
+{
+    gsize len = strcspn(word, "=");
+    *value = word[len] ? word + len + 1 : NULL;
+    if (word[0] != '-' || !word[1])
+        return NULL;
+    if (word[1] != '-') {
+        const struct option_row *row = row_of_letter(c, word[1]);
+        if (word[2] && word[2] != '=')
+            *value = row && needs_value(row) ? word + 2 : NULL;
+        return row;
     }
+    for (const struct option_row *row = c->options; row && row->name; row++)
+        if (strlen(row->name) == len - 2 && strncmp(row->name, word + 2, len - 2) == 0)
+            return row;
+    return NULL;
+}
+
+/* Of "-abc", whether the value of c is the next word. */
+static gboolean letters_need_value(const struct command *c, const char *word)
+{
+    const struct option_row *last = row_of_letter(c, word[strlen(word) - 1]);
+    return word[1] != '-' && last && needs_value(last);
+}
+
+/* "--push=false" is left out: flags begin as off. */
+static gboolean respell_flag(const struct option_row *row, const char *value, int *argc,
+                             char **word, int left, GError **err)
+{
+    gboolean on;
+    if (!boolean_parse(value, &on))
+        return error_set(err, VARVE_ERROR_USAGE, "--%s=%s is neither true nor false", row->name,
+                         value);
+    g_autofree char *plain = g_strconcat("--", row->name, NULL);
+    *word = (char *)g_intern_string(plain);
+    if (!on) {
+        memmove(word, word + 1, (gsize)left * sizeof *word);
+        (*argc)--;
+    }
+    return TRUE;
+}
+
+/* GOption does not know "-f-", "-t=name" and "--push=false", and would take the word after "--pull"
+ * for its value. These become "--file=-", "--tag=name", nothing, and "--pull=". */
+static gboolean respell(const struct command *c, int *argc, char **argv, GError **err)
+{
+    for (int i = 1; i < *argc && !g_str_equal(argv[i], "--"); i++) {
+        const char *value;
+        const struct option_row *row = row_of(c, argv[i], &value);
+        if (argv[i][0] != '-' && is_strict(c))
+            return TRUE;
+        int before = *argc;
+        if (!row)
+            continue;
+        if (row->kind == OPTION_FLAG && value) {
+            if (!respell_flag(row, value, argc, argv + i, *argc - i, err))
+                return FALSE;
+        } else if (row->kind == OPTION_FLAG) {
+            i += letters_need_value(c, argv[i]);
+        } else if (!value && needs_value(row)) {
+            i++;
+        } else {
+            g_autofree char *full = g_strdup_printf("--%s=%s", row->name, value ? value : "");
+            argv[i] = (char *)g_intern_string(full);
+        }
+        i -= before - *argc;
+    }
+    return TRUE;
 }
 
 gboolean command_parse(const struct command *c, gpointer opts, int *argc, char ***argv,
@@ -92,9 +171,12 @@ gboolean command_parse(const struct command *c, gpointer opts, int *argc, char *
 {
     struct parse p = {c, opts};
     gboolean help = FALSE;
+    if (!respell(c, argc, *argv, err)) {
+        g_prefix_error(err, "varve %s: ", c->name);
+        return FALSE;
+    }
     GOptionContext *ctx = make_context(&p, &help);
     GError *local = NULL;
-    end_optional(c, *argc, *argv);
     gboolean ok = g_option_context_parse(ctx, argc, argv, &local);
     g_option_context_free(ctx);
     if (help) {
