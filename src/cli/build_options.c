@@ -156,13 +156,18 @@ static gboolean parse_build_args(struct build_options *o, GError **err)
     return TRUE;
 }
 
-/* Leaves "key=value" of each. */
+/* Leaves "key=value" of those that are for this platform, nothing of others. */
 static gboolean parse_annotations(struct build_options *o, GError **err)
 {
     for (char **s = o->annotations; s && *s; s++) {
         const char *rest;
-        if (!build_check_annotation(*s, &rest, err))
+        if (!build_check_annotation(*s, &o->platform, &rest, err))
             return FALSE;
+        if (!rest) {
+            report_note("--annotation %s is for another platform than this build's", *s);
+            **s = '\0';
+            continue;
+        }
         memmove(*s, rest, strlen(rest) + 1);
     }
     return TRUE;
@@ -203,7 +208,7 @@ static gboolean parse_lists(struct build_options *o, GError **err)
     for (char **s = o->raw_ulimits; s && *s; s++)
         if (!build_parse_ulimit(o, *s, err))
             return FALSE;
-    return check_labels(o, err) && parse_annotations(o, err);
+    return check_labels(o, err);
 }
 
 static gboolean parse_platform(struct build_options *o, GError **err)
@@ -347,9 +352,9 @@ gboolean build_options_finish(struct build_options *o, int argc, char **argv, GE
     return refuse_unsupported(o, err) && build_parse_call(o, err) &&
            progress_mode_parse(progress, &o->progress, err) && parse_tags(o, err) &&
            parse_build_args(o, err) && parse_lists(o, err) && parse_platform(o, err) &&
-           parse_network(o, err) && parse_pull(o, err) && parse_allow(o, err) &&
-           parse_sizes(o, err) && build_parse_outputs(o, err) && parse_filters(o) &&
-           parse_context(o, argc, argv, err);
+           parse_annotations(o, err) && parse_network(o, err) && parse_pull(o, err) &&
+           parse_allow(o, err) && parse_sizes(o, err) && build_parse_outputs(o, err) &&
+           parse_filters(o) && parse_context(o, argc, argv, err);
 }
 
 void build_options_clear(struct build_options *o)

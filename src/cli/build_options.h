@@ -73,8 +73,10 @@ struct named_context *build_parse_context(const char *text, GError **err);
 gboolean build_parse_host(struct build_options *o, const char *text, GError **err);
 /* "nofile=1024:2048" appended to o->ulimits. */
 gboolean build_parse_ulimit(struct build_options *o, const char *text, GError **err);
-/* Whether text is "key=value" or "manifest:key=value"; *rest is what follows the prefix. */
-gboolean build_check_annotation(const char *text, const char **rest, GError **err);
+/* "key=value", "manifest:key=value" or "manifest[platform]:key=value": *rest is what follows the
+ * prefix, or NULL when it is for other platforms than p only. */
+gboolean build_check_annotation(const char *text, const struct platform *p, const char **rest,
+                                GError **err);
 /* raw_outputs, push and load into outputs (build_outputs.c). */
 gboolean build_parse_outputs(struct build_options *o, GError **err);
 /* The times of the image, and of its files. */

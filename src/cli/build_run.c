@@ -1,6 +1,7 @@
 #include "cli/build.h"
 
 #include "base/error.h"
+#include "base/fs.h"
 #include "cli/config.h"
 #include "cli/report.h"
 #include "cli/shared.h"
@@ -124,6 +125,8 @@ static void annotate(struct output *out, char **annotations)
 {
     for (char **a = annotations; a && *a; a++) {
         const char *eq = strchr(*a, '=');
+        if (!eq) /* one of another platform */
+            continue;
         if (!out->image.annotations)
             out->image.annotations =
                 g_tree_new_full((GCompareDataFunc)(gpointer)strcmp, NULL, g_free, g_free);
@@ -226,8 +229,18 @@ gboolean build_prepare(struct build *b, GError **err)
     return lower_build(b, err);
 }
 
+/* Nothing shall take the id of an earlier build for this one's, should it fail. */
+static void drop_stale_id(const struct build *b)
+{
+    gboolean in_place = TRUE;
+    g_autofree char *path = b->o->iidfile ? fs_destination(b->o->iidfile, &in_place) : NULL;
+    if (!in_place)
+        unlink(path); /* writing it will tell of what is in the way */
+}
+
 gboolean build_run(struct build *b, GError **err)
 {
+    drop_stale_id(b);
     if (!build_prepare(b, err) || !build_lint(b, err) ||
         !build_settle_times(b->o, b->lowered->epoch, &b->times, err))
         return FALSE;

@@ -290,29 +290,64 @@ gboolean build_parse_ulimit(struct build_options *o, const char *text, GError **
     return TRUE;
 }
 
-/* How long the "kind:" or "kind[platform]:" before an annotation's key is; 0 when there is none. */
-static gsize annotation_kind(const char *text)
+/* How long the "kind:", "kind,kind:" or "kind[platform]:" before an annotation's key is; 0: none.
+ */
+static gsize annotation_kinds(const char *text)
 {
-    gsize n = strspn(text, "abcdefghijklmnopqrstuvwxyz-");
-    if (n > 0 && text[n] == '[')
-        n += strcspn(text + n, "]=") + 1;
-    return n > 0 && text[n] == ':' ? n + 1 : 0;
+    gsize n = 0;
+    do {
+        gsize word = strspn(text + n, "abcdefghijklmnopqrstuvwxyz-");
+        if (word == 0)
+            return 0;
+        n += word;
+        if (text[n] == '[')
+            n += strcspn(text + n, "]=");
+        n += text[n] == ']';
+    } while (text[n] && text[n] != '=' && text[n++] == ',');
+    return n > 0 && text[n - 1] == ':' ? n : 0;
 }
 
-gboolean build_check_annotation(const char *text, const char **rest, GError **err)
+/* "manifest", or "manifest[PLATFORM]", where *applies says whether that is p. */
+static gboolean check_annotated(const char *kind, const struct platform *p, gboolean *applies,
+                                GError **err)
 {
-    gsize kind = annotation_kind(text);
-    *rest = text + kind;
-    if (kind && strncmp(text, "manifest:", kind) != 0) {
-        error_set(err, VARVE_ERROR_UNSUPPORTED,
-                  "--annotation %s: only manifests can be annotated, not \"%.*s\"", text,
-                  (int)kind - 1, text);
-        error_add_next(err, "write --annotation %s", *rest);
+    static const char manifest[] = "manifest";
+    gsize len = strlen(manifest);
+    struct platform of;
+    *applies = TRUE;
+    if (g_str_equal(kind, manifest))
+        return TRUE;
+    if (strncmp(kind, manifest, len) != 0 || kind[len] != '[') {
+        error_set(err, VARVE_ERROR_UNSUPPORTED, "only manifests can be annotated, not \"%s\"",
+                  kind);
+        error_add_next(err, "write KEY=VALUE, or manifest:KEY=VALUE");
         return FALSE;
     }
-    const char *eq = strchr(*rest, '=');
-    if (eq && eq > *rest)
-        return TRUE;
-    error_set(err, VARVE_ERROR_USAGE, "--annotation %s: not KEY=VALUE", text);
-    return FALSE;
+    g_autofree char *platform = g_strndup(kind + len + 1, strcspn(kind + len + 1, "]"));
+    if (!platform_parse(&of, platform, err))
+        return FALSE;
+    *applies = platform_equal(&of, p);
+    return TRUE;
+}
+
+gboolean build_check_annotation(const char *text, const struct platform *p, const char **rest,
+                                GError **err)
+{
+    gsize len = annotation_kinds(text);
+    g_autofree char *prefix = len ? g_strndup(text, len - 1) : g_strdup("manifest");
+    g_auto(GStrv) kinds = g_strsplit(prefix, ",", -1);
+    const char *eq = strchr(text + len, '=');
+    *rest = NULL;
+    if (!eq || eq == text + len)
+        return error_set(err, VARVE_ERROR_USAGE, "--annotation %s: not KEY=VALUE", text);
+    for (char **k = kinds; *k; k++) {
+        gboolean applies;
+        if (!check_annotated(*k, p, &applies, err)) {
+            g_prefix_error(err, "--annotation %s: ", text);
+            return FALSE;
+        }
+        if (applies)
+            *rest = text + len;
+    }
+    return TRUE;
 }

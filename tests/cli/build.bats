@@ -326,6 +326,41 @@ EOF
     id=$(cat ../iid)
     [[ "$id" =~ ^sha256:[0-9a-f]{64}$ ]]
     [ "$(python3 -c 'import json;print(json.load(open("../meta.json"))["containerimage.config.digest"])')" = "$id" ]
+    for types in true:application/vnd.oci.image.manifest.v1+json false:application/vnd.docker.distribution.manifest.v2+json; do
+        build --metadata-file ../meta.json -o "type=oci,tar=false,dest=../layout,oci-mediatypes=${types%%:*}" .
+        [ "$(jq -r '.["containerimage.descriptor"].mediaType' ../meta.json)" = "${types#*:}" ]
+    done
+}
+
+@test "a build that fails leaves no id of an earlier one" {
+    printf 'FROM busybox\nRUN exit 3\n' >Dockerfile
+    echo sha256:old >../iid
+    run build --iidfile ../iid .
+    [ "$status" -ne 0 ]
+    [ ! -e ../iid ]
+    printf 'FROM busybox\n' >Dockerfile
+    ln -s iid ../link
+    build --iidfile ../link .
+    [ "$(cat ../link)" = "$(build -q .)" ]
+}
+
+@test "options are spelled as Docker's users spell them" {
+    printf 'FROM scratch\nLABEL from=file\n' >Dockerfile
+    printf 'FROM scratch\nLABEL from=stdin\n' | build -f- -tspelled:1 .
+    [ "$("$VARVE" inspect spelled:1 | jq -r '.[0].Config.Labels.from')" = stdin ]
+    build -t=spelled:2 -f=Dockerfile --push=false --no-cache=0 .
+    [ "$("$VARVE" inspect spelled:2 | jq -r '.[0].Config.Labels.from')" = file ]
+    id=$(build -q .)
+    [[ "$id" == sha256:* ]]
+    [ "$(build -qf Dockerfile .)" = "$id" ]
+    [ "$(build -q=true --pull . --load=false)" = "$id" ]
+    [[ "$(build -q=false . 2>&1)" == *"is up to date"* ]]
+    run build --push=perhaps .
+    [ "$status" -eq 2 ]
+    [[ "$output" == *"--push=perhaps is neither true nor false"* ]]
+    run build -f
+    [ "$status" -eq 2 ]
+    [[ "$output" == *"Missing argument for -f"* ]]
 }
 
 @test "options that are not supported are errors, not silence" {
@@ -470,10 +505,16 @@ EOF
 --annotation=lonely|not KEY=VALUE
 --annotation==x|not KEY=VALUE
 --annotation=index:a=b|only manifests can be annotated, not "index"
+--annotation=manifest,index:a=b|only manifests can be annotated, not "index"
+--annotation=manifest[|not KEY=VALUE
+--annotation=manifest[windows98]:a=b|neither an operating system nor an architecture
 --annotation=manifest-descriptor[linux/amd64]:a=b|only manifests can be annotated
 --ulimit=nofile=20:10|the soft limit is above the hard one
 END
-    build --annotation manifest:org.example.a=b=c --annotation org.example/x:y=z -o type=oci,tar=false,dest=layout .
+    build --annotation manifest:org.example.a=b=c --annotation org.example/x:y=z --annotation 'manifest[linux/amd64]:here=1' \
+        --annotation 'manifest,manifest[linux/s390x]:both=2' --annotation 'manifest[linux/s390x]:there=3' --platform linux/amd64 \
+        -o type=oci,tar=false,dest=layout .
     manifest=$(jq -r '.manifests[0].digest' layout/index.json)
-    [ "$(jq -c .annotations "layout/blobs/sha256/${manifest#sha256:}")" = '{"org.example.a":"b=c","org.example/x:y":"z"}' ]
+    [ "$(jq -c .annotations "layout/blobs/sha256/${manifest#sha256:}")" = \
+        '{"both":"2","here":"1","org.example.a":"b=c","org.example/x:y":"z"}' ]
 }
