@@ -67,8 +67,8 @@ const struct option_row build_options_rows[] = {
     {"cache-from", 0, OPTION_LIST, AT(raw_cache_from), NULL, NULL},
     {"cache-to", 0, OPTION_LIST, AT(raw_cache_to), NULL, NULL},
     {"attest", 0, OPTION_LIST, AT(raw_attest), NULL, NULL},
-    {"provenance", 0, OPTION_OPTIONAL, AT(raw_provenance), NULL, NULL},
-    {"sbom", 0, OPTION_OPTIONAL, AT(raw_sbom), NULL, NULL},
+    {"provenance", 0, OPTION_STRING, AT(raw_provenance), NULL, NULL},
+    {"sbom", 0, OPTION_STRING, AT(raw_sbom), NULL, NULL},
     {"resource", 0, OPTION_LIST, AT(raw_resources), NULL, NULL},
     {0},
 };
@@ -76,6 +76,17 @@ const struct option_row build_options_rows[] = {
 static gboolean is_off(const char *value)
 {
     return !value || g_str_equal(value, "false") || g_str_equal(value, "0");
+}
+
+/* "type=sbom,disabled=true" asks for nothing. */
+static gboolean wants_attestation(char **attests)
+{
+    for (char **a = attests; a && *a; a++) {
+        g_auto(GStrv) fields = g_strsplit(*a, ",", -1);
+        if (!g_strv_contains((const char *const *)fields, "disabled=true"))
+            return TRUE;
+    }
+    return FALSE;
 }
 
 /* What other builders have and this one does not, yet: an error, never silence. */
@@ -86,7 +97,7 @@ static gboolean refuse_unsupported(const struct build_options *o, GError **err)
         gboolean given;
     } flags[] = {{"--cache-from", o->raw_cache_from != NULL},
                  {"--cache-to", o->raw_cache_to != NULL},
-                 {"--attest", o->raw_attest != NULL},
+                 {"--attest", wants_attestation(o->raw_attest)},
                  {"--provenance", !is_off(o->raw_provenance)},
                  {"--sbom", !is_off(o->raw_sbom)},
                  {"--resource", o->raw_resources != NULL}};
@@ -236,7 +247,7 @@ static gboolean parse_network(struct build_options *o, GError **err)
     static const char *const names[] = {"default", "none", "host", NULL};
     static const enum net_mode modes[] = {NET_DEFAULT, NET_NONE, NET_HOST};
     for (guint i = 0; names[i]; i++) {
-        if (o->raw_network && !g_str_equal(o->raw_network, names[i]))
+        if (o->raw_network && *o->raw_network && !g_str_equal(o->raw_network, names[i]))
             continue;
         o->network = modes[i];
         return TRUE;
