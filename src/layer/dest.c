@@ -281,14 +281,18 @@ gboolean dest_put_link(struct dest *d, const struct entry *e, const char *first,
     if (!prepare(d, e->path, err))
         return FALSE;
     struct item *other = g_hash_table_lookup(d->items, first), *i = add_item(d, e);
-    if (!other || other->e.type != ENTRY_FILE)
+    gboolean symlink = other && other->e.type == ENTRY_SYMLINK;
+    if (!other || (other->e.type != ENTRY_FILE && !symlink))
         return error_set(err, VARVE_ERROR_INVALID, "cannot link /%s to /%s: that is not a file",
                          e->path, first);
+    if (symlink && linkat(d->fd, first, d->fd, e->path, 0) < 0)
+        return error_set_errno(err, errno, "cannot link /%s to /%s", e->path, first);
     if (!other->group)
         other->group = ++d->groups;
     i->group = other->group;
     i->first = other->e.path;
-    g_ptr_array_add(d->pending, i);
+    if (!symlink)
+        g_ptr_array_add(d->pending, i);
     return TRUE;
 }
 
@@ -341,10 +345,12 @@ gboolean dest_copy_up(struct dest *d, const char *path, GError **err)
     struct entry e;
     if (g_hash_table_contains(d->items, path))
         return dest_flush(d, err);
-    if (!lower_lookup(d, path, &e) || e.type != ENTRY_FILE)
+    if (!lower_lookup(d, path, &e) || (e.type != ENTRY_FILE && e.type != ENTRY_SYMLINK))
         return error_set(err, VARVE_ERROR_INVALID, "/%s is not a file", path);
     e.path = path;
     e.hardlink = NULL;
+    if (e.type == ENTRY_SYMLINK)
+        return dest_put_special(d, &e, err);
     struct object_source from = {open_lower, NULL, d};
     if (!prepare(d, path, err) || !object_copy(&e, d->fd, path, &from, err))
         return FALSE;

@@ -41,7 +41,7 @@ gboolean dest_remove(struct dest *d, const char *path, GError **err);
  * must have been cleared when it existed. e needs its digest. */
 gboolean dest_put_file(struct dest *d, const struct entry *e, struct tree *t,
                        const struct entry *from, GError **err);
-/* Puts a further name of the file first, which is in the new layer. */
+/* Puts a further name of the file or symlink first, which is in the new layer. */
 gboolean dest_put_link(struct dest *d, const struct entry *e, const char *first, GError **err);
 /* Puts a symlink, device or fifo. */
 gboolean dest_put_special(struct dest *d, const struct entry *e, GError **err);
@@ -51,8 +51,8 @@ int dest_create(struct dest *d, const char *path, GError **err);
 /* Records the entry of a file made with dest_create(): attributes are already set, e has its
  * digest. */
 void dest_note(struct dest *d, const struct entry *e);
-/* Makes sure that the file at path is in the new layer, copying it up when only lower layers have
- * it. */
+/* Makes sure that the file or symlink at path is in the new layer, copying it up when only lower
+ * layers have it. */
 gboolean dest_copy_up(struct dest *d, const char *path, GError **err);
 
 /* Writes what dest_put_file() and dest_put_link() noted. */

@@ -19,6 +19,8 @@
 #define MAX_BYTES (G_GUINT64_CONSTANT(64) << 30) /* of content, all files together */
 #define READ_BLOCK (64 * 1024)
 #define HOLE_BLOCK (64 * 1024)
+#define NS G_GINT64_CONSTANT(1000000000)
+#define MAX_SECONDS (G_MAXINT64 / NS - 1)
 
 /* An archive being extracted. */
 struct unpacking {
@@ -117,7 +119,9 @@ static void take_header(struct unpacking *u, struct archive_entry *ae, struct en
     entry_from_stat(e, &st);
     if (e->type == ENTRY_WHITEOUT)
         e->type = ENTRY_CHAR;
-    e->mtime_ns = (gint64)u->lib->entry_mtime(ae) * 1000000000 + u->lib->entry_mtime_nsec(ae);
+    /* What is beyond the year 2262 counts as then. */
+    gint64 seconds = CLAMP(u->lib->entry_mtime(ae), -MAX_SECONDS, MAX_SECONDS);
+    e->mtime_ns = seconds * NS + u->lib->entry_mtime_nsec(ae);
     e->ino = 0;
     if (u->w->has_owner) {
         e->uid = u->w->uid;
@@ -187,7 +191,20 @@ static gboolean make_room(struct unpacking *u, const struct entry *e, gboolean *
     return *merge || dest_clear(u->w->dest, e->path, err);
 }
 
-/* A further name of a file of the archive, or of the destination. */
+/* A further name of a device or a fifo: another one like it, which nobody can tell from it. */
+static gboolean put_twin(struct unpacking *u, const struct entry *like, const char *path,
+                         GError **err)
+{
+    struct entry e = *like;
+    gboolean merge;
+    e.path = path;
+    e.xattrs = NULL;
+    e.n_xattrs = 0;
+    e.hardlink = NULL;
+    return make_room(u, &e, &merge, err) && dest_put_special(u->w->dest, &e, err);
+}
+
+/* A further name of something in the archive, or in the destination. */
 static gboolean put_link(struct unpacking *u, struct entry *e, const char *link, GError **err)
 {
     g_autofree char *clean = clean_name(u, link, err);
@@ -200,8 +217,10 @@ static gboolean put_link(struct unpacking *u, struct entry *e, const char *link,
         return FALSE;
     if (strcmp(first, e->path) == 0)
         return TRUE;
-    if (!dest_lookup(u->w->dest, first, &there) || there.type != ENTRY_FILE)
+    if (!dest_lookup(u->w->dest, first, &there) || there.type == ENTRY_DIR)
         return bad(u, err, "/%s is a hard link to %s, which is not a file", e->path, link);
+    if (there.type != ENTRY_FILE && there.type != ENTRY_SYMLINK)
+        return put_twin(u, &there, e->path, err);
     if (!dest_copy_up(u->w->dest, first, err) || !dest_lookup(u->w->dest, first, &there))
         return FALSE;
     const char *path = e->path;

@@ -344,6 +344,14 @@ EOF
     [ "$(cat ../link)" = "$(build -q .)" ]
 }
 
+@test "an archive's file from beyond the year 2262 is from that year, not from the past" {
+    touch -d 2300-01-01 late
+    tar --format=pax -cf late.tar late
+    printf 'FROM scratch\nADD late.tar /\n' >Dockerfile
+    build -o ../out .
+    [ "$(stat -c %Y ../out/late)" -gt 2147483646 ]
+}
+
 @test "options are spelled as Docker's users spell them" {
     printf 'FROM scratch\nLABEL from=file\n' >Dockerfile
     printf 'FROM scratch\nLABEL from=stdin\n' | build -f- -tspelled:1 .
@@ -355,6 +363,7 @@ EOF
     [ "$(build -qf Dockerfile .)" = "$id" ]
     [ "$(build -q=true --pull . --load=false)" = "$id" ]
     [[ "$(build -q=false . 2>&1)" == *"is up to date"* ]]
+    [ "$(build -q --provenance false --sbom=false --attest type=provenance,disabled=true --network= .)" = "$id" ]
     run build --push=perhaps .
     [ "$status" -eq 2 ]
     [[ "$output" == *"--push=perhaps is neither true nor false"* ]]
@@ -365,7 +374,7 @@ EOF
 
 @test "options that are not supported are errors, not silence" {
     three_steps
-    for flag in --cache-from=type=gha --cache-to=type=inline --attest=type=sbom --sbom=true --provenance=true; do
+    for flag in --cache-from=type=gha --cache-to=type=inline --attest=type=sbom --attest=type=sbom,disabled=false --sbom=true --provenance=true; do
         run build $flag .
         [ "$status" -ne 0 ]
         [[ "$output" == *"${flag%%=*}"* ]]

@@ -76,6 +76,11 @@ static void test_archives(void)
         {"",
          "mkdir s; echo -n low >s/low; ln s/low s/z; " TAR "-C s low z; tar --delete -f $OUT low",
          "ADD a.tar /t/", NULL, "/t/z is a hard link to low, which is not a file"},
+        {"", "mkdir s; mkfifo s/p; ln s/p s/q; " TAR "-C s .", "ADD a.tar /",
+         "p644 5:6 p\np644 5:6 q"},
+        {"d755 t\nd755 t/d",
+         "mkdir -p s/d; ln -s x s/l; ln s/l s/m; " TAR "-C s l m; tar --delete -f $OUT l",
+         "ADD a.tar /t/", NULL, "is a hard link to l, which is not a file"},
         {"", "mkdir s; echo -n 1 >s/f; ln s/f s/g; " TAR "-P --transform 'flags=h;s,s/f,../x,' s",
          "ADD a.tar /t/", NULL, "points outside"},
     };
