@@ -30,6 +30,7 @@ enum {
     SEEK_TO_END = 2,
     PROT_RW = 3,
     MAPPED_PRIVATE = 2,
+    PRCTL_SET_NAME = 15,
 };
 
 struct times {
@@ -126,7 +127,9 @@ static void keep(void)
 EXPORTED void init_main(const long *stack);
 void init_main(const long *stack)
 {
+    static const char name[] = "varve-init"; /* else it would be called after the memfd */
     long size;
+    call2(__NR_prctl, PRCTL_SET_NAME, name);
     if (stack[0] > 1) /* it was given an argument */
         keep();
     struct launch_config *c = map_config(&size);

@@ -238,6 +238,23 @@ static const struct type *find_type(char **fields, GError **err)
     return NULL;
 }
 
+static gboolean has_key(char **fields, const char *name)
+{
+    for (char **f = fields; *f; f++) {
+        g_autofree char *key = key_of(*f);
+        if (g_str_equal(key, name))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* As in Docker, an archive for docker load has Docker's media types, but where they lack one. */
+static gboolean prefers_docker_types(const struct output *o, char **fields)
+{
+    return o->type == OUTPUT_DOCKER && o->dest && !has_key(fields, "oci-mediatypes") &&
+           o->image.layers.compression != COMPRESS_ZSTD;
+}
+
 static struct output *parse_fields(char **fields, GError **err)
 {
     const struct type *t = find_type(fields, err);
@@ -255,6 +272,8 @@ static struct output *parse_fields(char **fields, GError **err)
     gboolean archive = o && (o->type == OUTPUT_OCI || o->type == OUTPUT_TAR) && !o->as_directory;
     if (archive && !o->dest)
         o->dest = g_strdup("-");
+    if (o && prefers_docker_types(o, fields))
+        o->image.docker_types = TRUE;
     return g_steal_pointer(&o);
 }
 

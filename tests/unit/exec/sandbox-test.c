@@ -77,6 +77,7 @@ static const struct {
       {"name", "cat /proc/1/cmdline /proc/1/environ | tr '\\0' ' '", "varve-init "},
       {"descriptors", "ls -l /proc/1/fd | grep -c pipe", "1"}, /* the report pipe */
       {"session", "cut -d' ' -f6 /proc/self/stat", "2"},
+      {"comm", "cat /proc/1/comm", "varve-init"},
       {"orphans", "(sleep 0.1 & echo $! >/o); sleep 0.4; test ! -e /proc/$(cat /o) && echo reaped",
        "reaped"},
 };

@@ -5,8 +5,10 @@
 
 static void test_good(void)
 {
-    g_autoptr(output) o = output_parse("type=oci,dest=x.tar,tar=false,compression=zstd,compression-level=3,"
-                                       "annotation.k=v,source-date-epoch=7", NULL);
+    g_autoptr(output) o =
+        output_parse("type=oci,dest=x.tar,tar=false,compression=zstd,compression-level=3,"
+                     "annotation.k=v,source-date-epoch=7",
+                     NULL);
     g_assert_nonnull(o);
     g_assert_cmpint(o->type, ==, OUTPUT_OCI);
     g_assert_cmpstr(o->dest, ==, "x.tar");
@@ -30,6 +32,23 @@ static void test_good(void)
     g_assert_cmpstr(piped->dest, ==, "-");
     g_autoptr(output) loaded = output_parse("type=docker", NULL);
     g_assert_null(loaded->dest);
+    g_assert_false(loaded->image.docker_types);
+}
+
+/* Archives for docker load have Docker's media types unless told otherwise. */
+static void test_docker_types(void)
+{
+    static const struct {
+        const char *spec;
+        gboolean docker;
+    } specs[] = {{"type=docker,dest=a", TRUE},
+                 {"dest=a,type=docker,oci-mediatypes=true", FALSE},
+                 {"type=docker,dest=a,compression=zstd", FALSE},
+                 {"type=oci,dest=a", FALSE}};
+    for (guint i = 0; i < G_N_ELEMENTS(specs); i++) {
+        g_autoptr(output) o = output_parse(specs[i].spec, NULL);
+        g_assert_cmpint(o->image.docker_types, ==, specs[i].docker);
+    }
 }
 
 /* What fails, and words of its message; "check: " marks what output_check() finds. */
@@ -57,8 +76,10 @@ static const struct {
     {"type=oci,dest=a,compression-level=-1", "compression-level=-1 is not a number from 0"},
     {"type=oci,dest=a,source-date-epoch=-1", "source-date-epoch=-1 is not a number from 0"},
     {"type=oci,dest=a,compression-level=13", "check: there is no gzip level 13 (0 to 12)"},
-    {"type=oci,dest=a,compression=zstd,compression-level=23", "check: there is no zstd level 23 (0 to 22)"},
-    {"type=oci,dest=a,compression=uncompressed,compression-level=1", "check: there are no levels of compression"},
+    {"type=oci,dest=a,compression=zstd,compression-level=23",
+     "check: there is no zstd level 23 (0 to 22)"},
+    {"type=oci,dest=a,compression=uncompressed,compression-level=1",
+     "check: there are no levels of compression"},
     {"type=oci,dest=a,compression=zstd,oci-mediatypes=false", "check: none for compression=zstd"},
     {"type=image,push-by-digest=true", "check: push-by-digest means nothing without a push"},
     {"type=image,registry.insecure=true", "check: registry.insecure means nothing without a push"},
@@ -86,14 +107,19 @@ static void test_bad(void)
         if (!strstr(err->message, words + (later ? strlen("check: ") : 0)))
             g_error("%s: %s", bad[i].spec, err->message);
         g_assert_true(g_str_has_prefix(err->message, "--output: "));
-        g_assert_cmpint(varve_error_exit_code(err), ==, err->code == VARVE_ERROR_UNSUPPORTED ? 1 : 2);
+        g_assert_cmpint(varve_error_exit_code(err), ==,
+                        err->code == VARVE_ERROR_UNSUPPORTED ? 1 : 2);
     }
 }
 
 static void test_check(void)
 {
-    static const char *const good[] = {"type=image,name=a:1", "type=tar,dest=/dev/null", "type=local,dest=/no/such/place",
-                                       "type=docker", "type=cacheonly", "type=oci,dest=x.tar,compression=zstd,compression-level=22"};
+    static const char *const good[] = {"type=image,name=a:1",
+                                       "type=tar,dest=/dev/null",
+                                       "type=local,dest=/no/such/place",
+                                       "type=docker",
+                                       "type=cacheonly",
+                                       "type=oci,dest=x.tar,compression=zstd,compression-level=22"};
     for (guint i = 0; i < G_N_ELEMENTS(good); i++) {
         g_autoptr(GError) err = NULL;
         g_autoptr(output) o = output_parse(good[i], &err);
@@ -107,6 +133,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/output/parse/good", test_good);
+    g_test_add_func("/output/parse/docker-types", test_docker_types);
     g_test_add_func("/output/parse/bad", test_bad);
     g_test_add_func("/output/parse/check", test_check);
     return g_test_run();
