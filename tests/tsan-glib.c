@@ -6,6 +6,13 @@
 #include <glib.h>
 #include <sanitizer/tsan_interface.h>
 
+/* GLib's own: the nodes of its queues travel under locks inside of it. */
+const char *__tsan_default_suppressions(void);
+const char *__tsan_default_suppressions(void)
+{
+    return "race:g_queue_pop_tail\n";
+}
+
 #define REAL(type, name) ((type)real(name))
 
 static void *real(const char *name)
@@ -88,4 +95,33 @@ gpointer g_async_queue_pop(GAsyncQueue *queue)
     gpointer data = REAL(gpointer(*)(GAsyncQueue *), "g_async_queue_pop")(queue);
     __tsan_acquire(queue);
     return data;
+}
+
+struct pooled {
+    GFunc func;
+    gpointer user_data;
+};
+
+static void run_pooled(gpointer data, gpointer pooled)
+{
+    const struct pooled *p = pooled;
+    __tsan_acquire(data);
+    p->func(data, p->user_data);
+}
+
+/* Pools live as long as the program. */
+GThreadPool *g_thread_pool_new(GFunc func, gpointer user_data, gint max, gboolean exclusive,
+                               GError **err)
+{
+    typedef GThreadPool *(*new_fn)(GFunc, gpointer, gint, gboolean, GError **);
+    struct pooled *p = g_new(struct pooled, 1);
+    *p = (struct pooled){func, user_data};
+    return REAL(new_fn, "g_thread_pool_new")(run_pooled, p, max, exclusive, err);
+}
+
+gboolean g_thread_pool_push(GThreadPool *pool, gpointer data, GError **err)
+{
+    __tsan_release(data);
+    return REAL(gboolean(*)(GThreadPool *, gpointer, GError **), "g_thread_pool_push")(pool, data,
+                                                                                       err);
 }

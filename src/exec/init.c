@@ -33,15 +33,6 @@ enum {
     PRCTL_SET_NAME = 15,
 };
 
-struct times {
-    long sec, usec;
-};
-struct usage { /* struct rusage */
-    struct times user, system;
-    long max_rss; /* KiB */
-    long rest[13];
-};
-
 /* Compilers call these for copies and clearing. */
 EXPORTED void *memset(void *to, int byte, size_t n);
 void *memset(void *to, int byte, size_t n)
@@ -82,22 +73,15 @@ static struct launch_config *map_config(long *size)
 static void reap(long program)
 {
     for (;;) {
-        struct usage u;
         int status;
-        long pid = call4(__NR_wait4, -1, &status, WAIT_NOHANG | WAIT_ALL, &u);
+        long pid = call4(__NR_wait4, -1, &status, WAIT_NOHANG | WAIT_ALL, 0);
         if (pid == -ERR_INTR)
             continue;
         if (pid <= 0)
             return;
         if (pid != program)
             continue;
-        struct launch_report r = {
-            .kind = REPORT_EXITED,
-            .status = status,
-            .max_rss = (uint64_t)u.max_rss * 1024,
-            .cpu_us = (uint64_t)(u.user.sec + u.system.sec) * 1000000 +
-                      (uint64_t)(u.user.usec + u.system.usec),
-        };
+        struct launch_report r = {.kind = REPORT_EXITED, .status = status};
         send_report(&r);
         program_leave(0);
     }

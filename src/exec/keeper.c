@@ -38,7 +38,7 @@ UNCHECKED static int keeper_main(void *data)
 static void keeper_stop(void)
 {
     fd_cleanup(&keeper.pipe); /* in a process forked from the owner nothing else happens */
-    spawn_wait(keeper.pidfd, NULL, NULL);
+    spawn_wait(keeper.pidfd);
 }
 
 static gboolean keeper_start(GError **err)

@@ -59,9 +59,6 @@ struct launch_report {
     uint32_t index; /* failed: see the stage */
     int32_t error;  /* failed: errno */
     int32_t status; /* exited: wait status */
-    uint32_t unused;
-    uint64_t max_rss; /* exited: bytes */
-    uint64_t cpu_us;  /* exited: user and system time */
 };
 
 struct launch_limit {

@@ -88,23 +88,12 @@ static void drain(struct pump *p)
     read_reports(p);
 }
 
-static gint64 microseconds(struct timeval t)
-{
-    return (gint64)t.tv_sec * G_USEC_PER_SEC + t.tv_usec;
-}
-
 /* Without an init the first process is the program itself. */
 static void reap(struct pump *p)
 {
-    int status;
-    struct rusage used;
-    spawn_wait(p->pidfd, &status, &used);
+    int status = spawn_wait(p->pidfd);
     if (p->exit.kind != REPORT_EXITED)
-        p->exit = (struct launch_report){
-            .kind = REPORT_EXITED,
-            .status = status,
-            .max_rss = (guint64)used.ru_maxrss * 1024,
-            .cpu_us = (guint64)(microseconds(used.ru_utime) + microseconds(used.ru_stime))};
+        p->exit = (struct launch_report){.kind = REPORT_EXITED, .status = status};
 }
 
 void pump_run(struct pump *p, struct cancel *c)

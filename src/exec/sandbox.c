@@ -110,8 +110,6 @@ static gboolean conclude(const struct pump *run, struct sandbox_result *out, GEr
     }
     out->signalled = WIFSIGNALED(e->status);
     out->exit_code = out->signalled ? 128 + WTERMSIG(e->status) : WEXITSTATUS(e->status);
-    out->max_rss = e->max_rss;
-    out->cpu_us = (gint64)e->cpu_us;
     return TRUE;
 }
 

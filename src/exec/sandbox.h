@@ -80,8 +80,6 @@ struct sandbox_spec {
 struct sandbox_result {
     int exit_code; /* 128+signal when killed by one */
     gboolean signalled;
-    guint64 max_rss; /* bytes, of the largest process */
-    gint64 cpu_us;   /* user and system time */
 };
 /* Runs to the end. FALSE only when it could not be started or was cancelled (then all its processes
  * are gone); a failing program is TRUE with its exit code. A missing program is exit code 127 with

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -112,11 +111,10 @@ gboolean spawn_failed(int error, GError **err)
     return FALSE;
 }
 
-void spawn_wait(int pidfd, int *status, struct rusage *used)
+int spawn_wait(int pidfd)
 {
     siginfo_t info = {0};
-    while (syscall(SYS_waitid, P_PIDFD, pidfd, &info, WEXITED | __WALL, used) < 0 && errno == EINTR)
+    while (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | __WALL) < 0 && errno == EINTR)
         ;
-    if (status)
-        *status = info.si_code == CLD_EXITED ? W_EXITCODE(info.si_status, 0) : info.si_status;
+    return info.si_code == CLD_EXITED ? W_EXITCODE(info.si_status, 0) : info.si_status;
 }

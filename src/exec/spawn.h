@@ -4,7 +4,6 @@
 #define VARVE_EXEC_SPAWN_H
 
 #include <glib.h>
-#include <sys/resource.h>
 
 /* entry(data) in a new process with the namespaces flags (CLONE_NEW…), all its signals blocked.
  * Its pidfd, close-on-exec, or -1 with errno. */
@@ -14,8 +13,7 @@ int spawn(int (*entry)(void *), void *data, int flags);
 int spawn_within(int keeper, int (*entry)(void *), void *data, int flags);
 /* The error for errno of the two; FALSE. */
 gboolean spawn_failed(int error, GError **err);
-/* Waits until a child is gone: its wait status and what it and the children that it waited for
- * used. Both may be NULL. */
-void spawn_wait(int pidfd, int *status, struct rusage *used);
+/* Waits until a child is gone; its wait status. */
+int spawn_wait(int pidfd);
 
 #endif

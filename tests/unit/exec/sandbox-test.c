@@ -255,10 +255,6 @@ static void test_codes(struct fixture *f, gconstpointer data)
         g_assert_cmpint(f->result.exit_code, ==, codes[i].code);
         g_assert_cmpint(f->result.signalled, ==, codes[i].signalled);
     }
-    fixture_output(f, "i=0; while test $i -lt 20000; do i=$((i+1)); done");
-    g_assert_cmpint(f->result.cpu_us, >, 1000);
-    g_assert_cmpuint(f->result.max_rss, >, 100 << 10);
-    g_assert_cmpuint(f->result.max_rss, <, 8 << 20); /* varve's own memory does not count */
 }
 
 static const struct {
