@@ -420,8 +420,23 @@ static gpointer cancel_later(gpointer c)
     return NULL;
 }
 
-/* Processes in this pid namespace's children tree that carry the marker in their command line. */
-static gboolean marker_runs(const char *marker)
+/* A number of seconds that only this test's processes sleep: other runs of it may be under way. */
+static const char *marker(void)
+{
+    static char text[16];
+    g_snprintf(text, sizeof text, "%d", 80000000 + getpid());
+    return text;
+}
+
+/* script with the marker for each %s. */
+static char *marked(const char *script)
+{
+    g_auto(GStrv) parts = g_strsplit(script, "%s", -1);
+    return g_strjoinv(marker(), parts);
+}
+
+/* Whether a process in this pid namespace has the marker in its command line. */
+static gboolean marker_runs(void)
 {
     g_autoptr(GDir) proc = g_dir_open("/proc", 0, NULL);
     for (const char *name; (name = g_dir_read_name(proc));) {
@@ -430,7 +445,7 @@ static gboolean marker_runs(const char *marker)
         if (!g_ascii_isdigit(*name) || !g_file_get_contents(path, &text, &len, NULL))
             continue;
         for (gsize i = 0; i < len; i++)
-            if (g_str_has_prefix(text + i, marker))
+            if (g_str_has_prefix(text + i, marker()))
                 return TRUE;
     }
     return FALSE;
@@ -441,13 +456,14 @@ static void test_cancel(struct fixture *f, gconstpointer data)
     if (fixture_skip(f))
         return;
     static const char *const scripts[] = {
-        "sleep 86331 & sleep 86331",
-        "trap '' TERM; (trap '' TERM; setsid sleep 86331) & while true; do sleep 86331; done",
+        "sleep %s & sleep %s",
+        "trap '' TERM; (trap '' TERM; setsid sleep %s) & while true; do sleep %s; done",
     };
     for (guint i = 0; i < 2 * G_N_ELEMENTS(scripts); i++) {
         f->spec.init = i & 1;
         g_autoptr(cancel) c = cancel_new();
-        const char *const argv[] = {"/bin/sh", "-c", scripts[i / 2], NULL};
+        g_autofree char *script = marked(scripts[i / 2]);
+        const char *const argv[] = {"/bin/sh", "-c", script, NULL};
         f->spec.args = argv;
         g_autoptr(GError) err = NULL;
         GThread *thread = g_thread_new("cancel", cancel_later, c);
@@ -455,28 +471,29 @@ static void test_cancel(struct fixture *f, gconstpointer data)
         g_assert_false(sandbox_run(&f->spec, c, &f->result, &err));
         g_assert_error(err, VARVE_ERROR, VARVE_ERROR_CANCELLED);
         g_assert_cmpint(g_get_monotonic_time() - start, <, 3000000);
-        g_assert_false(marker_runs("86331"));
+        g_assert_false(marker_runs());
         g_thread_join(thread);
     }
 }
 
-static void check_killed_parent(struct fixture *f, const char *script)
+static void check_killed_parent(struct fixture *f, const char *text)
 {
+    g_autofree char *script = marked(text);
     pid_t pid = fork();
     if (pid == 0) {
         fixture_sh(f, script, NULL);
         _exit(0);
     }
     gboolean runs = FALSE;
-    for (int i = 0; i < 500 && !(runs = marker_runs("86332")); i++)
+    for (int i = 0; i < 500 && !(runs = marker_runs()); i++)
         g_usleep(10000);
     g_assert_true(runs);
     g_usleep(50000); /* it may still have had another program to execute */
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
-    for (int i = 0; i < 200 && marker_runs("86332"); i++)
+    for (int i = 0; i < 200 && marker_runs(); i++)
         g_usleep(10000);
-    g_assert_false(marker_runs("86332"));
+    g_assert_false(marker_runs());
 }
 
 /* kill -9 of varve ends the sandbox, also when the program has become another user. */
@@ -485,10 +502,10 @@ static void test_killed_parent(struct fixture *f, gconstpointer data)
     if (fixture_skip(f))
         return;
     fixture_write(f, "etc/passwd", "root::0:0::/root:/bin/sh\napp::1000:1000::/:/bin/sh\n", 0644);
-    check_killed_parent(f, "trap '' TERM; sleep 86332");
-    check_killed_parent(f, "exec busybox su app -c 'trap \"\" TERM; exec sleep 86332'");
+    check_killed_parent(f, "trap '' TERM; sleep %s");
+    check_killed_parent(f, "exec busybox su app -c 'trap \"\" TERM; exec sleep %s'");
     f->spec.init = TRUE;
-    check_killed_parent(f, "trap '' TERM; sleep 86332");
+    check_killed_parent(f, "trap '' TERM; sleep %s");
 }
 
 static void test_much_output(struct fixture *f, gconstpointer data)
