@@ -17,11 +17,6 @@ const struct option_row fsck_option_rows[] = {
     {0},
 };
 
-static gboolean check_layer(struct store *s, const char *id, GError **err)
-{
-    return layer_index_verify(s, id, FALSE, err);
-}
-
 static gboolean check_contents(struct store *s, const char *id, GError **err)
 {
     return layer_index_verify(s, id, TRUE, err);
@@ -39,7 +34,7 @@ static int check_store(const struct fsck_flags *o, GError **err)
     gint64 began = g_get_monotonic_time();
     g_autoptr(store) s = store_open(NULL, err);
     const struct fsck_options how = {.repair = o->repair,
-                                     .check_layer = o->quick ? check_layer : check_contents,
+                                     .check_layer = o->quick ? check_layer_sizes : check_contents,
                                      .report = on_problem};
     if (!s || !store_fsck(s, &how, &problems, err))
         return 0;

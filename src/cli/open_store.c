@@ -4,8 +4,7 @@
 #include "layer/index.h"
 #include "store/gc.h"
 
-/* Sizes tell what power loss does: a file that was not written yet is short or empty. */
-static gboolean check_layer(struct store *s, const char *id, GError **err)
+gboolean check_layer_sizes(struct store *s, const char *id, GError **err)
 {
     return layer_index_verify(s, id, FALSE, err);
 }
@@ -20,7 +19,8 @@ struct store *open_store(GError **err)
     struct store *s = store_open(NULL, err);
     if (!s || !store_is_unsettled(s))
         return s;
-    const struct fsck_options how = {.check_layer = check_layer, .report = on_problem};
+    /* Sizes tell what power loss does: a file that was not written yet is short or empty. */
+    const struct fsck_options how = {.check_layer = check_layer_sizes, .report = on_problem};
     guint problems = 0;
     if (!store_settle(s, &how, &problems, err)) {
         store_close(s);

@@ -17,6 +17,8 @@ gboolean command_begin(const struct command *c, gpointer opts, int *argc, char *
 /* The user's store. After a restart of the machine what it wrote last is verified first, and
  * removed with a warning where it is damaged. */
 struct store *open_store(GError **err);
+/* For store_fsck(): compares a layer with its index without reading its files. */
+gboolean check_layer_sizes(struct store *s, const char *id, GError **err);
 /* Bytes of file content over the image's layers; 0 while it is not unpacked. */
 guint64 image_bytes(struct store *s, const struct image_row *r);
 /* As people write a canonical reference ("hello:1"); "<none>" for an image without a name. Newly

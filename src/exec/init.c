@@ -117,9 +117,9 @@ void init_main(const long *stack)
     if (stack[0] > 1) /* it was given an argument */
         keep();
     struct launch_config *c = map_config(&size);
-    program_reset_signals();
     if (!(c->flags & (LAUNCH_INIT | LAUNCH_JOIN)))
         program_run(c);
+    program_reset_signals();
     call1(__NR_setsid, 0); /* a Ctrl-C at varve's terminal is varve's to pass on */
     long pid = call6(__NR_clone, SIG_CHILD, 0, 0, 0, 0, 0);
     if (pid < 0)

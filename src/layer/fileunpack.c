@@ -9,6 +9,7 @@
 #include "base/libarchive.h"
 #include "context/resolve.h"
 #include "layer/attrs.h"
+#include "layer/tarnumber.h"
 
 #include <errno.h>
 #include <locale.h>
@@ -20,7 +21,6 @@
 #define READ_BLOCK (64 * 1024)
 #define HOLE_BLOCK (64 * 1024)
 #define NS G_GINT64_CONSTANT(1000000000)
-#define MAX_SECONDS (G_MAXINT64 / NS - 1)
 
 /* An archive being extracted. */
 struct unpacking {
@@ -120,7 +120,7 @@ static void take_header(struct unpacking *u, struct archive_entry *ae, struct en
     if (e->type == ENTRY_WHITEOUT)
         e->type = ENTRY_CHAR;
     /* What is beyond the year 2262 counts as then. */
-    gint64 seconds = CLAMP(u->lib->entry_mtime(ae), -MAX_SECONDS, MAX_SECONDS);
+    gint64 seconds = CLAMP(u->lib->entry_mtime(ae), -TARNUMBER_MAX_SECONDS, TARNUMBER_MAX_SECONDS);
     e->mtime_ns = seconds * NS + u->lib->entry_mtime_nsec(ae);
     e->ino = 0;
     if (u->w->has_owner) {

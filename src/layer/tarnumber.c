@@ -1,7 +1,6 @@
 #include "layer/tarnumber.h"
 
 #define NS G_GINT64_CONSTANT(1000000000)
-#define MAX_SECONDS (G_MAXINT64 / NS - 1) /* the year 2262 */
 
 /* Two's complement, big endian, below the marker bit. */
 static gboolean base256(const guint8 *field, gsize len, gint64 *out)
@@ -61,7 +60,7 @@ gboolean tarnumber_time(const char *text, gint64 *out)
     if (!g_ascii_isdigit(*p))
         return FALSE;
     for (; g_ascii_isdigit(*p); p++) {
-        seconds = MIN(seconds * 10 + (*p - '0'), MAX_SECONDS);
+        seconds = MIN(seconds * 10 + (*p - '0'), TARNUMBER_MAX_SECONDS);
     }
     if (*p == '.' ? !fraction(p + 1, &ns) : *p != '\0')
         return FALSE;

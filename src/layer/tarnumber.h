@@ -4,6 +4,9 @@
 
 #include <glib.h>
 
+/* Times beyond the year 2262, which do not fit into nanoseconds, count as then. */
+#define TARNUMBER_MAX_SECONDS (G_MAXINT64 / G_GINT64_CONSTANT(1000000000) - 1)
+
 /* A header field: octal digits between blanks, or base-256 (GNU) when its first bit is set. FALSE
  * when it is neither or does not fit. */
 gboolean tarnumber_field(const guint8 *field, gsize len, gint64 *out);
