@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "cli/report.h"
-#include "dockerfile/bytesize.h"
+#include "cli/shared.h"
 #include "dockerfile/giturl.h"
 
 #include <errno.h>
@@ -42,6 +42,8 @@ const struct option_row build_options_rows[] = {
     {"shm-size", 0, OPTION_STRING, AT(raw_shm_size), "BYTES", "size of /dev/shm in RUN"},
     {"ulimit", 0, OPTION_LIST, AT(raw_ulimits), "NAME=SOFT[:HARD]", "limits of RUN (repeatable)"},
     {"memory", 'm', OPTION_STRING, AT(raw_memory), "BYTES", "memory limit of each RUN"},
+    {"resource", 0, OPTION_LIST, AT(raw_resources), "KEY=VALUE",
+     "limit memory-swap, cpu-quota, cpuset-cpus and so on (repeatable)"},
     {"cgroup-parent", 0, OPTION_STRING, AT(cgroup_parent), "PATH", "cgroup that RUN's are made in"},
     {"progress", 0, OPTION_STRING, AT(raw_progress), "MODE",
      "auto, tty, plain, quiet, none or rawjson"},
@@ -69,7 +71,6 @@ const struct option_row build_options_rows[] = {
     {"attest", 0, OPTION_LIST, AT(raw_attest), NULL, NULL},
     {"provenance", 0, OPTION_STRING, AT(raw_provenance), NULL, NULL},
     {"sbom", 0, OPTION_STRING, AT(raw_sbom), NULL, NULL},
-    {"resource", 0, OPTION_LIST, AT(raw_resources), NULL, NULL},
     {0},
 };
 
@@ -99,8 +100,7 @@ static gboolean refuse_unsupported(const struct build_options *o, GError **err)
                  {"--cache-to", o->raw_cache_to != NULL},
                  {"--attest", wants_attestation(o->raw_attest)},
                  {"--provenance", !is_off(o->raw_provenance)},
-                 {"--sbom", !is_off(o->raw_sbom)},
-                 {"--resource", o->raw_resources != NULL}};
+                 {"--sbom", !is_off(o->raw_sbom)}};
     for (guint i = 0; i < G_N_ELEMENTS(flags); i++) {
         if (!flags[i].given)
             continue;
@@ -284,19 +284,6 @@ static gboolean parse_allow(struct build_options *o, GError **err)
     return TRUE;
 }
 
-static gboolean parse_sizes(struct build_options *o, GError **err)
-{
-    if (o->raw_shm_size && !bytesize_parse(o->raw_shm_size, &o->shm_size, err)) {
-        g_prefix_error(err, "--shm-size: ");
-        return FALSE;
-    }
-    if (o->raw_memory && !bytesize_parse(o->raw_memory, &o->memory, err)) {
-        g_prefix_error(err, "--memory: ");
-        return FALSE;
-    }
-    return TRUE;
-}
-
 static gboolean parse_filters(struct build_options *o)
 {
     g_autofree char *all = o->raw_no_cache_filter ? g_strjoinv(",", o->raw_no_cache_filter) : NULL;
@@ -364,8 +351,9 @@ gboolean build_options_finish(struct build_options *o, int argc, char **argv, GE
            progress_mode_parse(progress, &o->progress, err) && parse_tags(o, err) &&
            parse_build_args(o, err) && parse_lists(o, err) && parse_platform(o, err) &&
            parse_annotations(o, err) && parse_network(o, err) && parse_pull(o, err) &&
-           parse_allow(o, err) && parse_sizes(o, err) && build_parse_outputs(o, err) &&
-           parse_filters(o) && parse_context(o, argc, argv, err);
+           parse_allow(o, err) && size_option("--shm-size", o->raw_shm_size, &o->shm_size, err) &&
+           resource_options(o->raw_memory, o->raw_resources, &o->resources, err) &&
+           build_parse_outputs(o, err) && parse_filters(o) && parse_context(o, argc, argv, err);
 }
 
 void build_options_clear(struct build_options *o)
@@ -381,4 +369,5 @@ void build_options_clear(struct build_options *o)
     g_clear_pointer(&o->ulimits, g_array_unref);
     g_clear_pointer(&o->owned, g_ptr_array_unref);
     g_strfreev(o->no_cache_filter);
+    resources_clear(&o->resources);
 }

@@ -3,6 +3,7 @@
 #define VARVE_CLI_BUILD_OPTIONS_H
 
 #include "cli/command.h"
+#include "exec/resources.h"
 #include "graph/lower.h"
 #include "output/output.h"
 #include "solver/sources.h"
@@ -50,7 +51,8 @@ struct build_options {
     enum net_mode network;
     enum pull_policy pull;
     enum progress_mode progress;
-    guint64 shm_size, memory; /* bytes, 0: default, none */
+    guint64 shm_size; /* bytes, 0: default */
+    struct resources resources;
     gboolean allow_insecure, allow_host_network;
     enum build_call call; /* --call and --check */
     gboolean call_json;   /* --call=…,format=json */

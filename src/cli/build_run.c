@@ -109,7 +109,7 @@ static gboolean solve(struct build *b, GError **err)
                                 .build_id = b->row.id,
                                 .now_ns = now_ns,
                                 .host_ca = ca,
-                                .memory_max = b->o->memory,
+                                .resources = &b->o->resources,
                                 .keep_failed = b->o->debug_on_failure,
                                 .slot_prefix = b->slot_prefix};
     b->solver = solver_new(b->lowered->graph, &so);

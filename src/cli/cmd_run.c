@@ -50,6 +50,8 @@ const struct option_row run_option_rows[] = {
      "mount a tmpfs (size=64m, mode=1777, ro, exec)"},
     {"read-only", 0, OPTION_FLAG, AT(read_only), NULL, "no writing but to volumes and tmpfs"},
     {"memory", 'm', OPTION_STRING, AT(memory), "BYTES", "memory limit"},
+    {"resource", 0, OPTION_LIST, AT(resources), "KEY=VALUE",
+     "limit memory-swap, cpu-quota, cpuset-cpus and so on, as of varve build (repeatable)"},
     {"shm-size", 0, OPTION_STRING, AT(shm_size), "BYTES", "size of /dev/shm (64m)"},
     {"hostname", 0, OPTION_STRING, AT(hostname), "NAME", "host name inside (default: the host's)"},
     {"name", 0, OPTION_STRING, AT(name), "NAME", "only used as the host name inside"},
@@ -98,6 +100,7 @@ static void run_clear(struct run *r)
     g_ptr_array_unref(r->tmps);
     g_ptr_array_unref(r->owned);
     healthcheck_free(r->health);
+    resources_clear(&r->resources);
     g_strfreev(r->args);
     g_strfreev(r->env);
     g_free(r->hostname);
@@ -195,7 +198,7 @@ static gboolean run_program(struct run *r, struct sandbox_result *res, GError **
                                 .hostname = r->hostname,
                                 .network = r->network,
                                 .shm_size = r->shm_size,
-                                .memory_max = r->memory,
+                                .resources = &r->resources,
                                 .mounts = (struct sandbox_mount *)r->mounts->data,
                                 .n_mounts = r->mounts->len,
                                 .init = r->o->init,

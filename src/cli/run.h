@@ -16,7 +16,7 @@
 
 /* As on the command line. */
 struct run_options {
-    char **volumes, **env, **env_files, **publish, **tmpfs, **insecure;
+    char **volumes, **env, **env_files, **publish, **tmpfs, **insecure, **resources;
     char *user, *workdir, *entrypoint, *name, *hostname, *network, *platform, *pull, *stop_signal,
         *memory, *shm_size;
     char *health_cmd, *health_interval, *health_timeout, *health_start_period,
@@ -54,7 +54,8 @@ struct run {
     const char *cwd, *user;
     char *hostname;
     enum net_mode network;
-    guint64 memory, shm_size; /* bytes, 0: no limit, default */
+    guint64 shm_size; /* bytes, 0: default */
+    struct resources resources;
     struct snapshot *root;
     GArray *mounts;             /* struct sandbox_mount; descriptors closed at the end */
     GPtrArray *owned;           /* char*: destinations in mounts */

@@ -4,7 +4,7 @@
 #include "base/fs.h"
 #include "base/path.h"
 #include "cli/report.h"
-#include "dockerfile/bytesize.h"
+#include "cli/shared.h"
 #include "dockerfile/duration.h"
 #include "exec/hostca.h"
 #include "graph/imageconf.h"
@@ -187,14 +187,6 @@ static gboolean check_publish(const char *text, GError **err)
     return FALSE;
 }
 
-static gboolean parse_size(const char *flag, const char *text, guint64 *out, GError **err)
-{
-    if (!text || bytesize_parse(text, out, err))
-        return TRUE;
-    g_prefix_error(err, "%s: ", flag);
-    return FALSE;
-}
-
 static gboolean set_stop(struct run *r, GError **err)
 {
     const char *text = r->o->stop_signal ? r->o->stop_signal : r->conf->stop_signal;
@@ -270,6 +262,6 @@ gboolean run_setup(struct run *r, GError **err)
             return FALSE;
     return check_terminal(r->o, err) && check_names(r, err) && make_env(r, err) &&
            make_args(r, err) && set_network(r, err) && set_stop(r, err) && set_health(r, err) &&
-           parse_size("--memory", r->o->memory, &r->memory, err) &&
-           parse_size("--shm-size", r->o->shm_size, &r->shm_size, err);
+           resource_options(r->o->memory, r->o->resources, &r->resources, err) &&
+           size_option("--shm-size", r->o->shm_size, &r->shm_size, err);
 }

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/jsonset.h"
+#include "dockerfile/bytesize.h"
 #include "dockerfile/reference.h"
 #include "ui/text.h"
 
@@ -71,6 +72,29 @@ gboolean platform_option(const char *text, struct platform *store, const struct 
     if (!text || platform_parse(store, text, err))
         return TRUE;
     g_prefix_error(err, "--platform: ");
+    return FALSE;
+}
+
+gboolean size_option(const char *flag, const char *text, guint64 *out, GError **err)
+{
+    if (!text || bytesize_parse(text, out, err))
+        return TRUE;
+    g_prefix_error(err, "%s: ", flag);
+    error_as_usage(err);
+    return FALSE;
+}
+
+gboolean resource_options(const char *memory, char **list, struct resources *r, GError **err)
+{
+    if (!size_option("--memory", memory, &r->memory, err))
+        return FALSE;
+    gboolean ok = TRUE;
+    for (char **text = list; ok && text && *text; text++)
+        ok = resources_add(r, *text, err);
+    if (ok && resources_check(r, err))
+        return TRUE;
+    g_prefix_error(err, "--resource: ");
+    error_as_usage(err);
     return FALSE;
 }
 

@@ -5,6 +5,7 @@
 #include "base/digest.h"
 #include "base/platform.h"
 #include "cli/command.h"
+#include "exec/resources.h"
 #include "store/images.h"
 
 #include <jansson.h>
@@ -33,6 +34,10 @@ gboolean format_is_json(const char *format, gboolean *json, GError **err);
 /* --platform: NULL text leaves *out NULL, else it points to store. */
 gboolean platform_option(const char *text, struct platform *store, const struct platform **out,
                          GError **err);
+/* A size given with flag; NULL text leaves *out. VARVE_ERROR_USAGE. */
+gboolean size_option(const char *flag, const char *text, guint64 *out, GError **err);
+/* --memory and the elements of --resource (either may be NULL) into r. VARVE_ERROR_USAGE. */
+gboolean resource_options(const char *memory, char **list, struct resources *r, GError **err);
 /* Prints the document (and frees it): on one line, or indented. */
 void print_json(json_t *doc, gboolean indented);
 /* A digest as a string member; a zero one is left out. */

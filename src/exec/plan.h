@@ -20,6 +20,12 @@ struct plan_mount {
     gboolean ordinary; /* dest must not lead through symlinks (/proc, /sys, /dev) */
 };
 
+/* A cgroup of the run's own. */
+struct plan_cgroup {
+    char *path;
+    int procs_fd; /* its cgroup.procs, or -1 */
+};
+
 struct plan {
     int root_fd; /* to be attached as the root: a clone of the spec's, owned */
     gboolean root_readonly;
@@ -31,8 +37,9 @@ struct plan {
     gboolean insecure;    /* nothing masked, /sys writable */
     gboolean cgroup_view; /* cgroup2 is mounted at /sys/fs/cgroup */
     const char *hostname;
-    char *cgroup_path;   /* the cgroup made for the run, or NULL */
-    int cgroup_fd;       /* its cgroup.procs, or -1 */
+    struct plan_cgroup cgroups[4]; /* made for the run; a hierarchy for each but the unified one,
+                                      and for each controller of version 1 */
+    guint n_cgroups;
     int std_fd[3];       /* the program's 0, 1, 2; numbers >= 10 */
     int terminal_fd[2];  /* both sides of the program's terminal: the outer, the program's; or -1 */
     gboolean null_stdin; /* std_fd[0] is /dev/null: a new sandbox takes its own instead */

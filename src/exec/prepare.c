@@ -32,7 +32,6 @@ void plan_init(struct plan *p)
 {
     *p = (struct plan){.root_fd = -1,
                        .mask_fd = -1,
-                       .cgroup_fd = -1,
                        .join_fd = -1,
                        .config_fd = -1,
                        .init_fd = -1,

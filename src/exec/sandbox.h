@@ -11,6 +11,7 @@
 #define VARVE_EXEC_SANDBOX_H
 
 #include "base/cancel.h"
+#include "exec/resources.h"
 #include "graph/op.h"
 
 /* A mount besides the root. */
@@ -50,9 +51,9 @@ struct sandbox_spec {
     guint n_hosts;
     const struct ulimit *ulimits;
     guint n_ulimits;
-    guint64 shm_size;          /* bytes, 0: 64 MiB */
-    const char *cgroup_parent; /* or NULL */
-    guint64 memory_max;        /* bytes, 0: none; needs a cgroup to use (else a clear error) */
+    guint64 shm_size;                  /* bytes, 0: 64 MiB */
+    const char *cgroup_parent;         /* or NULL */
+    const struct resources *resources; /* or NULL; need cgroups to use (else a clear error) */
     struct sandbox_mount *mounts;
     guint n_mounts;
     const struct sandbox_file *files;

@@ -269,8 +269,9 @@ UNCHECKED static void die_with_parent(const struct plan *p)
 
 UNCHECKED static void enter_cgroup(const struct plan *p)
 {
-    if (p->cgroup_fd >= 0 && write(p->cgroup_fd, "0", 1) < 0)
-        fail(p, STAGE_CGROUP, 0);
+    for (guint i = 0; i < p->n_cgroups; i++)
+        if (write(p->cgroups[i].procs_fd, "0", 1) < 0)
+            fail(p, STAGE_CGROUP, 0);
     if (unshare(CLONE_NEWCGROUP) < 0 && errno != EINVAL) /* EINVAL: a kernel without cgroups */
         fail(p, STAGE_CGROUP, 0);
 }

@@ -400,7 +400,7 @@ static struct sandbox_spec make_spec(struct run *r)
                                  .n_ulimits = op->n_ulimits,
                                  .shm_size = op->shm_size,
                                  .cgroup_parent = op->cgroup_parent,
-                                 .memory_max = r->s->o.memory_max,
+                                 .resources = r->s->o.resources,
                                  .mounts = (struct sandbox_mount *)r->mounts->data,
                                  .n_mounts = r->mounts->len,
                                  .files = (struct sandbox_file *)r->files->data,

@@ -17,6 +17,7 @@
 #include "base/cancel.h"
 #include "base/event.h"
 #include "context/tree.h"
+#include "exec/resources.h"
 #include "graph/graph.h"
 #include "store/record.h"
 
@@ -46,7 +47,7 @@ struct solver_options {
     gint64 build_id;           /* for logs, 0: none kept */
     gint64 now_ns;             /* mtimes of what is made; SOURCE_DATE_EPOCH when set */
     const char *host_ca;       /* bundle to mount into RUN, or NULL */
-    guint64 memory_max;        /* of a RUN, 0: none */
+    const struct resources *resources; /* of a RUN, borrowed */
     gboolean
         keep_failed; /* keep the file system and mounts of a RUN that failed, for solver_debug() */
     const char *slot_prefix; /* names this Dockerfile and context, for explanations */

@@ -519,6 +519,10 @@ EOF
 --annotation=manifest[windows98]:a=b|neither an operating system nor an architecture
 --annotation=manifest-descriptor[linux/amd64]:a=b|only manifests can be annotated
 --ulimit=nofile=20:10|the soft limit is above the hard one
+--resource=cpus=2|"cpus" is none of the resources: memory, memory-swap, cpu-shares
+--resource=cpu-qouta=1000|did you mean cpu-quota?
+--resource=memory-swap=1g|--resource: memory-swap, of memory and swap together, needs memory beside it
+--memory=much|--memory: invalid size "much"
 END
     build --annotation manifest:org.example.a=b=c --annotation org.example/x:y=z --annotation 'manifest[linux/amd64]:here=1' \
         --annotation 'manifest,manifest[linux/s390x]:both=2' --annotation 'manifest[linux/s390x]:there=3' --platform linux/amd64 \

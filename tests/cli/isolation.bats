@@ -166,6 +166,17 @@ EOF2
     [[ "$output" == *"Dockerfile:2"* ]]
 }
 
+@test "limits of memory and CPUs count for steps, and for no key" {
+    [ "$(id -u)" -eq 0 ] || skip "needs the right to make cgroups"
+    printf 'FROM busybox\nRUN nproc >/cpus\nRUN dd if=/dev/zero of=/dev/null bs=64M count=1; echo $? >/code\n' >Dockerfile
+    build --resource cpuset-cpus=0 --resource=memory=16m -o ../limited .
+    [ "$(cat ../limited/cpus) $(cat ../limited/code)" = "1 137" ]
+    run build --explain --resource cpu-quota=50000 -m 1g -o type=cacheonly .
+    [ "$status" -eq 0 ]
+    [[ "$output" != *"run  "* ]]
+    [ -z "$(find /sys/fs/cgroup -name "varve-*")" ]
+}
+
 @test "an insecure step has the devices for fuse and loops, and others have not" {
     [ "$(id -u)" -eq 0 ] || skip "needs root"
     cat >Dockerfile <<'EOF2'
