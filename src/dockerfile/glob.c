@@ -76,32 +76,79 @@ static void add_item(struct glob *g, enum item_type type, gunichar c)
     g_array_append_val(g->items, item);
 }
 
-/* *p is behind '[' of a class that pattern_check() has seen. A range that ends before it begins is
- * malformed to moby, which makes regular expressions of these. */
-static gboolean read_class(struct glob *g, const char **p)
+/* The ASCII classes of POSIX, "[:name:]" in a class, as pairs of bounds. */
+static const struct {
+    const char *name, *bounds;
+} posix_classes[] = {
+    {"alnum", "09AZaz"},   {"alpha", "AZaz"},   {"blank", "\t\t  "}, {"cntrl", "\1\37\177\177"},
+    {"digit", "09"},       {"graph", "!~"},     {"lower", "az"},     {"print", " ~"},
+    {"punct", "!/:@[`{~"}, {"space", "\t\r  "}, {"upper", "AZ"},     {"word", "09AZ__az"},
+    {"xdigit", "09AFaf"},
+};
+
+/* *p is at "[:": adds the ranges of the class and moves behind its ":]". FALSE for an unknown one.
+ */
+static gboolean read_posix_class(GArray *ranges, const char **p)
+{
+    const char *name = *p + 2, *end = strstr(name, ":]");
+    if (!end)
+        return FALSE;
+    for (guint i = 0; i < G_N_ELEMENTS(posix_classes); i++) {
+        if (strncmp(name, posix_classes[i].name, (gsize)(end - name)) != 0 ||
+            posix_classes[i].name[end - name])
+            continue;
+        for (const char *b = posix_classes[i].bounds; *b; b += 2) {
+            struct range r = {(guchar)b[0], (guchar)b[1]};
+            g_array_append_val(ranges, r);
+        }
+        *p = end + 2;
+        return TRUE;
+    }
+    return FALSE;
+}
+
+static gunichar read_bound(const char **p)
+{
+    *p += **p == '\\' && (*p)[1];
+    return read_char(p);
+}
+
+/* One character or range, where there is one; FALSE when it ends before it begins. */
+static gboolean read_range(GArray *ranges, const char **p)
+{
+    struct range r;
+    r.lo = r.hi = read_bound(p);
+    if (**p == '-' && (*p)[1]) {
+        (*p)++;
+        r.hi = read_bound(p);
+    }
+    g_array_append_val(ranges, r);
+    return r.lo <= r.hi;
+}
+
+/* *p is behind '[' of a class that pattern_check() has seen. Returns what is wrong with it, or
+ * NULL: moby makes regular expressions of these, so that more is malformed than in file names. */
+static const char *read_class(struct glob *g, const char **p)
 {
     struct item item = {.type = ITEM_CLASS};
     g_autoptr(GArray) ranges = g_array_new(FALSE, FALSE, sizeof(struct range));
-    gboolean ordered = TRUE;
     item.negated = **p == '^';
     *p += item.negated;
-    while (**p != ']') {
-        struct range r;
-        *p += **p == '\\';
-        r.lo = r.hi = read_char(p);
-        if (**p == '-') {
-            (*p)++;
-            *p += **p == '\\';
-            r.hi = read_char(p);
+    while (**p && **p != ']') {
+        if ((*p)[0] == '[' && (*p)[1] == ':') {
+            if (!read_posix_class(ranges, p))
+                return "there is no such class of characters";
+        } else if (!read_range(ranges, p)) {
+            return "a range in a [class] ends before it begins";
         }
-        ordered &= r.lo <= r.hi;
-        g_array_append_val(ranges, r);
     }
+    if (!**p)
+        return "a [class] is not closed";
     (*p)++;
     item.n_ranges = ranges->len;
     item.ranges = (struct range *)g_array_free(g_steal_pointer(&ranges), FALSE);
     g_array_append_val(g->items, item);
-    return ordered;
+    return NULL;
 }
 
 /* "**" has been read. A '/' behind it belongs to it. */
@@ -122,9 +169,11 @@ static void add_deep(struct glob *g, const char **p, gboolean first)
     add_item(g, ITEM_DIRS, 0);
 }
 
-static gboolean compile(struct glob *g, const char *pattern)
+/* Returns what is wrong with the pattern, or NULL. */
+static const char *compile(struct glob *g, const char *pattern)
 {
-    for (const char *p = pattern; *p;) {
+    const char *wrong = NULL;
+    for (const char *p = pattern; *p && !wrong;) {
         if (p[0] == '*' && p[1] == '*') {
             gboolean first = p == pattern;
             p += 2;
@@ -136,14 +185,14 @@ static gboolean compile(struct glob *g, const char *pattern)
             add_item(g, ITEM_STAR, 0);
         else if (c == '?')
             add_item(g, ITEM_ANY, 0);
-        else if (c == '[' && !read_class(g, &p))
-            return FALSE;
+        else if (c == '[')
+            wrong = read_class(g, &p);
         else if (c == '\\' && *p)
             add_item(g, ITEM_CHAR, read_char(&p));
-        else if (c != '[')
+        else
             add_item(g, ITEM_CHAR, c);
     }
-    return TRUE;
+    return wrong;
 }
 
 static gboolean item_reads(const struct item *it, gunichar c)
@@ -210,9 +259,9 @@ struct glob *glob_new(const char *pattern, GError **err)
     }
     g->items = g_array_new(FALSE, FALSE, sizeof(struct item));
     g_array_set_clear_func(g->items, clear_item);
-    if (!compile(g, pattern)) {
-        error_set(err, VARVE_ERROR_INVALID,
-                  "malformed pattern \"%s\": a range in a [class] ends before it begins", pattern);
+    const char *wrong = compile(g, pattern);
+    if (wrong) {
+        error_set(err, VARVE_ERROR_INVALID, "malformed pattern \"%s\": %s", pattern, wrong);
         return NULL;
     }
     make_tables(g);

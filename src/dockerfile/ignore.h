@@ -1,8 +1,9 @@
 /* Ignore patterns: .dockerignore files and COPY --exclude, with the rules of moby's patternmatcher:
  * a path is ignored when the last pattern that matches it or one of its parents has no '!'.
- * '*' and '?' do not cross '/', "**" does, '[a-z]' and '[^a-z]' are classes, '\' takes the next
- * character as it is. Compiled once; matching takes time proportional to the path for each pattern
- * and keeps no state, so any number of threads may match with the same patterns. */
+ * '*' and '?' do not cross '/', "**" does, '[a-z]', '[^a-z]' and '[[:digit:]]' are classes, '\'
+ * takes the next character as it is. Compiled once; matching takes time proportional to the path
+ * for each pattern and keeps no state, so any number of threads may match with the same patterns.
+ */
 #ifndef VARVE_DOCKERFILE_IGNORE_H
 #define VARVE_DOCKERFILE_IGNORE_H
 

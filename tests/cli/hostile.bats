@@ -356,6 +356,8 @@ PY
     printf 'FROM scratch\nCOPY odd/unreadable /x\n' >Dockerfile
     mkdir -m 777 ../userstore
     export VARVE_ROOT=$BATS_TEST_TMPDIR/userstore/store
+    cp "$VARVE" ../varve # the folder of this checkout may be closed to others
+    VARVE=$BATS_TEST_TMPDIR/varve
     run as_user "$VARVE" build --progress=plain -o type=cacheonly .
     [ "$status" -eq 1 ] || { echo "$output"; return 1; }
     [[ "$output" == *"odd/unreadable"*[Pp]"ermission denied"* ]] || { echo "$output"; return 1; }

@@ -30,6 +30,9 @@ static const struct {
      "ac a/c abbc", "", ""},
     {"[a-c]x\n[^a-c]y\n", "ax cx dy zy", "dx ay", "", ""},
     {"[\\]]z\n", "]z", "z az", "", ""},
+    {"v[[:digit:]]\n[^[:alnum:]_]w\nx[[:upper:]a-c-]\n", "v0 v9 -w .w xA xb x-",
+     "v va v[ v: aw _w 0w xd xx", "", ""},
+    {"[[:punct:]]a\n[[:space:][:xdigit:]]b\n", "!a ~a @a `a /a", "aa 0a", "", ""},
     {"a\\*b\n", "a*b", "axb", "", ""},
     {"*.txt\n", "a.txt .txt", "x/a.txt a.txtx", "", ""},
     {"x/*.txt\n", "x/a.txt", "a.txt x/y/a.txt", "", ""},
@@ -93,6 +96,10 @@ static void test_errors(void)
     expect_error("[-x]\n", "line 1: malformed pattern \"[-x]\"");
     expect_error("[z-a]\n", "ends before it begins");
     expect_error("a\\\n", "nothing follows the last");
+    expect_error("[[:digits:]]\n", "no such class of characters");
+    expect_error("[[:]]\n", "no such class of characters");
+    expect_error("[[:digit:]\n", "a [class] is not closed");
+    expect_error("[[:digit:]a-\n", "a [class] is not closed");
     expect_error("a[b\n", "line 1: malformed pattern \"a[b\"");
     g_autofree char *big = g_strnfill(5000, 'a');
     expect_error(big, "longer than 4096");

@@ -2,6 +2,7 @@
 #include "fixture.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/fs.h"
+#include "snapshot/mountfd.h"
 
 static gpointer cancel_later(gpointer c)
 {
@@ -67,7 +69,7 @@ static void test_cancel(struct fixture *f, gconstpointer data)
         g_autoptr(GError) err = NULL;
         GThread *thread = g_thread_new("cancel", cancel_later, c);
         gint64 start = g_get_monotonic_time();
-        g_assert_false(sandbox_run(&f->spec, c, &f->result, &err));
+        g_assert_false(fixture_run(f, c, &err));
         g_assert_error(err, VARVE_ERROR, VARVE_ERROR_CANCELLED);
         g_assert_cmpint(g_get_monotonic_time() - start, <, 3000000);
         g_assert_false(marker_runs());
@@ -191,8 +193,9 @@ static gpointer run_one(gpointer data)
 {
     struct fixture *f = data;
     const char *const argv[] = {"/bin/sh", "-c", "sleep 0.05; exit 9", NULL};
+    fd_auto int root = mountfd_clone(AT_FDCWD, f->root, 0, NULL);
     struct sandbox_spec spec = {
-        .root_fd = f->root_fd, .stdin_fd = -1, .args = argv, .output = join_output};
+        .root_fd = root, .stdin_fd = -1, .args = argv, .output = join_output};
     struct joiner sink = {.out = g_string_new(NULL)};
     struct sandbox_result r = {0};
     spec.output_ctx = &sink;

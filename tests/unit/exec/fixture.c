@@ -82,13 +82,29 @@ gboolean fixture_has(const struct fixture *f, const char *path)
     return lstat(full, &st) == 0;
 }
 
+/* Kernels before 6.15 can attach a detached mount once only. */
+static void renew_root(struct fixture *f)
+{
+    if (f->root_fd < 0)
+        return;
+    fd_cleanup(&f->root_fd);
+    f->root_fd = mountfd_clone(AT_FDCWD, f->root, 0, NULL);
+    f->spec.root_fd = f->root_fd;
+}
+
+gboolean fixture_run(struct fixture *f, struct cancel *c, GError **err)
+{
+    renew_root(f);
+    return sandbox_run(&f->spec, c, &f->result, err);
+}
+
 gboolean fixture_sh(struct fixture *f, const char *script, GError **err)
 {
     const char *const argv[] = {"/bin/sh", "-c", script, NULL};
     f->spec.args = argv;
     g_string_truncate(f->out, 0);
     g_string_truncate(f->err, 0);
-    gboolean ok = sandbox_run(&f->spec, NULL, &f->result, err);
+    gboolean ok = fixture_run(f, NULL, err);
     f->spec.args = NULL;
     return ok;
 }

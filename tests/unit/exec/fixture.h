@@ -20,6 +20,9 @@ gboolean fixture_skip(const struct fixture *f);
 void fixture_write(const struct fixture *f, const char *path, const char *text, int mode);
 /* Whether the root has path (not followed). */
 gboolean fixture_has(const struct fixture *f, const char *path);
+/* Runs f->spec over a root_fd that is new each time (but another's than the fixture's is kept);
+ * FALSE with *err as sandbox_run(). */
+gboolean fixture_run(struct fixture *f, struct cancel *c, GError **err);
 /* Runs f->spec with "sh -c script"; FALSE with *err as sandbox_run(). */
 gboolean fixture_sh(struct fixture *f, const char *script, GError **err);
 /* The same, must succeed with exit code 0; returns stdout without the last newline. */

@@ -286,7 +286,7 @@ static void test_missing(struct fixture *f, gconstpointer data)
         f->spec.args = argv;
         f->spec.env = env;
         g_string_truncate(f->err, 0);
-        g_assert_true(sandbox_run(&f->spec, NULL, &f->result, &err));
+        g_assert_true(fixture_run(f, NULL, &err));
         g_assert_cmpstr(f->err->str, ==, missing[i].error);
         g_assert_cmpint(f->result.exit_code, ==, missing[i].code);
     }
@@ -306,7 +306,7 @@ static void test_foreign(struct fixture *f, gconstpointer data)
     const char *const argv[] = {"/foreign", NULL};
     f->spec.args = argv;
     g_autoptr(GError) err = NULL;
-    if (sandbox_run(&f->spec, NULL, &f->result, &err)) {
+    if (fixture_run(f, NULL, &err)) {
         g_test_skip(f->err->str);
         return;
     }
@@ -403,7 +403,7 @@ static void test_errors(struct fixture *f, gconstpointer data)
     f->spec.cwd = NULL;
     const char *const none[] = {NULL};
     f->spec.args = none;
-    g_assert_false(sandbox_run(&f->spec, NULL, &f->result, &err));
+    g_assert_false(fixture_run(f, NULL, &err));
     g_assert_error(err, VARVE_ERROR, VARVE_ERROR_INVALID);
 }
 
@@ -433,7 +433,7 @@ static void test_speed(struct fixture *f, gconstpointer data)
     gint64 best = G_MAXINT64;
     for (int i = 0; i < 20; i++) {
         gint64 start = g_get_monotonic_time();
-        g_assert_true(sandbox_run(&f->spec, NULL, &f->result, NULL));
+        g_assert_true(fixture_run(f, NULL, NULL));
         best = MIN(best, g_get_monotonic_time() - start);
     }
     g_test_message("a run of true: %.2f ms at best", best / 1000.0);
