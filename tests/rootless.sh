@@ -28,4 +28,5 @@ trap 'rm -rf "$work"' EXIT
 cp -r tests/conformance tests/testbed "$work/"
 cp "$varve" "$work/varve"
 chown -R $user "$work"
+cd "$work" || exit 1 # the folder of this checkout may be closed to others
 runuser -u $user -- env HOME="$work" ${CONFORMANCE_SINGLE_ID:+CONFORMANCE_SINGLE_ID=1} VARVE_TESTBED="$work/testbed-cache" XDG_DATA_HOME="$work/data" "$work/conformance/run.sh" "$work/varve" "$@"

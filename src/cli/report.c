@@ -65,7 +65,7 @@ void report_single_id(void)
 {
     if (userns_current() != USERNS_SINGLE)
         return;
-    const char *name = g_get_user_name();
+    const char *name = userns_user() ? userns_user() : "$USER";
     report_note("%s has no range in /etc/subuid and /etc/subgid, so every file belongs to one "
                 "user: other owners in base images are lost, and USER, chown and --chown with "
                 "other ids fail (sudo usermod --add-subuids 100000-165535 --add-subgids "

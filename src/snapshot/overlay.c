@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -46,9 +48,20 @@ static void add_common(GPtrArray *options, gboolean writable)
         add_option(options, "volatile", NULL);
 }
 
+/* "lowerdir+" came with Linux 6.5; an older one that is asked for it complains in its log. */
+static gboolean takes_layers_singly(GError **err)
+{
+    struct utsname system;
+    int major, minor;
+    if (uname(&system) < 0 || sscanf(system.release, "%d.%d", &major, &minor) != 2 || major > 6 ||
+        (major == 6 && minor >= 5))
+        return TRUE;
+    return error_set(err, VARVE_ERROR_FAILED, "Linux before 6.5 cannot be given layers singly");
+}
+
 int overlay_mount_fd(struct store *s, const struct chain *c, const char *tmp, GError **err)
 {
-    if (!check_depth(c, err))
+    if (!check_depth(c, err) || !takes_layers_singly(err))
         return -1;
     g_autofree char *root = fs_fd_path(store_fd(s));
     g_autoptr(GPtrArray) options = g_ptr_array_new_with_free_func(g_free);

@@ -19,6 +19,7 @@
 #define MAX_RANGES 16
 
 static enum userns_state current = USERNS_ROOT;
+static char *user; /* who entered */
 
 /* A consecutive run of subordinate ids. */
 struct range {
@@ -138,8 +139,9 @@ static gboolean start_mapper(struct mapper *m, uid_t uid, gid_t gid)
 {
     struct range uids[MAX_RANGES], gids[MAX_RANGES];
     const struct passwd *pw = getpwuid(uid);
-    guint n_uids = read_ranges("/etc/subuid", pw ? pw->pw_name : NULL, uid, uids);
-    guint n_gids = read_ranges("/etc/subgid", pw ? pw->pw_name : NULL, uid, gids);
+    user = g_strdup(pw ? pw->pw_name : NULL);
+    guint n_uids = read_ranges("/etc/subuid", user, uid, uids);
+    guint n_gids = read_ranges("/etc/subgid", user, uid, gids);
     int ends[2];
     if (!n_uids || !n_gids || pipe2(ends, O_CLOEXEC) < 0)
         return FALSE;
@@ -211,6 +213,11 @@ gboolean userns_enter(enum userns_state *state, GError **err)
         return FALSE;
     *state = current;
     return become_root(err);
+}
+
+const char *userns_user(void)
+{
+    return user;
 }
 
 enum userns_state userns_current(void)

@@ -14,5 +14,7 @@ enum userns_state {
  * namespaces, maps ids. On failure the error says what the system refuses and how to allow it. */
 gboolean userns_enter(enum userns_state *state, GError **err);
 enum userns_state userns_current(void);
+/* The name outside of the user who entered; NULL when nobody did, or who has no name. */
+const char *userns_user(void);
 
 #endif

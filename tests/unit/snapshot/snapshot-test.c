@@ -33,12 +33,13 @@ static void tear_down(struct fixture *f, gconstpointer data)
     g_free(f->dir);
 }
 
-/* A snapshot with one driver; NULL with the test skipped when mounting is refused here. */
+/* A snapshot with one driver; NULL with the test skipped when mounting is refused here, or the
+ * kernel is too old for it. */
 static struct snapshot *open_with(struct fixture *f, gboolean writable, enum snapshot_driver d)
 {
     g_autoptr(GError) err = NULL;
     struct snapshot *sn = snapshot_open_driver(f->store, f->chain, writable, d, &err);
-    if (!sn && strstr(err->message, g_strerror(EPERM)))
+    if (!sn && (strstr(err->message, g_strerror(EPERM)) || strstr(err->message, "before 6.5")))
         g_test_skip(err->message);
     else
         g_assert_no_error(err);
@@ -135,7 +136,8 @@ static void test_drivers(struct fixture *f, gconstpointer data)
     g_assert_cmpstr(all, ==, "fs"); /* work/ and merged/ are gone */
     for (enum snapshot_driver r = DRIVER_OVERLAY_FD; r <= DRIVER_COPY; r++) {
         g_autoptr(snapshot) sn = open_with(f, FALSE, r);
-        g_assert_nonnull(sn);
+        if (!sn)
+            continue;
         g_assert_cmpint(sn->driver, ==, r);
         int root = sn->mount_fd;
         struct stat st, other;
@@ -244,7 +246,8 @@ static void test_forget(struct fixture *f, gconstpointer data)
 {
     if (!first_layer(f, DRIVER_AUTO))
         return;
-    struct snapshot *sn = open_with(f, TRUE, DRIVER_OVERLAY_FD);
+    struct snapshot *sn = open_with(f, TRUE, DRIVER_AUTO);
+    g_assert_cmpint(sn->driver, !=, DRIVER_COPY);
     struct stat st;
     const char *touched[] = {"/etc", "/swap", "/"};
     for (int i = 0; i < 2; i++) {
