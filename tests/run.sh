@@ -41,7 +41,7 @@ count() {
 run_tap() {
     local name=$1
     shift
-    timeout -k 10 "${LIMIT:-900}" "$@" >"$logs/$name.tap" 2>&1
+    timeout -k 10 "${LIMIT:-900}" "$@" </dev/null >"$logs/$name.tap" 2>&1 # on a terminal nothing asks
     count "$logs/$name.tap" $?
 }
 

@@ -9,9 +9,14 @@ gboolean check_layer_sizes(struct store *s, const char *id, GError **err)
     return layer_index_verify(s, id, FALSE, err);
 }
 
+#define MAX_SHOWN 3
+
+/* A power loss may cost what half a minute made: nobody reads a hundred lines of it. */
 static void on_problem(gpointer ctx, const char *problem)
 {
-    report_warning("lost when the machine stopped: %s", problem);
+    guint *seen = ctx;
+    if ((*seen)++ < MAX_SHOWN)
+        report_warning("lost when the machine stopped: %s", problem);
 }
 
 struct store *open_store(GError **err)
@@ -20,12 +25,15 @@ struct store *open_store(GError **err)
     if (!s || !store_is_unsettled(s))
         return s;
     /* Sizes tell what power loss does: a file that was not written yet is short or empty. */
-    const struct fsck_options how = {.check_layer = check_layer_sizes, .report = on_problem};
-    guint problems = 0;
+    guint problems = 0, seen = 0;
+    const struct fsck_options how = {
+        .check_layer = check_layer_sizes, .report = on_problem, .ctx = &seen};
     if (!store_settle(s, &how, &problems, err)) {
         store_close(s);
         return NULL;
     }
+    if (seen > MAX_SHOWN)
+        report_warning("and %u more layers and blobs", seen - MAX_SHOWN);
     if (problems)
         report_warning("the next build makes %s again; fsck verifies everything else",
                        problems == 1 ? "it" : "them");

@@ -63,6 +63,12 @@ static gboolean open_classic(struct snapshot *sn, gboolean writable, GError **er
     return sn->mount_fd >= 0;
 }
 
+static gboolean mount_copy(struct snapshot *sn, int dir, gboolean writable, GError **err)
+{
+    sn->mount_fd = mountfd_clone(dir, "", writable ? 0 : MOUNT_ATTR_RDONLY, err);
+    return sn->mount_fd >= 0;
+}
+
 static gboolean open_copy(struct snapshot *sn, gboolean writable, GError **err)
 {
     if (!sn->tmp)
@@ -77,10 +83,8 @@ static gboolean open_copy(struct snapshot *sn, gboolean writable, GError **err)
     if (dir < 0)
         return FALSE;
     sn->impl = copytree_new(sn->store, sn->chain, merged, err);
-    if (!sn->impl || !inherit_root(sn->store, sn->chain, dir, err))
-        return FALSE;
-    sn->mount_fd = mountfd_clone(dir, "", writable ? 0 : MOUNT_ATTR_RDONLY, err);
-    return sn->mount_fd >= 0;
+    return sn->impl && inherit_root(sn->store, sn->chain, dir, err) &&
+           mount_copy(sn, dir, writable, err);
 }
 
 typedef gboolean (*open_fn)(struct snapshot *sn, gboolean writable, GError **err);
@@ -132,6 +136,11 @@ static gboolean open_simple(struct snapshot *sn, gboolean writable, GError **err
     return sn->mount_fd >= 0;
 }
 
+static gboolean is_simple(const struct snapshot *sn)
+{
+    return sn->chain->n == 0 || (sn->chain->n == 1 && !sn->writable);
+}
+
 struct snapshot *snapshot_open_driver(struct store *s, const struct chain *chain, gboolean writable,
                                       enum snapshot_driver d, GError **err)
 {
@@ -144,7 +153,7 @@ struct snapshot *snapshot_open_driver(struct store *s, const struct chain *chain
     if (writable && !make_upper(sn, err))
         return NULL;
     gboolean ok;
-    if (sn->chain->n == 0 || (sn->chain->n == 1 && !writable))
+    if (is_simple(sn))
         ok = open_simple(sn, writable, err);
     else if (d == DRIVER_AUTO)
         ok = open_any(sn, writable, err);
@@ -254,6 +263,30 @@ static gboolean remove_work(struct snapshot *sn, GError **err)
     for (guint i = 0; i < G_N_ELEMENTS(usual); i++)
         ret = unlinkat(tmp, usual[i].path, usual[i].flags);
     return ret == 0 || fs_remove_tree(tmp, "work", err);
+}
+
+/* Overlayfs takes no work directory of a volatile mount again. */
+static gboolean renew_work(struct snapshot *sn, GError **err)
+{
+    g_autofree char *work = g_build_filename(sn->tmp, "work", NULL);
+    return remove_work(sn, err) && fs_mkdir_p(store_fd(sn->store), work, 0700, err);
+}
+
+static gboolean remount_copy(struct snapshot *sn, GError **err)
+{
+    g_autofree char *merged = g_build_filename(sn->tmp, "merged", NULL);
+    fd_auto int dir = fs_open_dir(store_fd(sn->store), merged, err);
+    return dir >= 0 && mount_copy(sn, dir, sn->writable, err);
+}
+
+gboolean snapshot_remount(struct snapshot *sn, GError **err)
+{
+    fd_cleanup(&sn->mount_fd);
+    if (is_simple(sn))
+        return open_simple(sn, sn->writable, err);
+    if (sn->driver == DRIVER_COPY)
+        return remount_copy(sn, err);
+    return (!sn->writable || renew_work(sn, err)) && drivers[sn->driver](sn, sn->writable, err);
 }
 
 static gboolean finish_upper(struct snapshot *sn, GError **err)

@@ -36,6 +36,9 @@ struct snapshot *snapshot_open(struct store *s, const struct chain *chain, gbool
  * snapshot_open()). */
 struct snapshot *snapshot_open_driver(struct store *s, const struct chain *chain, gboolean writable,
                                       enum snapshot_driver d, GError **err);
+/* Mounts it once more, as it is now: mount_fd is another one. A kernel before 6.15 can attach a
+ * detached mount to one sandbox only. Nothing may be open in the former mount. */
+gboolean snapshot_remount(struct snapshot *sn, GError **err);
 /* Before the commit: paths (char *, of directories in the root) in which nothing but mount points
  * came and went (sandbox_spec.touched). Where the upper holds such a directory empty and just like
  * the one below it, it is left out of the layer. */

@@ -510,11 +510,50 @@ static const char *shell_of(const char *const *args)
     return "/bin/sh";
 }
 
+/* What of the op a mount of the sandbox was made for. */
+static const struct exec_mount *origin_of(const struct run *r, const struct sandbox_mount *sm)
+{
+    for (guint i = 1; i < r->op->n_mounts; i++)
+        if (r->op->mounts[i].dest == sm->dest)
+            return &r->op->mounts[i];
+    return NULL;
+}
+
+static gboolean remount_bind(struct run *r, struct snapshot *sn, GError **err)
+{
+    for (guint i = 0; i < r->mounts->len; i++) {
+        struct sandbox_mount *sm = &g_array_index(r->mounts, struct sandbox_mount, i);
+        if (sm->tree_fd != sn->mount_fd)
+            continue;
+        fd_cleanup(&sm->fd);
+        if (!snapshot_remount(sn, err))
+            return FALSE;
+        sm->tree_fd = sn->mount_fd;
+        sm->fd = open_selected(r, sn, origin_of(r, sm), err);
+        return sm->fd >= 0;
+    }
+    return TRUE;
+}
+
+/* The failed sandbox had the mounts of layers: another one gets them anew, with what was written to
+ * them. */
+static gboolean remount(struct run *r, GError **err)
+{
+    for (guint i = 0; i < r->snapshots->len; i++)
+        if (!remount_bind(r, g_ptr_array_index(r->snapshots, i), err))
+            return FALSE;
+    return snapshot_remount(r->root, err);
+}
+
 gboolean solver_debug(struct solver *s, void (*terminal)(gpointer ctx, int master_fd), gpointer ctx,
                       const char *term, int *exit_code, GError **err)
 {
     struct run *r = s->kept;
     const char *args[] = {shell_of(r->op->args), NULL};
+    if (!remount(r, err)) {
+        g_prefix_error(err, "cannot open a shell in the failed step: ");
+        return FALSE;
+    }
     g_auto(GStrv) plain = make_env(r);
     g_auto(GStrv) env =
         g_environ_setenv(g_steal_pointer(&plain), "TERM", term ? term : "dumb", FALSE);

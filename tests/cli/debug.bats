@@ -11,7 +11,7 @@ FROM busybox
 ENV V=from-env
 WORKDIR /work
 RUN --mount=type=bind,from=lib,source=/lib.txt,target=/mnt.txt --mount=type=cache,target=/c \
-    --mount=type=secret,id=s echo left-behind >state && echo cached >/c/x && exit 7
+    --mount=type=secret,id=s --mount=type=bind,from=lib,target=/rw,rw echo noted >/rw/note && echo left-behind >state && echo cached >/c/x && exit 7
 END
     echo hush >../s
 }
@@ -24,10 +24,10 @@ typed() {
 
 @test "the shell sees the step's files, mounts, secrets, environment and directory" {
     failing
-    run typed 'echo "A:$(cat state):$(pwd):$V:$(cat /mnt.txt):$(cat /c/x):$(cat /run/secrets/s):Z"' 'test -t 0 && echo on-a-"tty"' 'exit 3'
+    run typed 'echo "A:$(cat state):$(pwd):$V:$(cat /mnt.txt):$(cat /c/x):$(cat /run/secrets/s):$(cat /rw/note /rw/lib.txt | tr "\n" .):Z"' 'test -t 0 && echo on-a-"tty"' 'exit 3'
     [ "$status" -eq 1 ]
     [[ "$output" == *"failed with exit code 7"*"a shell where RUN"* ]]
-    [[ "$output" == *"A:left-behind:/work:from-env:from-lib:cached:hush:Z"* ]]
+    [[ "$output" == *"A:left-behind:/work:from-env:from-lib:cached:hush:noted.from-lib.:Z"* ]]
     [[ "$output" == *"on-a-tty"* ]]
     [ -z "$(ls "$VARVE_ROOT"/tmp)" ]
 }

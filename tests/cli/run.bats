@@ -122,7 +122,7 @@ teardown() {
     [ "$(varve run -v keep:/data app:1 'cat /data/seed /data/more')" = $'seeded\nmore' ]
     run varve run -v keep:/data:ro app:1 'echo x >/data/x'
     [ "$status" -ne 0 ]
-    varve prune --volumes
+    varve prune --volumes --force
     run varve run -v keep:/data app:1 'test -e /data/more'
     [ "$status" -eq 1 ]
 }

@@ -237,6 +237,12 @@ own_store() { cp -a "$SEED" "$VARVE_ROOT"; }
     rm "$VARVE_ROOT/boot"
     build -t two:1 . 2>err
     [[ "$(cat err)" != *lost* ]]
+    find "$VARVE_ROOT"/layers/*/index "$VARVE_ROOT"/blobs -type f -exec truncate -s 0 {} +
+    echo other >"$VARVE_ROOT/boot"
+    build -t two:1 . 2>err
+    [ "$(grep -c "lost when the machine stopped" err)" = 3 ]
+    grep -q "^warning: and [0-9]* more layers and blobs" err
+    varve fsck
 }
 
 @test "wrong command lines are exit code 2 and show the usage" {

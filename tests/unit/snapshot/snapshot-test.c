@@ -159,6 +159,34 @@ static void test_drivers(struct fixture *f, gconstpointer data)
     }
 }
 
+/* What was written is there in another mount, and in the layer. */
+static void test_remount(struct fixture *f, gconstpointer data)
+{
+    enum snapshot_driver d = GPOINTER_TO_INT(data);
+    if (!first_layer(f, d))
+        return;
+    struct snapshot *sn = open_with(f, TRUE, d);
+    put(sn->mount_fd, "etc/a", "written");
+    g_assert_cmpint(unlinkat(sn->mount_fd, "etc/b", 0), ==, 0);
+    for (int i = 0; i < 2; i++) {
+        g_autoptr(GError) err = NULL;
+        g_assert_true(snapshot_remount(sn, &err));
+        g_assert_no_error(err);
+        g_assert_cmpint(sn->driver, ==, d);
+        expect(sn->mount_fd, "etc/a", "written");
+        expect(sn->mount_fd, "etc/b", NULL);
+        put(sn->mount_fd, i ? "second" : "first", "later");
+    }
+    commit(f, sn);
+    g_autofree char *top = layer_names(f, "fs"), *etc = layer_names(f, "fs/etc");
+    g_assert_cmpstr(top, ==, "etc first second");
+    g_assert_cmpstr(etc, ==, "a b"); /* b: a whiteout */
+    sn = open_with(f, FALSE, d);
+    g_assert_true(snapshot_remount(sn, NULL));
+    expect(sn->mount_fd, "second", "later");
+    snapshot_discard(sn);
+}
+
 static void test_many(struct fixture *f, gconstpointer data)
 {
     enum snapshot_driver d = GPOINTER_TO_INT(data);
@@ -310,6 +338,9 @@ int main(int argc, char **argv)
     add("/snapshot/drivers/fd", DRIVER_OVERLAY_FD, test_drivers);
     add("/snapshot/drivers/classic", DRIVER_OVERLAY_CLASSIC, test_drivers);
     add("/snapshot/drivers/copy", DRIVER_COPY, test_drivers);
+    add("/snapshot/remount/fd", DRIVER_OVERLAY_FD, test_remount);
+    add("/snapshot/remount/classic", DRIVER_OVERLAY_CLASSIC, test_remount);
+    add("/snapshot/remount/copy", DRIVER_COPY, test_remount);
     add("/snapshot/many/fd", DRIVER_OVERLAY_FD, test_many);
     add("/snapshot/many/classic", DRIVER_OVERLAY_CLASSIC, test_many);
     add("/snapshot/too-many", DRIVER_AUTO, test_too_many);
