@@ -125,16 +125,19 @@ static char *explain_files(json_t *old, json_t *now)
     return g_strdup_printf("%u of %u files differ: %s, …", differ, total, first);
 }
 
-static char *explain_input(json_t *old, json_t *now)
+/* own: the name of the vertex itself, which its heredocs have, too. */
+static char *explain_input(json_t *old, json_t *now, const char *own)
 {
     const char *name = json_string_value(json_object_get(now, "name"));
     json_t *old_files = json_object_get(old, "files"), *files = json_object_get(now, "files");
     if (old_files && files)
         return explain_files(old_files, files);
+    if (g_strcmp0(name, own) == 0)
+        return g_strdup("the text of its heredoc changed");
     return g_strdup_printf("its input %s changed", name);
 }
 
-static char *explain_difference(json_t *old, json_t *now)
+static char *explain_difference(json_t *old, json_t *now, const char *own)
 {
     if (!json_equal(json_object_get(old, "op"), json_object_get(now, "op")))
         return g_strdup("the instruction, its arguments or its environment changed");
@@ -144,7 +147,7 @@ static char *explain_difference(json_t *old, json_t *now)
     for (gsize i = 0; i < json_array_size(b); i++) {
         json_t *x = json_array_get(a, i), *y = json_array_get(b, i);
         if (!json_equal(json_object_get(x, "digest"), json_object_get(y, "digest")))
-            return explain_input(x, y);
+            return explain_input(x, y, own);
     }
     return g_strdup("built before, but its layer is no longer in the store");
 }
@@ -154,12 +157,13 @@ char *node_explain_miss(struct solver *s, struct node *n)
     if (n->v->meta.no_cache)
         return g_strdup("--no-cache");
     g_autofree char *slot = node_slot(s, n);
-    g_autofree char *before = store_slot_inputs(s->o.store, slot);
+    g_autofree char *before = slot ? store_slot_inputs(s->o.store, slot) : NULL;
     json_t *old = before ? json_loads(before, 0, NULL) : NULL;
     if (!old)
         return g_strdup("never built here");
     json_t *now = json_loads(n->inputs_json, 0, NULL);
-    char *why = explain_difference(old, now);
+    g_autofree char *own = g_utf8_make_valid(n->v->meta.name, -1);
+    char *why = explain_difference(old, now, own);
     json_decref(old);
     json_decref(now);
     return why;
@@ -167,6 +171,8 @@ char *node_explain_miss(struct solver *s, struct node *n)
 
 char *node_slot(struct solver *s, struct node *n)
 {
+    if (n->v->meta.internal)
+        return NULL;
     /* The sources of an ADD have its place; they must not be taken for it. */
     return g_strdup_printf("%s|%s%s", s->o.slot_prefix ? s->o.slot_prefix : "",
                            n->v->meta.slot ? n->v->meta.slot : n->v->meta.name,

@@ -72,7 +72,8 @@ gboolean resolve_sources(struct solver *s, GError **err);
 
 /* explain.c */
 
-/* Where n stands, for comparing with earlier builds; newly allocated. */
+/* Where n stands, for comparing with earlier builds; newly allocated. NULL for an internal one: it
+ * is a part of an instruction, whose place that is. */
 char *node_slot(struct solver *s, struct node *n);
 
 /* JSON text of what n reads: op digest, per input a name, a digest and, where small, its files. */

@@ -56,6 +56,20 @@ EOF
     [[ "$(explained 'COPY src')" == *"1 of 3 files is new: src/three.txt"* ]]
 }
 
+@test "a heredoc is told from its instruction" {
+    printf 'FROM busybox\nCOPY --link <<one.txt <<two.txt /\none\none.txt\ntwo\ntwo.txt\nRUN <<EOF\necho run\nEOF\n' >Dockerfile
+    run build --explain -o type=cacheonly .
+    [ "$status" -eq 0 ]
+    [[ "$(explained 'COPY --link')" == "run "*"never built here" && "$(explained 'RUN <<EOF')" == "run "*"never built here" ]]
+    sed -i 's/^two$/second/; s/^echo run$/echo runs/' Dockerfile
+    run build --explain -o type=cacheonly .
+    [[ "$(explained 'COPY --link')" == *"the text of its heredoc changed" ]]
+    [[ "$(explained 'RUN <<EOF')" == *"the instruction, its arguments or its environment changed" ]] # its text is the argument
+    sed -i 's/--link/--link --chmod=600/; s/^RUN <<EOF/RUN --network=none <<EOF/' Dockerfile
+    run build --explain -o type=cacheonly .
+    [[ "$(explained 'COPY --link')" == *"the instruction, its arguments or its environment changed" ]]
+}
+
 @test "a step whose inputs come out the same is cut, not run" {
     cat >Dockerfile <<'EOF'
 FROM busybox AS gen
