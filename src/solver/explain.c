@@ -56,6 +56,12 @@ static json_t *op_json(struct node *n)
     return hex_json(&d);
 }
 
+/* A part of the instruction that reads it, and no step of its own. */
+static gboolean is_heredoc(const struct vertex *v)
+{
+    return v->meta.internal && v->op.type == OP_FILE && v->n_inputs == 0;
+}
+
 static json_t *inputs_json(struct solver *s, struct node *n)
 {
     json_t *all = json_array();
@@ -70,7 +76,8 @@ static json_t *inputs_json(struct solver *s, struct node *n)
             continue;
         json_t *in = json_object();
         g_autofree char *url = input->resolved ? http_shown(input->v->op.source.identifier) : NULL;
-        g_autofree char *name = g_utf8_make_valid(url ? url : input->v->meta.name, -1);
+        const char *plain = is_heredoc(input->v) ? "" : input->v->meta.name;
+        g_autofree char *name = g_utf8_make_valid(url ? url : plain, -1);
         json_object_set_new(in, "name", json_string(name));
         json_object_set_new(in, "digest", hex_json(&input->res.key));
         json_array_append_new(all, in);
@@ -125,19 +132,18 @@ static char *explain_files(json_t *old, json_t *now)
     return g_strdup_printf("%u of %u files differ: %s, …", differ, total, first);
 }
 
-/* own: the name of the vertex itself, which its heredocs have, too. */
-static char *explain_input(json_t *old, json_t *now, const char *own)
+static char *explain_input(json_t *old, json_t *now)
 {
     const char *name = json_string_value(json_object_get(now, "name"));
     json_t *old_files = json_object_get(old, "files"), *files = json_object_get(now, "files");
     if (old_files && files)
         return explain_files(old_files, files);
-    if (g_strcmp0(name, own) == 0)
+    if (name && !*name)
         return g_strdup("the text of its heredoc changed");
     return g_strdup_printf("its input %s changed", name);
 }
 
-static char *explain_difference(json_t *old, json_t *now, const char *own)
+static char *explain_difference(json_t *old, json_t *now)
 {
     if (!json_equal(json_object_get(old, "op"), json_object_get(now, "op")))
         return g_strdup("the instruction, its arguments or its environment changed");
@@ -147,7 +153,7 @@ static char *explain_difference(json_t *old, json_t *now, const char *own)
     for (gsize i = 0; i < json_array_size(b); i++) {
         json_t *x = json_array_get(a, i), *y = json_array_get(b, i);
         if (!json_equal(json_object_get(x, "digest"), json_object_get(y, "digest")))
-            return explain_input(x, y, own);
+            return explain_input(x, y);
     }
     return g_strdup("built before, but its layer is no longer in the store");
 }
@@ -162,8 +168,7 @@ char *node_explain_miss(struct solver *s, struct node *n)
     if (!old)
         return g_strdup("never built here");
     json_t *now = json_loads(n->inputs_json, 0, NULL);
-    g_autofree char *own = g_utf8_make_valid(n->v->meta.name, -1);
-    char *why = explain_difference(old, now, own);
+    char *why = explain_difference(old, now);
     json_decref(old);
     json_decref(now);
     return why;

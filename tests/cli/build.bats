@@ -56,6 +56,15 @@ EOF
     [[ "$(explained 'COPY src')" == *"1 of 3 files is new: src/three.txt"* ]]
 }
 
+@test "an instruction that stands twice is told from a heredoc" {
+    printf 'FROM busybox\nCOPY in.txt /\nRUN cat /in.txt >>/out\nRUN cat /in.txt >>/out\n' >Dockerfile
+    echo one >in.txt
+    build -o type=cacheonly .
+    echo two >in.txt
+    run build --explain -o type=cacheonly .
+    [[ "$output" == *"its input RUN cat /in.txt >>/out changed"* && "$output" != *heredoc* ]]
+}
+
 @test "a heredoc is told from its instruction" {
     printf 'FROM busybox\nCOPY --link <<one.txt <<two.txt /\none\none.txt\ntwo\ntwo.txt\nRUN <<EOF\necho run\nEOF\n' >Dockerfile
     run build --explain -o type=cacheonly .
