@@ -14,9 +14,11 @@ gboolean check_layer_sizes(struct store *s, const char *id, GError **err)
 /* A power loss may cost what half a minute made: nobody reads a hundred lines of it. */
 static void on_problem(gpointer ctx, const char *problem)
 {
-    guint *seen = ctx;
-    if ((*seen)++ < MAX_SHOWN)
-        report_warning("lost when the machine stopped: %s", problem);
+    guint *left = ctx;
+    if (*left == 0)
+        return;
+    (*left)--;
+    report_warning("lost when the machine stopped: %s", problem);
 }
 
 struct store *open_store(GError **err)
@@ -25,15 +27,15 @@ struct store *open_store(GError **err)
     if (!s || !store_is_unsettled(s))
         return s;
     /* Sizes tell what power loss does: a file that was not written yet is short or empty. */
-    guint problems = 0, seen = 0;
+    guint problems = 0, left = MAX_SHOWN;
     const struct fsck_options how = {
-        .check_layer = check_layer_sizes, .report = on_problem, .ctx = &seen};
+        .check_layer = check_layer_sizes, .report = on_problem, .ctx = &left};
     if (!store_settle(s, &how, &problems, err)) {
         store_close(s);
         return NULL;
     }
-    if (seen > MAX_SHOWN)
-        report_warning("and %u more layers and blobs", seen - MAX_SHOWN);
+    if (problems > MAX_SHOWN)
+        report_warning("and %u more layers and blobs", problems - MAX_SHOWN);
     if (problems)
         report_warning("the next build makes %s again; fsck verifies everything else",
                        problems == 1 ? "it" : "them");

@@ -220,10 +220,11 @@ static gboolean make_limits(const struct making *m, const struct resources *r, G
                   {"cpu", r->cpu_shares || r->cpu_period || r->cpu_quota, set_cpu},
                   {"cpuset", r->cpuset_cpus || r->cpuset_mems, set_cpuset}};
     for (guint i = 0; i < G_N_ELEMENTS(limits); i++) {
+        if (!limits[i].wanted)
+            continue;
         gboolean unified;
-        const char *dir =
-            limits[i].wanted ? make_cgroup(m, limits[i].controller, &unified, err) : NULL;
-        if (limits[i].wanted && (!dir || !limits[i].set(dir, unified, r, err)))
+        const char *dir = make_cgroup(m, limits[i].controller, &unified, err);
+        if (!dir || !limits[i].set(dir, unified, r, err))
             return FALSE;
     }
     return TRUE;
