@@ -18,6 +18,8 @@
 #define QUIET (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
 #define DEFAULT_SHM (64 << 20)
 #define MAX_RESOLV_CONF (1 << 20)
+#define HOSTS "/etc/hosts"
+#define RESOLV_CONF "/etc/resolv.conf"
 
 gboolean mounts_old_kernel;
 
@@ -278,18 +280,24 @@ static char *hosts_text(const struct sandbox_spec *spec, const char *hostname)
     return g_string_free(text, FALSE);
 }
 
+gboolean sandbox_floor(int dir, GError **err)
+{
+    return stubs_make(NULL, dir, HOSTS, FALSE, NULL, err) &&
+           stubs_make(NULL, dir, RESOLV_CONF, FALSE, NULL, err);
+}
+
 static gboolean add_network_files(struct plan *p, const struct sandbox_spec *spec, int dir,
                                   GError **err)
 {
     g_autofree char *hosts = hosts_text(spec, p->hostname);
-    fd_auto int fd = open("/etc/resolv.conf", O_RDONLY | O_CLOEXEC);
+    fd_auto int fd = open(RESOLV_CONF, O_RDONLY | O_CLOEXEC);
     g_autoptr(GBytes) resolv =
-        fd < 0 ? g_bytes_new(NULL, 0) : fs_read_fd(fd, "/etc/resolv.conf", MAX_RESOLV_CONF, err);
+        fd < 0 ? g_bytes_new(NULL, 0) : fs_read_fd(fd, RESOLV_CONF, MAX_RESOLV_CONF, err);
     if (!resolv)
         return FALSE;
     struct sandbox_file files[] = {
-        {.dest = "/etc/hosts", .bytes = hosts, .len = strlen(hosts), .mode = 0644},
-        {.dest = "/etc/resolv.conf",
+        {.dest = HOSTS, .bytes = hosts, .len = strlen(hosts), .mode = 0644},
+        {.dest = RESOLV_CONF,
          .bytes = g_bytes_get_data(resolv, NULL),
          .len = g_bytes_get_size(resolv),
          .mode = 0644},

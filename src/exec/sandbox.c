@@ -128,6 +128,8 @@ static gboolean launch(struct plan *p, const struct sandbox_spec *spec, int (*en
     plan_started(p);
     if (run.pidfd < 0)
         return spawn_failed(error, err);
+    if (spec->meanwhile)
+        spec->meanwhile(spec->meanwhile_ctx);
     pump_run(&run, c);
     close(run.pidfd);
     return conclude(&run, out, err);

@@ -77,6 +77,9 @@ struct sandbox_spec {
     /* Called with the pid of process 1 once the program runs. May be NULL. */
     void (*started)(gpointer ctx, int pid);
     gpointer started_ctx;
+    /* Called while the program is starting: time to do what can be done beside it. May be NULL. */
+    void (*meanwhile)(gpointer ctx);
+    gpointer meanwhile_ctx;
 };
 struct sandbox_result {
     int exit_code; /* 128+signal when killed by one */
@@ -89,6 +92,9 @@ struct sandbox_result {
  * /dev stay, as there. */
 gboolean sandbox_run(const struct sandbox_spec *spec, struct cancel *c, struct sandbox_result *out,
                      GError **err);
+/* Makes, in the empty directory dir, mount points that a sandbox wants in its root. With dir as the
+ * lowest layer (snapshot_open_floor()) a root need not get them, only to lose them again. */
+gboolean sandbox_floor(int dir, GError **err);
 /* Runs another command in a running sandbox (health checks): joins the namespaces of pid, as given
  * to started(). Of the spec only the process counts: args, env, cwd, user, ulimits, insecure,
  * stdin, output; set root_fd to -1. With timeout_us (0: none) a command that takes longer is ended:

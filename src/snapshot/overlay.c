@@ -59,24 +59,27 @@ static gboolean takes_layers_singly(GError **err)
     return error_set(err, VARVE_ERROR_FAILED, "Linux before 6.5 cannot be given layers singly");
 }
 
-int overlay_mount_fd(struct store *s, const struct chain *c, const char *tmp, GError **err)
+int overlay_mount_fd(const struct overlay *o, GError **err)
 {
+    const struct chain *c = o->chain;
     if (!check_depth(c, err) || !takes_layers_singly(err))
         return -1;
-    g_autofree char *root = fs_fd_path(store_fd(s));
+    g_autofree char *root = fs_fd_path(store_fd(o->store));
     g_autoptr(GPtrArray) options = g_ptr_array_new_with_free_func(g_free);
     for (guint i = c->n; i-- > 0;) {
         g_autofree char *layer = store_layer_path(c->ids[i]);
         add_option(options, "lowerdir+", g_strdup_printf("%s/%s/fs", root, layer));
     }
-    if (tmp) {
-        add_option(options, "upperdir", g_strdup_printf("%s/%s/fs", root, tmp));
-        add_option(options, "workdir", g_strdup_printf("%s/%s/work", root, tmp));
+    if (o->floor)
+        add_option(options, "lowerdir+", g_build_filename(root, o->floor, NULL));
+    if (o->upper) {
+        add_option(options, "upperdir", g_build_filename(root, o->upper, NULL));
+        add_option(options, "workdir", g_build_filename(root, o->work, NULL));
     }
-    add_common(options, tmp != NULL);
+    add_common(options, o->upper != NULL);
     add_option(options, NULL, NULL);
-    return mountfd_new("overlay", tmp ? 0 : MOUNT_ATTR_RDONLY, (const char *const *)options->pdata,
-                       err);
+    return mountfd_new("overlay", o->upper ? 0 : MOUNT_ATTR_RDONLY,
+                       (const char *const *)options->pdata, err);
 }
 
 struct classic {
@@ -101,15 +104,18 @@ static gpointer mount_in_private(gpointer data)
     return NULL;
 }
 
-static char *classic_options(const struct chain *c, const char *tmp, gboolean writable)
+static char *classic_options(const struct overlay *o)
 {
+    const struct chain *c = o->chain;
     GString *text = g_string_new("lowerdir=");
     for (guint i = c->n; i-- > 0;)
         g_string_append_printf(text, "%s/fs%s", c->ids[i], i ? ":" : "");
-    if (writable)
-        g_string_append_printf(text, ",upperdir=../%s/fs,workdir=../%s/work", tmp, tmp);
+    if (o->floor)
+        g_string_append_printf(text, ":../%s", o->floor);
+    if (o->upper)
+        g_string_append_printf(text, ",upperdir=../%s,workdir=../%s", o->upper, o->work);
     g_autoptr(GPtrArray) options = g_ptr_array_new_with_free_func(g_free);
-    add_common(options, writable);
+    add_common(options, o->upper != NULL);
     for (guint i = 0; i < options->len; i += 2) {
         const char *key = options->pdata[i], *value = options->pdata[i + 1];
         g_string_append_printf(text, ",%s%s%s", key, value ? "=" : "", value ? value : "");
@@ -117,14 +123,14 @@ static char *classic_options(const struct chain *c, const char *tmp, gboolean wr
     return g_string_free(text, FALSE);
 }
 
-int overlay_mount_classic(struct store *s, const struct chain *c, const char *tmp,
-                          gboolean writable, GError **err)
+int overlay_mount_classic(const struct overlay *o, const char *place, GError **err)
 {
+    const struct chain *c = o->chain;
+    struct store *s = o->store;
     if (!check_depth(c, err))
         return -1;
-    g_autofree char *options = classic_options(c, tmp, writable);
-    g_autofree char *merged = g_build_filename(tmp, "merged", NULL);
-    g_autofree char *place = g_build_filename("..", merged, NULL);
+    g_autofree char *options = classic_options(o);
+    g_autofree char *from_layers = g_build_filename("..", place, NULL);
     if (strlen(options) > MAX_OPTIONS) {
         error_set(err, VARVE_ERROR_UNSUPPORTED,
                   "a chain of %u layers does not fit in this kernel's mount options", c->n);
@@ -134,13 +140,13 @@ int overlay_mount_classic(struct store *s, const struct chain *c, const char *tm
     g_autofree char *self = fs_fd_path(store_fd(s));
     g_autofree char *root = g_file_read_link(self, NULL);
     g_autofree char *layers = g_build_filename(root ? root : store_root(s), "layers", NULL);
-    if (mkdirat(store_fd(s), merged, 0700) < 0 && errno != EEXIST) {
-        error_set_errno(err, errno, "making %s in the store", merged);
+    if (mkdirat(store_fd(s), place, 0700) < 0 && errno != EEXIST) {
+        error_set_errno(err, errno, "making %s in the store", place);
         return -1;
     }
-    struct classic m = {.layers = layers, .place = place, .options = options};
+    struct classic m = {.layers = layers, .place = from_layers, .options = options};
     g_thread_join(g_thread_new("overlay", mount_in_private, &m));
-    unlinkat(store_fd(s), merged, AT_REMOVEDIR);
+    unlinkat(store_fd(s), place, AT_REMOVEDIR);
     if (m.fd < 0)
         error_set_errno(err, m.error, "mounting an overlay of %u layers", c->n);
     return m.fd;

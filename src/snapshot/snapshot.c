@@ -39,27 +39,46 @@ static gboolean make_upper(struct snapshot *sn, GError **err)
     fd_auto int tmp = sn->tmp ? fs_open_dir(store_fd(sn->store), sn->tmp, err) : -1;
     if (tmp < 0)
         return FALSE;
-    if (mkdirat(tmp, "fs", 0755) < 0 || mkdirat(tmp, "work", 0700) < 0)
-        return error_set_errno(err, errno, "making a new layer's directories");
+    if (mkdirat(tmp, "fs", 0755) < 0)
+        return error_set_errno(err, errno, "making a new layer's directory");
     fd_auto int fs = fs_open_dir(tmp, "fs", err);
     return fs >= 0 && inherit_root(sn->store, sn->chain, fs, err);
 }
 
+/* The work directory lies outside of the layer under construction: what overlayfs leaves in it is
+ * dear to remove, and need not be gone when the layer is committed. *upper, which the caller frees,
+ * is borrowed by o. */
+static gboolean prepare_overlay(struct snapshot *sn, gboolean writable, struct overlay *o,
+                                char **upper, GError **err)
+{
+    *o = (struct overlay){.store = sn->store, .chain = sn->chain};
+    if (sn->chain->n < OVERLAY_MAX_LOWERS)
+        o->floor = sn->floor;
+    if (!writable)
+        return TRUE;
+    if (!sn->work && !(sn->work = store_tmp_dir(sn->store, err)))
+        return FALSE;
+    o->upper = *upper = g_build_filename(sn->tmp, "fs", NULL);
+    o->work = sn->work;
+    return TRUE;
+}
+
 static gboolean open_overlay(struct snapshot *sn, gboolean writable, GError **err)
 {
-    sn->mount_fd = overlay_mount_fd(sn->store, sn->chain, sn->tmp, err);
+    struct overlay o;
+    g_autofree char *upper = NULL;
+    if (prepare_overlay(sn, writable, &o, &upper, err))
+        sn->mount_fd = overlay_mount_fd(&o, err);
     return sn->mount_fd >= 0;
 }
 
 /* The classic mount needs a place even when it is read-only. */
 static gboolean open_classic(struct snapshot *sn, gboolean writable, GError **err)
 {
-    g_autofree char *place = sn->tmp ? g_strdup(sn->tmp) : store_tmp_dir(sn->store, err);
-    if (!place)
-        return FALSE;
-    sn->mount_fd = overlay_mount_classic(sn->store, sn->chain, place, writable, err);
-    if (!sn->tmp)
-        store_tmp_discard(sn->store, place);
+    struct overlay o;
+    g_autofree char *upper = NULL, *place = store_tmp_dir(sn->store, err);
+    if (place && prepare_overlay(sn, writable, &o, &upper, err))
+        sn->mount_fd = overlay_mount_classic(&o, place, err);
     return sn->mount_fd >= 0;
 }
 
@@ -141,29 +160,35 @@ static gboolean is_simple(const struct snapshot *sn)
     return sn->chain->n == 0 || (sn->chain->n == 1 && !sn->writable);
 }
 
+static struct snapshot *snapshot_new(struct store *s, const struct chain *chain, gboolean writable)
+{
+    struct snapshot *sn = g_new0(struct snapshot, 1);
+    sn->store = s;
+    sn->mount_fd = -1;
+    sn->writable = writable;
+    sn->chain = chain_copy(chain);
+    return sn;
+}
+
+static gboolean open_with(struct snapshot *sn, enum snapshot_driver d, GError **err)
+{
+    sn->driver = d;
+    if (sn->writable && !make_upper(sn, err))
+        return FALSE;
+    if (is_simple(sn))
+        return open_simple(sn, sn->writable, err);
+    return d == DRIVER_AUTO ? open_any(sn, sn->writable, err) : drivers[d](sn, sn->writable, err);
+}
+
 struct snapshot *snapshot_open_driver(struct store *s, const struct chain *chain, gboolean writable,
                                       enum snapshot_driver d, GError **err)
 {
-    g_autoptr(snapshot) sn = g_new0(struct snapshot, 1);
-    sn->store = s;
-    sn->mount_fd = -1;
-    sn->driver = d;
-    sn->writable = writable;
-    sn->chain = chain_copy(chain);
-    if (writable && !make_upper(sn, err))
-        return NULL;
-    gboolean ok;
-    if (is_simple(sn))
-        ok = open_simple(sn, writable, err);
-    else if (d == DRIVER_AUTO)
-        ok = open_any(sn, writable, err);
-    else
-        ok = drivers[d](sn, writable, err);
-    return ok ? g_steal_pointer(&sn) : NULL;
+    g_autoptr(snapshot) sn = snapshot_new(s, chain, writable);
+    return open_with(sn, d, err) ? g_steal_pointer(&sn) : NULL;
 }
 
-struct snapshot *snapshot_open(struct store *s, const struct chain *chain, gboolean writable,
-                               GError **err)
+/* With the driver that is wished for. */
+static gboolean open_wished(struct snapshot *sn, GError **err)
 {
     static const char *const names[] = {[DRIVER_AUTO] = "auto",
                                         [DRIVER_OVERLAY_FD] = "overlay",
@@ -172,10 +197,25 @@ struct snapshot *snapshot_open(struct store *s, const struct chain *chain, gbool
     const char *wanted = g_getenv("VARVE_SNAPSHOT");
     for (guint d = 0; d < G_N_ELEMENTS(names); d++)
         if (!wanted || !*wanted || g_str_equal(wanted, names[d]))
-            return snapshot_open_driver(s, chain, writable, d, err);
+            return open_with(sn, d, err);
     error_set(err, VARVE_ERROR_USAGE, "VARVE_SNAPSHOT=%s names no way to mount layers", wanted);
     error_add_next(err, "use auto, overlay, classic or copy");
-    return NULL;
+    return FALSE;
+}
+
+struct snapshot *snapshot_open(struct store *s, const struct chain *chain, gboolean writable,
+                               GError **err)
+{
+    g_autoptr(snapshot) sn = snapshot_new(s, chain, writable);
+    return open_wished(sn, err) ? g_steal_pointer(&sn) : NULL;
+}
+
+struct snapshot *snapshot_open_floor(struct store *s, const struct chain *chain, const char *floor,
+                                     GError **err)
+{
+    g_autoptr(snapshot) sn = snapshot_new(s, chain, TRUE);
+    sn->floor = g_strdup(floor);
+    return open_wished(sn, err) ? g_steal_pointer(&sn) : NULL;
 }
 
 void snapshot_forget(struct snapshot *sn, const GPtrArray *touched)
@@ -244,32 +284,11 @@ static void forget_path(struct snapshot *sn, int fs, const char *path)
     }
 }
 
-/* Overlayfs leaves little in its work directory, always the same: taken away name by name that is
- * several times faster than by looking. */
-static gboolean remove_work(struct snapshot *sn, GError **err)
+static void discard_work(struct snapshot *sn)
 {
-    static const struct {
-        const char *path;
-        int flags;
-    } usual[] = {{"work/work/incompat/volatile/dirty", 0},
-                 {"work/work/incompat/volatile", AT_REMOVEDIR},
-                 {"work/work/incompat", AT_REMOVEDIR},
-                 {"work/work", AT_REMOVEDIR},
-                 {"work", AT_REMOVEDIR}};
-    fd_auto int tmp = fs_open_dir(store_fd(sn->store), sn->tmp, err);
-    if (tmp < 0)
-        return FALSE;
-    int ret = 0;
-    for (guint i = 0; i < G_N_ELEMENTS(usual); i++)
-        ret = unlinkat(tmp, usual[i].path, usual[i].flags);
-    return ret == 0 || fs_remove_tree(tmp, "work", err);
-}
-
-/* Overlayfs takes no work directory of a volatile mount again. */
-static gboolean renew_work(struct snapshot *sn, GError **err)
-{
-    g_autofree char *work = g_build_filename(sn->tmp, "work", NULL);
-    return remove_work(sn, err) && fs_mkdir_p(store_fd(sn->store), work, 0700, err);
+    if (sn->work)
+        store_tmp_discard_later(sn->store, sn->work);
+    g_clear_pointer(&sn->work, g_free);
 }
 
 static gboolean remount_copy(struct snapshot *sn, GError **err)
@@ -286,7 +305,8 @@ gboolean snapshot_remount(struct snapshot *sn, GError **err)
         return open_simple(sn, sn->writable, err);
     if (sn->driver == DRIVER_COPY)
         return remount_copy(sn, err);
-    return (!sn->writable || renew_work(sn, err)) && drivers[sn->driver](sn, sn->writable, err);
+    discard_work(sn); /* overlayfs takes none of a volatile mount again */
+    return drivers[sn->driver](sn, sn->writable, err);
 }
 
 static gboolean finish_upper(struct snapshot *sn, GError **err)
@@ -295,8 +315,6 @@ static gboolean finish_upper(struct snapshot *sn, GError **err)
     g_autofree char *merged = g_build_filename(sn->tmp, "merged", NULL);
     if (sn->impl && (!copytree_take_changes(sn->impl, sn->store, merged, fs_path, err) ||
                      !fs_remove_tree(store_fd(sn->store), merged, err)))
-        return FALSE;
-    if (!remove_work(sn, err))
         return FALSE;
     fd_auto int fs = fs_open_dir(store_fd(sn->store), fs_path, err);
     for (guint i = 0; fs >= 0 && sn->touched && i < sn->touched->len; i++)
@@ -325,6 +343,7 @@ void snapshot_discard(struct snapshot *sn)
     if (!sn)
         return;
     fd_cleanup(&sn->mount_fd);
+    discard_work(sn);
     if (sn->tmp)
         store_tmp_discard(sn->store, sn->tmp);
     copytree_free(sn->impl);
@@ -332,5 +351,6 @@ void snapshot_discard(struct snapshot *sn)
     if (sn->touched)
         g_ptr_array_unref(sn->touched);
     g_free(sn->tmp);
+    g_free(sn->floor);
     g_free(sn);
 }

@@ -19,12 +19,14 @@ enum snapshot_driver { DRIVER_AUTO, DRIVER_OVERLAY_FD, DRIVER_OVERLAY_CLASSIC, D
 struct snapshot {
     struct store *store; /* borrowed */
     gboolean writable;   /* becomes a layer with snapshot_commit() */
-    char *tmp; /* the layer under construction, relative to the root: fs/ and work/; read-only views
-                  have none, or one for a copy */
+    char *tmp;    /* the layer under construction, relative to the root: fs/; read-only views have
+                     none, or one for a copy */
+    char *work;   /* overlayfs's work directory, beside it; NULL where none was needed */
     int mount_fd; /* detached mount of the merged view (open_tree/fsmount descriptor), -1 after
                      close */
     enum snapshot_driver driver; /* the one in use */
     struct chain *chain;         /* what is below the upper */
+    char *floor;                 /* see snapshot_open_floor(); NULL: none */
     GPtrArray *touched;          /* see snapshot_forget() */
     gpointer impl;               /* the driver's own */
 };
@@ -32,6 +34,12 @@ struct snapshot {
  * views are shared lowers only. */
 struct snapshot *snapshot_open(struct store *s, const struct chain *chain, gboolean writable,
                                GError **err);
+/* A writable one, with one more directory below all layers: floor, relative to the store's root. It
+ * stays where it is and is no part of what becomes a layer. Only overlayfs shows it: without
+ * layers, with as many as overlayfs takes, or where the chain is copied, the view is that of
+ * snapshot_open(). */
+struct snapshot *snapshot_open_floor(struct store *s, const struct chain *chain, const char *floor,
+                                     GError **err);
 /* The same with one driver only (VARVE_SNAPSHOT=overlay|classic|copy chooses it for
  * snapshot_open()). */
 struct snapshot *snapshot_open_driver(struct store *s, const struct chain *chain, gboolean writable,
@@ -43,8 +51,8 @@ gboolean snapshot_remount(struct snapshot *sn, GError **err);
  * came and went (sandbox_spec.touched). Where the upper holds such a directory empty and just like
  * the one below it, it is left out of the layer. */
 void snapshot_forget(struct snapshot *sn, const GPtrArray *touched);
-/* Unmounts, and turns the upper into a committed layer (work/ removed, index not yet made): *out is
- * filled. Frees sn in every case. */
+/* Unmounts, and turns the upper into a committed layer (index not yet made): *out is filled. Frees
+ * sn in every case. */
 gboolean snapshot_commit(struct snapshot *sn, struct layer_info *out, GError **err);
 /* Unmounts and throws the upper away. NULL is fine. */
 void snapshot_discard(struct snapshot *sn);

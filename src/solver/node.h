@@ -43,6 +43,8 @@ struct solver {
     GError *error;       /* first error */
     struct node *failed; /* its node */
     struct run *kept;    /* what a failed exec holds, for solver_debug(); or NULL */
+    GMutex floor_lock;   /* guards floor */
+    char *floor;         /* a directory of the store below every RUN's root (sandbox_floor()) */
     GMutex renewing;     /* guards renewed, and is held while one is emptied */
     GHashTable *renewed; /* ids of cache mounts that this build emptied: char* */
 };

@@ -408,6 +408,11 @@ static struct sandbox_spec make_spec(struct run *r)
                                  .stdin_fd = -1};
 }
 
+static void tidy(gpointer store)
+{
+    store_tmp_tidy(store);
+}
+
 static gboolean run_sandbox(struct run *r, GError **err)
 {
     g_auto(GStrv) env = make_env(r);
@@ -417,6 +422,8 @@ static gboolean run_sandbox(struct run *r, GError **err)
     spec.touched = touched;
     spec.output = on_output;
     spec.output_ctx = r;
+    spec.meanwhile = tidy;
+    spec.meanwhile_ctx = r->s->o.store;
     struct sandbox_result res;
     if (!sandbox_run(&spec, r->s->stop, &res, err))
         return FALSE;
@@ -448,11 +455,31 @@ static struct chain *commit(struct run *r, GError **err)
     return c;
 }
 
+static gboolean make_floor(struct solver *s, GError **err)
+{
+    g_autofree char *path = store_tmp_dir(s->o.store, err);
+    fd_auto int dir = path ? fs_open_dir(store_fd(s->o.store), path, err) : -1;
+    if (dir < 0 || !sandbox_floor(dir, err))
+        return FALSE;
+    s->floor = g_steal_pointer(&path);
+    return TRUE;
+}
+
+/* Made once per build, owned by s; NULL on error. */
+static const char *floor_of(struct solver *s, GError **err)
+{
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&s->floor_lock);
+    return s->floor || make_floor(s, err) ? s->floor : NULL;
+}
+
 static struct chain *run_all(struct run *r, GError **err)
 {
     const struct chain *base = root_chain(r);
     g_autoptr(chain) empty = chain_new();
-    r->root = snapshot_open(r->s->o.store, base ? base : empty, TRUE, err);
+    const char *floor = floor_of(r->s, err);
+    if (!floor)
+        return NULL;
+    r->root = snapshot_open_floor(r->s->o.store, base ? base : empty, floor, err);
     if (!r->root || !add_mounts(r, err))
         return NULL;
     if (r->s->o.build_id)

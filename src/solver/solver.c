@@ -14,6 +14,7 @@ struct solver *solver_new(const struct graph *g, const struct solver_options *o)
     s->stop = cancel_new_child(o->cancel);
     s->nodes = g_new0(struct node, g->vertices->len);
     g_mutex_init(&s->lock);
+    g_mutex_init(&s->floor_lock);
     g_mutex_init(&s->renewing);
     s->renewed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_cond_init(&s->changed);
@@ -53,6 +54,10 @@ void solver_free(struct solver *s)
     cancel_free(s->stop);
     g_hash_table_unref(s->renewed);
     g_mutex_clear(&s->renewing);
+    if (s->floor)
+        store_tmp_discard(s->o.store, s->floor);
+    g_free(s->floor);
+    g_mutex_clear(&s->floor_lock);
     g_mutex_clear(&s->lock);
     g_cond_clear(&s->changed);
     g_queue_clear(&s->ready);

@@ -27,6 +27,7 @@ struct store {
     int owner_fd;       /* holds the owner directory's flock */
     int lease_fd;       /* its "leases", -1 until needed */
     guint next_tmp;     /* number of the next thing below owner */
+    GPtrArray *put_off; /* char *: what store_tmp_discard_later() got */
     GHashTable *leased; /* lease lines already written */
 };
 

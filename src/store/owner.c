@@ -92,6 +92,23 @@ void store_tmp_discard(struct store *s, const char *tmp)
         fs_remove_tree(s->fd, tmp, NULL);
 }
 
+void store_tmp_discard_later(struct store *s, const char *tmp)
+{
+    g_autoptr(GMutexLocker) lock G_GNUC_UNUSED = g_mutex_locker_new(&s->owner_lock);
+    g_ptr_array_add(s->put_off, g_strdup(tmp));
+}
+
+void store_tmp_tidy(struct store *s)
+{
+    g_autoptr(GPtrArray) mine = g_ptr_array_new_with_free_func(g_free);
+    g_mutex_lock(&s->owner_lock);
+    g_ptr_array_extend_and_steal(mine, s->put_off);
+    s->put_off = g_ptr_array_new_with_free_func(g_free);
+    g_mutex_unlock(&s->owner_lock);
+    for (guint i = 0; i < mine->len; i++)
+        store_tmp_discard(s, mine->pdata[i]);
+}
+
 static void sweep_one(struct store *s, int tmp_fd, const char *name)
 {
     fd_auto int fd = openat(tmp_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

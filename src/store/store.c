@@ -226,6 +226,7 @@ static struct store *store_new(char *root, int fd)
     s->fd = fd;
     s->gate_fd = s->owner_fd = s->lease_fd = -1;
     g_mutex_init(&s->owner_lock);
+    s->put_off = g_ptr_array_new_with_free_func(g_free);
     s->leased = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     s->touched = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return s;
@@ -269,6 +270,7 @@ void store_close(struct store *s)
     fd_cleanup(&s->gate_fd);
     fd_cleanup(&s->fd);
     g_hash_table_unref(s->leased);
+    g_ptr_array_unref(s->put_off);
     g_hash_table_unref(s->touched);
     g_mutex_clear(&s->owner_lock);
     g_free(s->root);

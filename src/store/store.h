@@ -45,6 +45,10 @@ char *store_default_root(void);
 char *store_tmp_dir(struct store *s, GError **err);
 /* Removes one again (also what is in it). Errors are ignored: the next opener sweeps. */
 void store_tmp_discard(struct store *s, const char *tmp);
+/* The same, but not now: store_tmp_tidy(), called when there is time, removes what was put off, and
+ * so does store_close(). */
+void store_tmp_discard_later(struct store *s, const char *tmp);
+void store_tmp_tidy(struct store *s);
 
 /* A lock named by key, across processes and threads (flock on a file of its own). Blocks until
  * taken or cancelled; *waited (may be NULL) tells whether somebody else held it. */

@@ -296,6 +296,37 @@ static void test_forget(struct fixture *f, gconstpointer data)
     g_assert_cmpstr(names, ==, "swap");
 }
 
+/* Seen below all layers, in their directories too, but where one hides what is below it. */
+static void test_floor(struct fixture *f, gconstpointer data)
+{
+    enum snapshot_driver d = GPOINTER_TO_INT(data);
+    if (!first_layer(f, d))
+        return;
+    second_layer(f, d);
+    g_autofree char *floor = store_tmp_dir(f->store, NULL);
+    fd_auto int dir = fs_open_dir(store_fd(f->store), floor, NULL);
+    g_assert_true(fs_mkdir_p(dir, "etc", 0755, NULL) && fs_mkdir_p(dir, "swap", 0755, NULL));
+    put(dir, "etc/hosts", "");
+    put(dir, "etc/a", "hidden");
+    put(dir, "swap/under", "");
+    g_setenv("VARVE_SNAPSHOT", d == DRIVER_OVERLAY_FD ? "overlay" : "classic", TRUE);
+    struct snapshot *sn = snapshot_open_floor(f->store, f->chain, floor, NULL);
+    g_unsetenv("VARVE_SNAPSHOT");
+    g_assert_nonnull(sn);
+    expect(sn->mount_fd, "etc/hosts", "");
+    expect(sn->mount_fd, "etc/a", "changed");
+    expect(sn->mount_fd, "swap/under", NULL);
+    put(sn->mount_fd, "etc/new", "new");
+    g_assert_true(snapshot_remount(sn, NULL));
+    expect(sn->mount_fd, "etc/hosts", "");
+    commit(f, sn);
+    g_autofree char *names = layer_names(f, "fs/etc");
+    g_assert_cmpstr(names, ==, "new");
+    g_autoptr(snapshot) plain = open_with(f, FALSE, d);
+    expect(plain->mount_fd, "etc/new", "new");
+    expect(plain->mount_fd, "etc/hosts", NULL);
+}
+
 /* The merged root has the attributes of the layer below. */
 static void test_root_mode(struct fixture *f, gconstpointer data)
 {
@@ -350,6 +381,8 @@ int main(int argc, char **argv)
     add("/snapshot/discard/fd", DRIVER_OVERLAY_FD, test_discard);
     add("/snapshot/discard/copy", DRIVER_COPY, test_discard);
     add("/snapshot/forget", DRIVER_AUTO, test_forget);
+    add("/snapshot/floor/fd", DRIVER_OVERLAY_FD, test_floor);
+    add("/snapshot/floor/classic", DRIVER_OVERLAY_CLASSIC, test_floor);
     add("/snapshot/root-mode/fd", DRIVER_OVERLAY_FD, test_root_mode);
     add("/snapshot/root-mode/copy", DRIVER_COPY, test_root_mode);
     add("/snapshot/speed", DRIVER_AUTO, test_speed);

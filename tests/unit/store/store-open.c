@@ -133,6 +133,25 @@ static void test_tmp(void)
     fixture_end();
 }
 
+/* What is put off is there until there is time for it. */
+static void test_put_off(void)
+{
+    fixture_begin();
+    struct store *s = fixture_open();
+    g_autofree char *a = store_tmp_dir(s, NULL), *b = store_tmp_dir(s, NULL);
+    store_tmp_discard_later(s, a);
+    g_assert_true(fixture_exists(s, a));
+    store_tmp_tidy(s);
+    g_assert_false(fixture_exists(s, a));
+    g_assert_true(fixture_exists(s, b));
+    store_tmp_discard_later(s, b);
+    store_close(s);
+    s = fixture_open();
+    g_assert_cmpuint(fixture_count(s, "tmp"), ==, 0);
+    store_close(s);
+    fixture_end();
+}
+
 static void die_with_tmp(int arg)
 {
     struct store *s = fixture_open();
@@ -236,6 +255,7 @@ int main(int argc, char **argv)
     g_test_add_func("/store/open/fast", test_open_is_fast);
     g_test_add_func("/store/open/log", test_log_stays_small);
     g_test_add_func("/store/tmp/own", test_tmp);
+    g_test_add_func("/store/tmp/put-off", test_put_off);
     g_test_add_func("/store/tmp/sweep", test_sweep);
     g_test_add_func("/store/statcache", test_statcache);
     return g_test_run();
