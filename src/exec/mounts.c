@@ -96,28 +96,33 @@ static const char *const links[][2] = {
     {"/proc/self/fd/1", "stdout"}, {"/proc/self/fd/2", "stderr"},
     {"pts/ptmx", "ptmx"},          {"/proc/kcore", "core"}}; /* the last: not every kernel's */
 
-/* A device node out of own, or where that is refused (user namespaces) the host's, bound over an
- * empty file: nowhere else in the sandbox does a node open a device. */
-static gboolean add_node(struct plan *p, int dev, int own, guint i, GError **err)
+/* The host's node over an empty file. */
+static gboolean add_host_node(struct plan *p, int dev, const char *name, const char *path,
+                              GError **err)
 {
-    const char *name = nodes[i].name;
-    g_autofree char *path = g_strconcat("/dev/", name, NULL);
     fd_auto int empty = openat(dev, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
     if (empty < 0)
-        return error_set_errno(err, errno, "making %s for the sandbox", path);
-    if (mknodat(own, name, S_IFCHR | 0666, makedev(nodes[i].major, nodes[i].minor)) == 0) {
-        fd_auto int node = openat(own, name, O_PATH | O_CLOEXEC);
-        if (node < 0 || fchmodat(own, name, 0666, 0) < 0)
-            return error_set_errno(err, errno, "setting the mode of %s", path);
-        return add_part(p, node, own, path, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, err);
-    }
-    if (errno != EPERM)
         return error_set_errno(err, errno, "making %s for the sandbox", path);
     fd_auto int fd = mountfd_clone(AT_FDCWD, path, 0, err);
     if (fd < 0)
         return FALSE;
     add(p, fd_steal(&fd), path);
     return TRUE;
+}
+
+/* A device node, mounted over itself: nowhere but in these mounts does a node open a device. Where
+ * nodes are refused (user namespaces) it is the host's. */
+static gboolean add_node(struct plan *p, int dev, guint i, GError **err)
+{
+    const char *name = nodes[i].name;
+    g_autofree char *path = g_strconcat("/dev/", name, NULL);
+    if (mknodat(dev, name, S_IFCHR | 0666, makedev(nodes[i].major, nodes[i].minor)) < 0)
+        return errno == EPERM ? add_host_node(p, dev, name, path, err)
+                              : error_set_errno(err, errno, "making %s for the sandbox", path);
+    fd_auto int node = openat(dev, name, O_PATH | O_CLOEXEC);
+    if (node < 0 || fchmodat(dev, name, 0666, 0) < 0)
+        return error_set_errno(err, errno, "setting the mode of %s", path);
+    return add_part(p, node, dev, path, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, err);
 }
 
 static gboolean fill_dev(struct plan *p, int dev, GError **err)
@@ -130,12 +135,8 @@ static gboolean fill_dev(struct plan *p, int dev, GError **err)
     for (guint i = 0; i < n_links; i++)
         if (symlinkat(links[i][0], dev, links[i][1]) < 0)
             return error_set_errno(err, errno, "making /dev/%s for the sandbox", links[i][1]);
-    const char *const options[] = {"mode", "755", "size", "64k", NULL, NULL};
-    fd_auto int own = mountfd_new("tmpfs", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, options, err);
-    if (own < 0)
-        return FALSE;
     for (guint i = 0; i < G_N_ELEMENTS(nodes); i++)
-        if (!add_node(p, dev, own, i, err))
+        if (!add_node(p, dev, i, err))
             return FALSE;
     return TRUE;
 }
@@ -190,12 +191,15 @@ static gboolean open_terminal(struct plan *p, int pts, GError **err)
 static gboolean add_dev(struct plan *p, const struct sandbox_spec *spec, GError **err)
 {
     const char *const dev_options[] = {"mode", "755", "size", "65536k", NULL, NULL};
-    int dev = mountfd_new("tmpfs", MOUNT_ATTR_NOSUID | plan_nodev(p), dev_options, err);
+    int dev = mountfd_new("tmpfs", MOUNT_ATTR_NOSUID, dev_options, err);
     if (dev < 0)
         return FALSE;
     add(p, dev, "/dev")->ordinary = TRUE;
     if (!fill_dev(p, dev, err) || (p->insecure && !add_insecure_nodes(dev, err)))
         return FALSE;
+    struct mount_attr attr = {.attr_set = plan_nodev(p)}; /* the nodes' mounts are without */
+    if (mount_setattr(dev, "", AT_EMPTY_PATH, &attr, sizeof attr) < 0)
+        return error_set_errno(err, errno, "making /dev for the sandbox");
     int pts = new_pts(err);
     if (pts < 0)
         return FALSE;
@@ -239,7 +243,7 @@ gboolean mounts_prepare_kernel(struct plan *p, const struct sandbox_spec *spec, 
         if (!stubs_make_lasting(spec->root_fd, points[i], 0, 0, err))
             return FALSE;
     const char *const mask_options[] = {"size", "4k", "nr_inodes", "1", NULL, NULL};
-    if (!p->insecure) {
+    if (!p->insecure && p->template_fd < 0) {
         p->mask_fd = mountfd_new("tmpfs", MOUNT_ATTR_RDONLY, mask_options, err);
         if (p->mask_fd < 0)
             return FALSE;
@@ -309,7 +313,7 @@ static gboolean add_network_files(struct plan *p, const struct sandbox_spec *spe
 gboolean mounts_prepare_files(struct plan *p, const struct sandbox_spec *spec, GError **err)
 {
     const char *const options[] = {"mode", "0700", NULL, NULL};
-    fd_auto int dir = mountfd_new("tmpfs", QUIET, options, err);
+    int dir = p->files_fd = mountfd_new("tmpfs", QUIET, options, err);
     if (dir < 0 || !add_network_files(p, spec, dir, err))
         return FALSE;
     for (guint i = 0; i < spec->n_files; i++)

@@ -16,7 +16,7 @@ struct plan_mount {
     int via_fd; /* kernels before 6.15 cannot clone a part of a detached mount: fd is then an O_PATH
                    descriptor inside this detached mount (owned), which is attached for a moment;
                    else -1 */
-    guint64 attrs;     /* with via_fd: MOUNT_ATTR_… to add once cloned */
+    guint64 attrs; /* with via_fd: MOUNT_ATTR_… to add once cloned; nodev goes when not in it */
     gboolean ordinary; /* dest must not lead through symlinks (/proc, /sys, /dev) */
 };
 
@@ -27,14 +27,16 @@ struct plan_cgroup {
 };
 
 struct plan {
-    int root_fd; /* to be attached as the root: a clone of the spec's, owned */
+    int root_fd; /* to be attached as the root: a copy of the spec's descriptor, owned */
     gboolean root_readonly;
-    int template_fd;      /* mount namespace to start from (template.h), not owned */
-    GArray *mounts;       /* of struct plan_mount, in order */
-    struct stubs *stubs;  /* mount points that had to be made */
-    int mask_fd;          /* an empty read-only directory (detached), for masked directories */
-    gboolean own_net;     /* a network namespace of its own: loopback and sysfs are made inside */
-    gboolean insecure;    /* nothing masked, /sys writable */
+    int template_fd;     /* mount namespace to start from (template.h), not owned */
+    GArray *mounts;      /* of struct plan_mount, in order */
+    struct stubs *stubs; /* mount points that had to be made */
+    int files_fd;        /* the detached mount of whose files some of them are */
+    int mask_fd;         /* an empty read-only directory (detached), for masked directories; -1: the
+                            template's is */
+    gboolean own_net;    /* a network namespace of its own: loopback and sysfs are made inside */
+    gboolean insecure;   /* nothing masked, /sys writable */
     gboolean cgroup_view; /* cgroup2 is mounted at /sys/fs/cgroup */
     const char *hostname;
     struct plan_cgroup cgroups[4]; /* made for the run; a hierarchy for each but the unified one,

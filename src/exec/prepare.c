@@ -18,7 +18,6 @@
 #include "exec/config.h"
 #include "exec/mounts.h"
 #include "exec/template.h"
-#include "snapshot/mountfd.h"
 
 static void mount_clear(gpointer p)
 {
@@ -31,6 +30,7 @@ static void mount_clear(gpointer p)
 void plan_init(struct plan *p)
 {
     *p = (struct plan){.root_fd = -1,
+                       .files_fd = -1,
                        .mask_fd = -1,
                        .join_fd = -1,
                        .config_fd = -1,
@@ -54,6 +54,7 @@ void plan_started(struct plan *p)
     fd_cleanup(&p->report_fd);
     fd_cleanup(&p->config_fd);
     fd_cleanup(&p->root_fd);
+    fd_cleanup(&p->files_fd);
     for (guint i = 0; i < p->mounts->len; i++) { /* their names are still needed for messages */
         fd_cleanup(&g_array_index(p->mounts, struct plan_mount, i).fd);
         fd_cleanup(&g_array_index(p->mounts, struct plan_mount, i).via_fd);
@@ -218,9 +219,7 @@ static gboolean prepare_root(struct plan *p, const struct sandbox_spec *spec, GE
 {
     struct mount_attr attr = {.attr_set = plan_nodev(p)};
     p->root_readonly = spec->root_readonly;
-    p->root_fd = mountfd_clone(spec->root_fd, "", 0, NULL);
-    if (p->root_fd < 0)
-        p->root_fd = fcntl(spec->root_fd, F_DUPFD_CLOEXEC, 10);
+    p->root_fd = fcntl(spec->root_fd, F_DUPFD_CLOEXEC, 10);
     if (p->root_fd < 0 || mount_setattr(p->root_fd, "", AT_EMPTY_PATH, &attr, sizeof attr) < 0)
         return error_set_errno(err, errno, "preparing the root file system");
     return TRUE;

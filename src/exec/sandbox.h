@@ -36,8 +36,8 @@ struct sandbox_file {
     guint32 mode, uid, gid;
 };
 struct sandbox_spec {
-    int root_fd; /* merged view (snapshot's mount_fd). A kernel before 6.15 can attach a
-                    detached mount to one run only: open the snapshot anew for another */
+    int root_fd; /* merged view (snapshot's mount_fd), a detached mount. It is attached itself,
+                    which it can be to one run only: open the snapshot anew for another */
     gboolean root_readonly;
     const char *const *args; /* argv; args[0] is looked up in PATH of env inside the root */
     const char *const *env;

@@ -84,9 +84,8 @@ UNCHECKED static int clone_part(const struct plan *p, const struct plan_mount *m
     close(scratch);
     int fd =
         open_tree(m->fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
-    struct mount_attr attr = {.attr_set = m->attrs};
-    if (fd >= 0 && m->attrs &&
-        mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof attr) < 0)
+    struct mount_attr attr = {.attr_set = m->attrs, .attr_clr = MOUNT_ATTR_NODEV & ~m->attrs};
+    if (fd >= 0 && mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof attr) < 0)
         return -1;
     return fd;
 }
@@ -116,17 +115,33 @@ UNCHECKED static void attach_mounts(const struct plan *p)
         remove_scratch(p);
 }
 
-/* A mount namespace: a copy of the template, whose only mount is hidden below the root, or of the
- * host's. */
-UNCHECKED static void attach_root(const struct plan *p)
+/* A copy of the template namespace. Its only mount, hidden below the root, is lent as the mask.
+ * That of the files is hidden there too: the kernel waits for all its CPUs when a detached mount is
+ * closed, but not for an attached one. */
+UNCHECKED static int copy_template(const struct plan *p)
 {
-    int ret = p->template_fd >= 0 ? setns(p->template_fd, CLONE_NEWNS) : 0;
-    if (ret < 0 || unshare(CLONE_NEWNS) < 0)
+    if (setns(p->template_fd, CLONE_NEWNS) < 0 || unshare(CLONE_NEWNS) < 0)
         fail(p, STAGE_NAMESPACE, 0);
-    if (p->template_fd < 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+    int mask_fd = open_tree(AT_FDCWD, "/", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    if (mask_fd < 0 || move_mount(p->files_fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+        fail(p, STAGE_ROOT, 3);
+    return mask_fd;
+}
+
+UNCHECKED static int copy_host(const struct plan *p)
+{
+    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         fail(p, STAGE_NAMESPACE, 0);
+    return p->mask_fd;
+}
+
+/* In a new mount namespace. Gives an empty read-only directory's detached mount for mask(). */
+UNCHECKED static int attach_root(const struct plan *p)
+{
+    int mask_fd = p->template_fd >= 0 ? copy_template(p) : copy_host(p);
     if (move_mount(p->root_fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
         fail(p, STAGE_ROOT, 0);
+    return mask_fd;
 }
 
 /* Mounts whose content depends on the new namespaces. */
@@ -185,7 +200,7 @@ UNCHECKED static void make_readonly(const struct plan *p, const char *path)
 }
 
 /* As Docker's MaskedPaths and ReadonlyPaths. */
-UNCHECKED static void mask(const struct plan *p)
+UNCHECKED static void mask(const struct plan *p, int mask_fd)
 {
     for (guint i = 0; i < G_N_ELEMENTS(readonly_paths); i++)
         make_readonly(p, readonly_paths[i]);
@@ -195,9 +210,9 @@ UNCHECKED static void mask(const struct plan *p)
     const char *first =
         NULL; /* the empty directory once it is attached: later ones are bound from it */
     for (guint i = 0; i < G_N_ELEMENTS(masked_dirs); i++) {
-        int ret =
-            first ? mount(first, masked_dirs[i], NULL, MS_BIND, NULL)
-                  : move_mount(p->mask_fd, "", AT_FDCWD, masked_dirs[i], MOVE_MOUNT_F_EMPTY_PATH);
+        int ret = first
+                      ? mount(first, masked_dirs[i], NULL, MS_BIND, NULL)
+                      : move_mount(mask_fd, "", AT_FDCWD, masked_dirs[i], MOVE_MOUNT_F_EMPTY_PATH);
         if (ret < 0 && !is_absent(errno))
             fail(p, STAGE_MASK, 0);
         if (ret == 0 && !first)
@@ -281,12 +296,12 @@ UNCHECKED int setup_main(void *data)
     const struct plan *p = data;
     die_with_parent(p);
     enter_cgroup(p);
-    attach_root(p);
+    int mask_fd = attach_root(p);
     attach_mounts(p);
     attach_kernel_views(p);
     enter_root(p);
     if (!p->insecure)
-        mask(p);
+        mask(p, mask_fd);
     if (sethostname(p->hostname, strlen(p->hostname)) < 0)
         fail(p, STAGE_HOSTNAME, 0);
     if (p->own_net)

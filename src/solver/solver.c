@@ -235,9 +235,7 @@ static gboolean put_records(struct solver *s, struct node *n, GError **err)
                                           : g_get_real_time() - n->res.started_us,
                        .inputs = n->inputs_json};
     g_autofree char *slot = node_slot(s, n);
-    return store_record_put(s->o.store, &n->res.key, &r, err) &&
-           store_record_put(s->o.store, &n->content_key, &r, err) &&
-           (!slot || store_slot_put(s->o.store, slot, &n->res.key, n->inputs_json, err));
+    return store_result_put(s->o.store, &n->res.key, &n->content_key, slot, &r, err);
 }
 
 static struct chain *run_merge(struct solver *s, struct node *n)

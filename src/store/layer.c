@@ -184,13 +184,17 @@ static gboolean layer_present(struct store *s, const char *id)
 
 gboolean chain_hold(struct store *s, const struct chain *c)
 {
+    g_autoptr(chain) more = chain_new();
     for (guint i = 0; i < c->n; i++) {
-        if (!lease_has_layer(s, c->ids[i]) && !layer_present(s, c->ids[i])) {
+        if (lease_has_layer(s, c->ids[i]))
+            continue;
+        if (!layer_present(s, c->ids[i])) {
             errno = ENOENT;
             return FALSE;
         }
+        chain_append(more, c->ids[i]);
     }
-    return lease_layers(s, c);
+    return lease_layers(s, more);
 }
 
 gboolean store_layer_blob_put(struct store *s, const char *layer_id, const char *variant,

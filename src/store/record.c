@@ -63,20 +63,24 @@ gboolean chain_hold_gated(struct store *s, const struct chain *c, const char *wh
                      what, s->root);
 }
 
-gboolean store_record_put(struct store *s, const struct digest *key, const struct record *r,
-                          GError **err)
+static gboolean write_record(struct store *s, const struct digest *key, const struct record *r,
+                             GError **err)
 {
     g_autofree char *ids = chain_text(r->chain);
-    g_autoptr(chain) copy = chain_copy(r->chain);
     gint64 now = now_seconds();
-    DB_LOCK(s->db);
-    return chain_hold_gated(s, copy, "a step's result", err) &&
-           db_exec(s->db, err,
+    return db_exec(s->db, err,
                    "INSERT OR REPLACE INTO records(key, chain, content, created, last_used, "
                    "duration_us, inputs)"
                    " VALUES(?,?,?,?,?,?,?)",
                    "dsdiiis", key, ids, &r->content, r->created ? r->created : now, now,
                    r->duration_us, r->inputs);
+}
+
+gboolean store_record_put(struct store *s, const struct digest *key, const struct record *r,
+                          GError **err)
+{
+    DB_LOCK(s->db);
+    return chain_hold_gated(s, r->chain, "a step's result", err) && write_record(s, key, r, err);
 }
 
 char *store_slot_inputs(struct store *s, const char *slot)
@@ -97,12 +101,23 @@ static gboolean slot_same(struct store *s, const char *slot, const struct digest
     return db_step(s->db, q, NULL);
 }
 
-gboolean store_slot_put(struct store *s, const char *slot, const struct digest *key,
-                        const char *inputs, GError **err)
+static gboolean write_slot(struct store *s, const char *slot, const struct digest *key,
+                           const char *inputs, GError **err)
 {
-    DB_LOCK(s->db);
     return slot_same(s, slot, key, inputs) ||
            db_exec(s->db, err,
                    "INSERT OR REPLACE INTO slots(slot, key, inputs, written) VALUES(?,?,?,?)",
                    "sdsi", slot, key, inputs, now_seconds());
+}
+
+gboolean store_result_put(struct store *s, const struct digest *definition,
+                          const struct digest *content, const char *slot, const struct record *r,
+                          GError **err)
+{
+    DB_LOCK(s->db);
+    if (!chain_hold_gated(s, r->chain, "a step's result", err) || !db_begin(s->db, err))
+        return FALSE;
+    gboolean ok = write_record(s, definition, r, err) && write_record(s, content, r, err) &&
+                  (!slot || write_slot(s, slot, definition, r->inputs, err));
+    return db_end(s->db, ok, err);
 }

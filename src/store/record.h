@@ -98,8 +98,11 @@ gboolean store_record_put(struct store *s, const struct digest *key, const struc
 /* The newest inputs JSON recorded for slot (a vertex's stable place in its Dockerfile), to explain
  * a miss; NULL when none. */
 char *store_slot_inputs(struct store *s, const char *slot);
-gboolean store_slot_put(struct store *s, const char *slot, const struct digest *key,
-                        const char *inputs, GError **err);
+/* Puts r under both keys of a step and its inputs into the step's slot (NULL: it has none), in one
+ * transaction. */
+gboolean store_result_put(struct store *s, const struct digest *definition,
+                          const struct digest *content, const char *slot, const struct record *r,
+                          GError **err);
 
 typedef struct chain chain;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(chain, chain_free)

@@ -82,7 +82,7 @@ gboolean fixture_has(const struct fixture *f, const char *path)
     return lstat(full, &st) == 0;
 }
 
-/* Kernels before 6.15 can attach a detached mount once only. */
+/* A detached mount can be attached once only. */
 static void renew_root(struct fixture *f)
 {
     if (f->root_fd < 0)

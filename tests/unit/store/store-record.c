@@ -116,20 +116,49 @@ static void test_record_without_layer(void)
     fixture_end();
 }
 
-static void test_slot(void)
+static void put_result(struct store *s, const char *name, const char *slot, const char *inputs)
+{
+    g_autoptr(chain) c = fixture_chain(s, NULL, 10);
+    g_autofree char *content = g_strconcat(name, " by content", NULL);
+    struct digest by_definition = fixture_digest(name), by_content = fixture_digest(content);
+    struct record r = {.chain = c, .inputs = (char *)inputs};
+    g_autoptr(GError) err = NULL;
+    store_result_put(s, &by_definition, &by_content, slot, &r, &err);
+    g_assert_no_error(err);
+    g_assert_true(fixture_has_record(s, name));
+    g_assert_true(fixture_has_record(s, content));
+}
+
+static void test_result(void)
 {
     fixture_begin();
     g_autoptr(store) s = fixture_open();
-    GError *err = NULL;
-    struct digest a = fixture_digest("a"), b = fixture_digest("b");
     g_assert_null(store_slot_inputs(s, "slot"));
-    g_assert_true(store_slot_put(s, "slot", &a, "one", &err));
-    g_assert_true(store_slot_put(s, "slot", &b, "two", &err));
-    g_assert_true(store_slot_put(s, "slot", &b, "two", &err));
+    put_result(s, "a", "slot", "one");
+    put_result(s, "b", "slot", "two");
+    put_result(s, "b", "slot", "two");
+    put_result(s, "c", NULL, "three");
     g_autofree char *inputs = store_slot_inputs(s, "slot");
     g_assert_cmpstr(inputs, ==, "two");
-    g_assert_true(store_slot_put(s, "slot", &b, NULL, &err));
+    put_result(s, "b", "slot", NULL);
     g_assert_null(store_slot_inputs(s, "slot"));
+    fixture_end();
+}
+
+/* All or nothing. */
+static void test_result_without_layer(void)
+{
+    fixture_begin();
+    g_autoptr(store) s = fixture_open();
+    g_autoptr(chain) unknown = chain_new();
+    chain_append(unknown, "ffffffffffff");
+    struct digest a = fixture_digest("a"), b = fixture_digest("b");
+    struct record r = {.chain = unknown, .inputs = (char *)"one"};
+    g_autoptr(GError) err = NULL;
+    g_assert_false(store_result_put(s, &a, &b, "slot", &r, &err));
+    g_assert_error(err, VARVE_ERROR, VARVE_ERROR_NOT_FOUND);
+    g_assert_null(store_slot_inputs(s, "slot"));
+    put_result(s, "a", "slot", "two"); /* no transaction is left open */
     fixture_end();
 }
 
@@ -218,6 +247,7 @@ int main(int argc, char **argv)
     g_test_add_func("/store/record", test_record);
     g_test_add_func("/store/record/layer-gone", test_record_without_layer);
     g_test_add_func("/store/record/fast", test_hits_are_fast);
-    g_test_add_func("/store/slot", test_slot);
+    g_test_add_func("/store/result", test_result);
+    g_test_add_func("/store/result/without-layer", test_result_without_layer);
     return g_test_run();
 }
