@@ -226,17 +226,22 @@ void snapshot_forget(struct snapshot *sn, const GPtrArray *touched)
         g_ptr_array_add(sn->touched, g_strdup(touched->pdata[i]));
 }
 
+static int open_in(const struct snapshot *sn, const char *dir, const char *path)
+{
+    g_autofree char *full = g_build_filename(dir, path, NULL);
+    return openat(store_fd(sn->store), full, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
 /* The directory that path was before this snapshot: the topmost layer's that has it. */
 static int open_below(const struct snapshot *sn, const char *path)
 {
-    for (guint i = sn->chain->n; i-- > 0;) {
+    int fd = -1;
+    for (guint i = sn->chain->n; fd < 0 && i-- > 0;) {
         g_autofree char *layer = store_layer_path(sn->chain->ids[i]);
-        g_autofree char *full = g_build_filename(layer, "fs", path, NULL);
-        int fd = openat(store_fd(sn->store), full, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (fd >= 0)
-            return fd;
+        g_autofree char *fs = g_build_filename(layer, "fs", NULL);
+        fd = open_in(sn, fs, path);
     }
-    return -1;
+    return fd < 0 && sn->floor ? open_in(sn, sn->floor, path) : fd;
 }
 
 /* Attributes besides overlayfs's own: a directory with any is kept, to be safe. */

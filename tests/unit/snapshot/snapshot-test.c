@@ -269,6 +269,26 @@ static void test_discard(struct fixture *f, gconstpointer data)
     g_assert_false(g_file_test(tmp, G_FILE_TEST_EXISTS));
 }
 
+/* As a mount point that was made in dir and removed. */
+static void come_and_go(struct snapshot *sn, const char *dir)
+{
+    struct stat st;
+    g_autofree char *stub = g_strconcat(dir, "/stub", NULL);
+    g_assert_cmpint(fstatat(sn->mount_fd, dir, &st, 0), ==, 0);
+    put(sn->mount_fd, stub, "");
+    g_assert_cmpint(unlinkat(sn->mount_fd, stub, 0), ==, 0);
+    struct timespec times[2] = {st.st_atim, st.st_mtim};
+    g_assert_cmpint(utimensat(sn->mount_fd, dir, times, 0), ==, 0);
+}
+
+static void forget(struct snapshot *sn, const char *const *touched, guint n)
+{
+    g_autoptr(GPtrArray) list = g_ptr_array_new();
+    for (guint i = 0; i < n; i++)
+        g_ptr_array_add(list, (gpointer)touched[i]);
+    snapshot_forget(sn, list);
+}
+
 /* A directory in which only mount points came and went is not in the layer; one that changed is. */
 static void test_forget(struct fixture *f, gconstpointer data)
 {
@@ -276,21 +296,11 @@ static void test_forget(struct fixture *f, gconstpointer data)
         return;
     struct snapshot *sn = open_with(f, TRUE, DRIVER_AUTO);
     g_assert_cmpint(sn->driver, !=, DRIVER_COPY);
-    struct stat st;
     const char *touched[] = {"/etc", "/swap", "/"};
-    for (int i = 0; i < 2; i++) {
-        g_autofree char *stub = g_strconcat(touched[i] + 1, "/stub", NULL);
-        g_assert_cmpint(fstatat(sn->mount_fd, touched[i] + 1, &st, 0), ==, 0);
-        put(sn->mount_fd, stub, "");
-        g_assert_cmpint(unlinkat(sn->mount_fd, stub, 0), ==, 0);
-        struct timespec times[2] = {st.st_atim, st.st_mtim};
-        g_assert_cmpint(utimensat(sn->mount_fd, touched[i] + 1, times, 0), ==, 0);
-    }
+    come_and_go(sn, "etc");
+    come_and_go(sn, "swap");
     g_assert_cmpint(fchmodat(sn->mount_fd, "swap", 0711, 0), ==, 0);
-    g_autoptr(GPtrArray) list = g_ptr_array_new();
-    for (guint i = 0; i < G_N_ELEMENTS(touched); i++)
-        g_ptr_array_add(list, (gpointer)touched[i]);
-    snapshot_forget(sn, list);
+    forget(sn, touched, G_N_ELEMENTS(touched));
     commit(f, sn);
     g_autofree char *names = layer_names(f, "fs");
     g_assert_cmpstr(names, ==, "swap");
@@ -309,6 +319,7 @@ static void test_floor(struct fixture *f, gconstpointer data)
     put(dir, "etc/hosts", "");
     put(dir, "etc/a", "hidden");
     put(dir, "swap/under", "");
+    g_assert_true(fs_mkdir_p(dir, "alone", 0755, NULL));
     g_setenv("VARVE_SNAPSHOT", d == DRIVER_OVERLAY_FD ? "overlay" : "classic", TRUE);
     struct snapshot *sn = snapshot_open_floor(f->store, f->chain, floor, NULL);
     g_unsetenv("VARVE_SNAPSHOT");
@@ -317,9 +328,14 @@ static void test_floor(struct fixture *f, gconstpointer data)
     expect(sn->mount_fd, "etc/a", "changed");
     expect(sn->mount_fd, "swap/under", NULL);
     put(sn->mount_fd, "etc/new", "new");
+    come_and_go(sn, "alone");
     g_assert_true(snapshot_remount(sn, NULL));
     expect(sn->mount_fd, "etc/hosts", "");
+    const char *touched[] = {"/alone"};
+    forget(sn, touched, 1);
     commit(f, sn);
+    g_autofree char *top = layer_names(f, "fs");
+    g_assert_cmpstr(top, ==, "etc");
     g_autofree char *names = layer_names(f, "fs/etc");
     g_assert_cmpstr(names, ==, "new");
     g_autoptr(snapshot) plain = open_with(f, FALSE, d);
