@@ -36,59 +36,54 @@ static gboolean inherit_root(struct store *s, const struct chain *c, int fs, GEr
 static gboolean make_upper(struct snapshot *sn, GError **err)
 {
     sn->tmp = store_tmp_dir(sn->store, err);
-    fd_auto int tmp = sn->tmp ? fs_open_dir(store_fd(sn->store), sn->tmp, err) : -1;
-    if (tmp < 0)
+    if (!sn->tmp)
         return FALSE;
-    if (mkdirat(tmp, "fs", 0755) < 0)
+    sn->upper = g_build_filename(sn->tmp, "fs", NULL);
+    if (mkdirat(store_fd(sn->store), sn->upper, 0755) < 0)
         return error_set_errno(err, errno, "making a new layer's directory");
-    fd_auto int fs = fs_open_dir(tmp, "fs", err);
+    fd_auto int fs = fs_open_dir(store_fd(sn->store), sn->upper, err);
     return fs >= 0 && inherit_root(sn->store, sn->chain, fs, err);
 }
 
 /* The work directory lies outside of the layer under construction: what overlayfs leaves in it is
- * dear to remove, and need not be gone when the layer is committed. *upper, which the caller frees,
- * is borrowed by o. */
-static gboolean prepare_overlay(struct snapshot *sn, gboolean writable, struct overlay *o,
-                                char **upper, GError **err)
+ * dear to remove, and need not be gone when the layer is committed. */
+static gboolean prepare_overlay(struct snapshot *sn, struct overlay *o, GError **err)
 {
-    *o = (struct overlay){.store = sn->store, .chain = sn->chain};
-    if (sn->chain->n < OVERLAY_MAX_LOWERS)
-        o->floor = sn->floor;
-    if (!writable)
-        return TRUE;
-    if (!sn->work && !(sn->work = store_tmp_dir(sn->store, err)))
+    if (sn->writable && !sn->work && !(sn->work = store_tmp_dir(sn->store, err)))
         return FALSE;
-    o->upper = *upper = g_build_filename(sn->tmp, "fs", NULL);
-    o->work = sn->work;
+    *o = (struct overlay){.store = sn->store,
+                          .chain = sn->chain,
+                          .upper = sn->upper,
+                          .work = sn->work,
+                          .floor = sn->chain->n < OVERLAY_MAX_LOWERS ? sn->floor : NULL};
     return TRUE;
 }
 
-static gboolean open_overlay(struct snapshot *sn, gboolean writable, GError **err)
+static gboolean open_overlay(struct snapshot *sn, GError **err)
 {
     struct overlay o;
-    g_autofree char *upper = NULL;
-    if (prepare_overlay(sn, writable, &o, &upper, err))
+    if (prepare_overlay(sn, &o, err))
         sn->mount_fd = overlay_mount_fd(&o, err);
     return sn->mount_fd >= 0;
 }
 
 /* The classic mount needs a place even when it is read-only. */
-static gboolean open_classic(struct snapshot *sn, gboolean writable, GError **err)
+static gboolean open_classic(struct snapshot *sn, GError **err)
 {
     struct overlay o;
-    g_autofree char *upper = NULL, *place = store_tmp_dir(sn->store, err);
-    if (place && prepare_overlay(sn, writable, &o, &upper, err))
+    g_autofree char *place = store_tmp_dir(sn->store, err);
+    if (place && prepare_overlay(sn, &o, err))
         sn->mount_fd = overlay_mount_classic(&o, place, err);
     return sn->mount_fd >= 0;
 }
 
-static gboolean mount_copy(struct snapshot *sn, int dir, gboolean writable, GError **err)
+static gboolean mount_copy(struct snapshot *sn, int dir, GError **err)
 {
-    sn->mount_fd = mountfd_clone(dir, "", writable ? 0 : MOUNT_ATTR_RDONLY, err);
+    sn->mount_fd = mountfd_clone(dir, "", sn->writable ? 0 : MOUNT_ATTR_RDONLY, err);
     return sn->mount_fd >= 0;
 }
 
-static gboolean open_copy(struct snapshot *sn, gboolean writable, GError **err)
+static gboolean open_copy(struct snapshot *sn, GError **err)
 {
     if (!sn->tmp)
         sn->tmp = store_tmp_dir(sn->store, err);
@@ -102,11 +97,10 @@ static gboolean open_copy(struct snapshot *sn, gboolean writable, GError **err)
     if (dir < 0)
         return FALSE;
     sn->impl = copytree_new(sn->store, sn->chain, merged, err);
-    return sn->impl && inherit_root(sn->store, sn->chain, dir, err) &&
-           mount_copy(sn, dir, writable, err);
+    return sn->impl && inherit_root(sn->store, sn->chain, dir, err) && mount_copy(sn, dir, err);
 }
 
-typedef gboolean (*open_fn)(struct snapshot *sn, gboolean writable, GError **err);
+typedef gboolean (*open_fn)(struct snapshot *sn, GError **err);
 static const open_fn drivers[] = {[DRIVER_OVERLAY_FD] = open_overlay,
                                   [DRIVER_OVERLAY_CLASSIC] = open_classic,
                                   [DRIVER_COPY] = open_copy};
@@ -119,13 +113,13 @@ static gboolean is_refusal(const GError *err)
 
 /* Tries the drivers from the best on; what worked once in this process is where later ones start.
  */
-static gboolean open_any(struct snapshot *sn, gboolean writable, GError **err)
+static gboolean open_any(struct snapshot *sn, GError **err)
 {
     static gint start = DRIVER_OVERLAY_FD;
     for (gint d = g_atomic_int_get(&start); d <= DRIVER_COPY; d++) {
         g_autoptr(GError) local = NULL;
         sn->driver = d;
-        if (drivers[d](sn, writable, &local)) {
+        if (drivers[d](sn, &local)) {
             g_atomic_int_set(&start, d);
             return TRUE;
         }
@@ -138,18 +132,14 @@ static gboolean open_any(struct snapshot *sn, gboolean writable, GError **err)
 }
 
 /* Chains that need no overlay: a new first layer, a single layer to look at, nothing at all. */
-static gboolean open_simple(struct snapshot *sn, gboolean writable, GError **err)
+static gboolean open_simple(struct snapshot *sn, GError **err)
 {
-    g_autofree char *path = NULL;
-    if (writable) {
-        path = g_build_filename(sn->tmp, "fs", NULL);
-    } else if (sn->chain->n == 1) {
-        g_autofree char *layer = store_layer_path(sn->chain->ids[0]);
-        path = g_build_filename(layer, "fs", NULL);
-    }
+    g_autofree char *layer = sn->chain->n ? store_layer_path(sn->chain->ids[0]) : NULL;
+    g_autofree char *fs = layer ? g_build_filename(layer, "fs", NULL) : NULL;
+    const char *path = sn->writable ? sn->upper : fs;
     if (path)
         sn->mount_fd =
-            mountfd_clone(store_fd(sn->store), path, writable ? 0 : MOUNT_ATTR_RDONLY, err);
+            mountfd_clone(store_fd(sn->store), path, sn->writable ? 0 : MOUNT_ATTR_RDONLY, err);
     else
         sn->mount_fd = mountfd_new("tmpfs", MOUNT_ATTR_RDONLY, NULL, err);
     return sn->mount_fd >= 0;
@@ -176,8 +166,8 @@ static gboolean open_with(struct snapshot *sn, enum snapshot_driver d, GError **
     if (sn->writable && !make_upper(sn, err))
         return FALSE;
     if (is_simple(sn))
-        return open_simple(sn, sn->writable, err);
-    return d == DRIVER_AUTO ? open_any(sn, sn->writable, err) : drivers[d](sn, sn->writable, err);
+        return open_simple(sn, err);
+    return d == DRIVER_AUTO ? open_any(sn, err) : drivers[d](sn, err);
 }
 
 struct snapshot *snapshot_open_driver(struct store *s, const struct chain *chain, gboolean writable,
@@ -300,28 +290,27 @@ static gboolean remount_copy(struct snapshot *sn, GError **err)
 {
     g_autofree char *merged = g_build_filename(sn->tmp, "merged", NULL);
     fd_auto int dir = fs_open_dir(store_fd(sn->store), merged, err);
-    return dir >= 0 && mount_copy(sn, dir, sn->writable, err);
+    return dir >= 0 && mount_copy(sn, dir, err);
 }
 
 gboolean snapshot_remount(struct snapshot *sn, GError **err)
 {
     fd_cleanup(&sn->mount_fd);
     if (is_simple(sn))
-        return open_simple(sn, sn->writable, err);
+        return open_simple(sn, err);
     if (sn->driver == DRIVER_COPY)
         return remount_copy(sn, err);
     discard_work(sn); /* overlayfs takes none of a volatile mount again */
-    return drivers[sn->driver](sn, sn->writable, err);
+    return drivers[sn->driver](sn, err);
 }
 
 static gboolean finish_upper(struct snapshot *sn, GError **err)
 {
-    g_autofree char *fs_path = g_build_filename(sn->tmp, "fs", NULL);
     g_autofree char *merged = g_build_filename(sn->tmp, "merged", NULL);
-    if (sn->impl && (!copytree_take_changes(sn->impl, sn->store, merged, fs_path, err) ||
+    if (sn->impl && (!copytree_take_changes(sn->impl, sn->store, merged, sn->upper, err) ||
                      !fs_remove_tree(store_fd(sn->store), merged, err)))
         return FALSE;
-    fd_auto int fs = fs_open_dir(store_fd(sn->store), fs_path, err);
+    fd_auto int fs = fs_open_dir(store_fd(sn->store), sn->upper, err);
     for (guint i = 0; fs >= 0 && sn->touched && i < sn->touched->len; i++)
         forget_path(sn, fs, sn->touched->pdata[i]);
     return fs >= 0;
@@ -356,6 +345,7 @@ void snapshot_discard(struct snapshot *sn)
     if (sn->touched)
         g_ptr_array_unref(sn->touched);
     g_free(sn->tmp);
+    g_free(sn->upper);
     g_free(sn->floor);
     g_free(sn);
 }

@@ -19,8 +19,9 @@ enum snapshot_driver { DRIVER_AUTO, DRIVER_OVERLAY_FD, DRIVER_OVERLAY_CLASSIC, D
 struct snapshot {
     struct store *store; /* borrowed */
     gboolean writable;   /* becomes a layer with snapshot_commit() */
-    char *tmp;    /* the layer under construction, relative to the root: fs/; read-only views have
-                     none, or one for a copy */
+    char *tmp;    /* the layer under construction, relative to the root; read-only views have none,
+                     or one for a copy */
+    char *upper;  /* its fs/, which becomes the layer's; NULL when read-only */
     char *work;   /* overlayfs's work directory, beside it; NULL where none was needed */
     int mount_fd; /* detached mount of the merged view (open_tree/fsmount descriptor), -1 after
                      close */
