@@ -46,8 +46,13 @@ gboolean overlaymark_set_opaque(int dirfd, GError **err)
 {
     if (fsetxattr(dirfd, overlaymark_opaque_name(), "y", 1, 0) == 0)
         return TRUE;
-    return error_set_errno(err, errno, "cannot mark a directory opaque (xattr %s)",
-                           overlaymark_opaque_name());
+    gboolean unsupported = errno == ENOTSUP;
+    error_set_errno(err, errno, "cannot mark a directory opaque (xattr %s)",
+                    overlaymark_opaque_name());
+    if (unsupported)
+        error_add_next(err, "keep the store on a file system with such attributes (ext4, xfs, "
+                            "btrfs, tmpfs of Linux 6.6 or newer): --root or VARVE_ROOT");
+    return FALSE;
 }
 
 gboolean overlaymark_is_opaque(int dirfd)
