@@ -1,6 +1,6 @@
 #!/bin/bash
-# Runs every test: tests/run.sh BUILD_DIR [SUITE…]. Suites: unit lint cli conformance rootless. Each writes TAP into
-# BUILD_DIR/test-logs; the last line printed is "N passed, N failed".
+# Runs every test: tests/run.sh BUILD_DIR [SUITE…]. Suites: unit lint cli conformance rootless, and when it is named kernels.
+# Each writes TAP into BUILD_DIR/test-logs; the last line printed is "N passed, N failed".
 set -u
 cd "$(dirname "$0")/.."
 build=$(realpath -m "${1:-build}")
@@ -63,6 +63,7 @@ for suite in "${suites[@]}"; do
         LIMIT=1800 run_tap rootless tests/rootless.sh "$build/varve"
         LIMIT=1800 run_tap rootless-single-id tests/rootless.sh --single "$build/varve"
         ;;
+    kernels) LIMIT=1800 run_tap kernels tests/kernels.sh "$build" ;;
     *) echo "unknown suite $suite" >&2; exit 2 ;;
     esac
 done

@@ -1,12 +1,13 @@
 #!/bin/sh
 # Install the Debian packages one purpose needs, those that are missing, and no others.
 #
-# usage: packages.sh [build|test|demo|bench]...      (build, when nothing is said)
+# usage: packages.sh [build|test|demo|bench|kernels]...      (build, when nothing is said)
 #
 #   build  compile varve
 #   demo   build, and make the base images for the example
 #   test   demo, and the real programs the tests run against
 #   bench  test, and what the measurements need
+#   kernels  demo, and a machine for other kernels (tests/kernels.sh)
 #
 # For Debian 12 and 13 and Ubuntu 24.04. Uses sudo when not run as root.
 set -eu
@@ -28,6 +29,8 @@ if grep -qs '^VERSION_CODENAME=bookworm' /etc/os-release; then
 fi
 bench="$test debootstrap hyperfine isal libssl-dev time qemu-user-static binfmt-support node:nodejs npm:npm"
 
+kernels="$demo qemu-system-x86"
+
 [ $# -gt 0 ] || set -- build
 wanted=''
 for purpose in "$@"; do
@@ -36,6 +39,7 @@ for purpose in "$@"; do
     demo) wanted="$wanted $demo" ;;
     test) wanted="$wanted $test" ;;
     bench) wanted="$wanted $bench" ;;
+    kernels) wanted="$wanted $kernels" ;;
     *)
         sed -n '4s/^# //p' "$0" >&2
         exit 2

@@ -1,0 +1,92 @@
+#!/bin/bash
+# Boots Debian's kernels in QEMU and runs there what depends on the kernel: the unit tests of sandboxes, snapshots and the
+# store, and a build as root and as an ordinary user. TAP. Needs root, mmdebstrap and qemu-system-x86; a kernel takes two
+# minutes without KVM, so this is no part of `make test` but of `tests/run.sh BUILD_DIR kernels`.
+#
+# usage: kernels.sh BUILD_DIR [RELEASE...]      (bookworm: Linux 6.1, trixie: 6.12)
+set -u
+build=$(realpath "$1")
+shift
+releases=("$@")
+[ ${#releases[@]} -gt 0 ] || releases=(bookworm trixie)
+skip() { echo "1..0 # skip $*"; exit 0; }
+[ "$(uname -m)" = x86_64 ] || skip "only for x86_64"
+[ "$(id -u)" = 0 ] || skip "needs root"
+for tool in mmdebstrap qemu-system-x86_64 mke2fs; do command -v "$tool" >/dev/null || skip "needs $tool"; done
+work=$(mktemp -d /var/tmp/kernels-XXXXXX)
+trap 'rm -rf "$work"' EXIT
+
+# What the machine does after it started, instead of an init.
+write_script() {
+    cat >"$work/root/test.sh" <<'END'
+#!/bin/bash
+export HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin TMPDIR=/var/tmp G_TEST_SRCDIR=/t
+mount -t proc proc /proc && mount -t sysfs sys /sys && mount -t tmpfs run /run && mount -t cgroup2 cgroup /sys/fs/cgroup
+mkdir -p /dev/pts /dev/shm && mount -t devpts devpts /dev/pts
+busybox ip link set lo up
+check() { # NAME COMMAND...
+    local name=$1 code
+    shift
+    "$@" >/tmp/log 2>&1
+    code=$?
+    if [ $code = 0 ]; then echo "@ok - $name"; else echo "@not ok - $name (code $code)"; tail -25 /tmp/log | sed 's/^/@# /'; fi
+}
+for t in /t/test-*; do check "$(uname -r) ${t#/t/test-}" "$t"; done
+useradd -m tester
+echo tester:100000:65536 | tee /etc/subuid >/etc/subgid
+build='cd /t && varve build -t t . && varve run t cat /dir/new | grep -qx 3 && varve fsck'
+check "$(uname -r) build" bash -c "$build"
+check "$(uname -r) build, ordinary user" su tester -c "export VARVE_ROOT=/home/tester/store; $build"
+echo @end
+sync
+echo o >/proc/sysrq-trigger
+sleep 60
+END
+    chmod +x "$work/root/test.sh"
+}
+
+# Programs and libraries are this machine's release; only the kernel is another's.
+make_root() {
+    local libraries own
+    libraries=$(ldd "$build/varve" "$build"/tests/test-{exec,snapshot,store}* 2>/dev/null | awk '/=> \// {print $3}' | sort -u |
+        xargs -n1 realpath | xargs dpkg -S 2>/dev/null | cut -d: -f1 | sort -u | paste -sd,)
+    own=$(. /etc/os-release && echo "$VERSION_CODENAME")
+    mmdebstrap --quiet --variant=minbase --include="busybox-static,kmod,uidmap,$libraries" "$own" "$work/root" >"$work/log" 2>&1 ||
+        return 1
+    mkdir -p "$work/root/usr/lib/modules" "$work/root/t"
+    cp "$build/varve" "$work/root/usr/bin/"
+    for t in "$build"/tests/test-{exec,snapshot,store}*; do [ -f "$t" ] && cp "$t" "$work/root/t/"; done
+    cp /bin/busybox "$work/root/t/"
+    cat >"$work/root/t/Dockerfile" <<'END'
+FROM scratch AS base
+COPY busybox /bin/
+RUN ["/bin/busybox", "--install", "-s", "/bin"]
+RUN mkdir -p /dir/sub && echo 1 >/dir/old
+FROM base AS other
+RUN --mount=type=cache,target=/root/.cache echo 2 >/root/.cache/x && echo 2 >/two
+FROM base
+RUN rm -r /dir && mkdir /dir && echo 3 >/dir/new
+RUN --network=none test "$(ls /dir)" = new && test -w /dev/null && ! test -e /dir/old
+RUN --mount=from=other,target=/mnt/other test "$(cat /mnt/other/two)" = 2
+COPY --from=other /two /
+END
+    write_script
+}
+
+boot() { # RELEASE
+    mmdebstrap --quiet --variant=minbase --include=linux-image-amd64,initramfs-tools "$1" "$work/$1" >"$work/log" 2>&1 || return 1
+    cp -a "$work/$1"/usr/lib/modules/* "$work/root/usr/lib/modules/"
+    rm -f "$work/disk"
+    mke2fs -q -t ext4 -d "$work/root" "$work/disk" 4G >"$work/log" 2>&1 || return 1
+    timeout 600 qemu-system-x86_64 -accel tcg,thread=multi -cpu max -m 2048 -smp 2 -nographic -no-reboot -net none \
+        -kernel "$work/$1"/boot/vmlinuz-* -initrd "$work/$1"/boot/initrd.img-* \
+        -append "root=/dev/vda rw console=ttyS0 init=/test.sh quiet panic=-1" \
+        -drive "file=$work/disk,if=virtio,format=raw" >"$work/log" 2>&1 </dev/null
+    tr -d '\r' <"$work/log" | sed -n 's/.*@\(ok\|not ok\|#\)/\1/p'
+    grep -aq '@end' "$work/log"
+}
+
+failed() { echo "not ok - $1"; tail -25 "$work/log" | sed 's/^/# /'; }
+
+make_root || { failed "a root for the machine"; exit 1; }
+for release in "${releases[@]}"; do boot "$release" || failed "the kernel of $release"; done
