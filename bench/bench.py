@@ -114,8 +114,10 @@ def table(rows):
     return '\n'.join(lines)
 
 
-def ratio(results, peer):
-    if not results.get('varve', {}).get('times') or not results.get(peer, {}).get('times'):
+def ratio(entry, peer):
+    """Of two builders that raced each other: numbers of different runs say nothing about one another."""
+    results, commands = entry['results'], entry['commands']
+    if not results.get('varve', {}).get('times') or not results.get(peer, {}).get('times') or commands[peer] != commands['varve']:
         return '–'
     return f"{statistics.median(results[peer]['times']) / statistics.median(results['varve']['times']):.1f}x"
 
@@ -128,7 +130,7 @@ def render_medium(medium, data):
         varve = results.get('varve', {}).get('times')
         pushed = [statistics.median(results[b]['pushed']) if results.get(b, {}).get('pushed') else 0 for b in ('varve', 'docker', 'buildah')]
         rows.append([f'{name} {entry["title"]}', seconds(limit)] + [cell(results.get(b)) for b in ('varve', 'docker', 'buildah')] +
-                    [ratio(results, 'docker'), ratio(results, 'buildah'), f'{statistics.median(varve) / limit:.1f}x' if varve and limit else '–',
+                    [ratio(entry, 'docker'), ratio(entry, 'buildah'), f'{statistics.median(varve) / limit:.1f}x' if varve and limit else '–',
                      f'{statistics.median(varve) - limit:.3f}' if varve and limit else '–'] +
                     [str(round(results[b]['rss'])) if results.get(b, {}).get('rss') else '–' for b in ('varve', 'docker', 'buildah')] +
                     [f'{p:.2f}' if p else '–' for p in pushed])
@@ -173,6 +175,8 @@ def main():
         builders = ([Varve(engines, os.path.abspath(args.varve))] if args.varve else []) + [BUILDERS[n](engines) for n in names]
         for workload in (w(engines) for w in chosen):
             entry = results.setdefault(args.medium, {}).setdefault(workload.name, {'results': {}})
+            if entry.get('machine', machine()) != machine():
+                entry = results[args.medium][workload.name] = {'results': {}}
             raced, limit = race(workload, builders, args.rounds)
             entry['results'].update(raced)
             entry.setdefault('versions', {}).update({b.name: b.version() for b in builders})
