@@ -335,6 +335,18 @@ gboolean glob_match_within(const struct glob *g, const char *path)
     return has_bit(set, accept);
 }
 
+gboolean glob_match(const struct glob *g, const char *path, gsize len)
+{
+    if (g->exact)
+        return strlen(g->exact) == len && strncmp(path, g->exact, len) == 0;
+    guint64 *set = g_newa(guint64, g->words);
+    start(g, set);
+    for (const char *p = path; p < path + len;)
+        if (!step(g, set, read_char(&p)))
+            return FALSE;
+    return has_bit(set, g->items->len);
+}
+
 gboolean glob_may_match_below(const struct glob *g, const char *dir)
 {
     if (g->exact) {

@@ -12,6 +12,8 @@ struct glob *glob_new(const char *pattern, GError **err);
 void glob_free(struct glob *g);
 /* TRUE when the pattern matches path or one of its parent directories. */
 gboolean glob_match_within(const struct glob *g, const char *path);
+/* TRUE when the pattern matches the first len bytes of path. */
+gboolean glob_match(const struct glob *g, const char *path, gsize len);
 /* TRUE when the pattern could match something below dir. */
 gboolean glob_may_match_below(const struct glob *g, const char *dir);
 

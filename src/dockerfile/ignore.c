@@ -12,6 +12,7 @@ struct rule {
 
 struct ignore {
     GArray *rules;   /* struct rule, in order */
+    gboolean saves;  /* one of them is negated */
     GPtrArray *text; /* char*, cleaned, NULL-terminated */
 };
 
@@ -91,6 +92,7 @@ static gboolean add_pattern(struct ignore *ig, const char *pattern, GError **err
     if (!rule.glob)
         return FALSE;
     g_array_append_val(ig->rules, rule);
+    ig->saves |= rule.negated;
     g_ptr_array_add(ig->text, g_steal_pointer(&clean));
     return TRUE;
 }
@@ -149,13 +151,43 @@ const char *const *ignore_patterns(const struct ignore *ig)
     return (const char *const *)ig->text->pdata;
 }
 
-/* Index of the rule that decides about path, or -1. */
-static int deciding_rule(const struct ignore *ig, const char *path)
+/* The last rule that matches path or a directory above it, or -1: where no rule is negated, that
+ * decides. */
+static int last_match(const struct ignore *ig, const char *path)
 {
     for (int i = (int)ig->rules->len - 1; i >= 0; i--)
         if (glob_match_within(g_array_index(ig->rules, struct rule, i).glob, path))
             return i;
     return -1;
+}
+
+/* The same for the first len bytes of path; counts says which rules counted for the directory
+ * above, and then for this. */
+static int last_counting(const struct ignore *ig, const char *path, gsize len, guint8 *counts)
+{
+    int last = -1;
+    gboolean ignored = FALSE;
+    for (guint i = 0; i < ig->rules->len; i++) {
+        const struct rule *r = &g_array_index(ig->rules, struct rule, i);
+        if (!counts[i] && r->negated == ignored)
+            counts[i] = glob_match(r->glob, path, len);
+        if (!counts[i])
+            continue;
+        ignored = !r->negated;
+        last = i;
+    }
+    return last;
+}
+
+/* Index of the rule that decides about path, or -1. */
+static int deciding_rule(const struct ignore *ig, const char *path)
+{
+    if (!ig->saves)
+        return last_match(ig, path);
+    guint8 *counts = g_newa0(guint8, ig->rules->len);
+    for (const char *end = strchr(path, '/'); end; end = strchr(end + 1, '/'))
+        last_counting(ig, path, end - path, counts);
+    return last_counting(ig, path, strlen(path), counts);
 }
 
 gboolean ignore_match(const struct ignore *ig, const char *path)

@@ -1,5 +1,8 @@
 /* Ignore patterns: .dockerignore files and COPY --exclude, with the rules of moby's patternmatcher:
- * a path is ignored when the last pattern that matches it or one of its parents has no '!'.
+ * a path is ignored when the last pattern that counts for it has no '!'. A pattern counts when it
+ * matches the path, or counted for the directory above. One that would change nothing is not tried:
+ * one with '!' does not match what is not ignored at that point, one without not what is. So "d/x"
+ * and "!d" ignore d/x: for d, which nothing ignores, "!d" does not count.
  * '*' and '?' do not cross '/', "**" does, '[a-z]', '[^a-z]' and '[[:digit:]]' are classes, '\'
  * takes the next character as it is. Compiled once; matching takes time proportional to the path
  * for each pattern and keeps no state, so any number of threads may match with the same patterns.

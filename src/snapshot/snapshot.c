@@ -231,7 +231,13 @@ static int open_below(const struct snapshot *sn, const char *path)
         g_autofree char *fs = g_build_filename(layer, "fs", NULL);
         fd = open_in(sn, fs, path);
     }
-    return fd < 0 && sn->floor ? open_in(sn, sn->floor, path) : fd;
+    return fd;
+}
+
+static gboolean is_floor(const struct snapshot *sn, const char *path)
+{
+    fd_auto int fd = sn->floor ? open_in(sn, sn->floor, path) : -1;
+    return fd >= 0;
 }
 
 /* Attributes besides overlayfs's own: a directory with any is kept, to be safe. */
@@ -245,13 +251,18 @@ static gboolean has_xattrs(int fd)
     return len < 0 && errno != ENOTSUP;
 }
 
+/* A directory that only the floor has was there for mount points alone: empty it says nothing,
+ * whatever its mode. */
 static gboolean is_unchanged(const struct snapshot *sn, int fd, const char *path)
 {
     struct stat a, b;
-    fd_auto int below = open_below(sn, path);
     g_autoptr(GPtrArray) names = fs_list(fd, NULL);
-    return below >= 0 && names && names->len == 0 && !overlaymark_is_opaque(fd) &&
-           !has_xattrs(fd) && fstat(fd, &a) == 0 && fstat(below, &b) == 0 &&
+    if (!names || names->len > 0 || overlaymark_is_opaque(fd))
+        return FALSE;
+    fd_auto int below = open_below(sn, path);
+    if (below < 0)
+        return is_floor(sn, path);
+    return !has_xattrs(fd) && fstat(fd, &a) == 0 && fstat(below, &b) == 0 &&
            a.st_mode == b.st_mode && a.st_uid == b.st_uid && a.st_gid == b.st_gid &&
            fs_mtime_ns(&a) == fs_mtime_ns(&b);
 }
@@ -304,6 +315,15 @@ gboolean snapshot_remount(struct snapshot *sn, GError **err)
     return drivers[sn->driver](sn, err);
 }
 
+/* The floor's own directories; those inside of them are nobody's wish. */
+static void forget_floor(struct snapshot *sn, int fs)
+{
+    fd_auto int floor = sn->floor ? fs_open_dir(store_fd(sn->store), sn->floor, NULL) : -1;
+    g_autoptr(GPtrArray) names = floor < 0 ? NULL : fs_list(floor, NULL);
+    for (guint i = 0; names && i < names->len; i++)
+        forget_path(sn, fs, names->pdata[i]);
+}
+
 static gboolean finish_upper(struct snapshot *sn, GError **err)
 {
     g_autofree char *merged = g_build_filename(sn->tmp, "merged", NULL);
@@ -313,6 +333,8 @@ static gboolean finish_upper(struct snapshot *sn, GError **err)
     fd_auto int fs = fs_open_dir(store_fd(sn->store), sn->upper, err);
     for (guint i = 0; fs >= 0 && sn->touched && i < sn->touched->len; i++)
         forget_path(sn, fs, sn->touched->pdata[i]);
+    if (fs >= 0)
+        forget_floor(sn, fs);
     return fs >= 0;
 }
 

@@ -53,6 +53,12 @@ static const struct {
     {"**/a/**/b/*.c\n", "a/b/x.c q/a/z/b/x.c", "a/b/c/x.c b/x.c", "", ""},
     {".\n", "", "a", "", ""},
     {"a/*\n!a/?\n", "a/xx", "a/x a a/x/y", "a/xx", "a/x"},
+    /* What is not ignored is not saved, and neither is what lies in it. */
+    {"a/*\n!a\n", "a/x a/x/y", "a", "a/x", "a"},
+    {"**/*.log\n!logs\n", "logs/x.log x.log", "logs logs/x", "", "logs"},
+    {"a/b\n!a\na/c/d\n", "a/b a/b/x a/c/d", "a a/c a/c/e", "a/b", "a a/c"},
+    {"a\n!a\na/b\n", "a/b", "a a/x", "a/b", "a"},
+    {"a/*/*\n!a/b\n!a/c/x\n", "a/b/x a/c/y", "a a/b a/c a/c/x", "a/b/x", "a/b a/c"},
 };
 
 static void check_all(const struct ignore *ig, const char *paths,

@@ -313,7 +313,8 @@ static void test_forget(struct fixture *f, gconstpointer data)
     g_assert_cmpstr(names, ==, "swap");
 }
 
-/* Seen below all layers, in their directories too, but where one hides what is below it. */
+/* Seen below all layers, in their directories too, but where one hides what is below it. A
+ * directory of its own that stays empty is in no layer. */
 static void test_floor(struct fixture *f, gconstpointer data)
 {
     enum snapshot_driver d = GPOINTER_TO_INT(data);
@@ -325,7 +326,7 @@ static void test_floor(struct fixture *f, gconstpointer data)
     put(dir, "etc/hosts", "");
     put(dir, "etc/a", "hidden");
     put(dir, "swap/under", "");
-    g_assert_true(fs_mkdir_p(dir, "alone", 0755, NULL));
+    g_assert_true(fs_mkdir_p(dir, "alone", 0755, NULL) && fs_mkdir_p(dir, "mode", 0755, NULL));
     g_setenv("VARVE_SNAPSHOT", d == DRIVER_OVERLAY_FD ? "overlay" : "classic", TRUE);
     struct snapshot *sn = snapshot_open_floor(f->store, f->chain, floor, NULL);
     g_unsetenv("VARVE_SNAPSHOT");
@@ -334,6 +335,7 @@ static void test_floor(struct fixture *f, gconstpointer data)
     expect(sn->mount_fd, "etc/a", "changed");
     expect(sn->mount_fd, "swap/under", NULL);
     put(sn->mount_fd, "etc/new", "new");
+    g_assert_cmpint(fchmodat(sn->mount_fd, "mode", 0700, 0), ==, 0);
     come_and_go(sn, "alone");
     g_assert_true(snapshot_remount(sn, NULL));
     expect(sn->mount_fd, "etc/hosts", "");

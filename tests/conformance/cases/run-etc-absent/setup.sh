@@ -1,0 +1,2 @@
+cp /bin/busybox .
+chmod 755 busybox
