@@ -43,11 +43,7 @@ static gboolean fill(struct run *r, const char *dest, int dir, GError **err)
         return FALSE;
     if (!exists || e.type != ENTRY_DIR)
         return TRUE;
-    if (!fill_from_chain(r->store, r->image->chain, dest, dir, r->kill, err))
-        return FALSE;
-    if (fchown(dir, e.uid, e.gid) < 0 || fchmod(dir, e.mode) < 0)
-        return error_set_errno(err, errno, "cannot prepare the volume for %s", dest);
-    return TRUE;
+    return fill_from_chain(r->store, r->image->chain, dest, dir, r->kill, err);
 }
 
 static gboolean add_anonymous(struct run *r, const char *dest, GError **err)

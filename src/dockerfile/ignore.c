@@ -45,8 +45,8 @@ static char *trimmed(const char *s)
     return g_strndup(start, text_trim_end(start, end) - start);
 }
 
-/* Trims and cleans; drops a leading '/'. */
-static char *clean_once(const char *pattern)
+/* Trims and cleans; drops a file's leading '/'. */
+static char *clean_once(const char *pattern, gboolean from_file)
 {
     g_autofree char *p = trimmed(pattern);
     const char *sign = *p == '!' ? "!" : "";
@@ -54,16 +54,16 @@ static char *clean_once(const char *pattern)
     if (!*body)
         return g_strdup(sign);
     g_autofree char *clean = path_clean(body);
-    return g_strconcat(sign, clean[0] == '/' && clean[1] ? clean + 1 : clean, NULL);
+    return g_strconcat(sign, clean + (from_file && clean[0] == '/' && clean[1]), NULL);
 }
 
 /* Until nothing changes: moby reads a pattern twice, so that "/!x" is an exception, and a cleaned
  * pattern must mean the same when it is read again. */
-static char *clean_pattern(const char *pattern)
+static char *clean_pattern(const char *pattern, gboolean from_file)
 {
-    char *p = clean_once(pattern);
+    char *p = clean_once(pattern, from_file);
     for (;;) {
-        char *next = clean_once(p);
+        char *next = clean_once(p, from_file);
         gboolean same = strcmp(next, p) == 0;
         g_free(p);
         if (same)
@@ -73,7 +73,8 @@ static char *clean_pattern(const char *pattern)
 }
 
 /* Adds a pattern; an empty one says nothing. */
-static gboolean add_pattern(struct ignore *ig, const char *pattern, GError **err)
+static gboolean add_pattern(struct ignore *ig, const char *pattern, gboolean from_file,
+                            GError **err)
 {
     if (ig->rules->len == IGNORE_MAX_PATTERNS)
         return error_set(err, VARVE_ERROR_INVALID, "more than %d ignore patterns",
@@ -81,7 +82,7 @@ static gboolean add_pattern(struct ignore *ig, const char *pattern, GError **err
     if (strlen(pattern) > IGNORE_MAX_LENGTH)
         return error_set(err, VARVE_ERROR_INVALID, "an ignore pattern is longer than %d bytes",
                          IGNORE_MAX_LENGTH);
-    g_autofree char *clean = clean_pattern(pattern);
+    g_autofree char *clean = clean_pattern(pattern, from_file);
     struct rule rule = {.negated = *clean == '!'};
     if (!*clean)
         return TRUE;
@@ -110,7 +111,7 @@ struct ignore *ignore_new(const char *const *patterns, GError **err)
         const char *end = *patterns + strlen(*patterns);
         const char *start = text_skip_space(*patterns, end);
         g_autofree char *p = g_strndup(start, text_trim_end(start, end) - start);
-        if (*p && !add_pattern(ig, p, err))
+        if (*p && !add_pattern(ig, p, FALSE, err))
             return NULL;
     }
     return finish(g_steal_pointer(&ig));
@@ -131,7 +132,7 @@ struct ignore *ignore_parse(const void *bytes, gsize len, GError **err)
             g_autofree char *pattern = g_strndup(start, last - start);
             if (memchr(start, '\0', last - start)
                     ? !error_set(err, VARVE_ERROR_INVALID, "a NUL byte")
-                    : !add_pattern(ig, pattern, err)) {
+                    : !add_pattern(ig, pattern, TRUE, err)) {
                 g_prefix_error(err, "line %u: ", line);
                 return NULL;
             }

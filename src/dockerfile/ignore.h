@@ -20,7 +20,8 @@ struct ignore;
  * around patterns dropped, paths cleaned, a leading '/' dropped, a byte order mark skipped.
  * VARVE_ERROR_INVALID names the line of a malformed pattern. */
 struct ignore *ignore_parse(const void *bytes, gsize len, GError **err);
-/* From a list; patterns may be NULL (nothing is ignored). VARVE_ERROR_INVALID names the pattern. */
+/* From a list; patterns may be NULL (nothing is ignored). Here a leading '/' stays, as in moby:
+ * such a pattern matches nothing. VARVE_ERROR_INVALID names the pattern. */
 struct ignore *ignore_new(const char *const *patterns, GError **err);
 void ignore_free(struct ignore *ig);
 

@@ -322,10 +322,22 @@ gboolean mounts_prepare_files(struct plan *p, const struct sandbox_spec *spec, G
     return TRUE;
 }
 
-static gboolean add_tmpfs(struct plan *p, const struct sandbox_mount *m, GError **err)
+/* As runc's. */
+static mode_t tmpfs_mode(const struct plan *p, int rootfd, const struct sandbox_mount *m)
+{
+    const char *rest;
+    struct stat st;
+    if (m->mode)
+        return m->mode;
+    int base = base_of(p, rootfd, m->dest, &rest);
+    fd_auto int point = m->made ? -1 : fs_open_in_root(base, rest, O_PATH | O_DIRECTORY, 0);
+    return point >= 0 && fstat(point, &st) == 0 ? st.st_mode & 07777 : 01777;
+}
+
+static gboolean add_tmpfs(struct plan *p, int rootfd, const struct sandbox_mount *m, GError **err)
 {
     g_autofree char *size = g_strdup_printf("%" G_GUINT64_FORMAT, m->size);
-    g_autofree char *mode = g_strdup_printf("%o", m->mode ? m->mode : 01777);
+    g_autofree char *mode = g_strdup_printf("%o", tmpfs_mode(p, rootfd, m));
     const char *options[] = {"mode", mode, "size", size, NULL, NULL};
     if (!m->size)
         options[2] = NULL;
@@ -349,9 +361,24 @@ static gboolean add_spec_mount(struct plan *p, int rootfd, struct sandbox_mount 
     if (!make_point(p, rootfd, m->dest, S_ISDIR(st.st_mode), &m->made, err))
         return FALSE;
     if (m->fd < 0)
-        return add_tmpfs(p, m, err);
+        return add_tmpfs(p, rootfd, m, err);
     return add_part(p, m->fd, m->tree_fd > 0 ? m->tree_fd : -1, m->dest,
                     plan_nodev(p) | (m->readonly ? MOUNT_ATTR_RDONLY : 0), err);
+}
+
+/* The working directory may lie below a mount, which need not have it: it is made there too, but
+ * not in what is mounted read-only. */
+static gboolean make_cwd(struct plan *p, const struct sandbox_spec *spec, GError **err)
+{
+    const char *rest;
+    int base = spec->cwd ? base_of(p, spec->root_fd, spec->cwd, &rest) : spec->root_fd;
+    for (guint i = spec->n_mounts; base != spec->root_fd && i-- > 0;) {
+        const struct sandbox_mount *m = &spec->mounts[i];
+        if (m->readonly && g_str_has_prefix(spec->cwd, m->dest) &&
+            strlen(m->dest) == (gsize)(rest - spec->cwd))
+            return TRUE;
+    }
+    return base == spec->root_fd || stubs_make_lasting(base, rest, 0, 0, err);
 }
 
 gboolean mounts_prepare_spec(struct plan *p, const struct sandbox_spec *spec, GError **err)
@@ -359,5 +386,5 @@ gboolean mounts_prepare_spec(struct plan *p, const struct sandbox_spec *spec, GE
     for (guint i = 0; i < spec->n_mounts; i++)
         if (!add_spec_mount(p, spec->root_fd, &spec->mounts[i], err))
             return FALSE;
-    return TRUE;
+    return make_cwd(p, spec, err);
 }

@@ -25,9 +25,9 @@ struct sandbox_mount {
     gboolean readonly;
     gboolean noexec; /* tmpfs: no programs can be started from it */
     guint64 size;    /* tmpfs: bytes, 0: no limit */
-    guint32 mode;    /* tmpfs root's mode, 0: 01777 */
-    gboolean made;   /* out: the mount point did not exist and was made; like Docker's builder,
-                        sandbox_run() removes it again when it is still empty */
+    guint32 mode;  /* tmpfs root's mode; 0: that of the directory it covers, 01777 for a made one */
+    gboolean made; /* out: the mount point did not exist and was made; like Docker's builder,
+                      sandbox_run() removes it again when it is still empty */
 };
 struct sandbox_file {
     const char *dest; /* secrets: a file on a tmpfs of its own, never on disk */

@@ -47,8 +47,10 @@ void stubs_free(struct stubs *s)
     g_free(s);
 }
 
-/* Makes one missing entry in the open directory parent; another step may have been faster. */
-static gboolean make_entry(int parent, const char *path, gboolean dir, GError **err)
+/* Makes one missing entry in the open directory parent, whose set-group-id bit a directory
+ * inherits; another step may have been faster. */
+static gboolean make_entry(int parent, mode_t inherited, const char *path, gboolean dir,
+                           GError **err)
 {
     const char *name = strrchr(path, '/') + 1;
     if (dir) {
@@ -56,7 +58,7 @@ static gboolean make_entry(int parent, const char *path, gboolean dir, GError **
             return errno == EEXIST ||
                    error_set_errno(err, errno, "making the directory %s in the root file system",
                                    path);
-        return fchmodat(parent, name, 0755, 0) == 0 ||
+        return fchmodat(parent, name, 0755 | inherited, 0) == 0 ||
                error_set_errno(err, errno, "setting the mode of %s in the root file system", path);
     }
     fd_auto int fd =
@@ -74,7 +76,7 @@ static gboolean make_stub(struct stubs *s, int rootfd, const char *path, gboolea
     struct stat before, after;
     if (parent < 0 || fstat(parent, &before) < 0)
         return error_set_errno(err, errno, "opening %s in the root file system", above);
-    if (!make_entry(parent, path, dir, err))
+    if (!make_entry(parent, before.st_mode & S_ISGID, path, dir, err))
         return FALSE;
     if (!s)
         return TRUE;

@@ -204,19 +204,23 @@ gboolean dest_make_dir(struct dest *d, const struct entry *e, GError **err)
     return TRUE;
 }
 
-gboolean dest_make_dirs(struct dest *d, const char *path, const struct entry *e, GError **err)
+gboolean dest_make_dirs(struct dest *d, const char *path, const struct dest_made *made,
+                        GError **err)
 {
-    struct entry there;
+    struct entry there, e = made->e;
     if (dest_lookup(d, path, &there))
         return there.type == ENTRY_DIR ||
                error_set(err, VARVE_ERROR_INVALID,
                          "cannot make the directory /%s: it exists and is not a directory", path);
     g_autofree char *parent = g_strndup(path, parent_len(path));
-    if (!dest_make_dirs(d, parent, e, err))
+    if (!dest_make_dirs(d, parent, made, err))
         return FALSE;
-    struct entry made = *e;
-    made.path = path;
-    return dest_make_dir(d, &made, err);
+    e.path = path;
+    if (dest_lookup(d, parent, &there) && there.mode & S_ISGID) {
+        e.gid = made->owner_given ? e.gid : there.gid;
+        e.mode |= made->mode_given ? 0 : S_ISGID;
+    }
+    return dest_make_dir(d, &e, err);
 }
 
 gboolean dest_set_dir(struct dest *d, const struct entry *e, GError **err)

@@ -26,9 +26,16 @@ char *dest_resolve(struct dest *d, const char *root, const char *path, gboolean 
 /* Makes a directory like e where there is nothing, or where what is there was cleared. The parent
  * must be a directory. Copies e. */
 gboolean dest_make_dir(struct dest *d, const struct entry *e, GError **err);
-/* Makes the missing directories of path like e (whose path does not matter). VARVE_ERROR_INVALID
- * when something else is in the way. */
-gboolean dest_make_dirs(struct dest *d, const char *path, const struct entry *e, GError **err);
+/* How missing directories are made: e's path does not matter. In a directory with the set-group-id
+ * bit they get its group and the bit, as from the kernel, unless e's owner or its mode was asked
+ * for. */
+struct dest_made {
+    struct entry e;
+    gboolean owner_given, mode_given;
+};
+/* Makes the missing directories of path. VARVE_ERROR_INVALID when something else is in the way. */
+gboolean dest_make_dirs(struct dest *d, const char *path, const struct dest_made *made,
+                        GError **err);
 /* Gives the existing directory e->path the attributes of e. */
 gboolean dest_set_dir(struct dest *d, const struct entry *e, GError **err);
 /* Takes away what is at path so that something else can be put there: nothing is left of the new

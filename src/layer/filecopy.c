@@ -66,21 +66,40 @@ static gboolean aim(struct filework *w, struct match *m, GError **err)
     }
     const char *slash = strrchr(m->dst, '/');
     g_autofree char *parent = g_strndup(m->dst, slash ? slash - m->dst : 0);
-    struct entry made = filework_made(w, ENTRY_DIR, 0755);
+    struct dest_made made = filework_missing(w);
     return dest_make_dirs(w->dest, parent, &made, err);
+}
+
+/* Whether a directory is at path, or can be. */
+static gboolean check_dir(struct filework *w, const char *path, gboolean *exists, GError **err)
+{
+    struct entry there;
+    *exists = dest_lookup(w->dest, path, &there);
+    return !*exists || there.type == ENTRY_DIR ||
+           error_set(err, VARVE_ERROR_FAILED,
+                     "cannot copy the directory to /%s: that exists and is not a directory", path);
 }
 
 static gboolean copy_dir(struct filework *w, const struct entry *e, gboolean overwrite,
                          GError **err)
 {
-    struct entry there;
-    if (!dest_lookup(w->dest, e->path, &there))
+    gboolean exists;
+    if (!check_dir(w, e->path, &exists, err))
+        return FALSE;
+    if (!exists)
         return dest_make_dir(w->dest, e, err);
-    if (there.type != ENTRY_DIR)
-        return error_set(err, VARVE_ERROR_FAILED,
-                         "cannot copy the directory to /%s: that exists and is not a directory",
-                         e->path);
     return !overwrite || dest_set_dir(w->dest, e, err);
+}
+
+/* Only the contents of the directory from are copied: what they go to is made, as any parent is. */
+static gboolean make_top(struct filework *w, const char *path, const struct entry *from,
+                         GError **err)
+{
+    gboolean exists;
+    struct dest_made made = filework_missing(w);
+    if (!w->a->parents)
+        made.e.mtime_ns = from->mtime_ns;
+    return check_dir(w, path, &exists, err) && dest_make_dirs(w->dest, path, &made, err);
 }
 
 /* Removes a file that is to be replaced. */
@@ -117,12 +136,7 @@ static gboolean copy_entry(struct filework *w, const struct match *m, const stru
             return copy_dir(w, &e, TRUE, err);
         if (!w->a->dir_contents)
             return copy_dir(w, &e, FALSE, err);
-        /* Only the contents are copied: the directory they go to is made, as any parent is. */
-        struct entry made = filework_made(w, ENTRY_DIR, 0755);
-        made.path = path;
-        if (!w->a->parents)
-            made.mtime_ns = from->mtime_ns;
-        return copy_dir(w, &made, FALSE, err);
+        return make_top(w, path, from, err);
     }
     if (!make_room(w, path, err))
         return FALSE;

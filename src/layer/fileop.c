@@ -45,10 +45,18 @@ void filework_adjust(const struct filework *w, struct entry *e)
         e->mode = chmod_apply(&w->chmod, e->mode, e->type == ENTRY_DIR);
 }
 
+struct dest_made filework_missing(const struct filework *w)
+{
+    struct dest_made made = {.e = filework_made(w, ENTRY_DIR, 0755), .owner_given = w->has_owner};
+    made.e.mode &=
+        0755; /* --chmod=777 is the files': the Docker engine makes these with its umask */
+    return made;
+}
+
 char *filework_make_dirs(struct filework *w, const char *text, GError **err)
 {
     g_autofree char *clean = dest_resolve(w->dest, "", text, TRUE, NULL, NULL, err);
-    struct entry made = filework_made(w, ENTRY_DIR, 0755);
+    struct dest_made made = filework_missing(w);
     if (!clean || !dest_make_dirs(w->dest, clean, &made, err))
         return NULL;
     return g_steal_pointer(&clean);
@@ -115,8 +123,9 @@ static gboolean run_mkdir(struct filework *w, GError **err)
     g_autofree char *path = dest_resolve(w->dest, "", w->a->dest, TRUE, &exists, &there, err);
     if (!path)
         return FALSE;
+    struct dest_made made = {.e = e, .owner_given = w->has_owner};
     if (w->a->make_parents)
-        return dest_make_dirs(w->dest, path, &e, err);
+        return dest_make_dirs(w->dest, path, &made, err);
     if (exists)
         return there.type == ENTRY_DIR ||
                error_set(err, VARVE_ERROR_FAILED,

@@ -81,7 +81,10 @@ static char *place(struct unpacking *u, const char *clean, GError **err)
     const char *slash = strrchr(clean, '/');
     g_autofree char *dir = g_strndup(clean, slash ? slash - clean : 0);
     g_autofree char *parent = dest_resolve(u->w->dest, u->root, dir, TRUE, NULL, NULL, err);
-    struct entry made = filework_made(u->w, ENTRY_DIR, 0755);
+    /* A directory that the archive does not name is root's, whoever gets what it names. */
+    struct dest_made made = {
+        {.path = "", .type = ENTRY_DIR, .mode = 0755, .mtime_ns = u->w->env->now_ns},
+        .mode_given = TRUE};
     if (!parent || !dest_make_dirs(u->w->dest, parent, &made, err)) {
         g_prefix_error(err, "cannot extract %s: ", u->name);
         return NULL;

@@ -20,6 +20,8 @@ struct filework {
 /* A directory or file made now, not copied: owner and mode as the action says, mode unless it does.
  * Its path is "". */
 struct entry filework_made(const struct filework *w, enum entry_type type, guint32 mode);
+/* The same for directories that are missing on the way. */
+struct dest_made filework_missing(const struct filework *w);
 /* Gives e, which is copied, the action's owner and mode. */
 void filework_adjust(const struct filework *w, struct entry *e);
 /* Makes the directory that text names (absolute, resolved through symlinks) and all above it that

@@ -38,7 +38,7 @@ static gboolean copy_one(struct copy *c, const struct entry *e, GError **err)
     while (*rel == '/')
         rel++;
     if (!*rel)
-        return TRUE;
+        return !*c->top || e->type != ENTRY_DIR || set_owner(c->dir, ".", e, err);
     switch (e->type) {
     case ENTRY_DIR:
         if (mkdirat(c->dir, rel, 0700) < 0)

@@ -6,8 +6,8 @@
 #include "base/cancel.h"
 #include "store/record.h"
 
-/* Copies what lies below path in chain into the empty directory dir, owners and modes included;
- * devices and sockets are left out. path itself (its owner and mode) is not copied.
+/* Copies what lies below path in chain into the empty directory dir, owners and modes included,
+ * those of path itself too unless it is the root; devices and sockets are left out.
  * VARVE_ERROR_NOT_FOUND when there is no path. */
 gboolean fill_from_chain(struct store *s, const struct chain *chain, const char *path, int dir,
                          struct cancel *c, GError **err);

@@ -82,6 +82,18 @@ static struct sandbox_mount *add_mount(struct run *r, const char *dest, int fd, 
     return &g_array_index(r->mounts, struct sandbox_mount, r->mounts->len - 1);
 }
 
+/* What of its input a mount shows; NULL: all of it. */
+static struct read *read_of(const struct run *r, const struct exec_mount *m)
+{
+    for (guint i = 0; i < r->n->reads->len; i++) {
+        struct read *read = &g_array_index(r->n->reads, struct read, i);
+        if ((int)read->input == m->input &&
+            g_strcmp0(read->sel.pattern, m->selector ? m->selector : "") == 0)
+            return read;
+    }
+    return NULL;
+}
+
 /* The chain a bind mount shows. */
 static struct chain *mount_chain(struct run *r, const struct exec_mount *m, GError **err)
 {
@@ -90,24 +102,32 @@ static struct chain *mount_chain(struct run *r, const struct exec_mount *m, GErr
     struct node *input = node_of(r->s, r->n->v->inputs[m->input]);
     if (!input->local)
         return chain_copy(input->chain);
-    for (guint i = 0; i < r->n->reads->len; i++) {
-        struct read *read = &g_array_index(r->n->reads, struct read, i);
-        if ((int)read->input == m->input &&
-            g_strcmp0(read->sel.pattern, m->selector ? m->selector : "") == 0)
-            return local_chain(r->s, r->n, read, err);
-    }
+    struct read *read = read_of(r, m);
+    if (read)
+        return local_chain(r->s, r->n, read, err);
     error_set(err, VARVE_ERROR_FAILED, "mount %s: its source was not selected", m->dest);
     return NULL;
+}
+
+/* Where in its chain a mount's source is: of a local context links are not there, only what they
+ * lead to. */
+static const char *mount_source(const struct run *r, const struct exec_mount *m)
+{
+    const struct read *read =
+        m->input >= 0 && node_is_local(r->n->v->inputs[m->input]) ? read_of(r, m) : NULL;
+    if (read && read->selected && read->selected->len > 0)
+        return ((const struct selected *)g_ptr_array_index(read->selected, 0))->path;
+    return m->selector ? m->selector : "";
 }
 
 /* A descriptor of selector inside sn's view. */
 static int open_selected(struct run *r, struct snapshot *sn, const struct exec_mount *m,
                          GError **err)
 {
-    const char *selector = m->selector ? m->selector : "/";
-    int fd = fs_open_in_root(sn->mount_fd, selector, O_PATH, 0);
+    const char *source = mount_source(r, m);
+    int fd = fs_open_in_root(sn->mount_fd, *source ? source : "/", O_PATH, 0);
     if (fd < 0)
-        error_set_errno(err, errno, "cannot mount %s on %s", selector, m->dest);
+        error_set_errno(err, errno, "cannot mount %s on %s", m->selector, m->dest);
     return fd;
 }
 
@@ -152,21 +172,15 @@ static char *volume_id(struct run *r, const struct exec_mount *m, GError **err)
     return g_string_free(id, FALSE);
 }
 
-/* Fills a fresh cache mount from the chain it says to start from. */
-static gboolean fill_volume(struct run *r, const struct exec_mount *m, int dir, GError **err)
+/* A fresh cache mount begins with the content of the chain it says to start from, mode and owner
+ * included, as with Docker's builder. */
+static gboolean init_volume(struct run *r, const struct exec_mount *m, int dir, GError **err)
 {
     g_autoptr(chain) c = mount_chain(r, m, err);
     if (!c)
         return FALSE;
-    if (c->n == 0)
-        return TRUE;
-    return fill_from_chain(r->s->o.store, c, m->selector ? m->selector : "", dir, r->s->stop, err);
-}
-
-static gboolean init_volume(struct run *r, const struct exec_mount *m, int dir, GError **err)
-{
-    if (m->input >= 0 && !fill_volume(r, m, dir, err))
-        return FALSE;
+    if (c->n > 0)
+        return fill_from_chain(r->s->o.store, c, mount_source(r, m), dir, r->s->stop, err);
     if (fchmod(dir, cache_mode(m)) < 0 || fchown(dir, m->uid, m->gid) < 0)
         return error_set_errno(err, errno, "cannot prepare the cache mount for %s", m->dest);
     return TRUE;
@@ -214,7 +228,7 @@ static gboolean add_cache(struct run *r, const struct exec_mount *m, GError **er
 
 static void add_tmpfs(struct run *r, const struct exec_mount *m)
 {
-    struct sandbox_mount t = {.dest = m->dest, .fd = -1, .size = m->size, .mode = 01777};
+    struct sandbox_mount t = {.dest = m->dest, .fd = -1, .size = m->size};
     g_array_append_val(r->mounts, t);
 }
 

@@ -114,9 +114,8 @@ static struct chain *make_local_chain(struct solver *s, struct node *n, struct r
                                .secondary = 0,
                                .output = TRUE,
                                .src = r->sel.pattern,
-                               .dest = *path ? path : "/",
                                .follow_symlink = TRUE,
-                               .dir_contents = TRUE,
+                               .dir_contents = !*path, /* below the root it keeps its mode */
                                .create_dest_path = TRUE};
     g_autofree char *dest = g_strconcat("/", path, NULL);
     copy.dest = dest;
@@ -135,7 +134,7 @@ struct chain *local_chain(struct solver *s, struct node *n, struct read *r, GErr
     struct digest key;
     char name[DIGEST_HEX_LEN + 1];
     g_autoptr(hasher) h = hasher_new();
-    hasher_add_str(h, "local");
+    hasher_add_str(h, "local 2");
     hasher_add_str(h, r->sel.pattern);
     hasher_add_digest(h, &r->digest);
     hasher_final(h, &key);

@@ -1,0 +1,1 @@
+mkdir -p d/k; touch d/x d/k/y

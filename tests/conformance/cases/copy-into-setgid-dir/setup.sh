@@ -1,0 +1,1 @@
+mkdir -p d/k; echo f >d/k/f

@@ -1,0 +1,1 @@
+mkdir -p a/b; chmod 711 a; chmod 1770 a/b
