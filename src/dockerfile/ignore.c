@@ -153,7 +153,7 @@ const char *const *ignore_patterns(const struct ignore *ig)
 }
 
 /* The last rule that matches path or a directory above it, or -1: where no rule is negated, that
- * decides. */
+ * decides, and reads each path once, where last_counting() reads its beginning again and again. */
 static int last_match(const struct ignore *ig, const char *path)
 {
     for (int i = (int)ig->rules->len - 1; i >= 0; i--)

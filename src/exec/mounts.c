@@ -31,21 +31,28 @@ static struct plan_mount *add(struct plan *p, int fd, const char *dest)
     return &g_array_index(p->mounts, struct plan_mount, p->mounts->len - 1);
 }
 
-/* The mounts will shadow parts of the root: a mount point below one of them must be made in it, and
- * stays there: another step may share that mount (a cache), and lose what it mounted when the point
- * went. Gives the descriptor to make it in and the path from there. */
-static int base_of(const struct plan *p, int rootfd, const char *dest, const char **rest)
+/* The mount that will shadow path in the root, NULL when none will; *rest is the path from there.
+ */
+static const struct plan_mount *cover_of(const struct plan *p, const char *path, const char **rest)
 {
     for (guint i = p->mounts->len; i-- > 0;) {
         const struct plan_mount *m = &g_array_index(p->mounts, struct plan_mount, i);
         gsize len = strlen(m->dest);
-        if (g_str_has_prefix(dest, m->dest) && dest[len] == '/') {
-            *rest = dest + len;
-            return m->fd;
-        }
+        *rest = path + len;
+        if (g_str_has_prefix(path, m->dest) && **rest == '/')
+            return m;
     }
-    *rest = dest;
-    return rootfd;
+    *rest = path;
+    return NULL;
+}
+
+/* A mount point below a mount must be made in it, and stays there: another step may share that
+ * mount (a cache), and lose what it mounted when the point went. Gives the descriptor to make it in
+ * and the path from there. */
+static int base_of(const struct plan *p, int rootfd, const char *dest, const char **rest)
+{
+    const struct plan_mount *m = cover_of(p, dest, rest);
+    return m ? m->fd : rootfd;
 }
 
 static gboolean make_point(struct plan *p, int rootfd, const char *dest, gboolean dir,
@@ -360,10 +367,12 @@ static gboolean add_spec_mount(struct plan *p, int rootfd, struct sandbox_mount 
         return error_set_errno(err, errno, "reading what is to be mounted at %s", m->dest);
     if (!make_point(p, rootfd, m->dest, S_ISDIR(st.st_mode), &m->made, err))
         return FALSE;
-    if (m->fd < 0)
-        return add_tmpfs(p, rootfd, m, err);
-    return add_part(p, m->fd, m->tree_fd > 0 ? m->tree_fd : -1, m->dest,
-                    plan_nodev(p) | (m->readonly ? MOUNT_ATTR_RDONLY : 0), err);
+    gboolean ok = m->fd < 0 ? add_tmpfs(p, rootfd, m, err)
+                            : add_part(p, m->fd, m->tree_fd > 0 ? m->tree_fd : -1, m->dest,
+                                       plan_nodev(p) | (m->readonly ? MOUNT_ATTR_RDONLY : 0), err);
+    if (ok)
+        g_array_index(p->mounts, struct plan_mount, p->mounts->len - 1).readonly = m->readonly;
+    return ok;
 }
 
 /* The working directory may lie below a mount, which need not have it: it is made there too, but
@@ -371,14 +380,8 @@ static gboolean add_spec_mount(struct plan *p, int rootfd, struct sandbox_mount 
 static gboolean make_cwd(struct plan *p, const struct sandbox_spec *spec, GError **err)
 {
     const char *rest;
-    int base = spec->cwd ? base_of(p, spec->root_fd, spec->cwd, &rest) : spec->root_fd;
-    for (guint i = spec->n_mounts; base != spec->root_fd && i-- > 0;) {
-        const struct sandbox_mount *m = &spec->mounts[i];
-        if (m->readonly && g_str_has_prefix(spec->cwd, m->dest) &&
-            strlen(m->dest) == (gsize)(rest - spec->cwd))
-            return TRUE;
-    }
-    return base == spec->root_fd || stubs_make_lasting(base, rest, 0, 0, err);
+    const struct plan_mount *m = spec->cwd ? cover_of(p, spec->cwd, &rest) : NULL;
+    return !m || m->readonly || stubs_make_lasting(m->fd, rest, 0, 0, err);
 }
 
 gboolean mounts_prepare_spec(struct plan *p, const struct sandbox_spec *spec, GError **err)

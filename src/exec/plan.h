@@ -17,6 +17,7 @@ struct plan_mount {
                    descriptor inside this detached mount (owned), which is attached for a moment;
                    else -1 */
     guint64 attrs; /* with via_fd: MOUNT_ATTR_… to add once cloned; nodev goes when not in it */
+    gboolean readonly; /* nothing can be made in it */
     gboolean ordinary; /* dest must not lead through symlinks (/proc, /sys, /dev) */
 };
 

@@ -14,14 +14,19 @@
 #include "snapshot/mountfd.h"
 #include "snapshot/overlay.h"
 
+static char *layer_fs(const char *id)
+{
+    g_autofree char *layer = store_layer_path(id);
+    return g_build_filename(layer, "fs", NULL);
+}
+
 /* The upper's root is what the sandbox sees as "/": it starts with the attributes of the root below
  * it. */
 static gboolean inherit_root(struct store *s, const struct chain *c, int fs, GError **err)
 {
     struct stat st = {.st_mode = 0755};
     if (c->n) {
-        g_autofree char *layer = store_layer_path(c->ids[c->n - 1]);
-        g_autofree char *path = g_build_filename(layer, "fs", NULL);
+        g_autofree char *path = layer_fs(c->ids[c->n - 1]);
         if (fstatat(store_fd(s), path, &st, 0) < 0)
             return error_set_errno(err, errno, "reading the layer %s", c->ids[c->n - 1]);
         if (fchown(fs, st.st_uid, st.st_gid) < 0)
@@ -134,8 +139,7 @@ static gboolean open_any(struct snapshot *sn, GError **err)
 /* Chains that need no overlay: a new first layer, a single layer to look at, nothing at all. */
 static gboolean open_simple(struct snapshot *sn, GError **err)
 {
-    g_autofree char *layer = sn->chain->n ? store_layer_path(sn->chain->ids[0]) : NULL;
-    g_autofree char *fs = layer ? g_build_filename(layer, "fs", NULL) : NULL;
+    g_autofree char *fs = sn->chain->n ? layer_fs(sn->chain->ids[0]) : NULL;
     const char *path = sn->writable ? sn->upper : fs;
     if (path)
         sn->mount_fd =
@@ -227,8 +231,7 @@ static int open_below(const struct snapshot *sn, const char *path)
 {
     int fd = -1;
     for (guint i = sn->chain->n; fd < 0 && i-- > 0;) {
-        g_autofree char *layer = store_layer_path(sn->chain->ids[i]);
-        g_autofree char *fs = g_build_filename(layer, "fs", NULL);
+        g_autofree char *fs = layer_fs(sn->chain->ids[i]);
         fd = open_in(sn, fs, path);
     }
     return fd;

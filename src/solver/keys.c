@@ -6,9 +6,6 @@
 
 #include <string.h>
 
-/* Bumped when the meaning of a key, or what running an op yields, changes. */
-#define KEY_EPOCH 3
-
 struct node *node_of(struct solver *s, const struct vertex *v)
 {
     return &s->nodes[v->number];

@@ -4,6 +4,9 @@
 
 #include "solver/solver.h"
 
+/* Bumped when the meaning of a key, or what running an op yields, changes. */
+#define KEY_EPOCH 3
+
 /* What an op reads of one input that is not simply its root file system. */
 struct read {
     guint input; /* index in the vertex's inputs */

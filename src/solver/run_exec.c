@@ -127,7 +127,8 @@ static int open_selected(struct run *r, struct snapshot *sn, const struct exec_m
     const char *source = mount_source(r, m);
     int fd = fs_open_in_root(sn->mount_fd, *source ? source : "/", O_PATH, 0);
     if (fd < 0)
-        error_set_errno(err, errno, "cannot mount %s on %s", m->selector, m->dest);
+        error_set_errno(err, errno, "cannot mount %s on %s", m->selector ? m->selector : "/",
+                        m->dest);
     return fd;
 }
 

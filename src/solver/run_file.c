@@ -134,7 +134,8 @@ struct chain *local_chain(struct solver *s, struct node *n, struct read *r, GErr
     struct digest key;
     char name[DIGEST_HEX_LEN + 1];
     g_autoptr(hasher) h = hasher_new();
-    hasher_add_str(h, "local 2");
+    hasher_add_str(h, "local");
+    hasher_add_u64(h, KEY_EPOCH);
     hasher_add_str(h, r->sel.pattern);
     hasher_add_digest(h, &r->digest);
     hasher_final(h, &key);

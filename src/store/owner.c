@@ -100,13 +100,14 @@ void store_tmp_discard_later(struct store *s, const char *tmp)
 
 void store_tmp_tidy(struct store *s)
 {
-    g_autoptr(GPtrArray) mine = g_ptr_array_new_with_free_func(g_free);
+    gsize n;
     g_mutex_lock(&s->owner_lock);
-    g_ptr_array_extend_and_steal(mine, s->put_off);
-    s->put_off = g_ptr_array_new_with_free_func(g_free);
+    g_autofree gpointer *mine = g_ptr_array_steal(s->put_off, &n);
     g_mutex_unlock(&s->owner_lock);
-    for (guint i = 0; i < mine->len; i++)
-        store_tmp_discard(s, mine->pdata[i]);
+    for (gsize i = 0; i < n; i++) {
+        store_tmp_discard(s, mine[i]);
+        g_free(mine[i]);
+    }
 }
 
 static void sweep_one(struct store *s, int tmp_fd, const char *name)
