@@ -16,29 +16,42 @@
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x0010U
 #endif
+#ifndef F_SEAL_EXEC
+#define F_SEAL_EXEC 0x0020
+#endif
 
 /* A memfd with these bytes, with a number that setup.c does not use. */
 static int memfd_with(const char *name, unsigned flags, const void *bytes, gsize len, GError **err)
 {
     fd_auto int fd = memfd_create(name, MFD_CLOEXEC | flags);
-    if (fd < 0 && errno == EINVAL)
-        fd = memfd_create(name, MFD_CLOEXEC); /* before Linux 6.3 there was no MFD_EXEC */
+    if (fd < 0 && errno == EINVAL) /* before Linux 6.3 there was no MFD_EXEC */
+        fd = memfd_create(name, MFD_CLOEXEC | (flags & ~MFD_EXEC));
     fd_auto int high = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 10);
     if (high < 0) {
-        error_set_errno(err, errno, "making memory for starting the sandbox");
+        int error = errno;
+        error_set_errno(err, error, "making memory for starting the sandbox");
+        if (error == EACCES)
+            error_add_next(err, "allow programs in memory files: sysctl vm.memfd_noexec=1");
         return -1;
     }
     return fs_write_all(high, bytes, len, err) ? fd_steal(&high) : -1;
 }
 
-int config_init_fd(GError **err)
+/* No byte of it can change any more, nor can it become larger or smaller; where the kernel knows
+ * (Linux 6.3), its mode stays too. */
+static gboolean seal(int fd, GError **err)
 {
-    static GMutex lock;
-    static int fd = -1;
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&lock);
-    if (fd < 0)
-        fd = memfd_with("varve-init", MFD_EXEC, init_blob, sizeof init_blob, err);
-    return fd;
+    int seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+    if (fcntl(fd, F_ADD_SEALS, seals | F_SEAL_EXEC) == 0 || fcntl(fd, F_ADD_SEALS, seals) == 0)
+        return TRUE;
+    return error_set_errno(err, errno, "sealing the sandbox's process 1");
+}
+
+int config_init_memfd(GError **err)
+{
+    fd_auto int fd =
+        memfd_with("varve-init", MFD_EXEC | MFD_ALLOW_SEALING, init_blob, sizeof init_blob, err);
+    return fd >= 0 && seal(fd, err) ? fd_steal(&fd) : -1;
 }
 
 static guint64 put(GByteArray *out, const void *bytes, gsize len)
@@ -64,7 +77,6 @@ GByteArray *config_pack(const struct config_input *in, GError **err)
 {
     gboolean insecure = in->spec->insecure;
     struct launch_config c = {.flags = in->flags | (insecure ? LAUNCH_KEEP_CAPS : 0),
-                              .report_fd = in->report_fd,
                               .uid = in->id->uid,
                               .gid = in->id->gid,
                               .n_groups = in->id->groups->len,

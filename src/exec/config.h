@@ -16,7 +16,6 @@ struct config_input {
     const char *const *candidates, *const *argv, *const *env;
     const char *cwd;
     const GArray *limits; /* of struct launch_limit */
-    int report_fd;
 };
 /* A struct launch_config; NULL on error. */
 GByteArray *config_pack(const struct config_input *in, GError **err);
@@ -28,8 +27,9 @@ GArray *config_limits(const struct sandbox_spec *spec, char ***names, GError **e
 char **config_env(const char *const *env, const char *home);
 /* The paths where args[0] may lie. */
 char **config_candidates(const char *program, const char *const *env);
-/* The embedded init as a memfd that can be executed, number >= 10; made once per process and never
- * closed. -1 on error. */
-int config_init_fd(GError **err);
+/* The embedded init as a sealed memfd that can be executed, number >= 10, close-on-exec; -1 on
+ * error. Each process gets one of its own: what a sandbox can do to its own /proc/self/exe (its
+ * owner, its times) no other is to meet. */
+int config_init_memfd(GError **err);
 
 #endif

@@ -1,7 +1,6 @@
-/* A freestanding program with three uses: the way to a sandbox's program where memory shared with
- * varve will not do, an init (launch.h), and the keeper (keeper.h). Without libc it is small and
- * starts at once. As init it is entered with every signal blocked, in its namespaces and root, and
- * with the descriptors of launch.h. */
+/* A freestanding program with three uses: the way to a sandbox's program (launch.h), an init, and
+ * the keeper (keeper.h). Without libc it is small and starts at once. As init it is entered with
+ * every signal blocked, in its namespaces and root, and with the descriptors of launch.h. */
 #include <linux/capability.h>
 #include <stddef.h>
 
@@ -30,6 +29,7 @@ enum {
     SEEK_TO_END = 2,
     PROT_RW = 3,
     MAPPED_PRIVATE = 2,
+    PRCTL_SET_DUMPABLE = 4,
     PRCTL_SET_NAME = 15,
 };
 
@@ -63,7 +63,7 @@ static struct launch_config *map_config(long *size)
     *size = call3(__NR_lseek, LAUNCH_CONFIG_FD, 0, SEEK_TO_END);
     long at = call6(__NR_mmap, 0, *size, PROT_RW, MAPPED_PRIVATE, LAUNCH_CONFIG_FD, 0);
     if (*size < (long)sizeof(struct launch_config) || (at < 0 && at > -4096))
-        program_fail(LAUNCH_REPORT_FD, STAGE_INIT, 0, at < 0 ? at : -ERR_INVAL);
+        program_fail(STAGE_INIT, 0, at < 0 ? at : -ERR_INVAL);
     call1(__NR_close, LAUNCH_CONFIG_FD);
     return (struct launch_config *)at;
 }
@@ -114,7 +114,8 @@ void init_main(const long *stack)
     static const char name[] = "varve-init"; /* else it would be called after the memfd */
     long size;
     call2(__NR_prctl, PRCTL_SET_NAME, name);
-    if (stack[0] > 1) /* it was given an argument */
+    call2(__NR_prctl, PRCTL_SET_DUMPABLE, 0); /* its memory, descriptors and file are nobody's */
+    if (stack[0] > 1)                         /* it was given an argument */
         keep();
     struct launch_config *c = map_config(&size);
     if (!(c->flags & (LAUNCH_INIT | LAUNCH_JOIN)))
@@ -123,7 +124,7 @@ void init_main(const long *stack)
     call1(__NR_setsid, 0); /* a Ctrl-C at varve's terminal is varve's to pass on */
     long pid = call6(__NR_clone, SIG_CHILD, 0, 0, 0, 0, 0);
     if (pid < 0)
-        program_fail(LAUNCH_REPORT_FD, STAGE_FORK, 0, pid);
+        program_fail(STAGE_FORK, 0, pid);
     if (pid == 0)
         program_run(c);
     unsigned flags = c->flags;

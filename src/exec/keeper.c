@@ -43,9 +43,10 @@ static void keeper_stop(void)
 
 static gboolean keeper_start(GError **err)
 {
-    struct start s = {.init_fd = config_init_fd(err)};
+    fd_auto int init_fd = config_init_memfd(err);
+    struct start s = {.init_fd = init_fd};
     int ends[2];
-    if (s.init_fd < 0)
+    if (init_fd < 0)
         return FALSE;
     if (pipe2(ends, O_CLOEXEC) < 0)
         return error_set_errno(err, errno, "making a pipe for the sandboxes' keeper");

@@ -4,11 +4,17 @@
  *  1. prepare.c, in varve: makes every mount as a detached one, resolves the user, packs a
  * launch_config into a memfd. May fail with good messages.
  *  2. setup.c, in the new namespaces: a vfork()-like child that shares varve's memory and only
- *     makes system calls: attaches the mounts, pivots, masks.
- *  3. program.c: sets rlimits, capabilities, filter and user, and executes the program, which so is
- *     process 1, as in Docker. A process that becomes another user must not share varve's memory,
- *     and an init is wanted sometimes: then part 3 happens in init.c, a freestanding program of a
- *     few kilobytes embedded in varve, which part 2 executes.
+ *     makes system calls: attaches varve's own mounts, changes the root, masks, and only then
+ *     attaches the mounts whose place the image chooses. It then executes init.
+ *  3. init.c and program.c: a freestanding program of a few kilobytes embedded in varve, started
+ *     from a sealed memfd of its own for every sandbox. It sets rlimits, capabilities, filter, user
+ *     and working directory, and executes the program, which so is process 1, as in Docker.
+ *
+ * Between 2 and 3 lies the border: the first path that the image decides alone (the working
+ * directory, the program, its interpreter) is looked up by a process whose memory, descriptors and
+ * /proc/self/exe hold nothing of the host's. A program that is a link to /proc/self/exe gets that
+ * memfd, which it cannot write to and nobody else executes (CVE-2019-5736); a working directory
+ * below /proc/self/fd finds no directory of the host's (CVE-2024-21626).
  *
  * This header is also compiled into the freestanding init: no GLib here. */
 #ifndef VARVE_EXEC_LAUNCH_H
@@ -31,6 +37,7 @@ enum launch_stage {
     STAGE_NAMESPACE, /* making the mount namespace private; joining namespaces */
     STAGE_ROOT,      /* attaching the root */
     STAGE_MOUNT,     /* index: which of the plan's mounts */
+    STAGE_IN_PROC,   /* index: this mount's place lies in /proc */
     STAGE_PROC,
     STAGE_SYS,
     STAGE_MQUEUE,
@@ -72,11 +79,10 @@ struct launch_limit {
 #define LAUNCH_NO_GROUPS 8 /* setgroups() is denied in this user namespace */
 #define LAUNCH_INIT 16     /* init stays, as process 1 */
 
-/* This header, then data, in memory or in a memfd. Offsets are from the start; lists of strings are
+/* This header, then data, in a memfd. Offsets are from the start; lists of strings are
  * arrays of uint64_t offsets that end with 0, which program.c turns into pointers. */
 struct launch_config {
-    uint32_t flags;    /* LAUNCH_… */
-    int32_t report_fd; /* the report pipe in the process that reads this */
+    uint32_t flags; /* LAUNCH_… */
     uint32_t uid, gid;
     uint32_t n_groups, n_limits, n_filter;
     uint64_t caps;       /* bit set of capabilities */

@@ -110,7 +110,8 @@ static gboolean add_host_node(struct plan *p, int dev, const char *name, const c
     fd_auto int empty = openat(dev, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
     if (empty < 0)
         return error_set_errno(err, errno, "making %s for the sandbox", path);
-    fd_auto int fd = mountfd_clone(AT_FDCWD, path, 0, err);
+    /* Devices can be written to on a read-only mount; the node itself cannot be changed. */
+    fd_auto int fd = mountfd_clone(AT_FDCWD, path, MOUNT_ATTR_RDONLY, err);
     if (fd < 0)
         return FALSE;
     add(p, fd_steal(&fd), path);
@@ -255,7 +256,9 @@ gboolean mounts_prepare_kernel(struct plan *p, const struct sandbox_spec *spec, 
         if (p->mask_fd < 0)
             return FALSE;
     }
-    return add_dev(p, spec, err) && add_sys(p, err);
+    gboolean ok = add_dev(p, spec, err) && add_sys(p, err);
+    p->n_own = p->mounts->len;
+    return ok;
 }
 
 static gboolean write_file(int dir, const char *name, const struct sandbox_file *f, GError **err)

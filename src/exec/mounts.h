@@ -5,8 +5,8 @@
 
 #include "exec/plan.h"
 
-/* /dev with its nodes, /dev/pts, /dev/shm and /sys; /proc and /dev/mqueue get their places (setup.c
- * mounts them inside the namespaces). */
+/* /dev (the first of the plan's mounts) with its nodes, /dev/pts, /dev/shm and /sys: the plan's own
+ * mounts; /proc and /dev/mqueue get their places (setup.c mounts them inside the namespaces). */
 gboolean mounts_prepare_kernel(struct plan *p, const struct sandbox_spec *spec, GError **err);
 /* /etc/resolv.conf, /etc/hosts and the spec's files (secrets), all read-only on a tmpfs. */
 gboolean mounts_prepare_files(struct plan *p, const struct sandbox_spec *spec, GError **err);

@@ -30,8 +30,10 @@ struct plan_cgroup {
 struct plan {
     int root_fd; /* to be attached as the root: a copy of the spec's descriptor, owned */
     gboolean root_readonly;
-    int template_fd;     /* mount namespace to start from (template.h), not owned */
-    GArray *mounts;      /* of struct plan_mount, in order */
+    int template_fd; /* mount namespace to start from (template.h), not owned */
+    GArray *mounts;  /* of struct plan_mount, in order */
+    guint n_own; /* the first of them are varve's own (/dev, /sys): attached, masked and looked up
+                    before anything that the image places */
     struct stubs *stubs; /* mount points that had to be made */
     int files_fd;        /* the detached mount of whose files some of them are */
     int mask_fd;         /* an empty read-only directory (detached), for masked directories; -1: the
@@ -47,10 +49,9 @@ struct plan {
     int terminal_fd[2];  /* both sides of the program's terminal: the outer, the program's; or -1 */
     gboolean null_stdin; /* std_fd[0] is /dev/null: a new sandbox takes its own instead */
     int out_fd[2]; /* read ends of the program's stdout and stderr, -1 when they are inherited */
+    int in_fd;     /* write end of the program's stdin when spec->stdin_fd is passed on, else -1 */
     int report_fd, report_read_fd; /* the report pipe; numbers >= 10 */
-    gboolean direct;               /* the first process executes the program itself, without init */
-    GByteArray *config;            /* a struct launch_config for it; owned */
-    int config_fd, init_fd;        /* not direct: memfds, numbers >= 10; init_fd is not owned */
+    int config_fd, init_fd;        /* memfds, numbers >= 10: a struct launch_config, and init */
     int join_fd;        /* pidfd of the process to join instead of making namespaces, else -1 */
     int join_flags;     /* the kinds of namespaces (CLONE_NEW…) in which it is and varve is not */
     char **limit_names; /* for messages */

@@ -39,7 +39,8 @@ void plan_init(struct plan *p)
                        .report_read_fd = -1,
                        .std_fd = {-1, -1, -1},
                        .terminal_fd = {-1, -1},
-                       .out_fd = {-1, -1}};
+                       .out_fd = {-1, -1},
+                       .in_fd = -1};
     p->mounts = g_array_new(FALSE, TRUE, sizeof(struct plan_mount));
     g_array_set_clear_func(p->mounts, mount_clear);
     p->stubs = stubs_new();
@@ -53,6 +54,7 @@ void plan_started(struct plan *p)
     fd_cleanup(&p->terminal_fd[1]);
     fd_cleanup(&p->report_fd);
     fd_cleanup(&p->config_fd);
+    fd_cleanup(&p->init_fd);
     fd_cleanup(&p->root_fd);
     fd_cleanup(&p->files_fd);
     for (guint i = 0; i < p->mounts->len; i++) { /* their names are still needed for messages */
@@ -64,13 +66,13 @@ void plan_started(struct plan *p)
 void plan_clear(struct plan *p)
 {
     plan_started(p);
-    g_clear_pointer(&p->config, g_byte_array_unref);
     fd_cleanup(&p->report_read_fd);
     fd_cleanup(&p->mask_fd);
     cgroup_clear(p);
     fd_cleanup(&p->join_fd);
     for (int i = 0; i < 2; i++)
         fd_cleanup(&p->out_fd[i]);
+    fd_cleanup(&p->in_fd);
     g_array_unref(p->mounts);
     stubs_free(p->stubs);
     g_strfreev(p->limit_names);
@@ -137,13 +139,32 @@ static gboolean use_terminal(struct plan *p, const struct sandbox_spec *spec, GE
     return TRUE;
 }
 
+/* Only a pipe or a socket is handed over as it is: /proc/self/fd/0 of a terminal, a file or a
+ * directory of the host's would be that file, to change, or a way out. What comes out of it is
+ * passed on instead (pump.c). */
+static gboolean prepare_input(struct plan *p, const struct sandbox_spec *spec, GError **err)
+{
+    struct stat st;
+    if (fstat(spec->stdin_fd, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)))
+        return place_high(&p->std_fd[0], spec->stdin_fd, err);
+    if (!make_pipe(&p->std_fd[0], &p->in_fd, 0, err))
+        return FALSE;
+    return fcntl(p->in_fd, F_SETFL, O_NONBLOCK) == 0 ||
+           error_set_errno(err, errno, "preparing the program's input");
+}
+
+static gboolean prepare_null(struct plan *p, GError **err)
+{
+    fd_auto int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    p->null_stdin = TRUE;
+    return place_high(&p->std_fd[0], null_fd, err);
+}
+
 static gboolean prepare_stdio(struct plan *p, const struct sandbox_spec *spec, GError **err)
 {
     if (spec->terminal)
         return use_terminal(p, spec, err);
-    p->null_stdin = spec->stdin_fd < 0;
-    fd_auto int null_fd = p->null_stdin ? open("/dev/null", O_RDONLY | O_CLOEXEC) : -1;
-    if (!place_high(&p->std_fd[0], p->null_stdin ? null_fd : spec->stdin_fd, err) ||
+    if (!(spec->stdin_fd < 0 ? prepare_null(p, err) : prepare_input(p, spec, err)) ||
         !prepare_output(p, spec, 1, err) || !prepare_output(p, spec, 2, err))
         return FALSE;
     share_pipes(p);
@@ -157,10 +178,11 @@ static gboolean groups_denied(void)
            g_str_has_prefix(text, "deny");
 }
 
-static gboolean prepare_init(struct plan *p, GError **err)
+static gboolean prepare_init(struct plan *p, const struct config_input *in, GError **err)
 {
-    p->config_fd = config_memfd(p->config, err);
-    p->init_fd = p->config_fd < 0 ? -1 : config_init_fd(err);
+    g_autoptr(GByteArray) config = config_pack(in, err);
+    p->config_fd = config ? config_memfd(config, err) : -1;
+    p->init_fd = p->config_fd < 0 ? -1 : config_init_memfd(err);
     return p->init_fd >= 0;
 }
 
@@ -176,8 +198,6 @@ static gboolean prepare_process(struct plan *p, const struct sandbox_spec *spec,
     p->cwd = g_strdup(spec->cwd && *spec->cwd ? spec->cwd : "/");
     p->uid = id->uid;
     p->gid = id->gid;
-    /* Another user's process must not share varve's memory. */
-    p->direct = !(flags & LAUNCH_JOIN) && !spec->init && !id->uid && !id->gid;
     if (!make_pipe(&p->report_read_fd, &p->report_fd, O_NONBLOCK, err))
         return FALSE;
     flags |= (spec->terminal ? LAUNCH_TTY : 0) | (spec->init ? LAUNCH_INIT : 0) |
@@ -189,10 +209,8 @@ static gboolean prepare_process(struct plan *p, const struct sandbox_spec *spec,
                               .cwd = p->cwd,
                               .candidates = (const char *const *)p->candidates,
                               .env = (const char *const *)env,
-                              .limits = limits,
-                              .report_fd = p->direct ? p->report_fd : LAUNCH_REPORT_FD};
-    p->config = config_pack(&in, err);
-    return p->config && (p->direct || prepare_init(p, err)) && prepare_stdio(p, spec, err);
+                              .limits = limits};
+    return prepare_init(p, &in, err) && prepare_stdio(p, spec, err);
 }
 
 static gboolean check_spec(const struct sandbox_spec *spec, GError **err)

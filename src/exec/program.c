@@ -1,6 +1,7 @@
 #include "exec/program.h"
 
 #include <linux/filter.h>
+#include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
 
@@ -26,34 +27,36 @@ enum {
     PRCTL_BOUND_DROP = 24,
     PRCTL_AMBIENT = 47,
     AMBIENT_CLEAR = 4,
+    AT_WORKING_DIRECTORY = -100,
+#if defined(__aarch64__)
+    OPEN_DIRECTORY = 040000,
+#else
+    OPEN_DIRECTORY = 0200000,
+#endif
+    OPEN_PATH = 010000000,
+    PATH_SIZE = 4096,
 };
 
 struct action { /* the kernel's struct sigaction, all zero: default */
     unsigned long words[4];
 };
 
-UNCHECKED void program_leave(int code)
+void program_leave(int code)
 {
     for (;;)
         call1(__NR_exit_group, code);
 }
 
-UNCHECKED void program_fail(int report_fd, enum launch_stage stage, unsigned index, long error)
+void program_fail(enum launch_stage stage, unsigned index, long error)
 {
     struct launch_report r = {
         .kind = REPORT_FAILED, .stage = stage, .index = index, .error = (int)-error};
-    call3(__NR_write, report_fd, &r, sizeof r);
+    call3(__NR_write, LAUNCH_REPORT_FD, &r, sizeof r);
     program_leave(127);
 }
 
-UNCHECKED static void fail(const struct launch_config *c, enum launch_stage stage, unsigned index,
-                           long error)
-{
-    program_fail(c->report_fd, stage, index, error);
-}
-
 /* Turns a list of offsets into a list of pointers, in place. */
-UNCHECKED static char **list_at(struct launch_config *c, uint64_t offset)
+static char **list_at(struct launch_config *c, uint64_t offset)
 {
     char **list = (char **)((char *)c + offset);
     for (char **p = list; *p; p++)
@@ -61,7 +64,7 @@ UNCHECKED static char **list_at(struct launch_config *c, uint64_t offset)
     return list;
 }
 
-UNCHECKED void program_reset_signals(void)
+void program_reset_signals(void)
 {
     struct action plain = {{0}};
     for (int sig = 1; sig <= SIGNALS; sig++)
@@ -69,30 +72,30 @@ UNCHECKED void program_reset_signals(void)
             call4(__NR_rt_sigaction, sig, &plain, 0, 8);
 }
 
-UNCHECKED static void set_limits(struct launch_config *c)
+static void set_limits(struct launch_config *c)
 {
     const struct launch_limit *limits = (const struct launch_limit *)((char *)c + c->limits);
     for (uint32_t i = 0; i < c->n_limits; i++) {
         long ret = call4(__NR_prlimit64, 0, limits[i].resource, &limits[i].soft, 0);
         if (ret < 0)
-            fail(c, STAGE_LIMIT, i, ret);
+            program_fail(STAGE_LIMIT, i, ret);
     }
 }
 
 /* EINVAL: the kernel has no such capability, and none beyond. */
-UNCHECKED static void drop_bounding(const struct launch_config *c)
+static void drop_bounding(const struct launch_config *c)
 {
     long ret = 0;
     for (int cap = 0; cap < 64 && ret != -ERR_INVAL; cap++) {
         if (!(c->caps >> cap & 1))
             ret = call2(__NR_prctl, PRCTL_BOUND_DROP, cap);
         if (ret < 0 && ret != -ERR_INVAL)
-            fail(c, STAGE_CAPS, 0, ret);
+            program_fail(STAGE_CAPS, 0, ret);
     }
     call4(__NR_prctl, PRCTL_AMBIENT, AMBIENT_CLEAR, 0, 0);
 }
 
-UNCHECKED long program_reduce_caps(uint64_t keep)
+long program_reduce_caps(uint64_t keep)
 {
     struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct caps[2];
@@ -109,7 +112,7 @@ UNCHECKED long program_reduce_caps(uint64_t keep)
 
 /* While all capabilities are there: a filter may only be set without no_new_privs (which would
  * break setuid programs) by CAP_SYS_ADMIN. */
-UNCHECKED static void set_filter(struct launch_config *c)
+static void set_filter(struct launch_config *c)
 {
     if (!c->n_filter)
         return;
@@ -117,27 +120,27 @@ UNCHECKED static void set_filter(struct launch_config *c)
                               .filter = (struct sock_filter *)((char *)c + c->filter)};
     long ret = call3(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog);
     if (ret < 0)
-        fail(c, STAGE_SECCOMP, 0, ret);
+        program_fail(STAGE_SECCOMP, 0, ret);
 }
 
-UNCHECKED static void become_user(struct launch_config *c)
+static void become_user(struct launch_config *c)
 {
     long ret = 0;
     if (!(c->flags & LAUNCH_NO_GROUPS))
         ret = call2(__NR_setgroups, c->n_groups, (char *)c + c->groups);
     if (ret < 0)
-        fail(c, STAGE_GROUPS, 0, ret);
+        program_fail(STAGE_GROUPS, 0, ret);
     ret = call3(__NR_setresgid, c->gid, c->gid, c->gid);
     if (ret >= 0)
         ret = call3(__NR_setresuid, c->uid, c->uid, c->uid);
     if (ret < 0)
-        fail(c, STAGE_USER, 0, ret);
+        program_fail(STAGE_USER, 0, ret);
     if (!(c->flags & LAUNCH_KEEP_CAPS) && (ret = program_reduce_caps(c->caps)) < 0)
-        fail(c, STAGE_CAPS, 0, ret);
+        program_fail(STAGE_CAPS, 0, ret);
 }
 
 /* As execvp(): the first candidate that can be executed; a permission problem is remembered. */
-UNCHECKED static void execute(struct launch_config *c)
+static void execute(struct launch_config *c)
 {
     char **candidates = list_at(c, c->candidates), **argv = list_at(c, c->argv);
     char **envp = list_at(c, c->envp);
@@ -154,27 +157,43 @@ UNCHECKED static void execute(struct launch_config *c)
         if (ret != -ERR_ACCES)
             break;
     }
-    fail(c, STAGE_EXEC, index, error);
+    program_fail(STAGE_EXEC, index, error);
 }
 
-UNCHECKED void program_run(struct launch_config *c)
+/* The image names the directory, and may make it a link: one of /proc would lead out of the root.
+ * The kernel's own word on where the process then is comes on top: a directory outside of the root
+ * is called "(unreachable)/…". */
+static void change_directory(const char *path)
+{
+    struct open_how how = {.flags = OPEN_PATH | OPEN_DIRECTORY, .resolve = RESOLVE_NO_MAGICLINKS};
+    char where[PATH_SIZE];
+    long fd = call4(__NR_openat2, AT_WORKING_DIRECTORY, path, &how, sizeof how);
+    long ret = fd < 0 ? fd : call1(__NR_fchdir, fd);
+    if (ret >= 0)
+        ret = call2(__NR_getcwd, where, sizeof where);
+    if (ret >= 0 && where[0] != '/')
+        ret = -ERR_NOENT;
+    if (ret < 0)
+        program_fail(STAGE_CWD, 0, ret);
+    call1(__NR_close, fd);
+}
+
+void program_run(struct launch_config *c)
 {
     uint64_t none = 0;
     program_reset_signals();
-    call3(__NR_fcntl, c->report_fd, SET_FD_FLAGS, FD_CLOSE_ON_EXEC);
+    call3(__NR_fcntl, LAUNCH_REPORT_FD, SET_FD_FLAGS, FD_CLOSE_ON_EXEC);
     call1(__NR_setsid, 0);
     if (c->flags & LAUNCH_TTY) {
         long ret = call3(__NR_ioctl, 0, TAKE_TTY, 0);
         if (ret < 0)
-            fail(c, STAGE_TTY, 0, ret);
+            program_fail(STAGE_TTY, 0, ret);
     }
     call2(__NR_keyctl, KEYRING_JOIN,
           0); /* a session keyring of its own, where the kernel has keys */
     set_limits(c);
     call1(__NR_umask, 022);
-    long ret = call1(__NR_chdir, (char *)c + c->cwd);
-    if (ret < 0)
-        fail(c, STAGE_CWD, 0, ret);
+    change_directory((char *)c + c->cwd);
     if (!(c->flags & LAUNCH_KEEP_CAPS))
         drop_bounding(c);
     set_filter(c);

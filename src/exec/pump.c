@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "base/fs.h"
 #include "exec/signal.h"
 #include "exec/spawn.h"
 
@@ -13,7 +14,7 @@
 #define GRACE_US 300000
 #define CHUNK 65536
 
-enum { FROM_OUT, FROM_ERR, FROM_REPORT, FROM_PID, FROM_CANCEL, N_FROM };
+enum { FROM_OUT, FROM_ERR, FROM_REPORT, FROM_PID, FROM_CANCEL, INPUT, N_FROM };
 
 /* Passes on what is there; FALSE at the end of the stream. At most max bytes. */
 static gboolean read_output(struct pump *p, int which, gsize max)
@@ -23,6 +24,37 @@ static gboolean read_output(struct pump *p, int which, gsize max)
     if (n > 0)
         p->spec->output(p->spec->output_ctx, which + 1, buf, n);
     return n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN));
+}
+
+/* The side of the input to wait for: the user's while nothing is held, else the program's. */
+static struct pollfd input_side(const struct pump *p)
+{
+    if (p->plan->in_fd < 0)
+        return (struct pollfd){.fd = -1};
+    return p->input_at < p->input_len ? (struct pollfd){.fd = p->plan->in_fd, .events = POLLOUT}
+                                      : (struct pollfd){.fd = p->spec->stdin_fd, .events = POLLIN};
+}
+
+/* Passes input on, one side at a time. At its end, or when the program does not want it, the
+ * program's side is closed. */
+static void pass_input(struct pump *p)
+{
+    if (!p->input)
+        p->input = g_malloc(CHUNK);
+    gboolean holds = p->input_at < p->input_len;
+    ssize_t n = holds ? write(p->plan->in_fd, p->input + p->input_at, p->input_len - p->input_at)
+                      : read(p->spec->stdin_fd, p->input, CHUNK);
+    if (n < 0 && (errno == EINTR || errno == EAGAIN))
+        return;
+    if (n <= 0) {
+        p->input_at = p->input_len = 0;
+        fd_cleanup(&p->plan->in_fd);
+    } else if (holds) {
+        p->input_at += (gsize)n;
+    } else {
+        p->input_at = 0;
+        p->input_len = (gsize)n;
+    }
 }
 
 static void tell_started(struct pump *p)
@@ -107,8 +139,11 @@ void pump_run(struct pump *p, struct cancel *c)
     };
     gint64 kill_at = 0;
     while (!(fds[FROM_PID].revents & POLLIN)) {
+        fds[INPUT] = input_side(p);
         if (poll(fds, N_FROM, wait_time(p, kill_at)) < 0)
             continue;
+        if (fds[INPUT].revents)
+            pass_input(p);
         for (int i = 0; i < 2; i++)
             if (fds[i].fd >= 0 && fds[i].revents && !read_output(p, i, CHUNK))
                 fds[i].fd = -1;
@@ -122,4 +157,5 @@ void pump_run(struct pump *p, struct cancel *c)
     }
     drain(p);
     reap(p);
+    g_clear_pointer(&p->input, g_free);
 }

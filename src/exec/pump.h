@@ -13,6 +13,8 @@ struct pump {
     struct launch_report failure;  /* kind REPORT_FAILED when starting failed */
     struct launch_report exit;     /* kind REPORT_EXITED: how the program ended */
     gboolean started;              /* the program runs */
+    char *input;                   /* read from spec->stdin_fd, not yet taken by the program */
+    gsize input_at, input_len;     /* what is left of it */
     gboolean cancelled, timed_out; /* it was ended for this */
 };
 /* Returns when the first process, and with it every process of the sandbox, is gone. */

@@ -52,11 +52,18 @@ void launch_failed(const struct plan *p, const struct launch_report *r, GError *
         error_set_errno(err, r->error, "mounting %s in the sandbox",
                         g_array_index(p->mounts, struct plan_mount, r->index).dest);
         return;
+    case STAGE_IN_PROC:
+        error_set(err, VARVE_ERROR_INVALID, "cannot mount %s: it lies in /proc",
+                  g_array_index(p->mounts, struct plan_mount, r->index).dest);
+        error_add_next(err, "choose a target outside of /proc");
+        return;
     case STAGE_LIMIT:
         set_limit_error(p, r, err);
         return;
     case STAGE_CWD:
         error_set_errno(err, r->error, "changing to the working directory %s", p->cwd);
+        if (r->error == ELOOP)
+            error_add_next(err, "name a directory that is not reached through a link of /proc");
         return;
     case STAGE_USER:
         set_user_error(p, r->error, err);

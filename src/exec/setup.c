@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <net/if.h>
 #include <poll.h>
@@ -18,9 +19,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
-
-#include "exec/program.h"
 
 UNCHECKED static void fail(const struct plan *p, enum launch_stage stage, guint index)
 {
@@ -33,7 +33,8 @@ UNCHECKED static void fail(const struct plan *p, enum launch_stage stage, guint 
 
 UNCHECKED static int open_in_root(int root, const char *path, gboolean ordinary)
 {
-    struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
+    struct open_how how = {.flags = O_PATH | O_CLOEXEC,
+                           .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
     if (ordinary)
         how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
     while (ordinary && *path == '/')
@@ -72,16 +73,22 @@ UNCHECKED static void mount_new_at(const struct plan *p, const char *type, unsig
     close(target);
 }
 
-/* A part of a detached mount on a kernel that cannot clone it: while the whole mount lies over
- * /dev/mqueue its parts are an ordinary mount's parts. */
-UNCHECKED static int clone_part(const struct plan *p, const struct plan_mount *m)
+/* Where parts of detached mounts are taken from on a kernel that cannot clone them: while the whole
+ * mount lies over /dev/mqueue its parts are an ordinary mount's parts. */
+struct scratch {
+    int dev; /* varve's own /dev, whatever covers it later */
+    int n;   /* mounts that lie over mqueue there */
+};
+
+UNCHECKED static int clone_part(struct scratch *s, const struct plan_mount *m)
 {
-    int scratch = open_in_root(p->root_fd, "/dev/mqueue", TRUE);
-    int tree = scratch < 0 ? -1 : attach(m->via_fd, scratch);
+    int point = open_in_root(s->dev, "mqueue", TRUE);
+    int tree = point < 0 ? -1 : attach(m->via_fd, point);
     if (tree < 0 && errno != EINVAL &&
         errno != ELOOP) /* these: attached before, for another part */
         return -1;
-    close(scratch);
+    close(point);
+    s->n += tree == 0;
     int fd =
         open_tree(m->fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
     struct mount_attr attr = {.attr_set = m->attrs, .attr_clr = MOUNT_ATTR_NODEV & ~m->attrs};
@@ -90,29 +97,33 @@ UNCHECKED static int clone_part(const struct plan *p, const struct plan_mount *m
     return fd;
 }
 
-/* Takes away what clone_part() laid over /dev/mqueue. */
-UNCHECKED static void remove_scratch(const struct plan *p)
+UNCHECKED static void remove_scratch(const struct plan *p, struct scratch *s)
 {
-    if (fchdir(p->root_fd) < 0)
+    if (s->n && fchdir(s->dev) < 0)
         fail(p, STAGE_ROOT, 2);
-    while (umount2("dev/mqueue", MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
-        ;
+    for (; s->n > 0; s->n--)
+        umount2("mqueue", MNT_DETACH | UMOUNT_NOFOLLOW);
 }
 
-UNCHECKED static void attach_mounts(const struct plan *p)
+/* Nothing may be mounted into the kernel's view of processes, as in runc: programs trust it. */
+UNCHECKED static gboolean is_in_proc(int target)
 {
-    gboolean scratch = FALSE;
-    for (guint i = 0; i < p->mounts->len; i++) {
-        const struct plan_mount *m = &((const struct plan_mount *)(void *)p->mounts->data)[i];
-        int fd = m->via_fd >= 0 ? clone_part(p, m) : m->fd;
-        int target = fd < 0 ? -1 : open_in_root(p->root_fd, m->dest, m->ordinary);
-        if (target < 0 || attach(fd, target) < 0)
-            fail(p, STAGE_MOUNT, i);
-        close(target);
-        scratch |= m->via_fd >= 0;
-    }
-    if (scratch)
-        remove_scratch(p);
+    struct statfs st;
+    return fstatfs(target, &st) == 0 && st.f_type == PROC_SUPER_MAGIC;
+}
+
+UNCHECKED static void attach_mount(const struct plan *p, guint i, struct scratch *s)
+{
+    const struct plan_mount *m = &((const struct plan_mount *)(void *)p->mounts->data)[i];
+    int fd = m->via_fd >= 0 ? clone_part(s, m) : m->fd;
+    int target = fd < 0 ? -1 : open_in_root(p->root_fd, m->dest, m->ordinary);
+    if (target >= 0 ? is_in_proc(target) : strncmp(m->dest, "/proc/", 6) == 0)
+        fail(p, STAGE_IN_PROC, i);
+    if (target < 0 || attach(fd, target) < 0)
+        fail(p, STAGE_MOUNT, i);
+    close(target);
+    if (i == 0) /* /dev is the first (mounts.h) */
+        s->dev = m->fd;
 }
 
 /* A copy of the template namespace. Its only mount, hidden below the root, is lent as the mask.
@@ -246,15 +257,6 @@ UNCHECKED static void connect_stdio(const struct plan *p)
             fail(p, STAGE_STDIO, i);
 }
 
-/* The program gets no other descriptors. */
-UNCHECKED static void execute_program(const struct plan *p)
-{
-    connect_stdio(p);
-    if (syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
-        fail(p, STAGE_STDIO, 3);
-    program_run((struct launch_config *)(void *)p->config->data);
-}
-
 /* Only the descriptors of launch.h stay. */
 UNCHECKED static void execute_init(const struct plan *p)
 {
@@ -291,28 +293,38 @@ UNCHECKED static void enter_cgroup(const struct plan *p)
         fail(p, STAGE_CGROUP, 0);
 }
 
-UNCHECKED int setup_main(void *data)
+/* Everything in the root that masks, loopback and stdio rely on is varve's own: nothing that the
+ * image or the spec places is attached yet (CVE-2025-31133, CVE-2025-52565). */
+UNCHECKED static void make_own(const struct plan *p, struct scratch *s)
 {
-    const struct plan *p = data;
-    die_with_parent(p);
-    enter_cgroup(p);
     int mask_fd = attach_root(p);
-    attach_mounts(p);
+    for (guint i = 0; i < p->n_own; i++)
+        attach_mount(p, i, s);
     attach_kernel_views(p);
     enter_root(p);
     if (!p->insecure)
         mask(p, mask_fd);
-    if (sethostname(p->hostname, strlen(p->hostname)) < 0)
-        fail(p, STAGE_HOSTNAME, 0);
     if (p->own_net)
         raise_loopback(p);
-    struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
-    if (p->root_readonly && mount_setattr(AT_FDCWD, "/", 0, &attr, sizeof attr) < 0)
-        fail(p, STAGE_ROOT, 1);
     if (p->null_stdin)
         take_own_null(p);
-    if (p->direct)
-        execute_program(p);
+}
+
+UNCHECKED int setup_main(void *data)
+{
+    const struct plan *p = data;
+    struct scratch s = {.dev = -1};
+    die_with_parent(p);
+    enter_cgroup(p);
+    make_own(p, &s);
+    for (guint i = p->n_own; i < p->mounts->len; i++)
+        attach_mount(p, i, &s);
+    remove_scratch(p, &s);
+    struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
+    if (p->root_readonly && mount_setattr(p->root_fd, "", AT_EMPTY_PATH, &attr, sizeof attr) < 0)
+        fail(p, STAGE_ROOT, 1);
+    if (sethostname(p->hostname, strlen(p->hostname)) < 0)
+        fail(p, STAGE_HOSTNAME, 0);
     execute_init(p);
     return 0;
 }

@@ -75,7 +75,10 @@ static const struct {
   with_init[] = {
       {"processes", "set -- /proc/[0-9]*; echo $#", "2"},
       {"name", "cat /proc/1/cmdline /proc/1/environ | tr '\\0' ' '", "varve-init "},
-      {"descriptors", "ls -l /proc/1/fd | grep -c pipe", "1"}, /* the report pipe */
+      {"descriptors", "ls -l /proc/1/fd 2>/dev/null | grep -c pipe; true",
+       "0"}, /* it is not dumpable */
+      {"file", "readlink /proc/1/exe || echo hidden", "hidden"},
+      {"root", "ls /proc/1/root/ 2>/dev/null | wc -l", "0"},
       {"session", "cut -d' ' -f6 /proc/self/stat", "2"},
       {"comm", "cat /proc/1/comm", "varve-init"},
       {"orphans", "(sleep 0.1 & echo $! >/o); sleep 0.4; test ! -e /proc/$(cat /o) && echo reaped",
