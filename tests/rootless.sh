@@ -2,6 +2,7 @@
 # The conformance cases as an ordinary user, in a user namespace: tests/rootless.sh [--single] VARVE [CASE…]. Prints TAP. As
 # root a user "varvetest" is made for it (useradd gives it a range of subordinate ids); run by a user, that user is it. With
 # --single it is "varvesingle", who has no such range: what tests/conformance/single-id lists cannot be done then, and says so.
+# With --bats FILE the cases are those of a bats file instead.
 set -u
 cd "$(dirname "$0")/.."
 user=varvetest ids=()
@@ -10,9 +11,15 @@ if [ "${1:-}" = --single ]; then
     export CONFORMANCE_SINGLE_ID=1
     shift
 fi
+cases=tests/conformance/run.sh
+if [ "${1:-}" = --bats ]; then
+    cases=$2
+    shift 2
+fi
 varve=$(realpath "$1")
 shift
 if [ "$(id -u)" -ne 0 ]; then
+    [ "$cases" = "${cases%.bats}" ] || exec env VARVE="$varve" bats --tap "$cases"
     exec tests/conformance/run.sh "$varve" "$@"
 fi
 for tool in newuidmap useradd runuser; do
@@ -25,8 +32,12 @@ if ! runuser -u $user -- unshare -Ur true 2>/dev/null; then
 fi
 work=$(mktemp -d /tmp/varve-rootless.XXXXXX)
 trap 'rm -rf "$work"' EXIT
-cp -r tests/conformance tests/testbed "$work/"
+mkdir "$work/tests"
+cp -r tests/conformance tests/cli tests/testbed tests/faults "$work/tests/"
 cp "$varve" "$work/varve"
 chown -R $user "$work"
 cd "$work" || exit 1 # the folder of this checkout may be closed to others
-runuser -u $user -- env HOME="$work" ${CONFORMANCE_SINGLE_ID:+CONFORMANCE_SINGLE_ID=1} VARVE_TESTBED="$work/testbed-cache" XDG_DATA_HOME="$work/data" "$work/conformance/run.sh" "$work/varve" "$@"
+program=("$work/$cases" "$work/varve")
+[ "$cases" = "${cases%.bats}" ] || program=(bats --tap "$work/$cases")
+runuser -u $user -- env HOME="$work" ${CONFORMANCE_SINGLE_ID:+CONFORMANCE_SINGLE_ID=1} VARVE="$work/varve" \
+    VARVE_TESTBED="$work/testbed-cache" XDG_DATA_HOME="$work/data" "${program[@]}" "$@"
