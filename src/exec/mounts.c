@@ -31,15 +31,16 @@ static struct plan_mount *add(struct plan *p, int fd, const char *dest)
     return &g_array_index(p->mounts, struct plan_mount, p->mounts->len - 1);
 }
 
-/* The mount that will shadow path in the root, NULL when none will; *rest is the path from there.
- */
-static const struct plan_mount *cover_of(const struct plan *p, const char *path, const char **rest)
+/* The mount that path will lie in, NULL when that is the root's; *rest is the path from there. With
+ * self a mount on path itself counts, whose rest is "". */
+static const struct plan_mount *mount_at(const struct plan *p, const char *path, gboolean self,
+                                         const char **rest)
 {
     for (guint i = p->mounts->len; i-- > 0;) {
         const struct plan_mount *m = &g_array_index(p->mounts, struct plan_mount, i);
         gsize len = strlen(m->dest);
         *rest = path + len;
-        if (g_str_has_prefix(path, m->dest) && **rest == '/')
+        if (g_str_has_prefix(path, m->dest) && (**rest == '/' || (self && !**rest)))
             return m;
     }
     *rest = path;
@@ -51,7 +52,7 @@ static const struct plan_mount *cover_of(const struct plan *p, const char *path,
  * and the path from there. */
 static int base_of(const struct plan *p, int rootfd, const char *dest, const char **rest)
 {
-    const struct plan_mount *m = cover_of(p, dest, rest);
+    const struct plan_mount *m = mount_at(p, dest, FALSE, rest);
     return m ? m->fd : rootfd;
 }
 
@@ -261,22 +262,25 @@ gboolean mounts_prepare_kernel(struct plan *p, const struct sandbox_spec *spec, 
     return ok;
 }
 
-static gboolean write_file(int dir, const char *name, const struct sandbox_file *f, GError **err)
+static gboolean write_file(int dir, const char *name, const struct sandbox_file *f,
+                           const char *dest, GError **err)
 {
     fd_auto int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0 || fchown(fd, f->uid, f->gid) < 0 || fchmod(fd, f->mode) < 0)
-        return error_set_errno(err, errno, "making the file for %s", f->dest);
+        return error_set_errno(err, errno, "making the file for %s", dest);
     return fs_write_all(fd, f->bytes, f->len, err);
 }
 
-static gboolean add_file(struct plan *p, int rootfd, int dir, guint number,
-                         const struct sandbox_file *f, GError **err)
+/* The file's number is its name among the files; made: as in stubs_make(). */
+static gboolean add_file(struct plan *p, int rootfd, guint number, const struct sandbox_file *f,
+                         const char *dest, gboolean *made, GError **err)
 {
+    int dir = p->files_fd;
     g_autofree char *name = g_strdup_printf("%u", number);
-    if (!write_file(dir, name, f, err) || !make_point(p, rootfd, f->dest, FALSE, NULL, err))
+    if (!write_file(dir, name, f, dest, err) || !make_point(p, rootfd, dest, FALSE, made, err))
         return FALSE;
     fd_auto int source = openat(dir, name, O_PATH | O_CLOEXEC);
-    return add_part(p, source, dir, f->dest, QUIET | MOUNT_ATTR_RDONLY, err);
+    return add_part(p, source, dir, dest, QUIET | MOUNT_ATTR_RDONLY, err);
 }
 
 /* As Docker's builder writes it. The sandbox shares the host's network, so the gateway to the host
@@ -300,8 +304,7 @@ gboolean sandbox_floor(int dir, GError **err)
            stubs_make(NULL, dir, RESOLV_CONF, FALSE, NULL, err);
 }
 
-static gboolean add_network_files(struct plan *p, const struct sandbox_spec *spec, int dir,
-                                  GError **err)
+static gboolean add_network_files(struct plan *p, const struct sandbox_spec *spec, GError **err)
 {
     g_autofree char *hosts = hosts_text(spec, p->hostname);
     fd_auto int fd = open(RESOLV_CONF, O_RDONLY | O_CLOEXEC);
@@ -310,44 +313,49 @@ static gboolean add_network_files(struct plan *p, const struct sandbox_spec *spe
     if (!resolv)
         return FALSE;
     struct sandbox_file files[] = {
-        {.dest = HOSTS, .bytes = hosts, .len = strlen(hosts), .mode = 0644},
-        {.dest = RESOLV_CONF,
-         .bytes = g_bytes_get_data(resolv, NULL),
-         .len = g_bytes_get_size(resolv),
-         .mode = 0644},
-    };
-    return add_file(p, spec->root_fd, dir, 0, &files[0], err) &&
-           add_file(p, spec->root_fd, dir, 1, &files[1], err);
+        {.bytes = hosts, .len = strlen(hosts), .mode = 0644},
+        {.bytes = g_bytes_get_data(resolv, NULL), .len = g_bytes_get_size(resolv), .mode = 0644}};
+    return add_file(p, spec->root_fd, 0, &files[0], HOSTS, NULL, err) &&
+           add_file(p, spec->root_fd, 1, &files[1], RESOLV_CONF, NULL, err);
 }
 
 gboolean mounts_prepare_files(struct plan *p, const struct sandbox_spec *spec, GError **err)
 {
     const char *const options[] = {"mode", "0700", NULL, NULL};
-    int dir = p->files_fd = mountfd_new("tmpfs", QUIET, options, err);
-    if (dir < 0 || !add_network_files(p, spec, dir, err))
-        return FALSE;
-    for (guint i = 0; i < spec->n_files; i++)
-        if (!add_file(p, spec->root_fd, dir, i + 2, &spec->files[i], err))
-            return FALSE;
-    return TRUE;
+    p->files_fd = mountfd_new("tmpfs", QUIET, options, err);
+    return p->files_fd >= 0 && add_network_files(p, spec, err);
+}
+
+/* A mount of the spec on its way into the plan. */
+struct placed {
+    struct sandbox_mount *mount;
+    char *dest;   /* without the links of the root; owned */
+    guint number; /* its place in the spec */
+    guint depth;  /* names in dest */
+};
+
+static void placed_clear(gpointer p)
+{
+    g_free(((struct placed *)p)->dest);
 }
 
 /* As runc's. */
-static mode_t tmpfs_mode(const struct plan *p, int rootfd, const struct sandbox_mount *m)
+static mode_t tmpfs_mode(const struct plan *p, int rootfd, const struct placed *m)
 {
     const char *rest;
     struct stat st;
-    if (m->mode)
-        return m->mode;
+    if (m->mount->mode)
+        return m->mount->mode;
     int base = base_of(p, rootfd, m->dest, &rest);
-    fd_auto int point = m->made ? -1 : fs_open_in_root(base, rest, O_PATH | O_DIRECTORY, 0);
+    fd_auto int point = m->mount->made ? -1 : fs_open_in_root(base, rest, O_PATH | O_DIRECTORY, 0);
     return point >= 0 && fstat(point, &st) == 0 ? st.st_mode & 07777 : 01777;
 }
 
-static gboolean add_tmpfs(struct plan *p, int rootfd, const struct sandbox_mount *m, GError **err)
+static gboolean add_tmpfs(struct plan *p, int rootfd, const struct placed *placed, GError **err)
 {
+    const struct sandbox_mount *m = placed->mount;
     g_autofree char *size = g_strdup_printf("%" G_GUINT64_FORMAT, m->size);
-    g_autofree char *mode = g_strdup_printf("%o", tmpfs_mode(p, rootfd, m));
+    g_autofree char *mode = g_strdup_printf("%o", tmpfs_mode(p, rootfd, placed));
     const char *options[] = {"mode", mode, "size", size, NULL, NULL};
     if (!m->size)
         options[2] = NULL;
@@ -356,41 +364,119 @@ static gboolean add_tmpfs(struct plan *p, int rootfd, const struct sandbox_mount
     int fd = mountfd_new("tmpfs", attrs, options, err);
     if (fd < 0)
         return FALSE;
-    add(p, fd, m->dest);
+    add(p, fd, placed->dest);
     return TRUE;
 }
 
-static gboolean add_spec_mount(struct plan *p, int rootfd, struct sandbox_mount *m, GError **err)
+static gboolean add_spec_mount(struct plan *p, int rootfd, const struct placed *placed,
+                               GError **err)
 {
+    struct sandbox_mount *m = placed->mount;
     struct stat st = {.st_mode = S_IFDIR};
-    if (*m->dest != '/' || !m->dest[1])
-        return error_set(err, VARVE_ERROR_INVALID,
-                         "the mount point \"%s\" is not an absolute path below /", m->dest);
+    if (m->file) /* 0 and 1 are the network's */
+        return add_file(p, rootfd, placed->number + 2, m->file, placed->dest, &m->made, err);
     if (m->fd >= 0 && fstat(m->fd, &st) < 0)
         return error_set_errno(err, errno, "reading what is to be mounted at %s", m->dest);
-    if (!make_point(p, rootfd, m->dest, S_ISDIR(st.st_mode), &m->made, err))
+    if (!make_point(p, rootfd, placed->dest, S_ISDIR(st.st_mode), &m->made, err))
         return FALSE;
-    gboolean ok = m->fd < 0 ? add_tmpfs(p, rootfd, m, err)
-                            : add_part(p, m->fd, m->tree_fd > 0 ? m->tree_fd : -1, m->dest,
+    gboolean ok = m->fd < 0 ? add_tmpfs(p, rootfd, placed, err)
+                            : add_part(p, m->fd, m->tree_fd > 0 ? m->tree_fd : -1, placed->dest,
                                        plan_nodev(p) | (m->readonly ? MOUNT_ATTR_RDONLY : 0), err);
     if (ok)
         g_array_index(p->mounts, struct plan_mount, p->mounts->len - 1).readonly = m->readonly;
     return ok;
 }
 
+/* Where mount points are looked for: the root with the mounts planned so far. */
+struct view {
+    const struct plan *plan;
+    int rootfd;
+    gboolean root_only; /* without the mounts */
+};
+
+static int view_open(gpointer ctx, const char *path)
+{
+    const struct view *v = ctx;
+    const char *rest = path;
+    const struct plan_mount *m = v->root_only ? NULL : mount_at(v->plan, path, TRUE, &rest);
+    if (m && !*rest)
+        return fcntl(m->fd, F_DUPFD_CLOEXEC, 0);
+    return fs_open_in_root(m ? m->fd : v->rootfd, rest, O_PATH | O_NOFOLLOW, 0);
+}
+
 /* The working directory may lie below a mount, which need not have it: it is made there too, but
  * not in what is mounted read-only. */
 static gboolean make_cwd(struct plan *p, const struct sandbox_spec *spec, GError **err)
 {
+    if (!spec->cwd)
+        return TRUE;
+    struct view v = {.plan = p, .rootfd = spec->root_fd};
+    g_autofree char *cwd = stubs_resolve(view_open, &v, spec->cwd, err);
     const char *rest;
-    const struct plan_mount *m = spec->cwd ? cover_of(p, spec->cwd, &rest) : NULL;
-    return !m || m->readonly || stubs_make_lasting(m->fd, rest, 0, 0, err);
+    const struct plan_mount *m = cwd ? mount_at(p, cwd, FALSE, &rest) : NULL;
+    return cwd && (!m || m->readonly || stubs_make_lasting(m->fd, rest, 0, 0, err));
+}
+
+static guint path_depth(const char *path)
+{
+    guint n = 0;
+    for (; *path; path++)
+        n += *path == '/';
+    return n;
+}
+
+/* What is mounted on a directory comes before what is mounted inside it, however they were written
+ * and whatever kind they are; else the order stays. */
+static gint by_depth(gconstpointer a, gconstpointer b)
+{
+    const struct placed *x = a, *y = b;
+    if (x->depth != y->depth)
+        return x->depth < y->depth ? -1 : 1;
+    return x->number < y->number ? -1 : 1;
+}
+
+/* Two names of one directory must not let what is mounted on it hide what is mounted inside. */
+static gboolean place(struct placed *out, const struct sandbox_spec *spec, guint i, GError **err)
+{
+    struct sandbox_mount *m = &spec->mounts[i];
+    struct view root = {.rootfd = spec->root_fd, .root_only = TRUE};
+    if (*m->dest != '/' || !m->dest[1])
+        return error_set(err, VARVE_ERROR_INVALID,
+                         "the mount point \"%s\" is not an absolute path below /", m->dest);
+    *out = (struct placed){.mount = m, .number = i};
+    out->dest = stubs_resolve(view_open, &root, m->dest, err);
+    out->depth = out->dest ? path_depth(out->dest) : 0;
+    return out->dest != NULL;
+}
+
+/* The mounts before may hold links, too. */
+static gboolean attach_placed(struct plan *p, int rootfd, struct placed *m, GError **err)
+{
+    struct view v = {.plan = p, .rootfd = rootfd};
+    g_autofree char *dest = stubs_resolve(view_open, &v, m->dest, err);
+    if (!dest)
+        return FALSE;
+    if (!dest[1])
+        return error_set(err, VARVE_ERROR_INVALID, "the mount point \"%s\" is the root directory",
+                         m->mount->dest);
+    g_free(m->dest);
+    m->dest = g_steal_pointer(&dest);
+    return add_spec_mount(p, rootfd, m, err);
 }
 
 gboolean mounts_prepare_spec(struct plan *p, const struct sandbox_spec *spec, GError **err)
 {
-    for (guint i = 0; i < spec->n_mounts; i++)
-        if (!add_spec_mount(p, spec->root_fd, &spec->mounts[i], err))
+    g_autoptr(GArray) list = g_array_new(FALSE, FALSE, sizeof(struct placed));
+    g_array_set_clear_func(list, placed_clear);
+    for (guint i = 0; i < spec->n_mounts; i++) {
+        struct placed placed;
+        if (!place(&placed, spec, i, err))
+            return FALSE;
+        g_array_append_val(list, placed);
+    }
+    g_array_sort(list, by_depth);
+    for (guint i = 0; i < list->len; i++)
+        if (!attach_placed(p, spec->root_fd, &g_array_index(list, struct placed, i), err))
             return FALSE;
     return make_cwd(p, spec, err);
 }

@@ -8,9 +8,10 @@
 /* /dev (the first of the plan's mounts) with its nodes, /dev/pts, /dev/shm and /sys: the plan's own
  * mounts; /proc and /dev/mqueue get their places (setup.c mounts them inside the namespaces). */
 gboolean mounts_prepare_kernel(struct plan *p, const struct sandbox_spec *spec, GError **err);
-/* /etc/resolv.conf, /etc/hosts and the spec's files (secrets), all read-only on a tmpfs. */
+/* /etc/resolv.conf and /etc/hosts, read-only on a tmpfs where the spec's files go as well. As with
+ * Docker's builder a mount of the spec on /etc covers them. */
 gboolean mounts_prepare_files(struct plan *p, const struct sandbox_spec *spec, GError **err);
-/* spec->mounts, in order. */
+/* spec->mounts, from the outer to the inner; after the others. */
 gboolean mounts_prepare_spec(struct plan *p, const struct sandbox_spec *spec, GError **err);
 /* For tests: behave as on a kernel that cannot clone parts of detached mounts. */
 extern gboolean mounts_old_kernel;

@@ -14,10 +14,17 @@
 #include "exec/resources.h"
 #include "graph/op.h"
 
+/* A secret: a file on a tmpfs of its own, never on disk. */
+struct sandbox_file {
+    const void *bytes;
+    gsize len;
+    guint32 mode, uid, gid;
+};
 /* A mount besides the root. */
 struct sandbox_mount {
     const char *dest; /* absolute in the root; missing directories (or, for a file, an empty file)
                          are made in the root first, without following symlinks out of it */
+    const struct sandbox_file *file; /* not NULL: this file, read-only; fd does not matter */
     int fd;      /* bind: detached tree or O_PATH descriptor of a directory or file; -1: tmpfs */
     int tree_fd; /* bind, when fd is a part of a detached mount (a path opened below a snapshot's
                     mount_fd): that mount's own descriptor, which kernels before 6.15 need; else 0
@@ -28,12 +35,6 @@ struct sandbox_mount {
     guint32 mode;  /* tmpfs root's mode; 0: that of the directory it covers, 01777 for a made one */
     gboolean made; /* out: the mount point did not exist and was made; like Docker's builder,
                       sandbox_run() removes it again when it is still empty */
-};
-struct sandbox_file {
-    const char *dest; /* secrets: a file on a tmpfs of its own, never on disk */
-    const void *bytes;
-    gsize len;
-    guint32 mode, uid, gid;
 };
 struct sandbox_spec {
     int root_fd; /* merged view (snapshot's mount_fd), a detached mount. It is attached itself,
@@ -54,10 +55,9 @@ struct sandbox_spec {
     guint64 shm_size;                  /* bytes, 0: 64 MiB */
     const char *cgroup_parent;         /* or NULL */
     const struct resources *resources; /* or NULL; need cgroups to use (else a clear error) */
-    struct sandbox_mount *mounts;
+    struct sandbox_mount *mounts; /* in any order: what is mounted on a directory never hides what
+                                     is mounted inside it; of two on one place the later is seen */
     guint n_mounts;
-    const struct sandbox_file *files;
-    guint n_files;
     const char *const *devices; /* reserved: NULL */
     int stdin_fd;               /* -1: /dev/null */
     /* Not NULL: stdin, stdout and stderr are a terminal of the sandbox's own, the program's

@@ -194,6 +194,35 @@ static gboolean make_path(struct wish *w, const char *path, GError **err)
     return ok;
 }
 
+/* One name further, or a link instead of it; *gone is set where nothing exists any more. */
+static gboolean resolve_next(stubs_open_fn open, gpointer ctx, struct trail *t, gboolean *gone,
+                             GError **err)
+{
+    g_autofree char *name = g_queue_pop_head(t->rest);
+    if (g_str_equal(name, "..")) {
+        trail_up(t);
+        *gone = FALSE;
+        return TRUE;
+    }
+    g_string_append_printf(t->at, "/%s", name);
+    struct stat st;
+    fd_auto int fd = *gone ? -1 : open(ctx, t->at->str);
+    *gone = fd < 0;
+    return fd < 0 || fstat(fd, &st) < 0 || !S_ISLNK(st.st_mode) || trail_follow(t, fd, err);
+}
+
+char *stubs_resolve(stubs_open_fn open, gpointer ctx, const char *path, GError **err)
+{
+    struct trail t = {.at = g_string_new(NULL), .rest = g_queue_new()};
+    gboolean ok = TRUE, gone = FALSE;
+    trail_push(&t, path);
+    while (ok && !g_queue_is_empty(t.rest))
+        ok = resolve_next(open, ctx, &t, &gone, err);
+    char *at = ok ? g_strdup(t.at->len ? t.at->str : "/") : NULL;
+    trail_clear(&t);
+    return at;
+}
+
 gboolean stubs_make(struct stubs *s, int rootfd, const char *path, gboolean dir, gboolean *made,
                     GError **err)
 {

@@ -17,8 +17,14 @@ void stubs_free(struct stubs *s);
  * stays, and somebody else may make it at the same time. */
 gboolean stubs_make(struct stubs *s, int rootfd, const char *path, gboolean dir, gboolean *made,
                     GError **err);
-/* The same without remembering: it stays (/proc, /sys and /dev; working directories). With uid or
- * gid not 0 the made directories are given to them. */
+/* Opens the absolute path O_PATH without following its last name if that is a link; -1 with errno.
+ */
+typedef int (*stubs_open_fn)(gpointer ctx, const char *path);
+/* The absolute path without the links that lead there, as open shows them; of what does not exist
+ * the names stay. "/" when it leads to the root; NULL on error. */
+char *stubs_resolve(stubs_open_fn open, gpointer ctx, const char *path, GError **err);
+/* The same as stubs_make() without remembering: it stays (/proc, /sys and /dev; working
+ * directories). With uid or gid not 0 the made directories are given to them. */
 gboolean stubs_make_lasting(int rootfd, const char *path, guint32 uid, guint32 gid, GError **err);
 /* Removes what is still empty, newest first. Paths of directories whose content was touched only by
  * stubs are added to touched (may be NULL; of char *). Errors are ignored: a stub that stays is

@@ -34,7 +34,7 @@ struct run {
     GPtrArray *relays;    /* struct agent_relay* */
     GPtrArray *tmp_dirs;  /* char*, where the relays' sockets are */
     GArray *mounts;       /* struct sandbox_mount; descriptors closed at the end */
-    GArray *files;        /* struct sandbox_file */
+    GPtrArray *files;     /* struct sandbox_file* */
     GPtrArray *held;      /* GBytes* of secrets */
     GPtrArray *env;       /* char*, NULL-terminated when run */
     int log_fd;
@@ -54,7 +54,7 @@ static void run_init(struct run *r, struct solver *s, struct node *n)
     g_array_set_clear_func(r->mounts, close_mount);
     r->relays = g_ptr_array_new_with_free_func((GDestroyNotify)agent_relay_stop);
     r->tmp_dirs = g_ptr_array_new_with_free_func(g_free);
-    r->files = g_array_new(FALSE, TRUE, sizeof(struct sandbox_file));
+    r->files = g_ptr_array_new_with_free_func(g_free);
     r->held = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
     r->env = g_ptr_array_new_with_free_func(g_free);
 }
@@ -68,7 +68,7 @@ static void run_clear(struct run *r)
     for (guint i = 0; i < r->tmp_dirs->len; i++)
         store_tmp_discard(r->s->o.store, g_ptr_array_index(r->tmp_dirs, i));
     g_ptr_array_unref(r->tmp_dirs);
-    g_array_unref(r->files);
+    g_ptr_array_unref(r->files);
     g_ptr_array_unref(r->held);
     g_ptr_array_unref(r->env);
     snapshot_discard(r->root);
@@ -257,8 +257,10 @@ static gboolean add_secret(struct run *r, const struct exec_mount *m, GError **e
     if (m->env)
         g_ptr_array_add(r->env, g_strdup_printf("%s=%.*s", m->env, (int)len, bytes ? bytes : ""));
     if (m->dest) {
-        struct sandbox_file f = {m->dest, bytes, len, m->mode ? m->mode : 0400, m->uid, m->gid};
-        g_array_append_val(r->files, f);
+        struct sandbox_file *f = g_new(struct sandbox_file, 1);
+        *f = (struct sandbox_file){bytes, len, m->mode ? m->mode : 0400, m->uid, m->gid};
+        g_ptr_array_add(r->files, f);
+        add_mount(r, m->dest, -1, TRUE)->file = f;
     }
     return TRUE;
 }
@@ -324,29 +326,12 @@ static gboolean add_host_ca(struct run *r, GError **err)
     return TRUE;
 }
 
-static int path_depth(const char *path)
-{
-    int n = 0;
-    for (; *path; path++)
-        n += *path == '/' && path[1] != '/' && path[1] != '\0';
-    return n;
-}
-
-/* What is mounted on a directory comes before what is mounted inside it, however they were written.
- */
-static gint by_depth(gconstpointer a, gconstpointer b)
-{
-    return path_depth(((const struct sandbox_mount *)a)->dest) -
-           path_depth(((const struct sandbox_mount *)b)->dest);
-}
-
 /* Mount 0 is the root. */
 static gboolean add_mounts(struct run *r, GError **err)
 {
     for (guint i = 1; i < r->op->n_mounts; i++)
         if (!add_one(r, &r->op->mounts[i], err))
             return FALSE;
-    g_array_sort(r->mounts, by_depth); /* stable: equal depths keep their order */
     return add_host_ca(r, err);
 }
 
@@ -418,8 +403,6 @@ static struct sandbox_spec make_spec(struct run *r)
                                  .resources = r->s->o.resources,
                                  .mounts = (struct sandbox_mount *)r->mounts->data,
                                  .n_mounts = r->mounts->len,
-                                 .files = (struct sandbox_file *)r->files->data,
-                                 .n_files = r->files->len,
                                  .stdin_fd = -1};
 }
 

@@ -160,6 +160,7 @@ static void check_mounts(struct fixture *f, const char *shared, int file, guint 
     fd_auto int dir = open(shared, O_PATH | O_DIRECTORY | O_CLOEXEC);
     fd_auto int tree = mountfd_clone(AT_FDCWD, shared, 0, NULL);
     fd_auto int part = openat(tree, "sub", O_PATH | O_CLOEXEC);
+    struct sandbox_file secret = {.bytes = "hush", .len = 4, .mode = 0400, .uid = 1000};
     struct sandbox_mount mounts[] = {
         {.dest = "/rw", .fd = dir},
         {.dest = "/ro", .fd = dir, .readonly = TRUE},
@@ -167,13 +168,10 @@ static void check_mounts(struct fixture *f, const char *shared, int file, guint 
         {.dest = "/part-ro", .fd = part, .tree_fd = tree, .readonly = TRUE},
         {.dest = "/some/file", .fd = file},
         {.dest = "/small", .fd = -1, .size = 65536, .mode = 0700},
+        {.dest = "/run/secrets/s", .file = &secret},
     };
-    struct sandbox_file secret = {
-        .dest = "/run/secrets/s", .bytes = "hush", .len = 4, .mode = 0400, .uid = 1000};
     f->spec.mounts = mounts;
     f->spec.n_mounts = G_N_ELEMENTS(mounts);
-    f->spec.files = &secret;
-    f->spec.n_files = 1;
     g_assert_cmpstr(fixture_output(f, mount_checks[i].script), ==, mount_checks[i].expect);
 }
 
@@ -194,6 +192,52 @@ static void test_mounts(struct fixture *f, gconstpointer data)
     g_assert_false(fixture_has(f, "run"));
     g_autofree char *made = g_build_filename(sub, "p", NULL);
     g_assert_true(g_file_test(made, G_FILE_TEST_EXISTS));
+}
+
+/* A file, a tmpfs and a bind mount inside another, in every order and by another name: the inner
+ * one is always seen. */
+static const struct {
+    const char *outer, *inner, *script;
+} nestings[] = {
+    {"/out", "/out/s", "cat /out/s"},
+    {"/out", "/out/deep/er/s", "cat /out/deep/er/s"},
+    {"/var/run", "/run/s", "cat /run/s /var/run/s"},
+    {"/run", "/var/run/s", "cat /run/s /var/run/s"},
+    {"/long/way/to/it", "/short/s", "cat /long/way/to/it/s"},
+    {"/out", "/out/link/s", "cat /run/s"}, /* out of the mount by a link in it */
+    {"/etc", "/etc/s", "cat /etc/s"},
+};
+
+static void check_nesting(struct fixture *f, int dir, guint i, guint turn)
+{
+    struct sandbox_file secret = {.bytes = "hush", .len = 4, .mode = 0400};
+    struct sandbox_mount outer = {.dest = nestings[i].outer, .fd = turn & 2 ? -1 : dir};
+    struct sandbox_mount inner = {.dest = nestings[i].inner, .file = &secret};
+    struct sandbox_mount mounts[] = {turn & 1 ? outer : inner, turn & 1 ? inner : outer};
+    f->spec.mounts = mounts;
+    f->spec.n_mounts = G_N_ELEMENTS(mounts);
+    g_assert_true(g_str_has_prefix(fixture_output(f, nestings[i].script), "hush"));
+}
+
+static void test_nesting(struct fixture *f, gconstpointer data)
+{
+    if (fixture_skip(f))
+        return;
+    g_autofree char *shared = g_build_filename(f->dir, "shared", NULL);
+    g_assert_cmpint(mkdir(shared, 0755), ==, 0);
+    fixture_output(f, "mkdir -p /run /var /long/way/to/it && ln -s ../run /var/run && "
+                      "ln -s long/way/to/it /short");
+    fd_auto int dir = open(shared, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    g_assert_cmpint(symlinkat("/run", dir, "link"), ==, 0);
+    mounts_old_kernel = GPOINTER_TO_INT(data);
+    for (guint i = 0; i < G_N_ELEMENTS(nestings); i++)
+        for (guint turn = 0; turn < 4; turn++) {
+            if (strstr(nestings[i].inner, "link") && turn & 2)
+                continue; /* no link in a tmpfs */
+            g_test_message("%s in %s, %u", nestings[i].inner, nestings[i].outer, turn);
+            check_nesting(f, dir, i, turn);
+        }
+    mounts_old_kernel = FALSE;
 }
 
 /* The host's mounts, paths and network names are not to be seen. */
@@ -452,6 +496,8 @@ static const struct {
     {"/sandbox/stubs", test_stubs, FALSE},
     {"/sandbox/mounts", test_mounts, FALSE},
     {"/sandbox/mounts-old-kernel", test_mounts, TRUE},
+    {"/sandbox/nesting", test_nesting, FALSE},
+    {"/sandbox/nesting-old-kernel", test_nesting, TRUE},
     {"/sandbox/isolation", test_isolation, FALSE},
     {"/sandbox/isolation-old-kernel", test_isolation, TRUE},
     {"/sandbox/symlinks", test_symlinks, FALSE},
