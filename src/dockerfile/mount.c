@@ -245,12 +245,7 @@ static gboolean check_mount(struct run_mount *m, const struct given *given, GErr
     if (given->sharing && m->type != RUN_MOUNT_CACHE)
         return error_set(err, VARVE_ERROR_INVALID, "invalid cache sharing set for %s mount",
                          type_names[m->type]);
-    if (m->type == RUN_MOUNT_SECRET)
-        return check_secret(m, err);
-    if (m->type != RUN_MOUNT_SSH && !m->target)
-        return error_set(err, VARVE_ERROR_INVALID, "the %s mount has no target",
-                         type_names[m->type]);
-    return TRUE;
+    return m->type != RUN_MOUNT_SECRET || check_secret(m, err);
 }
 
 gboolean run_mount_parse(struct run_mount *out, const char *text, mount_expand_fn expand,

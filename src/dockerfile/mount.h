@@ -16,7 +16,8 @@ enum run_mount_sharing { RUN_SHARING_SHARED, RUN_SHARING_PRIVATE, RUN_SHARING_LO
 
 struct run_mount {
     enum run_mount_type type;
-    char *target; /* as written, maybe relative to the working directory; NULL when not given */
+    char *target; /* as written, maybe relative to the working directory; NULL when not given: bind,
+                     cache and tmpfs mean the working directory, secret and ssh a usual place */
     char *source; /* bind, cache: path in from; secret: its id in the old spelling; or NULL */
     char *from;   /* bind, cache: stage, named context or image; NULL: the build context (bind) or
                      nothing (cache) */

@@ -39,11 +39,12 @@ static const char *workdir(const struct build_stage *s)
     return s->conf->workdir && *s->conf->workdir ? s->conf->workdir : "/";
 }
 
-/* A mount's target as an absolute path. */
+/* A mount's target as an absolute path; NULL: the working directory. */
 static const char *absolute(struct run *r, const char *target)
 {
-    g_autofree char *path =
-        *target == '/' ? path_clean(target) : path_join("/", workdir(r->s), target, NULL);
+    g_autofree char *path = target && *target == '/'
+                                ? path_clean(target)
+                                : path_join("/", workdir(r->s), target ? target : "", NULL);
     return graph_str(r->lw->graph, path);
 }
 
@@ -69,7 +70,7 @@ static void fill_cache(struct run *r, const struct run_mount *m, struct exec_mou
                                                  [RUN_SHARING_PRIVATE] = SHARING_PRIVATE,
                                                  [RUN_SHARING_LOCKED] = SHARING_LOCKED};
     const char *space = lower_build_arg(r->lw, "BUILDKIT_CACHE_MOUNT_NS");
-    g_autofree char *clean = path_clean(m->target);
+    g_autofree char *clean = path_clean(m->target ? m->target : "");
     g_autofree char *id = g_strconcat(space ? space : "", "/", m->id ? m->id : clean, NULL);
     out->type = MOUNT_CACHE;
     out->cache_id = graph_str(r->lw->graph, id);
@@ -138,6 +139,10 @@ static gboolean add_mount(struct run *r, const struct run_mount *m, guint flag)
     if (out.dest && strcmp(out.dest, "/") == 0) {
         diags_error(r->lw->diags, lower_place(r->s, r->cmd, r->cmd->ins->flags[flag].span),
                     "invalid mount target \"/\"");
+        if (!m->target)
+            diags_hint(r->lw->diags,
+                       "a mount without a target is mounted on the working directory, which is / "
+                       "here: add target=, or a WORKDIR before this RUN");
         return FALSE;
     }
     g_array_append_val(r->mounts, out);
