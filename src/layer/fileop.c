@@ -265,15 +265,21 @@ static struct dest *open_dest(struct run *r, guint i, GError **err)
     return dest_new(r->env->store, base, fd_steal(&fd), r->env->cancel);
 }
 
-/* A directory for a user whom the image does not know (WORKDIR after USER) is root's, as Docker has
- * it; the first RUN will say that there is no such user. What is copied for one is refused. */
+/* A directory for a user whom the image does not know (WORKDIR after USER) is root's; the first RUN
+ * will say that there is no such user. */
 static gboolean find_owner(struct filework *w, struct chainview *base, GError **err)
 {
+    const struct fileop_env *env = w->env;
+    gboolean workdir = w->a->type == FILE_MKDIR;
     GError *local = NULL;
+    g_autofree char *unknown = NULL;
     w->has_owner = TRUE;
-    if (fileop_owner(base, w->a->owner, &w->uid, &w->gid, &local))
+    if (fileop_owner(base, w->a->owner, &w->uid, &w->gid, &unknown, &local)) {
+        if (unknown && !workdir && env->warn)
+            env->warn(env->warn_ctx, unknown);
         return TRUE;
-    if (w->a->type != FILE_MKDIR || !g_error_matches(local, VARVE_ERROR, VARVE_ERROR_NOT_FOUND)) {
+    }
+    if (!workdir || !g_error_matches(local, VARVE_ERROR, VARVE_ERROR_NOT_FOUND)) {
         g_propagate_error(err, local);
         return FALSE;
     }

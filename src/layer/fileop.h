@@ -15,6 +15,9 @@ struct fileop_env {
     guint n_inputs;        /* length of inputs */
     struct cancel *cancel; /* may be NULL */
     gint64 now_ns;         /* mtime of what is made and has no source; SOURCE_DATE_EPOCH when set */
+    /* Receives a line about what was done, but may not be what was meant. May be NULL. */
+    void (*warn)(gpointer ctx, const char *text);
+    gpointer warn_ctx;
 };
 /* Applies op's actions in order and writes fs/ and index into the directory tmp (relative to the
  * store's root). Fills info (indexed). Nothing in the destination outside the new layer changes.
@@ -31,9 +34,11 @@ gboolean fileop_run(const struct file_op *op, const struct fileop_env *env, cons
 void fileop_selection(const struct file_action *a, struct selection *sel);
 
 /* Resolves a chown-style owner ("1000:1000", "node", "node:staff", ":staff", "" is 0:0) against
- * /etc/passwd and /etc/group of a chain; NULL view knows numbers only. A number alone is uid and
- * gid, a name alone has the group that /etc/passwd gives it, an empty group ("node:") is 0. */
+ * /etc/passwd and /etc/group of a chain; NULL view knows root and numbers only. A number alone is
+ * uid and gid, a name alone has the group that /etc/passwd gives it, an empty group ("node:") is 0.
+ * A name that the chain does not know counts as not given, as with Docker's builder; *unknown is
+ * then a line that says so, else NULL. */
 gboolean fileop_owner(struct chainview *v, const char *owner, guint32 *uid, guint32 *gid,
-                      GError **err);
+                      char **unknown, GError **err);
 
 #endif

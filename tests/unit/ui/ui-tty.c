@@ -162,11 +162,29 @@ static void test_log(void)
     screen_close(&s);
 }
 
+/* A warning stays where the frame was; the next frame is drawn below it. */
+static void test_warning(void)
+{
+    struct screen s;
+    int up;
+    screen_open(&s, 24, 80);
+    run_steps(&s, 1, "log\n");
+    g_strfreev(draw(&s, &up));
+    tell(&s, &(struct event){.type = EVENT_WARNING, .vertex = 0, .text = "take \x1b[31mcare"});
+    g_autoptr(GString) raw = g_string_new(NULL);
+    drain(&s, raw);
+    g_assert_true(g_str_has_prefix(raw->str, "\x1b[3A\rwarning: take care\x1b[K"));
+    g_strfreev(draw(&s, &up));
+    g_assert_cmpint(up, ==, 0);
+    screen_close(&s);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/ui/tty/small", test_small);
     g_test_add_func("/ui/tty/narrower", test_narrower);
     g_test_add_func("/ui/tty/log", test_log);
+    g_test_add_func("/ui/tty/warning", test_warning);
     return g_test_run();
 }
