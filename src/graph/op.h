@@ -32,7 +32,8 @@ enum cache_sharing { SHARING_SHARED, SHARING_PRIVATE, SHARING_LOCKED };
 struct exec_mount {
     enum mount_type type;
     int input;            /* index in the vertex's inputs, -1: none (scratch) */
-    const char *selector; /* path in the input that is mounted, NULL: its root */
+    const char *selector; /* path that is mounted, in the input or, of a cache, in the cache (which
+                             begins as the input); NULL: the root */
     const char *dest;     /* absolute; "/" for the root mount (always mounts[0], bind) */
     gboolean readonly;
     gboolean output;            /* this mount's changes are the vertex's result (the root mount) */

@@ -19,16 +19,24 @@ static void add_read(struct node *n, int input, const struct selection *sel)
     g_array_append_val(n->reads, r);
 }
 
+/* What of its input a mount shows; of a cache mount the path is one inside the cache, which begins
+ * with all of the input. */
+static const char *read_path(const struct exec_mount *m)
+{
+    return m->type == MOUNT_CACHE ? NULL : m->selector;
+}
+
 static void add_exec_reads(struct node *n, const struct exec_op *op)
 {
     for (guint i = 0; i < op->n_mounts; i++) {
         const struct exec_mount *m = &op->mounts[i];
+        const char *path = read_path(m);
         gboolean local = m->input >= 0 && node_is_local(n->v->inputs[m->input]);
-        if (m->input < 0 || (!m->selector && !local))
+        if (m->input < 0 || (!path && !local))
             continue;
-        add_read(n, m->input,
-                 &(struct selection){
-                     .pattern = m->selector ? m->selector : "", .follow = TRUE, .required = TRUE});
+        add_read(
+            n, m->input,
+            &(struct selection){.pattern = path ? path : "", .follow = TRUE, .required = TRUE});
     }
 }
 
@@ -168,7 +176,7 @@ static gboolean reads_whole_input(struct node *n, guint i)
         return FALSE;
     if (n->v->op.type == OP_EXEC) {
         for (guint m = 0; m < n->v->op.exec.n_mounts; m++)
-            if (n->v->op.exec.mounts[m].input == (int)i && !n->v->op.exec.mounts[m].selector)
+            if (n->v->op.exec.mounts[m].input == (int)i && !read_path(&n->v->op.exec.mounts[m]))
                 return TRUE;
         return FALSE;
     }

@@ -82,13 +82,13 @@ static struct sandbox_mount *add_mount(struct run *r, const char *dest, int fd, 
     return &g_array_index(r->mounts, struct sandbox_mount, r->mounts->len - 1);
 }
 
-/* What of its input a mount shows; NULL: all of it. */
+/* What of its input a mount reads; NULL: all of it. */
 static struct read *read_of(const struct run *r, const struct exec_mount *m)
 {
+    const char *path = m->type == MOUNT_CACHE || !m->selector ? "" : m->selector;
     for (guint i = 0; i < r->n->reads->len; i++) {
         struct read *read = &g_array_index(r->n->reads, struct read, i);
-        if ((int)read->input == m->input &&
-            g_strcmp0(read->sel.pattern, m->selector ? m->selector : "") == 0)
+        if ((int)read->input == m->input && g_strcmp0(read->sel.pattern, path) == 0)
             return read;
     }
     return NULL;
@@ -155,6 +155,12 @@ static guint32 cache_mode(const struct exec_mount *m)
     return m->mode ? m->mode : CACHE_MODE;
 }
 
+/* With Docker's builder owner and mode count only where all of the cache is mounted. */
+static gboolean is_owned(const struct exec_mount *m)
+{
+    return !m->selector && (m->uid || m->gid || cache_mode(m) != CACHE_MODE);
+}
+
 /* As with Docker's builder, caches of one id are different ones when they begin differently: with
  * another owner or mode, or in other layers. A user's cache is then not the one that root filled.
  */
@@ -164,12 +170,10 @@ static char *volume_id(struct run *r, const struct exec_mount *m, GError **err)
     if (!c)
         return NULL;
     GString *id = g_string_new(m->cache_id);
-    if (m->uid || m->gid || cache_mode(m) != CACHE_MODE)
+    if (is_owned(m))
         g_string_append_printf(id, " of %u:%u, mode %o", m->uid, m->gid, cache_mode(m));
     for (guint i = 0; i < c->n; i++)
         g_string_append_printf(id, "%s%s", i ? "+" : " from ", c->ids[i]);
-    if (c->n && m->selector)
-        g_string_append_printf(id, "/%s", m->selector);
     return g_string_free(id, FALSE);
 }
 
@@ -181,9 +185,26 @@ static gboolean init_volume(struct run *r, const struct exec_mount *m, int dir, 
     if (!c)
         return FALSE;
     if (c->n > 0)
-        return fill_from_chain(r->s->o.store, c, mount_source(r, m), dir, r->s->stop, err);
-    if (fchmod(dir, cache_mode(m)) < 0 || fchown(dir, m->uid, m->gid) < 0)
+        return fill_from_chain(r->s->o.store, c, "", dir, r->s->stop, err);
+    gboolean owned = is_owned(m);
+    if (fchmod(dir, owned ? cache_mode(m) : CACHE_MODE) < 0 ||
+        fchown(dir, owned ? m->uid : 0, owned ? m->gid : 0) < 0)
         return error_set_errno(err, errno, "cannot prepare the cache mount for %s", m->dest);
+    return TRUE;
+}
+
+/* Adds the part of a cache that m shows. Links in it lead nowhere but into it; what is opened once
+ * is what is mounted, whatever other steps do to the path meanwhile. */
+static gboolean add_cache_part(struct run *r, const struct exec_mount *m, int dir, GError **err)
+{
+    int fd = fs_open_in_root(dir, m->selector ? m->selector : "", O_PATH, 0);
+    if (fd < 0) {
+        error_set_errno(err, errno, "cannot mount source=/%s of the cache on %s",
+                        m->selector ? m->selector : "", m->dest);
+        error_add_next(err, "create it in an earlier RUN that mounts this cache without source=");
+        return FALSE;
+    }
+    add_mount(r, m->dest, fd, m->readonly);
     return TRUE;
 }
 
@@ -221,10 +242,7 @@ static gboolean add_cache(struct run *r, const struct exec_mount *m, GError **er
         g_ptr_array_steal_index(r->volumes, r->volumes->len - 1);
         return FALSE;
     }
-    if (!store_volume_ready(v, err))
-        return FALSE;
-    add_mount(r, m->dest, fd_steal(&dir), m->readonly);
-    return TRUE;
+    return store_volume_ready(v, err) && add_cache_part(r, m, dir, err);
 }
 
 static void add_tmpfs(struct run *r, const struct exec_mount *m)
