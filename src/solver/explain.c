@@ -1,7 +1,8 @@
 /* Explanations. What a vertex read is stored beside its record as JSON:
  *   {"op": hex, "inputs": [{"name": text, "digest": hex, "files": {path: hex prefix}}, …]}
- * with one element for each part of a local source ("files" only up to EXPLAIN_MAX_FILES), and one
- * for every other input, whose digest is its definition key. A miss is explained by the first
+ * with one element for each part of a local source ("files" only up to EXPLAIN_MAX_FILES), one for
+ * each cache mount that steps above wrote to ("cache": its target, instead of a name), and one for
+ * every other input, whose digest is its definition key. A miss is explained by the first
  * element that differs. */
 #include "solver/node.h"
 
@@ -62,6 +63,15 @@ static gboolean is_heredoc(const struct vertex *v)
     return v->meta.internal && v->op.type == OP_FILE && v->n_inputs == 0;
 }
 
+static json_t *past_json(const struct volume_past *p)
+{
+    json_t *in = json_object();
+    g_autofree char *dest = g_utf8_make_valid(p->mount->dest, -1);
+    json_object_set_new(in, "cache", json_string(dest));
+    json_object_set_new(in, "digest", hex_json(&p->digest));
+    return in;
+}
+
 static json_t *inputs_json(struct solver *s, struct node *n)
 {
     json_t *all = json_array();
@@ -70,6 +80,8 @@ static json_t *inputs_json(struct solver *s, struct node *n)
         if (node_is_local(n->v->inputs[r->input]))
             json_array_append_new(all, read_json(n, r));
     }
+    for (guint i = 0; i < n->pasts->len; i++)
+        json_array_append_new(all, past_json(&g_array_index(n->pasts, struct volume_past, i)));
     for (guint i = 0; i < n->v->n_inputs; i++) {
         struct node *input = node_of(s, n->v->inputs[i]);
         if (input->local)
@@ -135,7 +147,10 @@ static char *explain_files(json_t *old, json_t *now)
 static char *explain_input(json_t *old, json_t *now)
 {
     const char *name = json_string_value(json_object_get(now, "name"));
+    const char *cache = json_string_value(json_object_get(now, "cache"));
     json_t *old_files = json_object_get(old, "files"), *files = json_object_get(now, "files");
+    if (cache)
+        return g_strdup_printf("a step before it that writes to its cache mount %s changed", cache);
     if (old_files && files)
         return explain_files(old_files, files);
     if (name && !*name)

@@ -70,6 +70,7 @@ struct node *node_base(struct solver *s, const struct node *n)
 void node_init_reads(struct node *n)
 {
     n->reads = g_array_new(FALSE, TRUE, sizeof(struct read));
+    n->pasts = g_array_new(FALSE, TRUE, sizeof(struct volume_past));
     n->local = node_is_local(n->v);
     if (n->v->op.type == OP_EXEC)
         add_exec_reads(n, &n->v->op.exec);
@@ -189,12 +190,24 @@ static gboolean reads_whole_input(struct node *n, guint i)
     return TRUE;
 }
 
+static void hash_pasts(struct node *n, struct hasher *h)
+{
+    hasher_add_u64(h, n->pasts->len);
+    for (guint i = 0; i < n->pasts->len; i++) {
+        const struct volume_past *p = &g_array_index(n->pasts, struct volume_past, i);
+        hasher_add_u64(h, p->mount - n->v->op.exec.mounts);
+        hasher_add_digest(h, &p->digest);
+    }
+}
+
 gboolean node_content_key(struct solver *s, struct node *n, GError **err)
 {
     if (!digest_chain_reads(s, n, err))
         return FALSE;
+    node_find_pasts(s, n);
     g_autoptr(hasher) h = hasher_new();
     hash_op(n, "content", h);
+    hash_pasts(n, h);
     hash_reads(n, TRUE, h);
     hash_reads(n, FALSE, h);
     for (guint i = 0; i < n->v->n_inputs; i++) {

@@ -5,7 +5,7 @@
 #include "solver/solver.h"
 
 /* Bumped when the meaning of a key, or what running an op yields, changes. */
-#define KEY_EPOCH 3
+#define KEY_EPOCH 4
 
 /* What an op reads of one input that is not simply its root file system. */
 struct read {
@@ -16,10 +16,17 @@ struct read {
     GPtrArray *selected;  /* struct selected*, while wanted; else NULL */
 };
 
+/* What steps above wrote to a cache mount before this one sees it. */
+struct volume_past {
+    const struct exec_mount *mount;
+    struct digest digest; /* of who wrote, as the content key counts it */
+};
+
 struct node {
     struct vertex *v;
     struct vertex_result res;
     GArray *reads;    /* struct read: of local inputs and of parts of other inputs */
+    GArray *pasts;    /* struct volume_past: of cache mounts, once its inputs are done */
     gboolean local;   /* a local source: has no chain of its own and is never run */
     gboolean tainted; /* it or something below it has no_cache: its definition key proves nothing */
     gboolean visited; /* seen by the top-down pass */
@@ -50,6 +57,8 @@ struct solver {
     char *floor;         /* a directory of the store below every RUN's root (sandbox_floor()) */
     GMutex renewing;     /* guards renewed, and is held while one is emptied */
     GHashTable *renewed; /* ids of cache mounts that this build emptied: char* */
+    GHashTable *first_writers; /* ids of cache mounts → number of the first vertex that writes it */
+    guint32 nonce[4];          /* random: tells this run from all others */
 };
 
 /* Files of a selection whose digests are kept so that a later miss can name the ones that differ.
@@ -71,6 +80,13 @@ gboolean node_definition_key(struct solver *s, struct node *n, GError **err);
 gboolean node_content_key(struct solver *s, struct node *n, GError **err);
 /* Content digest of a chain, indexing layers that are not yet. */
 gboolean chain_content(struct solver *s, const struct chain *c, struct digest *out, GError **err);
+
+/* volumes.c */
+
+/* Fills s->first_writers. */
+void volumes_init(struct solver *s);
+/* Fills n->pasts; all inputs must be done. */
+void node_find_pasts(struct solver *s, struct node *n);
 
 /* resolve.c: fills resolved of all needed http and git sources; sets s->failed on error. */
 gboolean resolve_sources(struct solver *s, GError **err);

@@ -25,6 +25,9 @@ struct solver *solver_new(const struct graph *g, const struct solver_options *o)
         n->dependents = g_ptr_array_new();
         node_init_reads(n);
     }
+    volumes_init(s);
+    for (guint i = 0; i < G_N_ELEMENTS(s->nonce); i++)
+        s->nonce[i] = g_random_int();
     return s;
 }
 
@@ -36,6 +39,7 @@ static void node_clear(struct node *n)
         g_clear_pointer(&r->selected, g_ptr_array_unref);
     }
     g_array_unref(n->reads);
+    g_array_unref(n->pasts);
     g_ptr_array_unref(n->dependents);
     chain_free(n->chain);
     g_free(n->resolved);
@@ -53,6 +57,7 @@ void solver_free(struct solver *s)
     run_release_kept(s);
     cancel_free(s->stop);
     g_hash_table_unref(s->renewed);
+    g_hash_table_unref(s->first_writers);
     g_mutex_clear(&s->renewing);
     if (s->floor)
         store_tmp_discard(s->o.store, s->floor);

@@ -3,7 +3,8 @@
  * Keys (DESIGN "Keys"). The definition key of a vertex is hash(op, definition keys of its inputs),
  * where a local source counts as the digest of what the op selects from it, one on the network as
  * what it holds now. The content key is hash(op, content digests of what the op reads of its
- * inputs' results). A vertex is solved like this, from the target down:
+ * inputs' results, who wrote to its cache mounts before it). A vertex is solved like this, from the
+ * target down:
  *   1. its record under the definition key, as long as nothing below it ran in this build: a hit;
  *   2. else its inputs are solved (independent ones at the same time);
  *   3. its record under the content key: an early cutoff, also stored under the definition key;
