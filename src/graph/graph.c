@@ -51,11 +51,8 @@ static void make_id(const struct op *op, struct vertex *const *inputs, guint n_i
 {
     g_autoptr(hasher) h = hasher_new();
     op_hash(op, h);
-    if (op->type == OP_EXEC) { /* not in keys, but two such steps are not one */
+    if (op->type == OP_EXEC) /* not in keys, but two such steps are not one */
         hasher_add_strv(h, op->exec.proxy_env);
-        hasher_add_u64(h, op->exec.shm_size);
-        hasher_add_u64(h, op->exec.n_ulimits);
-    }
     hasher_add_u64(h, meta->no_cache);
     hasher_add_u64(h, n_inputs);
     for (guint i = 0; i < n_inputs; i++)

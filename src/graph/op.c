@@ -41,6 +41,19 @@ static void hash_mount(const struct exec_mount *m, struct hasher *h)
     hasher_add_str(h, m->env);
 }
 
+/* What the program can see of them, it can write down. */
+static void hash_limits(const struct exec_op *e, struct hasher *h)
+{
+    hasher_add_u64(h, e->n_ulimits);
+    for (guint i = 0; i < e->n_ulimits; i++) {
+        hasher_add_str(h, e->ulimits[i].name);
+        hasher_add_u64(h, e->ulimits[i].soft);
+        hasher_add_u64(h, e->ulimits[i].hard);
+    }
+    hasher_add_u64(h, e->shm_size);
+    hasher_add_str(h, e->cgroup_parent);
+}
+
 static void hash_exec(const struct exec_op *e, struct hasher *h)
 {
     hasher_add_strv(h, e->args);
@@ -58,6 +71,7 @@ static void hash_exec(const struct exec_op *e, struct hasher *h)
         hasher_add_str(h, e->hosts[i].ip);
     }
     hasher_add_str(h, e->stdin_text);
+    hash_limits(e, h);
 }
 
 static void hash_action(const struct file_action *a, struct hasher *h)

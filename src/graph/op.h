@@ -123,8 +123,8 @@ struct op {
 };
 
 struct hasher;
-/* Adds everything that defines the op to h: never proxies, secret values, cache contents, ssh, shm
- * size, ulimits, cgroups (DESIGN "Keys"). Identifiers of local sources count by name only: the
+/* Adds everything that defines the op to h: never proxies, secret values, cache contents, ssh
+ * agents (DESIGN "Keys"). Identifiers of local sources count by name only: the
  * solver adds the digest of what is selected. Image sources count by digest. */
 void op_hash(const struct op *op, struct hasher *h);
 
