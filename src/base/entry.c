@@ -55,10 +55,15 @@ void entry_from_stat(struct entry *e, const struct stat *st)
         e->type = ENTRY_WHITEOUT;
 }
 
+#define MTIME_SET (G_GUINT64_CONSTANT(1) << 40) /* beside the type */
+
 void entry_hash(const struct entry *e, const char *rel, struct hasher *h)
 {
     hasher_add_str(h, rel);
-    hasher_add_u64(h, (guint64)e->type << 32 | e->mode << 1 | (e->opaque ? 1 : 0));
+    hasher_add_u64(h, (e->mtime_set ? MTIME_SET : 0) | (guint64)e->type << 32 | e->mode << 1 |
+                          (e->opaque ? 1 : 0));
+    if (e->mtime_set)
+        hasher_add_u64(h, e->mtime_ns);
     hasher_add_u64(h, (guint64)e->uid << 32 | e->gid);
     hasher_add_u64(h, e->size);
     hasher_add_u64(h, e->rdev);

@@ -30,6 +30,7 @@ struct entry {
     guint32 uid, gid;     /* as the container sees them */
     guint64 size;         /* files: bytes; symlinks: length of target; others 0 */
     gint64 mtime_ns;      /* nanoseconds since the epoch */
+    gboolean mtime_set;   /* a program set it: defines the entry as its content does */
     guint64 rdev;         /* char and block: makedev(major, minor) */
     const char *target;   /* symlinks: link text; else NULL */
     const char *hardlink; /* files: path of the first entry (in path order) of the same inode in
@@ -51,8 +52,8 @@ gboolean entry_path_within(const char *path, const char *dir);
 /* type, mode and size from st; path, target, xattrs and digests are left alone. */
 void entry_from_stat(struct entry *e, const struct stat *st);
 /* Adds what defines the entry to h: path (rel: the part of the path to hash), type, mode, uid, gid,
- * size, digest, target, hardlink, rdev, opaque, xattrs. Leaves mtime and ino out (DESIGN "Keys").
- */
+ * size, digest, target, hardlink, rdev, opaque, xattrs; mtime only with mtime_set, never ino
+ * (DESIGN "Keys"). */
 void entry_hash(const struct entry *e, const char *rel, struct hasher *h);
 
 /* A growing list of entries that owns all memory they point to. */

@@ -97,8 +97,10 @@ static gboolean make_top(struct filework *w, const char *path, const struct entr
 {
     gboolean exists;
     struct dest_made made = filework_missing(w);
-    if (!w->a->parents)
+    if (!w->a->parents) {
         made.e.mtime_ns = from->mtime_ns;
+        made.e.mtime_set = from->mtime_set;
+    }
     return check_dir(w, path, &exists, err) && dest_make_dirs(w->dest, path, &made, err);
 }
 

@@ -283,6 +283,7 @@ void layer_index_at(const struct layer_index *x, guint i, struct entry *out)
         .gid = GUINT32_FROM_LE(e->gid),
         .size = GUINT64_FROM_LE(e->size),
         .mtime_ns = GINT64_FROM_LE(e->mtime),
+        .mtime_set = (e->flags & INDEXFILE_MTIME_SET) != 0,
         .rdev = GUINT64_FROM_LE(e->rdev),
         .target = string_at(x, e->target),
         .hardlink = string_at(x, e->hardlink),

@@ -42,6 +42,7 @@ struct layer_index *layer_index_of_bytes(const void *bytes, gsize size, GError *
 
 #define INDEXFILE_DIGEST 1 /* digest is set */
 #define INDEXFILE_OPAQUE 2
+#define INDEXFILE_MTIME_SET 4
 struct indexfile_xattr {
     guint32 name;  /* offset */
     guint32 value; /* offset */

@@ -114,3 +114,85 @@ END
     [[ "$(explained 'ls /c > /out')" == cut* ]] || { echo "$output"; return 1; }
     [[ "$(explained 'ls /c > /x')" == run* ]]
 }
+
+# differs WHAT A B LOOK: a first step that does A, then B; the second writes what LOOK prints into /out and must see it.
+differs() {
+    local a b
+    printf 'RUN %s\nRUN (%s) > /out\n' "$2" "$4" >df
+    a=$(made <df)
+    printf 'RUN %s\nRUN (%s) > /out\n' "$3" "$4" >df
+    b=$(made <df)
+    if [ "$a" = "$b" ]; then echo "$1: stale: $a"; return 1; fi
+    made --no-cache <df >../fresh
+    [ "$b" = "$(cat ../fresh)" ] || { echo "$1: $b, in an empty store $(cat ../fresh)"; return 1; }
+}
+
+@test "whatever a step can leave in the tree, the next one sees" {
+    differs 'mode' 'touch /f; chmod 600 /f' 'touch /f; chmod 640 /f' 'stat -c %a /f'
+    differs 'setuid bit' 'touch /f; chmod 755 /f' 'touch /f; chmod 4755 /f' 'stat -c %a /f'
+    differs 'owner' 'touch /f; chown 1 /f' 'touch /f; chown 2 /f' 'stat -c %u /f'
+    differs 'group' 'touch /f; chown 0:1 /f' 'touch /f; chown 0:2 /f' 'stat -c %g /f'
+    differs 'mode of an empty directory' 'mkdir -m 700 /f' 'mkdir -m 1777 /f' 'stat -c %a /f'
+    differs 'owner of an empty directory' 'mkdir /f; chown 1:1 /f' 'mkdir /f; chown 1:2 /f' 'stat -c %u:%g /f'
+    differs 'umask' '(umask 027; touch /f)' '(umask 077; touch /f)' 'stat -c %a /f'
+    differs 'mode of the root' 'chmod 755 /' 'chmod 711 /' 'stat -c %a /'
+    differs 'link text' 'ln -s a /f' 'ln -s b /f' 'readlink /f'
+    differs 'owner of a link' 'ln -s a /f; chown -h 1 /f' 'ln -s a /f; chown -h 2 /f' 'stat -c %u /f'
+    differs 'hard links' 'echo x > /f; ln /f /g' 'echo x > /f; echo x > /g' 'test /f -ef /g && echo one || echo two'
+    differs 'links to a file below' 'ln /bin/busybox /g' 'cp -p /bin/busybox /g' 'test /bin/busybox -ef /g && echo one || echo two'
+    differs 'a fifo' 'mkfifo /f' 'touch /f' 'test -p /f && echo fifo || echo file'
+    differs 'a device' 'mknod /f c 1 3' 'mknod /f c 1 5' 'stat -c %t:%T /f'
+    differs 'what was removed' 'rm /etc/group' 'rm /etc/passwd' 'ls /etc | tr "\n" " "'
+    differs 'a directory made anew' 'touch /etc/x' 'rm -r /etc; mkdir /etc; touch /etc/x' 'ls /etc | tr "\n" " "'
+    differs 'content of the same size' 'echo a > /f' 'echo b > /f' 'cat /f'
+    differs 'a hole' 'truncate -s 100 /f' 'truncate -s 101 /f' 'stat -c %s /f'
+}
+
+# with_program NAME: the host's program and what it is linked with, in the context as root/.
+with_program() {
+    command -v "$1" >/dev/null || skip "$1 is not here"
+    mkdir -p root/bin
+    cp "$(command -v "$1")" root/bin/
+    ldd "$(command -v "$1")" | grep -o '/[^ ]*' | xargs -I{} cp -L --parents {} root/
+}
+
+@test "extended attributes and capabilities of files" {
+    with_program setfattr
+    with_program setcap
+    with_program getfattr
+    differs 'xattr' 'true
+COPY root /
+RUN touch /f; /bin/setfattr -n user.a -v 1 /f' 'true
+COPY root /
+RUN touch /f; /bin/setfattr -n user.a -v 2 /f' '/bin/getfattr -d /f'
+    differs 'capability' 'true
+COPY root /
+RUN touch /f; /bin/setcap cap_chown=ep /f' 'true
+COPY root /
+RUN touch /f; /bin/setcap cap_kill=ep /f' '/bin/getfattr -m. -d -e hex /f'
+}
+
+@test "times that a step sets" {
+    differs 'mtime of a file' 'touch /f; touch -d @1000 /f' 'touch /f; touch -d @2000 /f' 'stat -c %Y /f'
+    differs 'mtime of a directory' 'mkdir /d; touch -d @1000 /d' 'mkdir /d; touch -d @2000 /d' 'stat -c %Y /d'
+    differs 'mtime of a link' 'ln -s x /l; touch -h -d @1000 /l' 'ln -s x /l; touch -h -d @2000 /l' 'stat -c %Y /l'
+    differs 'a time with a fraction' 'touch /f; touch -d "2001-01-01 00:00:00" /f' 'touch /f' '[ /f -nt /bin ] && echo new || echo old'
+}
+
+# given LOOK OPTIONS OPTIONS: what LOOK prints in a build with the first options and in one with the others; it must see them.
+given() {
+    local a b
+    printf 'RUN (%s) > /out\n' "$1" >df
+    a=$(eval "made $2 <df")
+    b=$(eval "made $3 <df")
+    if [ "$a" = "$b" ]; then echo "$2, $3: stale: $a"; return 1; fi
+}
+
+@test "options that a program sees" {
+    given 'ulimit -n' '--ulimit nofile=1000:1000' '--ulimit nofile=2000:2000'
+    given 'ulimit -n' '--ulimit nofile=1000:1000' ''
+    given 'df -k /dev/shm' '--shm-size 1m' '--shm-size 2m'
+    given 'hostname' '--build-arg BUILDKIT_SANDBOX_HOSTNAME=a' '--build-arg BUILDKIT_SANDBOX_HOSTNAME=b'
+    given 'cat /etc/hosts' '--add-host a:1.2.3.4' '--add-host a:1.2.3.5'
+    given 'ls /sys/class/net' '--network none' '--network host --allow network.host'
+}
