@@ -2,8 +2,10 @@
 
 #include "base/error.h"
 #include "cli/interrupt.h"
+#include "cli/pulling.h"
 #include "dockerfile/reference.h"
 #include "output/output.h"
+#include "registry/registry.h"
 #include "ui/progress.h"
 #include "ui/text.h"
 
@@ -59,19 +61,38 @@ static gboolean add(struct saving *s, const char *text, const struct platform *p
     return TRUE;
 }
 
+/* A pulled image stays what it is, unless a blob of it is lost for good. */
+static gboolean make_manifest(struct built_image *b, GError **err)
+{
+    static const struct image_options io = {.layers = EXPORT_DEFAULTS};
+    g_autoptr(GError) why = NULL;
+    if (built_image_is_whole(b, &why))
+        return TRUE;
+    if (!why)
+        return built_image_manifest(b, &io, err);
+    g_propagate_error(err, g_steal_pointer(&why));
+    return FALSE;
+}
+
 static gboolean make_manifests(struct saving *s, struct event_sink *events, GError **err)
 {
-    struct image_options io = {.layers = EXPORT_DEFAULTS};
-    for (guint i = 0; i < s->images->len; i++) {
+    g_autoptr(registry_config) config = registry_config_for(NULL, err);
+    if (!config)
+        return FALSE;
+    g_autoptr(registry) client = registry_new(s->store, config, events, interrupt_watch());
+    struct blob_source *source = registry_origin_source(client);
+    gboolean ok = TRUE;
+    for (guint i = 0; ok && i < s->images->len; i++) {
         struct built_image *b = g_ptr_array_index(s->images, i);
         b->events = events;
         b->cancel = interrupt_watch();
-        gboolean ok = b->has_manifest || built_image_manifest(b, &io, err);
+        b->source = source;
+        ok = make_manifest(b, err);
         b->events = NULL;
-        if (!ok)
-            return FALSE;
+        b->source = NULL;
     }
-    return TRUE;
+    registry_blob_source_free(source);
+    return ok;
 }
 
 static gboolean write_out(const struct saving *s, const char *dest, guint64 *written, GError **err)

@@ -102,6 +102,7 @@ struct image_conf *image_conf_copy(const struct image_conf *c)
     for (guint i = 0; i < c->history->len; i++)
         g_ptr_array_add(n->history, history_copy(c->history->pdata[i]));
     g_array_append_vals(n->diff_ids, c->diff_ids->data, c->diff_ids->len);
+    n->base = c->base;
     return n;
 }
 

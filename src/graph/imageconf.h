@@ -40,6 +40,8 @@ struct image_conf {
     gboolean args_escaped;
     GPtrArray *history; /* struct history* */
     GArray *diff_ids;   /* struct digest: layers that history's non-empty entries stand for */
+    struct digest base; /* not of the config: the manifest of the image that the lowest layers came
+                           with, whose blobs they keep; zero: none, or unknown */
 };
 /* All lists and maps exist (empty) in a new one and never become NULL. */
 struct image_conf *image_conf_new(const struct platform *p);

@@ -154,6 +154,7 @@ struct blob_source *layout_blob_source(struct store *s, const char *path)
     struct layout_source *l = g_new0(struct layout_source, 1);
     l->base.fetch = source_fetch;
     l->base.fetch_tapped = source_fetch_tapped;
+    l->base.once = TRUE;
     l->store = s;
     l->path = g_strdup(path);
     return &l->base;

@@ -144,6 +144,16 @@ static gboolean from_source(struct unpacking *u, guint i, const struct chain *pa
                                               diff_id_of(u, i), err);
 }
 
+/* Layers that other images brought may have other blobs there. What cannot be had is not needed
+ * now.
+ */
+static void keep_blobs(struct unpacking *u)
+{
+    for (guint i = 0; u->source && u->source->once && i < u->manifest->items->len; i++)
+        if (*u->done[i].id)
+            ensure_blob(u, i, NULL);
+}
+
 static void report(const struct unpacking *u, guint i, gboolean finished)
 {
     char hex[DIGEST_HEX_LEN + 1];
@@ -257,6 +267,7 @@ static gboolean unpack_image(struct unpacking *u, const struct digest *manifest,
         return FALSE;
     u->done = g_new0(struct layer_info, u->manifest->items->len + 1);
     find_done(u);
+    keep_blobs(u);
     return unpack_missing(u, err) && unpack_rest(u, err);
 }
 

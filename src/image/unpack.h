@@ -20,10 +20,12 @@ struct blob_source {
     /* The same, and shows the bytes to tap as they come. NULL when the source cannot do that. */
     gboolean (*fetch_tapped)(struct blob_source *self, const struct descriptor *d,
                              struct blob_tap *tap, GError **err);
+    gboolean once; /* nobody can be asked again for what is not fetched now */
 };
 /* Unpacks the layers of the manifest (its config is in the store too), in parallel where they do
- * not need each other; layers already unpacked cost nothing and their blobs are not fetched. src
- * may be NULL when all blobs are there. *out is owned by the caller. */
+ * not need each other; layers already unpacked cost nothing and their blobs are not fetched
+ * (but from a source that can be asked once). src may be NULL when all blobs are there. *out is
+ * owned by the caller. */
 gboolean image_unpack(struct store *s, const struct digest *manifest, struct blob_source *src,
                       struct event_sink *events, struct cancel *c, struct chain **out,
                       GError **err);

@@ -63,7 +63,7 @@ struct job {
     struct layer_info info;
     char *variant;      /* of the whole blob: the encoder's, and what else changes the bytes */
     gint64 clamp_mtime; /* -1: none */
-    struct layer_blob pulled; /* what it came from; zero when that is gone */
+    struct layer_blob pulled; /* a blob that has its tar; zero when none is known */
 };
 
 static void report(gpointer ctx, guint64 total)
@@ -228,6 +228,17 @@ static char *variant_of(const struct encoder *e, gint64 clamp_mtime)
     return g_strdup_printf("%s-clamp%" G_GINT64_FORMAT, e->variant, clamp_mtime);
 }
 
+/* Fills pulled. FALSE: it is not what the layer came as, which the store lacks. */
+static gboolean find_origin(struct job *j)
+{
+    const struct layer_blob *came = j->o->came_as;
+    if (came && store_blob_has(j->store, &came->digest, NULL)) {
+        j->pulled = *came;
+        return store_blob_has(j->store, &came->digest, &j->pulled.size);
+    }
+    return store_layer_blob_find(j->store, j->layer_id, "pulled", &j->pulled) && !came;
+}
+
 gboolean layer_export(struct store *s, const char *layer_id, const struct export_options *o,
                       struct cancel *c, struct layer_blob *out, GError **err)
 {
@@ -235,8 +246,7 @@ gboolean layer_export(struct store *s, const char *layer_id, const struct export
     if (!encoder_init(&j.encoder, o->compression, o->level, err) ||
         !store_layer_get(s, layer_id, &j.info, err))
         return FALSE;
-    gboolean kept = store_layer_blob_find(s, layer_id, "pulled", &j.pulled);
-    if (kept && (!o->force || is_compressed_as(&j.pulled, o->compression))) {
+    if (find_origin(&j) && (!o->force || is_compressed_as(&j.pulled, o->compression))) {
         *out = j.pulled;
         return TRUE;
     }

@@ -15,18 +15,21 @@ struct export_options {
     gboolean force;            /* recompress layers that were pulled in another compression */
     gint64 clamp_mtime;        /* see tarwriter.h; -1 none */
     struct event_sink *events; /* transfer events, may be NULL */
+    /* The blob that the image at hand has for a pulled layer, or NULL: the first one that the layer
+     * was pulled as. Other images may have the same layer as other blobs. */
+    const struct layer_blob *came_as;
 };
 /* gzip as usual, times as they are. */
 #define EXPORT_DEFAULTS                                                                            \
     {                                                                                              \
-        COMPRESS_GZIP, -1, FALSE, -1, NULL                                                         \
+        COMPRESS_GZIP, -1, FALSE, -1, NULL, NULL                                                   \
     }
 /* Makes (or finds) the layer's blob; out->diff_id is what a config must say. A pulled layer without
- * force gives the blob it came from; with force, and in another compression, that blob's own tar is
- * compressed again (its diff ID stays, clamp_mtime does not count). When it is no longer in the
- * store and the layer's tar cannot be made again as it was, VARVE_ERROR_FAILED. Sets the diff ID of
- * a layer that has none. Uses all CPUs and about 5 MiB for each of them: export one layer after the
- * other. */
+ * force gives the blob it came as; with force, and in another compression, that blob's own tar is
+ * compressed again (its diff ID stays, clamp_mtime does not count). When came_as is not in the
+ * store the layer is compressed anew, and when no blob of it is and the layer's tar cannot be made
+ * again as it was, VARVE_ERROR_FAILED. Sets the diff ID of a layer that has none. Uses all CPUs and
+ * about 5 MiB for each of them: export one layer after the other. */
 gboolean layer_export(struct store *s, const char *layer_id, const struct export_options *o,
                       struct cancel *c, struct layer_blob *out, GError **err);
 /* "application/vnd.oci.image.layer.v1.tar+gzip" and the like. */

@@ -18,6 +18,7 @@ struct built_image *built_image_new(struct store *s, const struct chain *chain,
     b->chain = chain_copy(chain);
     b->conf = image_conf_copy(conf);
     b->epoch = -1;
+    b->lost = g_hash_table_new_full(digest_ghash, digest_gequal, g_free, g_free);
     return b;
 }
 
@@ -27,6 +28,7 @@ void built_image_free(struct built_image *b)
         return;
     chain_free(b->chain);
     image_conf_free(b->conf);
+    g_hash_table_unref(b->lost);
     g_free(b);
 }
 
@@ -153,18 +155,131 @@ static char *layer_media_type(const struct layer_blob *blob, gboolean docker)
     return g_strconcat(MEDIA_OCI_LAYER, gzip ? "+gzip" : zstd ? "+zstd" : "", NULL);
 }
 
+static void G_GNUC_PRINTF(2, 3) warn(struct built_image *b, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    g_autofree char *text = g_strdup_vprintf(fmt, ap);
+    va_end(ap);
+    event_emit(b->events, &(struct event){.type = EVENT_WARNING, .vertex = -1, .text = text});
+}
+
+/* Whether the store has the blob of d, perhaps now. What cannot be had is tried once. */
+static gboolean have_blob(struct built_image *b, const struct descriptor *d)
+{
+    g_autoptr(GError) why = NULL;
+    if (store_blob_has(b->store, &d->digest, NULL))
+        return TRUE;
+    if (g_hash_table_contains(b->lost, &d->digest))
+        return FALSE;
+    if (b->source && b->source->fetch(b->source, d, &why))
+        return TRUE;
+    g_hash_table_insert(b->lost, g_memdup2(&d->digest, sizeof d->digest),
+                        g_strndup(why ? why->message : "", why ? strcspn(why->message, "\n") : 0));
+    return FALSE;
+}
+
+gboolean built_image_is_whole(struct built_image *b, GError **err)
+{
+    g_autoptr(manifest) m = b->has_manifest ? manifest_load(b->store, &b->manifest, NULL) : NULL;
+    gboolean whole = m != NULL;
+    for (guint i = 0; whole && i < m->items->len; i++) {
+        whole = have_blob(b, g_ptr_array_index(m->items, i));
+        if (!cancel_check(b->cancel, err))
+            return FALSE;
+    }
+    return whole;
+}
+
+/* The image below: its blobs are those of the lowest layers. */
+struct base {
+    struct manifest *manifest; /* or NULL */
+    guint n;                   /* layers from below that are the same in both */
+};
+
+static const struct digest *diff_id_at(const struct image_conf *c, guint i)
+{
+    return &g_array_index(c->diff_ids, struct digest, i);
+}
+
+static struct base find_base(struct built_image *b)
+{
+    struct base base = {NULL, 0};
+    g_autoptr(GError) why = NULL;
+    if (digest_is_zero(&b->conf->base))
+        return base;
+    base.manifest = manifest_load(b->store, &b->conf->base, &why);
+    g_autoptr(image_conf) conf =
+        base.manifest ? image_conf_load(b->store, &base.manifest->config.digest, &why) : NULL;
+    if (!conf) {
+        warn(b, "what the base image's layers came as is lost (%s): they may get other digests",
+             why->message);
+        return base;
+    }
+    guint n = MIN(MIN(conf->diff_ids->len, base.manifest->items->len), b->conf->diff_ids->len);
+    while (base.n < n && digest_cmp(diff_id_at(conf, base.n), diff_id_at(b->conf, base.n)) == 0)
+        base.n++;
+    return base;
+}
+
+/* What layer i of the base image came as; NULL when that does not count. */
+static const struct layer_blob *came_as(struct built_image *b, const struct base *base, guint i,
+                                        struct layer_blob *out)
+{
+    if (i >= base->n)
+        return NULL;
+    const struct descriptor *d = g_ptr_array_index(base->manifest->items, i);
+    *out = (struct layer_blob){
+        .digest = d->digest, .diff_id = *diff_id_at(b->conf, i), .size = d->size};
+    g_strlcpy(out->media_type, d->media_type, sizeof out->media_type);
+    return out;
+}
+
+/* "sha256:…, a layer of the base image, is lost[ and cannot be fetched (why)]" */
+static char *tell_lost(const struct built_image *b, const struct layer_blob *blob)
+{
+    const char *why = g_hash_table_lookup(b->lost, &blob->digest);
+    g_autofree char *digest = digest_text(&blob->digest);
+    return *why ? g_strdup_printf("%s, a layer of the base image, is lost and cannot be fetched "
+                                  "(%s)",
+                                  digest, why)
+                : g_strdup_printf("%s, a layer of the base image, is lost", digest);
+}
+
+static gboolean export_one(struct built_image *b, const struct base *base, guint i,
+                           struct export_options *e, struct layer_blob *blob, GError **err)
+{
+    struct layer_blob came;
+    e->came_as = came_as(b, base, i, &came);
+    gboolean lost = e->came_as && !have_blob(b, g_ptr_array_index(base->manifest->items, i));
+    g_autofree char *text = lost ? tell_lost(b, &came) : NULL;
+    if (!cancel_check(b->cancel, err))
+        return FALSE;
+    if (!layer_export(b->store, b->chain->ids[i], e, b->cancel, blob, err)) {
+        if (lost)
+            g_prefix_error(err, "%s: ", text);
+        return FALSE;
+    }
+    if (lost && !e->force && digest_cmp(&blob->digest, &came.digest) != 0)
+        warn(b, "%s; it was compressed anew, so this image has another digest for it", text);
+    return TRUE;
+}
+
 static gboolean add_layers(struct built_image *b, struct manifest *m, const struct image_options *o,
                            GError **err)
 {
     struct export_options e = o->layers;
+    struct base base = find_base(b);
+    gboolean ok = TRUE;
     e.events = b->events;
     if (e.clamp_mtime < 0)
         e.clamp_mtime = clamp_of(b);
     b->blob_bytes = 0;
-    for (guint i = 0; i < b->chain->n; i++) {
+    for (guint i = 0; ok && i < b->chain->n; i++) {
         struct layer_blob blob;
-        if (!layer_export(b->store, b->chain->ids[i], &e, b->cancel, &blob, err))
-            return FALSE;
+        ok = export_one(b, &base, i, &e, &blob, err);
+        if (!ok)
+            break;
         struct descriptor *d = g_new0(struct descriptor, 1);
         d->media_type = layer_media_type(&blob, o->docker_types);
         d->digest = blob.digest;
@@ -172,7 +287,8 @@ static gboolean add_layers(struct built_image *b, struct manifest *m, const stru
         b->blob_bytes += blob.size;
         g_ptr_array_add(m->items, d);
     }
-    return TRUE;
+    g_clear_pointer(&base.manifest, manifest_free);
+    return ok;
 }
 
 static void set_annotations(struct manifest *m, const struct image_options *o)
@@ -211,6 +327,7 @@ static gboolean put_name(struct built_image *b, const char *name, const char *or
                             .platform = platform,
                             .origin = (char *)origin,
                             .chain = b->chain,
+                            .base = b->conf->base,
                             .created = g_get_real_time() / G_USEC_PER_SEC,
                             .size = b->tree_bytes};
     if (b->has_manifest)
@@ -273,6 +390,7 @@ struct built_image *built_image_open(struct store *s, const char *name, const st
         g_prefix_error(err, "cannot read the config of %s: ", name);
         return NULL;
     }
+    conf->base = g_strcmp0(row->origin, "build") == 0 ? row->base : row->manifest;
     struct built_image *b = built_image_new(s, row->chain, conf);
     b->config = row->config;
     b->has_config = TRUE;

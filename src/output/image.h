@@ -6,7 +6,7 @@
 #include "base/cancel.h"
 #include "base/event.h"
 #include "graph/imageconf.h"
-#include "image/manifest.h"
+#include "image/unpack.h"
 #include "layer/export.h"
 #include "store/images.h"
 #include "store/record.h"
@@ -15,13 +15,16 @@ struct built_image {
     struct store *store;       /* borrowed */
     struct cancel *cancel;     /* borrowed, may be NULL */
     struct event_sink *events; /* borrowed, may be NULL */
-    struct chain *chain;       /* owned */
-    struct image_conf *conf;   /* owned; diff_ids are filled by built_image_config() */
-    gint64 epoch;              /* SOURCE_DATE_EPOCH in seconds, -1: none */
-    gboolean keep_times;       /* files keep theirs, whatever epoch is */
-    gboolean has_config;       /* config is written */
-    struct digest config;      /* its digest: Docker's image id */
-    gboolean has_manifest;     /* manifest is written */
+    /* Borrowed, may be NULL: has layers' blobs that the store lost (registry_origin_source). */
+    struct blob_source *source;
+    GHashTable *lost;        /* struct digest → char *: blobs that nobody has, and why */
+    struct chain *chain;     /* owned */
+    struct image_conf *conf; /* owned; diff_ids are filled by built_image_config() */
+    gint64 epoch;            /* SOURCE_DATE_EPOCH in seconds, -1: none */
+    gboolean keep_times;     /* files keep theirs, whatever epoch is */
+    gboolean has_config;     /* config is written */
+    struct digest config;    /* its digest: Docker's image id */
+    gboolean has_manifest;   /* manifest is written */
     struct digest manifest;
     const char *manifest_type; /* its media type; NULL when it was read, not made */
     guint64 manifest_size;     /* bytes */
@@ -43,8 +46,15 @@ struct image_options {
     GTree *annotations;           /* of the manifest, char* → char*, or NULL */
 };
 /* Compresses what is not a blob yet and writes the manifest; includes built_image_config(). Calling
- * it again with other options makes another manifest. */
+ * it again with other options makes another manifest. The layers of the image that it was built
+ * from keep the blobs that they have there (unless layers.force), whatever else was pulled: those
+ * that the store lacks are fetched from source. One that cannot be had is compressed anew, with a
+ * warning. */
 gboolean built_image_manifest(struct built_image *b, const struct image_options *o, GError **err);
+
+/* Whether the store has all blobs of the manifest, after fetching from source what it lacks. FALSE
+ * with *err set only when cancelled. */
+gboolean built_image_is_whole(struct built_image *b, GError **err);
 
 /* Tags it in the local image store (canonical names); without names it is kept by digest. */
 gboolean built_image_store(struct built_image *b, const char *const *names, const char *origin,

@@ -180,13 +180,9 @@ static gboolean run_tree(const struct output *o, struct built_image *b, struct o
     return place_close(&p, ok, err);
 }
 
-gboolean output_run(const struct output *o, struct built_image *b, const struct output_env *env,
-                    struct output_result *result, GError **err)
+static gboolean run(const struct output *o, struct built_image *b, const struct output_env *env,
+                    char **names, struct output_result *result, GError **err)
 {
-    memset(result, 0, sizeof *result);
-    g_auto(GStrv) names = names_for(o, env, err);
-    if (!names)
-        return FALSE;
     switch (o->type) {
     case OUTPUT_IMAGE:
         return run_image(o, b, env, names, result, err);
@@ -200,4 +196,18 @@ gboolean output_run(const struct output *o, struct built_image *b, const struct 
         break;
     }
     return TRUE;
+}
+
+gboolean output_run(const struct output *o, struct built_image *b, const struct output_env *env,
+                    struct output_result *result, GError **err)
+{
+    memset(result, 0, sizeof *result);
+    g_auto(GStrv) names = names_for(o, env, err);
+    if (!names)
+        return FALSE;
+    g_autoptr(registry) client = registry_new(b->store, env->registry, b->events, b->cancel);
+    b->source = registry_origin_source(client);
+    gboolean ok = run(o, b, env, names, result, err);
+    registry_blob_source_free(g_steal_pointer(&b->source));
+    return ok;
 }

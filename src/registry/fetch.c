@@ -11,6 +11,8 @@
     MEDIA_OCI_INDEX ", " MEDIA_DOCKER_LIST ", " MEDIA_OCI_MANIFEST ", " MEDIA_DOCKER_MANIFEST
 /* Bodies that end early without the protocol noticing. */
 #define MAX_SHORT 3
+/* A blob can be done without, or comes from another place. */
+#define ORIGIN_TRIES 2
 
 void document_clear(struct document *d)
 {
@@ -249,4 +251,38 @@ gboolean fetch_blob(const struct errand *e, const struct descriptor *d, struct b
         return FALSE;
     origin_add(s, &d->digest, e->route->name, e->route->repository);
     return TRUE;
+}
+
+static gboolean fetch_from(struct registry *r, const struct origin *o, const struct descriptor *d,
+                           GError **err)
+{
+    g_autoptr(GPtrArray) routes =
+        registry_config_routes(r->config, o->host, o->repository, TRUE, TRUE, err);
+    if (!routes)
+        return FALSE;
+    g_autofree char *scope = client_scope(o->repository, "pull");
+    g_autofree char *doing = g_strdup_printf("pull %s/%s", o->host, o->repository);
+    struct errand e = {.r = r,
+                       .route = g_ptr_array_index(routes, 0),
+                       .doing = doing,
+                       .scopes = scope,
+                       .tries = ORIGIN_TRIES};
+    return fetch_blob(&e, d, NULL, err);
+}
+
+gboolean fetch_from_origins(struct registry *r, const struct descriptor *d, GError **err)
+{
+    g_autoptr(GPtrArray) origins = origin_list(r->store, &d->digest);
+    GError *why = NULL;
+    for (guint i = 0; i < origins->len; i++) {
+        g_clear_error(&why);
+        if (fetch_from(r, g_ptr_array_index(origins, i), d, &why))
+            return TRUE;
+        if (!cancel_check(r->cancel, NULL))
+            break;
+    }
+    if (!why)
+        return error_set(err, VARVE_ERROR_NOT_FOUND, "no registry is known to have it");
+    g_propagate_error(err, why);
+    return FALSE;
 }

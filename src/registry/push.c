@@ -152,23 +152,10 @@ static gboolean have_blob(struct push *p, const struct descriptor *d, const char
                           GError **err)
 {
     struct registry *r = p->e.r;
-    if (store_blob_has(r->store, &d->digest, NULL))
+    if (store_blob_has(r->store, &d->digest, NULL) || fetch_from_origins(r, d, NULL))
         return TRUE;
-    g_autoptr(GPtrArray) origins = origin_list(r->store, &d->digest);
-    for (guint i = 0; i < origins->len; i++) {
-        const struct origin *o = g_ptr_array_index(origins, i);
-        g_autoptr(GPtrArray) routes =
-            registry_config_routes(r->config, o->host, o->repository, TRUE, TRUE, NULL);
-        g_autofree char *scope = client_scope(o->repository, "pull");
-        struct errand e = {.r = r,
-                           .route = routes ? g_ptr_array_index(routes, 0) : NULL,
-                           .doing = p->e.doing,
-                           .scopes = scope};
-        if (routes && fetch_blob(&e, d, NULL, NULL))
-            return TRUE;
-        if (!cancel_check(r->cancel, err))
-            return FALSE;
-    }
+    if (!cancel_check(r->cancel, err))
+        return FALSE;
     error_set(err, VARVE_ERROR_NOT_FOUND, "cannot %s: the store no longer holds its blob %s",
               p->e.doing, digest);
     error_add_next(err, "build or pull the image again, then push");

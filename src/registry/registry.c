@@ -205,7 +205,7 @@ gboolean registry_resolve(struct registry *r, const struct reference *ref, const
 struct registry_source {
     struct blob_source base;
     struct registry *r;
-    struct reference *ref; /* only its repository matters */
+    struct reference *ref; /* only its repository matters; NULL: any that had the blob */
 };
 
 /* One blob, and who watches it come. */
@@ -246,6 +246,20 @@ struct blob_source *registry_blob_source(struct registry *r, const struct refere
     s->ref->path = g_strdup(ref->path);
     s->ref->tag = g_strdup(ref->tag);
     s->ref->digest = g_strdup(ref->digest);
+    return &s->base;
+}
+
+static gboolean origin_fetch(struct blob_source *self, const struct descriptor *d, GError **err)
+{
+    struct registry *r = ((struct registry_source *)self)->r;
+    return store_blob_has(r->store, &d->digest, NULL) || fetch_from_origins(r, d, err);
+}
+
+struct blob_source *registry_origin_source(struct registry *r)
+{
+    struct registry_source *s = g_new0(struct registry_source, 1);
+    s->base.fetch = origin_fetch;
+    s->r = r;
     return &s->base;
 }
 

@@ -38,6 +38,10 @@ gboolean registry_resolve(struct registry *r, const struct reference *ref, const
 struct blob_source *registry_blob_source(struct registry *r, const struct reference *ref);
 void registry_blob_source_free(struct blob_source *b);
 
+/* A source of blobs that were pulled or pushed before, from wherever that was. Owned by the caller
+ * (registry_blob_source_free). */
+struct blob_source *registry_origin_source(struct registry *r);
+
 /* Pushes manifest (or an index and all of its manifests) with everything it needs to ref (tag or
  * digest): HEAD or mount first, then monolithic upload, resumed in chunks when it breaks off or is
  * too large, in parallel. A layer whose blob the store lost is fetched from where it came. Nothing

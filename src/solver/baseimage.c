@@ -20,6 +20,7 @@ struct found {
     struct digest manifest; /* zero for images built here and never exported */
     struct digest target;   /* what the name names */
     struct digest config;
+    struct digest base;  /* the manifest that its layers came with; zero: unknown */
     struct chain *chain; /* NULL until unpacked */
 };
 
@@ -75,8 +76,10 @@ static gboolean load_conf(struct baseimages *b, struct found *f, struct image_co
                           GError **err)
 {
     *conf = image_conf_load(b->o->store, &f->config, err);
-    if (*conf)
+    if (*conf) {
+        (*conf)->base = f->base;
         return TRUE;
+    }
     g_prefix_error(err, "cannot read the config of %s: ", f->canonical);
     return FALSE;
 }
@@ -92,6 +95,7 @@ static struct found *find_stored(struct baseimages *b, const char *name, const c
     f->manifest = row->manifest;
     f->target = row->target;
     f->config = row->config;
+    f->base = built ? row->base : row->manifest;
     f->id = digest_text(built ? &row->config : &row->manifest);
     f->chain = g_steal_pointer(&row->chain);
     return f;
@@ -117,7 +121,7 @@ static struct found *ask_registry(struct baseimages *b, const struct reference *
     if (!registry_resolve(client(b), ref, p, &r, err))
         return NULL;
     struct found *f = g_new0(struct found, 1);
-    f->manifest = r.manifest;
+    f->manifest = f->base = r.manifest;
     f->target = r.target;
     f->config = r.config;
     f->id = digest_text(&r.manifest);
@@ -187,7 +191,7 @@ static struct found *find_layout(struct baseimages *b, const char *value, const 
         return NULL;
     struct found *f = g_new0(struct found, 1);
     f->kind = CONTEXT_OCI_LAYOUT;
-    f->manifest = f->target = manifest;
+    f->manifest = f->target = f->base = manifest;
     f->config = config;
     f->id = digest_text(&manifest);
     f->canonical = g_steal_pointer(&path);

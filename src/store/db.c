@@ -150,6 +150,12 @@ int db_version(struct db *db, GError **err)
     return version;
 }
 
+static gboolean run_text(struct db *db, const char *sql, GError **err)
+{
+    int rc = sqlite3_exec(db->sql, sql, NULL, NULL, NULL);
+    return rc == SQLITE_OK || db_fail(db, rc, err);
+}
+
 gboolean db_create(struct db *db, const char *sql, int version, GError **err)
 {
     int rc = sqlite3_exec(db->sql, "PRAGMA journal_mode=WAL", NULL, NULL, NULL);
@@ -158,12 +164,21 @@ gboolean db_create(struct db *db, const char *sql, int version, GError **err)
     g_autofree char *set = g_strdup_printf("PRAGMA user_version=%d", version);
     if (!db_begin(db, err))
         return FALSE;
-    rc = sqlite3_exec(db->sql, sql, NULL, NULL, NULL);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_exec(db->sql, set, NULL, NULL, NULL);
-    if (rc != SQLITE_OK)
-        db_fail(db, rc, err);
-    return db_end(db, rc == SQLITE_OK, err);
+    gboolean ok = run_text(db, sql, err) && run_text(db, set, err);
+    return db_end(db, ok, ok ? err : NULL);
+}
+
+gboolean db_migrate(struct db *db, const char *const *steps, int version, GError **err)
+{
+    g_autofree char *set = g_strdup_printf("PRAGMA user_version=%d", version);
+    if (!db_begin(db, err))
+        return FALSE;
+    int now = db_version(db, err);
+    gboolean ok = now > 0, behind = now < version;
+    for (; ok && now < version; now++)
+        ok = run_text(db, steps[now - 1], err);
+    ok = ok && (!behind || run_text(db, set, err));
+    return db_end(db, ok, ok ? err : NULL);
 }
 
 static sqlite3_stmt *prepare(struct db *db, const char *sql, GError **err)

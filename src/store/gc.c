@@ -322,9 +322,9 @@ static gboolean keep_blobs(struct gc *gc, GError **err)
     GError *why = NULL;
     struct digest d;
     db_auto sqlite3_stmt *images = db_query(
-        gc->s->db, &why, "SELECT manifest, target, config FROM images WHERE name != ''", "");
+        gc->s->db, &why, "SELECT manifest, target, config, base FROM images WHERE name != ''", "");
     while (!why && db_step(gc->s->db, images, &why))
-        for (int i = 0; !why && i < 3; i++)
+        for (int i = 0; !why && i < 4; i++)
             if (db_col_digest(images, i, &d))
                 keep_blob_deep(gc, &d, &why);
     db_auto sqlite3_stmt *layers =

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#define IMAGE_COLUMNS "name, platform, manifest, target, config, origin, chain, created, size"
+#define IMAGE_COLUMNS "name, platform, manifest, target, config, origin, chain, created, size, base"
 #define PREFIX_MIN 4
 
 void image_row_free(struct image_row *r)
@@ -39,6 +39,7 @@ static struct image_row *image_from_row(sqlite3_stmt *q)
     r->chain = chain_from_text((const char *)sqlite3_column_text(q, 6));
     r->created = sqlite3_column_int64(q, 7);
     r->size = sqlite3_column_int64(q, 8);
+    db_col_digest(q, 9, &r->base);
     return r;
 }
 
@@ -56,14 +57,15 @@ gboolean store_image_put(struct store *s, const struct image_row *r, GError **er
 {
     if (!hold_blob(s, &r->manifest, "manifest", err) || !hold_blob(s, &r->config, "config", err))
         return FALSE;
+    store_blob_has(s, &r->base, NULL); /* leased; without it the image is as good as any */
     g_autofree char *ids = r->chain ? chain_text(r->chain) : NULL;
     DB_LOCK(s->db);
     return (!r->chain || chain_hold_gated(s, r->chain, "the image", err)) &&
            db_exec(s->db, err,
-                   "INSERT OR REPLACE INTO images(" IMAGE_COLUMNS ") VALUES(?,?,?,?,?,?,?,?,?)",
-                   "ssdddssii", r->name ? r->name : "", r->platform ? r->platform : "",
+                   "INSERT OR REPLACE INTO images(" IMAGE_COLUMNS ") VALUES(?,?,?,?,?,?,?,?,?,?)",
+                   "ssdddssiid", r->name ? r->name : "", r->platform ? r->platform : "",
                    &r->manifest, &r->target, &r->config, r->origin ? r->origin : "build", ids,
-                   r->created ? r->created : now_seconds(), r->size);
+                   r->created ? r->created : now_seconds(), r->size, &r->base);
 }
 
 static GPtrArray *load_all(struct store *s, const char *name)

@@ -14,6 +14,8 @@ struct image_row {
     char *platform;         /* "linux/amd64" */
     char *origin;           /* "build", "pull", "load" */
     struct chain *chain;    /* its layers; NULL while not unpacked */
+    struct digest base;     /* of one built here: the manifest of the image it was built from, zero
+                               when none or unknown */
     gint64 created;         /* seconds since the epoch */
     gint64 size;            /* bytes of file content over the chain */
 };

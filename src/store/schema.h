@@ -1,11 +1,17 @@
 /* The schema of varve.db, version SCHEMA_VERSION (SQLite's user_version). Digests are 32-byte
  * blobs, NULL for unknown; chains are the layer ids one after the other; times are seconds since
  * the epoch unless the name says otherwise. A newer varve that changes the schema raises the number
- * and migrates in store_open. Internal to store/. */
+ * and adds the step from the one before to MIGRATIONS. Internal to store/. */
 #ifndef VARVE_STORE_SCHEMA_H
 #define VARVE_STORE_SCHEMA_H
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
+/* MIGRATIONS[n] turns version n+1 into n+2. Older programs may have the store open meanwhile: what
+ * their statements name must stay. */
+#define MIGRATIONS                                                                                 \
+    {                                                                                              \
+        "ALTER TABLE images ADD COLUMN base BLOB"                                                  \
+    }
 #define SCHEMA_SQL                                                                                 \
     "CREATE TABLE layers(id TEXT PRIMARY KEY, indexed INTEGER NOT NULL, content BLOB,"             \
     "  size INTEGER NOT NULL, entries INTEGER NOT NULL, diff_id BLOB, source TEXT,"                \
@@ -24,7 +30,7 @@
     "CREATE TABLE slots(slot TEXT PRIMARY KEY, key BLOB, inputs TEXT, written INTEGER NOT NULL);"  \
     "CREATE TABLE images(name TEXT NOT NULL, platform TEXT NOT NULL, manifest BLOB, target BLOB,"  \
     "  config BLOB, origin TEXT NOT NULL, chain TEXT, created INTEGER NOT NULL,"                   \
-    "  size INTEGER NOT NULL);"                                                                    \
+    "  size INTEGER NOT NULL, base BLOB);"                                                         \
     "CREATE UNIQUE INDEX images_name ON images(name, platform) WHERE name != '';"                  \
     "CREATE UNIQUE INDEX images_untagged ON images(config, platform) WHERE name = '';"             \
     "CREATE TABLE volumes(dir TEXT PRIMARY KEY, name TEXT NOT NULL, created INTEGER NOT NULL,"     \

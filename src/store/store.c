@@ -194,10 +194,22 @@ static int read_version(struct store *s, GError **err)
     return version;
 }
 
+static gboolean migrate(struct store *s, GError **err)
+{
+    static const char *const steps[] = MIGRATIONS;
+    G_STATIC_ASSERT(G_N_ELEMENTS(steps) == SCHEMA_VERSION - 1);
+    if (db_migrate(s->db, steps, SCHEMA_VERSION, err))
+        return TRUE;
+    g_prefix_error(err, "bringing the store %s up to date: ", s->root);
+    return FALSE;
+}
+
 static int schema_version(struct store *s, GError **err)
 {
     DB_LOCK(s->db);
     int version = read_version(s, err);
+    if (version > 0 && version < SCHEMA_VERSION && !migrate(s, err))
+        return -1;
     if (version <= SCHEMA_VERSION)
         return version;
     error_set(err, VARVE_ERROR_UNSUPPORTED, "the store %s was written by a newer varve (schema %d)",

@@ -112,7 +112,11 @@ const struct view view_plain = {.event = plain_event};
 
 static void quiet_event(struct progress *p, const struct event *ev, struct step *s)
 {
-    (void)p, (void)ev, (void)s;
+    (void)s;
+    if (ev->type != EVENT_WARNING)
+        return;
+    fprintf(p->out, "warning: %s\n", ev->text);
+    fflush(p->out);
 }
 
 const struct view view_quiet = {.event = quiet_event};

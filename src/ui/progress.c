@@ -187,6 +187,7 @@ struct progress *progress_new(FILE *out, enum progress_mode mode, const char *ti
     g_mutex_init(&p->lock);
     g_cond_init(&p->wake);
     p->steps = g_ptr_array_new_with_free_func(step_free);
+    p->warnings = g_string_new(NULL);
     p->transfers = g_ptr_array_new_with_free_func(transfer_free);
     p->drawn = g_array_new(FALSE, FALSE, sizeof(int));
     return p;
@@ -215,6 +216,8 @@ void progress_finish(struct progress *p)
         g_thread_join(g_steal_pointer(&p->ticker));
     if (first && p->view->finish)
         p->view->finish(p);
+    fputs(p->warnings->str, p->out);
+    g_string_truncate(p->warnings, 0);
     fflush(p->out);
 }
 
@@ -226,6 +229,7 @@ void progress_free(struct progress *p)
     g_ptr_array_unref(p->steps);
     g_ptr_array_unref(p->transfers);
     g_array_unref(p->drawn);
+    g_string_free(p->warnings, TRUE);
     g_mutex_clear(&p->lock);
     g_cond_clear(&p->wake);
     g_free(p->title);

@@ -333,6 +333,8 @@ static void tty_event(struct progress *p, const struct event *ev, struct step *s
         put_warning(p, ev->text);
     if (ev->type == EVENT_START || ev->type == EVENT_TRANSFER)
         progress_start_ticker(p);
+    if (ev->type == EVENT_WARNING)
+        g_string_append_printf(p->warnings, "warning: %s\n", ev->text);
 }
 
 /* Leaves the steps on the screen when there was a live view at all; else nothing ran for long

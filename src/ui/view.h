@@ -49,6 +49,7 @@ struct progress {
     GPtrArray *transfers; /* struct transfer* */
     int total;            /* steps planned, 0 unknown */
     int done;             /* steps ended */
+    GString *warnings;    /* lines to be written at the end */
     gint64 started_us;    /* wall clock */
     gboolean colours;
     GThread *ticker; /* tty: redraws */

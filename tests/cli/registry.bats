@@ -114,3 +114,65 @@ other_store() { VARVE_ROOT=$BATS_TEST_TMPDIR/other "$VARVE" "$@"; }
     [ "$(curl -s -H 'Accept: application/vnd.oci.image.manifest.v1+json' "http://$HOST/v2/zstd/app/manifests/1" |
         jq -r '.layers[-1].mediaType')" = application/vnd.oci.image.layer.v1.tar+zstd ]
 }
+
+manifest_of() { curl -fs -H 'Accept: application/vnd.oci.image.manifest.v1+json' "http://$HOST/v2/$1/manifests/$2"; }
+layers_of() { manifest_of "$1" "$2" | jq -r '.layers[].digest'; }
+# One layer, two compressions, as buildx makes them: $HOST/two:zstd and :gzip.
+push_two() {
+    varve push --compression zstd --force-compression app:1 "$HOST/$1:zstd"
+    varve push --compression gzip --compression-level 9 --force-compression app:1 "$HOST/$1:gzip"
+    mkdir -p ctx && echo data >ctx/f
+    printf 'FROM %s:gzip\nCOPY f /f\n' "$HOST/$1" >ctx/Dockerfile
+}
+
+@test "an image keeps its own blobs, whatever was pulled before" {
+    push_two two
+    gzip=$(layers_of two gzip)
+    [ "$gzip" != "$(layers_of two zstd)" ]
+    other_store pull "$HOST/two:zstd"
+    other_store pull "$HOST/two:gzip"
+    other_store save -o gzip.tar "$HOST/two:gzip"
+    [ "$(tar -xOf gzip.tar index.json | jq -r '.manifests[0].digest')" = "sha256:$(manifest_of two gzip | sha256sum | cut -d' ' -f1)" ]
+    for blob in $gzip; do tar -tf gzip.tar "blobs/sha256/${blob#sha256:}"; done
+    other_store build -t "$HOST/two/y:1" ctx
+    other_store tag "$HOST/two/y:1" y:2
+    other_store push "$HOST/two/y:1"
+    [ "$(layers_of two/y 1 | head -2)" = "$gzip" ]
+    # By another name, from an image that was built from it, and in a compression that must be another.
+    other_store build -t "$HOST/two/z:1" - <<<'FROM y:2'
+    other_store push "$HOST/two/z:1"
+    [ "$(layers_of two/z 1)" = "$(layers_of two/y 1)" ]
+    printf 'FROM %s:zstd\n' "$HOST/two" | VARVE_ROOT=$PWD/fresh varve build -o type=oci,dest=fresh,tar=false,compression=gzip,force-compression=true -
+    printf 'FROM %s:zstd\n' "$HOST/two" | other_store build -o type=oci,dest=other,tar=false,compression=gzip,force-compression=true -
+    diff <(jq -S .layers "fresh/blobs/sha256/$(jq -r '.manifests[0].digest[7:]' fresh/index.json)") \
+        <(jq -S .layers "other/blobs/sha256/$(jq -r '.manifests[0].digest[7:]' other/index.json)")
+    other_store fsck
+}
+
+@test "a lost blob of the base image is fetched again; one that nobody has is made anew, with a warning" {
+    push_two lost
+    gzip=$(layers_of lost gzip | head -1)
+    other_store pull "$HOST/lost:gzip"
+    rm "other/blobs/sha256/${gzip#sha256:}"
+    other_store fsck --repair
+    run other_store build -o type=oci,dest=y,tar=false ctx
+    [ "$status" -eq 0 ]
+    [[ "$output" != *warning* ]]
+    cmp "y/blobs/sha256/${gzip#sha256:}" "other/blobs/sha256/${gzip#sha256:}"
+    # Where the registry is gone as well; the upper layer is varve's own work and can be made again.
+    own=$(layers_of lost gzip | tail -1)
+    rm -r "other/blobs/sha256/${own#sha256:}" other/origins
+    for progress in plain quiet; do
+        run other_store build --progress=$progress -o type=oci,dest=z,tar=false ctx
+        [ "$status" -eq 0 ]
+        [[ "$output" == *"warning: $own, a layer of the base image, is lost"*"compressed anew"* ]]
+    done
+    run other_store save -o gzip.tar "$HOST/lost:gzip"
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"warning: $own"* ]]
+    VARVE_ROOT=$PWD/third varve load gzip.tar
+    rm "other/blobs/sha256/${gzip#sha256:}"
+    run other_store build -o type=oci,dest=z,tar=false ctx
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"$gzip"*"is lost and cannot be fetched (no registry is known to have it)"*"cannot be made again"*"next: pull"* ]]
+}

@@ -1,6 +1,8 @@
 /* Images by name, volumes, history and logs. */
 #include "fixture.h"
 
+#include <sqlite3.h>
+
 #include "base/platform.h"
 
 static struct image_row sample(struct store *s, const char *name, const char *platform,
@@ -307,6 +309,39 @@ static void test_logs(void)
     fixture_end();
 }
 
+static void run_sql(const char *sql)
+{
+    sqlite3 *db;
+    g_autofree char *path = g_build_filename(fixture_root, "varve.db", NULL);
+    g_assert_cmpint(sqlite3_open(path, &db), ==, SQLITE_OK);
+    char *why = NULL;
+    sqlite3_exec(db, sql, NULL, NULL, &why);
+    g_assert_cmpstr(why, ==, NULL);
+    sqlite3_close(db);
+}
+
+/* A store of schema 1, in which images had no base: what is in it stays, and more can be put. */
+static void test_schema_1(void)
+{
+    fixture_begin();
+    store_close(fixture_open());
+    run_sql("ALTER TABLE images DROP COLUMN base; PRAGMA user_version=1;"
+            "INSERT INTO images(name, platform, origin, created, size)"
+            " VALUES('docker.io/library/old:1', 'linux/amd64', 'build', 5, 6)");
+    g_autoptr(store) s = fixture_open();
+    g_autoptr(store) second = fixture_open();
+    g_autoptr(image_row) old = store_image_find(s, "docker.io/library/old:1", "linux/amd64");
+    g_assert_nonnull(old);
+    g_assert_cmpint(old->created, ==, 5);
+    g_assert_true(digest_is_zero(&old->base));
+    old->base = fixture_digest("base");
+    g_assert_true(store_image_put(s, old, NULL));
+    g_autoptr(image_row) now = store_image_find(second, "docker.io/library/old:1", NULL);
+    g_assert_true(now && digest_cmp(&now->base, &old->base) == 0);
+    g_assert_cmpuint(fixture_fsck(s, FALSE, NULL), ==, 0);
+    fixture_end();
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -320,5 +355,6 @@ int main(int argc, char **argv)
     g_test_add_func("/store/volume/private", test_volume_private);
     g_test_add_func("/store/history", test_history);
     g_test_add_func("/store/logs", test_logs);
+    g_test_add_func("/store/images/schema-1", test_schema_1);
     return g_test_run();
 }
