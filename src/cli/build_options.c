@@ -150,6 +150,22 @@ static void inherit_epoch(struct build_options *o)
         g_hash_table_insert(o->build_args, g_strdup(name), g_strdup(text));
 }
 
+/* The proxies of Docker's config.json (both spellings, one after the other), unless the command
+ * line has that proxy in either. */
+static void inherit_proxies(struct build_options *o)
+{
+    g_auto(GStrv) lines = configured_proxies();
+    for (char **l = lines; *l; l += 2) {
+        gsize len = strcspn(*l, "=");
+        g_autofree char *upper = g_strndup(l[0], len), *lower = g_strndup(l[1], len);
+        if (g_hash_table_contains(o->build_args, upper) ||
+            g_hash_table_contains(o->build_args, lower))
+            continue;
+        g_hash_table_insert(o->build_args, g_steal_pointer(&upper), g_strdup(l[0] + len + 1));
+        g_hash_table_insert(o->build_args, g_steal_pointer(&lower), g_strdup(l[1] + len + 1));
+    }
+}
+
 static gboolean parse_build_args(struct build_options *o, GError **err)
 {
     o->build_args = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
@@ -163,6 +179,7 @@ static gboolean parse_build_args(struct build_options *o, GError **err)
             g_hash_table_insert(o->build_args, g_strdup(*a), g_strdup(g_getenv(*a)));
     }
     inherit_epoch(o);
+    inherit_proxies(o);
     note_ignored_args(o);
     return TRUE;
 }

@@ -90,6 +90,14 @@ static gboolean add_given_env(struct run *r, GPtrArray *env, GError **err)
     return TRUE;
 }
 
+/* As of Docker's client: they win over the image's variables and lose against -e. */
+static void add_proxies(GPtrArray *env)
+{
+    g_auto(GStrv) lines = configured_proxies();
+    for (char **l = lines; *l; l++)
+        set_env(env, *l, strcspn(*l, "="), strchr(*l, '=') + 1);
+}
+
 static gboolean make_env(struct run *r, GError **err)
 {
     GPtrArray *env = g_ptr_array_new_with_free_func(g_free);
@@ -99,6 +107,7 @@ static gboolean make_env(struct run *r, GError **err)
     for (guint i = 0; i < r->conf->env->len; i++)
         if (!add_env(env, g_ptr_array_index(r->conf->env, i), "the image's environment", err))
             break;
+    add_proxies(env);
     gboolean ok = (!err || !*err) && add_given_env(r, env, err);
     if (ok && !has_env(env, "PATH"))
         g_ptr_array_add(env, g_strdup("PATH=" IMAGE_DEFAULT_PATH));

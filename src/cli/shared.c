@@ -2,8 +2,10 @@
 
 #include "base/error.h"
 #include "base/jsonset.h"
+#include "cli/report.h"
 #include "dockerfile/bytesize.h"
 #include "dockerfile/reference.h"
+#include "registry/proxies.h"
 #include "ui/text.h"
 
 #include <stdarg.h>
@@ -177,4 +179,14 @@ char *created_by_text(const char *created_by)
     if (g_str_has_prefix(s, "RUN /bin/sh -c "))
         return g_strconcat("RUN ", s + strlen("RUN /bin/sh -c "), NULL);
     return g_steal_pointer(&s);
+}
+
+char **configured_proxies(void)
+{
+    g_autoptr(GError) why = NULL;
+    char **lines = proxies_load(&why);
+    if (lines)
+        return lines;
+    report_note("no proxies are taken from Docker's configuration: %s", why->message);
+    return g_new0(char *, 1);
 }

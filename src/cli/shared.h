@@ -38,6 +38,8 @@ gboolean platform_option(const char *text, struct platform *store, const struct 
 gboolean size_option(const char *flag, const char *text, guint64 *out, GError **err);
 /* --memory and the elements of --resource (either may be NULL) into r. VARVE_ERROR_USAGE. */
 gboolean resource_options(const char *memory, char **list, struct resources *r, GError **err);
+/* The proxies of Docker's config.json, as proxies_load(); with a note where that cannot be read. */
+char **configured_proxies(void);
 /* Prints the document (and frees it): on one line, or indented. */
 void print_json(json_t *doc, gboolean indented);
 /* A digest as a string member; a zero one is left out. */

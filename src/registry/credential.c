@@ -32,7 +32,7 @@ static const char *env(const char *name)
     return value && *value ? value : NULL;
 }
 
-static char *docker_file(void)
+char *credential_docker_file(void)
 {
     const char *folder = env("DOCKER_CONFIG");
     return folder ? g_build_filename(folder, "config.json", NULL)
@@ -54,7 +54,7 @@ static GPtrArray *list_files(const struct registry_config *config)
         return files;
     }
     const char *runtime = env("XDG_RUNTIME_DIR"), *user = env("XDG_CONFIG_HOME");
-    g_ptr_array_add(files, docker_file());
+    g_ptr_array_add(files, credential_docker_file());
     if (runtime)
         g_ptr_array_add(files, g_build_filename(runtime, "containers", "auth.json", NULL));
     if (user)
@@ -136,7 +136,7 @@ struct credential *credential_find(const struct registry_config *config, const c
 static struct authfile *open_for_change(const struct registry_config *config, GError **err)
 {
     const char *only = override_file(config);
-    g_autofree char *path = only ? g_strdup(only) : docker_file();
+    g_autofree char *path = only ? g_strdup(only) : credential_docker_file();
     return authfile_open(path, err);
 }
 

@@ -25,6 +25,9 @@ struct credential *credential_find(const struct registry_config *config, const c
 void credential_free(struct credential *c);
 gboolean credential_is_empty(const struct credential *c);
 
+/* Docker's config.json: in $DOCKER_CONFIG, else in ~/.docker; newly allocated. */
+char *credential_docker_file(void);
+
 /* Keeps a login where Docker would: with the helper that the file names, else in its auths (mode
  * 0600, replaced as a whole, everything else in the file kept). A file that cannot be parsed is
  * left alone (VARVE_ERROR_INVALID). */

@@ -554,3 +554,33 @@ END
     [ "$(jq -c .annotations "layout/blobs/sha256/${manifest#sha256:}")" = \
         '{"both":"2","here":"1","org.example.a":"b=c","org.example/x:y":"z"}' ]
 }
+
+docker_config() { # docker_config JSON: as Docker's config.json
+    export DOCKER_CONFIG=$BATS_TEST_TMPDIR/docker
+    mkdir -p "$DOCKER_CONFIG"
+    echo "$1" >"$DOCKER_CONFIG/config.json"
+}
+
+@test "the proxies of Docker's config.json reach RUN, and neither keys nor history" {
+    docker_config '{"proxies": {"default": {"httpProxy": "http://proxy.example:3128", "noProxy": "a.example", "ftpProxy": ""},
+        "tcp://other:2375": {"allProxy": "socks5://other.example"}}}'
+    printf 'FROM busybox\nRUN env | grep -i prox | sort >/env; true\n' >Dockerfile
+    build -t p:1 -o type=image -o out .
+    [ "$(cat out/env)" = $'HTTP_PROXY=http://proxy.example:3128\nNO_PROXY=a.example\nhttp_proxy=http://proxy.example:3128\nno_proxy=a.example' ]
+    run varve history --no-trunc p:1
+    [[ "$output" != *proxy.example* ]]
+    run varve inspect p:1
+    [[ "$output" != *proxy.example* ]]
+    docker_config '{"proxies": {"default": {"httpProxy": "http://another.example"}}}'
+    run -0 build -t p:1 .
+    [[ "$output" == *"up to date"* ]]
+    # A step that runs anew has those of the engine that is named, and the command line wins in either spelling.
+    docker_config '{"proxies": {"default": {"httpProxy": "http://a.example"}, "tcp://other:2375": {"allProxy": "socks5://other.example"}}}'
+    DOCKER_HOST=tcp://other:2375 build --no-cache -o out .
+    [ "$(cat out/env)" = $'ALL_PROXY=socks5://other.example\nall_proxy=socks5://other.example' ]
+    build --no-cache --build-arg http_proxy=http://given.example -o out .
+    [ "$(cat out/env)" = $'HTTP_PROXY=http://given.example\nhttp_proxy=http://given.example' ]
+    docker_config '{"proxies": '
+    run -0 build .
+    [[ "$output" == *"note: no proxies are taken"*config.json* ]]
+}

@@ -302,3 +302,11 @@ await() { for _ in $(seq 100); do grep -q "$1" out && return 0; sleep 0.05; done
     run varve run -u root app:1 'grep -c "" /proc/mounts && mount -t tmpfs none /mnt'
     [ "$status" -ne 0 ]
 }
+
+@test "the proxies of Docker's config.json are variables; -e wins" {
+    export DOCKER_CONFIG=$BATS_TEST_TMPDIR/docker
+    mkdir "$DOCKER_CONFIG"
+    echo '{"proxies": {"default": {"httpsProxy": "http://proxy.example:3128"}}}' >"$DOCKER_CONFIG/config.json"
+    [ "$(varve run app:1 'env | grep -i proxy | sort')" = $'HTTPS_PROXY=http://proxy.example:3128\nhttps_proxy=http://proxy.example:3128' ]
+    [ "$(varve run -e https_proxy=mine app:1 'env | grep -i proxy | sort')" = $'HTTPS_PROXY=http://proxy.example:3128\nhttps_proxy=mine' ]
+}
