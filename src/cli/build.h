@@ -40,6 +40,9 @@ struct build {
     struct build_row row; /* for history */
     gint64 started_us;    /* monotonic clock */
     GArray *results;      /* struct output_result, as long as outputs went */
+    gboolean unchanged;   /* all names stood for this very image before */
+    gboolean same_layers; /* the image that the name stood for has the same ones */
+    GPtrArray *changes; /* what its config had otherwise; NULL: it is the same, or there was none */
 };
 
 /* build_context.c: how the context is called, and for a directory where it is. Call it first. */
@@ -66,6 +69,18 @@ int build_call(struct build *b, GError **err);
  */
 gboolean build_lint(struct build *b, GError **err);
 void build_print_findings(struct build *b, FILE *f);
+/* After a failure: checks what was not checked yet of a file that could be read, so that the report
+ * can tell of it. */
+void build_lint_failed(struct build *b);
+
+/* build_changes.c: compares the image, which has its config, with the one that its name stands for
+ * (without a tag: that of the build before); before the outputs move the name. */
+void build_compare(struct build *b);
+/* "CMD, ENV": where only the config differs, the instructions it is of; else NULL. Newly allocated.
+ */
+char *build_changed_fields(const struct build *b);
+/* A row of --explain for each difference; columns: of the second column. */
+void build_print_changes(const struct build *b, int columns);
 
 /* build_debug.c: after the report of a failure, a shell in the failed step, or how to get one. */
 void build_debug(struct build *b);
@@ -74,8 +89,13 @@ gboolean build_debug_note(const struct build *b);
 
 /* build_report.c: what the user sees afterwards, on stderr (and with -q the digest on stdout). */
 void build_report_success(struct build *b);
-/* The failing step: its lines with a caret, the end of its log, what is kept. Returns the exit
- * code. */
+/* What --explain shows: a line for each step that did not hit, and for what changed of the config.
+ */
+void build_print_explanations(struct build *b);
+/* What the checks found, on one line; nothing when that is nothing. */
+void build_print_warnings(const struct build *b);
+/* build_failure.c. The failing step: its lines with a caret, the end of its log, what is kept.
+ * Returns the exit code. */
 int build_report_failure(struct build *b, const GError *err);
 /* --metadata-file and --iidfile. */
 gboolean build_write_files(struct build *b, GError **err);
@@ -83,5 +103,11 @@ gboolean build_write_files(struct build *b, GError **err);
 void build_record(struct build *b, const GError *err);
 /* How many steps ran, and how many were hits. */
 void build_count_steps(const struct build *b, int *ran, int *cached);
+/* Of the graph's vertex i, when it is a step that the user wrote and this build needed; else NULL.
+ */
+const struct vertex_result *build_step_result(const struct build *b, guint i);
+/* build_hint.c: what the log of the failed v and its exit code say about the cause, as far as it is
+ * known. */
+void build_print_hint(struct build *b, const struct vertex *v);
 
 #endif

@@ -94,6 +94,15 @@ static void lint_wrong(struct build *b)
     b->lint = df ? lint_run(df, &l, NULL) : NULL;
 }
 
+void build_lint_failed(struct build *b)
+{
+    if (b->lint || !b->parsed || b->o->call != CALL_BUILD)
+        return;
+    lint_wrong(b);
+    if (b->lint && b->progress)
+        progress_findings(b->progress, b->lint, b->diags);
+}
+
 /* "lint violation found for rules: …", newly allocated. */
 static char *violation_text(const struct build *b)
 {
@@ -104,6 +113,8 @@ static char *violation_text(const struct build *b)
 gboolean build_lint(struct build *b, GError **err)
 {
     b->lint = lint_build(b, err);
+    if (b->lint)
+        progress_findings(b->progress, b->lint, b->diags);
     if (!b->lint || !b->lint->error)
         return b->lint != NULL;
     g_autofree char *text = violation_text(b);

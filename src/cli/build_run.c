@@ -155,6 +155,7 @@ static gboolean make_outputs(struct build *b, GError **err)
     b->image->keep_times = b->times.keep;
     if (needs_config(b) && !built_image_config(b->image, err))
         return FALSE;
+    build_compare(b);
     struct output_env env = {.registry = b->registry,
                              .tags = (const char *const *)b->o->tags->pdata,
                              .docker_host = g_getenv("DOCKER_HOST")};
@@ -252,6 +253,7 @@ void build_clear(struct build *b)
 {
     if (b->results)
         g_array_unref(b->results);
+    g_clear_pointer(&b->changes, g_ptr_array_unref);
     built_image_free(b->image);
     chain_free(b->chain);
     solver_free(b->solver);

@@ -30,6 +30,8 @@ static json_t *finding_json(const struct lint_finding *f)
     json_t *w = json_object();
     jsonset_filled(w, "ruleName", lint_rule_name(f->rule));
     jsonset_filled(w, "description", lint_rule_summary(f->rule));
+    g_autofree char *url = lint_rule_url(f->rule);
+    jsonset_filled(w, "url", url);
     jsonset_filled(w, "detail", f->message);
     set_lines(w, f->first_line, f->last_line);
     return w;

@@ -184,6 +184,18 @@ const char *lint_rule_summary(const struct lint_rule *r)
     return r->summary;
 }
 
+char *lint_rule_url(const struct lint_rule *r)
+{
+    GString *out = g_string_new("https://docs.docker.com/go/dockerfile/rule/");
+    for (const char *p = r->name; *p; p++) {
+        gboolean begins =
+            g_ascii_isupper(*p) && p > r->name && (g_ascii_islower(p[-1]) || g_ascii_islower(p[1]));
+        g_string_append_printf(out, "%s%c", begins ? "-" : "", g_ascii_tolower(*p));
+    }
+    g_string_append_c(out, '/');
+    return g_string_free(out, FALSE);
+}
+
 guint lint_rules_count(void)
 {
     guint n = 0;

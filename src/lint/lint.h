@@ -46,6 +46,8 @@ char *lint_report_rules(const struct lint_report *r);
 const char *lint_rule_name(const struct lint_rule *r);
 /* What the rule asks for, one line. */
 const char *lint_rule_summary(const struct lint_rule *r);
+/* BuildKit's page about the rule of this name; newly allocated. */
+char *lint_rule_url(const struct lint_rule *r);
 guint lint_rules_count(void);
 
 typedef struct lint_report lint_report;

@@ -205,6 +205,14 @@ void progress_start_ticker(struct progress *p)
         p->ticker = g_thread_new("progress", tick, p);
 }
 
+void progress_findings(struct progress *p, const struct lint_report *r, const struct diags *d)
+{
+    g_mutex_lock(&p->lock);
+    if (p->view->findings && r->findings->len > 0)
+        p->view->findings(p, r, d);
+    g_mutex_unlock(&p->lock);
+}
+
 void progress_finish(struct progress *p)
 {
     g_mutex_lock(&p->lock);

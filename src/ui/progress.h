@@ -3,6 +3,7 @@
 #define VARVE_UI_PROGRESS_H
 
 #include "base/event.h"
+#include "lint/lint.h"
 
 #include <stdio.h>
 
@@ -21,6 +22,9 @@ struct progress;
  * is the head line's name ("graphrag:1 · linux/amd64"), may be NULL. */
 struct progress *progress_new(FILE *out, enum progress_mode mode, const char *title);
 struct event_sink *progress_sink(struct progress *p);
+/* What the checks found in the Dockerfile of d: a message each where the mode is a stream for
+ * tools; others leave it to the report at the end. */
+void progress_findings(struct progress *p, const struct lint_report *r, const struct diags *d);
 /* Ends the live view: leaves the final lines, restores the terminal. Call before printing anything
  * else. */
 void progress_finish(struct progress *p);

@@ -109,6 +109,73 @@ static void put_all(struct progress *p)
         put(p, "vertexes", vertex_json(p, g_ptr_array_index(p->steps, i)));
 }
 
+static json_t *base64_json(const void *bytes, gsize len)
+{
+    g_autofree char *text = g_base64_encode(bytes, len);
+    return json_string(text);
+}
+
+/* What is told of without a place: level 1 is a warning that the build is not ended by. */
+static json_t *warning_json(const char *text)
+{
+    return json_pack("{s:i,s:o}", "level", 1, "short", base64_json(text, strlen(text)));
+}
+
+/* The step that findings belong to: BuildKit's, which reads the file. */
+static void put_reading(struct progress *p, const struct diags *d, const char *id)
+{
+    g_autofree char *name = g_strdup_printf("[internal] load build definition from %s", d->name);
+    gint64 now = g_get_real_time();
+    json_t *v = json_pack("{s:s}", "digest", id);
+    jsonset_text(v, "name", name);
+    json_object_set_new(v, "started", time_json(now));
+    json_object_set_new(v, "completed", time_json(now));
+    put(p, "vertexes", v);
+}
+
+#define MAX_REPEATED (64 * 1024) /* bytes of a Dockerfile that every finding repeats */
+
+static json_t *source_json(const struct diags *d, gboolean first)
+{
+    gsize len;
+    const char *text = g_bytes_get_data(d->source, &len);
+    json_t *o = json_pack("{s:s}", "language", "Dockerfile");
+    jsonset_text(o, "filename", d->name);
+    if (first || len <= MAX_REPEATED)
+        json_object_set_new(o, "data", base64_json(text, len));
+    return o;
+}
+
+static json_t *finding_json(const struct lint_finding *f, const char *id)
+{
+    const char *rule = lint_rule_name(f->rule), *asks = lint_rule_summary(f->rule);
+    g_autofree char *text = g_strdup_printf("%s: %s (line %u)", rule, f->message, f->first_line);
+    g_autofree char *url = lint_rule_url(f->rule);
+    json_t *w = warning_json(text);
+    json_object_set_new(w, "vertex", json_string(id));
+    json_object_set_new(w, "detail", json_pack("[o]", base64_json(asks, strlen(asks))));
+    jsonset_text(w, "url", url);
+    json_object_set_new(w, "range",
+                        json_pack("[{s:{s:i},s:{s:i}}]", "start", "line", (int)f->first_line, "end",
+                                  "line", (int)f->last_line));
+    return w;
+}
+
+static void rawjson_findings(struct progress *p, const struct lint_report *r, const struct diags *d)
+{
+    struct digest of_text;
+    gsize len;
+    const char *text = g_bytes_get_data(d->source, &len);
+    digest_of_bytes(&of_text, text, len);
+    g_autofree char *id = digest_text(&of_text);
+    put_reading(p, d, id);
+    for (guint i = 0; i < r->findings->len; i++) {
+        json_t *w = finding_json(g_ptr_array_index(r->findings, i), id);
+        json_object_set_new(w, "sourceInfo", source_json(d, i == 0));
+        put(p, "warnings", w);
+    }
+}
+
 static void rawjson_event(struct progress *p, const struct event *ev, struct step *s)
 {
     if (ev->type == EVENT_PLAN)
@@ -116,11 +183,11 @@ static void rawjson_event(struct progress *p, const struct event *ev, struct ste
     else if (ev->type == EVENT_TRANSFER)
         put(p, "statuses", status_json(ev, s));
     else if (ev->type == EVENT_WARNING)
-        put(p, "warnings", json_pack("{s:o}", "short", jsonset_value(ev->text)));
+        put(p, "warnings", warning_json(ev->text));
     else if (s && ev->type == EVENT_LOG)
         put(p, "logs", log_json(ev, s));
     else if (s && ev->type != EVENT_VERTEX)
         put(p, "vertexes", vertex_json(p, s));
 }
 
-const struct view view_rawjson = {.event = rawjson_event};
+const struct view view_rawjson = {.event = rawjson_event, .findings = rawjson_findings};

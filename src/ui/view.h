@@ -30,10 +30,11 @@ struct transfer {
 };
 
 struct progress;
-/* How a mode shows things. Called with the progress locked. */
+/* How a mode shows things. Called with the progress locked. All but event may be NULL. */
 struct view {
     void (*event)(struct progress *p, const struct event *ev, struct step *s);
     void (*finish)(struct progress *p);
+    void (*findings)(struct progress *p, const struct lint_report *r, const struct diags *d);
     gboolean ticks; /* wants tty_draw on a timer */
 };
 extern const struct view view_tty, view_plain, view_quiet, view_rawjson;

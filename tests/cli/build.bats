@@ -40,7 +40,42 @@ EOF
     [[ "$output" != *"up to date"* ]]
     echo one >src/one.txt
     run build -t demo:1 .
-    [[ "$output" == *"up to date"* ]]
+    [[ "$output" == *"demo:1 ready in "*"0 steps ran, "* ]]
+}
+
+@test "up to date is what the name stood for already, and nothing else" {
+    printf 'FROM busybox\nCMD ["a"]\n' >Dockerfile
+    build -t other:1 .
+    run build -t neu:1 .
+    [[ "$output" == *"neu:1 ready in "*"0 steps ran, 1 cached   "*"next: varve run neu:1"* && "$output" != *"up to date"* ]]
+    run build -t neu:1 .
+    [[ "$output" == *"neu:1 is up to date (1 step cached"* ]]
+    run build -t neu:1 -t third:1 .
+    [[ "$output" != *"up to date"* ]]
+    printf 'FROM busybox\nCMD ["b"]\nENV A=1\n' >Dockerfile
+    run build -t neu:1 .
+    [[ "$output" == *"0 steps ran, 1 cached   only its config changed: CMD, ENV   sha256:"* ]]
+    run build .
+    [[ "$output" == *"ctx ready in "* && "$output" != *"up to date"* ]]
+    run build .
+    [[ "$output" == *"ctx is up to date"* ]]
+}
+
+@test "the explanation names what changed of the config" {
+    printf 'FROM busybox\nCMD ["a"]\nENV A=1 B=2 C=3\nLABEL l=1\nEXPOSE 80\nVOLUME /v\nHEALTHCHECK CMD true\n' >Dockerfile
+    run build --explain -t neu:1 .
+    [[ "$output" != *"conf "* ]]
+    printf 'FROM busybox\nCMD ["b"]\nENV A=1 B=3 D=4\nLABEL l=1 m=2\nEXPOSE 81\nUSER 1\nWORKDIR /\nVOLUME /v\nHEALTHCHECK --interval=9s CMD true\n' >Dockerfile
+    run build --explain -t neu:1 .
+    grep -Ex 'conf CMD +was \["a"\], is \["b"\]' <<<"$output"
+    grep -Ex 'conf ENV B +changed' <<<"$output"
+    grep -Ex 'conf ENV C +is gone' <<<"$output"
+    grep -Ex 'conf ENV D +is new' <<<"$output"
+    grep -Ex 'conf LABEL m +is new' <<<"$output"
+    grep -Ex 'conf EXPOSE 81/tcp +is new' <<<"$output"
+    grep -Ex 'conf USER +was \(none\), is 1' <<<"$output"
+    grep -Ex 'conf HEALTHCHECK +its times or retries changed' <<<"$output"
+    [[ "$output" != *"ENV A"* && "$output" != *"conf VOLUME"* ]]
 }
 
 @test "the explanation names the file that differs" {

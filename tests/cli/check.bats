@@ -235,3 +235,47 @@ END
     run varve build --call=check,format=xml .
     [ "$status" -eq 2 ]
 }
+
+@test "every build tells of the findings: cached, of config only, and failed" {
+    printf 'FROM busybox as x\nRUN true\nCMD a\n' >Dockerfile
+    for _ in first cached; do
+        run build -t demo:1 .
+        [ "$status" -eq 0 ]
+        [[ "$output" == *"2 warnings: FromAsCasing, JSONArgsRecommended "* ]]
+    done
+    printf 'FROM scratch\nMAINTAINER me\n' >Dockerfile
+    run build .
+    [[ "$output" == *"1 warning: MaintainerDeprecated "* ]]
+    printf 'FROM busybox as x\nRUN false\n' >Dockerfile
+    run build .
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"1 warning: FromAsCasing "*"error: RUN false failed"* ]]
+    echo left >.dockerignore
+    touch left
+    printf 'FROM busybox\nCOPY left /\n' >Dockerfile
+    run build .
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"1 warning: CopyIgnoredFile "*"error:"* ]]
+    printf 'FROM --platform=$BULIDPLATFORM busybox\n' >Dockerfile
+    run build .
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"1 warning: UndefinedArgInFrom "*"error:"* ]]
+    run build --progress=quiet .
+    [[ "$output" != *"warning:"* ]]
+}
+
+@test "rawjson has a warning for each finding" {
+    printf 'FROM busybox as x\nRUN true\nCMD \\\n  a\n' >Dockerfile
+    build .
+    run build --progress=rawjson .
+    jq -es '[.[].warnings // [] | .[]] | map({l: .level, u: (.url | split("/")[-2]), s: (.short | @base64d | split(":")[0]),
+        f: .sourceInfo.filename, d: (.sourceInfo.data | @base64d | split("\n")[0]), r: .range})
+        == [{l: 1, u: "from-as-casing", s: "FromAsCasing", f: "Dockerfile", d: "FROM busybox as x", r: [{start: {line: 1}, end: {line: 1}}]},
+            {l: 1, u: "json-args-recommended", s: "JSONArgsRecommended", f: "Dockerfile", d: "FROM busybox as x",
+             r: [{start: {line: 3}, end: {line: 4}}]}]' <<<"$output"
+    jq -es '([.[].warnings // [] | .[].vertex] | unique) as $v | [.[].vertexes // [] | .[] | select([.digest] == $v) | .name]
+        == ["[internal] load build definition from Dockerfile"]' <<<"$output"
+    printf 'FROM busybox as x\nRUN false\n' >Dockerfile
+    run build --progress=rawjson .
+    [ "$(grep -c '"warnings"' <<<"$output")" -eq 1 ]
+}

@@ -1,0 +1,249 @@
+/* What a build made of the image that its name stood for: whether it is the same one, and which
+ * parts of its config differ. */
+#include "cli/build.h"
+
+#include "dockerfile/reference.h"
+#include "image/config.h"
+#include "ui/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MAX_BUILDS 50 /* looked through for the build before, of an image without a name */
+
+/* One that differs: "ENV" "PATH" "changed". */
+struct change {
+    const char *field; /* "CMD" */
+    char *name;        /* of a variable, label, port or volume; NULL: the field is one value */
+    char *how;         /* "is new", or the values before and now */
+};
+
+static void change_free(gpointer data)
+{
+    struct change *c = data;
+    g_free(c->name);
+    g_free(c->how);
+    g_free(c);
+}
+
+static void add_change(GPtrArray *list, const char *field, const char *name, char *how)
+{
+    struct change *c = g_new(struct change, 1);
+    *c = (struct change){field, g_strdup(name), how};
+    g_ptr_array_add(list, c);
+}
+
+static void compare_text(GPtrArray *list, const char *field, const char *old, const char *now)
+{
+    if (g_strcmp0(old ? old : "", now ? now : "") == 0)
+        return;
+    g_autofree char *from = text_fit(old && *old ? old : "(none)", 60);
+    g_autofree char *to = text_fit(now && *now ? now : "(none)", 60);
+    add_change(list, field, NULL, g_strdup_printf("was %s, is %s", from, to));
+}
+
+/* A list of words as the JSON form of an instruction, newly allocated; NULL for NULL. */
+static char *words_text(char **words)
+{
+    if (!words)
+        return NULL;
+    GString *out = g_string_new("[");
+    for (char **w = words; *w; w++)
+        g_string_append_printf(out, "%s\"%s\"", w == words ? "" : ", ", *w);
+    g_string_append_c(out, ']');
+    return g_string_free(out, FALSE);
+}
+
+static void compare_words(GPtrArray *list, const char *field, char **old, char **now)
+{
+    g_autofree char *from = words_text(old), *to = words_text(now);
+    compare_text(list, field, from, to);
+}
+
+static void compare_health(GPtrArray *list, const struct healthcheck *old,
+                           const struct healthcheck *now)
+{
+    static const struct healthcheck none;
+    const struct healthcheck *a = old ? old : &none, *b = now ? now : &none;
+    guint before = list->len;
+    compare_words(list, "HEALTHCHECK", a->test, b->test);
+    if (list->len == before &&
+        (a->interval != b->interval || a->timeout != b->timeout || a->retries != b->retries ||
+         a->start_period != b->start_period || a->start_interval != b->start_interval))
+        add_change(list, "HEALTHCHECK", NULL, g_strdup("its times or retries changed"));
+}
+
+/* Two sets of names with values being compared: those of now, then those that are gone. */
+struct comparison {
+    GPtrArray *list;
+    const char *field;
+    GTree *other; /* the other side */
+    gboolean gone;
+};
+
+static gboolean compare_pair(gpointer key, gpointer value, gpointer data)
+{
+    const struct comparison *c = data;
+    const char *other = g_tree_lookup(c->other, key);
+    if (!other)
+        add_change(c->list, c->field, key, g_strdup(c->gone ? "is gone" : "is new"));
+    else if (!c->gone && strcmp(other, value) != 0)
+        add_change(c->list, c->field, key, g_strdup("changed"));
+    return FALSE;
+}
+
+static void compare_maps(GPtrArray *list, const char *field, GTree *old, GTree *now)
+{
+    g_tree_foreach(now, compare_pair, &(struct comparison){list, field, old, FALSE});
+    g_tree_foreach(old, compare_pair, &(struct comparison){list, field, now, TRUE});
+}
+
+static int compare_keys(gconstpointer a, gconstpointer b, gpointer unused)
+{
+    (void)unused;
+    return strcmp(a, b);
+}
+
+static GTree *env_map(const struct image_conf *c)
+{
+    GTree *map = g_tree_new_full(compare_keys, NULL, g_free, g_free);
+    for (guint i = 0; i < c->env->len; i++) {
+        const char *pair = g_ptr_array_index(c->env, i), *eq = strchr(pair, '=');
+        if (eq)
+            g_tree_insert(map, g_strndup(pair, eq - pair), g_strdup(eq + 1));
+    }
+    return map;
+}
+
+static void compare_env(GPtrArray *list, const struct image_conf *old, const struct image_conf *now)
+{
+    GTree *a = env_map(old), *b = env_map(now);
+    compare_maps(list, "ENV", a, b);
+    g_tree_unref(a);
+    g_tree_unref(b);
+}
+
+static void compare_triggers(GPtrArray *list, const GPtrArray *old, const GPtrArray *now)
+{
+    gboolean same = old->len == now->len;
+    for (guint i = 0; same && i < old->len; i++)
+        same = strcmp(g_ptr_array_index(old, i), g_ptr_array_index(now, i)) == 0;
+    if (!same)
+        add_change(list, "ONBUILD", NULL, g_strdup("its triggers changed"));
+}
+
+/* struct change*: what now has other than old. */
+static GPtrArray *compare(const struct image_conf *old, const struct image_conf *now)
+{
+    GPtrArray *list = g_ptr_array_new_with_free_func(change_free);
+    g_autofree char *from = platform_text(&old->platform), *to = platform_text(&now->platform);
+    compare_words(list, "CMD", old->cmd, now->cmd);
+    compare_words(list, "ENTRYPOINT", old->entrypoint, now->entrypoint);
+    compare_env(list, old, now);
+    compare_maps(list, "LABEL", old->labels, now->labels);
+    compare_text(list, "USER", old->user, now->user);
+    compare_text(list, "WORKDIR", old->workdir, now->workdir);
+    compare_maps(list, "EXPOSE", old->ports, now->ports);
+    compare_maps(list, "VOLUME", old->volumes, now->volumes);
+    compare_text(list, "STOPSIGNAL", old->stop_signal, now->stop_signal);
+    compare_words(list, "SHELL", old->shell, now->shell);
+    compare_health(list, old->health, now->health);
+    compare_triggers(list, old->onbuild, now->onbuild);
+    compare_text(list, "MAINTAINER", old->author, now->author);
+    compare_text(list, "platform", from, to);
+    return list;
+}
+
+/* The image of the newest build of the same name, which has no tag; NULL: there was none. */
+static struct image_row *find_untagged(const struct build *b)
+{
+    g_autoptr(GPtrArray) builds = store_build_list(b->store, MAX_BUILDS);
+    for (guint i = 0; i < builds->len; i++) {
+        const struct build_row *r = g_ptr_array_index(builds, i);
+        if (r->id != b->row.id && r->image && g_strcmp0(r->name, b->row.name) == 0 &&
+            g_strcmp0(r->target, b->row.target) == 0 &&
+            g_strcmp0(r->platform, b->row.platform) == 0)
+            return store_image_find_id(b->store, r->image + strlen("sha256:"), NULL);
+    }
+    return NULL;
+}
+
+static gboolean stands_for(const struct build *b, const char *name, const char *platform)
+{
+    g_autoptr(image_row) row = store_image_find(b->store, name, platform);
+    return row && digest_gequal(&row->config, &b->image->config);
+}
+
+/* Whether all names, those of outputs too, stand for the image already. */
+static gboolean all_stand(const struct build *b, const char *platform)
+{
+    for (guint i = 1; i < b->o->tags->len && g_ptr_array_index(b->o->tags, i); i++)
+        if (!stands_for(b, g_ptr_array_index(b->o->tags, i), platform))
+            return FALSE;
+    for (guint i = 0; i < b->o->outputs->len; i++) {
+        const struct output *o = g_ptr_array_index(b->o->outputs, i);
+        for (char **n = o->names; n && *n; n++) {
+            g_autoptr(reference) ref = reference_parse(*n, NULL);
+            g_autofree char *name = ref ? reference_text(ref) : NULL;
+            if (name && !stands_for(b, name, platform))
+                return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+static gboolean same_layers(const struct image_conf *a, const struct image_conf *b)
+{
+    return a->diff_ids->len == b->diff_ids->len &&
+           (a->diff_ids->len == 0 || memcmp(a->diff_ids->data, b->diff_ids->data,
+                                            a->diff_ids->len * sizeof(struct digest)) == 0);
+}
+
+void build_compare(struct build *b)
+{
+    g_autofree char *platform = platform_text(&b->image->conf->platform);
+    const char *tag = b->o->tags->len > 0 ? g_ptr_array_index(b->o->tags, 0) : NULL;
+    if (!b->image->has_config)
+        return;
+    g_autoptr(image_row) before =
+        tag ? store_image_find(b->store, tag, platform) : find_untagged(b);
+    if (!before)
+        return;
+    if (digest_gequal(&before->config, &b->image->config)) {
+        b->unchanged = all_stand(b, platform);
+        return;
+    }
+    g_autoptr(image_conf) old = image_conf_load(b->store, &before->config, NULL);
+    if (!old)
+        return;
+    b->changes = compare(old, b->image->conf);
+    b->same_layers = same_layers(old, b->image->conf);
+}
+
+char *build_changed_fields(const struct build *b)
+{
+    if (!b->changes || !b->same_layers)
+        return NULL;
+    GString *out = g_string_new(NULL);
+    const char *last = NULL;
+    for (guint i = 0; i < b->changes->len; i++) {
+        const struct change *c = g_ptr_array_index(b->changes, i);
+        if (g_strcmp0(last, c->field) != 0)
+            g_string_append_printf(out, "%s%s", out->len > 0 ? ", " : "", c->field);
+        last = c->field;
+    }
+    if (out->len == 0)
+        g_string_append(out, "its history or times");
+    return g_string_free(out, FALSE);
+}
+
+void build_print_changes(const struct build *b, int columns)
+{
+    for (guint i = 0; b->changes && i < b->changes->len; i++) {
+        const struct change *c = g_ptr_array_index(b->changes, i);
+        g_autofree char *what = g_strdup_printf("%s %s", c->field, c->name ? c->name : "");
+        g_autofree char *shown = text_fit(g_strchomp(what), columns);
+        g_autofree char *how = text_fit(c->how, 200);
+        fprintf(stderr, "conf %s%*s  %s\n", shown, columns - text_width(shown), "", how);
+    }
+}

@@ -1,0 +1,112 @@
+/* What the user sees of a build that failed. */
+#include "cli/build.h"
+
+#include "base/error.h"
+#include "cli/report.h"
+#include "ui/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define TAIL_LINES 12
+
+/* The step's lines of the Dockerfile: the first with a caret. */
+static void print_source(struct build *b, const struct vertex *v)
+{
+    if (v->meta.line == 0)
+        return;
+    struct diag at = {DIAG_ERROR, {v->meta.line, 1, 1}, (char *)v->meta.name, NULL};
+    const struct instruction *ins = NULL;
+    for (guint i = 0; i < b->df->n_instructions; i++)
+        if (b->df->instructions[i]->first_line == (guint)v->meta.line)
+            ins = b->df->instructions[i];
+    if (ins)
+        at.span = ins->span;
+    g_autofree char *text = diag_render(
+        b->diags, &at, DIAG_RENDER_CONTEXT | (text_colours(stderr) ? DIAG_RENDER_COLOR : 0));
+    const char *rest = strchr(text, '\n');
+    fprintf(stderr, "  %s:%d\n%s", b->df->name, v->meta.line, rest ? rest + 1 : "");
+}
+
+static void print_log_tail(struct build *b, const struct vertex *v)
+{
+    g_autofree char *tail = progress_log_tail(b->progress, v->number, TAIL_LINES);
+    if (!tail || !*tail)
+        return;
+    fprintf(stderr, "  the end of its log (all of it: varve logs %" G_GINT64_FORMAT " --step %d)\n",
+            b->row.id, v->number);
+    g_auto(GStrv) lines = g_strsplit(tail, "\n", -1);
+    for (char **l = lines; *l; l++) {
+        g_autofree char *text = text_without_escapes(*l);
+        g_autofree char *shown = text_fit(text, 400);
+        if (**l || l[1])
+            fprintf(stderr, "   │ %s\n", shown);
+    }
+}
+
+static void print_kept(struct build *b)
+{
+    int ran, cached;
+    gint64 worth = 0;
+    build_count_steps(b, &ran, &cached);
+    for (guint i = 0; i < b->lowered->graph->vertices->len; i++) {
+        const struct vertex_result *r = build_step_result(b, i);
+        if (r && r->done && r->outcome == OUTCOME_RAN)
+            worth += r->duration_us;
+    }
+    if (ran == 0)
+        return;
+    g_autofree char *time = text_duration(worth);
+    fprintf(stderr, "kept: %d finished step%s (%s of work); the next build starts from there.\n",
+            ran, ran == 1 ? "" : "s", time);
+}
+
+static int report_failed_step(struct build *b, const GError *err, const struct vertex *v)
+{
+    const struct vertex_result *r = solver_result(b->solver, v);
+    g_autofree char *took = text_duration(r->duration_us);
+    GError *shown = g_error_copy(err);
+    if (r->exit_code != 0) {
+        g_autofree char *name = text_fit(v->meta.name, 100);
+        g_free(shown->message);
+        gboolean full = g_error_matches(err, VARVE_ERROR, VARVE_ERROR_OUTSIDE);
+        const char *next = strstr(err->message, "\nnext: ");
+        shown->message =
+            g_strdup_printf("%s failed with exit code %d%s   (stage %s, after %s)%s", name,
+                            r->exit_code, full ? ": the store's disk is full" : "",
+                            v->meta.stage ? v->meta.stage : "-", took, next ? next : "");
+    }
+    int code = report_error(shown);
+    g_error_free(shown);
+    print_source(b, v);
+    print_log_tail(b, v);
+    build_print_hint(b, v);
+    report_single_id();
+    print_kept(b);
+    return code;
+}
+
+int build_report_failure(struct build *b, const GError *err)
+{
+    if (b->progress)
+        progress_finish(b->progress);
+    build_lint_failed(b);
+    if (b->lint && b->lint->error)
+        build_print_findings(b, stderr);
+    else if (!g_error_matches(err, VARVE_ERROR, VARVE_ERROR_CANCELLED))
+        build_print_warnings(b);
+    if (b->diags && diags_has_errors(b->diags)) {
+        g_autofree char *text = diags_render(
+            b->diags, DIAG_RENDER_CONTEXT | (text_colours(stderr) ? DIAG_RENDER_COLOR : 0));
+        fputs(text, stderr);
+        fprintf(stderr, "%u error%s; nothing was run.\n", b->diags->n_errors,
+                b->diags->n_errors == 1 ? "" : "s");
+        return varve_error_exit_code(err);
+    }
+    if (g_error_matches(err, VARVE_ERROR, VARVE_ERROR_CANCELLED)) {
+        fprintf(stderr, "interrupted; finished steps are kept\n");
+        return 130;
+    }
+    struct vertex *failed = b->solver ? solver_failed(b->solver) : NULL;
+    return failed ? report_failed_step(b, err, failed) : report_error(err);
+}

@@ -1,0 +1,58 @@
+/* What a failed RUN's log and exit code say about the cause. */
+#include "cli/build.h"
+
+#include "ui/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* A known cause of failure: how its log reads or how its program ended, and what to do. */
+struct cause {
+    const char *log; /* a part of the log; NULL: the exit code decides alone */
+    int exit_code;   /* 0: any */
+    const char *hint;
+};
+#define TLS_HINT                                                                                   \
+    "this network intercepts TLS. --host-ca makes this host's certificates usable inside RUN."
+#define FORMAT_HINT                                                                                \
+    "the program is not made for this platform, or a script lacks its #! line. --platform, or "    \
+    "the "                                                                                         \
+    "right file, helps."
+
+/* The first that fits is shown. */
+static const struct cause causes[] = {
+    {"SELF_SIGNED_CERT_IN_CHAIN", 0, TLS_HINT},
+    {"UNABLE_TO_GET_ISSUER_CERT", 0, TLS_HINT},
+    {"self-signed certificate in certificate chain", 0, TLS_HINT},
+    {"unable to get local issuer certificate", 0, TLS_HINT},
+    {"CERTIFICATE_VERIFY_FAILED", 0, TLS_HINT},
+    {"No space left on device", 0,
+     "a disk or a tmpfs is full. varve du shows what the store holds; varve prune makes room."},
+    {"xec format error", 0, FORMAT_HINT},
+    {NULL, 137,
+     "it was killed, most often because memory ran out. A higher --memory, or a host with more, "
+     "helps."},
+    {NULL, 127,
+     "the program is not in this image. Install it in an earlier step, or mend its name or PATH."},
+    {"ermission denied", 126,
+     "the file may not be executed. COPY --chmod=755 or RUN chmod +x makes it a program."},
+};
+
+static gboolean cause_fits(const struct cause *c, const char *log, int exit_code)
+{
+    return (c->exit_code == 0 || c->exit_code == exit_code) && (!c->log || strstr(log, c->log));
+}
+
+void build_print_hint(struct build *b, const struct vertex *v)
+{
+    g_autofree char *tail = progress_log_tail(b->progress, v->number, 200);
+    int exit_code = solver_result(b->solver, v)->exit_code;
+    for (guint i = 0; i < G_N_ELEMENTS(causes); i++) {
+        const struct cause *c = &causes[i];
+        if (!cause_fits(c, tail ? tail : "", exit_code))
+            continue;
+        if (!b->o->host_ca || !g_str_equal(c->hint, TLS_HINT))
+            fprintf(stderr, "hint: %s\n", c->hint);
+        return;
+    }
+}
