@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/path.h"
+#include "cli/volume_name.h"
 #include "dockerfile/bytesize.h"
 #include "exec/hostca.h"
 #include "layer/chainview.h"
@@ -62,7 +63,7 @@ static gboolean add_anonymous(struct run *r, const char *dest, GError **err)
 static gboolean add_named(struct run *r, const char *name, const char *dest, gboolean readonly,
                           GError **err)
 {
-    g_autofree char *id = g_strconcat("run-volume:", name, NULL);
+    g_autofree char *id = volume_name_id(name);
     struct volume *v = store_volume_take(r->store, id, VOLUME_SHARED, r->kill, err);
     if (!v)
         return FALSE;
@@ -91,13 +92,6 @@ static gboolean add_host(struct run *r, const char *source, const char *dest, gb
     }
     add_mount(r, dest, fd_steal(&fd), readonly);
     return TRUE;
-}
-
-static gboolean is_volume_name(const char *s)
-{
-    gsize len = strlen(s);
-    return len > 0 && len < 256 && g_ascii_isalnum(*s) &&
-           strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == len;
 }
 
 static gboolean parse_modes(const char *text, const char *modes, gboolean *readonly, GError **err)
@@ -143,8 +137,8 @@ static gboolean add_volume(struct run *r, const char *text, GError **err)
         return add_anonymous(r, dest, err);
     if (*source == '/' || *source == '.')
         return add_host(r, source, dest, readonly, err);
-    return is_volume_name(source) ? add_named(r, source, dest, readonly, err)
-                                  : bad_volume(text, err);
+    return volume_name_is_valid(source) ? add_named(r, source, dest, readonly, err)
+                                        : bad_volume(text, err);
 }
 
 static gboolean take_tmpfs_option(struct sandbox_mount *m, const char *option)

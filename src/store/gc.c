@@ -424,6 +424,9 @@ static gboolean remove_volume(struct gc *gc, const char *name, GError **err)
     g_autoptr(store_lock) use = lock_take(gc->s, key, FALSE, FALSE, NULL, NULL, err);
     if (!use)
         return *err == NULL;
+    g_autofree char *id = volume_id(gc->s, path, err);
+    if (*err || !gc->o->volume(gc->o->ctx, id))
+        return *err == NULL;
     tally_add_freed(&gc->tally, gc->s, path);
     gc->removed++;
     return gc->o->dry_run || volume_remove(gc->s, path, err);
@@ -431,7 +434,7 @@ static gboolean remove_volume(struct gc *gc, const char *name, GError **err)
 
 static gboolean remove_volumes(struct gc *gc, GError **err)
 {
-    if (!gc->o->volumes)
+    if (!gc->o->volume)
         return TRUE;
     fd_auto int dir = fs_open_dir(gc->s->fd, "volumes", NULL);
     g_autoptr(GPtrArray) names = dir < 0 ? NULL : fs_list(dir, NULL);

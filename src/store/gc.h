@@ -18,8 +18,11 @@ struct store_usage {
 gboolean store_usage(struct store *s, struct store_usage *out, GError **err);
 
 struct gc_options {
-    gboolean all;     /* also records and layers that no image needs but a next build would use */
-    gboolean volumes; /* also cache mounts that nobody is using */
+    gboolean all; /* also records and layers that no image needs but a next build would use */
+    /* Also the volumes for which this says TRUE, of those that nobody is using; id is that of
+     * store_volume_take(), or NULL for what somebody left who died filling it. NULL: none. */
+    gboolean (*volume)(gpointer ctx, const char *id);
+    gpointer ctx; /* volume's */
     /* With all: least recently used first until at most this stays, counting layers and their
      * blobs, tagged ones too; 0: nothing stays for its size. */
     guint64 keep_bytes;

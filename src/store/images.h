@@ -51,8 +51,10 @@ struct volume {
  * waits; shared waits only for somebody who is filling it. */
 struct volume *store_volume_take(struct store *s, const char *id, enum volume_sharing sharing,
                                  struct cancel *c, GError **err);
+/* The ids of all volumes, sorted; owns its strings. */
+GPtrArray *store_volume_ids(struct store *s, GError **err);
 /* Removes the volumes of id that nobody uses now, so that the next take is fresh. One in use stays
- * as it is: waiting for its user, who may want one of ours, could last for ever. */
+ * as it is: waiting for its user could deadlock, since it may be waiting for a volume we hold. */
 gboolean store_volume_forget(struct store *s, const char *id, GError **err);
 /* A fresh volume is filled (or needs no filling): it is recorded, and others may share it. Call it
  * before the step runs, or those who share it wait for the whole step. No-op when not fresh. */

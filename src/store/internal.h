@@ -79,6 +79,8 @@ struct store_lock *lock_take(struct store *s, const char *name, gboolean shared,
                              struct cancel *c, gboolean *waited, GError **err);
 /* Removes lock files that nobody holds. */
 void lock_sweep(struct store *s);
+/* The id of the volume in dir, NULL without an error when it has no row. */
+char *volume_id(struct store *s, const char *dir, GError **err);
 /* Removes the volume in dir ("volumes/..."), whose "use" lock is held exclusively. */
 gboolean volume_remove(struct store *s, const char *dir, GError **err);
 

@@ -130,6 +130,29 @@ struct volume *store_volume_take(struct store *s, const char *id, enum volume_sh
     return NULL;
 }
 
+char *volume_id(struct store *s, const char *dir, GError **err)
+{
+    DB_LOCK(s->db);
+    db_auto sqlite3_stmt *q =
+        db_query(s->db, err, "SELECT name FROM volumes WHERE dir=?", "s", dir);
+    return db_step(s->db, q, err) ? db_col_text(q, 0) : NULL;
+}
+
+GPtrArray *store_volume_ids(struct store *s, GError **err)
+{
+    GError *why = NULL;
+    g_autoptr(GPtrArray) ids = g_ptr_array_new_with_free_func(g_free);
+    DB_LOCK(s->db);
+    db_auto sqlite3_stmt *q =
+        db_query(s->db, &why, "SELECT DISTINCT name FROM volumes ORDER BY name", "");
+    while (db_step(s->db, q, &why))
+        g_ptr_array_add(ids, db_col_text(q, 0));
+    if (!why)
+        return g_steal_pointer(&ids);
+    g_propagate_error(err, why);
+    return NULL;
+}
+
 gboolean volume_remove(struct store *s, const char *dir, GError **err)
 {
     {

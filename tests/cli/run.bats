@@ -122,7 +122,7 @@ teardown() {
     [ "$(varve run -v keep:/data app:1 'cat /data/seed /data/more')" = $'seeded\nmore' ]
     run varve run -v keep:/data:ro app:1 'echo x >/data/x'
     [ "$status" -ne 0 ]
-    varve prune --volumes --force
+    varve prune --volumes=keep --force
     run varve run -v keep:/data app:1 'test -e /data/more'
     [ "$status" -eq 1 ]
 }
@@ -309,4 +309,51 @@ await() { for _ in $(seq 100); do grep -q "$1" out && return 0; sleep 0.05; done
     echo '{"proxies": {"default": {"httpsProxy": "http://proxy.example:3128"}}}' >"$DOCKER_CONFIG/config.json"
     [ "$(varve run app:1 'env | grep -i proxy | sort')" = $'HTTPS_PROXY=http://proxy.example:3128\nhttps_proxy=http://proxy.example:3128' ]
     [ "$(varve run -e https_proxy=mine app:1 'env | grep -i proxy | sort')" = $'HTTPS_PROXY=http://proxy.example:3128\nhttps_proxy=mine' ]
+has_note() {
+    varve run -v "$1:/data" app:1 'test -e /data/note'
+}
+
+@test "prune takes a named volume only when it is asked for and somebody agrees" {
+    varve run -v keep:/data app:1 'echo precious >/data/note'
+    varve run -v other:/data app:1 'echo precious >/data/note'
+    run varve prune --volumes </dev/null
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"named volumes stay: keep, other"*"--volumes=all"* ]]
+    run varve prune --all --volumes --force
+    [ "$status" -eq 0 ]
+    has_note keep
+    for answer in '' n y; do
+        run varve prune --volumes=all <<<"$answer"
+        [ "$status" -eq 2 ]
+        [[ "$output" == *"removes named volumes for good"*"next: add -f"*"--dry-run"* ]]
+    done
+    has_note keep
+    run varve prune --volumes=keep,nothing -f
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"no volume is named nothing"* ]]
+    run varve prune --volumes=kep -f
+    [[ "$output" == *"did you mean keep?"* ]]
+    has_note keep
+    run varve prune --volumes=all --dry-run
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"would remove volume "*"would remove volume "*"would free"* ]]
+    has_note keep
+    run varve prune --volumes=keep -f
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"removed volume keep"* ]]
+    [[ "$output" == *"named volumes stay: other"* ]]
+    run has_note keep
+    [ "$status" -eq 1 ]
+    has_note other
+}
+
+@test "prune names the volumes in its question, and no is the answer of an empty line" {
+    varve run -v keep:/data app:1 'echo precious >/data/note'
+    run script -qec "$VARVE prune --volumes=all" /dev/null <<<""
+    [[ "$output" == *"for good"*"keep"*"[y/N]"*"nothing was removed"* ]]
+    has_note keep
+    run script -qec "$VARVE prune --volumes=all" /dev/null <<<y
+    [[ "$output" == *"removed volume keep"* ]]
+    run has_note keep
+    [ "$status" -eq 1 ]
 }

@@ -174,6 +174,7 @@ own_store() { cp -a "$SEED" "$VARVE_ROOT"; }
     own_store
     varve rmi -f app:1 other.example/team/app:2
     varve prune --older-than 1d
+    varve prune -a --filter until=24h
     [ "$(varve du --format json | jq .Layers)" = 3 ]
     varve prune --keep-storage 1GB
     [ "$(varve du --format json | jq .Layers)" = 3 ]

@@ -143,6 +143,12 @@ static struct volume *take(struct store *s, enum volume_sharing sharing)
     return v;
 }
 
+static gboolean is_taken(gpointer ctx, const char *id)
+{
+    g_assert_cmpstr(id, ==, "cache");
+    return ctx != NULL;
+}
+
 static void test_volume_shared(void)
 {
     fixture_begin();
@@ -156,12 +162,16 @@ static void test_volume_shared(void)
     g_assert_false(b->fresh);
     g_assert_cmpstr(a->dir, ==, b->dir);
     guint64 removed;
-    fixture_gc(s, (struct gc_options){.volumes = TRUE}, &removed);
+    fixture_gc(s, (struct gc_options){.volume = is_taken, .ctx = s}, &removed);
     g_assert_cmpuint(removed, ==, 0); /* in use */
     store_volume_release(a);
     store_volume_release(b);
     g_assert_true(fixture_exists(s, file));
-    fixture_gc(s, (struct gc_options){.volumes = TRUE}, &removed);
+    fixture_gc(s, (struct gc_options){.volume = is_taken}, &removed);
+    g_assert_cmpuint(removed, ==, 0); /* not wanted */
+    g_autoptr(GPtrArray) ids = store_volume_ids(s, NULL);
+    g_assert_cmpuint(ids->len, ==, 1);
+    fixture_gc(s, (struct gc_options){.volume = is_taken, .ctx = s}, &removed);
     g_assert_cmpuint(removed, ==, 1);
     b = take(s, VOLUME_SHARED);
     g_assert_true(b->fresh);

@@ -1,0 +1,14 @@
+/* Names of `varve run`'s volumes, and the ids by which the store knows them. */
+#ifndef VARVE_CLI_VOLUME_NAME_H
+#define VARVE_CLI_VOLUME_NAME_H
+
+#include <glib.h>
+
+/* A letter or digit, then letters, digits, _ . and -; at most 255 bytes. */
+gboolean volume_name_is_valid(const char *name);
+/* For store_volume_take(). */
+char *volume_name_id(const char *name);
+/* The name in an id, inside of it; NULL for the id of a cache mount. */
+const char *volume_name_of_id(const char *id);
+
+#endif
