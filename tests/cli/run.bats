@@ -309,6 +309,8 @@ await() { for _ in $(seq 100); do grep -q "$1" out && return 0; sleep 0.05; done
     echo '{"proxies": {"default": {"httpsProxy": "http://proxy.example:3128"}}}' >"$DOCKER_CONFIG/config.json"
     [ "$(varve run app:1 'env | grep -i proxy | sort')" = $'HTTPS_PROXY=http://proxy.example:3128\nhttps_proxy=http://proxy.example:3128' ]
     [ "$(varve run -e https_proxy=mine app:1 'env | grep -i proxy | sort')" = $'HTTPS_PROXY=http://proxy.example:3128\nhttps_proxy=mine' ]
+}
+
 has_note() {
     varve run -v "$1:/data" app:1 'test -e /data/note'
 }
