@@ -167,6 +167,8 @@ void layer_index_unref(struct layer_index *x)
         index_free(x);
 }
 
+#define NS G_GINT64_CONSTANT(1000000000)
+
 /* The process-wide cache: "<store root>/<layer id>" → index, each holding one reference. */
 #define CACHE_MAX 512
 static GMutex cache_lock;
@@ -203,6 +205,16 @@ static void cache_add(const char *key, struct layer_index *x)
     g_mutex_unlock(&cache_lock);
 }
 
+/* The kernel's times have a fraction of a second: one without was set by a program (touch -d, cp
+ * -p, tar …), and later steps may look at it. */
+static void mark_set_times(struct entry_list *l)
+{
+    for (guint i = 0; i < entry_list_len(l); i++) {
+        struct entry *e = entry_list_at(l, i);
+        e->mtime_set = e->type != ENTRY_WHITEOUT && e->mtime_ns % NS == 0;
+    }
+}
+
 /* Walks the layer and writes its index; one process at a time does. */
 static struct layer_index *make_index(struct store *s, int dirfd, const char *id, struct cancel *c,
                                       GError **err)
@@ -221,8 +233,11 @@ static struct layer_index *make_index(struct store *s, int dirfd, const char *id
     }
     struct layer_info info;
     g_autoptr(entry_list) entries = layer_walk(dirfd, c, err);
-    if (!entries || !store_layer_get(s, id, &info, err) ||
-        !layer_index_write(dirfd, entries, &info, err) || !store_layer_set_indexed(s, &info, err)) {
+    gboolean ok = entries && store_layer_get(s, id, &info, err);
+    if (ok && !info.unpacked)
+        mark_set_times(entries);
+    if (!ok || !layer_index_write(dirfd, entries, &info, err) ||
+        !store_layer_set_indexed(s, &info, err)) {
         g_prefix_error(err, "cannot index layer %s: ", id);
         return NULL;
     }

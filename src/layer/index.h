@@ -17,7 +17,8 @@
 
 struct layer_index;
 /* Opens a committed layer's index, making it first when it is missing (walking and hashing the
- * layer's fs in parallel). Shared and cached per process; release with layer_index_unref. */
+ * layer's fs in parallel; times that a program set get mtime_set, unless it is an image's layer).
+ * Shared and cached per process; release with layer_index_unref. */
 struct layer_index *layer_index_open(struct store *s, const char *layer_id, struct cancel *c,
                                      GError **err);
 void layer_index_unref(struct layer_index *x);
