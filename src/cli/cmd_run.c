@@ -244,15 +244,23 @@ static int conclude(struct run *r, gboolean ran, const struct sandbox_result *re
     return code;
 }
 
+static gboolean open_root(struct run *r, GError **err)
+{
+    r->root = snapshot_open(r->store, r->image->chain, TRUE, err);
+    g_autofree char *text = r->root ? snapshot_warning(r->root) : NULL;
+    if (text)
+        report_warning("%s", text);
+    return r->root != NULL;
+}
+
 static int run_image(struct run *r, GError **err)
 {
     struct sandbox_result res = {0};
     GError *why = NULL;
     if (!open_image(r, err) || !run_setup(r, err) || !run_open_log(r, err))
         return 0;
-    gboolean ok = run_add_volumes(r, &why) &&
-                  (r->root = snapshot_open(r->store, r->image->chain, TRUE, &why)) &&
-                  run_control_start(r, &why) && run_program(r, &res, &why);
+    gboolean ok = run_add_volumes(r, &why) && open_root(r, &why) && run_control_start(r, &why) &&
+                  run_program(r, &res, &why);
     run_health_end(r);
     run_control_end(r);
     return conclude(r, ok, &res, why, err);

@@ -59,11 +59,15 @@ static gboolean takes_layers_singly(GError **err)
     return error_set(err, VARVE_ERROR_FAILED, "Linux before 6.5 cannot be given layers singly");
 }
 
-int overlay_mount_fd(const struct overlay *o, GError **err)
+int overlay_mount_fd(struct overlay *o, GError **err)
 {
     const struct chain *c = o->chain;
-    if (!check_depth(c, err) || !takes_layers_singly(err))
+    if (!check_depth(c, err))
         return -1;
+    if (!takes_layers_singly(err)) {
+        o->error = ENOSYS;
+        return -1;
+    }
     g_autofree char *root = fs_fd_path(store_fd(o->store));
     g_autoptr(GPtrArray) options = g_ptr_array_new_with_free_func(g_free);
     for (guint i = c->n; i-- > 0;) {
@@ -78,8 +82,10 @@ int overlay_mount_fd(const struct overlay *o, GError **err)
     }
     add_common(options, o->upper != NULL);
     add_option(options, NULL, NULL);
-    return mountfd_new("overlay", o->upper ? 0 : MOUNT_ATTR_RDONLY,
-                       (const char *const *)options->pdata, err);
+    int fd = mountfd_new("overlay", o->upper ? 0 : MOUNT_ATTR_RDONLY,
+                         (const char *const *)options->pdata, err);
+    o->error = fd < 0 ? errno : 0;
+    return fd;
 }
 
 struct classic {
@@ -123,7 +129,7 @@ static char *classic_options(const struct overlay *o)
     return g_string_free(text, FALSE);
 }
 
-int overlay_mount_classic(const struct overlay *o, const char *place, GError **err)
+int overlay_mount_classic(struct overlay *o, const char *place, GError **err)
 {
     const struct chain *c = o->chain;
     struct store *s = o->store;
@@ -147,6 +153,7 @@ int overlay_mount_classic(const struct overlay *o, const char *place, GError **e
     struct classic m = {.layers = layers, .place = from_layers, .options = options};
     g_thread_join(g_thread_new("overlay", mount_in_private, &m));
     unlinkat(store_fd(s), place, AT_REMOVEDIR);
+    o->error = m.fd < 0 ? m.error : 0;
     if (m.fd < 0)
         error_set_errno(err, m.error, "mounting an overlay of %u layers", c->n);
     return m.fd;

@@ -10,17 +10,19 @@
 /* Directories are relative to the store's root. */
 struct overlay {
     struct store *store;
-    const struct chain *chain; /* without an upper it has at least two layers */
+    const struct chain *chain; /* no layer twice; without an upper at least two */
     const char *upper, *work;  /* NULL: read-only */
     const char *floor;         /* goes below the chain; NULL: none */
+    int error; /* result: errno with which the kernel refused; 0 when it did not, or was not asked
+                */
 };
 
 /* Layers are given one by one (lowerdir+, since Linux 6.5), under names that do not tell the host's
  * paths. -1 on error. */
-int overlay_mount_fd(const struct overlay *o, GError **err);
+int overlay_mount_fd(struct overlay *o, GError **err);
 /* The same with the classic options, which must fit in one page: names are relative to layers/. The
  * mount is made in a mount namespace of its own, so that the host never sees it; place, a directory
  * of the store, is made for it and removed. */
-int overlay_mount_classic(const struct overlay *o, const char *place, GError **err);
+int overlay_mount_classic(struct overlay *o, const char *place, GError **err);
 
 #endif

@@ -67,8 +67,10 @@ static gboolean prepare_overlay(struct snapshot *sn, struct overlay *o, GError *
 static gboolean open_overlay(struct snapshot *sn, GError **err)
 {
     struct overlay o;
-    if (prepare_overlay(sn, &o, err))
-        sn->mount_fd = overlay_mount_fd(&o, err);
+    if (!prepare_overlay(sn, &o, err))
+        return FALSE;
+    sn->mount_fd = overlay_mount_fd(&o, err);
+    sn->refused = o.error;
     return sn->mount_fd >= 0;
 }
 
@@ -77,8 +79,10 @@ static gboolean open_classic(struct snapshot *sn, GError **err)
 {
     struct overlay o;
     g_autofree char *place = store_tmp_dir(sn->store, err);
-    if (place && prepare_overlay(sn, &o, err))
-        sn->mount_fd = overlay_mount_classic(&o, place, err);
+    if (!place || !prepare_overlay(sn, &o, err))
+        return FALSE;
+    sn->mount_fd = overlay_mount_classic(&o, place, err);
+    sn->refused = o.error;
     return sn->mount_fd >= 0;
 }
 
@@ -116,22 +120,32 @@ static gboolean is_refusal(const GError *err)
     return err->code == VARVE_ERROR_FAILED || err->code == VARVE_ERROR_DENIED;
 }
 
-/* Tries the drivers from the best on; what worked once in this process is where later ones start.
- */
+/* Whether it was refused for what the kernel and the store's file system are: so it will be for all
+ * other chains of this store. */
+static gboolean is_lasting(int refused)
+{
+    return refused == EPERM || refused == EACCES || refused == ENOSYS || refused == ENODEV ||
+           refused == EINVAL || refused == EOPNOTSUPP;
+}
+
+/* Tries the drivers from the best on, or from where an earlier one of this store found that it is
+ * of use to begin. */
 static gboolean open_any(struct snapshot *sn, GError **err)
 {
-    static gint start = DRIVER_OVERLAY_FD;
-    for (gint d = g_atomic_int_get(&start); d <= DRIVER_COPY; d++) {
+    gint *start = store_mounting(sn->store);
+    for (gint d = MAX(g_atomic_int_get(start), DRIVER_OVERLAY_FD); d <= DRIVER_COPY; d++) {
         g_autoptr(GError) local = NULL;
         sn->driver = d;
-        if (drivers[d](sn, &local)) {
-            g_atomic_int_set(&start, d);
+        if (drivers[d](sn, &local))
             return TRUE;
-        }
         if (d == DRIVER_COPY || !is_refusal(local)) {
             g_propagate_error(err, g_steal_pointer(&local));
             return FALSE;
         }
+        if (is_lasting(sn->refused))
+            g_atomic_int_compare_and_exchange(start, d == DRIVER_OVERLAY_FD ? 0 : d, d + 1);
+        g_free(sn->why);
+        sn->why = d + 1 == DRIVER_COPY ? g_strdup(local->message) : NULL;
     }
     return FALSE;
 }
@@ -154,13 +168,26 @@ static gboolean is_simple(const struct snapshot *sn)
     return sn->chain->n == 0 || (sn->chain->n == 1 && !sn->writable);
 }
 
+static struct chain *each_once(const struct chain *c)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autofree gboolean *keep = g_new0(gboolean, c->n + 1);
+    for (guint i = c->n; i-- > 0;)
+        keep[i] = g_hash_table_add(seen, c->ids[i]);
+    struct chain *once = chain_new();
+    for (guint i = 0; i < c->n; i++)
+        if (keep[i])
+            chain_append(once, c->ids[i]);
+    return once;
+}
+
 static struct snapshot *snapshot_new(struct store *s, const struct chain *chain, gboolean writable)
 {
     struct snapshot *sn = g_new0(struct snapshot, 1);
     sn->store = s;
     sn->mount_fd = -1;
     sn->writable = writable;
-    sn->chain = chain_copy(chain);
+    sn->chain = each_once(chain);
     return sn;
 }
 
@@ -210,6 +237,16 @@ struct snapshot *snapshot_open_floor(struct store *s, const struct chain *chain,
     g_autoptr(snapshot) sn = snapshot_new(s, chain, TRUE);
     sn->floor = g_strdup(floor);
     return open_wished(sn, err) ? g_steal_pointer(&sn) : NULL;
+}
+
+char *snapshot_warning(const struct snapshot *sn)
+{
+    if (!sn->why)
+        return NULL;
+    return g_strdup_printf("layers are copied instead of mounted, which takes far longer and more "
+                           "space: %s (overlayfs wants Linux 5.13 or newer, and the store %s on a "
+                           "file system such as ext4, xfs, btrfs or tmpfs)",
+                           sn->why, store_root(sn->store));
 }
 
 void snapshot_forget(struct snapshot *sn, const GPtrArray *touched)
@@ -372,5 +409,6 @@ void snapshot_discard(struct snapshot *sn)
     g_free(sn->tmp);
     g_free(sn->upper);
     g_free(sn->floor);
+    g_free(sn->why);
     g_free(sn);
 }

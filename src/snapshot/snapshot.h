@@ -5,9 +5,11 @@
  * fsmount): it never appears in the host's mount table, and vanishes with the last descriptor, so
  * that a killed varve leaves no mount. On kernels without lowerdir+ (before 6.5) classic options
  * with names relative to the layers directory; on kernels or file systems that refuse overlayfs, a
- * copying fallback (the chain is materialised by copying, the layer found by comparing). Whiteouts
- * stay overlayfs's own. In a user namespace: userxattr. A chain deeper than overlayfs's 500 layers
- * is UNSUPPORTED. */
+ * copying fallback (the chain is materialised by copying, the layer found by comparing), which is
+ * far slower: whoever opens a snapshot tells its user (why). Whiteouts stay overlayfs's own. In a
+ * user namespace: userxattr. A chain deeper than overlayfs's 500 layers is UNSUPPORTED. A layer
+ * that a chain holds twice (two equal COPY --link) counts where it lies topmost: what is further
+ * down says nothing that this does not, and overlayfs takes none twice. */
 #ifndef VARVE_SNAPSHOT_SNAPSHOT_H
 #define VARVE_SNAPSHOT_SNAPSHOT_H
 
@@ -26,10 +28,12 @@ struct snapshot {
     int mount_fd; /* detached mount of the merged view (open_tree/fsmount descriptor), -1 after
                      close */
     enum snapshot_driver driver; /* the one in use */
-    struct chain *chain;         /* what is below the upper */
-    char *floor;                 /* see snapshot_open_floor(); NULL: none */
-    GPtrArray *touched;          /* see snapshot_forget() */
-    gpointer impl;               /* the driver's own */
+    struct chain *chain;         /* what is below the upper, each layer once */
+    int refused;                 /* errno of the last driver that the kernel refused; 0: none was */
+    char *why;          /* it had to fall back to DRIVER_COPY, for this reason; else NULL */
+    char *floor;        /* see snapshot_open_floor(); NULL: none */
+    GPtrArray *touched; /* see snapshot_forget() */
+    gpointer impl;      /* the driver's own */
 };
 /* Mounts chain; with writable a new upper is made (an empty chain needs none below it). readonly
  * views are shared lowers only. */
@@ -52,6 +56,9 @@ gboolean snapshot_remount(struct snapshot *sn, GError **err);
  * came and went (sandbox_spec.touched). Where the upper holds such a directory empty and just like
  * the one below it, it is left out of the layer. */
 void snapshot_forget(struct snapshot *sn, const GPtrArray *touched);
+/* A line for the user when sn had to be copied, newly allocated; else NULL. Only the first of a
+ * store's snapshots has one where all will be copied. */
+char *snapshot_warning(const struct snapshot *sn);
 /* Unmounts, and turns the upper into a committed layer (index not yet made): *out is filled. Frees
  * sn in every case. */
 gboolean snapshot_commit(struct snapshot *sn, struct layer_info *out, GError **err);

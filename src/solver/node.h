@@ -58,6 +58,7 @@ struct solver {
     GMutex renewing;     /* guards renewed, and is held while one is emptied */
     GHashTable *renewed; /* ids of cache mounts that this build emptied: char* */
     GHashTable *first_writers; /* ids of cache mounts → number of the first vertex that writes it */
+    gint warned;               /* that layers are copied, atomic */
     guint32 nonce[4];          /* random: tells this run from all others */
 };
 

@@ -132,6 +132,14 @@ static int open_selected(struct run *r, struct snapshot *sn, const struct exec_m
     return fd;
 }
 
+static void warn_of_copying(struct run *r, const struct snapshot *sn)
+{
+    g_autofree char *text = snapshot_warning(sn);
+    if (text && g_atomic_int_compare_and_exchange(&r->s->warned, FALSE, TRUE))
+        event_emit(r->s->o.events,
+                   &(struct event){.type = EVENT_WARNING, .vertex = r->n->v->number, .text = text});
+}
+
 static gboolean add_bind(struct run *r, const struct exec_mount *m, GError **err)
 {
     g_autoptr(chain) c = mount_chain(r, m, err);
@@ -142,6 +150,7 @@ static gboolean add_bind(struct run *r, const struct exec_mount *m, GError **err
     struct snapshot *sn = snapshot_open(r->s->o.store, c, writable, err);
     if (!sn)
         return FALSE;
+    warn_of_copying(r, sn);
     g_ptr_array_add(r->snapshots, sn);
     int fd = open_selected(r, sn, m, err);
     if (fd < 0)
@@ -496,7 +505,10 @@ static struct chain *run_all(struct run *r, GError **err)
     if (!floor)
         return NULL;
     r->root = snapshot_open_floor(r->s->o.store, base ? base : empty, floor, err);
-    if (!r->root || !add_mounts(r, err))
+    if (!r->root)
+        return NULL;
+    warn_of_copying(r, r->root);
+    if (!add_mounts(r, err))
         return NULL;
     if (r->s->o.build_id)
         r->log_fd = store_log_create(r->s->o.store, r->s->o.build_id, r->n->v->number, NULL);

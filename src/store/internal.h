@@ -18,6 +18,7 @@
 struct store {
     char *root;    /* absolute */
     int fd;        /* the root directory */
+    gint mounting; /* store_mounting()'s, atomic */
     struct db *db; /* varve.db */
     int gate_fd;   /* layers/, for its flock; -1 until needed; under the database's mutex */
     GHashTable

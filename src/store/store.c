@@ -294,6 +294,11 @@ const char *store_root(const struct store *s)
     return s->root;
 }
 
+gint *store_mounting(struct store *s)
+{
+    return &s->mounting;
+}
+
 int store_fd(const struct store *s)
 {
     return s->fd;

@@ -37,6 +37,8 @@ void store_close(struct store *s);
 const char *store_root(const struct store *s);
 /* The root's directory descriptor; owned by s. */
 int store_fd(const struct store *s);
+/* How layers of this store are mounted best, as snapshot/ found out; 0 at first. Atomic. */
+gint *store_mounting(struct store *s);
 /* The default root, newly allocated (no environment override). */
 char *store_default_root(void);
 

@@ -196,3 +196,24 @@ given() {
     given 'cat /etc/hosts' '--add-host a:1.2.3.4' '--add-host a:1.2.3.5'
     given 'ls /sys/class/net' '--network none' '--network host --allow network.host'
 }
+
+@test "two equal COPY --link do not slow the steps behind them" {
+    mkdir many
+    (cd many && seq 2000 | xargs touch)
+    echo a >a
+    cat >Dockerfile <<'END'
+FROM busybox
+COPY many /many
+COPY --link a /a
+RUN rm /a; grep ' / / ' /proc/self/mountinfo >/first || true
+COPY --link a /a
+RUN cat /a >/got; grep ' / / ' /proc/self/mountinfo >/second || true
+RUN grep ' / / ' /proc/self/mountinfo >/third || true
+END
+    build --progress=plain -o ../out . >../log 2>&1
+    [ "$(cat ../out/got)" = a ]
+    grep -q ' - overlay ' ../out/first || skip "layers cannot be mounted here"
+    grep -q ' - overlay ' ../out/second
+    grep -q ' - overlay ' ../out/third
+    run ! grep warning: ../log
+}

@@ -225,14 +225,58 @@ static void test_too_many(struct fixture *f, gconstpointer data)
 {
     if (!first_layer(f, DRIVER_AUTO))
         return;
-    char id[LAYER_ID_LEN + 1];
-    g_strlcpy(id, f->chain->ids[0], sizeof id);
-    while (f->chain->n < 501)
+    g_autofree char *real = g_strdup(f->chain->ids[0]);
+    while (f->chain->n < 501) { /* none of them is looked at */
+        g_autofree char *id = g_strdup_printf("%0*u", LAYER_ID_LEN, f->chain->n);
         chain_append(f->chain, id);
+    }
+    chain_append(f->chain, real);
     g_autoptr(GError) err = NULL;
     g_assert_null(snapshot_open(f->store, f->chain, TRUE, &err));
     g_assert_error(err, VARVE_ERROR, VARVE_ERROR_UNSUPPORTED);
     g_assert_nonnull(strstr(err->message, "501 layers"));
+}
+
+/* Overlayfs takes no layer twice. What it says further up counts. */
+static void test_twice(struct fixture *f, gconstpointer data)
+{
+    enum snapshot_driver d = GPOINTER_TO_INT(data);
+    if (!first_layer(f, d) || !second_layer(f, d))
+        return;
+    g_autofree char *first = g_strdup(f->chain->ids[0]);
+    chain_append(f->chain, first);
+    g_autoptr(snapshot) again = open_with(f, TRUE, DRIVER_AUTO);
+    g_autoptr(snapshot) sn = open_with(f, TRUE, d);
+    if (!sn || !again)
+        return;
+    g_assert_cmpint(again->driver, !=, DRIVER_COPY);
+    g_assert_cmpint(sn->chain->n, ==, 2);
+    expect(sn->mount_fd, "etc/a", "a");
+    g_autoptr(chain) alone = chain_new();
+    chain_append(alone, first);
+    chain_append(alone, first);
+    g_autoptr(snapshot) seen = snapshot_open_driver(f->store, alone, FALSE, d, NULL);
+    g_assert_nonnull(seen);
+    expect(seen->mount_fd, "etc/a", "a");
+}
+
+/* One chain that cannot be mounted is copied, with a word about it; others are mounted as before.
+ */
+static void test_one_refused(struct fixture *f, gconstpointer data)
+{
+    if (!first_layer(f, DRIVER_OVERLAY_FD) || !second_layer(f, DRIVER_OVERLAY_FD))
+        return;
+    g_autofree char *layer = store_layer_path(f->chain->ids[0]);
+    g_autofree char *floor = g_build_filename(layer, "fs", NULL); /* twice: ELOOP */
+    g_autoptr(GError) err = NULL;
+    g_autoptr(snapshot) bad = snapshot_open_floor(f->store, f->chain, floor, &err);
+    g_assert_no_error(err);
+    g_assert_cmpint(bad->driver, ==, DRIVER_COPY);
+    g_autofree char *warning = snapshot_warning(bad);
+    g_assert_nonnull(strstr(warning, g_strerror(ELOOP)));
+    g_autoptr(snapshot) good = snapshot_open(f->store, f->chain, TRUE, NULL);
+    g_assert_cmpint(good->driver, ==, DRIVER_OVERLAY_FD);
+    g_assert_null(snapshot_warning(good));
 }
 
 /* The host's mount table never shows a snapshot. */
@@ -401,6 +445,10 @@ int main(int argc, char **argv)
     add("/snapshot/many/fd", DRIVER_OVERLAY_FD, test_many);
     add("/snapshot/many/classic", DRIVER_OVERLAY_CLASSIC, test_many);
     add("/snapshot/too-many", DRIVER_AUTO, test_too_many);
+    add("/snapshot/twice/fd", DRIVER_OVERLAY_FD, test_twice);
+    add("/snapshot/twice/classic", DRIVER_OVERLAY_CLASSIC, test_twice);
+    add("/snapshot/twice/copy", DRIVER_COPY, test_twice);
+    add("/snapshot/one-refused", DRIVER_AUTO, test_one_refused);
     add("/snapshot/hidden/fd", DRIVER_OVERLAY_FD, test_hidden);
     add("/snapshot/hidden/classic", DRIVER_OVERLAY_CLASSIC, test_hidden);
     add("/snapshot/readonly", DRIVER_AUTO, test_readonly);
