@@ -41,9 +41,7 @@ gboolean layer_index_write(int dirfd, struct entry_list *entries, struct layer_i
                            GError **err);
 /* Walks dirfd/fs, an overlayfs upper or an unpacked layer, into a sorted list: whiteouts (char
  * 0:0), opaque marks (trusted.overlay.opaque or user.overlay.opaque), hard links, the xattrs
- * attrs_keeps_xattr() names, and contents hashed in parallel. Sockets are left out. The kernel's
- * times have a fraction of a second: one without was set by a program (touch -d, cp -p, tar …), has
- * mtime_set, and later steps may look at it. */
+ * attrs_keeps_xattr() names, and contents hashed in parallel. Sockets are left out. */
 struct entry_list *layer_walk(int dirfd, struct cancel *c, GError **err);
 /* Checks a layer's index (order, paths, content digest) and the layer against it: files present,
  * types, sizes, modes, and with contents also their digests. VARVE_ERROR_INVALID names what differs

@@ -12,8 +12,6 @@
 #include <string.h>
 #include <sys/xattr.h>
 
-#define NS G_GINT64_CONSTANT(1000000000)
-
 /* A walk whose entries are being completed in parallel. */
 struct reading {
     int rootfd;
@@ -116,7 +114,6 @@ static void tidy(struct entry_list *l)
         if (e->type == ENTRY_WHITEOUT)
             *e = (struct entry){.path = e->path, .type = ENTRY_WHITEOUT};
         e->ino = 0;
-        e->mtime_set = e->type != ENTRY_WHITEOUT && e->mtime_ns % NS == 0;
         *entry_list_at(l, kept++) = *e;
     }
     g_array_set_size(l->items, kept);
