@@ -2,7 +2,48 @@
 
 #include <errno.h>
 
-G_DEFINE_QUARK(varve - error, varve_error)
+/* What an error carries beside its text. */
+typedef struct varve_error_extra {
+    int errnum; /* 0: none */
+} VarveErrorPrivate;
+typedef GError VarveError;
+
+static void varve_error_private_init(VarveErrorPrivate *p)
+{
+    p->errnum = 0;
+}
+
+static void varve_error_private_copy(const VarveErrorPrivate *from, VarveErrorPrivate *to)
+{
+    *to = *from;
+}
+
+static void varve_error_private_clear(VarveErrorPrivate *p)
+{
+    (void)p;
+}
+
+G_DEFINE_EXTENDED_ERROR(VarveError, varve_error)
+
+int error_errno(const GError *err)
+{
+    return err && err->domain == VARVE_ERROR ? varve_error_get_private(err)->errnum : 0;
+}
+
+gboolean errno_is_damage(int errnum)
+{
+    static const int damage[] = {ENOENT, ENOTDIR, EISDIR, ELOOP, EIO, EUCLEAN, EBADMSG};
+    for (gsize i = 0; i < G_N_ELEMENTS(damage); i++)
+        if (errnum == damage[i])
+            return TRUE;
+    return FALSE;
+}
+
+gboolean error_is_damage(const GError *err)
+{
+    return error_errno(err) ? errno_is_damage(error_errno(err))
+                            : g_error_matches(err, VARVE_ERROR, VARVE_ERROR_INVALID);
+}
 
 int varve_error_exit_code(const GError *err)
 {
@@ -49,10 +90,14 @@ gboolean error_set_errno(GError **err, int errnum, const char *fmt, ...)
     g_autofree char *what = g_strdup_vprintf(fmt, ap);
     va_end(ap);
     g_set_error(err, VARVE_ERROR, class_of_errno(errnum), "%s: %s", what, g_strerror(errnum));
+    varve_error_get_private(*err)->errnum = errnum;
     if (errnum == ENOSPC || errnum == EDQUOT)
         error_add_next(
             err, "make room (varve prune, or varve du to see what is large), then run the same "
                  "command again; finished steps are kept");
+    if (errnum == EMFILE || errnum == ENFILE)
+        error_add_next(err, "allow more open files (%s), then run the same command again",
+                       errnum == EMFILE ? "ulimit -n 1024" : "sysctl fs.file-max");
     return FALSE;
 }
 

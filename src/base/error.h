@@ -30,9 +30,19 @@ GQuark varve_error_quark(void);
 int varve_error_exit_code(const GError *err);
 
 /* Sets *err from an errno value: message "<fmt…>: <strerror>". ENOSPC, EDQUOT and EIO become
- * VARVE_ERROR_OUTSIDE (with a next move for a full disk), ECANCELED VARVE_ERROR_CANCELLED, ENOENT
- * VARVE_ERROR_NOT_FOUND, all others VARVE_ERROR_FAILED. Returns FALSE so callers may return it. */
+ * VARVE_ERROR_OUTSIDE (with a next move for a full disk, as for too many open files), ECANCELED
+ * VARVE_ERROR_CANCELLED, ENOENT VARVE_ERROR_NOT_FOUND, all others VARVE_ERROR_FAILED. Returns FALSE
+ * so callers may return it. */
 gboolean error_set_errno(GError **err, int errnum, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
+
+/* The errno that error_set_errno() was given; 0 for other errors and NULL. */
+int error_errno(const GError *err);
+/* Whether an errno says that a file of ours is not what it was: gone, of another type, unreadable
+ * for the disk or the file system. Too many open files, no memory, no permission say nothing of the
+ * file. */
+gboolean errno_is_damage(int errnum);
+/* The same of an error; VARVE_ERROR_INVALID is what a checksum or a format says. */
+gboolean error_is_damage(const GError *err);
 
 /* Sets *err in VARVE_ERROR with the given class. Returns FALSE. */
 gboolean error_set(GError **err, enum varve_error code, const char *fmt, ...) G_GNUC_PRINTF(3, 4);

@@ -1,5 +1,6 @@
 #include "cli/shared.h"
 
+#include "layer/diffid.h"
 #include "layer/index.h"
 #include "store/gc.h"
 #include "ui/text.h"
@@ -19,7 +20,7 @@ const struct option_row fsck_option_rows[] = {
 
 static gboolean check_contents(struct store *s, const char *id, GError **err)
 {
-    return layer_index_verify(s, id, TRUE, err);
+    return layer_index_verify(s, id, TRUE, err) && layer_diff_id_verify(s, id, err);
 }
 
 static void on_problem(gpointer ctx, const char *problem)

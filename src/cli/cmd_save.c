@@ -65,13 +65,8 @@ static gboolean add(struct saving *s, const char *text, const struct platform *p
 static gboolean make_manifest(struct built_image *b, GError **err)
 {
     static const struct image_options io = {.layers = EXPORT_DEFAULTS};
-    g_autoptr(GError) why = NULL;
-    if (built_image_is_whole(b, &why))
-        return TRUE;
-    if (!why)
-        return built_image_manifest(b, &io, err);
-    g_propagate_error(err, g_steal_pointer(&why));
-    return FALSE;
+    gboolean whole;
+    return built_image_is_whole(b, &whole, err) && (whole || built_image_manifest(b, &io, err));
 }
 
 static gboolean make_manifests(struct saving *s, struct event_sink *events, GError **err)

@@ -1,6 +1,18 @@
 #include "layer/diffid.h"
 
+#include "base/error.h"
+#include "base/fs.h"
+#include "base/io.h"
+#include "layer/decompress.h"
 #include "layer/tarwriter.h"
+#include "store/blob.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BUFFER (256 * 1024)
+#define DIFF_CLAMP "diff-clamp" /* variant of a diff id without a blob, with the time behind */
 
 /* Hashes a tar instead of keeping it. */
 struct hash_sink {
@@ -42,7 +54,7 @@ gboolean layer_diff_id(struct store *s, const char *layer_id, gint64 clamp_mtime
         *out = info.diff_id;
         return TRUE;
     }
-    g_autofree char *variant = g_strdup_printf("diff-clamp%" G_GINT64_FORMAT, clamp_mtime);
+    g_autofree char *variant = g_strdup_printf(DIFF_CLAMP "%" G_GINT64_FORMAT, clamp_mtime);
     if (clamp_mtime >= 0 && store_layer_blob_known(s, layer_id, variant, &b)) {
         *out = b.diff_id;
         return TRUE;
@@ -52,4 +64,87 @@ gboolean layer_diff_id(struct store *s, const char *layer_id, gint64 clamp_mtime
     *out = b.diff_id;
     return clamp_mtime < 0 ? store_layer_set_diff_id(s, layer_id, out, err)
                            : store_layer_blob_put(s, layer_id, variant, &b, err);
+}
+
+static gboolean expect(const char *layer_id, const struct digest *is, const struct digest *said,
+                       const char *what, GError **err)
+{
+    if (digest_cmp(is, said) == 0)
+        return TRUE;
+    g_autofree char *is_text = digest_text(is), *said_text = digest_text(said);
+    return error_set(err, VARVE_ERROR_INVALID, "layer %s: %s is %s, its row says %s", layer_id,
+                     what, is_text, said_text);
+}
+
+static gboolean verify_tar(struct store *s, const char *layer_id, gint64 clamp,
+                           const struct digest *said, GError **err)
+{
+    struct layer_blob b;
+    return hash_tar(s, layer_id, clamp, NULL, &b, err) &&
+           expect(layer_id, &b.diff_id, said, "its tar", err);
+}
+
+static gssize read_blob(gpointer ctx, void *buf, gsize len, GError **err)
+{
+    ssize_t n = io_read(*(int *)ctx, buf, len);
+    if (n < 0)
+        error_set_errno(err, errno, "cannot read a layer's blob");
+    return n;
+}
+
+static gboolean verify_blob(struct store *s, const char *layer_id, const struct layer_blob *b,
+                            GError **err)
+{
+    fd_auto int fd = store_blob_open(s, &b->digest, err);
+    if (fd < 0)
+        return FALSE;
+    g_autoptr(decompress) d = decompress_new(read_blob, &fd);
+    g_autoptr(hasher) h = hasher_new();
+    g_autofree guint8 *buf = g_malloc(BUFFER);
+    struct digest is;
+    gssize n;
+    while ((n = decompress_read(d, buf, BUFFER, err)) > 0)
+        hasher_update(h, buf, (gsize)n);
+    hasher_final(h, &is);
+    return n == 0 && expect(layer_id, &is, &b->diff_id, "the tar in its blob", err);
+}
+
+/* A blob that is gone is no fault of the layer. */
+static gboolean verify_variant(struct store *s, const struct layer_info *info,
+                               const struct layer_variant *v, GError **err)
+{
+    gboolean has;
+    if (g_str_has_prefix(v->variant, DIFF_CLAMP))
+        return verify_tar(s, info->id, g_ascii_strtoll(v->variant + strlen(DIFF_CLAMP), NULL, 10),
+                          &v->blob.diff_id, err);
+    if (!strstr(v->variant, "-clamp") && info->has_diff_id &&
+        !expect(info->id, &v->blob.diff_id, &info->diff_id, "what its blob is known to hold", err))
+        return FALSE;
+    return store_blob_look(s, &v->blob.digest, &has, NULL, err) &&
+           (!has || verify_blob(s, info->id, &v->blob, err));
+}
+
+/* The key of a layer that was unpacked alone has its diff id in it. */
+static gboolean verify_source(struct store *s, const struct layer_info *info, GError **err)
+{
+    struct digest d;
+    g_autofree char *source = store_layer_source(s, info->id);
+    return !source || !g_str_has_prefix(source, "diff:") ||
+           !digest_parse_hex(&d, source + strlen("diff:")) ||
+           expect(info->id, &d, &info->diff_id, "what it was unpacked as", err);
+}
+
+gboolean layer_diff_id_verify(struct store *s, const char *layer_id, GError **err)
+{
+    struct layer_info info;
+    if (!store_layer_get(s, layer_id, &info, err))
+        return FALSE;
+    if (info.has_diff_id && !(info.unpacked ? verify_source(s, &info, err)
+                                            : verify_tar(s, layer_id, -1, &info.diff_id, err)))
+        return FALSE;
+    g_autoptr(GArray) all = store_layer_blob_list(s, layer_id, err);
+    for (guint i = 0; all && i < all->len; i++)
+        if (!verify_variant(s, &info, &g_array_index(all, struct layer_variant, i), err))
+            return FALSE;
+    return all != NULL;
 }

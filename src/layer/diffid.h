@@ -11,4 +11,10 @@
 gboolean layer_diff_id(struct store *s, const char *layer_id, gint64 clamp_mtime, struct cancel *c,
                        struct digest *out, GError **err);
 
+/* Whether the diff ids that the store has for the layer and its blobs are those of the tars: hashes
+ * the tar that its index gives and the content of its blobs. A layer that was pulled may have a tar
+ * that cannot be written again; then its blob tells, or the name it was unpacked by. A difference
+ * is VARVE_ERROR_INVALID. */
+gboolean layer_diff_id_verify(struct store *s, const char *layer_id, GError **err);
+
 #endif

@@ -189,21 +189,24 @@ static gboolean make_blob(struct job *j, struct layer_blob *out, GError **err)
     return ok;
 }
 
-static gboolean find_blob(struct job *j, const char *variant, struct layer_blob *out)
+/* *found: the blob that was noted under variant is in the store. FALSE on error. */
+static gboolean find_blob(const struct job *j, const char *variant, struct layer_blob *out,
+                          gboolean *found, GError **err)
 {
-    return store_layer_blob_find(j->store, j->layer_id, variant, out) &&
-           store_blob_has(j->store, &out->digest, NULL);
+    *found = store_layer_blob_known(j->store, j->layer_id, variant, out);
+    return !*found || store_blob_look(j->store, &out->digest, found, &out->size, err);
 }
 
 static gboolean find_or_make(struct job *j, struct layer_blob *out, GError **err)
 {
-    if (find_blob(j, j->variant, out))
-        return TRUE;
+    gboolean found;
+    if (!find_blob(j, j->variant, out, &found, err) || found)
+        return found;
     g_autofree char *name = g_strdup_printf("export-%s-%s", j->layer_id, j->variant);
     g_autoptr(store_lock) lock = store_lock_take(j->store, name, j->cancel, NULL, err);
-    if (!lock)
+    if (!lock || !find_blob(j, j->variant, out, &found, err))
         return FALSE;
-    return find_blob(j, j->variant, out) || make_blob(j, out, err);
+    return found || make_blob(j, out, err);
 }
 
 /* By media type, OCI's or Docker's. */
@@ -228,15 +231,25 @@ static char *variant_of(const struct encoder *e, gint64 clamp_mtime)
     return g_strdup_printf("%s-clamp%" G_GINT64_FORMAT, e->variant, clamp_mtime);
 }
 
-/* Fills pulled. FALSE: it is not what the layer came as, which the store lacks. */
-static gboolean find_origin(struct job *j)
+/* Fills pulled. *is_it: that is what the layer came as. FALSE on error. */
+static gboolean find_origin(struct job *j, gboolean *is_it, GError **err)
 {
     const struct layer_blob *came = j->o->came_as;
-    if (came && store_blob_has(j->store, &came->digest, NULL)) {
+    struct layer_blob other = {.media_type = ""};
+    gboolean found;
+    *is_it = FALSE;
+    if (came && !store_blob_look(j->store, &came->digest, is_it, NULL, err))
+        return FALSE;
+    if (*is_it)
         j->pulled = *came;
-        return store_blob_has(j->store, &came->digest, &j->pulled.size);
-    }
-    return store_layer_blob_find(j->store, j->layer_id, "pulled", &j->pulled) && !came;
+    if (*is_it)
+        return store_blob_look(j->store, &came->digest, is_it, &j->pulled.size, err);
+    if (!find_blob(j, "pulled", &other, &found, err))
+        return FALSE;
+    if (found)
+        j->pulled = other;
+    *is_it = found && !came;
+    return TRUE;
 }
 
 gboolean layer_export(struct store *s, const char *layer_id, const struct export_options *o,
@@ -246,7 +259,10 @@ gboolean layer_export(struct store *s, const char *layer_id, const struct export
     if (!encoder_init(&j.encoder, o->compression, o->level, err) ||
         !store_layer_get(s, layer_id, &j.info, err))
         return FALSE;
-    if (find_origin(&j) && (!o->force || is_compressed_as(&j.pulled, o->compression))) {
+    gboolean kept;
+    if (!find_origin(&j, &kept, err))
+        return FALSE;
+    if (kept && (!o->force || is_compressed_as(&j.pulled, o->compression))) {
         *out = j.pulled;
         return TRUE;
     }

@@ -34,6 +34,15 @@ static gboolean corrupt(const char *layer_id, const char *what, GError **err)
     return FALSE;
 }
 
+/* By errno; repairing helps only when that speaks of the file. */
+static void cannot_open(const char *what, const char *layer_id, GError **err)
+{
+    int why = errno;
+    error_set_errno(err, why, "cannot open %s %s", what, layer_id);
+    if (errno_is_damage(why))
+        error_add_next(err, "run varve fsck --repair, then build again");
+}
+
 /* Sizes and the checksum are right, and every string is ended within the area. */
 static gboolean check_header(struct layer_index *x, const char *id, GError **err)
 {
@@ -135,7 +144,7 @@ static struct layer_index *map_index(int dirfd, const char *id, GError **err)
     if (fd < 0 && errno == ENOENT)
         return NULL;
     if (fd < 0 || fstat(fd, &st) < 0) {
-        error_set_errno(err, errno, "cannot open the index of layer %s", id);
+        cannot_open("the index of layer", id, err);
         return NULL;
     }
     struct layer_index *x = g_new0(struct layer_index, 1);
@@ -250,8 +259,7 @@ static struct layer_index *open_index(struct store *s, const char *id, struct ca
     g_autofree char *path = store_layer_path(id);
     fd_auto int dirfd = openat(store_fd(s), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (dirfd < 0) {
-        error_set_errno(err, errno, "cannot open layer %s", id);
-        error_add_next(err, "run varve fsck --repair, then build again");
+        cannot_open("layer", id, err);
         return NULL;
     }
     GError *broken = NULL;

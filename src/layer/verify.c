@@ -85,6 +85,21 @@ static gboolean verify_entry(gpointer ctx, gsize i, GError **err)
     return !v->contents || e.type != ENTRY_FILE || e.hardlink || verify_content(v, &e, err);
 }
 
+/* The layer's row says what its index does. */
+static gboolean verify_row(struct store *s, const struct verifying *v, GError **err)
+{
+    struct layer_info info;
+    struct digest content;
+    guint64 bytes;
+    if (!store_layer_get(s, v->id, &info, err))
+        return FALSE;
+    layer_index_content(v->index, &content, &bytes);
+    if (!info.indexed || (digest_cmp(&info.content, &content) == 0 && info.size == bytes &&
+                          info.entries == layer_index_len(v->index)))
+        return TRUE;
+    return error_set(err, VARVE_ERROR_INVALID, "layer %s: its row differs from its index", v->id);
+}
+
 gboolean layer_index_verify(struct store *s, const char *layer_id, gboolean contents, GError **err)
 {
     g_autoptr(layer_index) x = layer_index_open(s, layer_id, NULL, err);
@@ -94,6 +109,6 @@ gboolean layer_index_verify(struct store *s, const char *layer_id, gboolean cont
     g_autofree char *path = g_strconcat(dir, "/fs", NULL);
     fd_auto int fd = fs_open_dir(store_fd(s), path, err);
     struct verifying v = {x, layer_id, fd, contents};
-    return fd >= 0 && verify_order(&v, err) &&
+    return fd >= 0 && verify_row(s, &v, err) && verify_order(&v, err) &&
            pool_for_each(layer_index_len(x), verify_entry, &v, err);
 }

@@ -164,31 +164,31 @@ static void G_GNUC_PRINTF(2, 3) warn(struct built_image *b, const char *fmt, ...
     event_emit(b->events, &(struct event){.type = EVENT_WARNING, .vertex = -1, .text = text});
 }
 
-/* Whether the store has the blob of d, perhaps now. What cannot be had is tried once. */
-static gboolean have_blob(struct built_image *b, const struct descriptor *d)
+/* *have: the store has the blob of d, perhaps only now. What cannot be had is tried once. */
+static gboolean have_blob(struct built_image *b, const struct descriptor *d, gboolean *have,
+                          GError **err)
 {
     g_autoptr(GError) why = NULL;
-    if (store_blob_has(b->store, &d->digest, NULL))
-        return TRUE;
-    if (g_hash_table_contains(b->lost, &d->digest))
+    if (!store_blob_look(b->store, &d->digest, have, NULL, err))
         return FALSE;
-    if (b->source && b->source->fetch(b->source, d, &why))
+    if (*have || g_hash_table_contains(b->lost, &d->digest))
+        return TRUE;
+    *have = b->source && b->source->fetch(b->source, d, &why);
+    if (*have)
         return TRUE;
     g_hash_table_insert(b->lost, g_memdup2(&d->digest, sizeof d->digest),
                         g_strndup(why ? why->message : "", why ? strcspn(why->message, "\n") : 0));
-    return FALSE;
+    return cancel_check(b->cancel, err);
 }
 
-gboolean built_image_is_whole(struct built_image *b, GError **err)
+gboolean built_image_is_whole(struct built_image *b, gboolean *whole, GError **err)
 {
     g_autoptr(manifest) m = b->has_manifest ? manifest_load(b->store, &b->manifest, NULL) : NULL;
-    gboolean whole = m != NULL;
-    for (guint i = 0; whole && i < m->items->len; i++) {
-        whole = have_blob(b, g_ptr_array_index(m->items, i));
-        if (!cancel_check(b->cancel, err))
+    *whole = m != NULL;
+    for (guint i = 0; *whole && i < m->items->len; i++)
+        if (!have_blob(b, g_ptr_array_index(m->items, i), whole, err))
             return FALSE;
-    }
-    return whole;
+    return TRUE;
 }
 
 /* The image below: its blobs are those of the lowest layers. */
@@ -251,16 +251,16 @@ static gboolean export_one(struct built_image *b, const struct base *base, guint
 {
     struct layer_blob came;
     e->came_as = came_as(b, base, i, &came);
-    gboolean lost = e->came_as && !have_blob(b, g_ptr_array_index(base->manifest->items, i));
-    g_autofree char *text = lost ? tell_lost(b, &came) : NULL;
-    if (!cancel_check(b->cancel, err))
+    gboolean have = TRUE;
+    if (e->came_as && !have_blob(b, g_ptr_array_index(base->manifest->items, i), &have, err))
         return FALSE;
+    g_autofree char *text = have ? NULL : tell_lost(b, &came);
     if (!layer_export(b->store, b->chain->ids[i], e, b->cancel, blob, err)) {
-        if (lost)
+        if (!have)
             g_prefix_error(err, "%s: ", text);
         return FALSE;
     }
-    if (lost && !e->force && digest_cmp(&blob->digest, &came.digest) != 0)
+    if (!have && !e->force && digest_cmp(&blob->digest, &came.digest) != 0)
         warn(b, "%s; it was compressed anew, so this image has another digest for it", text);
     return TRUE;
 }

@@ -52,9 +52,9 @@ struct image_options {
  * warning. */
 gboolean built_image_manifest(struct built_image *b, const struct image_options *o, GError **err);
 
-/* Whether the store has all blobs of the manifest, after fetching from source what it lacks. FALSE
- * with *err set only when cancelled. */
-gboolean built_image_is_whole(struct built_image *b, GError **err);
+/* *whole: the store has all blobs of the manifest, after fetching from source what it lacks. FALSE
+ * when that cannot be told. */
+gboolean built_image_is_whole(struct built_image *b, gboolean *whole, GError **err);
 
 /* Tags it in the local image store (canonical names); without names it is kept by digest. */
 gboolean built_image_store(struct built_image *b, const char *const *names, const char *origin,

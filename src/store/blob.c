@@ -28,38 +28,60 @@ char *blob_path(const struct digest *d)
     return g_strconcat("blobs/sha256/", digest_hex(d, hex), NULL);
 }
 
-static gboolean blob_row(struct store *s, const struct digest *d, guint64 *size)
+/* *known: it has a row. */
+static gboolean blob_row(struct store *s, const struct digest *d, gboolean *known, guint64 *size,
+                         GError **err)
 {
+    GError *why = NULL;
     db_auto sqlite3_stmt *q =
-        db_query(s->db, NULL, "SELECT size FROM blobs WHERE digest=?", "d", d);
-    if (!db_step(s->db, q, NULL))
-        return FALSE;
-    *size = sqlite3_column_int64(q, 0);
-    return TRUE;
+        db_query(s->db, &why, "SELECT size FROM blobs WHERE digest=?", "d", d);
+    *known = db_step(s->db, q, &why);
+    if (*known)
+        *size = sqlite3_column_int64(q, 0);
+    if (why)
+        g_propagate_error(err, why);
+    return why == NULL;
 }
 
 /* Blob row present and its file of the row's size there; mutex held. */
-static gboolean blob_present(struct store *s, const struct digest *d, guint64 *size)
+static gboolean blob_present(struct store *s, const struct digest *d, gboolean *present,
+                             guint64 *size, GError **err)
 {
     g_autofree char *path = blob_path(d);
     struct stat st;
     guint64 n;
-    if (!blob_row(s, d, &n) || fstatat(s->fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-        (guint64)st.st_size != n)
+    if (!blob_row(s, d, present, &n, err))
         return FALSE;
-    if (size)
+    if (!*present)
+        return TRUE;
+    *present = fstatat(s->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+    if (!*present)
+        return errno_is_damage(errno) ||
+               error_set_errno(err, errno, "looking for %s/%s", s->root, path);
+    *present = (guint64)st.st_size == n;
+    if (size && *present)
         *size = n;
     return TRUE;
 }
 
-gboolean store_blob_has(struct store *s, const struct digest *d, guint64 *size)
+gboolean store_blob_look(struct store *s, const struct digest *d, gboolean *has, guint64 *size,
+                         GError **err)
 {
+    *has = FALSE;
     DB_LOCK(s->db);
     if (!gate_enter(s))
-        return FALSE;
-    gboolean has = blob_present(s, d, size) && lease_blob(s, d);
+        return error_set_errno(err, errno, "locking %s/layers", s->root);
+    gboolean ok = blob_present(s, d, has, size, err);
+    if (ok && *has && !lease_blob(s, d))
+        ok = error_set_errno(err, errno, "leasing a blob in %s", s->root);
     gate_leave(s);
-    return has;
+    return ok;
+}
+
+gboolean store_blob_has(struct store *s, const struct digest *d, guint64 *size)
+{
+    gboolean has;
+    return store_blob_look(s, d, &has, size, NULL) && has;
 }
 
 int store_blob_open(struct store *s, const struct digest *d, GError **err)
@@ -69,7 +91,8 @@ int store_blob_open(struct store *s, const struct digest *d, GError **err)
     gboolean known;
     {
         DB_LOCK(s->db);
-        known = blob_row(s, d, &size);
+        if (!blob_row(s, d, &known, &size, err))
+            return -1;
     }
     int fd = known ? openat(s->fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
     if (fd >= 0)
@@ -115,8 +138,8 @@ gboolean store_blob_delete(struct store *s, const struct digest *d, GError **err
     /* Within the transaction nobody is between moving the file in and writing its row. */
     g_autofree char *path = blob_path(d);
     guint64 size;
-    gboolean ok = TRUE;
-    if (!blob_row(s, d, &size) && unlinkat(s->fd, path, 0) < 0 && errno != ENOENT)
+    gboolean known, ok = blob_row(s, d, &known, &size, err);
+    if (ok && !known && unlinkat(s->fd, path, 0) < 0 && errno != ENOENT)
         ok = error_set_errno(err, errno, "removing %s/%s", s->root, path);
     return db_end(s->db, ok, ok ? err : NULL);
 }

@@ -4,8 +4,11 @@
 
 #include "store/store.h"
 
-/* TRUE when the blob is present; *size (may be NULL) is set. */
+/* TRUE when the blob is present; *size (may be NULL) is set. FALSE also when it cannot be told. */
 gboolean store_blob_has(struct store *s, const struct digest *d, guint64 *size);
+/* The same for those that would do something else without it: FALSE only on error. */
+gboolean store_blob_look(struct store *s, const struct digest *d, gboolean *has, guint64 *size,
+                         GError **err);
 /* Opens for reading; VARVE_ERROR_NOT_FOUND when absent. -1 on error. */
 int store_blob_open(struct store *s, const struct digest *d, GError **err);
 /* Reads a small one (manifest, config) whole, at most max bytes, and checks its digest: a damaged

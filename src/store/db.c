@@ -22,6 +22,28 @@ struct db {
     gint64 waiting_since; /* monotonic time the current wait for a lock began */
 };
 
+gboolean db_damaged(struct db *db, const char *why, GError **err)
+{
+    error_set(err, VARVE_ERROR_FAILED, "the store's database %s is damaged: %s", db->path, why);
+    error_add_next(err,
+                   "move %s, %s-wal and %s-shm away and run varve prune: names and build cache "
+                   "are lost, everything is built again",
+                   db->path, db->path, db->path);
+    return FALSE;
+}
+
+static gboolean cannot_open(struct db *db, int rc, int sys, GError **err)
+{
+    if (sys)
+        error_set_errno(err, sys, "cannot open the store's database %s for writing", db->path);
+    else
+        error_set(err, VARVE_ERROR_FAILED, "cannot open the store's database %s for writing: %s",
+                  db->path, sqlite3_errstr(rc));
+    if (!sys || sys == EACCES || sys == EPERM || sys == EROFS)
+        error_add_next(err, "check the permissions of its folder, or choose another with --root");
+    return FALSE;
+}
+
 static gboolean db_fail(struct db *db, int rc, GError **err)
 {
     int sys = db->sql ? sqlite3_system_errno(db->sql) : 0;
@@ -33,7 +55,8 @@ static gboolean db_fail(struct db *db, int rc, GError **err)
             return error_set_errno(err, sys, "writing the store's database %s", db->path);
         error_set(err, VARVE_ERROR_OUTSIDE, "reading or writing the store's database %s: %s (%s)",
                   db->path, sqlite3_errstr(rc), g_strerror(sys));
-        error_add_next(err, "check the disk (dmesg), then run the same command again");
+        if (!sys || errno_is_damage(sys))
+            error_add_next(err, "check the disk (dmesg), then run the same command again");
         return FALSE;
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
@@ -44,20 +67,13 @@ static gboolean db_fail(struct db *db, int rc, GError **err)
         return FALSE;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-        error_set(err, VARVE_ERROR_FAILED, "the store's database %s is damaged: %s", db->path,
-                  sqlite3_errstr(rc));
-        error_add_next(err,
-                       "move %s, %s-wal and %s-shm away and run varve prune: names and build cache "
-                       "are lost, everything is built again",
-                       db->path, db->path, db->path);
-        return FALSE;
+        return db_damaged(db, sqlite3_errstr(rc), err);
+    case SQLITE_ERROR: /* our statements are right, so the tables are not */
+        return db_damaged(db, db->sql ? sqlite3_errmsg(db->sql) : sqlite3_errstr(rc), err);
     case SQLITE_CANTOPEN:
     case SQLITE_PERM:
     case SQLITE_READONLY:
-        error_set(err, VARVE_ERROR_FAILED, "cannot open the store's database %s for writing: %s",
-                  db->path, sys ? g_strerror(sys) : sqlite3_errstr(rc));
-        error_add_next(err, "check the permissions of its folder, or choose another with --root");
-        return FALSE;
+        return cannot_open(db, rc, sys, err);
     default:
         return error_set(err, VARVE_ERROR_FAILED, "the store's database %s: %s", db->path,
                          db->sql ? sqlite3_errmsg(db->sql) : sqlite3_errstr(rc));

@@ -43,6 +43,9 @@ gboolean db_exec(struct db *db, GError **err, const char *sql, const char *types
 int db_changes(struct db *db);
 gint64 db_last_id(struct db *db);
 
+/* What the database holds is not what was written: error and way out. Returns FALSE. */
+gboolean db_damaged(struct db *db, const char *why, GError **err);
+
 /* A write transaction. Between begin and commit no other process writes the database, which makes
  * it also the lock for moving files that rows speak of. db_end commits when ok, else rolls back
  * (and leaves *err alone); it returns whether everything is committed. */

@@ -45,22 +45,41 @@ static void G_GNUC_PRINTF(2, 3) problem(struct fsck *f, const char *fmt, ...)
         f->o.report(f->o.ctx, text);
 }
 
-static gboolean check_sqlite(struct fsck *f, GError **err)
+/* SQLite's own findings: char *, none when it is sound. NULL on error. */
+static GPtrArray *integrity(struct store *s, GError **err)
 {
     GError *why = NULL;
     g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
-    {
-        DB_LOCK(f->s->db);
-        db_auto sqlite3_stmt *q = db_query(f->s->db, &why, "PRAGMA integrity_check", "");
-        while (db_step(f->s->db, q, &why))
+    DB_LOCK(s->db);
+    db_auto sqlite3_stmt *q = db_query(s->db, &why, "PRAGMA integrity_check", "");
+    while (db_step(s->db, q, &why))
+        if (g_strcmp0((const char *)sqlite3_column_text(q, 0), "ok") != 0)
             g_ptr_array_add(lines, db_col_text(q, 0));
+    if (!why)
+        return g_steal_pointer(&lines);
+    g_propagate_error(err, why);
+    return NULL;
+}
+
+/* Indexes can be made again from their tables; what is wrong with tables stays. */
+static gboolean repair_sqlite(struct store *s, GError **err)
+{
+    {
+        DB_LOCK(s->db);
+        db_exec(s->db, NULL, "REINDEX", "");
     }
-    for (guint i = 0; i < lines->len; i++)
-        if (strcmp(g_ptr_array_index(lines, i), "ok") != 0)
-            problem(f, "database: %s", (char *)g_ptr_array_index(lines, i));
-    if (why)
-        g_propagate_error(err, why);
-    return why == NULL;
+    g_autoptr(GPtrArray) left = integrity(s, err);
+    if (!left || left->len == 0)
+        return left != NULL;
+    return db_damaged(s->db, g_ptr_array_index(left, 0), err);
+}
+
+static gboolean check_sqlite(struct fsck *f, GError **err)
+{
+    g_autoptr(GPtrArray) lines = integrity(f->s, err);
+    for (guint i = 0; lines && i < lines->len; i++)
+        problem(f, "database: %s", (char *)g_ptr_array_index(lines, i));
+    return lines && (lines->len == 0 || !f->o.repair || repair_sqlite(f->s, err));
 }
 
 static gboolean load_blobs(struct blob_check *c, gint64 since, GError **err)
@@ -82,19 +101,36 @@ static gboolean load_blobs(struct blob_check *c, gint64 since, GError **err)
     return why == NULL;
 }
 
+/* Takes why: damage becomes the verdict on what, anything else the error that ends the check. */
+static gboolean judge_error(GError *why, const char *what, char **verdict, GError **err)
+{
+    if (!error_is_damage(why)) {
+        g_propagate_prefixed_error(err, why, "cannot check %s: ", what);
+        return FALSE;
+    }
+    g_autofree char *subject = g_strconcat(what, ": ", NULL);
+    const char *text = why->message;
+    *verdict = g_strdup(text + (g_str_has_prefix(text, subject) ? strlen(subject) : 0));
+    g_error_free(why);
+    return TRUE;
+}
+
 static gboolean check_blob(gpointer ctx, gsize i, GError **err)
 {
     struct blob_check *c = ctx;
     const struct digest *want = &g_array_index(c->blobs, struct digest, i);
     g_autofree char *path = blob_path(want);
     fd_auto int fd = openat(c->s->fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    g_autoptr(GError) why = NULL;
+    int why_not = fd < 0 ? errno : 0;
+    GError *why = NULL;
     struct digest got;
     guint64 size = 0;
+    if (fd < 0 && !errno_is_damage(why_not))
+        return error_set_errno(err, why_not, "cannot check the blob %s", path);
     if (fd < 0)
-        c->verdicts[i] = g_strdup_printf("row without a file (%s)", g_strerror(errno));
+        c->verdicts[i] = g_strdup_printf("row without a file (%s)", g_strerror(why_not));
     else if (!digest_of_fd(&got, fd, &size, &why))
-        c->verdicts[i] = g_strdup(why->message);
+        return judge_error(why, path, &c->verdicts[i], err);
     else if (size != g_array_index(c->sizes, guint64, i))
         c->verdicts[i] =
             g_strdup_printf("has %" G_GUINT64_FORMAT " bytes, its row says %" G_GUINT64_FORMAT,
@@ -142,22 +178,39 @@ static gboolean check_blobs(struct fsck *f, GError **err)
     return ok;
 }
 
-/* What is wrong with a layer, newly allocated; NULL when it is sound. */
-static char *layer_verdict(struct fsck *f, const char *id, gboolean indexed)
+/* Whether the store has path, of that type (0: any); FALSE on error. */
+static gboolean look_for(struct fsck *f, const char *path, mode_t type, gboolean *there,
+                         GError **err)
+{
+    struct stat st;
+    *there = fstatat(f->s->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+    if (!*there && !errno_is_damage(errno))
+        return error_set_errno(err, errno, "cannot check %s", path);
+    *there = *there && (!type || (st.st_mode & S_IFMT) == type);
+    return TRUE;
+}
+
+/* *verdict: what is wrong with a layer, newly allocated; NULL when it is sound. FALSE when that
+ * cannot be told. */
+static gboolean layer_verdict(struct fsck *f, const char *id, gboolean indexed, char **verdict,
+                              GError **err)
 {
     g_autofree char *fs = g_strdup_printf("layers/%s/fs", id);
     g_autofree char *index = g_strdup_printf("layers/%s/index", id);
-    struct stat st;
-    if (fstatat(f->s->fd, fs, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode))
-        return g_strdup("row without a directory");
-    if (indexed && fstatat(f->s->fd, index, &st, AT_SYMLINK_NOFOLLOW) < 0)
-        return g_strdup("its index is missing");
-    g_autoptr(GError) why = NULL;
+    gboolean has_fs, has_index = TRUE;
+    *verdict = NULL;
+    if (!look_for(f, fs, S_IFDIR, &has_fs, err) ||
+        (indexed && !look_for(f, index, 0, &has_index, err)))
+        return FALSE;
+    if (!has_fs || !has_index) {
+        *verdict = g_strdup(has_fs ? "its index is missing" : "row without a directory");
+        return TRUE;
+    }
+    GError *why = NULL;
     if (!indexed || !f->o.check_layer || f->o.check_layer(f->s, id, &why))
-        return NULL;
-    g_autofree char *subject = g_strdup_printf("layer %s: ", id);
-    const char *text = why ? why->message : "its content is not what its index says";
-    return g_strdup(text + (g_str_has_prefix(text, subject) ? strlen(subject) : 0));
+        return TRUE;
+    g_autofree char *what = g_strconcat("layer ", id, NULL);
+    return judge_error(why, what, verdict, err);
 }
 
 /* Deletes by chain: names and records that use the layer are of no use without it. */
@@ -214,7 +267,9 @@ static gboolean check_layers(struct fsck *f, GError **err)
         struct layer_info info;
         if (!store_layer_get(f->s, id, &info, NULL))
             continue; /* removed meanwhile */
-        g_autofree char *verdict = layer_verdict(f, id, info.indexed);
+        g_autofree char *verdict = NULL;
+        if (!layer_verdict(f, id, info.indexed, &verdict, err))
+            return FALSE;
         if (!verdict || !store_layer_get(f->s, id, &info, NULL))
             continue;
         problem(f, "layer %s: %s", id, verdict);

@@ -39,10 +39,12 @@ gboolean store_gc(struct store *s, const struct gc_options *o, guint64 *freed, g
 
 /* Called once per problem found ("layer 3f… : row without a directory"). */
 typedef void (*fsck_report_fn)(gpointer ctx, const char *problem);
-/* Whether a layer's files are what its index says (layer/index.h supplies it). */
+/* Whether a layer's files are what its index says (layer/index.h supplies it). An error that is no
+ * damage (error_is_damage()) ends the check. */
 typedef gboolean (*fsck_layer_fn)(struct store *s, const char *layer_id, GError **err);
 struct fsck_options {
-    gboolean repair; /* remove what is broken, so that the next build makes it again */
+    gboolean repair; /* remove what is broken, so that the next build makes it again, and make the
+                        database's indexes anew */
     gint64 since;    /* only layers and blobs made at this time (seconds since the epoch) or later,
                         and not SQLite's own check; 0: everything */
     fsck_layer_fn check_layer; /* NULL: only that a layer is there */
@@ -50,7 +52,8 @@ struct fsck_options {
     gpointer ctx;              /* report's */
 };
 /* Verifies format, rows against files, every blob's digest, SQLite's own check. *problems counts.
- */
+ * What cannot be checked (no file can be opened, for example) is an error and no problem, and so is
+ * a database that repairing does not help. */
 gboolean store_fsck(struct store *s, const struct fsck_options *o, guint *problems, GError **err);
 
 /* A machine that loses power may keep rows of the database whose files never reached the disk.

@@ -94,8 +94,10 @@ static void image_hold(struct store *s, struct image_row *r)
     hold_blob(s, &r->manifest, "manifest", NULL);
     hold_blob(s, &r->config, "config", NULL);
     DB_LOCK(s->db);
-    if (r->chain && !chain_hold_gated(s, r->chain, "the image", NULL))
-        g_clear_pointer(&r->chain, chain_free);
+    g_autoptr(GError) why = NULL;
+    if (r->chain && !chain_hold_gated(s, r->chain, "the image", &why) &&
+        g_error_matches(why, VARVE_ERROR, VARVE_ERROR_NOT_FOUND))
+        g_clear_pointer(&r->chain, chain_free); /* else who uses it meets the same error */
 }
 
 static struct image_row *take_at(GPtrArray *all, guint i)

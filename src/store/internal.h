@@ -55,7 +55,8 @@ gboolean lease_blob(struct store *s, const struct digest *d);
 /* All lease lines of living owners: a set of strings. NULL when any cannot be read. */
 GHashTable *lease_living(struct store *s, GError **err);
 
-/* Inside the gate: TRUE when every layer of c is there; then they are leased and marked used. */
+/* Inside the gate: TRUE when every layer of c is there; then they are leased and marked used. errno
+ * is ENOENT when one is gone, else what hindered looking or leasing. */
 gboolean chain_hold(struct store *s, const struct chain *c);
 /* The same with the gate taken and given back; NOT_FOUND names what when a layer is gone. */
 gboolean chain_hold_gated(struct store *s, const struct chain *c, const char *what, GError **err);

@@ -124,6 +124,14 @@ gboolean store_layer_set_source(struct store *s, const char *id, const char *sou
     return expect_layer(s, ok, id, err);
 }
 
+char *store_layer_source(struct store *s, const char *id)
+{
+    DB_LOCK(s->db);
+    db_auto sqlite3_stmt *q =
+        db_query(s->db, NULL, "SELECT source FROM layers WHERE id=?", "s", id);
+    return db_step(s->db, q, NULL) ? db_col_text(q, 0) : NULL;
+}
+
 gboolean store_layer_get(struct store *s, const char *id, struct layer_info *out, GError **err)
 {
     DB_LOCK(s->db);
@@ -167,12 +175,16 @@ gboolean store_layer_by_source(struct store *s, const char *source, struct layer
     return held;
 }
 
-/* TRUE when the layer's row and directory are there; used layers are marked so. */
+/* TRUE when the layer's row and directory are there; used layers are marked so. Else errno is
+ * ENOENT for one that is gone. */
 static gboolean layer_present(struct store *s, const char *id)
 {
+    g_autoptr(GError) why = NULL;
     db_auto sqlite3_stmt *q =
-        db_query(s->db, NULL, "SELECT last_used FROM layers WHERE id=?", "s", id);
-    if (!db_step(s->db, q, NULL))
+        db_query(s->db, &why, "SELECT last_used FROM layers WHERE id=?", "s", id);
+    gboolean known = db_step(s->db, q, &why);
+    errno = why ? EIO : ENOENT;
+    if (!known)
         return FALSE;
     char path[sizeof "layers//fs" + LAYER_ID_LEN];
     snprintf(path, sizeof path, "layers/%s/fs", id);
@@ -188,10 +200,8 @@ gboolean chain_hold(struct store *s, const struct chain *c)
     for (guint i = 0; i < c->n; i++) {
         if (lease_has_layer(s, c->ids[i]))
             continue;
-        if (!layer_present(s, c->ids[i])) {
-            errno = ENOENT;
+        if (!layer_present(s, c->ids[i]))
             return FALSE;
-        }
         chain_append(more, c->ids[i]);
     }
     return lease_layers(s, more);
@@ -221,6 +231,27 @@ static gboolean layer_blob_row(struct store *s, const char *layer_id, const char
     db_col_digest(q, 1, &out->diff_id);
     g_strlcpy(out->media_type, (const char *)sqlite3_column_text(q, 2), sizeof out->media_type);
     return TRUE;
+}
+
+GArray *store_layer_blob_list(struct store *s, const char *layer_id, GError **err)
+{
+    GError *why = NULL;
+    g_autoptr(GArray) all = g_array_new(FALSE, TRUE, sizeof(struct layer_variant));
+    DB_LOCK(s->db);
+    db_auto sqlite3_stmt *q =
+        db_query(s->db, &why, "SELECT variant, digest, diff_id FROM layer_blobs WHERE layer=?", "s",
+                 layer_id);
+    while (db_step(s->db, q, &why)) {
+        struct layer_variant v = {.variant = ""};
+        g_strlcpy(v.variant, (const char *)sqlite3_column_text(q, 0), sizeof v.variant);
+        db_col_digest(q, 1, &v.blob.digest);
+        db_col_digest(q, 2, &v.blob.diff_id);
+        g_array_append_val(all, v);
+    }
+    if (!why)
+        return g_steal_pointer(&all);
+    g_propagate_error(err, why);
+    return NULL;
 }
 
 gboolean store_layer_blob_known(struct store *s, const char *layer_id, const char *variant,

@@ -57,7 +57,7 @@ gboolean chain_hold_gated(struct store *s, const struct chain *c, const char *wh
     gate_leave(s);
     if (held)
         return TRUE;
-    if (why == ENOSPC || why == EDQUOT)
+    if (why != ENOENT)
         return error_set_errno(err, why, "leasing the layers of %s in %s", what, s->root);
     return error_set(err, VARVE_ERROR_NOT_FOUND, "%s names a layer that is not in the store %s",
                      what, s->root);

@@ -63,8 +63,16 @@ gboolean store_layer_blob_known(struct store *s, const char *layer_id, const cha
 /* The same, when the bytes are in the store; FALSE without error otherwise. */
 gboolean store_layer_blob_find(struct store *s, const char *layer_id, const char *variant,
                                struct layer_blob *out);
+/* All that were put for a layer, for checking them; NULL on error. */
+struct layer_variant {
+    char variant[80];
+    struct layer_blob blob; /* size is 0 */
+};
+GArray *store_layer_blob_list(struct store *s, const char *layer_id, GError **err);
 /* The layer unpacked from this key ("diff:<hex>" or "chain:<hex>"; see layer/apply.h). */
 gboolean store_layer_by_source(struct store *s, const char *source, struct layer_info *out);
+/* The key that a layer has, newly allocated; NULL: none. */
+char *store_layer_source(struct store *s, const char *id);
 gboolean store_layer_set_source(struct store *s, const char *id, const char *source, GError **err);
 
 /* Cached compressed members (PROTOCOLS.md): where the member for raw bytes of digest raw lies. */

@@ -17,6 +17,8 @@
 #define FORMAT_TEXT "varve store 1\n"
 #define FORMAT_PREFIX "varve store "
 #define RESERVE_BYTES (1024 * 1024)
+/* A schema's number above this was never written by a varve. */
+#define SCHEMA_PLAUSIBLE (SCHEMA_VERSION + 1000)
 #define STATCACHE_MAX (256 * 1024 * 1024)
 /* Reading refreshes a stat cache's age, by which garbage collection drops it, once a day at most.
  */
@@ -210,8 +212,12 @@ static int schema_version(struct store *s, GError **err)
     int version = read_version(s, err);
     if (version > 0 && version < SCHEMA_VERSION && !migrate(s, err))
         return -1;
-    if (version <= SCHEMA_VERSION)
+    if (version <= SCHEMA_VERSION && (version >= 0 || (err && *err)))
         return version;
+    if (version < 0 || version > SCHEMA_PLAUSIBLE) {
+        db_damaged(s->db, "it has a version that there never was", err);
+        return -1;
+    }
     error_set(err, VARVE_ERROR_UNSUPPORTED, "the store %s was written by a newer varve (schema %d)",
               s->root, version);
     error_add_next(err, "use the newer varve, or another folder with --root or VARVE_ROOT");

@@ -33,14 +33,26 @@ static gboolean take_fill(struct volume *v, gboolean wait, struct cancel *c, GEr
     return v->fill != NULL;
 }
 
-static gboolean is_ready(struct volume *v)
+/* Whether it is filled. What cannot be looked up is an error: a volume that is not filled gets
+ * emptied. */
+static gboolean look(struct volume *v, gboolean *ready, GError **err)
 {
     struct store *s = v->store;
+    GError *why = NULL;
+    *ready = FALSE;
     DB_LOCK(s->db);
     db_auto sqlite3_stmt *q =
-        db_query(s->db, NULL, "SELECT last_used FROM volumes WHERE dir=?", "s", v->dir);
-    if (!db_step(s->db, q, NULL) || faccessat(s->fd, v->dir, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+        db_query(s->db, &why, "SELECT last_used FROM volumes WHERE dir=?", "s", v->dir);
+    gboolean known = db_step(s->db, q, &why);
+    if (why) {
+        g_propagate_error(err, why);
         return FALSE;
+    }
+    if (!known)
+        return TRUE;
+    *ready = faccessat(s->fd, v->dir, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    if (!*ready && errno != ENOENT)
+        return error_set_errno(err, errno, "looking for the cache mount %s/%s", s->root, v->dir);
     touch(s, 'V', v->dir, sqlite3_column_int64(q, 0));
     return TRUE;
 }
@@ -79,13 +91,14 @@ static gboolean take_private(struct volume *v, struct cancel *c, GError **err)
 /* Only who fills it needs the second lock; the others wait for that. */
 static gboolean take_shared(struct volume *v, struct cancel *c, GError **err)
 {
-    if (!take_use(v, c, err))
+    gboolean ready;
+    if (!take_use(v, c, err) || !look(v, &ready, err))
         return FALSE;
-    if (is_ready(v))
+    if (ready)
         return TRUE;
-    if (!take_fill(v, TRUE, c, err))
+    if (!take_fill(v, TRUE, c, err) || !look(v, &ready, err))
         return FALSE;
-    if (is_ready(v))
+    if (ready)
         store_lock_release(g_steal_pointer(&v->fill));
     return TRUE;
 }
@@ -93,14 +106,14 @@ static gboolean take_shared(struct volume *v, struct cancel *c, GError **err)
 static gboolean take_in(struct volume *v, enum volume_sharing sharing, struct cancel *c,
                         GError **err)
 {
-    gboolean ok;
+    gboolean ok, ready;
     if (sharing == VOLUME_PRIVATE)
         ok = take_private(v, c, err);
     else if (sharing == VOLUME_LOCKED)
         ok = take_fill(v, TRUE, c, err) && take_use(v, c, err);
     else
         ok = take_shared(v, c, err);
-    return ok && (is_ready(v) || make_fresh(v, err));
+    return ok && look(v, &ready, err) && (ready || make_fresh(v, err));
 }
 
 static void volume_free(struct volume *v)
@@ -164,21 +177,25 @@ gboolean volume_remove(struct store *s, const char *dir, GError **err)
 }
 
 /* The directories of id: one, and more when it was private to several at once. */
-static GPtrArray *list_dirs(struct store *s, const char *id)
+static GPtrArray *list_dirs(struct store *s, const char *id, GError **err)
 {
-    GPtrArray *dirs = g_ptr_array_new_with_free_func(g_free);
+    GError *why = NULL;
+    g_autoptr(GPtrArray) dirs = g_ptr_array_new_with_free_func(g_free);
     DB_LOCK(s->db);
     db_auto sqlite3_stmt *q =
-        db_query(s->db, NULL, "SELECT dir FROM volumes WHERE name=?", "s", id);
-    while (db_step(s->db, q, NULL))
+        db_query(s->db, &why, "SELECT dir FROM volumes WHERE name=?", "s", id);
+    while (db_step(s->db, q, &why))
         g_ptr_array_add(dirs, g_strdup((const char *)sqlite3_column_text(q, 0)));
-    return dirs;
+    if (!why)
+        return g_steal_pointer(&dirs);
+    g_propagate_error(err, why);
+    return NULL;
 }
 
 gboolean store_volume_forget(struct store *s, const char *id, GError **err)
 {
-    g_autoptr(GPtrArray) dirs = list_dirs(s, id);
-    for (guint i = 0; i < dirs->len; i++) {
+    g_autoptr(GPtrArray) dirs = list_dirs(s, id, err);
+    for (guint i = 0; dirs && i < dirs->len; i++) {
         const char *dir = g_ptr_array_index(dirs, i);
         g_autofree char *name = g_strdup_printf("use %s", dir);
         GError *why = NULL;
@@ -190,7 +207,7 @@ gboolean store_volume_forget(struct store *s, const char *id, GError **err)
             return FALSE;
         }
     }
-    return TRUE;
+    return dirs != NULL;
 }
 
 gboolean store_volume_ready(struct volume *v, GError **err)

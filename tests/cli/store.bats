@@ -203,6 +203,92 @@ own_store() { cp -a "$SEED" "$VARVE_ROOT"; }
     [ "$status" -eq 0 ]
 }
 
+# database SQL: changes the store behind varve's back.
+database() {
+    python3 -c 'import sqlite3, sys; sqlite3.connect(sys.argv[1], isolation_level=None).executescript(sys.argv[2])' "$VARVE_ROOT/varve.db" "$1"
+}
+few_files() { bash -c 'ulimit -n 8 && exec "$@"' - "$VARVE" "$@"; }
+
+@test "too many open files are no damage: fsck removes nothing" {
+    own_store
+    run varve images
+    images=$output
+    run few_files fsck --repair
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"Too many open files"*"next: allow more open files"* && "$output" != *"found"* ]]
+    run varve images
+    [ "$output" = "$images" ]
+    varve fsck
+    # Nor does a build recommend to repair.
+    printf 'FROM busybox\nRUN echo another >/first\n' >Dockerfile
+    for n in 8 10 12 14 16; do
+        run bash -c "ulimit -n $n && exec '$VARVE' build --progress=plain --build-context busybox=oci-layout://$BASES/busybox-oci ."
+        [[ "$output" != *"fsck"* ]]
+    done
+    varve fsck
+}
+
+@test "a cache mount that cannot be looked up is not taken for an empty one" {
+    printf 'FROM busybox\nRUN --mount=type=cache,target=/c echo kept >>/c/f; cat /c/f\n' >Dockerfile
+    build . 2>/dev/null
+    database 'ALTER TABLE volumes RENAME COLUMN last_used TO other'
+    sed -i 's/kept/again/' Dockerfile
+    run build .
+    [ "$status" -ne 0 ]
+    [ "$(cat "$VARVE_ROOT"/volumes/*/f)" = kept ]
+}
+
+@test "fsck finds a wrong diff id" {
+    own_store
+    for table in "layers SET diff_id=zeroblob(32) WHERE diff_id IS NOT NULL AND source IS NULL" \
+        "layers SET diff_id=zeroblob(32) WHERE source IS NOT NULL" "layer_blobs SET diff_id=zeroblob(32)" \
+        "layers SET content=zeroblob(32)"; do
+        rm -rf "$VARVE_ROOT"
+        own_store
+        database "UPDATE $table"
+        run varve fsck
+        [ "$status" -eq 1 ]
+        [[ "$output" == *"layer "*": "* ]]
+        run varve fsck --repair
+        [ "$status" -eq 0 ]
+        varve fsck
+    done
+}
+
+@test "fsck --repair makes a damaged index anew, and says what it cannot repair" {
+    own_store
+    # An index without a row: its definition goes, a row comes, and the definition is back.
+    database "CREATE TABLE kept AS SELECT * FROM sqlite_schema WHERE name='images_name'; PRAGMA writable_schema=ON;
+        DELETE FROM sqlite_schema WHERE name='images_name';"
+    database "INSERT INTO images(name, platform, origin, created, size) VALUES('x:1', 'linux/amd64', 'build', 1, 1)"
+    database "PRAGMA writable_schema=ON; INSERT INTO sqlite_schema SELECT * FROM kept; DROP TABLE kept;"
+    run varve fsck
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"database: "*"index"* ]]
+    run varve fsck --repair
+    [ "$status" -eq 0 ]
+    run varve fsck
+    [ "$status" -eq 0 ]
+    # A table that breaks its own rule.
+    database "PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql=replace(sql, 'source TEXT', 'source TEXT NOT NULL') WHERE name='layers'"
+    run varve fsck --repair
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"is damaged"*"next: move "*"varve.db"*" away and run varve prune"* ]]
+    mkdir ../away && mv "$VARVE_ROOT"/varve.db* ../away
+    varve prune
+    varve fsck
+    # Its schema's text.
+    for sql in "UPDATE sqlite_schema SET sql=replace(sql, 'size', 'sixe') WHERE name='blobs'" "PRAGMA user_version=9043969" \
+        "PRAGMA user_version=-7"; do
+        rm -rf "$VARVE_ROOT"
+        own_store
+        database "PRAGMA writable_schema=ON; $sql"
+        run varve fsck
+        [ "$status" -eq 1 ] || { echo "$sql: $output"; false; }
+        [[ "$output" == *"is damaged"*"next: move "*"varve.db"*" away and run varve prune"* ]]
+    done
+}
+
 @test "an empty store says how to begin" {
     run varve images
     [ "$status" -eq 0 ]
