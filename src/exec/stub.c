@@ -244,27 +244,50 @@ static gboolean same_time(struct timespec a, struct timespec b)
     return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
-static gboolean remove_stub(const struct stub *stub)
+/* Whether the program put something there, or took it (or what it lay in) away. */
+static gboolean is_theirs(int errnum)
 {
-    struct stat st;
-    if (stub->dir)
-        return unlinkat(stub->parent, stub->name, AT_REMOVEDIR) == 0;
-    return fstatat(stub->parent, stub->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-           S_ISREG(st.st_mode) && st.st_size == 0 && unlinkat(stub->parent, stub->name, 0) == 0;
+    return errnum == ENOTEMPTY || errnum == EEXIST || errnum == ENOENT || errnum == ENOTDIR ||
+           errnum == EBUSY;
 }
 
-void stubs_remove(struct stubs *s, GPtrArray *touched)
+/* *removed: it is gone now. FALSE with errno when it should be and is not. */
+static gboolean remove_stub(const struct stub *stub, gboolean *removed)
 {
-    for (guint i = s->list->len; i-- > 0;) {
-        struct stub *stub = &g_array_index(s->list, struct stub, i);
-        struct stat now;
-        if (fstat(stub->parent, &now) < 0 || !remove_stub(stub))
-            continue;
-        gboolean ours = same_time(now.st_mtim, stub->after);
-        struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, ours ? stub->before : now.st_mtim};
-        futimens(stub->parent, times);
-        if (touched && ours)
-            g_ptr_array_add(touched, g_strndup(stub->path, MAX(stub->name - stub->path - 1, 1)));
-    }
+    struct stat st;
+    *removed = FALSE;
+    if (fstatat(stub->parent, stub->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return is_theirs(errno);
+    if (stub->dir ? !S_ISDIR(st.st_mode) : !S_ISREG(st.st_mode) || st.st_size > 0)
+        return TRUE;
+    *removed = unlinkat(stub->parent, stub->name, stub->dir ? AT_REMOVEDIR : 0) == 0;
+    return *removed || is_theirs(errno);
+}
+
+static gboolean remove_one(const struct stub *stub, GPtrArray *touched, GError **err)
+{
+    struct stat now;
+    gboolean removed;
+    if (fstat(stub->parent, &now) < 0 || !remove_stub(stub, &removed))
+        return error_set_errno(err, errno, "removing the mount point %s after the step",
+                               stub->path);
+    if (!removed)
+        return TRUE;
+    gboolean ours = same_time(now.st_mtim, stub->after);
+    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, ours ? stub->before : now.st_mtim};
+    if (futimens(stub->parent, times) < 0)
+        return error_set_errno(err, errno, "setting the time of what held the mount point %s",
+                               stub->path);
+    if (touched && ours)
+        g_ptr_array_add(touched, g_strndup(stub->path, MAX(stub->name - stub->path - 1, 1)));
+    return TRUE;
+}
+
+gboolean stubs_remove(struct stubs *s, GPtrArray *touched, GError **err)
+{
+    gboolean ok = TRUE;
+    for (guint i = s->list->len; i-- > 0;)
+        ok = remove_one(&g_array_index(s->list, struct stub, i), touched, ok ? err : NULL) && ok;
     g_array_set_size(s->list, 0);
+    return ok;
 }

@@ -27,8 +27,8 @@ char *stubs_resolve(stubs_open_fn open, gpointer ctx, const char *path, GError *
  * directories). With uid or gid not 0 the made directories are given to them. */
 gboolean stubs_make_lasting(int rootfd, const char *path, guint32 uid, guint32 gid, GError **err);
 /* Removes what is still empty, newest first. Paths of directories whose content was touched only by
- * stubs are added to touched (may be NULL; of char *). Errors are ignored: a stub that stays is
- * harmless. */
-void stubs_remove(struct stubs *s, GPtrArray *touched);
+ * stubs are added to touched (may be NULL; of char *). What the program changed stays; FALSE when
+ * something else hinders: the layer would have what no step made. */
+gboolean stubs_remove(struct stubs *s, GPtrArray *touched, GError **err);
 
 #endif
