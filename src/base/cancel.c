@@ -16,6 +16,18 @@ struct cancel {
     _Atomic(struct cancel *) children[MAX_CHILDREN]; /* triggered along; NULL: a free slot */
 };
 
+static _Atomic(struct cancel *) command;
+
+void cancel_set_command(struct cancel *c)
+{
+    atomic_store(&command, c);
+}
+
+gboolean cancel_check_command(GError **err)
+{
+    return cancel_check(atomic_load(&command), err);
+}
+
 struct cancel *cancel_new(void)
 {
     struct cancel *c = g_new0(struct cancel, 1);

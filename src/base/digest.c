@@ -1,11 +1,13 @@
 #include "base/digest.h"
 
+#include "base/cancel.h"
 #include "base/error.h"
 #include "base/io.h"
 
 #include <errno.h>
 #include <nettle/sha2.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct hasher {
@@ -75,13 +77,43 @@ void digest_of_bytes(struct digest *out, const void *bytes, gsize len)
     sha256_digest(&ctx, sizeof out->b, out->b);
 }
 
+#define CHUNK (256 * 1024)
+
+/* Hashes the hole that fd is at, if any, without reading it; the end of the file is size. */
+static gboolean hash_hole(int fd, guint64 size, char *buf, struct hasher *h, guint64 *total,
+                          GError **err)
+{
+    off_t at = lseek(fd, 0, SEEK_CUR), data = at < 0 ? -1 : lseek(fd, at, SEEK_DATA);
+    if (at >= 0 && data < 0 && errno == ENXIO && (guint64)at < size)
+        data = (off_t)size;
+    if (data < 0 || lseek(fd, data, SEEK_SET) < 0)
+        return TRUE;
+    if (data > at)
+        memset(buf, 0, CHUNK);
+    while (at < data) {
+        gsize n = MIN(CHUNK, data - at);
+        if (!cancel_check_command(err))
+            return FALSE;
+        hasher_update(h, buf, n);
+        at += (off_t)n;
+        *total += n;
+    }
+    return TRUE;
+}
+
 gboolean digest_of_fd(struct digest *out, int fd, guint64 *size, GError **err)
 {
     g_autoptr(hasher) h = hasher_new();
-    g_autofree char *buf = g_malloc(256 * 1024);
+    g_autofree char *buf = g_malloc(CHUNK);
     guint64 total = 0;
+    struct stat st;
+    gboolean sparse = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+                      (guint64)st.st_blocks * 512 < (guint64)st.st_size;
     for (;;) {
-        ssize_t n = io_read(fd, buf, 256 * 1024);
+        if (!cancel_check_command(err) ||
+            (sparse && !hash_hole(fd, (guint64)st.st_size, buf, h, &total, err)))
+            return FALSE;
+        ssize_t n = io_read(fd, buf, CHUNK);
         if (n < 0)
             return error_set_errno(err, errno, "cannot read while hashing");
         if (n == 0)

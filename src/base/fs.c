@@ -1,5 +1,6 @@
 #include "base/fs.h"
 
+#include "base/cancel.h"
 #include "base/error.h"
 #include "base/io.h"
 
@@ -235,6 +236,9 @@ gboolean fs_remove_tree(int dirfd, const char *name, GError **err)
     return TRUE;
 }
 
+#define COPY_CHUNK                                                                                 \
+    (64 * 1024 * 1024) /* so much is copied between two looks at the command's flag */
+
 /* Copies [from, to) of in by the fastest way that works here. */
 static gboolean copy_range(int in, int out, off_t from, off_t to, const char *what, GError **err)
 {
@@ -243,8 +247,10 @@ static gboolean copy_range(int in, int out, off_t from, off_t to, const char *wh
     loff_t src = from, dst = from;
     while (src < to) {
         ssize_t n;
+        if (!cancel_check_command(err))
+            return FALSE;
         if (kernel) {
-            n = copy_file_range(in, &src, out, &dst, to - src, 0);
+            n = copy_file_range(in, &src, out, &dst, MIN(to - src, COPY_CHUNK), 0);
             if (n < 0 && (errno == EXDEV || errno == EINVAL || errno == ENOSYS ||
                           errno == EOPNOTSUPP || errno == EPERM)) {
                 kernel = FALSE;

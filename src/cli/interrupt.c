@@ -17,6 +17,7 @@ struct cancel *interrupt_watch(void)
     if (flag)
         return flag;
     flag = cancel_new();
+    cancel_set_command(flag);
     struct sigaction sa = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     sigaction(SIGINT, &sa, NULL);
     sigaction(SIGTERM, &sa, NULL);

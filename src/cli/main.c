@@ -71,6 +71,8 @@ int main(int argc, char **argv)
 {
     setlocale(LC_CTYPE, "");
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ,
+           SIG_IGN); /* a limit of file sizes is an error of the write; programs get it back */
     int at = take_globals(argc, argv);
     if (at >= argc) {
         commands_print_help();

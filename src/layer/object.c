@@ -1,5 +1,6 @@
 #include "layer/object.h"
 
+#include "base/cancel.h"
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/io.h"
@@ -46,6 +47,8 @@ struct copying {
 static gboolean copy_data(struct copying *c, guint64 end, GError **err)
 {
     while (c->at < end) {
+        if (!cancel_check_command(err))
+            return FALSE;
         ssize_t n = io_pread(c->in, c->buf, MIN(CHUNK, end - c->at), c->at);
         if (n < 0)
             return error_set_errno(err, errno, "cannot read %s", c->e->path);
@@ -59,15 +62,18 @@ static gboolean copy_data(struct copying *c, guint64 end, GError **err)
     return TRUE;
 }
 
-static void hash_hole(struct copying *c, guint64 end)
+static gboolean hash_hole(struct copying *c, guint64 end, GError **err)
 {
     if (c->at < end)
         memset(c->buf, 0, CHUNK);
     while (c->at < end) {
         gsize n = MIN(CHUNK, end - c->at);
+        if (!cancel_check_command(err))
+            return FALSE;
         hasher_update(c->h, c->buf, n);
         c->at += n;
     }
+    return TRUE;
 }
 
 static gboolean copy_sparse(struct copying *c, GError **err)
@@ -77,7 +83,8 @@ static gboolean copy_sparse(struct copying *c, GError **err)
         if (data < 0 && errno != ENXIO)
             return copy_data(c, c->e->size, err);
         guint64 from = data < 0 ? c->e->size : MIN((guint64)data, c->e->size);
-        hash_hole(c, from);
+        if (!hash_hole(c, from, err))
+            return FALSE;
         if (c->at == c->e->size)
             break;
         off_t hole = lseek(c->in, data, SEEK_HOLE);

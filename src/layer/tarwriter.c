@@ -103,6 +103,8 @@ static gboolean write_content(struct tar_sink *sink, const struct entry *e, int 
     for (guint64 left = e->size; left;) {
         /* One byte more than wanted, to see a file that grew. */
         gsize want = MIN(BUFFER, left + 1);
+        if (!cancel_check_command(err))
+            return FALSE;
         ssize_t n = io_read(fd, buf, want);
         if (n < 0)
             return error_set_errno(err, errno, "cannot read %s", e->path);

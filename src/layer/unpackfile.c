@@ -1,5 +1,6 @@
 #include "layer/unpackfile.h"
 
+#include "base/cancel.h"
 #include "base/error.h"
 #include "base/fs.h"
 #include "layer/attrs.h"
@@ -133,7 +134,7 @@ static gboolean copy_data(struct unpack_files *f, int fd, guint64 size, struct t
     for (guint64 done = 0; done < size;) {
         const guint8 *p;
         gsize n;
-        if (!tarreader_data(r, size - done, &p, &n, err))
+        if (!cancel_check_command(err) || !tarreader_data(r, size - done, &p, &n, err))
             return FALSE;
         if (!n)
             return error_set(err, VARVE_ERROR_INVALID, "%s has less data than its header says",
@@ -148,12 +149,16 @@ static gboolean copy_data(struct unpack_files *f, int fd, guint64 size, struct t
     return TRUE;
 }
 
-static void hash_zeros(struct hasher *h, guint64 n)
+static gboolean hash_zeros(struct hasher *h, guint64 n, GError **err)
 {
     static const guint8 zeros[64 * 1024];
-    for (; n > sizeof zeros; n -= sizeof zeros)
+    for (; n > sizeof zeros; n -= sizeof zeros) {
+        if (!cancel_check_command(err))
+            return FALSE;
         hasher_update(h, zeros, sizeof zeros);
+    }
     hasher_update(h, zeros, n);
+    return TRUE;
 }
 
 static gboolean copy_sparse(struct unpack_files *f, int fd, const struct tar_header *h,
@@ -162,14 +167,16 @@ static gboolean copy_sparse(struct unpack_files *f, int fd, const struct tar_hea
     guint64 at = 0;
     for (guint i = 0; i < h->n_segments; i++) {
         const struct tar_segment *s = &h->segments[i];
-        hash_zeros(f->hasher, s->offset - at);
+        if (!hash_zeros(f->hasher, s->offset - at, err))
+            return FALSE;
         if (lseek(fd, (off_t)s->offset, SEEK_SET) < 0)
             return error_set_errno(err, errno, "cannot unpack %s", path);
         if (!copy_data(f, fd, s->size, r, path, err))
             return FALSE;
         at = s->offset + s->size;
     }
-    hash_zeros(f->hasher, h->size - at);
+    if (!hash_zeros(f->hasher, h->size - at, err))
+        return FALSE;
     return ftruncate(fd, (off_t)h->size) == 0 ||
            error_set_errno(err, errno, "cannot unpack %s", path);
 }

@@ -2,6 +2,7 @@
  * whose manifest.json points into blobs/sha256, as docker save makes it since version 25. */
 #include "output/exporters.h"
 
+#include "base/cancel.h"
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/libarchive.h"
@@ -83,6 +84,8 @@ static gboolean copy_checked(struct target *t, int fd, int out, const struct dig
     struct digest got;
     ssize_t n;
     while ((n = read(fd, buf, 256 * 1024)) > 0) {
+        if (!cancel_check_command(err))
+            return FALSE;
         hasher_update(h, buf, n);
         if (t->tar && t->lib->write_data(t->tar, buf, n) != n)
             return tar_failed(t, err);

@@ -165,3 +165,29 @@ pulled_layout() {
     done
     skopeo copy -q --src-tls-verify=false "docker://$host/crash/app:1" dir:../whole
 }
+
+@test "SIGTERM while a large file of a layer is read ends the build" {
+    printf 'FROM busybox\nRUN dd if=/dev/zero of=/lastlog bs=1 count=1 seek=60000000000 2>/dev/null; echo written\n' >Dockerfile
+    "$VARVE" build --progress=plain --build-context "busybox=oci-layout://$BASES/busybox-oci" . >log 2>&1 3>&- &
+    pid=$!
+    for _ in $(seq 200); do
+        grep -q written log && break
+        sleep 0.05
+    done
+    kill -TERM "$pid"
+    begun=$SECONDS
+    code=0
+    wait "$pid" || code=$?
+    [ $((SECONDS - begun)) -le 4 ]
+    [ "$code" -eq 130 ] || { cat log; false; }
+    clean_store
+}
+
+@test "a limit of file sizes is an error, not a signal" {
+    printf 'FROM busybox\nRUN echo one >/one\n' >Dockerfile
+    run bash -c "ulimit -f 10; exec '$VARVE' build --progress=plain --build-context busybox=oci-layout://$BASES/busybox-oci ."
+    [ "$status" -ne 0 ] && [ "$status" -lt 128 ]
+    [[ "$output" == *"error: "* ]]
+    run "$VARVE" build --progress=plain --build-context "busybox=oci-layout://$BASES/busybox-oci" .
+    [ "$status" -eq 0 ]
+}
