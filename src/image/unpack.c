@@ -8,7 +8,8 @@
 
 #include <string.h>
 
-#define PARALLEL 3 /* layers at work at once, as many as Docker pulls */
+#define MAX_LAYERS 500 /* overlayfs takes no more (OVL_MAX_STACK) */
+#define PARALLEL 3     /* layers at work at once, as many as Docker pulls */
 
 /* The layers of one image on their way. */
 struct unpacking {
@@ -89,6 +90,10 @@ static gboolean load(struct unpacking *u, const struct digest *manifest, GError 
         return error_set(err, VARVE_ERROR_INVALID,
                          "the image's manifest has %u layers, but its config %u",
                          u->manifest->items->len, u->conf->diff_ids->len);
+    if (u->manifest->items->len > MAX_LAYERS)
+        return error_set(err, VARVE_ERROR_UNSUPPORTED,
+                         "the image has %u layers, which cannot be mounted: overlayfs takes %d",
+                         u->manifest->items->len, MAX_LAYERS);
     for (guint i = 0; i < u->manifest->items->len; i++)
         if (!check_type(blob_of(u, i), err))
             return FALSE;

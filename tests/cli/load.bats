@@ -111,3 +111,33 @@ refused() {
     run -2 script -qec "$VARVE save app:1" /dev/null
     [[ "$output" == *"stdout is a terminal"* ]]
 }
+
+@test "an image of more layers than overlayfs takes is refused before it is unpacked" {
+    python3 - many <<'PY'
+import hashlib, io, json, os, sys, tarfile
+top = sys.argv[1]
+os.makedirs(top + "/blobs/sha256")
+def put(data, kind=None):
+    digest = hashlib.sha256(data).hexdigest()
+    with open(f"{top}/blobs/sha256/{digest}", "wb") as f:
+        f.write(data)
+    return {"mediaType": "application/vnd.oci.image." + kind, "digest": "sha256:" + digest, "size": len(data)}
+def layer(n):
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w") as tar:
+        tar.addfile(tarfile.TarInfo(f"f{n}"))
+    return put(data.getvalue(), "layer.v1.tar")
+layers = [layer(n) for n in range(501)]
+config = {"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": [l["digest"] for l in layers]}}
+manifest = {"schemaVersion": 2, "config": put(json.dumps(config).encode(), "config.v1+json"), "layers": layers}
+manifest["mediaType"] = "application/vnd.oci.image.manifest.v1+json"
+index = {"schemaVersion": 2, "manifests": [put(json.dumps(manifest).encode(), "manifest.v1+json")]}
+for name, value in ("index.json", index), ("oci-layout", {"imageLayoutVersion": "1.0.0"}):
+    with open(f"{top}/{name}", "w") as f:
+        json.dump(value, f)
+PY
+    run "$VARVE" load many
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"501 layers"*"overlayfs takes 500"* ]]
+    [ -z "$(ls "$VARVE_ROOT/layers")" ]
+}
