@@ -97,6 +97,19 @@ GBytes *fs_read(int dirfd, const char *path, gsize max, GError **err)
     return fs_read_fd(fd, path, max, err);
 }
 
+GBytes *fs_read_stream(const char *path, gsize max, GError **err)
+{
+    struct stat st;
+    if (stat(path, &st) < 0 || !(S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)))
+        return fs_read(AT_FDCWD, path, max, err);
+    fd_auto int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) {
+        error_set_errno(err, errno, "cannot read %s", path);
+        return NULL;
+    }
+    return fs_read_fd(fd, path, max, err);
+}
+
 gboolean fs_write_all(int fd, const void *bytes, gsize len, GError **err)
 {
     const char *p = bytes;

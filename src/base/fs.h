@@ -20,6 +20,8 @@ gboolean fs_mkdir_p(int dirfd, const char *path, mode_t mode, GError **err);
 /* Reads a whole regular file of at most max bytes (VARVE_ERROR_INVALID when larger). The result is
  * also NUL-terminated beyond its length. */
 GBytes *fs_read(int dirfd, const char *path, gsize max, GError **err);
+/* The same for a file that a user named: it may be a pipe, which is waited for, or a terminal. */
+GBytes *fs_read_stream(const char *path, gsize max, GError **err);
 /* Reads fd to its end with the same limit. what names it in errors. */
 GBytes *fs_read_fd(int fd, const char *what, gsize max, GError **err);
 gboolean fs_write_all(int fd, const void *bytes, gsize len, GError **err);

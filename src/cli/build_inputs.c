@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/fs.h"
+#include "cli/report.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -43,6 +44,15 @@ static GBytes *read_file(struct build *b, const char *path, gsize max, GError **
     return is_own(b, path) ? fs_read(AT_FDCWD, path, max, err) : read_inside(b, path, max, err);
 }
 
+static gboolean is_directory(const struct build *b, const char *path)
+{
+    if (is_own(b, path))
+        return g_file_test(path, G_FILE_TEST_IS_DIR);
+    fd_auto int root = fs_open_dir(AT_FDCWD, b->context_dir, NULL);
+    fd_auto int fd = root < 0 ? -1 : fs_open_in_root(root, path, O_PATH | O_DIRECTORY, 0);
+    return fd >= 0;
+}
+
 static char *default_path(const struct build *b)
 {
     return b->o->context_dir ? g_build_filename(b->o->context_dir, "Dockerfile", NULL)
@@ -74,7 +84,9 @@ static GBytes *read_named(struct build *b, GError **err)
     static const char *const all[] = {"dockerfile", "Containerfile", NULL};
     static const char *const lower[] = {"dockerfile", NULL};
     GError *local = NULL;
-    GBytes *bytes = read_file(b, b->dockerfile_path, DOCKERFILE_MAX_BYTES, &local);
+    gboolean may_be_pipe = b->o->file && is_own(b, b->dockerfile_path);
+    GBytes *bytes = may_be_pipe ? fs_read_stream(b->dockerfile_path, DOCKERFILE_MAX_BYTES, &local)
+                                : read_file(b, b->dockerfile_path, DOCKERFILE_MAX_BYTES, &local);
     g_autofree char *name = g_path_get_basename(b->dockerfile_path);
     if (g_error_matches(local, VARVE_ERROR, VARVE_ERROR_NOT_FOUND) &&
         strcmp(name, "Dockerfile") == 0)
@@ -114,10 +126,15 @@ static GBytes *read_dockerfile(struct build *b, GError **err)
     return NULL;
 }
 
-/* NULL without error when there is no such file. */
+/* NULL without error when there is no such file. A directory of that name is none, as for Docker.
+ */
 static GBytes *read_optional(struct build *b, const char *path, GError **err)
 {
     GError *local = NULL;
+    if (is_directory(b, path)) {
+        report_note("%s is a directory, not an ignore file: nothing is ignored by it", path);
+        return NULL;
+    }
     GBytes *bytes = read_file(b, path, MAX_IGNORE, &local);
     if (bytes)
         return bytes;

@@ -65,7 +65,7 @@ static GBytes *read_secret(const char *id, const char *src, const char *env, GEr
         report_note("--secret id=%s is empty: the environment variable %s is not set", id, env);
         return g_bytes_new_static("", 0);
     }
-    GBytes *bytes = fs_read(AT_FDCWD, src ? src : id, MAX_SECRET, err);
+    GBytes *bytes = fs_read_stream(src ? src : id, MAX_SECRET, err);
     if (!bytes)
         g_prefix_error(err, "--secret id=%s: ", id);
     return bytes;

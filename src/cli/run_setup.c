@@ -59,7 +59,7 @@ static const char bom[] = "\xef\xbb\xbf";
 /* Docker's format: a variable per line, "#" begins a comment line, values are taken as they are. */
 static gboolean add_env_file(GPtrArray *env, const char *path, GError **err)
 {
-    g_autoptr(GBytes) bytes = fs_read(AT_FDCWD, path, MAX_ENV_FILE, err);
+    g_autoptr(GBytes) bytes = fs_read_stream(path, MAX_ENV_FILE, err);
     if (!bytes) {
         g_prefix_error(err, "--env-file: ");
         return FALSE;

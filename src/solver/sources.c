@@ -79,7 +79,8 @@ static gboolean load_ignore(struct local *l, GError **err)
     g_autofree char *path = g_build_filename(l->dir, ".dockerignore", NULL);
     GError *local = NULL;
     g_autoptr(GBytes) bytes = fs_read(AT_FDCWD, path, 1 << 20, &local);
-    if (!bytes && g_error_matches(local, VARVE_ERROR, VARVE_ERROR_NOT_FOUND)) {
+    if (!bytes && (g_error_matches(local, VARVE_ERROR, VARVE_ERROR_NOT_FOUND) ||
+                   g_file_test(path, G_FILE_TEST_IS_DIR))) { /* a directory counts as none */
         g_error_free(local);
         return TRUE;
     }

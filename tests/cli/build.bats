@@ -225,6 +225,33 @@ EOF
     [ "$status" -ne 0 ]
 }
 
+@test "a secret may be a pipe: it is read once, for all steps, up to the limit" {
+    printf 'FROM busybox\nRUN --mount=type=secret,id=s,target=/s,required=true grep -q hello /s\nRUN --mount=type=secret,id=s,env=S [ "$S" = hello ]\n' >Dockerfile
+    build --no-cache --secret id=s,src=<(printf hello) .
+    printf hello | build --no-cache --secret id=s,src=/dev/stdin .
+    mkfifo "$BATS_TEST_TMPDIR/fifo"
+    printf hello >"$BATS_TEST_TMPDIR/fifo" &
+    build --no-cache --secret id=s,src="$BATS_TEST_TMPDIR/fifo" .
+    run -1 build --secret id=s,src=/dev/zero .
+    [[ "$output" == *"--secret id=s: /dev/zero is larger than the limit"* ]]
+    run -1 build --secret id=s,src="$BATS_TEST_TMPDIR" .
+    [[ "$output" == *"not a regular file"* ]]
+}
+
+@test "-f may name a pipe" {
+    build -t demo:1 -f <(printf 'FROM scratch\nLABEL from=pipe\n') .
+    run -0 "$VARVE" inspect demo:1
+    [[ "$output" == *pipe* ]]
+    printf 'FROM scratch\nLABEL from=stdin\n' | build -f /dev/stdin .
+}
+
+@test "a directory named .dockerignore ignores nothing, and a note says so" {
+    mkdir .dockerignore && echo x >file
+    printf 'FROM scratch\nCOPY file /\n' >Dockerfile
+    run -0 build .
+    [[ "$output" == *"note: "*".dockerignore is a directory"* ]]
+}
+
 @test "a secret out of a variable that is not set is empty, and a note says so" {
     printf 'FROM busybox\nRUN --mount=type=secret,id=token,required=true test -f /run/secrets/token && test ! -s /run/secrets/token\n' >Dockerfile
     run -0 build --secret id=token,env=VARVE_NO_SUCH_VARIABLE .
