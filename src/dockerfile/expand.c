@@ -206,7 +206,7 @@ static gboolean read_operator(struct lexer *lx, const char *name, const char *op
     char op = colon ? *lx->p : *op_start;
     lx->p += colon ? text_char(lx->p, lx->end) : 0;
     g_autofree char *op_text = g_strndup(op_start, lx->p - op_start);
-    if (!strchr("+-?#%", op))
+    if (!strchr(colon ? "+-?" : "+-?#%", op))
         return error_set(lx->err, VARVE_ERROR_INVALID, "unsupported modifier (%s) in substitution",
                          op_text);
     g_autoptr(GString) word = read_part(lx, '}', op == '#' || op == '%');
