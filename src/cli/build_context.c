@@ -236,6 +236,7 @@ static gboolean open_git(struct build *b, GError **err)
     if (giturl_parse(b->o->context, &git, err) != GITURL_OK)
         return FALSE;
     const char *keep = g_hash_table_lookup(b->o->build_args, "BUILDKIT_CONTEXT_KEEP_GIT_DIR");
+    const char *epoch = g_hash_table_lookup(b->o->build_args, "SOURCE_DATE_EPOCH");
     gboolean keep_arg = keep && *keep && !g_str_equal(keep, "0") && !g_str_equal(keep, "false");
     struct source_op op = {
         .kind = SOURCE_GIT,
@@ -244,7 +245,10 @@ static gboolean open_git(struct build *b, GError **err)
         .checksum = git->checksum,
         .subdir = git->subdir,
         .keep_git_dir = git->keep_git_dir == GIT_UNSET ? keep_arg : git->keep_git_dir == GIT_YES,
-        .submodules = git->submodules != GIT_NO};
+        .submodules = git->submodules != GIT_NO,
+        .commit_times =
+            git->commit_times == GIT_UNSET ? epoch && *epoch : git->commit_times == GIT_YES,
+        .by_commit = git->by_commit};
     b->context_dir = fetch(b, &op, TRUE, err);
     return b->context_dir != NULL;
 }

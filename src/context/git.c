@@ -4,6 +4,7 @@
 #include "base/fs.h"
 #include "context/gitrun.h"
 #include "context/http.h"
+#include "dockerfile/giturl.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,12 +17,6 @@
 #define ASK_SECONDS 120 /* ls-remote may take */
 #define MAX_NAME 1024   /* bytes of a ref */
 #define KEPT "refs/varve/last"
-
-gboolean git_is_commit(const char *text)
-{
-    gsize n = strspn(text, "0123456789abcdef");
-    return text[n] == '\0' && (n == 40 || n == 64);
-}
 
 gboolean git_check(const char *url, const char *ref, GError **err)
 {
@@ -73,7 +68,7 @@ static char *find_ref(char **lines, const char *name)
     for (char **l = lines; *l; l++) {
         const char *tab = strchr(*l, '\t');
         g_autofree char *id = tab ? g_strndup(*l, tab - *l) : NULL;
-        if (id && g_str_equal(tab + 1, name) && git_is_commit(id))
+        if (id && g_str_equal(tab + 1, name) && giturl_is_commit(id))
             return g_steal_pointer(&id);
     }
     return NULL;
@@ -150,7 +145,7 @@ gboolean git_resolve(const struct git_remote *r, const char *ref, struct git_nam
     *out = (struct git_named){NULL, NULL, NULL};
     if (!git_check(r->url, ref, err))
         return FALSE;
-    if (ref && git_is_commit(ref)) {
+    if (ref && giturl_is_commit(ref)) {
         out->commit = g_strdup(ref);
         return TRUE;
     }
@@ -211,6 +206,13 @@ static gboolean fetch(const struct gitrun *g, const char *what, gboolean all, GE
     return out != NULL;
 }
 
+/* Whether asking in another way makes no difference. */
+static gboolean is_hopeless(const GError *e)
+{
+    return e && (e->code == VARVE_ERROR_OUTSIDE || e->code == VARVE_ERROR_DENIED ||
+                 e->code == VARVE_ERROR_CANCELLED);
+}
+
 /* The ref as fetch wants it: a branch or tag of either kind is found by its short name. */
 static gboolean fetch_commit(const struct gitrun *g, const char *ref, const char *commit,
                              GError **err)
@@ -218,15 +220,12 @@ static gboolean fetch_commit(const struct gitrun *g, const char *ref, const char
     GError *first = NULL;
     if (fetch(g, commit, FALSE, &first) && has_commit(g, commit))
         return TRUE;
-    gboolean hopeless =
-        first && (first->code == VARVE_ERROR_OUTSIDE || first->code == VARVE_ERROR_DENIED ||
-                  first->code == VARVE_ERROR_CANCELLED);
-    if (hopeless) {
+    if (is_hopeless(first)) {
         g_propagate_error(err, first);
         return FALSE;
     }
     g_clear_error(&first);
-    gboolean named = !ref || !git_is_commit(ref);
+    gboolean named = !ref || !giturl_is_commit(ref);
     if (named && fetch(g, ref ? ref : "HEAD", FALSE, NULL) && has_commit(g, commit))
         return TRUE;
     if (!fetch(g, NULL, TRUE, err))
@@ -248,19 +247,45 @@ gboolean git_fetch(const struct git_remote *r, const char *cache, const char *re
     return FALSE;
 }
 
-static gboolean update_submodules(const struct gitrun *g, GError **err)
+static gboolean get_submodules(const struct gitrun *g, gboolean shallow, GError **err)
 {
-    g_autofree char *list = g_build_filename(g->dir, ".gitmodules", NULL);
-    if (!g_file_test(list, G_FILE_TEST_IS_REGULAR))
-        return TRUE;
-    const char *argv[] = {"submodule",   "-q",        "update",   "--init",
-                          "--recursive", "--depth=1", "--jobs=4", NULL};
-    struct gitrun network = *g;
-    network.local = FALSE;
-    g_autofree char *out = run_network(&network, argv, err);
+    const char *argv[] = {"submodule",
+                          "-q",
+                          "update",
+                          "--init",
+                          "--recursive",
+                          "--jobs=4",
+                          shallow ? "--depth=1" : NULL,
+                          NULL};
+    g_autofree char *out = run_network(g, argv, err);
     if (!out)
         g_prefix_error(err, "its submodules: ");
     return out != NULL;
+}
+
+/* Forgets what was got of them. */
+static gboolean drop_submodules(const struct gitrun *g, GError **err)
+{
+    const char *argv[] = {"submodule", "-q", "deinit", "-f", "--all", NULL};
+    g_autofree char *modules = g_build_filename(g->dir, ".git", "modules", NULL);
+    return run(g, argv, err) && fs_remove_tree(AT_FDCWD, modules, err);
+}
+
+/* Servers of plain files have no shallow clones, others give out no commit but their branches'. */
+static gboolean update_submodules(const struct gitrun *g, GError **err)
+{
+    GError *first = NULL;
+    struct gitrun network = *g;
+    g_autofree char *list = g_build_filename(g->dir, ".gitmodules", NULL);
+    network.local = FALSE;
+    if (!g_file_test(list, G_FILE_TEST_IS_REGULAR) || get_submodules(&network, TRUE, &first))
+        return TRUE;
+    if (is_hopeless(first)) {
+        g_propagate_error(err, first);
+        return FALSE;
+    }
+    g_clear_error(&first);
+    return drop_submodules(g, err) && get_submodules(&network, FALSE, err);
 }
 
 /* What only says how the checkout came about. */

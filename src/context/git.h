@@ -20,8 +20,6 @@ struct git_remote {
     struct cancel *cancel;
 };
 
-/* TRUE for a whole commit id: 40 or 64 lower-case hex digits. */
-gboolean git_is_commit(const char *text);
 /* VARVE_ERROR_INVALID for URLs and refs that git could take for something else. ref may be NULL. */
 gboolean git_check(const char *url, const char *ref, GError **err);
 /* What a ref names. */

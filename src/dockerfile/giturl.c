@@ -5,6 +5,12 @@
 
 #include <string.h>
 
+gboolean giturl_is_commit(const char *text)
+{
+    gsize n = strspn(text, "0123456789abcdef");
+    return text[n] == '\0' && (n == 40 || n == 64);
+}
+
 void giturl_free(struct giturl *g)
 {
     if (!g)
@@ -76,6 +82,24 @@ static gboolean set_choice(enum git_choice *choice, const char *key, const char 
     return TRUE;
 }
 
+static gboolean set_flag(gboolean *flag, const char *key, const char *value, GError **err)
+{
+    enum git_choice choice = GIT_UNSET;
+    if (!set_choice(&choice, key, value, err))
+        return FALSE;
+    *flag = choice == GIT_YES;
+    return TRUE;
+}
+
+static gboolean set_times(struct giturl *g, const char *value, GError **err)
+{
+    if (strcmp(value, "commit") != 0 && strcmp(value, "checkout") != 0)
+        return error_set(err, VARVE_ERROR_INVALID, "mtime=%s is neither commit nor checkout",
+                         value);
+    g->commit_times = strcmp(value, "commit") == 0 ? GIT_YES : GIT_NO;
+    return TRUE;
+}
+
 /* Which of the keys has been seen, to refuse repetitions. */
 struct query_state {
     GHashTable *seen;
@@ -91,18 +115,22 @@ static gboolean take_key(struct giturl *g, struct query_state *q, const char *ke
         return set_choice(&g->keep_git_dir, key, value, err);
     if (strcmp(key, "submodules") == 0)
         return set_choice(&g->submodules, key, value, err);
+    if (strcmp(key, "fetch-by-commit") == 0)
+        return set_flag(&g->by_commit, key, value, err);
     static const char *const with_value[] = {"ref",      "tag",    "branch", "subdir",
-                                             "checksum", "commit", NULL};
+                                             "checksum", "commit", "mtime",  NULL};
     if (!g_strv_contains(with_value, key))
         return error_set(
             err, VARVE_ERROR_INVALID,
             "unknown query key \"%s\"; known are ref, tag, branch, subdir, checksum, commit, "
-            "keep-git-dir and submodules",
+            "mtime, fetch-by-commit, keep-git-dir and submodules",
             key);
     if (!*value)
         return error_set(err, VARVE_ERROR_INVALID, "the query key \"%s\" has no value", key);
     if (strcmp(key, "subdir") == 0)
         return set_once(&g->subdir, "the subdirectory", value, err);
+    if (strcmp(key, "mtime") == 0)
+        return set_times(g, value, err);
     if (strcmp(key, "ref") == 0)
         return set_once(&g->ref, "the ref", value, err);
     if (strcmp(key, "checksum") == 0 || strcmp(key, "commit") == 0)
@@ -132,6 +160,9 @@ static gboolean load_query(struct giturl *g, const char *query, GError **err)
         if (!take_key(g, &q, key, value, err))
             return FALSE;
     }
+    if (g->by_commit && !(g->checksum && giturl_is_commit(g->checksum)))
+        return error_set(err, VARVE_ERROR_INVALID,
+                         "fetch-by-commit needs a whole commit id: commit=<40 digits>");
     return TRUE;
 }
 
@@ -181,7 +212,7 @@ static enum giturl_result parse(const char *text, gboolean any_path, struct gitu
         g_prefix_error(err, "invalid git URL \"%s\": ", text);
         return GITURL_BAD;
     }
-    if (g->checksum && !g->ref)
+    if (g->checksum && !g->ref && giturl_is_commit(g->checksum))
         g->ref = g_strdup(g->checksum);
     *out = g_steal_pointer(&g);
     return GITURL_OK;

@@ -27,6 +27,8 @@ static void add_source(json_t *o, const struct source_op *s)
     jsonset_filled(o, "ref", s->ref);
     jsonset_filled(o, "subdir", s->subdir);
     jsonset_true(o, "keepGitDir", s->keep_git_dir);
+    jsonset_true(o, "commitTimes", s->commit_times);
+    jsonset_true(o, "fetchByCommit", s->by_commit);
 }
 
 static json_t *mount_json(const struct exec_mount *m)

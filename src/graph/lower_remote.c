@@ -31,7 +31,9 @@ struct source_op lower_git_source(struct lowering *lw, const struct giturl *git,
                               .keep_git_dir = git->keep_git_dir == GIT_UNSET
                                                   ? keep_git_dir
                                                   : git->keep_git_dir == GIT_YES,
-                              .submodules = git->submodules != GIT_NO};
+                              .submodules = git->submodules != GIT_NO,
+                              .commit_times = git->commit_times == GIT_YES,
+                              .by_commit = git->by_commit};
 }
 
 /* Name of the file that a URL gives. */

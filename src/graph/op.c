@@ -24,6 +24,8 @@ static void hash_source(const struct source_op *s, struct hasher *h)
     hasher_add_u64(h, (guint64)s->mode << 2 | (s->keep_git_dir ? 2 : 0) | (s->submodules ? 1 : 0));
     hasher_add_str(h, s->ref);
     hasher_add_str(h, s->subdir);
+    if (s->commit_times || s->by_commit)
+        hasher_add_u64(h, (s->commit_times ? 2 : 0) | (s->by_commit ? 1 : 0));
 }
 
 static void hash_mount(const struct exec_mount *m, struct hasher *h)

@@ -25,6 +25,8 @@ struct source_op {
     gboolean keep_git_dir;    /* git */
     const char *ref, *subdir; /* git */
     gboolean submodules;      /* git: default TRUE */
+    gboolean commit_times;    /* git: files have the time of the commit, not of the checkout */
+    gboolean by_commit;       /* git: checksum, a whole commit, is got without asking what ref is */
 };
 
 enum mount_type { MOUNT_BIND, MOUNT_CACHE, MOUNT_TMPFS, MOUNT_SECRET, MOUNT_SSH };

@@ -6,6 +6,7 @@
 #include "context/git.h"
 #include "context/http.h"
 #include "context/scan.h"
+#include "dockerfile/giturl.h"
 #include "store/images.h"
 
 #include <string.h>
@@ -94,7 +95,7 @@ char *remote_git_ask(struct remotes *r, const struct source_op *op, GError **err
     struct git_named named;
     if (!git_check(op->identifier, op->ref, err))
         return NULL;
-    if (op->checksum && git_is_commit(op->checksum))
+    if (op->checksum && giturl_is_commit(op->checksum))
         return g_strdup(op->checksum);
     gboolean ok = resolve_now(r, op, &named, err);
     char *commit = ok ? g_strdup(named.commit) : NULL;
@@ -110,7 +111,8 @@ void remote_git_key(const struct source_op *op, const char *holds, struct digest
     hasher_add_str(h, "git tree");
     hasher_add_str(h, holds);
     hasher_add_str(h, op->subdir);
-    hasher_add_u64(h, (op->keep_git_dir ? 2 : 0) | (op->submodules ? 1 : 0));
+    hasher_add_u64(h, (op->commit_times ? 4 : 0) | (op->keep_git_dir ? 2 : 0) |
+                          (op->submodules ? 1 : 0));
     g_autofree char *shown = op->keep_git_dir ? http_shown(op->identifier) : NULL;
     hasher_add_str(h, shown);
     if (op->keep_git_dir)
@@ -118,9 +120,15 @@ void remote_git_key(const struct source_op *op, const char *holds, struct digest
     hasher_final(h, key);
 }
 
-/* The tree, or the part of it that is wanted, becomes a layer. */
+static void set_times(struct tree *t, gint64 seconds)
+{
+    for (guint i = 0; i < entry_list_len(t->entries); i++)
+        entry_list_at(t->entries, i)->mtime_ns = seconds * G_GINT64_CONSTANT(1000000000);
+}
+
+/* The tree, or the part of it that is wanted, becomes a layer. seconds: the commit's time. */
 static struct chain *keep_tree(struct remotes *r, const struct source_op *op, const char *holds,
-                               const char *dir, GError **err)
+                               const char *dir, gint64 seconds, GError **err)
 {
     static const char *const excludes[] = {".git", "**/.git", NULL};
     const char *sub = op->subdir ? op->subdir : "";
@@ -130,6 +138,8 @@ static struct chain *keep_tree(struct remotes *r, const struct source_op *op, co
     g_autofree char *path = t ? tree_resolve(t, sub, TRUE, &top, err) : NULL;
     if (!path)
         return NULL;
+    if (op->commit_times)
+        set_times(t, seconds);
     if (!top || top->type != ENTRY_DIR) {
         error_set(err, VARVE_ERROR_NOT_FOUND, "%s has no directory \"%s\" in commit %.12s", shown,
                   sub, holds);
@@ -163,13 +173,18 @@ static const char *wanted(const struct getting *g)
 }
 
 /* Looks what the ref is: it must agree with a checksum that was taken for the answer, and it is
- * what a kept .git directory calls the commit. */
+ * what a kept .git directory calls the commit. With by_commit the user vouches for both. */
 static gboolean getting_init(struct getting *g, struct remotes *r, const struct source_op *op,
                              const char *holds, GError **err)
 {
     *g = (struct getting){.r = r, .op = op, .holds = holds};
     gboolean unchecked =
-        op->checksum && git_is_commit(op->checksum) && g_strcmp0(op->ref, op->checksum) != 0;
+        op->checksum && giturl_is_commit(op->checksum) && g_strcmp0(op->ref, op->checksum) != 0;
+    if (op->by_commit) {
+        gboolean whole = op->ref && g_str_has_prefix(op->ref, "refs/");
+        g->named = (struct git_named){g_strdup(holds), whole ? g_strdup(op->ref) : NULL, NULL};
+        return TRUE;
+    }
     if ((unchecked || op->keep_git_dir) && !resolve_now(r, op, &g->named, err))
         return FALSE;
     gboolean moved = g_strcmp0(g->named.commit, holds) != 0 && g_strcmp0(g->named.tag, holds) != 0;
@@ -192,9 +207,12 @@ static gboolean check_out(const struct getting *g, const struct git_remote *remo
     if (!tmp)
         return FALSE;
     g_autofree char *dir = g_build_filename(store_root(s), tmp, "tree", NULL);
+    gint64 seconds = 0;
     struct chain **c = out;
-    if (git_checkout(remote, cache, wanted(g), g->named.ref, g->op->submodules, dir, err))
-        *c = keep_tree(g->r, g->op, g->holds, dir, err);
+    gboolean timed =
+        !g->op->commit_times || git_commit_time(remote, cache, g->holds, &seconds, err);
+    if (timed && git_checkout(remote, cache, wanted(g), g->named.ref, g->op->submodules, dir, err))
+        *c = keep_tree(g->r, g->op, g->holds, dir, seconds, err);
     store_tmp_discard(s, tmp);
     return *c != NULL;
 }

@@ -204,6 +204,81 @@ commit() { # commit NAME TEXT: a new commit of f on main
     run ! grep -r hunter2 out/r/.git
 }
 
+@test "git: the first digits of a commit are a check on what the ref is" {
+    repository r
+    id=$(git -C "$WEB/r.git" rev-parse main)
+    printf 'FROM scratch\nADD http://%s/r.git?commit=%s /r/\nADD --checksum=%s http://%s/r.git?branch=main /c/\n' "$HOST" "${id:0:8}" "${id:0:12}" "$HOST" >Dockerfile
+    build -o out .
+    [ "$(got r/f)$(got c/f)" = oneone ]
+    git -C "$BATS_TEST_TMPDIR/r" rm -q --cached f
+    printf 'FROM scratch\nCOPY f /\n' >"$BATS_TEST_TMPDIR/r/Dockerfile"
+    (cd "$BATS_TEST_TMPDIR/r" && git reset -q && git add Dockerfile && git commit -qm two && git push -q "$WEB/r.git" main)
+    sed -i 3d Dockerfile
+    run -1 build .
+    [[ "$output" == *"checksum mismatch"*"the default branch"*"next: "*"Dockerfile:2"* ]]
+    id=$(git -C "$WEB/r.git" rev-parse main)
+    rm -rf out
+    build -o out "http://$HOST/r.git?commit=${id:0:7}"
+    [ "$(got f)" = one ]
+}
+
+@test "git: mtime=commit gives files the commit's time, checkout that of the checkout" {
+    export GIT_COMMITTER_DATE='2001-02-03T04:05:06Z'
+    repository r
+    (cd "$BATS_TEST_TMPDIR/r" && printf 'FROM scratch\nCOPY . /\n' >Dockerfile && ln -s f l && git add . && git commit -qm two && git push -q "$WEB/r.git" main)
+    printf 'FROM scratch\nADD http://%s/r.git?mtime=commit /r/\nADD http://%s/r.git?mtime=checkout /c/\n' "$HOST" "$HOST" >Dockerfile
+    build -o out .
+    for f in f l sub sub/s; do
+        [ "$(stat -c %Y "out/r/$f")" = 981173106 ] || { stat "out/r/$f"; return 1; }
+        [ "$(stat -c %Y "out/c/$f")" -gt 981173106 ]
+    done
+    # A context does so by itself where times are to be the same each time.
+    rm -rf out
+    build -o out --build-arg SOURCE_DATE_EPOCH=1700000000 "http://$HOST/r.git"
+    [ "$(stat -c %Y out/f)" = 981173106 ]
+    rm -rf out
+    build -o out "http://$HOST/r.git?mtime=commit"
+    [ "$(stat -c %Y out/sub/s)" = 981173106 ]
+}
+
+@test "git: fetch-by-commit takes the commit and does not ask what the ref is now" {
+    repository r
+    id=$(git -C "$WEB/r.git" rev-parse main)
+    commit r two
+    printf 'FROM scratch\nADD http://%s/r.git?branch=main&commit=%s /r/\n' "$HOST" "$id" >Dockerfile
+    run -1 build .
+    [[ "$output" == *"checksum mismatch"* ]]
+    printf 'FROM scratch\nADD http://%s/r.git?branch=main&commit=%s&fetch-by-commit=true&keep-git-dir=1 /r/\n' "$HOST" "$id" >Dockerfile
+    build -o out .
+    [ "$(got r/f)" = one ]
+    [ "$(refs_of out/r)" = "refs/heads/main commit" ]
+}
+
+@test "git: submodules from a server of plain files, which has no shallow clones" {
+    repository inner
+    repository r
+    for r in r inner; do
+        mkdir -p "$WEB/plain/$r"
+    done
+    commit inner two
+    (
+        cd "$BATS_TEST_TMPDIR/r" || exit 1
+        git -c protocol.file.allow=always submodule --quiet add "$WEB/inner.git" inner
+        git -C inner checkout -q v1
+        git config -f .gitmodules submodule.inner.url "http://$HOST/plain/inner/git"
+        git add -A
+        git commit -qm inner
+    )
+    for r in r inner; do
+        git clone -q --bare "$BATS_TEST_TMPDIR/$r" "$WEB/plain/$r/git"
+        git -C "$WEB/plain/$r/git" update-server-info
+    done
+    printf 'FROM scratch\nADD --keep-git-dir=false http://%s/plain/r/git /r/\n' "$HOST" >Dockerfile
+    build -o out .
+    [ "$(got r/inner/f)" = one ]
+    [ ! -e out/r/inner/.git ]
+}
+
 # The refs of the repository in DIR that point at something, with the kinds of what they point at.
 refs_of() { git -C "$1" -c safe.directory='*' for-each-ref --format='%(refname) %(objecttype)'; }
 

@@ -4,6 +4,7 @@
 #include "context/archive.h"
 #include "context/git.h"
 #include "context/http.h"
+#include "dockerfile/giturl.h"
 #include "fixture.h"
 
 #include <arpa/inet.h>
@@ -261,9 +262,9 @@ static void test_git_names(void)
         g_assert_cmpint(git_check(cases[i].url, cases[i].ref, &err), ==, cases[i].good);
         g_assert_true(cases[i].good || g_error_matches(err, VARVE_ERROR, VARVE_ERROR_INVALID));
     }
-    g_assert_true(git_is_commit("0123456789abcdef0123456789abcdef01234567"));
-    g_assert_false(git_is_commit("0123456789abcdef0123456789abcdef0123456"));
-    g_assert_false(git_is_commit("0123456789ABCDEF0123456789abcdef01234567"));
+    g_assert_true(giturl_is_commit("0123456789abcdef0123456789abcdef01234567"));
+    g_assert_false(giturl_is_commit("0123456789abcdef0123456789abcdef0123456"));
+    g_assert_false(giturl_is_commit("0123456789ABCDEF0123456789abcdef01234567"));
 }
 
 int main(int argc, char **argv)

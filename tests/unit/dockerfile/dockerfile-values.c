@@ -74,6 +74,7 @@ static void test_reference(void)
     g_assert_null(reference_parse(longest, NULL));
 }
 
+#define COMMIT "0123456789abcdef0123456789abcdef01234567"
 static const struct {
     const char *in, *out; /* out: fields joined, "" for none, "!…" an error that holds … */
 } giturls[] = {
@@ -85,7 +86,16 @@ static const struct {
      "https://h.example/a/b.git b ref=refs/tags/v1 sum=- dir=x 12"},
     {"https://h.example/b.git?branch=m&commit=abc",
      "https://h.example/b.git b ref=refs/heads/m sum=abc dir=- 00"},
-    {"https://h.example/b.git?checksum=abc", "https://h.example/b.git b ref=abc sum=abc dir=- 00"},
+    {"https://h.example/b.git?checksum=abc", "https://h.example/b.git b ref=- sum=abc dir=- 00"},
+    {"https://h.example/b.git?commit=" COMMIT,
+     "https://h.example/b.git b ref=" COMMIT " sum=" COMMIT " dir=- 00"},
+    {"https://h.example/b.git?ref=m&mtime=commit&fetch-by-commit=true&commit=" COMMIT,
+     "https://h.example/b.git b ref=m sum=" COMMIT " dir=- 00 mtime=1 by-commit"},
+    {"https://h.example/b.git?mtime=checkout&fetch-by-commit=0",
+     "https://h.example/b.git b ref=- sum=- dir=- 00 mtime=2"},
+    {"https://h.example/b.git?mtime=now", "!neither commit nor checkout"},
+    {"https://h.example/b.git?fetch-by-commit=1&commit=abc", "!needs a whole commit"},
+    {"https://h.example/b.git?fetch-by-commit", "!needs a whole commit"},
     {"https://h.example/b.git?ref=a%2Fb", "https://h.example/b.git b ref=a/b sum=- dir=- 00"},
     {"git://h.example/b", "git://h.example/b b ref=- sum=- dir=- 00"},
     {"ssh://git@h.example:22/a/b.git#x", "ssh://git@h.example:22/a/b.git b ref=x sum=- dir=- 00"},
@@ -134,6 +144,11 @@ static void test_giturl(void)
                 : g_strdup_printf("%s %s ref=%s sum=%s dir=%s %d%d", g->remote, g->name,
                                   g->ref ? g->ref : "-", g->checksum ? g->checksum : "-",
                                   g->subdir ? g->subdir : "-", g->keep_git_dir, g->submodules);
+        if (g && g->commit_times != GIT_UNSET) {
+            g_autofree char *plain = g_steal_pointer(&got);
+            got = g_strdup_printf("%s mtime=%d%s", plain, g->commit_times,
+                                  g->by_commit ? " by-commit" : "");
+        }
         g_assert_cmpstr(got, ==, giturls[i].out);
     }
 }
