@@ -223,13 +223,16 @@ static void set_options(struct get *g, CURL *easy, const char *url, struct curl_
     set_trust(g, easy);
 }
 
-static struct curl_slist *make_headers(const struct curl_api *curl, const char *etag,
-                                       const char *last_modified)
+static struct curl_slist *make_headers(const struct curl_api *curl, const char *auth,
+                                       const char *etag, const char *last_modified)
 {
     struct curl_slist *list = curl->slist_append(NULL, "Accept: */*");
     g_autofree char *match = etag ? g_strconcat("If-None-Match: ", etag, NULL) : NULL;
     g_autofree char *since =
         last_modified ? g_strconcat("If-Modified-Since: ", last_modified, NULL) : NULL;
+    g_autofree char *login = auth ? g_strconcat("Authorization: ", auth, NULL) : NULL;
+    if (login) /* libcurl keeps it from other hosts, ports and protocols */
+        list = curl->slist_append(list, login);
     if (match)
         list = curl->slist_append(list, match);
     if (since)
@@ -310,7 +313,7 @@ static gboolean get_once(struct get *g, const char *url, const char *etag,
 {
     CURL *easy = g->curl->easy_init();
     CURLM *multi = g->curl->multi_init();
-    struct curl_slist *headers = make_headers(g->curl, etag, last_modified);
+    struct curl_slist *headers = make_headers(g->curl, g->o->auth, etag, last_modified);
     gboolean ok = easy && multi;
     if (ok) {
         set_options(g, easy, url, headers);

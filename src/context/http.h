@@ -14,6 +14,8 @@
 struct http_options {
     const char *ca_file, *ca_path; /* certificates to trust: a bundle, a folder of hashed ones */
     GBytes *ca_bundle;             /* PEM text to trust instead of both */
+    const char *auth;              /* value of an Authorization header for the URL's own host: no
+                                      redirect takes it elsewhere */
     guint tries;                   /* 0: 4 */
     guint first_delay_ms;          /* before the second try, then doubling; 0: 400 */
     guint stall_s;                 /* slower than 1 KiB/s for so long is dead; 0: 30 */

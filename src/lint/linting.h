@@ -95,6 +95,7 @@ void rule_stage_description(struct lint *l, struct scope *s);
 void rule_arg_description(struct lint *l);
 /* rules_vars.c: */
 void rule_undefined_var(struct lint *l, struct scope *s, const struct instruction *ins);
+void rule_url_password(struct lint *l, struct scope *s, const struct instruction *ins);
 void rule_secrets(struct lint *l, struct scope *s, const struct instruction *ins);
 
 #endif

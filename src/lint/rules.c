@@ -208,6 +208,7 @@ const struct lint_rule lint_rules[] = {
     {"RedundantTargetPlatform", "no FROM --platform=$TARGETPLATFORM", FALSE, NULL,
      rule_redundant_platform, NULL},
     {"SecretsUsedInArgOrEnv", "no secrets in ARG and ENV", FALSE, NULL, NULL, rule_secrets},
+    {"SecretsUsedInURL", "no passwords in URLs of ADD", FALSE, NULL, NULL, rule_url_password},
     {"InvalidDefaultArgInFrom", "FROM names an image without build arguments, too", FALSE, NULL,
      rule_invalid_default_arg, NULL},
     {"FromPlatformFlagConstDisallowed", "FROM --platform is a variable", FALSE, NULL,

@@ -158,3 +158,28 @@ void rule_secrets(struct lint *l, struct scope *s, const struct instruction *ins
                      "--mount=type=secret",
                      instruction_name(ins->kind), ins->pairs[i].key, instruction_name(ins->kind));
 }
+
+/* Whether the user information of a URL holds a password. */
+static gboolean has_password(const char *url)
+{
+    const char *start = strstr(url, "://");
+    if (!start)
+        return FALSE;
+    start += strlen("://");
+    gsize len = strcspn(start, "/?#");
+    const char *at = g_strrstr_len(start, len, "@"), *colon = memchr(start, ':', len);
+    return at && colon && colon + 1 < at;
+}
+
+void rule_url_password(struct lint *l, struct scope *s, const struct instruction *ins)
+{
+    for (guint i = 0; ins->kind == INSTRUCTION_ADD && i + 1 < ins->n_words; i++) {
+        const struct word *w = &ins->words[i];
+        g_autofree char *text = w->heredoc ? NULL : scope_expand(l, s, w->text, NULL);
+        if (text && has_password(text))
+            lint_add(l, ins, w->span,
+                     "the password in this URL stays in the image's history: give it with --secret "
+                     "as HTTP_AUTH_TOKEN_<host> or HTTP_AUTH_HEADER_<host> (of a repository: "
+                     "GIT_AUTH_TOKEN.<host>)");
+    }
+}

@@ -23,6 +23,14 @@ void remotes_free(struct remotes *r)
     g_free(r);
 }
 
+char *remote_secret(const struct remotes *r, const char *id)
+{
+    GBytes *value = r->o.secrets ? g_hash_table_lookup(r->o.secrets, id) : NULL;
+    if (!value)
+        return NULL;
+    return g_strstrip(g_strndup(g_bytes_get_data(value, NULL), g_bytes_get_size(value)));
+}
+
 /* Names op among all others; newly allocated. */
 static char *remote_name(const struct source_op *op)
 {

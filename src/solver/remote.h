@@ -26,7 +26,7 @@ struct remotes_options {
     struct event_sink *events;              /* or NULL */
     struct cancel *cancel;                  /* or NULL */
     GHashTable *secrets;   /* id (char*) → GBytes*: GIT_AUTH_TOKEN and GIT_AUTH_HEADER, also with
-                              ".host"; or NULL */
+                              ".host"; HTTP_AUTH_TOKEN_host and HTTP_AUTH_HEADER_host; or NULL */
     const char *ssh_agent; /* socket for repositories over ssh, or NULL */
 };
 struct remotes;

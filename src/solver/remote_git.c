@@ -28,12 +28,8 @@ static void access_clear(struct access *a)
 static char *secret_for(const struct remotes *r, const char *id, const char *host)
 {
     g_autofree char *own = g_strconcat(id, ".", host, NULL);
-    GBytes *value = r->o.secrets ? g_hash_table_lookup(r->o.secrets, own) : NULL;
-    if (!value && r->o.secrets)
-        value = g_hash_table_lookup(r->o.secrets, id);
-    if (!value)
-        return NULL;
-    return g_strstrip(g_strndup(g_bytes_get_data(value, NULL), g_bytes_get_size(value)));
+    char *value = remote_secret(r, own);
+    return value ? value : remote_secret(r, id);
 }
 
 /* GIT_AUTH_HEADER is a header's value; GIT_AUTH_TOKEN a password for any user. */
@@ -65,6 +61,17 @@ static void access_init(struct access *a, const struct remotes *r, const struct 
                                     .cancel = r->o.cancel};
 }
 
+static void hint_login(const struct git_remote *r, GError **err)
+{
+    if (!err || !g_error_matches(*err, VARVE_ERROR, VARVE_ERROR_DENIED) || !giturl_is_web(r->url))
+        return;
+    g_autofree char *host = http_host(r->url);
+    if (r->auth)
+        error_add_next(err, "see whether the secret for %s is right and has not expired", host);
+    else
+        error_add_next(err, "give a token for it: --secret id=GIT_AUTH_TOKEN.%s,src=FILE", host);
+}
+
 static gboolean refuse_commit(const struct source_op *op, const char *got, GError **err)
 {
     g_autofree char *shown = http_shown(op->identifier);
@@ -83,6 +90,8 @@ static gboolean resolve_now(struct remotes *r, const struct source_op *op, struc
     struct access a;
     access_init(&a, r, op);
     gboolean ok = git_resolve(&a.remote, op->ref, out, err);
+    if (!ok)
+        hint_login(&a.remote, err);
     access_clear(&a);
     if (!ok || !op->checksum || g_str_has_prefix(out->commit, op->checksum) ||
         (out->tag && g_str_has_prefix(out->tag, op->checksum)))
@@ -235,6 +244,8 @@ static gboolean with_cache(const struct getting *g, with_cache_fn fn, gpointer o
     g_autofree char *cache = g_build_filename(store_root(s), v->dir, NULL);
     gboolean ok = git_fetch(&a.remote, cache, g->op->ref, wanted(g), err) &&
                   store_volume_ready(v, err) && fn(g, &a.remote, cache, out, err);
+    if (!ok)
+        hint_login(&a.remote, err);
     access_clear(&a);
     if (ok || !v->fresh)
         store_volume_release(v);

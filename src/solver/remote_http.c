@@ -111,18 +111,60 @@ static gboolean download_open(struct download *d, GError **err)
     return d->fd >= 0 || error_set_errno(err, errno, "cannot make the file %s", d->op->filename);
 }
 
+/* The URL's host without its port: what the secrets are named after. */
+static char *bare_host(const char *url)
+{
+    g_autofree char *host = http_host(url);
+    if (*host == '[')
+        return g_strndup(host + 1, strcspn(host + 1, "]"));
+    return g_strndup(host, strcspn(host, ":"));
+}
+
+/* A header's value from the secrets for the URL's host; *auth stays NULL when there is none. */
+static gboolean find_auth(const struct remotes *r, const char *url, char **auth, GError **err)
+{
+    g_autofree char *host = bare_host(url);
+    g_autofree char *token_id = g_strconcat("HTTP_AUTH_TOKEN_", host, NULL);
+    g_autofree char *header_id = g_strconcat("HTTP_AUTH_HEADER_", host, NULL);
+    g_autofree char *token = remote_secret(r, token_id), *header = remote_secret(r, header_id);
+    if (!token && !header)
+        return TRUE;
+    *auth = token ? g_strconcat("Bearer ", token, NULL) : g_strdup(header);
+    for (const char *p = *auth; *p; p++)
+        if (g_ascii_iscntrl(*p))
+            return error_set(err, VARVE_ERROR_INVALID,
+                             "the secret %s holds a line break or another control character",
+                             token ? token_id : header_id);
+    return TRUE;
+}
+
+/* What to do about an answer of 401 or 403. */
+static void hint_login(const char *url, gboolean sent, GError **err)
+{
+    g_autofree char *host = bare_host(url);
+    if (sent)
+        error_add_next(err, "see whether the secret for %s is right and has not expired", host);
+    else
+        error_add_next(err, "give a token for it: --secret id=HTTP_AUTH_TOKEN_%s,src=FILE", host);
+}
+
 static gboolean download_run(struct download *d, const struct said *said, GError **err)
 {
     const struct remotes_options *o = &d->r->o;
-    g_autofree char *host = http_host(d->op->identifier);
+    g_autofree char *host = http_host(d->op->identifier), *auth = NULL;
+    if (!find_auth(d->r, d->op->identifier, &auth, err))
+        return FALSE;
     struct trust *trust = trust_find(o->registry, host);
     struct http_options ho = {.ca_file = trust->ca_file,
                               .ca_path = trust->ca_path,
                               .ca_bundle = trust->bundle,
+                              .auth = auth,
                               .events = o->events,
                               .cancel = o->cancel};
     gboolean ok = http_get(&ho, d->op->identifier, said ? said->etag : NULL,
                            said ? said->last_modified : NULL, d->fd, &d->info, err);
+    if (!ok && err && g_error_matches(*err, VARVE_ERROR, VARVE_ERROR_DENIED))
+        hint_login(d->op->identifier, auth != NULL, err);
     trust_free(trust);
     return ok;
 }

@@ -11,6 +11,8 @@ struct remotes {
     GHashTable *known; /* op's text (char*) → what it holds (char*): a digest, a commit */
 };
 
+/* The text of a secret without blanks around it, newly allocated; NULL when it is not given. */
+char *remote_secret(const struct remotes *r, const char *id);
 /* The chain recorded under key, or NULL. */
 struct chain *remote_find(struct remotes *r, const struct digest *key);
 /* Commits tmp, whose index is written, as a layer and records it under key. */

@@ -317,7 +317,7 @@ refs_of() { git -C "$1" -c safe.directory='*' for-each-ref --format='%(refname) 
     echo "/r.git login" >"$WEB/.rules"
     printf 'FROM scratch\nADD http://%s/r.git /r/\n' "$HOST" >Dockerfile
     run -1 build .
-    [[ "$output" == *"Dockerfile:2"* ]]
+    [[ "$output" == *"next: "*"--secret id=GIT_AUTH_TOKEN.$HOST"*"Dockerfile:2"* ]]
     asked >/dev/null
     export TOKEN=s3cr3t-t0ken
     run -0 build --secret id=GIT_AUTH_TOKEN,env=TOKEN .
@@ -325,6 +325,41 @@ refs_of() { git -C "$1" -c safe.directory='*' for-each-ref --format='%(refname) 
     [[ "$(asked)" == *"basic $coded"* ]]
     [[ "$output" != *s3cr3t* && "$output" != *"$coded"* ]]
     run ! grep -rE "s3cr3t|$coded" "$VARVE_ROOT"
+}
+
+@test "http: a token of the host goes to it, to nobody else, and nowhere else" {
+    echo secret >"$WEB/f"
+    printf '/f login\n/away away=/f\n/here here=/f\n' >"$WEB/.rules"
+    printf 'FROM scratch\nADD http://%s/f /f\n' "$HOST" >Dockerfile
+    run -1 build .
+    [[ "$output" == *"401"*"next: "*"--secret id=HTTP_AUTH_TOKEN_127.0.0.1"* ]]
+    asked >/dev/null
+    export TOKEN=s3cr3t-t0ken
+    run -0 build -t h:1 --secret id=HTTP_AUTH_TOKEN_127.0.0.1,env=TOKEN .
+    [ "$(asked)" = "GET /f 200 Bearer s3cr3t-t0ken" ]
+    [[ "$output" != *s3cr3t* ]]
+    run -0 build -t h:1 --secret id=HTTP_AUTH_TOKEN_127.0.0.1,env=TOKEN .
+    [[ "$output" == *"up to date"* ]]
+    run ! grep -r s3cr3t "$VARVE_ROOT"
+    asked >/dev/null
+    # The whole header; a redirect on the same server keeps it, one to another host does not.
+    printf 'FROM scratch\nADD http://%s/here /f\n' "$HOST" >Dockerfile
+    printf 'Basic bWU6cHc=\n' >header
+    build --secret id=HTTP_AUTH_HEADER_127.0.0.1,src=header .
+    [ "$(asked)" = $'GET /here 302 Basic bWU6cHc=\nGET /f 200 Basic bWU6cHc=' ]
+    printf 'FROM scratch\nADD http://%s/away /f\n' "$HOST" >Dockerfile
+    run -1 build --secret id=HTTP_AUTH_HEADER_127.0.0.1,src=header .
+    [ "$(asked)" = $'GET /away 302 Basic bWU6cHc=\nGET /f 401 -' ]
+    printf 'a\r\nX-Other: b\n' >header
+    run -1 build --secret id=HTTP_AUTH_HEADER_127.0.0.1,src=header .
+    [[ "$output" == *"control character"* ]]
+    # A context behind a login.
+    rm -rf "$WEB/f"
+    mkdir c
+    printf 'FROM scratch\nCOPY . /\n' >c/Dockerfile
+    tar -C c -cf "$WEB/f" .
+    build --secret id=HTTP_AUTH_TOKEN_127.0.0.1,env=TOKEN -o out "http://$HOST/f"
+    [ -e out/Dockerfile ]
 }
 
 @test "git: what could be taken for an option or another program is refused" {

@@ -5,7 +5,8 @@
 
 Serves DIR; NAME.git/… goes through git's http-backend. Every request is a line of LOG: "GET /path STATUS AUTHORIZATION". The file
 DIR/.rules may hold lines "PATH WORD": 503 answers so twice, then properly; noetag leaves the ETag out; dated tells the file's time as
-Last-Modified; cut breaks off half-way once; login wants an Authorization header. The port is written to PORTFILE.
+Last-Modified; cut breaks off half-way once; login wants an Authorization header; here=PATH and
+away=PATH redirect to PATH on this host, and on localhost, another host. The port is written to PORTFILE.
 """
 import hashlib
 import http.server
@@ -48,6 +49,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         word = rule(parts.path)
         if word == "login" and not self.headers.get("Authorization"):
             return self.empty(401, WWW_Authenticate='Basic realm="x"')
+        if word and word.startswith(("here=", "away=")):
+            host = f"http://localhost:{self.server.server_port}" if word.startswith("away=") else ""
+            return self.empty(302, Location=host + word[5:])
         if ".git/" in parts.path:
             return self.git(parts)
         count = seen[parts.path] = seen.get(parts.path, 0) + 1
