@@ -151,9 +151,9 @@ gboolean attrs_apply_fd(int fd, const struct entry *e, GError **err)
 {
     struct timespec times[2];
     times_of(e, times);
-    /* Changing the owner clears setuid bits and capabilities, so it comes first. */
-    if ((e->uid != geteuid() || e->gid != getegid()) && fchown(fd, e->uid, e->gid) < 0 &&
-        !tolerable(errno))
+    /* Changing the owner clears setuid bits and capabilities, so it comes first. It is set even
+     * where it is ours: below a setgid directory a new file has the directory's group. */
+    if (fchown(fd, e->uid, e->gid) < 0 && !tolerable(errno))
         return error_set_errno(err, errno, "cannot give %s to %u:%u", e->path, e->uid, e->gid);
     if (fchmod(fd, e->mode) < 0)
         return error_set_errno(err, errno, "cannot set the mode of %s", e->path);
@@ -168,8 +168,7 @@ gboolean attrs_apply_at(int dirfd, const char *name, const struct entry *e, GErr
 {
     struct timespec times[2];
     times_of(e, times);
-    if ((e->uid != geteuid() || e->gid != getegid()) &&
-        fchownat(dirfd, name, e->uid, e->gid, AT_SYMLINK_NOFOLLOW) < 0 && !tolerable(errno))
+    if (fchownat(dirfd, name, e->uid, e->gid, AT_SYMLINK_NOFOLLOW) < 0 && !tolerable(errno))
         return error_set_errno(err, errno, "cannot give %s to %u:%u", e->path, e->uid, e->gid);
     if (e->type != ENTRY_SYMLINK && fchmodat(dirfd, name, e->mode, 0) < 0)
         return error_set_errno(err, errno, "cannot set the mode of %s", e->path);

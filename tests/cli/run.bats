@@ -359,3 +359,12 @@ has_note() {
     run has_note keep
     [ "$status" -eq 1 ]
 }
+
+
+@test "a volume's first content: group 0 below a setgid directory stays group 0" {
+    printf 'FROM busybox\nRUN mkdir /d && chgrp 5 /d && chmod 2775 /d && touch /d/s && chgrp 0 /d/s && chmod 4711 /d/s && mkdir /d/e && chgrp 0 /d/e && chmod 755 /d/e\nVOLUME /d\n' >Dockerfile
+    build -t setgid:1 . 2>/dev/null
+    for args in "" "-v named:/d"; do
+        [ "$(varve run $args setgid:1 stat -c '%a %u %g' /d /d/s /d/e)" = $'2775 0 5\n4711 0 0\n755 0 0' ]
+    done
+}
