@@ -145,21 +145,35 @@ static GBytes *read_optional(struct build *b, const char *path, GError **err)
     return NULL;
 }
 
-/* <Dockerfile>.dockerignore first, where that is a file, then the context's own. */
+/* The first ignore file that there is, its name in *used: <Dockerfile>.dockerignore, then the
+ * context's own; behind each Podman's name for it. NULL: there is none, or *err is set. */
+static GBytes *find_ignore(struct build *b, char **used, GError **err)
+{
+    gboolean no_file = g_strcmp0(b->o->file, "-") == 0 || b->dockerfile_text;
+    const char *dir = b->o->context_dir ? b->o->context_dir : "";
+    static const char *const suffixes[] = {".dockerignore", ".containerignore"};
+    for (guint own = !no_file + 1; own-- > 0;)
+        for (guint i = 0; i < G_N_ELEMENTS(suffixes); i++) {
+            GError *local = NULL;
+            g_free(*used);
+            *used = own ? g_strconcat(b->dockerfile_path, suffixes[i], NULL)
+                        : g_build_filename(dir, suffixes[i], NULL);
+            GBytes *bytes = read_optional(b, *used, &local);
+            if (local)
+                g_propagate_error(err, local);
+            if (bytes || local)
+                return bytes;
+        }
+    return NULL;
+}
+
 static gboolean read_ignore(struct build *b, GError **err)
 {
     if (!b->context_dir)
         return TRUE;
-    gboolean no_file = g_strcmp0(b->o->file, "-") == 0 || b->dockerfile_text;
-    g_autofree char *own = g_strconcat(b->dockerfile_path, ".dockerignore", NULL);
-    g_autofree char *general = b->o->context_dir
-                                   ? g_build_filename(b->o->context_dir, ".dockerignore", NULL)
-                                   : g_strdup(".dockerignore");
-    const char *used = own;
+    g_autofree char *used = NULL;
     GError *local = NULL;
-    g_autoptr(GBytes) bytes = no_file ? NULL : read_optional(b, own, &local);
-    if (!bytes && !local)
-        bytes = read_optional(b, used = general, &local);
+    g_autoptr(GBytes) bytes = find_ignore(b, &used, &local);
     if (bytes)
         b->ignore = ignore_parse(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), &local);
     if (!local)

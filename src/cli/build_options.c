@@ -66,6 +66,7 @@ const struct option_row build_options_rows[] = {
     {"squash", 0, OPTION_NOTED, AT(noted_squash), NULL, NULL},
     {"rm", 0, OPTION_NOTED, AT(noted_rm), NULL, NULL},
     {"force-rm", 0, OPTION_NOTED, AT(noted_force_rm), NULL, NULL},
+    {"builder", 0, OPTION_NOTED, AT(noted_builder), "NAME", NULL},
     {"cache-from", 0, OPTION_LIST, AT(raw_cache_from), NULL, NULL},
     {"cache-to", 0, OPTION_LIST, AT(raw_cache_to), NULL, NULL},
     {"attest", 0, OPTION_LIST, AT(raw_attest), NULL, NULL},
@@ -90,14 +91,30 @@ static gboolean wants_attestation(char **attests)
     return FALSE;
 }
 
+/* "type=registry,ref=x" or a reference. A cache only makes builds faster: a note is enough. */
+static gboolean note_caches(const struct build_options *o, GError **err)
+{
+    for (char **c = o->raw_cache_from; c && *c; c++) {
+        g_autoptr(reference) ref = strchr(*c, '=') ? NULL : reference_parse(*c, NULL);
+        if (!ref && !g_str_has_prefix(*c, "type=") && !strstr(*c, ",type=")) {
+            error_set(err, VARVE_ERROR_USAGE, "--cache-from %s: neither an image nor type=…", *c);
+            error_add_next(err, "for example --cache-from type=registry,ref=example.org/app:cache");
+            return FALSE;
+        }
+    }
+    if (o->raw_cache_from)
+        report_note(
+            "--cache-from has no effect in this version: only the cache of this machine is used");
+    return TRUE;
+}
+
 /* What other builders have and this one does not, yet: an error, never silence. */
 static gboolean refuse_unsupported(const struct build_options *o, GError **err)
 {
     const struct {
         const char *flag;
         gboolean given;
-    } flags[] = {{"--cache-from", o->raw_cache_from != NULL},
-                 {"--cache-to", o->raw_cache_to != NULL},
+    } flags[] = {{"--cache-to", o->raw_cache_to != NULL},
                  {"--attest", wants_attestation(o->raw_attest)},
                  {"--provenance", !is_off(o->raw_provenance)},
                  {"--sbom", !is_off(o->raw_sbom)}};
@@ -241,9 +258,14 @@ static gboolean parse_lists(struct build_options *o, GError **err)
 
 static gboolean parse_platform(struct build_options *o, GError **err)
 {
+    const struct platform *preset;
+    struct platform store;
     platform_host(&o->platform);
-    if (!o->raw_platforms)
-        return TRUE;
+    if (!o->raw_platforms) {
+        gboolean ok = platform_wanted(NULL, &store, &preset, err);
+        o->platform = ok && preset ? store : o->platform;
+        return ok;
+    }
     g_autofree char *all = g_strjoinv(",", o->raw_platforms);
     if (strchr(all, ',')) {
         error_set(err, VARVE_ERROR_UNSUPPORTED,
@@ -364,7 +386,7 @@ gboolean build_options_finish(struct build_options *o, int argc, char **argv, GE
     const char *progress = o->raw_progress                 ? o->raw_progress
                            : g_getenv("BUILDKIT_PROGRESS") ? g_getenv("BUILDKIT_PROGRESS")
                                                            : "auto";
-    return refuse_unsupported(o, err) && build_parse_call(o, err) &&
+    return refuse_unsupported(o, err) && note_caches(o, err) && build_parse_call(o, err) &&
            progress_mode_parse(progress, &o->progress, err) && parse_tags(o, err) &&
            parse_build_args(o, err) && parse_lists(o, err) && parse_platform(o, err) &&
            parse_annotations(o, err) && parse_network(o, err) && parse_pull(o, err) &&

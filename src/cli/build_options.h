@@ -30,7 +30,7 @@ struct build_options {
     char *cgroup_parent, *raw_provenance, *raw_sbom, *raw_call, *raw_memory;
     char **raw_cache_from, **raw_cache_to, **raw_attest;
     char *noted_compress, *noted_isolation, *noted_security_opt, *noted_squash, *noted_rm,
-        *noted_force_rm;
+        *noted_force_rm, *noted_builder;
     char **words; /* the command line after "build", as given; borrowed */
     gboolean no_cache, quiet, push, load, explain, host_ca, check, debug_on_failure;
 

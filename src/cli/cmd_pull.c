@@ -45,7 +45,7 @@ static int pull_image(const struct pull_options *o, const char *text, GError **e
     struct platform platform;
     const struct platform *p;
     g_autoptr(reference) ref = reference_parse(text, err);
-    if (!ref || !platform_option(o->platform, &platform, &p, err))
+    if (!ref || !platform_wanted(o->platform, &platform, &p, err))
         return 0;
     if (!p)
         platform_host(&platform);

@@ -146,7 +146,7 @@ static gboolean open_image(struct run *r, GError **err)
     const struct platform *p;
     enum pull_policy policy;
     GError *why = NULL;
-    if (!platform_option(r->o->platform, &wanted, &p, err) || !parse_pull(r->o->pull, &policy, err))
+    if (!platform_wanted(r->o->platform, &wanted, &p, err) || !parse_pull(r->o->pull, &policy, err))
         return FALSE;
     r->store = open_store(err);
     if (!r->store || (policy == PULL_ALWAYS && !pull(r, policy, p, err)))

@@ -77,6 +77,19 @@ gboolean platform_option(const char *text, struct platform *store, const struct 
     return FALSE;
 }
 
+gboolean platform_wanted(const char *text, struct platform *store, const struct platform **out,
+                         GError **err)
+{
+    const char *preset = g_getenv("DOCKER_DEFAULT_PLATFORM");
+    if (text || !preset || !*preset)
+        return platform_option(text, store, out, err);
+    *out = store;
+    if (platform_parse(store, preset, err))
+        return TRUE;
+    g_prefix_error(err, "DOCKER_DEFAULT_PLATFORM: ");
+    return FALSE;
+}
+
 gboolean size_option(const char *flag, const char *text, guint64 *out, GError **err)
 {
     if (!text || bytesize_parse(text, out, err))

@@ -34,6 +34,9 @@ gboolean format_is_json(const char *format, gboolean *json, GError **err);
 /* --platform: NULL text leaves *out NULL, else it points to store. */
 gboolean platform_option(const char *text, struct platform *store, const struct platform **out,
                          GError **err);
+/* The same of build, pull and run, which take $DOCKER_DEFAULT_PLATFORM when text is NULL. */
+gboolean platform_wanted(const char *text, struct platform *store, const struct platform **out,
+                         GError **err);
 /* A size given with flag; NULL text leaves *out. VARVE_ERROR_USAGE. */
 gboolean size_option(const char *flag, const char *text, guint64 *out, GError **err);
 /* --memory and the elements of --resource (either may be NULL) into r. VARVE_ERROR_USAGE. */

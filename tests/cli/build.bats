@@ -459,7 +459,7 @@ EOF
 
 @test "options that are not supported are errors, not silence" {
     three_steps
-    for flag in --cache-from=type=gha --cache-to=type=inline --attest=type=sbom --attest=type=sbom,disabled=false --sbom=true --provenance=true; do
+    for flag in --cache-to=type=inline --attest=type=sbom --attest=type=sbom,disabled=false --sbom=true --provenance=true; do
         run build $flag .
         [ "$status" -ne 0 ]
         [[ "$output" == *"${flag%%=*}"* ]]
@@ -645,4 +645,29 @@ docker_config() { # docker_config JSON: as Docker's config.json
     docker_config '{"proxies": '
     run -0 build .
     [[ "$output" == *"note: no proxies are taken"*config.json* ]]
+}
+
+@test "surroundings: .containerignore, DOCKER_DEFAULT_PLATFORM, --builder, --cache-from" {
+    printf 'FROM scratch\nCOPY . /\n' >Dockerfile
+    touch a b
+    echo a >.containerignore
+    build -o out .
+    [ ! -e out/a ]
+    [ -e out/b ]
+    rm -r out
+    echo b >.dockerignore # Docker's name wins
+    build -o out .
+    [ -e out/a ]
+    [ ! -e out/b ]
+    rm -r out .dockerignore .containerignore
+    DOCKER_DEFAULT_PLATFORM=linux/arm64 build -t p:1 .
+    [ "$(varve inspect p:1 | jq -r '.[0].Architecture')" = arm64 ]
+    DOCKER_DEFAULT_PLATFORM=linux/arm64 build --platform linux/amd64 -t p:2 .
+    [ "$(varve inspect p:2 | jq -r '.[0].Architecture')" = amd64 ]
+    DOCKER_DEFAULT_PLATFORM=/ run -2 build .
+    [[ "$output" == *"DOCKER_DEFAULT_PLATFORM: "* ]]
+    run -0 build --builder x --cache-from type=gha --cache-from example.org/app:cache .
+    [[ "$output" == *"note: "*--builder* && "$output" == *"note: --cache-from has no effect"* ]]
+    run -2 build --cache-from 'no such=thing' .
+    [[ "$output" == *"next: "* ]]
 }
