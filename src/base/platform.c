@@ -120,6 +120,34 @@ gboolean platform_equal(const struct platform *a, const struct platform *b)
            g_str_equal(a->variant, b->variant);
 }
 
+/* The highest level of the x86-64 psABI that this machine has; 0 on machines of other kinds. */
+static int amd64_level(void)
+{
+#ifdef __x86_64__
+    __builtin_cpu_init();
+    gboolean v2 = __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt");
+    gboolean v3 = v2 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
+                  __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma");
+    gboolean v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                  __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+                  __builtin_cpu_supports("avx512vl");
+    return v4 ? 4 : v3 ? 3 : v2 ? 2 : 1;
+#else
+    return 0;
+#endif
+}
+
+/* Images for a lower variant of an architecture with levels run too; without a wish for one, all
+ * that this machine has. */
+static int match_levels(const struct platform *want, const struct platform *have)
+{
+    int level = want->variant[0] == 'v' ? want->variant[1] - '0' : 0;
+    int needs = have->variant[0] == 'v' ? have->variant[1] - '0' : 0;
+    if (!level && g_str_equal(want->arch, "amd64"))
+        level = amd64_level();
+    return needs <= level ? 50 + needs : 0;
+}
+
 int platform_match(const struct platform *want, const struct platform *have)
 {
     struct platform h = *have, w = *want;
@@ -127,13 +155,8 @@ int platform_match(const struct platform *want, const struct platform *have)
     platform_normalise(&w);
     if (platform_equal(&w, &h))
         return 100;
-    if (!g_str_equal(w.os, h.os))
+    if (!g_str_equal(w.os, h.os) || !g_str_equal(w.arch, h.arch))
         return 0;
-    if (g_str_equal(w.arch, h.arch)) {
-        int wv = w.variant[0] == 'v' ? w.variant[1] - '0' : 0;
-        int hv = h.variant[0] == 'v' ? h.variant[1] - '0' : 0;
-        return g_str_equal(w.arch, "arm") || g_str_equal(w.arch, "amd64") ? (hv <= wv ? 50 + hv : 0)
-                                                                          : 50;
-    }
-    return 0;
+    gboolean levels = g_str_equal(w.arch, "arm") || g_str_equal(w.arch, "amd64");
+    return levels ? match_levels(&w, &h) : 50;
 }

@@ -20,7 +20,9 @@ void platform_host(struct platform *out);
 /* "linux/arm/v7", newly allocated. */
 char *platform_text(const struct platform *p);
 gboolean platform_equal(const struct platform *a, const struct platform *b);
-/* How well an image for have serves want: 0 not at all, higher is better (arm/v7 runs arm/v6). */
+/* How well an image for have serves want: 0 not at all, higher is better (arm/v7 runs arm/v6; amd64
+ * without a variant runs what this machine can, the highest first when there is none for plain
+ * amd64). */
 int platform_match(const struct platform *want, const struct platform *have);
 
 #endif

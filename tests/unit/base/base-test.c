@@ -121,10 +121,14 @@ static void test_entry_list(void)
 static void test_platform(void)
 {
     static const char *const cases[][2] = {
-        {"linux/x86_64", "linux/amd64"},  {"linux/arm64/v8", "linux/arm64"},
-        {"arm64", "linux/arm64"},         {"linux/arm", "linux/arm/v7"},
-        {"linux/arm/v6", "linux/arm/v6"}, {"linux/arm64/8", "linux/arm64"},
-        {"wasm", "linux/wasm"},           {"macos/arm64", "darwin/arm64"},
+        {"linux/x86_64", "linux/amd64"},
+        {"linux/arm64/v8", "linux/arm64"},
+        {"arm64", "linux/arm64"},
+        {"linux/arm", "linux/arm/v7"},
+        {"linux/arm/v6", "linux/arm/v6"},
+        {"linux/arm64/8", "linux/arm64"},
+        {"wasm", "linux/wasm"},
+        {"macos/arm64", "darwin/arm64"},
         {"Windows/AMD64", "windows/amd64"},
     };
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -140,6 +144,17 @@ static void test_platform(void)
     struct platform v7 = {"linux", "arm", "v7"}, v6 = {"linux", "arm", "v6"};
     g_assert_cmpint(platform_match(&v7, &v6), >, 0);
     g_assert_cmpint(platform_match(&v6, &v7), ==, 0);
+#ifdef __x86_64__
+    struct platform plain = {"linux", "amd64", ""}, l2 = {"linux", "amd64", "v2"},
+                    l3 = {"linux", "amd64", "v3"}, l9 = {"linux", "amd64", "v9"};
+    gboolean v2 = __builtin_cpu_supports("sse4.2") != 0, v3 = __builtin_cpu_supports("avx2") != 0;
+    g_assert_cmpint(platform_match(&plain, &l2) > 0, ==, v2);
+    g_assert_cmpint(platform_match(&plain, &l3) > platform_match(&plain, &l2), ==, v3);
+    g_assert_cmpint(platform_match(&plain, &plain), >, platform_match(&plain, &l3));
+    g_assert_cmpint(platform_match(&plain, &l9), ==, 0);
+    g_assert_cmpint(platform_match(&l2, &l3), ==, 0);
+    g_assert_cmpint(platform_match(&l3, &l2), >, platform_match(&l3, &plain));
+#endif
 }
 
 static void test_remove_tree(void)
