@@ -20,6 +20,7 @@ struct build {
     struct dockerfile *df;
     gboolean parsed; /* df, without errors */
     struct ignore *ignore;
+    char *ignore_name;                /* of its file, for messages; NULL: there is none */
     char *dockerfile_path;            /* for messages and explanations */
     char *context_name;               /* the context in full, for people */
     char *context_label;              /* its last part */
@@ -106,6 +107,9 @@ void build_count_steps(const struct build *b, int *ran, int *cached);
 /* Of the graph's vertex i, when it is a step that the user wrote and this build needed; else NULL.
  */
 const struct vertex_result *build_step_result(const struct build *b, guint i);
+/* build_missing.c: where in the Dockerfile what ended the step v is, and for a source that was not
+ * found why: *err is then replaced. */
+struct span build_explain_missing(const struct build *b, const struct vertex *v, GError **err);
 /* build_hint.c: what the log of the failed v and its exit code say about the cause, as far as it is
  * known. */
 void build_print_hint(struct build *b, const struct vertex *v);

@@ -61,29 +61,59 @@ static void print_kept(struct build *b)
             ran, ran == 1 ? "" : "s", time);
 }
 
-static int report_failed_step(struct build *b, const GError *err, const struct vertex *v)
+/* A step whose program failed. */
+static void print_failed_program(struct build *b, const GError *err, const struct vertex *v)
 {
     const struct vertex_result *r = solver_result(b->solver, v);
     g_autofree char *took = text_duration(r->duration_us);
+    g_autofree char *name = text_fit(v->meta.name, 100);
+    gboolean full = g_error_matches(err, VARVE_ERROR, VARVE_ERROR_OUTSIDE);
+    const char *next = strstr(err->message, "\nnext: ");
     GError *shown = g_error_copy(err);
-    if (r->exit_code != 0) {
-        g_autofree char *name = text_fit(v->meta.name, 100);
-        g_free(shown->message);
-        gboolean full = g_error_matches(err, VARVE_ERROR, VARVE_ERROR_OUTSIDE);
-        const char *next = strstr(err->message, "\nnext: ");
-        shown->message =
-            g_strdup_printf("%s failed with exit code %d%s   (stage %s, after %s)%s", name,
-                            r->exit_code, full ? ": the store's disk is full" : "",
-                            v->meta.stage ? v->meta.stage : "-", took, next ? next : "");
-    }
-    int code = report_error(shown);
+    g_free(shown->message);
+    shown->message = g_strdup_printf("%s failed with exit code %d%s   (stage %s, after %s)%s", name,
+                                     r->exit_code, full ? ": the store's disk is full" : "",
+                                     v->meta.stage ? v->meta.stage : "-", took, next ? next : "");
+    report_error(shown);
     g_error_free(shown);
     print_source(b, v);
     print_log_tail(b, v);
     build_print_hint(b, v);
+}
+
+/* A step that could not be done: its place in the Dockerfile comes first, as with what is wrong
+ * there. */
+static void print_failed_step(struct build *b, const GError *err, const struct vertex *v)
+{
+    GError *shown = g_error_copy(err);
+    struct span at = build_explain_missing(b, v, &shown);
+    if (at.line == 0) {
+        report_error(shown);
+        g_error_free(shown);
+        return;
+    }
+    char *next = strstr(shown->message, "\nnext: ");
+    g_autofree char *what =
+        next ? g_strndup(shown->message, next - shown->message) : g_strdup(shown->message);
+    struct diag d = {DIAG_ERROR, at, what, NULL};
+    g_autofree char *text = diag_render(
+        b->diags, &d, DIAG_RENDER_CONTEXT | (text_colours(stderr) ? DIAG_RENDER_COLOR : 0));
+    fputs(text, stderr);
+    if (next)
+        report_next(next + strlen("\nnext: "));
+    print_log_tail(b, v);
+    g_error_free(shown);
+}
+
+static int report_failed_step(struct build *b, const GError *err, const struct vertex *v)
+{
+    if (solver_result(b->solver, v)->exit_code != 0)
+        print_failed_program(b, err, v);
+    else
+        print_failed_step(b, err, v);
     report_single_id();
     print_kept(b);
-    return code;
+    return varve_error_exit_code(err);
 }
 
 int build_report_failure(struct build *b, const GError *err)

@@ -176,6 +176,8 @@ static gboolean read_ignore(struct build *b, GError **err)
     g_autoptr(GBytes) bytes = find_ignore(b, &used, &local);
     if (bytes)
         b->ignore = ignore_parse(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), &local);
+    if (b->ignore)
+        b->ignore_name = g_path_get_basename(used);
     if (!local)
         return TRUE;
     g_propagate_prefixed_error(err, local, "%s: ", used);

@@ -268,6 +268,7 @@ void build_clear(struct build *b)
     registry_config_free(b->registry);
     store_close(b->store);
     g_free(b->dockerfile_path);
+    g_free(b->ignore_name);
     g_free(b->context_name);
     g_free(b->context_label);
     g_free(b->context_dir);

@@ -28,6 +28,11 @@ static void print_tagged(const char *tag, enum text_style style, const char *mes
     fprintf(stderr, "%s %s\n", shown, clean);
 }
 
+void report_next(const char *next)
+{
+    print_tagged("next:", STYLE_CYAN, next);
+}
+
 int report_error(const GError *err)
 {
     const char *next = strstr(err->message, "\nnext: ");
@@ -35,7 +40,7 @@ int report_error(const GError *err)
         next ? g_strndup(err->message, next - err->message) : g_strdup(err->message);
     print_tagged("error:", STYLE_RED, what);
     if (next)
-        print_tagged("next:", STYLE_CYAN, next + strlen("\nnext: "));
+        report_next(next + strlen("\nnext: "));
     return varve_error_exit_code(err);
 }
 

@@ -6,6 +6,8 @@
 
 /* Prints err to stderr ("error: …", next moves on lines of their own) and returns its exit code. */
 int report_error(const GError *err);
+/* The next moves of an error that was shown otherwise, without "next: ". */
+void report_next(const char *next);
 /* A line to stderr that begins with "note: " or "warning: ". */
 void report_note(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
 void report_warning(const char *fmt, ...) G_GNUC_PRINTF(1, 2);

@@ -1,4 +1,5 @@
 #include "base/error.h"
+#include "context/missing.h"
 #include "context/resolve.h"
 #include "context/tree.h"
 #include "dockerfile/ignore.h"
@@ -247,10 +248,9 @@ GPtrArray *tree_select(struct tree *t, const struct selection *sel, GError **err
     else if (ok)
         ok = select_path(&x, start, err);
     if (ok && sel->required && !found(&x)) {
-        ok = error_set(err, VARVE_ERROR_NOT_FOUND, "\"%s\" was not found in %s", sel->pattern,
-                       t->name);
-        error_add_next(err,
-                       "check the path, and the patterns that leave files out (.dockerignore)");
+        const char *rest = x.out->len > 0 && kept ? kept : "";
+        g_autofree char *path = g_strconcat(start, *start && *rest ? "/" : "", rest, NULL);
+        ok = tree_not_found(t, sel->pattern, path, err);
     }
     ignore_free(x.includes);
     ignore_free(x.excludes);

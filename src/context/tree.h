@@ -8,6 +8,7 @@
 struct tree {
     struct entry_list *entries; /* sorted; includes "" (the root directory) */
     char *name;                 /* for messages: "the build context", "stage build" */
+    gboolean rooted;            /* of an image: messages begin its paths with '/' */
     /* Opens a file's content for reading; -1 with *err. Thread-safe. */
     int (*open)(struct tree *t, const struct entry *e, GError **err);
     /* Fills digest (and the xattrs that are known only from then on) of the entries whose

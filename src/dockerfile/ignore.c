@@ -7,6 +7,7 @@
 
 struct rule {
     gboolean negated;  /* '!': re-includes */
+    guint line;        /* in its file, from 1; 0: it is of a list */
     struct glob *glob; /* the rest */
 };
 
@@ -73,7 +74,7 @@ static char *clean_pattern(const char *pattern, gboolean from_file)
 }
 
 /* Adds a pattern; an empty one says nothing. */
-static gboolean add_pattern(struct ignore *ig, const char *pattern, gboolean from_file,
+static gboolean add_pattern(struct ignore *ig, const char *pattern, gboolean from_file, guint line,
                             GError **err)
 {
     if (ig->rules->len == IGNORE_MAX_PATTERNS)
@@ -83,7 +84,7 @@ static gboolean add_pattern(struct ignore *ig, const char *pattern, gboolean fro
         return error_set(err, VARVE_ERROR_INVALID, "an ignore pattern is longer than %d bytes",
                          IGNORE_MAX_LENGTH);
     g_autofree char *clean = clean_pattern(pattern, from_file);
-    struct rule rule = {.negated = *clean == '!'};
+    struct rule rule = {.negated = *clean == '!', .line = line};
     if (!*clean)
         return TRUE;
     if (!clean[rule.negated])
@@ -111,7 +112,7 @@ struct ignore *ignore_new(const char *const *patterns, GError **err)
         const char *end = *patterns + strlen(*patterns);
         const char *start = text_skip_space(*patterns, end);
         g_autofree char *p = g_strndup(start, text_trim_end(start, end) - start);
-        if (*p && !add_pattern(ig, p, FALSE, err))
+        if (*p && !add_pattern(ig, p, FALSE, 0, err))
             return NULL;
     }
     return finish(g_steal_pointer(&ig));
@@ -132,7 +133,7 @@ struct ignore *ignore_parse(const void *bytes, gsize len, GError **err)
             g_autofree char *pattern = g_strndup(start, last - start);
             if (memchr(start, '\0', last - start)
                     ? !error_set(err, VARVE_ERROR_INVALID, "a NUL byte")
-                    : !add_pattern(ig, pattern, TRUE, err)) {
+                    : !add_pattern(ig, pattern, TRUE, line, err)) {
                 g_prefix_error(err, "line %u: ", line);
                 return NULL;
             }
@@ -197,6 +198,15 @@ gboolean ignore_match(const struct ignore *ig, const char *path)
         return FALSE;
     int i = deciding_rule(ig, path);
     return i >= 0 && !g_array_index(ig->rules, struct rule, i).negated;
+}
+
+const char *ignore_decider(const struct ignore *ig, const char *path, guint *line)
+{
+    if (!ignore_match(ig, path))
+        return NULL;
+    int i = deciding_rule(ig, path);
+    *line = g_array_index(ig->rules, struct rule, i).line;
+    return g_ptr_array_index(ig->text, i);
 }
 
 /* All below dir is matched by the rule that ignores dir itself, so only later rules can save it. */

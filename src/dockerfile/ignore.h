@@ -28,6 +28,9 @@ void ignore_free(struct ignore *ig);
 /* TRUE when path (relative to the root, cleaned, no leading '/') is ignored. "" and "." never are.
  */
 gboolean ignore_match(const struct ignore *ig, const char *path);
+/* The cleaned pattern that path is ignored by, owned by ig, and its line in the file (0: ig is of a
+ * list); NULL: it is not ignored. */
+const char *ignore_decider(const struct ignore *ig, const char *path, guint *line);
 /* TRUE when dir is ignored and nothing below it can be re-included: it need not be entered. */
 gboolean ignore_can_skip_dir(const struct ignore *ig, const char *dir);
 gboolean ignore_is_empty(const struct ignore *ig);

@@ -183,6 +183,8 @@ static gboolean add_path(struct copy *c, const char *text, const struct word *w)
         v = lower_empty(c->lw, c->s, cmd); /* what can be found in scratch is found in this */
     g_autofree char *src = source_path(text, c->parents);
     struct file_action *a = add_action(c, v, src);
+    a->written = graph_str(c->lw->graph, text);
+    a->place = cmd->foreign ? 0 : (guint)(w - cmd->ins->words) + 1;
     const struct flag *unpack = instruction_flag(cmd->ins, "unpack");
     a->follow_symlink = a->dir_contents = TRUE;
     a->allow_wildcard = a->allow_empty_wildcard = TRUE;

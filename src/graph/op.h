@@ -44,8 +44,10 @@ struct exec_mount {
     guint32 mode, uid, gid;     /* cache, secret, ssh: of what is created */
     guint64 size;               /* tmpfs: bytes, 0 no limit */
     const char *id;             /* secret, ssh */
-    const char *env;   /* secret: also or only as this variable; dest is then NULL when only */
-    gboolean optional; /* secret, ssh: a missing one is skipped */
+    const char *env;     /* secret: also or only as this variable; dest is then NULL when only */
+    gboolean optional;   /* secret, ssh: a missing one is skipped */
+    const char *written; /* bind, cache: the source as the user wrote it, or NULL; in no key */
+    guint place;         /* the flag of the instruction, from 1; 0: none; in no key */
 };
 
 enum net_mode { NET_DEFAULT, NET_NONE, NET_HOST };
@@ -107,6 +109,8 @@ struct file_action {
     const char *target;       /* symlink: link text */
     gboolean allow_not_found; /* rm */
     gint64 mtime_ns;          /* mkfile, mkdir: -1 the time of the build */
+    const char *written;      /* copy: src as the user wrote it, or NULL; in no key */
+    guint place;              /* copy: the word of the instruction, from 1; 0: none; in no key */
 };
 struct file_op {
     struct file_action *actions;

@@ -181,6 +181,7 @@ static struct tree *tree_of_run(struct chainview *v, struct run *all, const char
     t->ensure_digests = merged_ensure;
     t->free = merged_free;
     t->data = m;
+    t->rooted = TRUE;
     if (!m->view) {
         tree_free(t);
         return NULL;

@@ -11,11 +11,11 @@ struct node *node_of(struct solver *s, const struct vertex *v)
     return &s->nodes[v->number];
 }
 
-static void add_read(struct node *n, int input, const struct selection *sel)
+static void add_read(struct node *n, int input, guint part, const struct selection *sel)
 {
     if (input < 0 || (guint)input >= n->v->n_inputs)
         return;
-    struct read r = {.input = input, .sel = *sel};
+    struct read r = {.input = input, .part = part, .sel = *sel};
     g_array_append_val(n->reads, r);
 }
 
@@ -35,7 +35,7 @@ static void add_exec_reads(struct node *n, const struct exec_op *op)
         if (m->input < 0 || (!path && !local))
             continue;
         add_read(
-            n, m->input,
+            n, m->input, i,
             &(struct selection){.pattern = path ? path : "", .follow = TRUE, .required = TRUE});
     }
 }
@@ -48,7 +48,7 @@ static void add_file_reads(struct node *n, const struct file_op *op)
             continue;
         struct selection sel;
         fileop_selection(a, &sel);
-        add_read(n, a->secondary, &sel);
+        add_read(n, a->secondary, i, &sel);
     }
 }
 
@@ -78,11 +78,17 @@ void node_init_reads(struct node *n)
         add_file_reads(n, &n->v->op.file);
 }
 
-static gboolean digest_read(struct tree *t, struct read *r, GError **err)
+static gboolean digest_read(struct node *n, struct tree *t, struct read *r, GError **err)
 {
+    n->res.missing = 0;
     g_clear_pointer(&r->selected, g_ptr_array_unref);
     g_clear_pointer(&r->manifest, g_free);
-    r->selected = tree_select(t, &r->sel, err);
+    GError *local = NULL;
+    r->selected = tree_select(t, &r->sel, &local);
+    if (g_error_matches(local, VARVE_ERROR, VARVE_ERROR_NOT_FOUND))
+        n->res.missing = r->part + 1;
+    if (local)
+        g_propagate_error(err, local);
     if (!r->selected || !tree_selection_digest(t, r->selected, &r->digest, err))
         return FALSE;
     r->manifest = tree_selection_manifest(r->selected, EXPLAIN_MAX_FILES);
@@ -98,7 +104,7 @@ static gboolean digest_local_reads(struct solver *s, struct node *n, GError **er
         if (!node_is_local(input))
             continue;
         struct tree *t = s->o.env->local(s->o.env, input->op.source.identifier, err);
-        if (!t || !digest_read(t, r, err))
+        if (!t || !digest_read(n, t, r, err))
             return FALSE;
     }
     return TRUE;
@@ -148,6 +154,23 @@ gboolean chain_content(struct solver *s, const struct chain *c, struct digest *o
     return TRUE;
 }
 
+/* Tells of a failed read of an input's part; for what was not found the whole is looked at, so that
+ * the message can say what is there. */
+static gboolean tell_missing(struct node *n, struct chainview *view, struct read *r, GError *error,
+                             GError **err)
+{
+    const struct vertex *input = n->v->inputs[r->input];
+    const char *stage = input->meta.stage;
+    g_autofree char *name = stage ? g_strdup_printf("stage %s", stage) : g_strdup(input->meta.name);
+    g_autoptr(tree) all = n->res.missing ? chainview_tree(view, name, NULL) : NULL;
+    if (!all || digest_read(n, all, r, err)) {
+        g_propagate_error(err, error);
+        return FALSE;
+    }
+    g_error_free(error);
+    return FALSE;
+}
+
 /* Hashes what n reads out of its solved inputs, part by part. */
 static gboolean digest_chain_reads(struct solver *s, struct node *n, GError **err)
 {
@@ -163,8 +186,11 @@ static gboolean digest_chain_reads(struct solver *s, struct node *n, GError **er
         g_autofree char *name =
             stage ? g_strdup_printf("stage %s", stage) : g_strdup(input->v->meta.name);
         g_autoptr(tree) t = chainview_tree_for(view, name, &r->sel, 1, err);
-        if (!t || !digest_read(t, r, err))
+        if (!t)
             return FALSE;
+        GError *local = NULL;
+        if (!digest_read(n, t, r, &local))
+            return tell_missing(n, view, r, local, err);
         g_clear_pointer(&r->selected, g_ptr_array_unref); /* points into t */
     }
     return TRUE;

@@ -10,6 +10,7 @@
 /* What an op reads of one input that is not simply its root file system. */
 struct read {
     guint input; /* index in the vertex's inputs */
+    guint part;  /* index of the action or mount */
     struct selection sel;
     struct digest digest; /* of what is selected, once known */
     char *manifest;       /* tree_selection_manifest(), or NULL */

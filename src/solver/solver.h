@@ -73,6 +73,8 @@ struct vertex_result {
     gint64 saved_us; /* hits: what running it took when it ran */
     guint64 layer_bytes;
     int exit_code; /* failed RUN */
+    guint missing; /* failed: the action or mount whose source was not found, from 1; 0: it was
+                      something else */
 };
 const struct vertex_result *solver_result(const struct solver *s, const struct vertex *v);
 /* The vertex that failed, or NULL. */

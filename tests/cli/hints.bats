@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # A failed step names the next move where its log or exit code tells the cause.
 load helper
+bats_require_minimum_version 1.5.0
 setup_file() { base_setup; }
 
 # failed COMMAND: builds a RUN that must fail.
@@ -55,4 +56,65 @@ failed() {
     failed 'echo it broke; exit 3'
     [[ "$output" == *"failed with exit code 3"* ]]
     [[ "$output" != *"hint:"* ]]
+}
+
+# missing DOCKERFILE: builds it; a source must not be there.
+missing() {
+    printf "$1" >Dockerfile
+    run build --build-context up=.. .
+    [ "$status" -eq 1 ]
+}
+
+@test "a source that is not there: what may be meant, and what there is" {
+    mkdir -p src
+    touch package.json src/main.c
+    missing 'FROM busybox\nCOPY pakcage.json /\n'
+    [[ "$output" == *'Dockerfile:2:6: error: "pakcage.json" was not found in the build context; did you mean "package.json"?'* ]]
+    [[ "$output" == *$'2 │ COPY pakcage.json /\n      │      ^^^^^^^^^^^^'* && "$output" != *dockerignore* ]]
+    missing 'FROM busybox\nCOPY package.json main.c /\n'
+    [[ "$output" == *'Dockerfile:2:19: error: "main.c" was not found'*'did you mean "src/main.c"?'* ]]
+    missing 'FROM busybox\nCOPY /etc/quite-other.conf /\n'
+    [[ "$output" == *'next: paths begin at the context: /etc/quite-other.conf means etc/quite-other.conf in it'* ]]
+    missing 'FROM busybox\nRUN --mount=source=scr,target=/x true\n'
+    [[ "$output" == *'Dockerfile:2:5: error: "scr" was not found in the build context; did you mean "src"?'* ]]
+    missing 'FROM busybox\nCOPY --from=up /no/where /\n'
+    [[ "$output" == *'"no/where" was not found in the context up'* && "$output" != *dockerignore* ]]
+}
+
+@test "a source that the ignore file leaves out" {
+    mkdir -p dist
+    touch dist/app.js
+    printf '# built\n\n/dist/\n' >.dockerignore
+    missing 'FROM busybox\nCOPY dist/app.js /\n'
+    [[ "$output" == *'Dockerfile:2:6: error: "dist/app.js" is left out by .dockerignore:3: dist'*'next: remove that line, or add !dist/app.js below it'* ]]
+    missing 'FROM busybox\nRUN --mount=source=dist,target=/x true\n'
+    [[ "$output" == *'"dist" is left out by .dockerignore:3: dist'* ]]
+    missing 'FROM busybox\nCOPY dist/other.js /\n'
+    [[ "$output" == *'"dist/other.js" was not found in the build context, and .dockerignore:3 would leave it out: dist'* ]]
+    echo '**/*.js' >Dockerfile.dockerignore
+    missing 'FROM busybox\nCOPY ./dist/app.js /\n'
+    [[ "$output" == *'"dist/app.js" is left out by Dockerfile.dockerignore:1: **/*.js'* ]]
+}
+
+@test "a source outside of the context" {
+    touch ../secret.txt
+    missing 'FROM busybox\nCOPY ../secret.txt /\n'
+    [[ "$output" == *'Dockerfile:2:6: error: "../secret.txt" is outside the context (../ is cut off, so secret.txt was looked for)'*'next: '*'--build-context'* ]]
+    missing 'FROM busybox\nRUN --mount=source=a/../../secret.txt,target=/x true\n'
+    [[ "$output" == *'"a/../../secret.txt" is outside the context'* ]]
+}
+
+@test "a source that a stage does not have" {
+    missing 'FROM busybox AS b\nRUN mkdir /out && touch /out/app\nFROM scratch\nCOPY --from=b /dist/app /\n'
+    [[ "$output" == *'Dockerfile:4:15: error: "/dist/app" was not found: stage b has no /dist; did you mean "/out/app"?'* ]]
+    missing 'FROM busybox AS b\nRUN mkdir /out && touch /out/app\nFROM scratch\nCOPY --from=b /dist/prog /\n'
+    [[ "$output" == *'stage b has no /dist; it has /out'*'next: '*'--target b'* && "$output" != *dockerignore* ]]
+    missing 'FROM busybox AS b\nRUN mkdir /out && touch /out/one\nFROM scratch\nCOPY --from=b /out/quite-other /\n'
+    [[ "$output" == *'stage b has no /out/quite-other; it has /out/one'* ]]
+}
+
+@test "what else ends a COPY begins with its place" {
+    touch f
+    missing 'FROM busybox\nCOPY --chown=nobdy f /\n'
+    [[ "$output" == *'Dockerfile:2:1: error: '*'"nobdy"'*$'2 │ COPY --chown=nobdy f /'*'next: '* ]]
 }
