@@ -15,6 +15,7 @@ static struct build_stage *near_stage(struct lowering *lw, const char *name)
     return near ? g_hash_table_lookup(lw->by_name, near) : NULL;
 }
 
+/* A name that no image has, but a stage or nearly so: that comes first, the registry's story last. */
 static void report_unresolved(struct lowering *lw, struct build_stage *s, const GError *err)
 {
     struct build_stage *near = near_stage(lw, s->base_name);
@@ -22,9 +23,21 @@ static void report_unresolved(struct lowering *lw, struct build_stage *s, const 
         diags_gerror(lw->diags, s->place, err);
         return;
     }
+    g_autofree char *story = g_strndup(err->message, strcspn(err->message, "\n"));
+    guint line = near->st->from->first_line;
+    if (g_ascii_strcasecmp(near->label, s->base_name) == 0) {
+        diags_error(lw->diags, s->place,
+                    "stage \"%s\" is defined later (line %u); a stage can only build on stages "
+                    "above it",
+                    near->label, line);
+        diags_hint(lw->diags, "move it above line %u (no image of this name was found: %s)",
+                   s->place.line, story);
+        return;
+    }
     diags_error(lw->diags, s->place, "no stage named \"%s\"; did you mean \"%s\" (line %u)?",
-                s->base_name, near->label, near->st->from->first_line);
-    diags_hint(lw->diags, "as an image it cannot be used either: %s", err->message);
+                s->base_name, near->label, line);
+    diags_hint(lw->diags, "write \"%s\" if that is meant (no image is called \"%s\": %s)",
+               near->label, s->base_name, story);
 }
 
 /* Asks the resolver once for each image and platform; NULL with a diagnostic. */
