@@ -113,5 +113,9 @@ struct span build_explain_missing(const struct build *b, const struct vertex *v,
 /* build_hint.c: what the log of the failed v and its exit code say about the cause, as far as it is
  * known. */
 void build_print_hint(struct build *b, const struct vertex *v);
+/* build_notfound.c: the same of a RUN whose exit code is 127. */
+void build_print_not_found(const struct build *b, const struct vertex *v);
+/* Of a RUN that was meant as JSON and is none; FALSE: it was not. */
+gboolean build_print_json_form(const struct build *b, const struct vertex *v);
 
 #endif

@@ -32,8 +32,6 @@ static const struct cause causes[] = {
     {NULL, 137,
      "it was killed, most often because memory ran out. A higher --memory, or a host with more, "
      "helps."},
-    {NULL, 127,
-     "the program is not in this image. Install it in an earlier step, or mend its name or PATH."},
     {"ermission denied", 126,
      "the file may not be executed. COPY --chmod=755 or RUN chmod +x makes it a program."},
 };
@@ -47,6 +45,8 @@ void build_print_hint(struct build *b, const struct vertex *v)
 {
     g_autofree char *tail = progress_log_tail(b->progress, v->number, 200);
     int exit_code = solver_result(b->solver, v)->exit_code;
+    if (v->op.type == OP_EXEC && build_print_json_form(b, v))
+        return;
     for (guint i = 0; i < G_N_ELEMENTS(causes); i++) {
         const struct cause *c = &causes[i];
         if (!cause_fits(c, tail ? tail : "", exit_code))
@@ -55,4 +55,6 @@ void build_print_hint(struct build *b, const struct vertex *v)
             fprintf(stderr, "hint: %s\n", c->hint);
         return;
     }
+    if (exit_code == 127 && v->op.type == OP_EXEC)
+        build_print_not_found(b, v);
 }

@@ -3,6 +3,7 @@
 
 #include "base/path.h"
 #include "dockerfile/pattern.h"
+#include "lint/jsonform.h"
 
 #include <string.h>
 
@@ -60,6 +61,15 @@ static void rule_json_args(struct lint *l, struct scope *s, const struct instruc
         lint_add(l, ins, ins->span,
                  "a shell stands between signals and this %s: write %s [\"program\", \"argument\"]",
                  instruction_name(ins->kind), instruction_name(ins->kind));
+}
+
+/* A rule of our own: BuildKit's runs it, and says what the shell says. */
+static void rule_json_form(struct lint *l, struct scope *s, const struct instruction *ins)
+{
+    g_autofree char *better = jsonform_fix(ins);
+    if (better)
+        lint_add(l, ins, ins->span, "this is not JSON (%s) and taken as plain words: write %s %s",
+                 jsonform_fault(ins), instruction_name(ins->kind), better);
 }
 
 static void rule_maintainer(struct lint *l)
@@ -194,6 +204,7 @@ const struct lint_rule lint_rules[] = {
      rule_reserved_stage_name, NULL},
     {"JSONArgsRecommended", "CMD and ENTRYPOINT in JSON form get signals", FALSE, NULL, NULL,
      rule_json_args},
+    {"JSONFormMalformed", "arrays are JSON, with double quotes", FALSE, NULL, NULL, rule_json_form},
     {"MaintainerDeprecated", "a label instead of MAINTAINER", FALSE, rule_maintainer, NULL, NULL},
     {"UndefinedArgInFrom", "FROM uses declared arguments", FALSE, NULL, rule_undefined_arg_in_from,
      NULL},

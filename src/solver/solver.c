@@ -80,6 +80,12 @@ struct vertex *solver_failed(const struct solver *s)
     return s->failed ? s->failed->v : NULL;
 }
 
+const struct chain *solver_base_chain(struct solver *s, const struct vertex *v)
+{
+    const struct node *base = node_base(s, node_of(s, v));
+    return base ? base->chain : NULL;
+}
+
 /* Events about steps; internal vertices are not shown. */
 static void emit(struct solver *s, struct node *n, struct event *ev)
 {

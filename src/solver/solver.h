@@ -79,6 +79,8 @@ struct vertex_result {
 const struct vertex_result *solver_result(const struct solver *s, const struct vertex *v);
 /* The vertex that failed, or NULL. */
 struct vertex *solver_failed(const struct solver *s);
+/* What the RUN v was started over, borrowed; NULL: nothing, or it is not made. */
+const struct chain *solver_base_chain(struct solver *s, const struct vertex *v);
 /* The failed RUN that was kept, or NULL. */
 const struct vertex *solver_kept(const struct solver *s);
 /* After solver_run(), with something kept: runs the step's shell (SHELL's, else /bin/sh) on a

@@ -13,12 +13,12 @@ failed() {
 
 @test "a missing program" {
     failed 'no-such-program --now'
-    [[ "$output" == *"failed with exit code 127"*"hint: the program is not in this image"* ]]
+    [[ "$output" == *"failed with exit code 127"*"hint: "*"command not found in this image"* ]]
 }
 
 @test "a missing program in exec form" {
     failed '["/no-such-program"]'
-    [[ "$output" == *"failed with exit code 127"*"hint: the program is not in this image"* ]]
+    [[ "$output" == *"failed with exit code 127"*"hint: "*"command not found in this image"* ]]
 }
 
 @test "a file without the right to be executed" {
@@ -117,4 +117,43 @@ missing() {
     touch f
     missing 'FROM busybox\nCOPY --chown=nobdy f /\n'
     [[ "$output" == *'Dockerfile:2:1: error: '*'"nobdy"'*$'2 │ COPY --chown=nobdy f /'*'next: '* ]]
+}
+
+@test "a script that is there, whose interpreter is not" {
+    printf '#!/bin/sh\r\ntrue\r\n' >crlf.sh
+    printf '#!/bin/bash\ntrue\n' >bash.sh
+    printf '#!/usr/bin/env python3\n' >env.sh
+    printf '#!/usr/bin/env sh\r\n' >envcrlf.sh
+    cp "$(command -v cat)" dynamic
+    chmod +x ./*.sh dynamic
+    missing 'FROM busybox\nCOPY . /\nRUN /crlf.sh\n'
+    [[ "$output" == *'hint: /crlf.sh is there, but its lines end with CR LF: what is looked for is "/bin/sh\r". Convert it (dos2unix'* ]]
+    missing 'FROM busybox\nCOPY . /app/\nWORKDIR /app\nRUN ["./crlf.sh"]\n'
+    [[ "$output" == *'hint: /app/crlf.sh is there, but its lines end with CR LF'* ]]
+    missing 'FROM busybox\nCOPY . /\nRUN /envcrlf.sh\n'
+    [[ "$output" == *'hint: /envcrlf.sh is there, but its lines end with CR LF: what is looked for is "sh\r"'* ]]
+    missing 'FROM busybox\nCOPY . /\nRUN /bash.sh\n'
+    [[ "$output" == *'hint: /bash.sh is there, but its #! line names /bin/bash, which this image does not have'* ]]
+    missing 'FROM busybox\nCOPY . /\nRUN X=1 /env.sh\n'
+    [[ "$output" == *'hint: /env.sh is there, but its #! line names python3, which this image does not have'* ]]
+    missing 'FROM busybox\nCOPY . /\nRUN /dynamic\n'
+    [[ "$output" == *'hint: /dynamic is there, but the loader that it needs is not: /lib'* ]]
+}
+
+@test "the package manager of another distribution" {
+    missing 'FROM busybox\nRUN apt-get update\n'
+    [[ "$output" == *'hint: this image (busybox) has no apt-get; take a Debian or Ubuntu base, or copy in what is needed.'* ]]
+    missing 'FROM busybox\nRUN touch /sbin/apk\nRUN echo x; yum -y install x\n'
+    [[ "$output" == *'hint: this image (busybox) has no yum; take a Fedora or Red Hat base, or its own package manager, apk.'* ]]
+}
+
+@test "JSON that is none" {
+    missing "FROM busybox\nRUN ['echo', 'x']\n"
+    [[ "$output" == *'hint: this is not JSON (single quotes), so a shell runs it: write RUN ["echo", "x"]'* ]]
+    missing "FROM busybox\nRUN [ 'echo', 'x' ]\n"
+    [[ "$output" == *'write RUN ["echo", "x"]'* ]]
+    missing 'FROM busybox\nRUN [echo, x]\n'
+    [[ "$output" == *'hint: this is not JSON (no quotes)'*'write RUN ["echo", "x"]'* ]]
+    missing 'FROM busybox\nRUN [ "a,b" = c ]\n'
+    [[ "$output" != *JSON* ]]
 }

@@ -1,0 +1,301 @@
+/* A RUN that ended with 127: which program was not found, and why it could not be. The log says the
+ * name, the instruction how it was meant, the file system below the step what is there. */
+#include "cli/build.h"
+
+#include "base/path.h"
+#include "graph/imageconf.h"
+#include "layer/chainview.h"
+#include "lint/jsonform.h"
+#include "ui/text.h"
+
+#include <elf.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define HEAD_BYTES 4096 /* of a program, looked at */
+#define NAME_MAX_SHOWN 100
+#define CRLF_NEXT "Convert it (dos2unix, or git config core.autocrlf input and a new checkout).\n"
+
+/* What is known of the step. */
+struct search {
+    const struct build *b;
+    const struct vertex *v;
+    const struct exec_op *op;
+    struct chainview *view;
+};
+
+/* Commands of package managers, and whose they are. */
+static const struct manager {
+    const char *name, *paths[3], *of;
+} managers[] = {
+    {"apt-get", {"usr/bin/apt-get"}, "a Debian or Ubuntu"},
+    {"apt", {"usr/bin/apt"}, "a Debian or Ubuntu"},
+    {"dpkg", {NULL}, "a Debian or Ubuntu"}, /* busybox has one, which installs nothing */
+    {"apk", {"sbin/apk", "usr/bin/apk", "usr/sbin/apk"}, "an Alpine"},
+    {"microdnf", {"usr/bin/microdnf"}, "a Fedora or Red Hat"},
+    {"dnf", {"usr/bin/dnf"}, "a Fedora or Red Hat"},
+    {"yum", {"usr/bin/yum"}, "a Fedora or Red Hat"},
+    {"zypper", {"usr/bin/zypper"}, "a SUSE"},
+    {"pacman", {"usr/bin/pacman"}, "an Arch Linux"},
+    {"opkg", {"bin/opkg", "usr/bin/opkg"}, "an OpenWrt"},
+};
+
+/* The file that path means, relative to the root and without symlinks; NULL: there is none. */
+static char *find_file(const struct search *s, const char *path)
+{
+    struct entry e;
+    gboolean exists = FALSE;
+    g_autofree char *full =
+        *path == '/' ? g_strdup(path) : g_strconcat(s->op->cwd, "/", path, NULL);
+    g_autofree char *at =
+        s->view ? chainview_resolve(s->view, full, TRUE, &exists, &e, NULL) : NULL;
+    return at && exists && e.type == ENTRY_FILE ? g_steal_pointer(&at) : NULL;
+}
+
+static const char *path_variable(const struct exec_op *op)
+{
+    for (const char *const *e = op->env; e && *e; e++)
+        if (g_str_has_prefix(*e, "PATH="))
+            return *e + strlen("PATH=");
+    return IMAGE_DEFAULT_PATH;
+}
+
+/* The same of a program's name, looked up in PATH. */
+static char *find_program(const struct search *s, const char *name)
+{
+    if (strchr(name, '/'))
+        return find_file(s, name);
+    g_auto(GStrv) dirs = g_strsplit(path_variable(s->op), ":", 100);
+    for (char **d = dirs; *d; d++) {
+        g_autofree char *path = g_strconcat(**d ? *d : ".", "/", name, NULL);
+        char *at = find_file(s, path);
+        if (at)
+            return at;
+    }
+    return NULL;
+}
+
+/* Its first bytes, followed by a NUL; their number, 0 where it cannot be read. */
+static gsize read_head(const struct search *s, const char *file, char head[HEAD_BYTES + 1])
+{
+    int fd = chainview_open(s->view, file, NULL);
+    ssize_t n = fd < 0 ? 0 : pread(fd, head, HEAD_BYTES, 0);
+    if (fd >= 0)
+        close(fd);
+    head[MAX(n, 0)] = '\0';
+    return MAX(n, 0);
+}
+
+/* The loader that a 64-bit program names, or NULL: it is none, or needs none. */
+static const char *loader_of(const char *head, gsize n)
+{
+    Elf64_Ehdr elf;
+    if (n < sizeof elf || memcmp(head, ELFMAG, SELFMAG) != 0 || head[EI_CLASS] != ELFCLASS64)
+        return NULL;
+    memcpy(&elf, head, sizeof elf);
+    for (guint i = 0; i < elf.e_phnum && elf.e_phentsize == sizeof(Elf64_Phdr); i++) {
+        Elf64_Phdr ph;
+        if (elf.e_phoff > n || elf.e_phoff + (i + 1) * sizeof ph > n)
+            return NULL;
+        memcpy(&ph, head + elf.e_phoff + i * sizeof ph, sizeof ph);
+        if (ph.p_type == PT_INTERP)
+            return ph.p_offset < n && memchr(head + ph.p_offset, '\0', n - ph.p_offset)
+                       ? head + ph.p_offset
+                       : NULL;
+    }
+    return NULL;
+}
+
+/* The words of a "#!" line: the interpreter, or what env shall look for. */
+static char *interpreter_of(const char *head)
+{
+    g_autofree char *line = g_strndup(head + 2, strcspn(head + 2, "\n"));
+    g_auto(GStrv) words = g_strsplit_set(g_strchug(line), " \t", 8);
+    char **w = words;
+    g_autofree char *base = *w ? path_base(*w) : NULL;
+    if (!base || strcmp(base, "env") != 0)
+        return g_strdup(*w ? *w : "");
+    for (w++; *w && (!**w || **w == '-' || strchr(*w, '=')); w++)
+        ;
+    return g_strdup(*w ? *w : "env");
+}
+
+static gboolean tell_of_script(const struct search *s, const char *file, const char *head)
+{
+    g_autofree char *program = interpreter_of(head);
+    g_autofree char *shown = text_fit(file, NAME_MAX_SHOWN);
+    if (g_str_has_suffix(program, "\r")) {
+        program[strlen(program) - 1] = '\0';
+        g_autofree char *name = text_fit(program, NAME_MAX_SHOWN);
+        fprintf(
+            stderr,
+            "hint: /%s is there, but its lines end with CR LF: what is looked for is \"%s\\r\". "
+            "Convert it (dos2unix, or git config core.autocrlf input and a new checkout).\n",
+            shown, name);
+        return TRUE;
+    }
+    g_autofree char *there = find_program(s, program);
+    if (there)
+        return FALSE;
+    g_autofree char *name = text_fit(program, NAME_MAX_SHOWN);
+    fprintf(stderr,
+            "hint: /%s is there, but its #! line names %s, which this image does not have. Install "
+            "that in an earlier RUN, or name a program that is there.\n",
+            shown, name);
+    return TRUE;
+}
+
+/* A file that is there, and yet was not found: what it needs is not. */
+static gboolean tell_of_file(const struct search *s, const char *name)
+{
+    char head[HEAD_BYTES + 1];
+    g_autofree char *file = find_program(s, name);
+    gsize n = file ? read_head(s, file, head) : 0;
+    if (n > 2 && strncmp(head, "#!", 2) == 0)
+        return tell_of_script(s, file, head);
+    const char *loader = n > 0 ? loader_of(head, n) : NULL;
+    g_autofree char *there = loader ? find_file(s, loader) : NULL;
+    if (!loader || there)
+        return FALSE;
+    g_autofree char *shown = text_fit(file, NAME_MAX_SHOWN);
+    g_autofree char *needs = text_fit(loader, NAME_MAX_SHOWN);
+    fprintf(
+        stderr,
+        "hint: /%s is there, but the loader that it needs is not: %s. It was built for another C "
+        "library%s; build it for this image, or statically.\n",
+        shown, needs, strstr(loader, "ld-linux") ? " (glibc)" : "");
+    return TRUE;
+}
+
+static const char *manager_there(const struct search *s)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(managers); i++)
+        for (guint k = 0; k < G_N_ELEMENTS(managers[i].paths) && managers[i].paths[k]; k++) {
+            g_autofree char *rooted = g_strconcat("/", managers[i].paths[k], NULL);
+            g_autofree char *at = find_file(s, rooted);
+            if (at)
+                return managers[i].name;
+        }
+    return NULL;
+}
+
+/* What the stage of v starts from, as it is written there. */
+static const char *base_name(const struct search *s)
+{
+    const struct dockerfile *df = s->b->df;
+    const char *base = NULL;
+    for (guint i = 0; i < df->n_stages; i++)
+        if (df->stages[i].from->first_line <= (guint)s->v->meta.line)
+            base = df->stages[i].base->text;
+    return base ? base : "scratch";
+}
+
+static gboolean tell_of_manager(const struct search *s, const char *name)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(managers); i++) {
+        if (strcmp(name, managers[i].name) != 0)
+            continue;
+        g_autofree char *base = text_fit(base_name(s), NAME_MAX_SHOWN);
+        const char *own = manager_there(s);
+        fprintf(stderr, "hint: this image (%s) has no %s; take %s base, or %s%s.\n", base, name,
+                managers[i].of, own ? "its own package manager, " : "copy in what is needed",
+                own ? own : "");
+        return TRUE;
+    }
+    return FALSE;
+}
+
+/* Words, without quotes, that stand before one of the phrases by which shells and env say it. */
+static char *name_in_line(const char *line)
+{
+    static const char *const phrases[] = {
+        ": not found",           ": command not found",         ": No such file or directory",
+        ": executable file not", ": the interpreter or loader", ": stat /"};
+    for (guint i = 0; i < G_N_ELEMENTS(phrases); i++) {
+        const char *end = strstr(line, phrases[i]);
+        if (!end)
+            continue;
+        g_autofree char *before = g_strndup(line, end - line);
+        g_strchomp(before);
+        char *start = strrchr(before, ' ');
+        GString *name = g_string_new(start ? start + 1 : before);
+        for (const char *const *q = (const char *const[]){"'", "\"", "‘", "’", NULL}; *q; q++)
+            g_string_replace(name, *q, "", 0);
+        return g_string_free(name, FALSE);
+    }
+    return NULL;
+}
+
+/* The program that the end of the log says was not found; NULL: it does not. */
+static char *name_in_log(const struct search *s)
+{
+    g_autofree char *tail = progress_log_tail(s->b->progress, s->v->number, 20);
+    g_auto(GStrv) lines = g_strsplit(tail ? tail : "", "\n", -1);
+    char *name = NULL;
+    for (guint i = g_strv_length(lines); i-- > 0 && !name;)
+        name = name_in_line(lines[i]);
+    return name;
+}
+
+/* The first word of the instruction that is no assignment. */
+static char *first_word(const struct instruction *ins)
+{
+    if (ins->json)
+        return g_strdup(ins->n_words ? ins->words[0].text : "");
+    g_auto(GStrv) words = g_strsplit_set(ins->n_words ? ins->words[0].text : "", " \t\n;&|", 50);
+    char **w = words;
+    while (*w && (!**w || strchr(*w, '=')))
+        w++;
+    return g_strdup(*w ? *w : "");
+}
+
+static const struct instruction *run_of(const struct build *b, const struct vertex *v)
+{
+    for (guint i = 0; i < b->df->n_instructions; i++) {
+        const struct instruction *ins = b->df->instructions[i];
+        if (ins->kind == INSTRUCTION_RUN && ins->first_line == (guint)v->meta.line)
+            return ins;
+    }
+    return NULL;
+}
+
+void build_print_not_found(const struct build *b, const struct vertex *v)
+{
+    const struct chain *below = solver_base_chain(b->solver, v);
+    g_autoptr(chainview) view = below ? chainview_new(b->store, below, NULL, NULL) : NULL;
+    struct search s = {b, v, &v->op.exec, view};
+    const struct instruction *ins = run_of(b, v);
+    g_autofree char *name = name_in_log(&s);
+    g_autofree char *word = ins ? first_word(ins) : NULL;
+    if ((name && tell_of_manager(&s, name)) || (name && tell_of_file(&s, name)) ||
+        (word && tell_of_file(&s, word)))
+        return;
+    gboolean crlf = name && g_str_has_suffix(name, "\r");
+    if (crlf)
+        name[strlen(name) - 1] = '\0';
+    g_autofree char *shown = text_fit(name ? name : "", NAME_MAX_SHOWN);
+    if (crlf)
+        fprintf(
+            stderr,
+            "hint: a script's lines end with CR LF: what is looked for is \"%s\\r\". " CRLF_NEXT,
+            shown);
+    else
+        fprintf(
+            stderr,
+            "hint: %s%scommand not found in this image: install it in an earlier RUN, or check its "
+            "spelling and PATH.\n",
+            shown, *shown ? ": " : "");
+}
+
+gboolean build_print_json_form(const struct build *b, const struct vertex *v)
+{
+    const struct instruction *ins = run_of(b, v);
+    g_autofree char *better = ins ? jsonform_fix(ins) : NULL;
+    if (!better)
+        return FALSE;
+    g_autofree char *shown = text_fit(better, 200);
+    fprintf(stderr, "hint: this is not JSON (%s), so a shell runs it: write RUN %s\n",
+            jsonform_fault(ins), shown);
+    return TRUE;
+}
