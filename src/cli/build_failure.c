@@ -34,7 +34,7 @@ static void print_log_tail(struct build *b, const struct vertex *v)
     if (!tail || !*tail)
         return;
     fprintf(stderr, "  the end of its log (all of it: varve logs %" G_GINT64_FORMAT " --step %d)\n",
-            b->row.id, v->number);
+            b->row.id, solver_result(b->solver, v)->step);
     g_auto(GStrv) lines = g_strsplit(tail, "\n", -1);
     for (char **l = lines; *l; l++) {
         g_autofree char *text = text_without_escapes(*l);

@@ -15,7 +15,7 @@ static struct step_row *step_row_for(struct build *b, const struct vertex *v)
         return NULL;
     char hex[DIGEST_HEX_LEN + 1];
     struct step_row *row = g_new0(struct step_row, 1);
-    row->number = v->number;
+    row->number = r->step;
     row->name = g_strdup(v->meta.name);
     row->stage = g_strdup(v->meta.stage);
     row->outcome = r->outcome;

@@ -511,7 +511,7 @@ static struct chain *run_all(struct run *r, GError **err)
     if (!add_mounts(r, err))
         return NULL;
     if (r->s->o.build_id)
-        r->log_fd = store_log_create(r->s->o.store, r->s->o.build_id, r->n->v->number, NULL);
+        r->log_fd = store_log_create(r->s->o.store, r->s->o.build_id, r->n->res.step, NULL);
     return run_sandbox(r, err) ? commit(r, err) : NULL;
 }
 

@@ -102,7 +102,7 @@ static void announce(struct solver *s)
         struct node *n = &s->nodes[i];
         if (!n->res.needed || n->v->meta.internal)
             continue;
-        total++;
+        n->res.step = ++total;
         g_autofree int *inputs = g_new(int, n->v->n_inputs + 1);
         for (guint k = 0; k < n->v->n_inputs; k++)
             inputs[k] = n->v->inputs[k]->number;

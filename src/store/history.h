@@ -17,7 +17,7 @@ struct build_row {
     char *error;                 /* first line, or NULL */
 };
 struct step_row {
-    int number;                     /* vertex number in the build */
+    int number;                     /* among the steps of the build, from 1 */
     char *name;                     /* "RUN npm ci" */
     char *stage;                    /* or NULL */
     char *level;                    /* or NULL */

@@ -671,3 +671,16 @@ docker_config() { # docker_config JSON: as Docker's config.json
     run -2 build --cache-from 'no such=thing' .
     [[ "$output" == *"next: "* ]]
 }
+
+
+@test "a step has one number: that of the output, of the logs and of the history" {
+    printf 'FROM busybox\nCOPY f /\nRUN echo first >&2\nRUN echo second; exit 4\n' >Dockerfile
+    touch f
+    run build .
+    [ "$status" -eq 1 ]
+    grep -q '^\[4/4 .*RUN echo second' <<<"$output"
+    grep -q 'varve logs 1 --step 4)' <<<"$output"
+    [ "$(varve logs 1 --step 4)" = second ]
+    [ "$(varve logs 1 --step 3)" = first ]
+    [ "$(varve history 1 --format json | jq -c .Step | tr '\n' ' ')" = "1 2 3 4 " ]
+}
