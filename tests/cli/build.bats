@@ -672,7 +672,6 @@ docker_config() { # docker_config JSON: as Docker's config.json
     [[ "$output" == *"next: "* ]]
 }
 
-
 @test "a step has one number: that of the output, of the logs and of the history" {
     printf 'FROM busybox\nCOPY f /\nRUN echo first >&2\nRUN echo second; exit 4\n' >Dockerfile
     touch f

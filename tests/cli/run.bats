@@ -360,7 +360,6 @@ has_note() {
     [ "$status" -eq 1 ]
 }
 
-
 @test "a volume's first content: group 0 below a setgid directory stays group 0" {
     printf 'FROM busybox\nRUN mkdir /d && chgrp 5 /d && chmod 2775 /d && touch /d/s && chgrp 0 /d/s && chmod 4711 /d/s && mkdir /d/e && chgrp 0 /d/e && chmod 755 /d/e\nVOLUME /d\n' >Dockerfile
     build -t setgid:1 . 2>/dev/null
