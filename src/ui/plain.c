@@ -6,9 +6,16 @@
 
 #include <string.h>
 
-static const char *label(const struct step *s)
+/* " build" behind the numbers; " stage-1" for a stage without a name (it has a number), and nothing
+ * where there is no other stage. Newly allocated. */
+static char *label(struct progress *p, const struct step *s)
 {
-    return s->stage ? s->stage : "-";
+    if (!s->stage)
+        return g_strdup("");
+    gboolean unnamed = g_ascii_isdigit(*s->stage), alone = unnamed;
+    for (guint i = 0; i < p->steps->len && alone; i++)
+        alone = g_strcmp0(((struct step *)g_ptr_array_index(p->steps, i))->stage, s->stage) == 0;
+    return alone ? g_strdup("") : g_strconcat(unnamed ? " stage-" : " ", s->stage, NULL);
 }
 
 static int number(struct progress *p, const struct step *s)
@@ -23,16 +30,18 @@ static int number(struct progress *p, const struct step *s)
 
 static void print_start(struct progress *p, struct step *s)
 {
+    g_autofree char *stage = label(p, s);
     g_autofree char *name = text_fit(s->name, NAME_COLUMNS);
-    fprintf(p->out, "[%d/%d %s] %s%s%s%s\n", number(p, s), p->total, label(s), name,
+    fprintf(p->out, "[%d/%d%s] %s%s%s%s\n", number(p, s), p->total, stage, name,
             s->why ? "   (" : "", s->why ? s->why : "", s->why ? ")" : "");
 }
 
 static void print_line(struct progress *p, struct step *s, const char *line)
 {
+    g_autofree char *stage = label(p, s);
     g_autofree char *text = text_without_escapes(line);
     g_autofree char *clean = text_fit(text, 2000);
-    fprintf(p->out, "[%d/%d %s]   │ %s\n", number(p, s), p->total, label(s), clean);
+    fprintf(p->out, "[%d/%d%s]   │ %s\n", number(p, s), p->total, stage, clean);
 }
 
 /* Prints whole lines; a carriage return starts a line over, as on a terminal. */
@@ -60,16 +69,17 @@ static void print_done(struct progress *p, struct step *s)
                                         [OUTCOME_CANCELLED] = "interrupted"};
     if (s->line->len > 0)
         print_log(p, s, "\n", 1);
+    g_autofree char *stage = label(p, s);
     if (s->outcome == OUTCOME_CACHED || s->outcome == OUTCOME_CUT) {
         g_autofree char *name = text_fit(s->name, NAME_COLUMNS);
-        fprintf(p->out, "[%d/%d %s] %s   %s\n", number(p, s), p->total, label(s), name,
+        fprintf(p->out, "[%d/%d%s] %s   %s\n", number(p, s), p->total, stage, name,
                 words[s->outcome]);
         return;
     }
     g_autofree char *took = text_duration(s->duration_us);
     g_autofree char *size = s->layer_bytes ? text_size(s->layer_bytes) : NULL;
-    fprintf(p->out, "[%d/%d %s] %s after %s%s%s\n", number(p, s), p->total, label(s),
-            words[s->outcome], took, size ? "   " : "", size ? size : "");
+    fprintf(p->out, "[%d/%d%s] %s after %s%s%s\n", number(p, s), p->total, stage, words[s->outcome],
+            took, size ? "   " : "", size ? size : "");
 }
 
 static void print_transfer(struct progress *p, const struct event *ev)

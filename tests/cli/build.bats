@@ -677,7 +677,7 @@ docker_config() { # docker_config JSON: as Docker's config.json
     touch f
     run build .
     [ "$status" -eq 1 ]
-    grep -q '^\[4/4 .*RUN echo second' <<<"$output"
+    grep -q '^\[4/4\] RUN echo second' <<<"$output"
     grep -q 'varve logs 1 --step 4)' <<<"$output"
     [ "$(varve logs 1 --step 4)" = second ]
     [ "$(varve logs 1 --step 3)" = first ]
