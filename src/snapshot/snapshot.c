@@ -128,6 +128,15 @@ static gboolean is_lasting(int refused)
            refused == EINVAL || refused == EOPNOTSUPP;
 }
 
+/* The last driver's reason is told, unless a better one failed for a reason of this chain's. */
+static void note_refusal(struct snapshot *sn, const char *message)
+{
+    if (sn->why)
+        return;
+    if (sn->driver + 1 == DRIVER_COPY || !is_lasting(sn->refused))
+        sn->why = g_strdup(message);
+}
+
 /* Tries the drivers from the best on, or from where an earlier one of this store found that it is
  * of use to begin. */
 static gboolean open_any(struct snapshot *sn, GError **err)
@@ -136,16 +145,18 @@ static gboolean open_any(struct snapshot *sn, GError **err)
     for (gint d = MAX(g_atomic_int_get(start), DRIVER_OVERLAY_FD); d <= DRIVER_COPY; d++) {
         g_autoptr(GError) local = NULL;
         sn->driver = d;
-        if (drivers[d](sn, &local))
+        if (drivers[d](sn, &local)) {
+            if (d != DRIVER_COPY)
+                g_clear_pointer(&sn->why, g_free);
             return TRUE;
+        }
         if (d == DRIVER_COPY || !is_refusal(local)) {
             g_propagate_error(err, g_steal_pointer(&local));
             return FALSE;
         }
-        if (is_lasting(sn->refused))
+        if (is_lasting(sn->refused)) /* what refuses a single chain says nothing of others */
             g_atomic_int_compare_and_exchange(start, d == DRIVER_OVERLAY_FD ? 0 : d, d + 1);
-        g_free(sn->why);
-        sn->why = d + 1 == DRIVER_COPY ? g_strdup(local->message) : NULL;
+        note_refusal(sn, local->message);
     }
     return FALSE;
 }
