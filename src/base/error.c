@@ -131,3 +131,10 @@ void error_as_usage(GError **err)
     if (err && *err)
         (*err)->code = VARVE_ERROR_USAGE;
 }
+
+void error_words_as_usage(GError **err)
+{
+    if (err && (g_error_matches(*err, VARVE_ERROR, VARVE_ERROR_INVALID) ||
+                g_error_matches(*err, VARVE_ERROR, VARVE_ERROR_UNSUPPORTED)))
+        error_as_usage(err);
+}

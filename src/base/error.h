@@ -16,7 +16,7 @@ enum varve_error {
     VARVE_ERROR_FAILED = 1,  /* a step or an operation failed; exit 1 */
     VARVE_ERROR_USAGE = 2,   /* the command line is wrong; exit 2 */
     VARVE_ERROR_GATE = 3,    /* a threshold or check said no; exit 3 */
-    VARVE_ERROR_OUTSIDE = 4, /* registry, network, disk: worth trying again; exit 4 */
+    VARVE_ERROR_OUTSIDE = 4, /* registry, network, disk: fix that or try again; exit 4 */
     VARVE_ERROR_INVALID,     /* malformed or hostile input (Dockerfile, layer, manifest); exit 1 */
     VARVE_ERROR_NOT_FOUND,   /* a named thing does not exist; exit 1 */
     VARVE_ERROR_UNSUPPORTED, /* understood, but varve does not do it; exit 1 */
@@ -52,5 +52,8 @@ void error_add_next(GError **err, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 /* What is wrong was written on the command line: *err becomes VARVE_ERROR_USAGE (no-op likewise).
  */
 void error_as_usage(GError **err);
+/* The same for what was found out from the words of the command line alone: malformed and
+ * unsupported values, but not missing files or what the outside refused. */
+void error_words_as_usage(GError **err);
 
 #endif

@@ -377,7 +377,13 @@ static gboolean parse_context(struct build_options *o, int argc, char **argv, GE
     return TRUE;
 }
 
-gboolean build_options_finish(struct build_options *o, int argc, char **argv, GError **err)
+static gboolean check_files(const struct build_options *o, GError **err)
+{
+    return destination_option("--iidfile", o->iidfile, err) &&
+           destination_option("--metadata-file", o->metadata_file, err);
+}
+
+static gboolean parse_all(struct build_options *o, int argc, char **argv, GError **err)
 {
     if (o->quiet) {
         g_free(o->raw_progress);
@@ -392,7 +398,16 @@ gboolean build_options_finish(struct build_options *o, int argc, char **argv, GE
            parse_annotations(o, err) && parse_network(o, err) && parse_pull(o, err) &&
            parse_allow(o, err) && size_option("--shm-size", o->raw_shm_size, &o->shm_size, err) &&
            resource_options(o->raw_memory, o->raw_resources, &o->resources, err) &&
-           build_parse_outputs(o, err) && parse_filters(o) && parse_context(o, argc, argv, err);
+           build_parse_outputs(o, err) && parse_filters(o) && check_files(o, err) &&
+           parse_context(o, argc, argv, err);
+}
+
+gboolean build_options_finish(struct build_options *o, int argc, char **argv, GError **err)
+{
+    if (parse_all(o, argc, argv, err))
+        return TRUE;
+    error_words_as_usage(err);
+    return FALSE;
 }
 
 void build_options_clear(struct build_options *o)

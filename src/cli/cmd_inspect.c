@@ -143,7 +143,7 @@ static gboolean print_path(json_t *image, const char *format, GError **err)
 {
     g_autofree char *path = template_path(format);
     if (!path) {
-        error_set(err, VARVE_ERROR_UNSUPPORTED,
+        error_set(err, VARVE_ERROR_USAGE,
                   "--format %s: only one field as {{.A.B}} or {{json .A.B}} is supported", format);
         error_add_next(err, "take the JSON without --format, and pick with jq");
         return FALSE;

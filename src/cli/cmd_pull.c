@@ -44,7 +44,7 @@ static int pull_image(const struct pull_options *o, const char *text, GError **e
 {
     struct platform platform;
     const struct platform *p;
-    g_autoptr(reference) ref = reference_parse(text, err);
+    g_autoptr(reference) ref = reference_argument(text, err);
     if (!ref || !platform_wanted(o->platform, &platform, &p, err))
         return 0;
     if (!p)

@@ -116,7 +116,7 @@ static void push(struct push *p, const char *name, const char *target,
         error_add_next(err, "varve push %s REGISTRY/NAME:TAG", name);
         return;
     }
-    p->ref = reference_parse(target ? target : p->row->name, err);
+    p->ref = reference_argument(target ? target : p->row->name, err);
     if (!p->ref || !transfer(p, &stats, err))
         return;
     g_autofree char *digest = digest_text(&p->image->manifest);

@@ -88,7 +88,7 @@ static gboolean remove_one(struct store *s, const char *text, gboolean force, gb
     GError *why = NULL;
     g_autoptr(image_row) r = stored_image_find(s, text, NULL, &why);
     if (!r && force && g_error_matches(why, VARVE_ERROR, VARVE_ERROR_NOT_FOUND)) {
-        report_note("there is no image %s", text);
+        report_note("no such image: %s", text);
         g_error_free(why);
         return TRUE;
     }

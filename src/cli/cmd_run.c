@@ -134,7 +134,7 @@ static gboolean pull(struct run *r, enum pull_policy policy, const struct platfo
 {
     struct platform platform;
     platform_host(&platform);
-    g_autoptr(reference) ref = reference_parse(r->name, err);
+    g_autoptr(reference) ref = reference_argument(r->name, err);
     struct pulling how = {policy, NULL, r->o->insecure, interrupt_watch()};
     return ref && pulling_run(&how, r->store, ref, p ? p : &platform, err);
 }

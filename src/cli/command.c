@@ -2,6 +2,7 @@
 
 #include "base/boolean.h"
 #include "base/error.h"
+#include "base/suggest.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -29,7 +30,7 @@ static gboolean take_optional(const char *name, const char *value, gpointer data
         g_free(*string_at(p->opts, row));
         *string_at(p->opts, row) = g_strdup(value ? value : "");
         if (row->kind == OPTION_NOTED)
-            fprintf(stderr, "note: --%s is accepted for Docker's sake and does nothing here\n",
+            fprintf(stderr, "note: --%s has no effect (accepted for docker compatibility)\n",
                     row->name);
         return TRUE;
     }
@@ -60,6 +61,14 @@ static gboolean is_strict(const struct command *c)
     return g_str_equal(c->name, "run");
 }
 
+static const struct option_row *row_of_letter(const struct command *c, char letter)
+{
+    for (const struct option_row *row = c->options; row && row->name; row++)
+        if (row->letter == letter)
+            return row;
+    return NULL;
+}
+
 static GOptionContext *make_context(struct parse *p, gboolean *help)
 {
     const struct command *c = p->command;
@@ -71,7 +80,8 @@ static GOptionContext *make_context(struct parse *p, gboolean *help)
         GOptionEntry e = entry_for(row, p);
         g_array_append_val(entries, e);
     }
-    GOptionEntry h = {"help", 'h', 0, G_OPTION_ARG_NONE, help, NULL, NULL};
+    char letter = row_of_letter(c, 'h') ? 0 : 'h';
+    GOptionEntry h = {"help", letter, 0, G_OPTION_ARG_NONE, help, NULL, NULL};
     g_array_append_val(entries, h);
     g_option_group_add_entries(group, (GOptionEntry *)entries->data);
     g_option_context_set_main_group(ctx, group);
@@ -85,12 +95,27 @@ static gboolean needs_value(const struct option_row *row)
            (row->kind == OPTION_NOTED && row->arg);
 }
 
-static const struct option_row *row_of_letter(const struct command *c, char letter)
+const char *command_nearest(const char *typed, const char *const *words, gsize n)
 {
+    const char *near = suggest_nearest(typed, words, n);
+    guint most = MAX(1, strlen(typed) / 3);
+    gboolean close = near && (suggest_distance(typed, near, most) <= most ||
+                              g_ascii_strncasecmp(near, typed, strlen(typed)) == 0);
+    return close ? near : NULL;
+}
+
+static gboolean unknown_option(const struct command *c, const char *word, GError **err)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
     for (const struct option_row *row = c->options; row && row->name; row++)
-        if (row->letter == letter)
-            return row;
-    return NULL;
+        g_ptr_array_add(names, (gpointer)row->name);
+    g_ptr_array_add(names, (gpointer) "help");
+    g_autofree char *name = g_strndup(word + 2, strcspn(word + 2, "="));
+    const char *near = command_nearest(name, (const char *const *)names->pdata, names->len);
+    error_set(err, VARVE_ERROR_USAGE, "unknown option --%s%s%s%s", name,
+              near ? "; did you mean --" : "", near ? near : "", near ? "?" : "");
+    error_add_next(err, "varve %s --help lists the options", c->name);
+    return FALSE;
 }
 
 /* The option that word gives, "--name", "--name=value", "-n", "-nvalue" or "-n=value"; NULL when it
@@ -148,6 +173,8 @@ static gboolean respell(const struct command *c, int *argc, char **argv, GError 
         if (argv[i][0] != '-' && is_strict(c))
             return TRUE;
         int before = *argc;
+        if (!row && g_str_has_prefix(argv[i], "--") && !g_str_equal(argv[i], "--help"))
+            return unknown_option(c, argv[i], err);
         if (!row)
             continue;
         if (row->kind == OPTION_FLAG && value) {
@@ -185,7 +212,8 @@ gboolean command_parse(const struct command *c, gpointer opts, int *argc, char *
         return FALSE;
     }
     if (!ok) {
-        error_set(err, VARVE_ERROR_USAGE, "varve %s: %s", c->name, local->message);
+        error_set(err, VARVE_ERROR_USAGE, "varve %s: %c%s", c->name,
+                  g_ascii_tolower(local->message[0]), local->message + 1);
         error_add_next(err, "varve %s --help lists the options", c->name);
         g_error_free(local);
         return FALSE;
@@ -243,7 +271,7 @@ void commands_print_help(void)
     for (const struct command *c = commands; c->name; c++)
         printf("  %-10s  %s\n", c->name, c->summary);
     printf("\nexample:\n  varve build -t hello:1 . && varve run hello:1\n\n"
-           "varve COMMAND --help explains a command; man varve has it all.\n");
+           "varve help COMMAND explains a command; man varve has it all.\n");
 }
 
 const struct command *command_find(const char *name)

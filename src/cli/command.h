@@ -11,8 +11,9 @@ enum option_kind {
     OPTION_LIST,     /* char**, one for each time it is given */
     OPTION_INT,      /* int */
     OPTION_OPTIONAL, /* char*: the value, or "" when given without one */
-    OPTION_NOTED, /* char*: as OPTION_OPTIONAL; accepted for Docker's sake and ignored with a note
-                   */
+    OPTION_NOTED,    /* char*: as OPTION_OPTIONAL; accepted for docker compatibility, ignored with a
+                      * note
+                      */
 };
 struct option_row {
     const char *name; /* "build-arg" */
@@ -44,6 +45,9 @@ gboolean command_parse(const struct command *c, gpointer opts, int *argc, char *
                        GError **err);
 /* Frees the strings and lists that parsing stored in opts. */
 void command_clear(const struct command *c, gpointer opts);
+/* As suggest_nearest(), but only what is right in two letters of three: NULL is better than far
+ * off. */
+const char *command_nearest(const char *typed, const char *const *words, gsize n);
 void command_print_help(const struct command *c);
 void commands_print_help(void);
 

@@ -1,6 +1,6 @@
 #include "base/error.h"
-#include "base/suggest.h"
 #include "cli/command.h"
+#include "cli/docker.h"
 #include "cli/report.h"
 #include "snapshot/userns.h"
 #include "store/store.h"
@@ -11,36 +11,80 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Takes "--root DIR" and "--root=DIR" before the command; they only set VARVE_ROOT. */
-static int take_globals(int argc, char **argv)
+static int print_and_clear(GError *err)
+{
+    int code = report_error(err);
+    g_error_free(err);
+    return code;
+}
+
+static gboolean set_root(const char *dir, GError **err)
+{
+    if (dir && *dir)
+        return g_setenv("VARVE_ROOT", dir, TRUE);
+    error_set(err, VARVE_ERROR_USAGE, "--root needs the directory of a store");
+    error_add_next(err, "varve --root DIR COMMAND");
+    return FALSE;
+}
+
+static gboolean is_help(const char *word)
+{
+    return g_str_equal(word, "--help") || g_str_equal(word, "-h") || g_str_equal(word, "help");
+}
+
+static gboolean is_version(const char *word)
+{
+    return g_str_equal(word, "--version") || g_str_equal(word, "-v");
+}
+
+/* An option that belongs behind the command. */
+static gboolean misplaced_option(char **argv, GError **err)
+{
+    const struct command *c = NULL;
+    for (char **word = argv + 1; *word && !c; word++)
+        c = command_find(*word);
+    error_set(err, VARVE_ERROR_USAGE, "unknown option %s before the command", *argv);
+    if (c)
+        error_add_next(err, "a command's options follow it: varve %s %s; varve help %s lists them",
+                       c->name, *argv, c->name);
+    else
+        error_add_next(err, "varve --help lists the commands");
+    return FALSE;
+}
+
+/* Takes "--root DIR" and "--root=DIR" before the command; they only set VARVE_ROOT. The index of
+ * the command, or -1. */
+static int take_globals(int argc, char **argv, GError **err)
 {
     int i = 1;
-    while (i < argc && g_str_has_prefix(argv[i], "--root")) {
-        if (argv[i][6] == '=') {
-            g_setenv("VARVE_ROOT", argv[i] + 7, TRUE);
-        } else if (argv[i][6] == '\0' && i + 1 < argc) {
-            g_setenv("VARVE_ROOT", argv[++i], TRUE);
-        } else {
-            break;
-        }
-        i++;
+    for (; i < argc && argv[i][0] == '-'; i++) {
+        if (is_help(argv[i]) || is_version(argv[i]))
+            return i;
+        gboolean ok = g_str_has_prefix(argv[i], "--root=") ? set_root(argv[i] + 7, err)
+                      : g_str_equal(argv[i], "--root")     ? set_root(argv[++i], err)
+                                                           : misplaced_option(argv + i, err);
+        if (!ok)
+            return -1;
     }
     return i;
 }
 
-static int unknown_command(const char *name)
+static int unknown_command(char **argv)
 {
     g_autoptr(GPtrArray) names = g_ptr_array_new();
     for (const struct command *c = commands; c->name; c++)
         g_ptr_array_add(names, (gpointer)c->name);
-    const char *meant = suggest_nearest(name, (const char *const *)names->pdata, names->len);
     GError *err = NULL;
-    error_set(&err, VARVE_ERROR_USAGE, "unknown command %s%s%s%s", name,
-              meant ? "; did you mean " : "", meant ? meant : "", meant ? "?" : "");
-    error_add_next(&err, "varve --help lists the commands");
-    int code = report_error(err);
-    g_error_free(err);
-    return code;
+    const char *advice = docker_advice(argv);
+    const char *meant =
+        advice ? NULL : command_nearest(*argv, (const char *const *)names->pdata, names->len);
+    if (advice && argv[1] && argv[1][0] != '-' && docker_is_noun(*argv))
+        error_set(&err, VARVE_ERROR_USAGE, "unknown command %s %s", *argv, argv[1]);
+    else
+        error_set(&err, VARVE_ERROR_USAGE, "unknown command %s%s%s%s", *argv,
+                  meant ? "; did you mean " : "", meant ? meant : "", meant ? "?" : "");
+    error_add_next(&err, "%s", advice ? advice : "varve --help lists the commands");
+    return print_and_clear(err);
 }
 
 /* In its user namespace a user is uid 0, but the store stays the user's. */
@@ -67,27 +111,40 @@ static int run_command(const struct command *c, int argc, char **argv)
     return code;
 }
 
+static int show_help(char **topic)
+{
+    const struct command *about = *topic ? command_find(*topic) : NULL;
+    if (*topic && !about)
+        return unknown_command(topic);
+    if (about)
+        command_print_help(about);
+    else
+        commands_print_help();
+    return 0;
+}
+
+static int run_words(char **words)
+{
+    const struct command *c = command_find(is_version(*words) ? "version" : *words);
+    g_autofree char **translated = c ? NULL : docker_translate(words);
+    if (translated) {
+        words = translated;
+        c = command_find(*words);
+    }
+    return c ? run_command(c, g_strv_length(words), words) : unknown_command(words);
+}
+
 int main(int argc, char **argv)
 {
+    GError *err = NULL;
     setlocale(LC_CTYPE, "");
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ,
            SIG_IGN); /* a limit of file sizes is an error of the write; programs get it back */
-    int at = take_globals(argc, argv);
-    if (at >= argc) {
-        commands_print_help();
-        return argc > 1 ? 2 : 0;
-    }
-    if (g_str_equal(argv[at], "--help") || g_str_equal(argv[at], "-h") ||
-        g_str_equal(argv[at], "help")) {
-        const struct command *about = at + 1 < argc ? command_find(argv[at + 1]) : NULL;
-        if (about)
-            command_print_help(about);
-        else
-            commands_print_help();
-        return 0;
-    }
-    const char *name = g_str_equal(argv[at], "--version") ? "version" : argv[at];
-    const struct command *c = command_find(name);
-    return c ? run_command(c, argc - at, argv + at) : unknown_command(name);
+    int at = take_globals(argc, argv, &err);
+    if (at < 0)
+        return print_and_clear(err);
+    if (at >= argc)
+        return show_help(argv + argc);
+    return is_help(argv[at]) ? show_help(argv + at + 1) : run_words(argv + at);
 }

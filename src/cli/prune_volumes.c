@@ -45,7 +45,7 @@ static gboolean is_missing(const struct prune_volumes *v, const char *name, GErr
         suggest_nearest(name, (const char *const *)v->present->pdata, v->present->len);
     error_set(err, VARVE_ERROR_NOT_FOUND, "no volume is named %s%s%s%s", name,
               near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
-    error_add_next(err, "varve du --verbose lists the volumes");
+    error_add_next(err, "varve prune --volumes=all --dry-run lists the unused volumes");
     return FALSE;
 }
 

@@ -24,7 +24,8 @@ gboolean command_begin(const struct command *c, gpointer opts, int *argc, char *
     if (n >= min && (max < 0 || n <= max))
         return TRUE;
     if (n < min)
-        error_set(err, VARVE_ERROR_USAGE, "varve %s: something is missing", c->name);
+        error_set(err, VARVE_ERROR_USAGE, "varve %s: %s", c->name,
+                  n == 0 ? "no argument given" : "an argument is missing");
     else
         error_set(err, VARVE_ERROR_USAGE, "varve %s: did not expect \"%s\"", c->name,
                   (*argv)[max + 1]);
@@ -61,8 +62,7 @@ gboolean format_is_json(const char *format, gboolean *json, GError **err)
     *json = format && g_str_equal(format, "json");
     if (!format || *json || g_str_equal(format, "table"))
         return TRUE;
-    error_set(err, VARVE_ERROR_UNSUPPORTED, "--format %s: only json and table are supported",
-              format);
+    error_set(err, VARVE_ERROR_USAGE, "--format %s: only json and table are supported", format);
     error_add_next(err, "take --format json, and pick fields with jq");
     return FALSE;
 }
@@ -122,9 +122,33 @@ void print_json(json_t *doc, gboolean indented)
     json_decref(doc);
 }
 
+struct reference *reference_argument(const char *text, GError **err)
+{
+    struct reference *ref = reference_parse(text, err);
+    if (ref)
+        return ref;
+    error_as_usage(err);
+    error_add_next(err, "names are written [HOST[:PORT]/]NAME[:TAG], in lower case");
+    return NULL;
+}
+
+gboolean destination_option(const char *flag, const char *path, GError **err)
+{
+    if (!path || g_str_equal(path, "-"))
+        return TRUE;
+    g_autofree char *parent = g_path_get_dirname(path);
+    if (g_file_test(path, G_FILE_TEST_IS_DIR))
+        return error_set(err, VARVE_ERROR_USAGE, "%s %s: is a directory, not a file", flag, path);
+    if (*path && g_file_test(parent, G_FILE_TEST_IS_DIR))
+        return TRUE;
+    error_set(err, VARVE_ERROR_USAGE, "%s %s: there is no directory %s", flag, path, parent);
+    error_add_next(err, "mkdir -p %s", parent);
+    return FALSE;
+}
+
 struct reference *name_parse(const char *text, GError **err)
 {
-    g_autoptr(reference) ref = reference_parse(text, err);
+    g_autoptr(reference) ref = reference_argument(text, err);
     if (!ref || !ref->digest)
         return g_steal_pointer(&ref);
     error_set(err, VARVE_ERROR_USAGE, "%s: a name cannot hold a digest", text);

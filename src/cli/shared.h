@@ -25,11 +25,16 @@ guint64 image_bytes(struct store *s, const struct image_row *r);
 /* As people write a canonical reference ("hello:1"); "<none>" for an image without a name. Newly
  * allocated. */
 char *shown_name(const char *canonical);
+/* A name on the command line. VARVE_ERROR_USAGE when it is malformed. */
+struct reference *reference_argument(const char *text, GError **err);
+/* A file to be written at the end (NULL and "-" are fine): whether its directory is there, before
+ * any work is done. VARVE_ERROR_USAGE. */
+gboolean destination_option(const char *flag, const char *path, GError **err);
 /* A name to be given to an image: a reference without a digest, else VARVE_ERROR_USAGE. */
 struct reference *name_parse(const char *text, GError **err);
 /* The first 12 hex digits; newly allocated; "-" for the zero digest. */
 char *short_hex(const struct digest *d);
-/* "json" or NULL; anything else is VARVE_ERROR_UNSUPPORTED. */
+/* "json" or NULL; anything else is VARVE_ERROR_USAGE. */
 gboolean format_is_json(const char *format, gboolean *json, GError **err);
 /* --platform: NULL text leaves *out NULL, else it points to store. */
 gboolean platform_option(const char *text, struct platform *store, const struct platform **out,

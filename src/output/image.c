@@ -348,6 +348,26 @@ gboolean built_image_store(struct built_image *b, const char *const *names, cons
     return TRUE;
 }
 
+static gboolean is_id_prefix(const char *text)
+{
+    const char *hex = g_str_has_prefix(text, "sha256:") ? text + strlen("sha256:") : text;
+    return strlen(hex) >= 4 && strspn(hex, "0123456789abcdef") == strlen(hex);
+}
+
+static void not_found(const char *name, GError **err)
+{
+    GError *malformed = NULL;
+    g_autoptr(reference) ref = is_id_prefix(name) ? NULL : reference_parse(name, &malformed);
+    if (malformed) {
+        g_propagate_error(err, malformed);
+        error_as_usage(err);
+        error_add_next(err, "varve images lists the images' names and ids");
+        return;
+    }
+    error_set(err, VARVE_ERROR_NOT_FOUND, "no such image: %s", name);
+    error_add_next(err, "varve images lists what is there; varve pull %s asks its registry", name);
+}
+
 /* By name first, then by id. */
 struct image_row *stored_image_find(struct store *s, const char *name, const struct platform *p,
                                     GError **err)
@@ -360,7 +380,7 @@ struct image_row *stored_image_find(struct store *s, const char *name, const str
         return row;
     const char *hex = g_str_has_prefix(name, "sha256:") ? name + 7 : name;
     GError *local = NULL;
-    if (strlen(hex) >= 4 && strspn(hex, "0123456789abcdef") == strlen(hex))
+    if (is_id_prefix(name))
         row = store_image_find_id(s, hex, &local);
     if (local) {
         g_propagate_error(err, local);
@@ -368,8 +388,7 @@ struct image_row *stored_image_find(struct store *s, const char *name, const str
     }
     if (row)
         return row;
-    error_set(err, VARVE_ERROR_NOT_FOUND, "there is no image %s in the store", name);
-    error_add_next(err, "varve images lists what is there; varve pull %s asks its registry", name);
+    not_found(name, err);
     return NULL;
 }
 

@@ -60,7 +60,8 @@ gboolean built_image_is_whole(struct built_image *b, gboolean *whole, GError **e
 gboolean built_image_store(struct built_image *b, const char *const *names, const char *origin,
                            GError **err);
 /* The row of a stored image by name (tags default to latest; p NULL: the host's platform, else the
- * only one), id prefix or digest, or NULL with NOT_FOUND and a next move. */
+ * only one), id prefix or digest, or NULL with a next move: VARVE_ERROR_NOT_FOUND, or
+ * VARVE_ERROR_USAGE for what can be no name. */
 struct image_row *stored_image_find(struct store *s, const char *name, const struct platform *p,
                                     GError **err);
 /* The same, opened: it must have been unpacked. */

@@ -106,7 +106,7 @@ refused() {
     run -0 "$VARVE" save -o id.tar "$output"
     [ "$(tar -xOf id.tar manifest.json | jq -c '.[0].RepoTags')" = '[]' ]
     run -1 "$VARVE" save -o none.tar missing:1
-    [[ "$output" == *"there is no image missing:1"* ]]
+    [[ "$output" == *"no such image: missing:1"* ]]
     [ ! -e none.tar ]
     run -2 script -qec "$VARVE save app:1" /dev/null
     [[ "$output" == *"stdout is a terminal"* ]]

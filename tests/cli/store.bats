@@ -149,7 +149,7 @@ own_store() { cp -a "$SEED" "$VARVE_ROOT"; }
     run varve rmi -f app:1
     [ "$status" -eq 0 ]
     run varve tag app:1 'Not A Name'
-    [ "$status" -eq 1 ]
+    [ "$status" -eq 2 ]
 }
 
 @test "du counts, prune frees, and the cache goes only with --all" {

@@ -1,0 +1,133 @@
+#include "cli/docker.h"
+
+#include "cli/command.h"
+
+#include <string.h>
+
+/* Words of Docker that mean exactly what these of varve mean. A row whose command varve does not
+ * have is passed over. */
+static const struct {
+    const char *noun; /* "image" in "image ls"; NULL for a command of one word */
+    const char *verb;
+    const char *words[2]; /* varve's */
+} same[] = {
+    {"image", "ls", {"images"}},
+    {"image", "list", {"images"}},
+    {"image", "build", {"build"}},
+    {"image", "history", {"history"}},
+    {"image", "inspect", {"inspect"}},
+    {"image", "load", {"load"}},
+    {"image", "pull", {"pull"}},
+    {"image", "push", {"push"}},
+    {"image", "rm", {"rmi"}},
+    {"image", "remove", {"rmi"}},
+    {"image", "save", {"save"}},
+    {"image", "tag", {"tag"}},
+    {"builder", "build", {"build"}},
+    {"buildx", "build", {"build"}},
+    {"buildx", "b", {"build"}},
+    {"buildx", "history", {"history"}},
+    {"container", "attach", {"attach"}},
+    {"container", "cp", {"cp"}},
+    {"container", "exec", {"exec"}},
+    {"container", "kill", {"kill"}},
+    {"container", "list", {"ps"}},
+    {"container", "logs", {"logs"}},
+    {"container", "ls", {"ps"}},
+    {"container", "ps", {"ps"}},
+    {"container", "rm", {"rm"}},
+    {"container", "run", {"run"}},
+    {"container", "stop", {"stop"}},
+    {"container", "wait", {"wait"}},
+    {"system", "df", {"du"}},
+    {NULL, "logout", {"login", "--logout"}},
+};
+
+/* Where nothing is the same, or not quite. NULL as the verb: any other of this noun. */
+static const struct {
+    const char *noun, *verb, *advice;
+} advice[] = {
+    {"system", "prune", "varve prune removes untagged images; varve prune --all the cache too"},
+    {"system", "info", "varve version shows the version and the store; varve du what is in it"},
+    {"image", "prune", "varve prune removes untagged images and what they alone need"},
+    {"builder", "prune", "varve prune --all removes the build cache"},
+    {"buildx", "prune", "varve prune --all removes the build cache"},
+    {"buildx", "du", "varve du shows what the store holds"},
+    {"buildx", "bake", "build one target at a time: varve build --target STAGE -t NAME ."},
+    {"buildx", "imagetools", "varve pull NAME, then varve inspect NAME"},
+    {"buildx", NULL, "there are no builders to manage: varve build does the work itself"},
+    {"builder", NULL, "there are no builders to manage: varve build does the work itself"},
+    {"volume", "ls", "varve prune --volumes=all --dry-run lists the unused volumes"},
+    {"volume", "list", "varve prune --volumes=all --dry-run lists the unused volumes"},
+    {"volume", "rm", "varve prune --volumes=NAME removes a volume"},
+    {"volume", "prune", "varve prune --volumes=all removes all unused volumes"},
+    {"volume", NULL, "varve run -v NAME:/path makes a volume at its first use"},
+    {"manifest", NULL, "varve pull NAME, then varve inspect NAME"},
+    {"image", NULL, "varve --help lists the commands for images"},
+    {"system", NULL, "varve --help lists the commands"},
+    {"container", NULL, "varve run starts an image; varve --help lists the commands"},
+    {NULL, "info", "varve version shows the version and the store; varve du what is in it"},
+    {NULL, "search",
+     "varve does not search registries: look at the registry's page, then varve pull NAME"},
+    {NULL, "ps",
+     "varve run works in the foreground; with -d it prints the process to stop with kill"},
+    {NULL, "stop", "end the process that varve run -d printed: kill PID"},
+    {NULL, "kill", "end the process that varve run -d printed: kill PID"},
+    {NULL, "exec", "start a program beside it: varve run IMAGE COMMAND"},
+    {NULL, "rm", "nothing of a run is kept; varve rmi removes images"},
+    {NULL, "cp", "varve build -o type=local,dest=DIR writes files of an image"},
+    {NULL, "create", "varve run starts an image at once"},
+    {NULL, "start", "varve run starts an image"},
+    {NULL, "restart", "end it, then varve run it again"},
+    {NULL, "attach", "varve run without -d stays with its program"},
+    {NULL, "wait", "varve run without -d waits for its program"},
+    {NULL, "commit", "write the change as a RUN step and varve build it"},
+    {NULL, "export", "varve build -o type=tar,dest=FILE writes the files of an image"},
+    {NULL, "import", "varve build a Dockerfile with FROM scratch and ADD FILE.tar /"},
+    {NULL, "compose", "varve build and varve run one image at a time"},
+    {NULL, "bake", "build one target at a time: varve build --target STAGE -t NAME ."},
+    {NULL, "network", "varve run --help shows what --network takes"},
+    {NULL, "context", "varve works on this machine only; --root DIR chooses the store"},
+    {NULL, "events", "varve build --progress=rawjson reports what happens as it happens"},
+    {NULL, "stats", "use top or systemd-cgtop: programs of varve run are ordinary processes"},
+    {NULL, "top", "use ps or top: programs of varve run are ordinary processes"},
+};
+
+static gboolean is_at(const char *noun, const char *verb, char **argv)
+{
+    if (!noun)
+        return g_str_equal(argv[0], verb);
+    return g_str_equal(argv[0], noun) && (!verb || g_strcmp0(argv[1], verb) == 0);
+}
+
+char **docker_translate(char **argv)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(same); i++) {
+        if (!is_at(same[i].noun, same[i].verb, argv) || !command_find(same[i].words[0]))
+            continue;
+        GPtrArray *out = g_ptr_array_new();
+        for (guint w = 0; w < G_N_ELEMENTS(same[i].words) && same[i].words[w]; w++)
+            g_ptr_array_add(out, (gpointer)same[i].words[w]);
+        for (char **rest = argv + (same[i].noun ? 2 : 1); *rest; rest++)
+            g_ptr_array_add(out, *rest);
+        g_ptr_array_add(out, NULL);
+        return (char **)g_ptr_array_free(out, FALSE);
+    }
+    return NULL;
+}
+
+const char *docker_advice(char **argv)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(advice); i++)
+        if (is_at(advice[i].noun, advice[i].verb, argv))
+            return advice[i].advice;
+    return NULL;
+}
+
+gboolean docker_is_noun(const char *word)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(advice); i++)
+        if (advice[i].noun && g_str_equal(advice[i].noun, word))
+            return TRUE;
+    return FALSE;
+}
