@@ -145,7 +145,9 @@ gboolean sandbox_run(const struct sandbox_spec *spec, struct cancel *c, struct s
     gboolean ok =
         cancel_check(c, err) && plan_prepare(&p, spec, err) &&
         launch(&p, spec, setup_main, flags | (p.own_net ? CLONE_NEWNET : 0), 0, c, out, err);
-    ok = stubs_remove(p.stubs, spec->touched, ok ? err : NULL) && ok;
+    gboolean removed =
+        stubs_remove(p.stubs, spec->touched, ok && !spec->root_readonly ? err : NULL);
+    ok = ok && (removed || spec->root_readonly); /* what is read-only keeps them, and is no layer */
     plan_clear(&p);
     return ok;
 }
