@@ -15,7 +15,8 @@ static struct build_stage *near_stage(struct lowering *lw, const char *name)
     return near ? g_hash_table_lookup(lw->by_name, near) : NULL;
 }
 
-/* A name that no image has, but a stage or nearly so: that comes first, the registry's story last. */
+/* A name that no image has, but a stage or nearly so: that comes first, the registry's story last.
+ */
 static void report_unresolved(struct lowering *lw, struct build_stage *s, const GError *err)
 {
     struct build_stage *near = near_stage(lw, s->base_name);
