@@ -61,7 +61,7 @@ listed_as() { row "build options $1" | words '--[a-z-]+'; }
 result "the table has the options of build, and no other" \
     "$(diff <(offered) <({ listed_as "as Docker"; row "varve's own build options" | words '--[a-z-]+'; } | sort))"
 for o in $(listed_as "that do nothing"); do
-    result "$o is noted" "$("$varve" build "$o" 2>&1 | grep -q "note: $o has no effect" || echo "no note")"
+    result "$o is noted" "$("$varve" build "$o" x 2>&1 | grep -q "note: $o has no effect" || echo "no note")"
 done
 for o in $(listed_as "not supported"); do
     result "$o is refused" "$("$varve" build "$o=x" . 2>&1 | grep -q "error: $o is not supported" || echo "no error")"
