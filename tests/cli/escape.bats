@@ -330,13 +330,14 @@ RUN --mount=type=cache,id=e,source=l,target=/m cat /m/secret; echo x >/m/dir/kee
 # --- what images say
 
 @test "CVE-2024-9676: user files that are links, pipes, devices or endless" {
-    for file in "ln -s $HOST/secret /etc/passwd" "ln -s ../../../../../../../..$HOST/secret /etc/passwd" 'mkfifo /etc/passwd' 'mknod /etc/passwd c 1 5' 'ln -s /dev/zero /etc/passwd' 'mkdir /etc/passwd'; do
+    echo 'app:x:4242:4242::/:/bin/sh' >../passwd
+    for file in "ln -s $BATS_TEST_TMPDIR/passwd /etc/passwd" "ln -s ../../../../../../../..$BATS_TEST_TMPDIR/passwd /etc/passwd" 'mkfifo /etc/passwd' 'mknod /etc/passwd c 1 5' 'ln -s /dev/zero /etc/passwd' 'mkdir /etc/passwd'; do
         run timeout 30 "$VARVE" build --progress=plain --build-context "busybox=oci-layout://$BASES/busybox-oci" -f - . <<<$"FROM busybox
 RUN rm -rf /etc/passwd; $file || true
 USER app
 RUN id"
         [ "$status" -ne 124 ] || { echo "hangs: $file"; return 1; }
-        [[ "$output" != *"$SECRET"* ]]
+        [[ "$output" != *4242* ]] || { echo "$file: $output"; return 1; }
     done
 }
 
