@@ -1,6 +1,7 @@
 #include "base/platform.h"
 
 #include "base/error.h"
+#include "base/suggest.h"
 
 #include <string.h>
 #include <sys/utsname.h>
@@ -19,12 +20,16 @@ static const struct {
     {"arm", "5", "arm", "v5"},
 };
 
-static const char *const known_arches[] = {"amd64",  "386",     "arm64",    "arm",  "ppc64le",
-                                           "s390x",  "riscv64", "loong64",  "mips", "mipsle",
-                                           "mips64", "ppc64",   "mips64le", "wasm", NULL};
-static const char *const known_systems[] = {"linux",   "windows", "darwin",  "freebsd", "netbsd",
-                                            "openbsd", "solaris", "illumos", "aix",     "android",
-                                            "ios",     "js",      "plan9",   "zos",     NULL};
+/* All that Go has names for. */
+static const char *const known_arches[] = {
+    "amd64",     "386",         "arm64",    "arm",    "ppc64le", "s390x",    "riscv64",
+    "loong64",   "mips",        "mipsle",   "mips64", "ppc64",   "mips64le", "wasm",
+    "ppc",       "riscv",       "s390",     "sparc",  "sparc64", "armbe",    "arm64be",
+    "mips64p32", "mips64p32le", "amd64p32", NULL};
+static const char *const known_systems[] = {"linux",     "windows", "darwin",  "freebsd", "netbsd",
+                                            "openbsd",   "solaris", "illumos", "aix",     "android",
+                                            "ios",       "js",      "plan9",   "zos",     "wasip1",
+                                            "dragonfly", "hurd",    "nacl",    NULL};
 
 static void set_field(char field[16], const char *text)
 {
@@ -100,6 +105,25 @@ gboolean platform_parse(struct platform *out, const char *text, GError **err)
     return TRUE;
 }
 
+static gboolean check_known(const char *word, const char *const *words, const char *what,
+                            GError **err)
+{
+    if (g_strv_contains(words, word))
+        return TRUE;
+    const char *near = suggest_nearest(word, words, g_strv_length((char **)words));
+    error_set(err, VARVE_ERROR_USAGE, "unknown %s \"%s\"%s%s%s", what, word,
+              near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    error_add_next(err, "write it as os/arch, for example linux/arm64");
+    return FALSE;
+}
+
+gboolean platform_parse_known(struct platform *out, const char *text, GError **err)
+{
+    return platform_parse(out, text, err) &&
+           check_known(out->os, known_systems, "operating system", err) &&
+           check_known(out->arch, known_arches, "architecture", err);
+}
+
 void platform_host(struct platform *out)
 {
     struct utsname u;
@@ -111,7 +135,8 @@ void platform_host(struct platform *out)
 
 char *platform_text(const struct platform *p)
 {
-    return g_strjoin("/", p->os, p->arch, p->variant[0] ? p->variant : NULL, NULL);
+    return g_strjoin("/", p->os, p->arch[0] ? p->arch : NULL, p->variant[0] ? p->variant : NULL,
+                     NULL);
 }
 
 gboolean platform_equal(const struct platform *a, const struct platform *b)

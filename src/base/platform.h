@@ -13,11 +13,14 @@ struct platform {
 
 /* Parses and normalises "os/arch[/variant]" or a bare "arch"; VARVE_ERROR_USAGE when malformed. */
 gboolean platform_parse(struct platform *out, const char *text, GError **err);
+/* The same of one on the user's command line: an operating system or architecture that nobody knows
+ * is a mistyped one. */
+gboolean platform_parse_known(struct platform *out, const char *text, GError **err);
 /* Normalises one that came from a manifest or a config. */
 void platform_normalise(struct platform *p);
 /* The machine varve runs on. */
 void platform_host(struct platform *out);
-/* "linux/arm/v7", newly allocated. */
+/* "linux/arm/v7", newly allocated; only "linux" without an architecture. */
 char *platform_text(const struct platform *p);
 gboolean platform_equal(const struct platform *a, const struct platform *b);
 /* How well an image for have serves want: 0 not at all, higher is better (arm/v7 runs arm/v6; amd64

@@ -275,7 +275,7 @@ static gboolean parse_platform(struct build_options *o, GError **err)
     }
     if (g_ascii_strcasecmp(all, "local") == 0)
         return TRUE;
-    if (platform_parse(&o->platform, all, err))
+    if (platform_parse_known(&o->platform, all, err))
         return TRUE;
     g_prefix_error(err, "--platform: ");
     return FALSE;

@@ -163,7 +163,7 @@ static gboolean check_context_name(const char *text, GError **err)
     struct platform p;
     g_autoptr(reference) ref = reference_parse(name, err);
     if (ref)
-        return !at || platform_parse(&p, at + 2, err);
+        return !at || platform_parse_known(&p, at + 2, err);
     error_as_usage(err);
     return FALSE;
 }
@@ -324,7 +324,7 @@ static gboolean check_annotated(const char *kind, const struct platform *p, gboo
         return FALSE;
     }
     g_autofree char *platform = g_strndup(kind + len + 1, strcspn(kind + len + 1, "]"));
-    if (!platform_parse(&of, platform, err))
+    if (!platform_parse_known(&of, platform, err))
         return FALSE;
     *applies = platform_equal(&of, p);
     return TRUE;

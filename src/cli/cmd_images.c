@@ -142,6 +142,21 @@ static void print_images(GPtrArray *rows, const char *wanted, const struct image
         print_wide(rows, o);
 }
 
+/* Stored twice, once for a platform that it does not have; or under its names and without one. */
+static gboolean is_repeated(GPtrArray *all, guint at)
+{
+    const struct image_row *r = g_ptr_array_index(all, at);
+    for (guint i = 0; i < all->len; i++) {
+        const struct image_row *other = g_ptr_array_index(all, i);
+        if (i == at || digest_cmp(&r->config, &other->config) != 0)
+            continue;
+        gboolean same = g_str_equal(r->name, other->name);
+        if ((!*r->name && *other->name) || (same && i < at))
+            return TRUE;
+    }
+    return FALSE;
+}
+
 static int list_images(const struct images_options *o, const char *wanted, GError **err)
 {
     gboolean json;
@@ -155,7 +170,8 @@ static int list_images(const struct images_options *o, const char *wanted, GErro
     for (guint i = 0; i < all->len; i++) {
         struct image_row *r = g_ptr_array_index(all, i);
         r->size = image_bytes(s, r);
-        if (matches(r, wanted))
+        set_true_platform(s, r);
+        if (matches(r, wanted) && !is_repeated(all, i))
             g_ptr_array_add(rows, r);
     }
     print_images(rows, wanted, o, json);

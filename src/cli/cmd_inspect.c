@@ -165,6 +165,8 @@ static json_t *describe_name(struct store *s, const char *name, const struct pla
                              GError **err)
 {
     g_autoptr(image_row) r = stored_image_find(s, name, p, err);
+    if (r)
+        set_true_platform(s, r);
     json_t *o = r ? describe(s, r, err) : NULL;
     if (r && !o)
         g_prefix_error(err, "cannot inspect %s: ", name);

@@ -5,6 +5,7 @@
 #include "cli/pulling.h"
 #include "cli/report.h"
 #include "dockerfile/reference.h"
+#include "image/config.h"
 #include "output/image.h"
 #include "ui/text.h"
 
@@ -40,6 +41,15 @@ static void print_pulled(struct store *s, const char *name, const struct image_r
     print_next("varve run %s · varve inspect %s · FROM %s", shown, shown, shown);
 }
 
+static void warn_pulled(struct store *s, const char *name, const struct image_row *r,
+                        const struct platform *want)
+{
+    g_autofree char *shown = shown_name(name);
+    g_autoptr(image_conf) conf = image_conf_load(s, &r->config, NULL);
+    if (conf)
+        warn_platform(shown, &conf->platform, want);
+}
+
 static int pull_image(const struct pull_options *o, const char *text, GError **err)
 {
     struct platform platform;
@@ -62,6 +72,7 @@ static int pull_image(const struct pull_options *o, const char *text, GError **e
     g_autoptr(image_row) r = stored_image_find(s, name, &platform, err);
     if (!r)
         return 0;
+    warn_pulled(s, name, r, p);
     g_autofree char *id = digest_text(&r->config);
     if (o->quiet) {
         printf("%s\n", id);

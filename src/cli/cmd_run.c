@@ -162,6 +162,7 @@ static gboolean open_image(struct run *r, GError **err)
         return FALSE;
     }
     r->conf = r->image->conf;
+    warn_platform(r->name, &r->conf->platform, p);
     return TRUE;
 }
 

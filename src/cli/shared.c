@@ -5,6 +5,7 @@
 #include "cli/report.h"
 #include "dockerfile/bytesize.h"
 #include "dockerfile/reference.h"
+#include "image/config.h"
 #include "registry/proxies.h"
 #include "ui/text.h"
 
@@ -57,6 +58,29 @@ char *short_hex(const struct digest *d)
     return digest_is_zero(d) ? g_strdup("-") : g_strndup(digest_hex(d, hex), SHORT_HEX);
 }
 
+void set_true_platform(struct store *s, struct image_row *r)
+{
+    struct platform stored;
+    g_autoptr(image_conf) conf = image_conf_load(s, &r->config, NULL);
+    if (!conf || !*conf->platform.arch || !platform_parse(&stored, r->platform, NULL) ||
+        (g_str_equal(stored.os, conf->platform.os) &&
+         g_str_equal(stored.arch, conf->platform.arch)))
+        return;
+    g_free(r->platform);
+    r->platform = platform_text(&conf->platform);
+}
+
+void warn_platform(const char *name, const struct platform *have, const struct platform *want)
+{
+    struct platform host;
+    platform_host(&host);
+    if (!*have->arch || platform_match(want ? want : &host, have) > 0)
+        return;
+    g_autofree char *is = platform_text(have), *wanted = platform_text(want ? want : &host);
+    report_warning("%s: the image's platform (%s) does not match %s platform (%s)", name, is,
+                   want ? "the specified" : "this machine's", wanted);
+}
+
 gboolean format_is_json(const char *format, gboolean *json, GError **err)
 {
     *json = format && g_str_equal(format, "json");
@@ -71,7 +95,7 @@ gboolean platform_option(const char *text, struct platform *store, const struct 
                          GError **err)
 {
     *out = text ? store : NULL;
-    if (!text || platform_parse(store, text, err))
+    if (!text || platform_parse_known(store, text, err))
         return TRUE;
     g_prefix_error(err, "--platform: ");
     return FALSE;
@@ -84,7 +108,7 @@ gboolean platform_wanted(const char *text, struct platform *store, const struct 
     if (text || !preset || !*preset)
         return platform_option(text, store, out, err);
     *out = store;
-    if (platform_parse(store, preset, err))
+    if (platform_parse_known(store, preset, err))
         return TRUE;
     g_prefix_error(err, "DOCKER_DEFAULT_PLATFORM: ");
     return FALSE;

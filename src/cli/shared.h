@@ -34,6 +34,11 @@ gboolean destination_option(const char *flag, const char *path, GError **err);
 struct reference *name_parse(const char *text, GError **err);
 /* The first 12 hex digits; newly allocated; "-" for the zero digest. */
 char *short_hex(const struct digest *d);
+/* An image that was pulled for a platform that it does not have is stored under the one wanted:
+ * sets r's to the one that its config says. */
+void set_true_platform(struct store *s, struct image_row *r);
+/* Warns when image name, made for have, does not fit want (NULL: this machine). */
+void warn_platform(const char *name, const struct platform *have, const struct platform *want);
 /* "json" or NULL; anything else is VARVE_ERROR_USAGE. */
 gboolean format_is_json(const char *format, gboolean *json, GError **err);
 /* --platform: NULL text leaves *out NULL, else it points to store. */

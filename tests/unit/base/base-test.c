@@ -141,6 +141,17 @@ static void test_platform(void)
                                       "/", "invalid", "amd65"};
     for (guint i = 0; i < G_N_ELEMENTS(bad); i++)
         g_assert_false(platform_parse(&(struct platform){0}, bad[i], NULL));
+    static const char *const mistyped[][2] = {{"linux/amd46", "did you mean amd64?"},
+                                              {"linx/amd64", "did you mean linux?"},
+                                              {"linux/qqqqqq", "architecture \"qqqqqq\""}};
+    for (guint i = 0; i < G_N_ELEMENTS(mistyped); i++) {
+        g_autoptr(GError) err = NULL;
+        struct platform p;
+        g_assert_true(platform_parse(&p, mistyped[i][0], NULL));
+        g_assert_false(platform_parse_known(&p, mistyped[i][0], &err));
+        g_assert_nonnull(strstr(err->message, mistyped[i][1]));
+    }
+    g_assert_true(platform_parse_known(&(struct platform){0}, "linux/x86_64", NULL));
     struct platform v7 = {"linux", "arm", "v7"}, v6 = {"linux", "arm", "v6"};
     g_assert_cmpint(platform_match(&v7, &v6), >, 0);
     g_assert_cmpint(platform_match(&v6, &v7), ==, 0);

@@ -1,0 +1,66 @@
+#!/usr/bin/env bats
+# Images of another platform than the one asked for, and how images are named.
+bats_require_minimum_version 1.5.0
+load helper
+setup_file() {
+    seed_setup
+    printf 'FROM busybox\nRUN echo content >/file\n' >Dockerfile
+    VARVE_ROOT=$SEED build -t app:1 . 2>/dev/null
+    HOST=$("$TESTBED/registry.sh" start "$BATS_FILE_TMPDIR/open")
+    export HOST
+    VARVE_ROOT=$SEED varve push -q app:1 "$HOST/lib/app:1"
+}
+teardown_file() {
+    "$TESTBED/registry.sh" stop "$BATS_FILE_TMPDIR/open"
+}
+setup() {
+    export VARVE_ROOT=$BATS_TEST_TMPDIR/store NO_COLOR=1 LC_ALL=C.UTF-8
+    cd "$BATS_TEST_TMPDIR"
+    here=$("$VARVE" version | sed -n 's/^platform *//p')
+    other=linux/s390x
+}
+
+@test "an image of another platform than the one asked for is warned of and listed as what it is" {
+    said="the image's platform ($here) does not match the specified platform ($other)"
+    run varve pull --platform "$other" "$HOST/lib/app:1"
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"warning: $HOST/lib/app:1: $said"* ]]
+    run varve run --platform "$other" "$HOST/lib/app:1" cat /file
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"$said"*content* ]]
+    [ "$(varve images --format json | jq -r .Platform)" = "$here" ]
+    [ "$(varve inspect --platform "$other" "$HOST/lib/app:1" | jq -r '.[0].Platform')" = "$here" ]
+    # The same image for both is one image; what fits says nothing.
+    run varve pull "$HOST/lib/app:1"
+    [[ "$output" != *warning* ]]
+    [ "$(varve images --format json | wc -l)" = 1 ]
+    # A build says it too, also when all of it was built before.
+    printf 'FROM %s\nCOPY Dockerfile /d\n' "$HOST/lib/app:1" >Dockerfile
+    for _ in 1 2; do
+        run varve build --progress=plain --platform "$other" .
+        [ "$status" -eq 0 ]
+        [[ "$output" == *InvalidBaseImagePlatform* ]]
+    done
+}
+
+@test "a mistyped platform is a wrong command line" {
+    for command in "pull app:1" "run app:1" "build ." "inspect app:1" "save -o x.tar app:1"; do
+        # shellcheck disable=SC2086 # words
+        run varve ${command%% *} --platform linux/amd46 ${command#* }
+        [ "$status" -eq 2 ]
+        [[ "$output" == *'unknown architecture "amd46"; did you mean amd64?'* ]]
+    done
+    DOCKER_DEFAULT_PLATFORM=linx/amd64 run varve run app:1
+    [ "$status" -eq 2 ]
+    [[ "$output" == *'unknown operating system "linx"; did you mean linux?'* ]]
+}
+
+@test "an image without a name is listed only while it has none" {
+    printf 'FROM busybox\nRUN echo unnamed >/file\n' >Dockerfile
+    build . 2>/dev/null
+    [[ "$(varve images)" == *"<none>"* ]]
+    build -t named:1 . 2>/dev/null
+    run varve images
+    [[ "$output" == *named:1* && "$output" != *"<none>"* ]]
+    [ "$(varve images --format json | wc -l)" = 1 ]
+}
