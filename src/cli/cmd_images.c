@@ -117,7 +117,7 @@ static void print_narrow(GPtrArray *rows)
 static void print_nothing(const char *wanted)
 {
     if (wanted)
-        fprintf(stderr, "no image is named %s here\n", wanted);
+        fprintf(stderr, "no image is named \"%s\" here\n", wanted);
     else
         fprintf(stderr, "no images yet\n");
     if (wanted)

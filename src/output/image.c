@@ -354,7 +354,22 @@ static gboolean is_id_prefix(const char *text)
     return strlen(hex) >= 4 && strspn(hex, "0123456789abcdef") == strlen(hex);
 }
 
-static void not_found(const char *name, GError **err)
+/* A tag left out or mistaken: the image of the same repository that is there. */
+static gboolean tell_near(struct store *s, const struct reference *ref, GError **err)
+{
+    g_autofree char *canonical = reference_text(ref);
+    g_autofree char *near = store_image_near(s, canonical);
+    g_autoptr(reference) other = near ? reference_parse(near, NULL) : NULL;
+    if (!other)
+        return FALSE;
+    g_autofree char *wanted = reference_familiar(ref);
+    g_autofree char *shown = reference_familiar(other);
+    error_set(err, VARVE_ERROR_NOT_FOUND, "there is no %s here; %s is", wanted, shown);
+    error_add_next(err, "give the name with its tag: %s", shown);
+    return TRUE;
+}
+
+static void not_found(struct store *s, const char *name, GError **err)
 {
     GError *malformed = NULL;
     g_autoptr(reference) ref = is_id_prefix(name) ? NULL : reference_parse(name, &malformed);
@@ -364,6 +379,8 @@ static void not_found(const char *name, GError **err)
         error_add_next(err, "varve images lists the images' names and ids");
         return;
     }
+    if (ref && tell_near(s, ref, err))
+        return;
     error_set(err, VARVE_ERROR_NOT_FOUND, "no such image: %s", name);
     error_add_next(err, "varve images lists what is there; varve pull %s asks its registry", name);
 }
@@ -388,7 +405,7 @@ struct image_row *stored_image_find(struct store *s, const char *name, const str
     }
     if (row)
         return row;
-    not_found(name, err);
+    not_found(s, name, err);
     return NULL;
 }
 

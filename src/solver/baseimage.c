@@ -137,6 +137,22 @@ static struct found *pull_refused(const struct reference *ref, GError **err)
     return NULL;
 }
 
+/* What the registry did not give may be here under another tag. */
+static void tell_near(struct baseimages *b, const struct reference *ref, const char *name,
+                      GError **err)
+{
+    g_autofree char *near = store_image_near(b->o->store, name);
+    g_autoptr(reference) other = near ? reference_parse(near, NULL) : NULL;
+    if (!other || !err || !*err || g_error_matches(*err, VARVE_ERROR, VARVE_ERROR_CANCELLED))
+        return;
+    g_autoptr(GError) why = g_steal_pointer(err);
+    g_autofree char *wanted = reference_familiar(ref);
+    g_autofree char *shown = reference_familiar(other);
+    error_set(err, why->code, "there is no %s here; %s is (%.*s)", wanted, shown,
+              (int)strcspn(why->message, "\n"), why->message);
+    error_add_next(err, "varve run %s, or FROM %s", shown, shown);
+}
+
 static struct found *find_image(struct baseimages *b, const char *text, const struct platform *p,
                                 GError **err)
 {
@@ -149,8 +165,11 @@ static struct found *find_image(struct baseimages *b, const char *text, const st
     gboolean asked = !f;
     if (!f)
         f = b->o->pull == PULL_NEVER ? pull_refused(ref, err) : ask_registry(b, ref, p, err);
-    if (!f)
+    if (!f) {
+        if (b->o->pull != PULL_ALWAYS)
+            tell_near(b, ref, name, err);
         return NULL;
+    }
     f->kind = CONTEXT_IMAGE;
     f->canonical = g_steal_pointer(&name);
     f->platform = g_steal_pointer(&platform);

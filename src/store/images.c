@@ -131,6 +131,26 @@ struct image_row *store_image_find(struct store *s, const char *name, const char
     return r;
 }
 
+/* How long a canonical name is without its tag; 0: it has a digest. */
+static gsize repository_len(const char *name)
+{
+    const char *slash = strrchr(name, '/'), *colon = strrchr(slash ? slash : name, ':');
+    return strchr(name, '@') ? 0 : colon ? (gsize)(colon - name) : strlen(name);
+}
+
+char *store_image_near(struct store *s, const char *name)
+{
+    gsize len = repository_len(name);
+    g_autoptr(GPtrArray) all = store_image_list(s);
+    for (guint i = 0; len && i < all->len; i++) {
+        const struct image_row *r = g_ptr_array_index(all, i);
+        if (repository_len(r->name) == len && strncmp(r->name, name, len) == 0 &&
+            strcmp(r->name, name) != 0)
+            return g_strdup(r->name);
+    }
+    return NULL;
+}
+
 static gboolean id_matches(const struct digest *d, const char *prefix)
 {
     char hex[DIGEST_HEX_LEN + 1];
@@ -172,7 +192,7 @@ gboolean store_image_remove(struct store *s, const char *name, const char *platf
         return FALSE;
     if (db_changes(s->db) > 0)
         return TRUE;
-    error_set(err, VARVE_ERROR_NOT_FOUND, "there is no image %s%s%s in the store %s", name,
+    error_set(err, VARVE_ERROR_NOT_FOUND, "there is no image \"%s\"%s%s in the store %s", name,
               platform ? " for " : "", platform ? platform : "", s->root);
     error_add_next(err, "varve images lists those that are there");
     return FALSE;

@@ -15,6 +15,7 @@ teardown_file() {
 }
 setup() {
     export VARVE_ROOT=$BATS_TEST_TMPDIR/store NO_COLOR=1 LC_ALL=C.UTF-8
+    cp -a "$SEED" "$VARVE_ROOT"
     cd "$BATS_TEST_TMPDIR"
     here=$("$VARVE" version | sed -n 's/^platform *//p')
     other=linux/s390x
@@ -22,6 +23,7 @@ setup() {
 
 @test "an image of another platform than the one asked for is warned of and listed as what it is" {
     said="the image's platform ($here) does not match the specified platform ($other)"
+    varve rmi app:1
     run varve pull --platform "$other" "$HOST/lib/app:1"
     [ "$status" -eq 0 ]
     [[ "$output" == *"warning: $HOST/lib/app:1: $said"* ]]
@@ -56,6 +58,7 @@ setup() {
 }
 
 @test "an image without a name is listed only while it has none" {
+    rm -r "$VARVE_ROOT"
     printf 'FROM busybox\nRUN echo unnamed >/file\n' >Dockerfile
     build . 2>/dev/null
     [[ "$(varve images)" == *"<none>"* ]]
@@ -63,4 +66,23 @@ setup() {
     run varve images
     [[ "$output" == *named:1* && "$output" != *"<none>"* ]]
     [ "$(varve images --format json | wc -l)" = 1 ]
+}
+
+@test "a tag left out: what is there under another one is told" {
+    varve tag app:1 "127.0.0.1:1/lib/named:1"
+    run varve run 127.0.0.1:1/lib/named
+    [ "$status" -ne 0 ]
+    [[ "$output" == *"there is no 127.0.0.1:1/lib/named:latest here; 127.0.0.1:1/lib/named:1 is"* ]]
+    [[ "$output" == *"next: varve run 127.0.0.1:1/lib/named:1"* ]]
+    run varve inspect app
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"there is no app:latest here; app:1 is"*"next: "*"app:1"* ]]
+    printf 'FROM app\n' >Dockerfile
+    run varve build --progress=plain --pull=never .
+    [[ "$output" == *"there is no app:latest here; app:1 is"*"FROM app:1"* ]]
+    # Without such a tag nothing changes, and the name is quoted where it could be read as a word.
+    run varve images named
+    [[ "$output" == *'no image is named "named" here'* ]]
+    run varve inspect other
+    [[ "$output" == *"no such image: other"* ]]
 }
