@@ -263,8 +263,8 @@ static struct lowered *make_result(struct lowering *lw, struct build_stage *targ
     l->epoch = lw->epoch;
     l->bases = copy_bases(lw);
     l->conf->created = g_strdup(lw->o->created);
-    /* Without a wish of the user's the image says what its base said. */
-    if (!platform_equal(&lw->o->platform, &lw->o->build_platform))
+    /* Without a wish of the user's the image says what its base said, if that did. */
+    if (!*l->conf->platform.arch || !platform_equal(&lw->o->platform, &lw->o->build_platform))
         l->conf->platform = lw->o->platform;
     set_labels(lw->o, l->conf);
     return l;

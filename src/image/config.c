@@ -28,17 +28,18 @@ static gboolean get_list(const json_t *obj, const char *key, GPtrArray *into, GE
     return TRUE;
 }
 
+/* Old and hand-made images leave it out: the architecture is then unknown (""), as for Docker. */
 static gboolean parse_platform(const json_t *doc, struct platform *p, GError **err)
 {
     const char *os, *arch, *variant;
     if (!jsonin_string(doc, "os", &os, err) || !jsonin_string(doc, "architecture", &arch, err) ||
         !jsonin_string(doc, "variant", &variant, err))
         return FALSE;
-    if (!arch || g_strlcpy(p->arch, arch, sizeof p->arch) >= sizeof p->arch ||
-        g_strlcpy(p->os, os ? os : "linux", sizeof p->os) >= sizeof p->os ||
+    if (g_strlcpy(p->arch, arch ? arch : "", sizeof p->arch) >= sizeof p->arch ||
+        g_strlcpy(p->os, os && *os ? os : "linux", sizeof p->os) >= sizeof p->os ||
         g_strlcpy(p->variant, variant ? variant : "", sizeof p->variant) >= sizeof p->variant)
         return error_set(err, VARVE_ERROR_INVALID,
-                         "\"architecture\", \"os\" or \"variant\" is missing or not a platform's");
+                         "\"architecture\", \"os\" or \"variant\" is not a platform's");
     platform_normalise(p);
     return TRUE;
 }

@@ -68,6 +68,8 @@ gboolean layout_descend(struct layout *l, const struct digest *top, const struct
                 return FALSE;
             continue;
         }
+        if (!manifest_check_image(m, err))
+            return FALSE;
         g_autoptr(GBytes) config = take_json(l, &m->config.digest, err);
         if (!config)
             return FALSE;

@@ -134,6 +134,8 @@ static gboolean read_platform(struct store *s, struct loaded_image *image, GErro
     g_autoptr(image_conf) conf = image_conf_load(s, &image->config, err);
     if (conf)
         image->platform = conf->platform;
+    if (conf && !*image->platform.arch)
+        platform_host(&image->platform);
     return conf != NULL;
 }
 

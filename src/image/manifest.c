@@ -283,6 +283,21 @@ const struct descriptor *manifest_choose(const struct manifest *index, const str
     return best;
 }
 
+gboolean manifest_check_image(const struct manifest *m, GError **err)
+{
+    /* The last three were written by registries and tools that knew no better. */
+    static const char *const types[] = {
+        MEDIA_OCI_CONFIG,   MEDIA_DOCKER_CONFIG, "",  "application/octet-stream",
+        "application/json", "text/html",         NULL};
+    const char *type = m->config.media_type;
+    if (m->is_index || g_strv_contains(types, type))
+        return TRUE;
+    error_set(err, VARVE_ERROR_UNSUPPORTED, "it is an artifact (config type %.200s), not an image",
+              type);
+    error_add_next(err, "name an image; artifacts are fetched with the tools that made them");
+    return FALSE;
+}
+
 char *manifest_platforms(const struct manifest *index)
 {
     GString *s = g_string_new(NULL);

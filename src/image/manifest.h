@@ -37,6 +37,8 @@ struct manifest {
     GTree *annotations;       /* or NULL */
     char *artifact_type;      /* or NULL */
 };
+/* VARVE_ERROR_UNSUPPORTED for an artifact, whose config is no image's. */
+gboolean manifest_check_image(const struct manifest *m, GError **err);
 void descriptor_free(struct descriptor *d);
 struct descriptor *descriptor_copy(const struct descriptor *d);
 struct manifest *manifest_new(const char *media_type);

@@ -181,6 +181,10 @@ static gboolean resolve_at(const struct errand *e, gpointer ctx, GError **err)
     rs->out->target = doc.digest;
     if (!descend(e, &doc, rs->platform, err))
         return FALSE;
+    if (!manifest_check_image(doc.manifest, err)) {
+        client_prefix(e, err);
+        return FALSE;
+    }
     const struct descriptor *config = &doc.manifest->config;
     if (config->size > MAX_DOCUMENT) {
         error_set(err, VARVE_ERROR_INVALID, "its config is larger than 4 MiB");

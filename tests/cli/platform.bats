@@ -86,3 +86,34 @@ setup() {
     run varve inspect other
     [[ "$output" == *"no such image: other"* ]]
 }
+
+# put_manifest TAG CONFIG CONFIG-TYPE: an image in $HOST/lib/app, of the first layer there.
+put_manifest() {
+    local api="http://$HOST/v2/lib/app" digest where layer
+    digest=sha256:$(printf '%s' "$2" | sha256sum | cut -d' ' -f1)
+    where=$(curl -sfi -X POST "$api/blobs/uploads/" | tr -d '\r' | sed -n 's/^[Ll]ocation: //p')
+    [[ "$where" == http* ]] || where=http://$HOST$where
+    if [[ "$where" == *\?* ]]; then where+="&digest=$digest"; else where+="?digest=$digest"; fi
+    printf '%s' "$2" | curl -sf -X PUT -H 'Content-Type: application/octet-stream' --data-binary @- "$where"
+    layer=$(curl -sf -H 'Accept: application/vnd.oci.image.manifest.v1+json' "$api/manifests/1" | jq -c '.layers[0]')
+    jq -nc --arg t "$3" --arg d "$digest" --argjson n "${#2}" --argjson l "$layer" \
+        '{schemaVersion: 2, mediaType: "application/vnd.oci.image.manifest.v1+json",
+          config: {mediaType: $t, digest: $d, size: $n}, layers: [$l]}' |
+        curl -sf -X PUT -H 'Content-Type: application/vnd.oci.image.manifest.v1+json' --data-binary @- "$api/manifests/$1"
+}
+
+@test "an image whose config does not say its platform is built from, with a warning; an artifact is none" {
+    diff_id=$(varve inspect app:1 | jq -r '.[0].RootFS.Layers[0]')
+    put_manifest bare "{\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"$diff_id\"]}}" \
+        application/vnd.oci.image.config.v1+json
+    put_manifest artifact '{}' application/vnd.oci.empty.v1+json
+    printf 'FROM %s\nCOPY Dockerfile /d\n' "$HOST/lib/app:bare" >Dockerfile
+    run varve build --progress=plain -t out .
+    [ "$status" -eq 0 ]
+    [[ "$output" == *InvalidBaseImagePlatform* ]]
+    [ "$(varve inspect out | jq -r '.[0].Os + "/" + .[0].Architecture')" = "$here" ]
+    varve pull "$HOST/lib/app:bare"
+    run varve pull "$HOST/lib/app:artifact"
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"it is an artifact (config type application/vnd.oci.empty.v1+json), not an image"*"next: "* ]]
+}

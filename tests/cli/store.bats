@@ -49,7 +49,7 @@ own_store() { cp -a "$SEED" "$VARVE_ROOT"; }
     run look images --format json app:1
     [ "$(jq -r '.Repository + ":" + .Tag + " " + (.Layers | tostring)' <<<"$output")" = "app:1 3" ]
     run look images --format '{{.ID}}'
-    [ "$status" -eq 1 ]
+    [ "$status" -eq 2 ]
     [[ "$output" == *"only json and table"* ]]
 }
 
@@ -72,7 +72,7 @@ own_store() { cp -a "$SEED" "$VARVE_ROOT"; }
     [ "$status" -eq 1 ]
     [[ "$output" == *"no field Nothing"* ]]
     run look inspect -f '{{range .Config.Env}}x{{end}}' app:1
-    [ "$status" -eq 1 ]
+    [ "$status" -eq 2 ]
 }
 
 @test "an unknown image is named, with the next move" {
