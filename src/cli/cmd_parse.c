@@ -75,10 +75,16 @@ static int parse_with(const struct build_options *o, int format)
     return code;
 }
 
-/* varve parse FILE: its directory is the context. argv[1] gets the context's name, which *dir owns.
+/* varve parse FILE: its directory is the context; of "-", the standard input, this one. argv[1]
+ * gets the context's name, which *dir owns.
  */
 static void take_file(struct build_options *o, int argc, char **argv, char **dir)
 {
+    if (argc == 2 && !o->file && g_str_equal(argv[1], "-")) {
+        o->file = g_strdup("-");
+        argv[1] = *dir = g_strdup(".");
+        return;
+    }
     if (argc != 2 || o->file || !g_file_test(argv[1], G_FILE_TEST_EXISTS) ||
         g_file_test(argv[1], G_FILE_TEST_IS_DIR))
         return;

@@ -131,7 +131,7 @@ static void set_automatic(gpointer lowering, const char *name, const char *value
 static gboolean read_platform(struct lowering *lw, struct build_stage *s)
 {
     const char *text = s->st->platform;
-    if (!text)
+    if (!text || !*text) /* an empty one counts as none, as in BuildKit; a variable's does not */
         return TRUE;
     struct span at = instruction_flag(s->st->from, "platform")->span;
     g_autofree char *value = lower_expand_vars(lw, &lw->globals, text, at);

@@ -5,15 +5,20 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+/* A sign is one of a number, as Docker reads them. */
+static gboolean parse_port(const char *text, guint64 *port)
+{
+    return g_ascii_string_to_unsigned(text + (*text == '+'), 10, 0, G_MAXUINT16, port, NULL);
+}
+
 static gboolean parse_range(const char *text, guint64 *from, guint64 *to)
 {
     const char *dash = strchr(text, '-');
     g_autofree char *first = g_strndup(text, dash ? (gsize)(dash - text) : strlen(text));
-    if (!g_ascii_string_to_unsigned(first, 10, 0, G_MAXUINT16, from, NULL))
+    if (!parse_port(first, from))
         return FALSE;
     *to = *from;
-    return !dash ||
-           (g_ascii_string_to_unsigned(dash + 1, 10, 0, G_MAXUINT16, to, NULL) && *to >= *from);
+    return !dash || (parse_port(dash + 1, to) && *to >= *from);
 }
 
 static gboolean valid_ip(const char *ip)

@@ -149,7 +149,7 @@ void rule_const_platform(struct lint *l, struct scope *s)
 /* As BuildKit compares them: variants may differ. */
 void rule_base_platform(struct lint *l, struct scope *s)
 {
-    const char *text = s->stage->platform;
+    const char *said = s->stage->platform, *text = said && *said ? said : NULL;
     g_autofree char *value = text ? scope_expand_global(l, l->globals, text, NULL, NULL) : NULL;
     struct platform want = l->o->platform;
     if (!s->conf || (text && !(value && platform_parse(&want, value, NULL))))

@@ -112,7 +112,6 @@ void rule_undefined_var(struct lint *l, struct scope *s, const struct instructio
     switch (ins->kind) {
     case INSTRUCTION_ADD:
     case INSTRUCTION_COPY:
-    case INSTRUCTION_EXPOSE:
     case INSTRUCTION_STOPSIGNAL:
     case INSTRUCTION_USER:
     case INSTRUCTION_VOLUME:
@@ -124,7 +123,7 @@ void rule_undefined_var(struct lint *l, struct scope *s, const struct instructio
     case INSTRUCTION_LABEL:
         check_pairs(l, s, ins);
         break;
-    default: /* what others hold is for the shell, or taken as it is */
+    default: /* what others hold is for the shell, or taken as it is; EXPOSE as in BuildKit */
         break;
     }
 }

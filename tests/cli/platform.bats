@@ -117,3 +117,12 @@ put_manifest() {
     [ "$status" -eq 1 ]
     [[ "$output" == *"it is an artifact (config type application/vnd.oci.empty.v1+json), not an image"*"next: "* ]]
 }
+
+@test "parse reads the standard input; an empty platform is none" {
+    printf 'FROM --platform= scratch\nEXPOSE +8\n' >Dockerfile
+    run varve parse - <Dockerfile
+    [ "$status" -eq 0 ]
+    [[ "$output" == *EXPOSE* ]]
+    build -t leniently . 2>/dev/null
+    [ "$(varve inspect leniently | jq -c '.[0].Config.ExposedPorts')" = '{"8/tcp":{}}' ]
+}
