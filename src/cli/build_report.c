@@ -120,17 +120,45 @@ static void print_times(struct build *b)
         fprintf(stderr, "slowest: %s %s\n", name, time);
 }
 
-static void print_pushes(struct build *b)
+static void print_push(const struct build *b, const struct output_result *r)
+{
+    g_autofree char *sent = text_size(r->push.bytes_sent);
+    g_autofree char *digest = digest_text(&r->digest);
+    guint there = r->push.blobs_there + r->push.blobs_mounted;
+    fprintf(stderr, "pushed %s: %s sent in %u blob%s, %u %s there already   %.19s\n",
+            display_name(b), sent, r->push.blobs_sent, r->push.blobs_sent == 1 ? "" : "s", there,
+            there == 1 ? "was" : "were", digest);
+}
+
+/* Whether it leaves something at a place that the command line named. */
+static gboolean is_file_output(const struct output *o)
+{
+    return o->type != OUTPUT_IMAGE && o->type != OUTPUT_CACHEONLY && o->dest &&
+           strcmp(o->dest, "-") != 0;
+}
+
+static void print_written(const struct output *o, const struct output_result *r)
+{
+    static const char *const kinds[] = {[OUTPUT_OCI] = ", OCI",
+                                        [OUTPUT_DOCKER] = ", docker",
+                                        [OUTPUT_LOCAL] = "",
+                                        [OUTPUT_TAR] = ""};
+    gboolean directory = o->type == OUTPUT_LOCAL || o->as_directory;
+    g_autofree char *size = text_size(r->bytes_written);
+    fprintf(stderr, "wrote %s%s: %s%s\n", o->dest,
+            directory && !g_str_has_suffix(o->dest, "/") ? "/" : "", size, kinds[o->type]);
+}
+
+/* What was carried out, and where to. */
+static void print_outputs(struct build *b)
 {
     for (guint i = 0; i < b->results->len; i++) {
         const struct output *o = g_ptr_array_index(b->o->outputs, i);
         const struct output_result *r = &g_array_index(b->results, struct output_result, i);
-        if (!o->push)
-            continue;
-        g_autofree char *sent = text_size(r->push.bytes_sent);
-        g_autofree char *digest = digest_text(&r->digest);
-        fprintf(stderr, "pushed %s: %s sent, %u layers were there   %s\n", display_name(b), sent,
-                r->push.blobs_there + r->push.blobs_mounted, digest);
+        if (o->push)
+            print_push(b, r);
+        else if (is_file_output(o))
+            print_written(o, r);
     }
 }
 
@@ -197,13 +225,13 @@ void build_report_success(struct build *b)
     build_count_steps(b, &ran, &cached);
     if (ran == 0 && b->unchanged) {
         print_up_to_date(b, cached);
-        print_pushes(b);
+        print_outputs(b);
         build_print_warnings(b);
         return;
     }
     print_ready(b, ran, cached);
     print_times(b);
-    print_pushes(b);
+    print_outputs(b);
     build_print_warnings(b);
     if (ran > 0)
         report_single_id();

@@ -72,7 +72,7 @@ commit() { # commit NAME TEXT: a new commit of f on main
     [ "$(got f)" = one ]
     [ "$(asked)" = "GET /f.txt 200 -" ]
     run -0 build .
-    [[ "$output" == *"up to date"* ]]
+    [[ "$output" == *"0 steps ran"* ]]
     [ "$(asked)" = "GET /f.txt 304 -" ]
     echo two >"$WEB/f.txt"
     run -0 build --explain -o out .
@@ -110,7 +110,7 @@ commit() { # commit NAME TEXT: a new commit of f on main
     [ "$(got f)" = one ]
     asked >/dev/null
     run -0 build .
-    [[ "$output" == *"up to date"* ]]
+    [[ "$output" == *"0 steps ran"* ]]
     [ -z "$(asked)" ]
     unserve
     run -0 build --no-cache -o out .
@@ -146,7 +146,7 @@ commit() { # commit NAME TEXT: a new commit of f on main
     [ "$(got r/f)" = one ]
     [ ! -e out/r/.git ]
     run -0 build .
-    [[ "$output" == *"up to date"* ]]
+    [[ "$output" == *"0 steps ran"* ]]
     commit r two
     run -0 build --explain -o out .
     [ "$(got r/f)" = two ]
@@ -162,7 +162,7 @@ commit() { # commit NAME TEXT: a new commit of f on main
     [ "$(got r/f)$(got c/f)" = oneone ]
     unserve
     run -0 build .
-    [[ "$output" == *"up to date"* ]]
+    [[ "$output" == *"0 steps ran"* ]]
     sed -i 's/#.* .r./#main \/r/' Dockerfile
     run -4 build .
     [[ "$output" == *"Dockerfile:2"* && "$output" == *"r.git"* ]]
@@ -397,7 +397,7 @@ refs_of() { git -C "$1" -c safe.directory='*' for-each-ref --format='%(refname) 
         run -0 tar --numeric-owner -tvf out.tar
         [[ "$output" == *" 5/6 "*" 2001-09-0"*" x/a"* && "$output" != *"x/b"* ]]
         run -0 build ctx.tar
-        [[ "$output" == *"up to date"* ]]
+        [[ "$output" == *"0 steps ran"* ]]
     done
     run -0 find "$VARVE_ROOT/tmp" -mindepth 1
     [ -z "$output" ]
@@ -460,7 +460,7 @@ refs_of() { git -C "$1" -c safe.directory='*' for-each-ref --format='%(refname) 
     [ "$(got f)" = one ]
     asked >/dev/null
     run -0 build -f Docker.file "http://$HOST/r.git#main:sub"
-    [[ "$output" == *"up to date"* ]]
+    [[ "$output" == *"0 steps ran"* ]]
     run ! grep POST.*upload-pack.*POST "$LOG"
     run -1 build -f Docker.file "http://$HOST/r.git#main:none"
     [[ "$output" == *'no directory "none"'* ]]
