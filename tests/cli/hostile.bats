@@ -32,7 +32,7 @@ each_archive() {
         (ulimit -v 3000000 && "$1" "$name") >out 2>&1 || status=$?
         untouched || { echo "$name wrote outside: $(ls -la "$TARGET")"; return 1; }
         # Refused for a reason that is said, or accepted; but no crash and no end of time or memory.
-        if [ $status -gt 1 ] || { [ $status -eq 1 ] && ! grep -aq '^error: ' out; }; then
+        if [ $status -gt 1 ] || { [ $status -eq 1 ] && ! grep -aqE '^(Dockerfile:[0-9]+:[0-9]+: )?error: ' out; }; then
             echo "$name: status $status: $(cat -v out)"
             bad=1
         fi

@@ -215,7 +215,7 @@ commit() { # commit NAME TEXT: a new commit of f on main
     (cd "$BATS_TEST_TMPDIR/r" && git reset -q && git add Dockerfile && git commit -qm two && git push -q "$WEB/r.git" main)
     sed -i 3d Dockerfile
     run -1 build .
-    [[ "$output" == *"checksum mismatch"*"the default branch"*"next: "*"Dockerfile:2"* ]]
+    [[ "$output" == *"Dockerfile:2"*"checksum mismatch"*"the default branch"*"next: "* ]]
     id=$(git -C "$WEB/r.git" rev-parse main)
     rm -rf out
     build -o out "http://$HOST/r.git?commit=${id:0:7}"
@@ -317,7 +317,7 @@ refs_of() { git -C "$1" -c safe.directory='*' for-each-ref --format='%(refname) 
     echo "/r.git login" >"$WEB/.rules"
     printf 'FROM scratch\nADD http://%s/r.git /r/\n' "$HOST" >Dockerfile
     run -1 build .
-    [[ "$output" == *"next: "*"--secret id=GIT_AUTH_TOKEN.$HOST"*"Dockerfile:2"* ]]
+    [[ "$output" == *"Dockerfile:2"*"next: "*"--secret id=GIT_AUTH_TOKEN.$HOST"* ]]
     asked >/dev/null
     export TOKEN=s3cr3t-t0ken
     run -0 build --secret id=GIT_AUTH_TOKEN,env=TOKEN .
@@ -397,7 +397,7 @@ refs_of() { git -C "$1" -c safe.directory='*' for-each-ref --format='%(refname) 
         run -0 tar --numeric-owner -tvf out.tar
         [[ "$output" == *" 5/6 "*" 2001-09-0"*" x/a"* && "$output" != *"x/b"* ]]
         run -0 build ctx.tar
-        [[ "$output" == *"0 steps ran"* ]]
+        [[ "$output" == *"0 steps ran"* || "$output" == *"is up to date (1 step cached"* ]]
     done
     run -0 find "$VARVE_ROOT/tmp" -mindepth 1
     [ -z "$output" ]
