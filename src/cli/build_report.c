@@ -75,6 +75,8 @@ static char *gain_text(struct build *b)
         return g_strdup_printf("only its config changed: %s", fields);
     g_autofree char *size = text_size(b->image->tree_bytes);
     g_autofree char *fresh = text_size(new_bytes(b));
+    if (!b->image->has_config) /* files alone: their size stands with where they went */
+        return g_strdup_printf("%s new", fresh);
     return g_strdup_printf("%s in %u layer%s, %s new", size, b->chain->n,
                            b->chain->n == 1 ? "" : "s", fresh);
 }
@@ -172,10 +174,32 @@ void build_print_warnings(const struct build *b)
             rules);
 }
 
+/* The move that looks at what an output wrote. */
+static void print_next_of_files(const struct output *o)
+{
+    if (o->type == OUTPUT_LOCAL || o->as_directory)
+        fprintf(stderr, "next: ls %s\n", o->dest);
+    else if (o->type == OUTPUT_TAR)
+        fprintf(stderr, "next: tar -tf %s\n", o->dest);
+    else
+        fprintf(stderr, "next: varve load %s\n", o->dest);
+}
+
 static void print_next(struct build *b)
 {
     const char *name = display_name(b);
-    if (b->o->raw_tags)
+    gboolean pushed = FALSE;
+    for (guint i = 0; i < b->results->len; i++) {
+        const struct output *o = g_ptr_array_index(b->o->outputs, i);
+        if (is_file_output(o)) {
+            print_next_of_files(o);
+            return;
+        }
+        pushed = pushed || o->push;
+    }
+    if (b->o->raw_tags && pushed)
+        fprintf(stderr, "next: varve run %s · varve layers %s\n", name, name);
+    else if (b->o->raw_tags)
         fprintf(stderr, "next: varve run %s · varve push %s · varve layers %s\n", name, name, name);
     else if (b->image->has_config)
         fprintf(stderr, "next: name it with -t NAME to run, push or inspect it\n");

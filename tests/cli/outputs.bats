@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # -o, --push and --load, and other flags of key=value: what is said has its effect or is refused before anything runs.
+bats_require_minimum_version 1.5.0
 load helper
 setup_file() { base_setup; }
 
@@ -24,6 +25,19 @@ refused() {
 manifest() { echo "out/blobs/sha256/$(jq -r '.manifests[0].digest[7:]' out/index.json)"; }
 config() { echo "out/blobs/sha256/$(jq -r '.config.digest[7:]' "$(manifest)")"; }
 layer() { echo "out/blobs/sha256/$(jq -r ".layers[$1].digest[7:]" "$(manifest)")"; }
+
+@test "a build says what it wrote and where, and what to look at it with" {
+    printf 'FROM scratch\nCOPY f /\n' >Dockerfile
+    echo hello >f
+    run -0 build -o out .
+    [[ "$output" == *" 1 step ran, 0 cached   6 B new"*"wrote out/: 6 B"*"next: ls out" ]]
+    run -0 build -o type=tar,dest=f.tar .
+    [[ "$output" == *"wrote f.tar: 6 B"*"next: tar -tf f.tar" ]]
+    run -0 build -o type=oci,dest=x.tar .
+    [[ "$output" == *"wrote x.tar: "*" kB, OCI"*"next: varve load x.tar" ]]
+    run -0 build -o type=oci,dest=x,tar=false .
+    [[ "$output" == *"wrote x/: "*" kB, OCI"* ]]
+}
 
 @test "attributes that an output does not use are refused, with what it does take" {
     printf 'FROM busybox\nRUN touch /ran && false\n' >Dockerfile
