@@ -1,88 +1,35 @@
+#include "cli/logcopy.h"
 #include "cli/shared.h"
 
 #include "base/error.h"
 #include "base/event.h"
 #include "base/fs.h"
-#include "base/io.h"
 #include "store/history.h"
 #include "ui/text.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#define CHUNK 65536
 
 struct logs_options {
     int step;
+    struct runlog_options run;
 };
+#define AT(field) G_STRUCT_OFFSET(struct logs_options, field)
 #define NO_STEP (-1)
 
 const struct option_row logs_option_rows[] = {
-    {"step", 0, OPTION_INT, G_STRUCT_OFFSET(struct logs_options, step), "N",
-     "only this step's log"},
+    {"step", 0, OPTION_INT, AT(step), "N", "of a build: only this step's log"},
+    {"follow", 'f', OPTION_FLAG, AT(run.follow), NULL, "of a run: go on until it ends"},
+    {"tail", 'n', OPTION_STRING, AT(run.tail), "N", "of a run: only the last N lines"},
     {0},
 };
 
-/* Passes a log on to a terminal: of escape sequences only colours, of control characters only line
- * ends and tabs. A log is what a stranger's program printed. */
-struct filter {
-    enum { PLAIN, ESCAPE, SEQUENCE } state;
-    GString *sequence; /* of an unfinished escape sequence */
-    GString *out;
-};
-#define MAX_SEQUENCE 32
-
-static void filter_byte(struct filter *f, char c)
-{
-    if (f->state == ESCAPE) {
-        f->state = c == '[' ? SEQUENCE : PLAIN;
-        g_string_assign(f->sequence, "\x1b[");
-    } else if (f->state == SEQUENCE) {
-        gboolean more = (g_ascii_isdigit(c) || c == ';') && f->sequence->len < MAX_SEQUENCE;
-        g_string_append_c(f->sequence, c);
-        if (c == 'm')
-            g_string_append(f->out, f->sequence->str);
-        f->state = more ? SEQUENCE : PLAIN;
-    } else if (c == '\x1b') {
-        f->state = ESCAPE;
-    } else if (c == '\r') {
-        g_string_append_c(f->out, '\n');
-    } else if ((guchar)c >= ' ' || c == '\n' || c == '\t') {
-        g_string_append_c(f->out, c);
-    }
-}
-
-static void copy_filtered(struct filter *f, const char *bytes, gsize len)
-{
-    for (gsize i = 0; i < len; i++)
-        filter_byte(f, bytes[i]);
-    fwrite(f->out->str, 1, f->out->len, stdout);
-    g_string_truncate(f->out, 0);
-}
-
 static gboolean copy_log(int fd, GError **err)
 {
-    gboolean terminal = isatty(STDOUT_FILENO);
-    struct filter f = {PLAIN, g_string_new(NULL), g_string_new(NULL)};
-    g_autofree char *buf = g_malloc(CHUNK);
-    char last = '\n';
-    ssize_t n;
-    while ((n = io_read(fd, buf, CHUNK)) > 0) {
-        last = buf[n - 1];
-        if (terminal)
-            copy_filtered(&f, buf, n);
-        else
-            fwrite(buf, 1, n, stdout);
-    }
-    if (last != '\n')
-        putchar('\n');
-    if (terminal && text_colours(stdout))
-        fputs("\x1b[0m", stdout);
-    g_string_free(f.sequence, TRUE);
-    g_string_free(f.out, TRUE);
-    return n == 0 || error_set_errno(err, errno, "reading the log");
+    struct logcopy copy;
+    logcopy_init(&copy);
+    gboolean ok = logcopy_pass(&copy, fd, err);
+    logcopy_clear(&copy);
+    return ok;
 }
 
 static const struct step_row *find_step(GPtrArray *steps, int number)
@@ -175,25 +122,45 @@ static gboolean print_logs(struct store *s, gint64 build, int step, GError **err
     return TRUE;
 }
 
+static gboolean show_build(struct store *s, const struct build_row *b, const struct logs_options *o,
+                           GError **err)
+{
+    if (o->run.follow || o->run.tail) {
+        error_set(err, VARVE_ERROR_USAGE, "-f and -n are for the log of a run, not of a build");
+        error_add_next(err, "varve logs %" G_GINT64_FORMAT " | tail", b->id);
+        return FALSE;
+    }
+    return print_logs(s, b->id, o->step, err);
+}
+
+static gboolean show_run(struct store *s, const char *what, const struct logs_options *o,
+                         GError **err)
+{
+    g_autoptr(run_row) r = store_run_find(s, what, NULL);
+    if (r)
+        return runlog_show(s, r, &o->run, err);
+    error_set(err, VARVE_ERROR_NOT_FOUND, "no such build or run: %s", what);
+    error_add_next(err, "varve history lists the builds, varve ps -a the runs");
+    return FALSE;
+}
+
+/* A number is a build's, or where there is none a process's; a name or an id is a run's. */
 static int show_logs(const struct logs_options *o, const char *what, GError **err)
 {
     gint64 id = 0;
-    if (what && !g_ascii_string_to_signed(what, 10, 1, G_MAXINT64, &id, NULL)) {
-        error_set(err, VARVE_ERROR_USAGE, "%s is not a build's number", what);
-        error_add_next(err, "varve history lists the builds");
-        return 0;
-    }
+    gboolean number = !what || g_ascii_string_to_signed(what, 10, 1, G_MAXINT64, &id, NULL);
     g_autoptr(store) s = open_store(err);
     if (!s)
         return 0;
-    struct build_row *b = store_build_get(s, id);
-    if (!b) {
-        error_set(err, VARVE_ERROR_NOT_FOUND,
-                  what ? "there is no build %s" : "there are no builds yet%s", what ? what : "");
-        error_add_next(err, what ? "varve history lists the builds" : "varve build -t NAME .");
-        return 0;
+    struct build_row *b = number ? store_build_get(s, id) : NULL;
+    if (b) {
+        show_build(s, b, o, err);
+    } else if (what) {
+        show_run(s, what, o, err);
+    } else {
+        error_set(err, VARVE_ERROR_NOT_FOUND, "there are no builds yet");
+        error_add_next(err, "varve build -t NAME .");
     }
-    print_logs(s, b->id, o->step, err);
     build_row_free(b);
     return 0;
 }

@@ -5,6 +5,7 @@
 #include "cli/report.h"
 #include "dockerfile/duration.h"
 #include "store/gc.h"
+#include "store/runs.h"
 #include "ui/text.h"
 
 #include <string.h>
@@ -144,7 +145,9 @@ static void prune_store(const struct prune_options *o, struct gc_options *gc,
     }
     gc->volume = prune_volumes_take;
     gc->ctx = v;
-    if (!store_gc(s, gc, &freed, &removed, err))
+    gint64 since = gc->keep_seconds ? g_get_real_time() / G_USEC_PER_SEC - gc->keep_seconds : 0;
+    if (!store_gc(s, gc, &freed, &removed, err) ||
+        !store_run_trim(s, 0, since, o->dry_run, &freed, &removed, err))
         return;
     print_volumes(o, v);
     print_result(o, gc, freed, removed);

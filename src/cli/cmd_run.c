@@ -53,8 +53,10 @@ const struct option_row run_option_rows[] = {
     {"resource", 0, OPTION_LIST, AT(resources), "KEY=VALUE",
      "limit memory-swap, cpu-quota, cpuset-cpus and so on, as of varve build (repeatable)"},
     {"shm-size", 0, OPTION_STRING, AT(shm_size), "BYTES", "size of /dev/shm (64m)"},
-    {"hostname", 0, OPTION_STRING, AT(hostname), "NAME", "host name inside (default: the host's)"},
-    {"name", 0, OPTION_STRING, AT(name), "NAME", "only used as the host name inside"},
+    {"hostname", 'h', OPTION_STRING, AT(hostname), "NAME",
+     "host name inside (default: the host's)"},
+    {"name", 0, OPTION_STRING, AT(name), "NAME", "name it for varve ps, logs, exec and stop"},
+    {"label", 'l', OPTION_LIST, AT(labels), "KEY=VALUE", "note this for varve ps (repeatable)"},
     {"host-ca", 0, OPTION_FLAG, AT(host_ca), NULL,
      "make this host's CA certificates usable inside"},
     {"stop-signal", 0, OPTION_STRING, AT(stop_signal), "SIGNAL",
@@ -65,8 +67,7 @@ const struct option_row run_option_rows[] = {
     {"pull", 0, OPTION_STRING, AT(pull), "WHEN", "always, missing (default) or never"},
     {"insecure", 0, OPTION_LIST, AT(insecure), "HOST",
      "speak http, or https unverified, with this registry"},
-    {"rm", 0, OPTION_FLAG, AT(rm), NULL,
-     "accepted: nothing of a run is ever kept but named volumes"},
+    {"rm", 0, OPTION_FLAG, AT(rm), NULL, "with -d: remove its log and exit code once it has ended"},
     {"init", 0, OPTION_FLAG, AT(init), NULL,
      "put an init before the program, which reaps and passes signals on"},
     {0},
@@ -79,8 +80,7 @@ static void close_mount(gpointer m)
 
 static void run_init(struct run *r, const struct run_options *o, char **argv)
 {
-    *r = (struct run){
-        .o = o, .name = argv[1], .command = argv + 2, .log_fd = -1, .report_fd = -1, .wake_fd = -1};
+    *r = (struct run){.o = o, .name = argv[1], .command = argv + 2, .report_fd = -1, .wake_fd = -1};
     r->console.master = -1;
     r->mounts = g_array_new(FALSE, TRUE, sizeof(struct sandbox_mount));
     g_array_set_clear_func(r->mounts, close_mount);
@@ -104,10 +104,8 @@ static void run_clear(struct run *r)
     g_strfreev(r->args);
     g_strfreev(r->env);
     g_free(r->hostname);
-    g_free(r->log_path);
     g_free(r->complaint);
     g_clear_error(&r->output_lost);
-    fd_cleanup(&r->log_fd);
     fd_cleanup(&r->report_fd);
     built_image_free(r->image);
     store_close(r->store);
@@ -171,6 +169,7 @@ static void on_started(gpointer ctx, int pid)
     struct run *r = ctx;
     r->started_us = g_get_monotonic_time();
     g_atomic_int_set(&r->pid, pid);
+    run_entry_started(r->entry, pid);
     if (r->health)
         run_health_start(r);
     else
@@ -206,9 +205,9 @@ static gboolean run_program(struct run *r, struct sandbox_result *res, GError **
                                 .stdin_fd = r->o->interactive ? STDIN_FILENO : -1,
                                 .terminal = r->o->tty ? run_terminal : NULL,
                                 .terminal_ctx = r,
-                                .output = r->log_fd >= 0 ? run_log_output : pass_on,
+                                .output = r->o->detach ? run_log_output : pass_on,
                                 .output_ctx = r,
-                                .keep_pipes = r->log_fd < 0,
+                                .keep_pipes = !r->o->detach,
                                 .started = on_started,
                                 .started_ctx = r};
     if (sandbox_run(&spec, r->kill, res, err))
@@ -258,13 +257,17 @@ static int run_image(struct run *r, GError **err)
 {
     struct sandbox_result res = {0};
     GError *why = NULL;
-    if (!open_image(r, err) || !run_setup(r, err) || !run_open_log(r, err))
+    if (!open_image(r, err) || !run_setup(r, err) || !run_record_begin(r, err))
         return 0;
     gboolean ok = run_add_volumes(r, &why) && open_root(r, &why) && run_control_start(r, &why) &&
                   run_program(r, &res, &why);
     run_health_end(r);
     run_control_end(r);
-    return conclude(r, ok, &res, why, err);
+    int code = conclude(r, ok, &res, why, err);
+    /* A run that never got going has told why, and leaves nothing. */
+    gboolean keep = r->o->detach && !r->o->rm && r->report_fd < 0;
+    run_entry_end(g_steal_pointer(&r->entry), *err ? varve_error_exit_code(*err) : code, keep);
+    return code;
 }
 
 int cmd_run(const struct command *c, int argc, char **argv, GError **err)

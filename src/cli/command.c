@@ -58,7 +58,7 @@ static GOptionEntry entry_for(const struct option_row *row, struct parse *p)
 /* Whether what follows the first argument belongs to another program. */
 static gboolean is_strict(const struct command *c)
 {
-    return g_str_equal(c->name, "run");
+    return g_str_equal(c->name, "run") || g_str_equal(c->name, "exec");
 }
 
 static const struct option_row *row_of_letter(const struct command *c, char letter)

@@ -63,6 +63,12 @@ int cmd_pull(const struct command *c, int argc, char **argv, GError **err);
 int cmd_load(const struct command *c, int argc, char **argv, GError **err);
 int cmd_save(const struct command *c, int argc, char **argv, GError **err);
 int cmd_run(const struct command *c, int argc, char **argv, GError **err);
+int cmd_ps(const struct command *c, int argc, char **argv, GError **err);
+int cmd_exec(const struct command *c, int argc, char **argv, GError **err);
+int cmd_stop(const struct command *c, int argc, char **argv, GError **err);
+int cmd_kill(const struct command *c, int argc, char **argv, GError **err);
+int cmd_wait(const struct command *c, int argc, char **argv, GError **err);
+int cmd_rm(const struct command *c, int argc, char **argv, GError **err);
 int cmd_logs(const struct command *c, int argc, char **argv, GError **err);
 int cmd_layers(const struct command *c, int argc, char **argv, GError **err);
 int cmd_du(const struct command *c, int argc, char **argv, GError **err);
@@ -77,6 +83,7 @@ extern const struct option_row build_options_rows[], run_option_rows[], images_o
     inspect_option_rows[], history_option_rows[], logs_option_rows[], push_option_rows[],
     pull_option_rows[], load_option_rows[], save_option_rows[], prune_option_rows[],
     fsck_option_rows[], du_option_rows[], login_option_rows[], rmi_option_rows[],
-    layers_option_rows[], parse_option_rows[];
+    layers_option_rows[], parse_option_rows[], ps_option_rows[], exec_option_rows[],
+    stop_option_rows[], kill_option_rows[], rm_option_rows[];
 
 #endif

@@ -11,18 +11,20 @@
 #include "output/image.h"
 #include "snapshot/snapshot.h"
 #include "solver/sources.h"
+#include "store/runs.h"
 
 #include <termios.h>
 
 /* As on the command line. */
 struct run_options {
-    char **volumes, **env, **env_files, **publish, **tmpfs, **insecure, **resources;
+    char **volumes, **env, **env_files, **publish, **tmpfs, **insecure, **resources, **labels;
     char *user, *workdir, *entrypoint, *name, *hostname, *network, *platform, *pull, *stop_signal,
         *memory, *shm_size;
     char *health_cmd, *health_interval, *health_timeout, *health_start_period,
         *health_start_interval;
     int health_retries, stop_timeout;
-    gboolean interactive, tty, rm, init, read_only, wait_healthy, no_health, detach, host_ca;
+    gboolean interactive, tty, rm, init, read_only, wait_healthy, no_health, detach, host_ca, quiet,
+        privileged;
 };
 
 /* Between the program's terminal and the user's. One thread attaches it, another moves bytes. */
@@ -63,10 +65,9 @@ struct run {
     GPtrArray *tmps;            /* char*: directories of anonymous volumes, relative to the store */
     struct healthcheck *health; /* what is probed; NULL: nothing */
     struct console console;
-    int log_fd; /* detached: where output goes, else -1 */
-    char *log_path;
-    GError *output_lost; /* why the program's output could not be passed on, or NULL */
-    int report_fd;       /* detached: tells the waiting parent that all is well, else -1 */
+    struct run_entry *entry; /* what others see of the run; NULL until it is set up */
+    GError *output_lost;     /* why the program's output could not be passed on, or NULL */
+    int report_fd;           /* detached: tells the waiting parent that all is well, else -1 */
 
     struct cancel *kill; /* ends the program at once */
     int stop_signal;
@@ -86,6 +87,10 @@ struct run {
 /* run_setup.c: fills args, env, cwd, user, network, health and so on from the image's config and
  * the options. */
 gboolean run_setup(struct run *r, GError **err);
+/* --env-file and -e, over what is in env. */
+gboolean run_add_env(const struct run_options *o, GPtrArray *env, GError **err);
+/* Whether -i, -t and -d fit each other and stdin. */
+gboolean run_check_terminal(const struct run_options *o, GError **err);
 /* run_volumes.c: -v, --tmpfs and the image's VOLUMEs, as mounts. */
 gboolean run_add_volumes(struct run *r, GError **err);
 /* run_control.c: signals are blocked in the calling thread (and those it makes) from
@@ -95,6 +100,17 @@ void run_control_end(struct run *r);
 /* spec->terminal of a run with -t. */
 void run_terminal(gpointer run, int master_fd);
 void run_stop(struct run *r);
+/* What another varve asks of the one that carries a run, as the value of a queued SIGTERM: to pass
+ * on a signal (its number shifted), or with RUN_ASK_STOP to stop: by this signal (0: its own) and
+ * after so many seconds by force. */
+enum {
+    RUN_ASK_OWN_TIME = 0x3fffff, /* the run's own --stop-timeout */
+    RUN_ASK_NO_TIME = 0x3ffffe,  /* wait for ever */
+    RUN_ASK_SHIFT = 22,          /* of the signal's number */
+    RUN_ASK_STOP = 1 << 30
+};
+/* FALSE with errno. */
+gboolean run_ask(int pidfd, int what);
 /* "SIGTERM", "term", "15", "SIGRTMIN+3"; 0 when unknown. */
 int signal_number(const char *text);
 /* run_health.c: starts probing once the program runs. */
@@ -103,8 +119,8 @@ void run_health_end(struct run *r);
 /* run_detach.c: in the parent, waits until the child reports and returns TRUE with *code set. In
  * the child (and without --detach) FALSE. */
 gboolean run_detach(struct run *r, int *code, GError **err);
-/* Output goes to a file in the store from now on. */
-gboolean run_open_log(struct run *r, GError **err);
+/* run_record.c: others see the run from now on, and a detached one's output goes to its log. */
+gboolean run_record_begin(struct run *r, GError **err);
 void run_log_output(gpointer run, int fd, const void *bytes, gsize len);
 /* Tells the parent that all is well, and leaves the terminal. */
 void run_report_ready(struct run *r);

@@ -13,6 +13,7 @@
 #include <strings.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static const int taken[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT, SIGWINCH};
@@ -81,15 +82,40 @@ struct control {
     gint64 kill_at; /* when the grace time is over; 0: not stopping */
 };
 
+/* -1 second is for ever. */
+static gint64 kill_time(int seconds)
+{
+    return seconds < 0 ? G_MAXINT64 : g_get_monotonic_time() + (gint64)seconds * G_USEC_PER_SEC;
+}
+
 static void begin_stop(struct control *c)
 {
     struct run *r = c->r;
     if (c->kill_at)
         return;
-    c->kill_at = g_get_monotonic_time() + (gint64)r->o->stop_timeout * G_USEC_PER_SEC;
+    c->kill_at = kill_time(r->o->stop_timeout);
     if (g_atomic_int_get(&r->pid) == 0)
         cancel_trigger(r->kill); /* nothing runs yet that could end well */
     forward_stop(r);
+}
+
+/* Another varve asks (run_ask()). */
+static void on_asked(struct control *c, int what)
+{
+    struct run *r = c->r;
+    int sig = what >> RUN_ASK_SHIFT & 0x7f, seconds = what & RUN_ASK_OWN_TIME;
+    if (what & RUN_ASK_STOP) {
+        if (sig)
+            r->stop_signal = sig;
+        g_atomic_int_add(&r->stopping, 1);
+        begin_stop(c);
+        if (seconds != RUN_ASK_OWN_TIME)
+            c->kill_at = kill_time(seconds == RUN_ASK_NO_TIME ? -1 : seconds);
+    } else if (sig == SIGKILL && g_atomic_int_get(&r->pid) == 0) {
+        cancel_trigger(r->kill);
+    } else {
+        forward(r, sig);
+    }
 }
 
 static void on_signal(struct control *c)
@@ -98,7 +124,9 @@ static void on_signal(struct control *c)
     if (read(c->signal_fd, &info, sizeof info) != sizeof info)
         return;
     int sig = (int)info.ssi_signo;
-    if (sig == SIGWINCH) {
+    if (sig == SIGTERM && info.ssi_code == SI_QUEUE) {
+        on_asked(c, info.ssi_int);
+    } else if (sig == SIGWINCH) {
         console_resize(&c->r->console);
     } else if (sig != SIGINT && sig != SIGTERM && sig != SIGHUP) {
         forward(c->r, sig);
@@ -113,7 +141,7 @@ static void on_signal(struct control *c)
 
 static int wait_ms(const struct control *c)
 {
-    if (!c->kill_at || cancel_is_set(c->r->kill))
+    if (!c->kill_at || c->kill_at == G_MAXINT64 || cancel_is_set(c->r->kill))
         return -1;
     gint64 left = c->kill_at - g_get_monotonic_time();
     return left <= 0 ? 0 : (int)MIN(left / 1000 + 1, G_MAXINT);
@@ -158,6 +186,15 @@ static gpointer control_main(gpointer data)
     close(c->signal_fd);
     g_free(c);
     return NULL;
+}
+
+gboolean run_ask(int pidfd, int what)
+{
+    siginfo_t info = {.si_signo = SIGTERM, .si_code = SI_QUEUE};
+    info.si_pid = getpid();
+    info.si_uid = getuid();
+    info.si_value.sival_int = what;
+    return syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, &info, 0) == 0;
 }
 
 gboolean run_control_start(struct run *r, GError **err)

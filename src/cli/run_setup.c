@@ -79,12 +79,12 @@ static gboolean add_env_file(GPtrArray *env, const char *path, GError **err)
     return TRUE;
 }
 
-static gboolean add_given_env(struct run *r, GPtrArray *env, GError **err)
+gboolean run_add_env(const struct run_options *o, GPtrArray *env, GError **err)
 {
-    for (char **f = r->o->env_files; f && *f; f++)
+    for (char **f = o->env_files; f && *f; f++)
         if (!add_env_file(env, *f, err))
             return FALSE;
-    for (char **e = r->o->env; e && *e; e++)
+    for (char **e = o->env; e && *e; e++)
         if (!add_env(env, *e, "-e", err))
             return FALSE;
     return TRUE;
@@ -108,7 +108,7 @@ static gboolean make_env(struct run *r, GError **err)
         if (!add_env(env, g_ptr_array_index(r->conf->env, i), "the image's environment", err))
             break;
     add_proxies(env);
-    gboolean ok = (!err || !*err) && add_given_env(r, env, err);
+    gboolean ok = (!err || !*err) && run_add_env(r->o, env, err);
     if (ok && !has_env(env, "PATH"))
         g_ptr_array_add(env, g_strdup("PATH=" IMAGE_DEFAULT_PATH));
     g_ptr_array_add(env, NULL);
@@ -202,7 +202,7 @@ static gboolean set_stop(struct run *r, GError **err)
     r->stop_signal = signal_number(text && *text ? text : "SIGTERM");
     if (r->stop_signal == 0)
         return error_set(err, VARVE_ERROR_USAGE, "the stop signal %s is unknown", text);
-    if (r->o->stop_timeout < 0)
+    if (r->o->stop_timeout < -1)
         return error_set(err, VARVE_ERROR_USAGE, "--stop-timeout %d: not a number of seconds",
                          r->o->stop_timeout);
     return TRUE;
@@ -252,7 +252,7 @@ static gboolean set_health(struct run *r, GError **err)
     return FALSE;
 }
 
-static gboolean check_terminal(const struct run_options *o, GError **err)
+gboolean run_check_terminal(const struct run_options *o, GError **err)
 {
     if (o->tty && o->detach)
         return error_set(err, VARVE_ERROR_USAGE,
@@ -269,7 +269,7 @@ gboolean run_setup(struct run *r, GError **err)
     for (char **p = r->o->publish; p && *p; p++)
         if (!check_publish(*p, err))
             return FALSE;
-    return check_terminal(r->o, err) && check_names(r, err) && make_env(r, err) &&
+    return run_check_terminal(r->o, err) && check_names(r, err) && make_env(r, err) &&
            make_args(r, err) && set_network(r, err) && set_stop(r, err) && set_health(r, err) &&
            resource_options(r->o->memory, r->o->resources, &r->resources, err) &&
            size_option("--shm-size", r->o->shm_size, &r->shm_size, err);

@@ -185,9 +185,7 @@ static int new_pts(GError **err)
     return mountfd_new("devpts", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, options, err);
 }
 
-/* A terminal out of the sandbox's own /dev/pts: there the program finds its name (ttyname()), and
- * its user can be made the owner, who may open it by that name (/dev/stdout). */
-static gboolean open_terminal(struct plan *p, int pts, GError **err)
+gboolean mounts_open_terminal(struct plan *p, int pts, GError **err)
 {
     int locked = 0;
     int *fd = p->terminal_fd;
@@ -213,7 +211,7 @@ static gboolean add_dev(struct plan *p, const struct sandbox_spec *spec, GError 
     if (pts < 0)
         return FALSE;
     add(p, pts, "/dev/pts");
-    if (spec->terminal && !open_terminal(p, pts, err))
+    if (spec->terminal && !mounts_open_terminal(p, pts, err))
         return FALSE;
     g_autofree char *size =
         g_strdup_printf("%" G_GUINT64_FORMAT, spec->shm_size ? spec->shm_size : DEFAULT_SHM);

@@ -16,4 +16,8 @@ gboolean mounts_prepare_spec(struct plan *p, const struct sandbox_spec *spec, GE
 /* For tests: behave as on a kernel that cannot clone parts of detached mounts. */
 extern gboolean mounts_old_kernel;
 
+/* A terminal out of the sandbox's own /dev/pts: there the program finds its name (ttyname()), and
+ * its user can be made the owner, who may open it by that name (/dev/stdout). */
+gboolean mounts_open_terminal(struct plan *p, int pts, GError **err);
+
 #endif

@@ -283,6 +283,16 @@ static int foreign_namespaces(int pid)
     return flags;
 }
 
+/* Of the sandbox's own /dev/pts, if that is one still: /dev is the program's to change. */
+static gboolean join_terminal(struct plan *p, int rootfd, GError **err)
+{
+    struct statfs st;
+    fd_auto int pts = fs_open_in_root(rootfd, "dev/pts", O_PATH | O_DIRECTORY, 0);
+    if (pts >= 0 && fstatfs(pts, &st) == 0 && st.f_type == DEVPTS_SUPER_MAGIC)
+        return mounts_open_terminal(p, pts, err);
+    return error_set(err, VARVE_ERROR_FAILED, "the sandbox has no /dev/pts any more");
+}
+
 gboolean plan_prepare_join(struct plan *p, int pid, const struct sandbox_spec *spec, GError **err)
 {
     if (!check_spec(spec, err))
@@ -293,6 +303,8 @@ gboolean plan_prepare_join(struct plan *p, int pid, const struct sandbox_spec *s
     if (rootfd < 0 || !place_high(&p->join_fd, pidfd, NULL))
         return error_set_errno(err, errno, "joining the sandbox of process %d", pid);
     p->join_flags = foreign_namespaces(pid);
+    if (spec->terminal && !join_terminal(p, rootfd, err))
+        return FALSE;
     struct identity id;
     gboolean ok = identity_resolve(&id, rootfd, spec->user, err) &&
                   prepare_process(p, spec, &id, LAUNCH_JOIN, err);

@@ -215,6 +215,17 @@ gboolean userns_enter(enum userns_state *state, GError **err)
     return become_root(err);
 }
 
+gboolean userns_join(int pidfd, int pid, GError **err)
+{
+    struct stat own, other;
+    g_autofree char *path = g_strdup_printf("/proc/%d/ns/user", pid);
+    if (stat("/proc/self/ns/user", &own) < 0 || stat(path, &other) < 0)
+        return error_set_errno(err, errno, "cannot look at the namespaces of process %d", pid);
+    return (own.st_dev == other.st_dev && own.st_ino == other.st_ino) ||
+           setns(pidfd, CLONE_NEWUSER) == 0 ||
+           error_set_errno(err, errno, "cannot enter the user namespace of process %d", pid);
+}
+
 const char *userns_user(void)
 {
     return user;

@@ -13,6 +13,9 @@ enum userns_state {
 /* Call at the very start of a command that needs it, while single-threaded: unshares user and mount
  * namespaces, maps ids. On failure the error says what the system refuses and how to allow it. */
 gboolean userns_enter(enum userns_state *state, GError **err);
+/* The same for a command that works on what another varve's process made: enters that process's
+ * user namespace, where it is not varve's own already. Single-threaded. */
+gboolean userns_join(int pidfd, int pid, GError **err);
 enum userns_state userns_current(void);
 /* The name outside of the user who entered; NULL when nobody did, or who has no name. */
 const char *userns_user(void);

@@ -79,6 +79,9 @@ gboolean reserve_drop(struct store *s); /* FALSE when there was none */
 /* Locks with a mode; wait FALSE gives NULL without error when somebody holds it. */
 struct store_lock *lock_take(struct store *s, const char *name, gboolean shared, gboolean wait,
                              struct cancel *c, gboolean *waited, GError **err);
+/* store_run_trim() for who holds the lock "runs". */
+gboolean run_trim_locked(struct store *s, guint keep, gint64 since, gboolean dry_run,
+                         guint64 *bytes, guint64 *things, GError **err);
 /* Removes lock files that nobody holds. */
 void lock_sweep(struct store *s);
 /* The id of the volume in dir, NULL without an error when it has no row. */

@@ -281,8 +281,8 @@ await() { for _ in $(seq 100); do grep -q "$1" out && return 0; sleep 0.05; done
     kill -0 "$pid"
     kill "$pid"
     for _ in $(seq 100); do kill -0 "$pid" 2>/dev/null || break; sleep 0.05; done
-    ! kill -0 "$pid" 2>/dev/null
-    [ ! -e "$log" ]
+    run ! kill -0 "$pid"
+    [ "$(tail -1 "$log")" = "ended well" ]
 }
 
 @test "-d tells why it could not start" {

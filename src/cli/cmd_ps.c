@@ -1,0 +1,183 @@
+#include "cli/shared.h"
+
+#include "base/error.h"
+#include "base/jsonset.h"
+#include "store/runs.h"
+#include "ui/text.h"
+
+#include <string.h>
+
+struct ps_options {
+    gboolean all, quiet, no_trunc, latest;
+    int last;
+    char *format;
+    char **filters;
+};
+#define AT(field) G_STRUCT_OFFSET(struct ps_options, field)
+
+const struct option_row ps_option_rows[] = {
+    {"all", 'a', OPTION_FLAG, AT(all), NULL, "also those that have ended"},
+    {"quiet", 'q', OPTION_FLAG, AT(quiet), NULL, "print only the ids"},
+    {"last", 'n', OPTION_INT, AT(last), "N", "only the N started last, ended ones too"},
+    {"latest", 'l', OPTION_FLAG, AT(latest), NULL, "only the one started last"},
+    {"filter", 'f', OPTION_LIST, AT(filters), "KEY=VALUE",
+     "only with this id, name, status (running, exited, dead) or label (repeatable)"},
+    {"no-trunc", 0, OPTION_FLAG, AT(no_trunc), NULL, "print commands in full"},
+    {"format", 0, OPTION_STRING, AT(format), "json|table", "json prints an object per line"},
+    {0},
+};
+
+static const char *state_of(const struct run_row *r)
+{
+    return r->alive ? "running" : r->ended ? "exited" : "dead";
+}
+
+/* Newly allocated. */
+static char *status_of(const struct run_row *r)
+{
+    g_autofree char *age = text_age(r->at);
+    g_autofree char *up = text_duration(MAX(g_get_real_time() - r->created * G_USEC_PER_SEC, 0));
+    if (r->alive)
+        return g_strdup_printf(r->program ? "up %s" : "starting", up);
+    return r->ended ? g_strdup_printf("exited (%d) %s", r->exit_code, age)
+                    : g_strdup("killed with its varve");
+}
+
+static gboolean has_label(const struct run_row *r, const char *wanted)
+{
+    gsize len = strlen(wanted);
+    for (char **label = r->labels; label && *label; label++)
+        if (g_str_equal(*label, wanted) ||
+            (strncmp(*label, wanted, len) == 0 && (*label)[len] == '='))
+            return TRUE;
+    return FALSE;
+}
+
+static gboolean passes(const struct run_row *r, const char *filter)
+{
+    const char *value = strchr(filter, '=') + 1;
+    if (g_str_has_prefix(filter, "id="))
+        return g_str_has_prefix(r->id, value);
+    if (g_str_has_prefix(filter, "name="))
+        return strstr(r->name, value) != NULL;
+    if (g_str_has_prefix(filter, "label="))
+        return has_label(r, value);
+    return g_str_equal(state_of(r), value);
+}
+
+static gboolean check_filters(const struct ps_options *o, GError **err)
+{
+    static const char *const keys[] = {"id=", "name=", "label=", "status="};
+    for (char **f = o->filters; f && *f; f++) {
+        gboolean known = FALSE;
+        for (guint i = 0; i < G_N_ELEMENTS(keys); i++)
+            known = known || g_str_has_prefix(*f, keys[i]);
+        if (known)
+            continue;
+        error_set(err, VARVE_ERROR_USAGE, "--filter %s: not id, name, label or status", *f);
+        error_add_next(err, "for example --filter status=exited");
+        return FALSE;
+    }
+    return TRUE;
+}
+
+/* Ended ones are shown where somebody asked for them. */
+static gboolean is_wanted(const struct run_row *r, const struct ps_options *o)
+{
+    gboolean ended = o->all || o->last > 0 || o->latest;
+    for (char **f = o->filters; f && *f; f++) {
+        ended = ended || g_str_has_prefix(*f, "status=");
+        if (!passes(r, *f))
+            return FALSE;
+    }
+    return r->alive || (ended && r->kept);
+}
+
+static void print_object(const struct run_row *r)
+{
+    g_autofree char *status = status_of(r);
+    g_autofree char *created = time_text(r->created);
+    g_autofree char *ended = r->ended ? time_text(r->at) : NULL;
+    g_autofree char *since = text_age(r->created);
+    g_autofree char *labels = g_strjoinv(",", r->labels);
+    json_t *o = json_object();
+    jsonset_text(o, "ID", r->id);
+    jsonset_text(o, "Names", *r->name ? r->name : r->id);
+    jsonset_text(o, "Image", r->image);
+    jsonset_text(o, "Command", r->command);
+    jsonset_text(o, "State", state_of(r));
+    jsonset_text(o, "Status", status);
+    json_object_set_new(o, "ExitCode", r->ended ? json_integer(r->exit_code) : json_null());
+    json_object_set_new(o, "Pid", r->alive ? json_integer(r->pid) : json_null());
+    jsonset_text(o, "CreatedAt", created);
+    jsonset_text(o, "RunningFor", since);
+    jsonset_text(o, "FinishedAt", ended);
+    jsonset_text(o, "Labels", labels);
+    json_object_set_new(o, "Detached", json_boolean(r->detached));
+    print_json(o, FALSE);
+}
+
+static void print_table(GPtrArray *rows, const struct ps_options *o)
+{
+    static const char *const heads[] = {"ID",      "NAME", "IMAGE",   "STATUS",
+                                        "CREATED", "PID",  "COMMAND", NULL};
+    g_autoptr(table) t = table_new(heads, "-----r-");
+    for (guint i = 0; i < rows->len; i++) {
+        const struct run_row *r = g_ptr_array_index(rows, i);
+        g_autofree char *status = status_of(r);
+        g_autofree char *age = text_age(r->created);
+        g_autofree char *pid = r->alive ? g_strdup_printf("%d", r->pid) : NULL;
+        g_autofree char *command = text_fit(r->command, o->no_trunc ? G_MAXINT : 40);
+        const char *cells[] = {
+            r->id, *r->name ? r->name : NULL, r->image, status, age, pid, command, NULL};
+        table_row(t, cells);
+    }
+    table_print(t, stdout);
+}
+
+static void print_runs(GPtrArray *rows, const struct ps_options *o, gboolean json)
+{
+    for (guint i = 0; i < rows->len && (o->quiet || json); i++) {
+        const struct run_row *r = g_ptr_array_index(rows, i);
+        if (o->quiet)
+            printf("%s\n", r->id);
+        else
+            print_object(r);
+    }
+    if (o->quiet || json)
+        return;
+    if (rows->len == 0)
+        fprintf(stderr, o->all ? "nothing runs and no run is kept\n" : "nothing runs\n");
+    else
+        print_table(rows, o);
+    if (rows->len == 0 && !o->all)
+        print_next("varve ps -a shows what has ended · varve run -d --name NAME IMAGE");
+}
+
+static int list_runs(const struct ps_options *o, GError **err)
+{
+    gboolean json;
+    if (!format_is_json(o->format, &json, err) || !check_filters(o, err))
+        return 0;
+    g_autoptr(store) s = open_store(err);
+    if (!s)
+        return 0;
+    guint most = o->latest ? 1 : o->last > 0 ? (guint)o->last : G_MAXUINT;
+    g_autoptr(GPtrArray) all = store_run_list(s);
+    g_autoptr(GPtrArray) rows = g_ptr_array_new();
+    for (guint i = 0; i < all->len && rows->len < most; i++)
+        if (is_wanted(g_ptr_array_index(all, i), o))
+            g_ptr_array_add(rows, g_ptr_array_index(all, i));
+    print_runs(rows, o, json);
+    return 0;
+}
+
+int cmd_ps(const struct command *c, int argc, char **argv, GError **err)
+{
+    struct ps_options o = {0};
+    int code = 0;
+    if (command_begin(c, &o, &argc, &argv, 0, 0, err))
+        code = list_runs(&o, err);
+    command_clear(c, &o);
+    return code;
+}
