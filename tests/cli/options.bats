@@ -34,7 +34,6 @@ wrong() {
     wrong "lower" history UPPER
     wrong "lower" layers UPPER
     wrong "lower" save -o x UPPER
-    wrong "is not a build's number" logs foo
     wrong "--older-than" prune --older-than x
     wrong "--filter" prune --filter label=x
     wrong "--volumes" prune --volumes=a,/b
