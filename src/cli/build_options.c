@@ -33,7 +33,7 @@ const struct option_row build_options_rows[] = {
      "run every step of these stages"},
     {"pull", 0, OPTION_OPTIONAL, AT(raw_pull), "always|missing|never",
      "when to ask registries for base images (default missing)"},
-    {"network", 0, OPTION_STRING, AT(raw_network), "MODE", "of RUN: default, host or none"},
+    {"network", 0, OPTION_STRING, AT(raw_network), "MODE", "of RUN: default (the host's, see the manual), host or none"},
     {"add-host", 0, OPTION_LIST, AT(raw_add_hosts), "HOST:IP",
      "a line for /etc/hosts of RUN (repeatable)"},
     {"host-ca", 0, OPTION_FLAG, AT(host_ca), NULL,
