@@ -3,6 +3,7 @@
 #define VARVE_CLI_BUILD_H
 
 #include "cli/build_options.h"
+#include "exec/network.h"
 #include "dockerfile/parser.h"
 #include "lint/lint.h"
 #include "output/image.h"
@@ -15,6 +16,8 @@ struct build {
     struct cancel *cancel; /* borrowed: set by SIGINT and SIGTERM */
     struct store *store;
     struct registry_config *registry;
+    enum netpool_rule network_rule; /* of varve.conf */
+    struct netpool *nets;           /* for RUN */
     struct progress *progress;
     struct diags *diags;
     struct dockerfile *df;

@@ -100,6 +100,7 @@ static gboolean solve(struct build *b, GError **err)
     if (b->o->host_ca && !(ca = hostca_find(err)))
         return FALSE;
     b->slot_prefix = make_slot_prefix(b);
+    b->nets = netpool_new(b->network_rule);
     gint64 now_ns =
         b->lowered->epoch >= 0 ? b->lowered->epoch * 1000000000 : g_get_real_time() * 1000;
     struct solver_options so = {.store = b->store,
@@ -110,6 +111,7 @@ static gboolean solve(struct build *b, GError **err)
                                 .now_ns = now_ns,
                                 .host_ca = ca,
                                 .resources = &b->o->resources,
+                                .nets = b->nets,
                                 .keep_failed = b->o->debug_on_failure,
                                 .slot_prefix = b->slot_prefix};
     b->solver = solver_new(b->lowered->graph, &so);
@@ -184,7 +186,7 @@ static gboolean open_all(struct build *b, GError **err)
     b->store = open_store(err);
     if (!b->store)
         return FALSE;
-    b->registry = config_load_registry(err);
+    b->registry = config_load_registry(&b->network_rule, err);
     if (!b->registry)
         return FALSE;
     g_autofree char *title = make_title(b);
@@ -257,6 +259,7 @@ void build_clear(struct build *b)
     built_image_free(b->image);
     chain_free(b->chain);
     solver_free(b->solver);
+    netpool_free(b->nets);
     lowered_free(b->lowered);
     lint_report_free(b->lint);
     sources_free(b->sources);

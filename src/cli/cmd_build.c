@@ -1,6 +1,7 @@
 #include "cli/build.h"
 
 #include "cli/interrupt.h"
+#include "cli/report.h"
 
 static int call_with(const struct build_options *o)
 {
@@ -23,6 +24,8 @@ static int build_with(const struct build_options *o)
         build_report_success(&b);
     else
         code = build_report_failure(&b, local);
+    if (b.nets)
+        report_network(b.nets);
     build_record(&b, local);
     if (local)
         build_debug(&b);

@@ -43,9 +43,12 @@ const struct option_row run_option_rows[] = {
     {"health-start-interval", 0, OPTION_STRING, AT(health_start_interval), "TIME",
      "longest time between checks until the first success (1s)"},
     {"no-healthcheck", 0, OPTION_FLAG, AT(no_health), NULL, "ignore the image's HEALTHCHECK"},
-    {"network", 0, OPTION_STRING, AT(network), "MODE", "host (default) or none"},
-    {"publish", 'p', OPTION_LIST, AT(publish), "HOST:PORT",
-     "accepted where both ports are equal: the network is the host's"},
+    {"network", 0, OPTION_STRING, AT(network), "MODE",
+     "default (a network of its own), host or none"},
+    {"publish", 'p', OPTION_LIST, AT(publish), "[IP:]HOST:PORT[/udp]",
+     "make the program's PORT this host's port HOST (repeatable)"},
+    {"publish-all", 'P', OPTION_FLAG, AT(publish_all), NULL,
+     "publish every EXPOSEd port at a free one"},
     {"tmpfs", 0, OPTION_LIST, AT(tmpfs), "PATH[:OPTIONS]",
      "mount a tmpfs (size=64m, mode=1777, ro, exec)"},
     {"read-only", 0, OPTION_FLAG, AT(read_only), NULL, "no writing but to volumes and tmpfs"},
@@ -84,6 +87,7 @@ static void run_init(struct run *r, const struct run_options *o, char **argv)
     r->console.master = -1;
     r->mounts = g_array_new(FALSE, TRUE, sizeof(struct sandbox_mount));
     g_array_set_clear_func(r->mounts, close_mount);
+    r->ports = g_array_new(FALSE, TRUE, sizeof(struct network_port));
     r->owned = g_ptr_array_new_with_free_func(g_free);
     r->volumes = g_ptr_array_new_with_free_func((GDestroyNotify)store_volume_release);
     r->tmps = g_ptr_array_new_with_free_func(g_free);
@@ -93,6 +97,8 @@ static void run_init(struct run *r, const struct run_options *o, char **argv)
 static void run_clear(struct run *r)
 {
     g_array_unref(r->mounts);
+    g_array_unref(r->ports);
+    netpool_free(r->nets);
     snapshot_discard(r->root);
     g_ptr_array_unref(r->volumes);
     for (guint i = 0; r->store && i < r->tmps->len; i++)
@@ -170,6 +176,7 @@ static void on_started(gpointer ctx, int pid)
     r->started_us = g_get_monotonic_time();
     g_atomic_int_set(&r->pid, pid);
     run_entry_started(r->entry, pid);
+    report_network(r->nets);
     if (r->health)
         run_health_start(r);
     else
@@ -197,6 +204,10 @@ static gboolean run_program(struct run *r, struct sandbox_result *res, GError **
                                 .user = r->user,
                                 .hostname = r->hostname,
                                 .network = r->network,
+                                .net_at_once = TRUE,
+                                .nets = r->nets,
+                                .ports = (const struct network_port *)r->ports->data,
+                                .n_ports = r->ports->len,
                                 .shm_size = r->shm_size,
                                 .resources = &r->resources,
                                 .mounts = (struct sandbox_mount *)r->mounts->data,
@@ -210,7 +221,8 @@ static gboolean run_program(struct run *r, struct sandbox_result *res, GError **
                                 .keep_pipes = !r->o->detach,
                                 .started = on_started,
                                 .started_ctx = r};
-    if (sandbox_run(&spec, r->kill, res, err))
+    gboolean ok = sandbox_run(&spec, r->kill, res, err);
+    if (ok)
         return TRUE;
     g_prefix_error(err, "cannot run %s: ", r->name);
     return FALSE;

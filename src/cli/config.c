@@ -5,6 +5,11 @@
 
 #include <string.h>
 
+struct config {
+    struct registry_config *registry; /* borrowed */
+    enum netpool_rule network;
+};
+
 static gboolean bad_key(const char *file, const char *group, const char *key, const char *why,
                         GError **err)
 {
@@ -68,24 +73,37 @@ static void take_mirror(GKeyFile *kf, const char *host, struct registry_config *
     g_hash_table_insert(c->mirrors, g_strdup(host), list);
 }
 
-static gboolean take_group(GKeyFile *kf, const char *file, const char *group,
-                           struct registry_config *c, GError **err)
+static gboolean take_run_key(GKeyFile *kf, const char *file, const char *key, struct config *c,
+                             GError **err)
 {
-    gboolean mirrors = g_str_equal(group, "mirrors");
-    if (!mirrors && !g_str_equal(group, "registry"))
+    g_autofree char *value = g_key_file_get_string(kf, "run", key, NULL);
+    if (!g_str_equal(key, "network"))
+        return bad_key(file, "run", key, "is unknown", err);
+    if (!value || (!g_str_equal(value, "private") && !g_str_equal(value, "host")))
+        return bad_key(file, "run", key, "is not private or host", err);
+    c->network = g_str_equal(value, "host") ? NETPOOL_HOST : NETPOOL_PRIVATE;
+    return TRUE;
+}
+
+static gboolean take_group(GKeyFile *kf, const char *file, const char *group, struct config *c,
+                           GError **err)
+{
+    gboolean run = g_str_equal(group, "run"), mirrors = g_str_equal(group, "mirrors");
+    if (!run && !mirrors && !g_str_equal(group, "registry"))
         return bad_key(file, group, "", "is unknown", err);
     g_auto(GStrv) keys = g_key_file_get_keys(kf, group, NULL, NULL);
     for (char **k = keys; k && *k; k++) {
         if (mirrors)
-            take_mirror(kf, *k, c);
-        else if (!take_registry_key(kf, file, *k, c, err))
+            take_mirror(kf, *k, c->registry);
+        else if (run ? !take_run_key(kf, file, *k, c, err)
+                     : !take_registry_key(kf, file, *k, c->registry, err))
             return FALSE;
     }
     return TRUE;
 }
 
 /* A file that does not exist is no error, unless it was named. */
-static gboolean read_file(const char *file, gboolean named, struct registry_config *c, GError **err)
+static gboolean read_file(const char *file, gboolean named, struct config *c, GError **err)
 {
     g_autoptr(GKeyFile) kf = g_key_file_new();
     GError *local = NULL;
@@ -107,7 +125,7 @@ static gboolean read_file(const char *file, gboolean named, struct registry_conf
     return TRUE;
 }
 
-static gboolean read_files(struct registry_config *c, GError **err)
+static gboolean read_files(struct config *c, GError **err)
 {
     const char *one = g_getenv("VARVE_CONFIG");
     if (one && *one)
@@ -116,14 +134,19 @@ static gboolean read_files(struct registry_config *c, GError **err)
     return read_file("/etc/varve/varve.conf", FALSE, c, err) && read_file(own, FALSE, c, err);
 }
 
-struct registry_config *config_load_registry(GError **err)
+struct registry_config *config_load_registry(enum netpool_rule *network, GError **err)
 {
-    g_autoptr(registry_config) c = registry_config_new();
+    g_autoptr(registry_config) r = registry_config_new();
+    struct config c = {.registry = r};
     GError *local = NULL;
     if (!registry_config_load_containers(
-            c, &local)) { /* another program's file: what was read stays */
+            r, &local)) { /* another program's file: what was read stays */
         report_warning("%s", local->message);
         g_error_free(local);
     }
-    return read_files(c, err) ? g_steal_pointer(&c) : NULL;
+    if (!read_files(&c, err))
+        return NULL;
+    if (network)
+        *network = c.network;
+    return g_steal_pointer(&r);
 }

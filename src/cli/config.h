@@ -11,15 +11,19 @@
  * without a byte after which a transfer is dead [mirrors]
  *     docker.io=mirror.example;https://other.example/hub    tried in this order before the host
  * itself
+ *     [run]
+ *     network=private        programs must have a network of their own; or host: they have the
+ * host's
  *
  * A key or group that is not known is an error that names the file. */
 #ifndef VARVE_CLI_CONFIG_H
 #define VARVE_CLI_CONFIG_H
 
+#include "exec/network.h"
 #include "registry/registry.h"
 
 /* The registries' part of the configuration, containers' registries.conf included. The caller frees
- * it. */
-struct registry_config *config_load_registry(GError **err);
+ * it. *network (may be NULL): what network programs have by default. */
+struct registry_config *config_load_registry(enum netpool_rule *network, GError **err);
 
 #endif

@@ -5,7 +5,7 @@
 
 struct registry_config *registry_config_for(char **insecure, GError **err)
 {
-    g_autoptr(registry_config) config = config_load_registry(err);
+    g_autoptr(registry_config) config = config_load_registry(NULL, err);
     for (; config && insecure && *insecure; insecure++)
         g_hash_table_add(config->insecure, g_strdup(*insecure));
     return g_steal_pointer(&config);

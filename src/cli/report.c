@@ -77,3 +77,10 @@ void report_single_id(void)
                 "100000-165535 %s)",
                 name, name);
 }
+
+void report_network(struct netpool *nets)
+{
+    g_autofree char *note = netpool_note(nets);
+    if (note)
+        report_note("%s", note);
+}

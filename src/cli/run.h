@@ -24,7 +24,7 @@ struct run_options {
         *health_start_interval;
     int health_retries, stop_timeout;
     gboolean interactive, tty, rm, init, read_only, wait_healthy, no_health, detach, host_ca, quiet,
-        privileged;
+        privileged, publish_all;
 };
 
 /* Between the program's terminal and the user's. One thread attaches it, another moves bytes. */
@@ -56,11 +56,13 @@ struct run {
     const char *cwd, *user;
     char *hostname;
     enum net_mode network;
+    struct netpool *nets;
+    GArray *ports;    /* struct network_port; their addresses are in owned */
     guint64 shm_size; /* bytes, 0: default */
     struct resources resources;
     struct snapshot *root;
     GArray *mounts;             /* struct sandbox_mount; descriptors closed at the end */
-    GPtrArray *owned;           /* char*: destinations in mounts */
+    GPtrArray *owned;           /* char*: destinations in mounts, addresses in ports */
     GPtrArray *volumes;         /* struct volume* */
     GPtrArray *tmps;            /* char*: directories of anonymous volumes, relative to the store */
     struct healthcheck *health; /* what is probed; NULL: nothing */
@@ -91,6 +93,8 @@ gboolean run_setup(struct run *r, GError **err);
 gboolean run_add_env(const struct run_options *o, GPtrArray *env, GError **err);
 /* Whether -i, -t and -d fit each other and stdin. */
 gboolean run_check_terminal(const struct run_options *o, GError **err);
+/* run_publish.c: -p and -P. */
+gboolean run_set_ports(struct run *r, GError **err);
 /* run_volumes.c: -v, --tmpfs and the image's VOLUMEs, as mounts. */
 gboolean run_add_volumes(struct run *r, GError **err);
 /* run_control.c: signals are blocked in the calling thread (and those it makes) from

@@ -1,6 +1,7 @@
 #include "cli/run.h"
 
 #include "base/error.h"
+#include "cli/config.h"
 #include "base/fs.h"
 #include "base/path.h"
 #include "cli/report.h"
@@ -162,37 +163,21 @@ static gboolean check_names(struct run *r, GError **err)
 
 static gboolean set_network(struct run *r, GError **err)
 {
-    const char *n = r->o->network ? r->o->network : "host";
-    r->network = g_str_equal(n, "none") ? NET_NONE : NET_HOST;
+    const char *n = r->o->network ? r->o->network : "default";
+    enum netpool_rule rule;
+    g_autoptr(registry_config) registry = config_load_registry(&rule, err);
+    if (!registry)
+        return FALSE;
+    r->nets = netpool_new(rule);
+    r->network = g_str_equal(n, "none")                           ? NET_NONE
+                 : g_str_equal(n, "host") || rule == NETPOOL_HOST ? NET_HOST
+                                                                  : NET_DEFAULT;
     if (g_str_equal(n, "host") || g_str_equal(n, "none") || g_str_equal(n, "default"))
         return TRUE;
-    error_set(err, VARVE_ERROR_UNSUPPORTED, "--network %s: varve run knows host and none", n);
-    error_add_next(err, "leave it out: the program then uses the host's network");
-    return FALSE;
-}
-
-/* "[ADDRESS:]HOST:CONTAINER[/PROTOCOL]" or "CONTAINER": with the host's network only equal ports
- * make sense. */
-static gboolean check_publish(const char *text, GError **err)
-{
-    g_autofree char *ports = g_strndup(text, strcspn(text, "/"));
-    char *inside = strrchr(ports, ':');
-    char *outside = NULL;
-    if (inside) {
-        *inside++ = '\0';
-        char *colon = strrchr(ports, ':');
-        outside = colon ? colon + 1 : ports;
-    }
-    if (!inside || !*outside || g_str_equal(inside, outside)) {
-        report_note(
-            "-p %s: not needed; the program uses the host's network, so its port %s is the host's",
-            text, inside ? inside : ports);
-        return TRUE;
-    }
-    error_set(err, VARVE_ERROR_UNSUPPORTED,
-              "-p %s: the program uses the host's network, so port %s cannot appear as %s", text,
-              inside, outside);
-    error_add_next(err, "have it listen on %s itself (often: -e PORT=%s)", outside, outside);
+    error_set(err, VARVE_ERROR_UNSUPPORTED, "--network %s: varve run knows default, host and none",
+              n);
+    error_add_next(err, "leave it out: the program then has a network of its own, and reaches what "
+                        "this host reaches; -p publishes its ports");
     return FALSE;
 }
 
@@ -266,11 +251,9 @@ gboolean run_check_terminal(const struct run_options *o, GError **err)
 
 gboolean run_setup(struct run *r, GError **err)
 {
-    for (char **p = r->o->publish; p && *p; p++)
-        if (!check_publish(*p, err))
-            return FALSE;
     return run_check_terminal(r->o, err) && check_names(r, err) && make_env(r, err) &&
-           make_args(r, err) && set_network(r, err) && set_stop(r, err) && set_health(r, err) &&
+           make_args(r, err) && set_network(r, err) && run_set_ports(r, err) && set_stop(r, err) &&
+           set_health(r, err) &&
            resource_options(r->o->memory, r->o->resources, &r->resources, err) &&
            size_option("--shm-size", r->o->shm_size, &r->shm_size, err);
 }

@@ -82,7 +82,8 @@ GByteArray *config_pack(const struct config_input *in, GError **err)
                               .n_groups = in->id->groups->len,
                               .n_limits = in->limits->len,
                               .caps = CONFIG_DEFAULT_CAPS};
-    const struct sock_filter *filter = insecure ? NULL : seccomp_filter(&c.n_filter, err);
+    const struct sock_filter *filter =
+        insecure ? NULL : seccomp_filter(in->flags & LAUNCH_LISTEN, &c.n_filter, err);
     if (!filter && !insecure)
         return NULL;
     g_autoptr(GByteArray) out = g_byte_array_sized_new(16384);

@@ -58,8 +58,9 @@ enum launch_stage {
     STAGE_EXEC, /* index: which of the candidates */
 };
 
-enum launch_report_kind { REPORT_FAILED = 1, REPORT_STARTED, REPORT_EXITED };
-/* Written to the report pipe in one piece. */
+enum launch_report_kind { REPORT_FAILED = 1, REPORT_STARTED, REPORT_EXITED, REPORT_LISTENER };
+/* Written to the report socket in one piece. With REPORT_LISTENER comes a descriptor (listener.h).
+ */
 struct launch_report {
     uint32_t kind;  /* enum launch_report_kind */
     uint32_t stage; /* failed: enum launch_stage */
@@ -78,6 +79,7 @@ struct launch_limit {
 #define LAUNCH_KEEP_CAPS 4 /* --security=insecure */
 #define LAUNCH_NO_GROUPS 8 /* setgroups() is denied in this user namespace */
 #define LAUNCH_INIT 16     /* init stays, as process 1 */
+#define LAUNCH_LISTEN 32   /* the filter reports sockets: its listener is handed to varve */
 
 /* This header, then data, in a memfd. Offsets are from the start; lists of strings are
  * arrays of uint64_t offsets that end with 0, which program.c turns into pointers. */

@@ -13,13 +13,12 @@
 
 #include "base/error.h"
 #include "base/fs.h"
+#include "exec/resolv.h"
 #include "snapshot/mountfd.h"
 
 #define QUIET (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
 #define DEFAULT_SHM (64 << 20)
-#define MAX_RESOLV_CONF (1 << 20)
 #define HOSTS "/etc/hosts"
-#define RESOLV_CONF "/etc/resolv.conf"
 
 gboolean mounts_old_kernel;
 
@@ -281,16 +280,17 @@ static gboolean add_file(struct plan *p, int rootfd, guint number, const struct 
     return add_part(p, source, dir, dest, QUIET | MOUNT_ATTR_RDONLY, err);
 }
 
-/* As Docker's builder writes it. The sandbox shares the host's network, so the gateway to the host
- * is the loopback interface. */
-static char *hosts_text(const struct sandbox_spec *spec, const char *hostname)
+/* As Docker's builder writes it. In the host's network the gateway to the host is the loopback
+ * interface. */
+static char *hosts_text(const struct plan *p, const struct sandbox_spec *spec, const char *hostname)
 {
+    const char *gateway = p->net ? NETWORK_GATEWAY : "127.0.0.1";
     GString *text = g_string_new(NULL);
     g_string_printf(text, "127.0.0.1\tlocalhost %s\n::1\tlocalhost ip6-localhost ip6-loopback\n",
                     hostname);
     for (guint i = 0; i < spec->n_hosts; i++) {
         const char *ip =
-            g_str_equal(spec->hosts[i].ip, "host-gateway") ? "127.0.0.1" : spec->hosts[i].ip;
+            g_str_equal(spec->hosts[i].ip, "host-gateway") ? gateway : spec->hosts[i].ip;
         g_string_append_printf(text, "%s\t%s\n", ip, spec->hosts[i].host);
     }
     return g_string_free(text, FALSE);
@@ -302,12 +302,18 @@ gboolean sandbox_floor(int dir, GError **err)
            stubs_make(NULL, dir, RESOLV_CONF, FALSE, NULL, err);
 }
 
+static GBytes *read_resolv(const struct plan *p, GError **err)
+{
+    if (p->net)
+        return g_bytes_new(network_resolv(p->net), strlen(network_resolv(p->net)));
+    fd_auto int fd = open(RESOLV_CONF, O_RDONLY | O_CLOEXEC);
+    return fd < 0 ? g_bytes_new(NULL, 0) : fs_read_fd(fd, RESOLV_CONF, RESOLV_MAX, err);
+}
+
 static gboolean add_network_files(struct plan *p, const struct sandbox_spec *spec, GError **err)
 {
-    g_autofree char *hosts = hosts_text(spec, p->hostname);
-    fd_auto int fd = open(RESOLV_CONF, O_RDONLY | O_CLOEXEC);
-    g_autoptr(GBytes) resolv =
-        fd < 0 ? g_bytes_new(NULL, 0) : fs_read_fd(fd, RESOLV_CONF, MAX_RESOLV_CONF, err);
+    g_autofree char *hosts = hosts_text(p, spec, p->hostname);
+    g_autoptr(GBytes) resolv = read_resolv(p, err);
     if (!resolv)
         return FALSE;
     struct sandbox_file files[] = {

@@ -6,6 +6,7 @@
 #include <glib.h>
 
 #include "exec/launch.h"
+#include "exec/network.h"
 #include "exec/sandbox.h"
 #include "exec/stub.h"
 
@@ -39,6 +40,7 @@ struct plan {
     int mask_fd;         /* an empty read-only directory (detached), for masked directories; -1: the
                             template's is */
     gboolean own_net;    /* a network namespace of its own: loopback and sysfs are made inside */
+    struct network *net; /* with own_net: the namespace to enter, NULL: a new one; owned */
     gboolean insecure;   /* nothing masked, /sys writable */
     gboolean cgroup_view; /* cgroup2 is mounted at /sys/fs/cgroup */
     const char *hostname;
@@ -50,7 +52,7 @@ struct plan {
     gboolean null_stdin; /* std_fd[0] is /dev/null: a new sandbox takes its own instead */
     int out_fd[2]; /* read ends of the program's stdout and stderr, -1 when they are inherited */
     int in_fd;     /* write end of the program's stdin when spec->stdin_fd is passed on, else -1 */
-    int report_fd, report_read_fd; /* the report pipe; numbers >= 10 */
+    int report_fd, report_read_fd; /* both sides of the report socket; numbers >= 10 */
     int config_fd, init_fd;        /* memfds, numbers >= 10: a struct launch_config, and init */
     int join_fd;        /* pidfd of the process to join instead of making namespaces, else -1 */
     int join_flags;     /* the kinds of namespaces (CLONE_NEW…) in which it is and varve is not */

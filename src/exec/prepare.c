@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -90,12 +91,25 @@ static gboolean place_high(int *slot, int fd, GError **err)
     return TRUE;
 }
 
-static gboolean make_pipe(int *read_end, int *write_end, int flags, GError **err)
+static gboolean make_pipe(int *read_end, int *write_end, GError **err)
 {
     int ends[2];
-    if (pipe2(ends, O_CLOEXEC | flags) < 0)
+    if (pipe2(ends, O_CLOEXEC) < 0)
         return error_set_errno(err, errno, "making a pipe for the sandbox");
     gboolean ok = place_high(read_end, ends[0], err) && place_high(write_end, ends[1], err);
+    close(ends[0]);
+    close(ends[1]);
+    return ok;
+}
+
+/* A socket, because a descriptor may come over it (listener.h). */
+static gboolean make_reports(struct plan *p, GError **err)
+{
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
+        return error_set_errno(err, errno, "making a socket for the sandbox");
+    gboolean ok =
+        place_high(&p->report_read_fd, ends[0], err) && place_high(&p->report_fd, ends[1], err);
     close(ends[0]);
     close(ends[1]);
     return ok;
@@ -123,7 +137,7 @@ static gboolean prepare_output(struct plan *p, const struct sandbox_spec *spec, 
 {
     if (!spec->output || (spec->keep_pipes && is_pipe(i)))
         return place_high(&p->std_fd[i], i, err);
-    return make_pipe(&p->out_fd[i - 1], &p->std_fd[i], 0, err);
+    return make_pipe(&p->out_fd[i - 1], &p->std_fd[i], err);
 }
 
 /* EINVAL: the user is none of this user namespace; then starting the program fails, and says so. */
@@ -147,7 +161,7 @@ static gboolean prepare_input(struct plan *p, const struct sandbox_spec *spec, G
     struct stat st;
     if (fstat(spec->stdin_fd, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)))
         return place_high(&p->std_fd[0], spec->stdin_fd, err);
-    if (!make_pipe(&p->std_fd[0], &p->in_fd, 0, err))
+    if (!make_pipe(&p->std_fd[0], &p->in_fd, err))
         return FALSE;
     return fcntl(p->in_fd, F_SETFL, O_NONBLOCK) == 0 ||
            error_set_errno(err, errno, "preparing the program's input");
@@ -198,10 +212,11 @@ static gboolean prepare_process(struct plan *p, const struct sandbox_spec *spec,
     p->cwd = g_strdup(spec->cwd && *spec->cwd ? spec->cwd : "/");
     p->uid = id->uid;
     p->gid = id->gid;
-    if (!make_pipe(&p->report_read_fd, &p->report_fd, O_NONBLOCK, err))
+    if (!make_reports(p, err))
         return FALSE;
     flags |= (spec->terminal ? LAUNCH_TTY : 0) | (spec->init ? LAUNCH_INIT : 0) |
-             (groups_denied() ? LAUNCH_NO_GROUPS : 0);
+             (groups_denied() ? LAUNCH_NO_GROUPS : 0) |
+             (p->net && network_listens(p->net) ? LAUNCH_LISTEN : 0);
     struct config_input in = {.spec = spec,
                               .id = id,
                               .flags = flags,
@@ -250,7 +265,7 @@ gboolean plan_prepare(struct plan *p, const struct sandbox_spec *spec, GError **
         return FALSE;
     if (!template_namespace(&p->template_fd, err))
         return FALSE;
-    p->own_net = spec->network == NET_NONE;
+    p->own_net = spec->network == NET_NONE || p->net;
     p->hostname = spec->hostname && *spec->hostname ? spec->hostname : "buildkitsandbox";
     struct identity id;
     gboolean ok =

@@ -7,6 +7,7 @@
 
 #include <linux/capability.h>
 
+#include "exec/listener.h"
 #include "exec/raw.h"
 
 /* Constants of the kernel's interface that its headers give only together with libc's. */
@@ -118,7 +119,8 @@ static void set_filter(struct launch_config *c)
         return;
     struct sock_fprog prog = {.len = (unsigned short)c->n_filter,
                               .filter = (struct sock_filter *)((char *)c + c->filter)};
-    long ret = call3(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog);
+    long ret = c->flags & LAUNCH_LISTEN ? listener_install(LAUNCH_REPORT_FD, &prog)
+                                        : call3(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog);
     if (ret < 0)
         program_fail(STAGE_SECCOMP, 0, ret);
 }

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/fs.h"
@@ -14,7 +16,16 @@
 #define GRACE_US 300000
 #define CHUNK 65536
 
-enum { FROM_OUT, FROM_ERR, FROM_REPORT, FROM_PID, FROM_CANCEL, INPUT, N_FROM };
+enum {
+    FROM_OUT,
+    FROM_ERR,
+    FROM_REPORT,
+    FROM_PID,
+    FROM_CANCEL,
+    INPUT,
+    FROM_NETWORK,
+    N_FROM = FROM_NETWORK + 2
+};
 
 /* Passes on what is there; FALSE at the end of the stream. At most max bytes. */
 static gboolean read_output(struct pump *p, int which, gsize max)
@@ -64,11 +75,33 @@ static void tell_started(struct pump *p)
     p->started = TRUE;
 }
 
+/* One report; a listener that comes with it goes to the network. */
+static ssize_t receive(const struct pump *p, struct launch_report *r)
+{
+    union {
+        struct cmsghdr head;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    struct iovec iov = {r, sizeof *r};
+    struct msghdr m = {.msg_iov = &iov,
+                       .msg_iovlen = 1,
+                       .msg_control = &control,
+                       .msg_controllen = sizeof control};
+    ssize_t n = recvmsg(p->plan->report_read_fd, &m, MSG_CMSG_CLOEXEC);
+    const struct cmsghdr *rights = n == sizeof *r ? CMSG_FIRSTHDR(&m) : NULL;
+    int fd;
+    if (!rights || rights->cmsg_type != SCM_RIGHTS)
+        return n;
+    memcpy(&fd, CMSG_DATA(rights), sizeof fd);
+    network_listen(p->plan->net, fd);
+    return n;
+}
+
 static void read_reports(struct pump *p)
 {
     struct launch_report r;
     ssize_t n;
-    while ((n = read(p->plan->report_read_fd, &r, sizeof r)) == sizeof r) {
+    while ((n = receive(p, &r)) == sizeof r) {
         if (r.kind == REPORT_FAILED)
             p->failure = r;
         else if (r.kind == REPORT_EXITED)
@@ -140,8 +173,10 @@ void pump_run(struct pump *p, struct cancel *c)
     gint64 kill_at = 0;
     while (!(fds[FROM_PID].revents & POLLIN)) {
         fds[INPUT] = input_side(p);
+        network_poll(p->plan->net, fds + FROM_NETWORK);
         if (poll(fds, N_FROM, wait_time(p, kill_at)) < 0)
             continue;
+        network_handle(p->plan->net, fds + FROM_NETWORK);
         if (fds[INPUT].revents)
             pass_input(p);
         for (int i = 0; i < 2; i++)

@@ -1,9 +1,9 @@
-/* The sandbox: one process tree in new mount, pid, ipc, uts (and for NET_NONE net; cgroup where
- * possible) namespaces over a snapshot's root, as Docker runs containers: pivot_root, /proc, /sys
- * read-only, /dev with the standard nodes, masked and read-only paths, Docker's default
- * capabilities and seccomp profile, user, rlimits; the program as process 1. No privilege that the
- * spec does not give; nothing of the host's environment, descriptors, processes or mounts is
- * visible.
+/* The sandbox: one process tree in new mount, pid, ipc, uts and (but for NET_HOST, network.h) net,
+ * and where possible cgroup namespaces over a snapshot's root, as Docker runs containers:
+ * pivot_root, /proc, /sys read-only, /dev with the standard nodes, masked and read-only paths,
+ * Docker's default capabilities and seccomp profile, user, rlimits; the program as process 1. No
+ * privilege that the spec does not give; nothing of the host's environment, descriptors, processes
+ * or mounts is visible.
  *
  * Everything is prepared before clone(): the child of a threaded process makes only system calls.
  */
@@ -11,6 +11,7 @@
 #define VARVE_EXEC_SANDBOX_H
 
 #include "base/cancel.h"
+#include "exec/network.h"
 #include "exec/resources.h"
 #include "graph/op.h"
 
@@ -42,12 +43,16 @@ struct sandbox_spec {
     gboolean root_readonly;
     const char *const *args; /* argv; args[0] is looked up in PATH of env inside the root */
     const char *const *env;
-    const char *cwd;             /* made when missing (mode 0755, owned by the user) */
-    const char *user;            /* "name[:group]" or ids, resolved in the root; NULL or "": root */
-    const char *hostname;        /* NULL: "buildkitsandbox" as Docker's builder */
-    enum net_mode network;       /* default and host: the host's network */
-    gboolean init;               /* process 1 is an init that reaps and passes signals on */
-    gboolean insecure;           /* all capabilities, no seccomp, nothing masked */
+    const char *cwd;       /* made when missing (mode 0755, owned by the user) */
+    const char *user;      /* "name[:group]" or ids, resolved in the root; NULL or "": root */
+    const char *hostname;  /* NULL: "buildkitsandbox" as Docker's builder */
+    enum net_mode network; /* default without nets: the host's */
+    struct netpool *nets;  /* where default's come from */
+    const struct network_port *ports; /* published; need nets */
+    guint n_ports;
+    gboolean net_at_once; /* the network is there before the program, also for sandbox_join() */
+    gboolean init;        /* process 1 is an init that reaps and passes signals on */
+    gboolean insecure;    /* all capabilities, no seccomp, nothing masked */
     const struct host_ip *hosts; /* added to the generated /etc/hosts */
     guint n_hosts;
     const struct ulimit *ulimits;

@@ -2,15 +2,26 @@
 
 #include <errno.h>
 #include <linux/audit.h>
+#include <linux/net.h>
+#include <linux/netlink.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/error.h"
 
 /* What happens to a call: a return value, or a look at its arguments. */
-enum verdict { REFUSE, ALLOW, MISSING, CHECK_CLONE, CHECK_SOCKET, CHECK_PERSONALITY };
+enum verdict {
+    REFUSE,
+    ALLOW,
+    MISSING,
+    CHECK_CLONE,
+    CHECK_SOCKET,
+    CHECK_SOCKETCALL,
+    CHECK_PERSONALITY
+};
 
 struct span { /* calls from first up to the next span's first */
     guint32 first;
@@ -37,6 +48,7 @@ static const struct arch archs[] = {{SCMP_ARCH_RISCV64, SECCOMP_ON_RISCV}};
 #define OFF_ARG0                                                                                   \
     offsetof(struct seccomp_data, args[0]) /* low half: little-endian machines only                \
                                             */
+#define OFF_ARG2 offsetof(struct seccomp_data, args[2])
 
 static void emit(GArray *prog, guint16 code, guint8 jt, guint8 jf, guint32 k)
 {
@@ -49,19 +61,52 @@ static void emit_return(GArray *prog, guint32 value)
     emit(prog, BPF_RET | BPF_K, 0, 0, value);
 }
 
-/* Allows when the low half of the first argument lies in one of the spans. */
-static void emit_argument_check(GArray *prog, const struct seccomp_span *spans, guint n)
+/* Returns good when the low half of the first argument lies in one of the spans. */
+static void emit_argument_check(GArray *prog, const struct seccomp_span *spans, guint n,
+                                guint32 good)
 {
     emit(prog, BPF_LD | BPF_W | BPF_ABS, 0, 0, OFF_ARG0);
     for (guint i = 0; i < n; i++) {
         emit(prog, BPF_JMP | BPF_JGE | BPF_K, 0, 2, spans[i].first);
         emit(prog, BPF_JMP | BPF_JGT | BPF_K, 1, 0, spans[i].last);
-        emit_return(prog, SECCOMP_RET_ALLOW);
+        emit_return(prog, good);
     }
     emit_return(prog, SECCOMP_RET_ERRNO | EPERM);
 }
 
-static void emit_verdict(GArray *prog, enum verdict v)
+/* With notify, allows only what cannot meet the network: the rest is reported. */
+static void emit_socket(GArray *prog, gboolean notify)
+{
+    if (!notify) {
+        emit_argument_check(prog, seccomp_socket_families, seccomp_n_socket_families,
+                            SECCOMP_RET_ALLOW);
+        return;
+    }
+    emit(prog, BPF_LD | BPF_W | BPF_ABS, 0, 0, OFF_ARG0);
+    emit(prog, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, AF_UNIX);
+    emit_return(prog, SECCOMP_RET_ALLOW);
+    emit(prog, BPF_JMP | BPF_JEQ | BPF_K, 0, 4, AF_NETLINK);
+    emit(prog, BPF_LD | BPF_W | BPF_ABS, 0, 0, OFF_ARG2);
+    emit(prog, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, NETLINK_AUDIT); /* useradd, su and the like */
+    emit(prog, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, NETLINK_KOBJECT_UEVENT);
+    emit_return(prog, SECCOMP_RET_ALLOW);
+    emit_argument_check(prog, seccomp_socket_families, seccomp_n_socket_families,
+                        SECCOMP_RET_USER_NOTIF);
+}
+
+/* The old way of 32-bit x86: the kind of call is the first argument, what it is about lies in
+ * memory, where a filter cannot look. */
+static void emit_socketcall(GArray *prog, gboolean notify)
+{
+    if (notify) {
+        emit(prog, BPF_LD | BPF_W | BPF_ABS, 0, 0, OFF_ARG0);
+        emit(prog, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, SYS_SOCKET);
+        emit_return(prog, SECCOMP_RET_USER_NOTIF);
+    }
+    emit_return(prog, SECCOMP_RET_ALLOW);
+}
+
+static void emit_verdict(GArray *prog, enum verdict v, gboolean notify)
 {
     switch (v) {
     case ALLOW:
@@ -80,20 +125,24 @@ static void emit_verdict(GArray *prog, enum verdict v)
         emit_return(prog, SECCOMP_RET_ALLOW);
         return;
     case CHECK_SOCKET:
-        emit_argument_check(prog, seccomp_socket_families, seccomp_n_socket_families);
+        emit_socket(prog, notify);
+        return;
+    case CHECK_SOCKETCALL:
+        emit_socketcall(prog, notify);
         return;
     case CHECK_PERSONALITY:
-        emit_argument_check(prog, seccomp_personalities, seccomp_n_personalities);
+        emit_argument_check(prog, seccomp_personalities, seccomp_n_personalities,
+                            SECCOMP_RET_ALLOW);
         return;
     }
 }
 
 /* Binary search for the number in the accumulator among spans lo..hi. Depth is log2 of their
  * number. */
-static void emit_search(GArray *prog, const struct span *spans, guint lo, guint hi)
+static void emit_search(GArray *prog, const struct span *spans, guint lo, guint hi, gboolean notify)
 {
     if (lo == hi) {
-        emit_verdict(prog, spans[lo].verdict);
+        emit_verdict(prog, spans[lo].verdict, notify);
         return;
     }
     guint mid = lo + (hi - lo + 1) / 2;
@@ -102,7 +151,7 @@ static void emit_search(GArray *prog, const struct span *spans, guint lo, guint 
     emit(prog, BPF_JMP | BPF_JGE | BPF_K, 0, 1, spans[mid].first);
     guint jump = prog->len;
     emit(prog, BPF_JMP | BPF_JA, 0, 0, 0);
-    emit_search(prog, spans, lo, mid - 1);
+    emit_search(prog, spans, lo, mid - 1, notify);
     guint distance = prog->len - jump - 1;
     if (distance > 255) {
         g_array_index(prog, struct sock_filter, jump).k = distance;
@@ -111,7 +160,7 @@ static void emit_search(GArray *prog, const struct span *spans, guint lo, guint 
         g_array_index(prog, struct sock_filter, jump - 1).jt = distance;
         g_array_index(prog, struct sock_filter, jump - 1).jf = 0;
     }
-    emit_search(prog, spans, mid, hi);
+    emit_search(prog, spans, mid, hi, notify);
 }
 
 /* The number of a call, -1 when the architecture has none of that name. */
@@ -157,6 +206,7 @@ static void add_profile(GArray *calls, guint32 token, guint32 bit)
     add_call(calls, token, "clone3",
              MISSING); /* its flags lie in memory: libcs fall back to clone */
     add_call(calls, token, "socket", CHECK_SOCKET);
+    add_call(calls, token, "socketcall", CHECK_SOCKETCALL);
     add_call(calls, token, "personality", CHECK_PERSONALITY);
 }
 
@@ -194,15 +244,15 @@ static void add_spans(GArray *spans, guint32 token, guint32 bit)
     span_add(spans, next, MISSING);
 }
 
-static void emit_arch(GArray *prog, const struct arch *a)
+static void emit_arch(GArray *prog, const struct arch *a, gboolean notify)
 {
     g_autoptr(GArray) spans = g_array_new(FALSE, FALSE, sizeof(struct span));
     add_spans(spans, a->token, a->bit);
     emit(prog, BPF_LD | BPF_W | BPF_ABS, 0, 0, OFF_NR);
-    emit_search(prog, (const struct span *)spans->data, 0, spans->len - 1);
+    emit_search(prog, (const struct span *)spans->data, 0, spans->len - 1, notify);
 }
 
-static GArray *build(void)
+static GArray *build(gboolean notify)
 {
     GArray *prog = g_array_new(FALSE, FALSE, sizeof(struct sock_filter));
     emit(prog, BPF_LD | BPF_W | BPF_ABS, 0, 0, OFF_ARCH);
@@ -210,21 +260,23 @@ static GArray *build(void)
         emit(prog, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, archs[i].token);
         guint jump = prog->len;
         emit(prog, BPF_JMP | BPF_JA, 0, 0, 0);
-        emit_arch(prog, &archs[i]);
+        emit_arch(prog, &archs[i], notify);
         g_array_index(prog, struct sock_filter, jump).k = prog->len - jump - 1;
     }
     emit_return(prog, SECCOMP_RET_KILL_PROCESS);
     return prog;
 }
 
-const struct sock_filter *seccomp_filter(guint *len, GError **err)
+const struct sock_filter *seccomp_filter(gboolean notify, guint *len, GError **err)
 {
-    static gsize once;
-    static GArray *prog;
-    if (g_once_init_enter(&once)) {
-        prog = build();
-        g_once_init_leave(&once, 1);
+    static gsize once[2];
+    static GArray *progs[2];
+    int which = notify ? 1 : 0;
+    if (g_once_init_enter(&once[which])) {
+        progs[which] = build(notify);
+        g_once_init_leave(&once[which], 1);
     }
+    const GArray *prog = progs[which];
     if (prog->len > BPF_MAXINSNS) {
         error_set(err, VARVE_ERROR_UNSUPPORTED,
                   "the system call filter has %u instructions, the kernel takes %d", prog->len,

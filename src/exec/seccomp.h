@@ -14,8 +14,10 @@
 #include <linux/filter.h>
 
 /* The filter for this machine, built once per process; *len is its number of instructions. NULL
- * with UNSUPPORTED on an architecture without a profile. The memory is never freed. */
-const struct sock_filter *seccomp_filter(guint *len, GError **err);
+ * with UNSUPPORTED on an architecture without a profile. The memory is never freed. With notify the
+ * sockets that it allows are reported to a listener (listener.h) first, but for AF_UNIX and those
+ * by which programs talk with the kernel's audit and device events. What it refuses is the same. */
+const struct sock_filter *seccomp_filter(gboolean notify, guint *len, GError **err);
 
 /* The profile (seccomp_table.c). A rule group applies on the architectures in its mask. */
 enum seccomp_arch_bit {

@@ -63,7 +63,7 @@ const struct seccomp_group seccomp_allowed[] = {
      "setuid setuid32 "
      "setxattr setxattrat shmat shmctl shmdt shmget shutdown sigaltstack signalfd signalfd4 "
      "sigprocmask "
-     "sigreturn socketcall socketpair splice stat stat64 statfs statfs64 statmount statx symlink "
+     "sigreturn socketpair splice stat stat64 statfs statfs64 statmount statx symlink "
      "symlinkat "
      "sync sync_file_range syncfs sysinfo"},
     {SECCOMP_ON_ALL, "tee tgkill time timer_create timer_delete timer_getoverrun timer_gettime "

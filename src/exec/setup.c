@@ -280,7 +280,7 @@ UNCHECKED static void die_with_parent(const struct plan *p)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     close(p->report_read_fd);
     struct pollfd poll_fd = {.fd = p->report_fd};
-    if (poll(&poll_fd, 1, 0) > 0 && poll_fd.revents & POLLERR)
+    if (poll(&poll_fd, 1, 0) > 0 && poll_fd.revents & (POLLERR | POLLHUP))
         _exit(125);
 }
 
@@ -304,7 +304,7 @@ UNCHECKED static void make_own(const struct plan *p, struct scratch *s)
     enter_root(p);
     if (!p->insecure)
         mask(p, mask_fd);
-    if (p->own_net)
+    if (p->own_net && !p->net)
         raise_loopback(p);
     if (p->null_stdin)
         take_own_null(p);
@@ -316,6 +316,8 @@ UNCHECKED int setup_main(void *data)
     struct scratch s = {.dev = -1};
     die_with_parent(p);
     enter_cgroup(p);
+    if (p->net && setns(network_ns(p->net), CLONE_NEWNET) < 0)
+        fail(p, STAGE_NAMESPACE, 2);
     make_own(p, &s);
     for (guint i = p->n_own; i < p->mounts->len; i++)
         attach_mount(p, i, &s);

@@ -420,6 +420,7 @@ static struct sandbox_spec make_spec(struct run *r)
                                  .user = op->user,
                                  .hostname = op->hostname,
                                  .network = op->network,
+                                 .nets = r->s->o.nets,
                                  .insecure = op->insecure,
                                  .hosts = op->hosts,
                                  .n_hosts = op->n_hosts,

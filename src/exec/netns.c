@@ -1,0 +1,130 @@
+#include "exec/netns.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fib_rules.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fs.h"
+
+static const struct {
+    int family;
+    guint8 bits; /* of the prefix */
+    const char *address;
+} blocked[] = {
+    {AF_INET, 16, "169.254.0.0"},     /* link-local: RFC 3927 */
+    {AF_INET, 32, "100.100.100.200"}, /* metadata at Alibaba */
+    {AF_INET6, 10, "fe80::"},         /* link-local: RFC 4291 */
+    {AF_INET6, 128, "fd00:ec2::254"}, /* metadata at Amazon */
+    {AF_INET6, 128, "fd20:ce::254"},  /* metadata at Google */
+};
+
+struct request { /* RTM_NEWRULE */
+    struct nlmsghdr head;
+    struct fib_rule_hdr rule;
+    struct rtattr priority_head;
+    guint32 priority;
+    struct rtattr dst_head;
+    guint8 dst[16];
+};
+
+struct job {
+    int ns;
+    int error; /* out: errno, 0 when all is well */
+};
+
+static gboolean raise_loopback(void)
+{
+    struct ifreq ifr = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+    fd_auto int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    return fd >= 0 && ioctl(fd, SIOCSIFFLAGS, &ifr) == 0;
+}
+
+static gpointer make(gpointer data)
+{
+    struct job *j = data;
+    if (unshare(CLONE_NEWNET) == 0 && raise_loopback()) {
+        fd_auto int ns = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+        j->ns = ns < 0 ? -1 : fcntl(ns, F_DUPFD_CLOEXEC, 10);
+    }
+    j->error = j->ns < 0 ? errno : 0;
+    return NULL;
+}
+
+int netns_new(GError **err)
+{
+    struct job j = {.ns = -1};
+    g_thread_join(g_thread_new("netns", make, &j));
+    if (j.ns < 0)
+        error_set_errno(err, j.error, "making a network namespace");
+    return j.ns;
+}
+
+/* Sends r and reads the kernel's answer: errno, 0 when it is done. */
+static int ask(int netlink, const struct request *r)
+{
+    struct {
+        struct nlmsghdr head;
+        struct nlmsgerr error;
+        char rest[256];
+    } answer;
+    if (send(netlink, r, r->head.nlmsg_len, 0) < 0 ||
+        recv(netlink, &answer, sizeof answer, 0) < (ssize_t)sizeof answer.head)
+        return errno ? errno : EIO;
+    return answer.head.nlmsg_type == NLMSG_ERROR ? -answer.error.error : EIO;
+}
+
+static int block(int netlink, guint i)
+{
+    gsize size = blocked[i].family == AF_INET ? 4 : 16;
+    struct request r = {
+        .head = {.nlmsg_len = G_STRUCT_OFFSET(struct request, dst) + size,
+                 .nlmsg_type = RTM_NEWRULE,
+                 .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL},
+        .rule = {.family = (guint8)blocked[i].family,
+                 .dst_len = blocked[i].bits,
+                 .action = FR_ACT_UNREACHABLE},
+        .priority_head = {sizeof(struct rtattr) + sizeof(guint32), FRA_PRIORITY},
+        .priority = 1, /* after the table of the namespace's own addresses, before all others */
+        .dst_head = {(unsigned short)(sizeof(struct rtattr) + size), FRA_DST},
+    };
+    inet_pton(blocked[i].family, blocked[i].address, r.dst);
+    return ask(netlink, &r);
+}
+
+/* A kernel without IPv6 has no rules for it. */
+static gboolean has_ipv6(void)
+{
+    fd_auto int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    return fd >= 0 || errno != EAFNOSUPPORT;
+}
+
+static gpointer block_all(gpointer data)
+{
+    struct job *j = data;
+    fd_auto int netlink = -1;
+    if (setns(j->ns, CLONE_NEWNET) == 0)
+        netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    j->error = netlink < 0 ? errno : 0;
+    gboolean ipv6 = has_ipv6();
+    for (guint i = 0; !j->error && i < G_N_ELEMENTS(blocked); i++)
+        if (ipv6 || blocked[i].family == AF_INET)
+            j->error = block(netlink, i);
+    return NULL;
+}
+
+gboolean netns_block(int ns, GError **err)
+{
+    struct job j = {.ns = ns};
+    g_thread_join(g_thread_new("netns", block_all, &j));
+    return !j.error ||
+           error_set_errno(err, j.error, "closing the sandbox's network to link-local addresses");
+}

@@ -1,0 +1,77 @@
+/* Networks of sandboxes. A sandbox whose mode is "default" gets a network namespace of its own, in
+ * which the host's loopback, its abstract sockets and link-local addresses (metadata services of
+ * clouds) do not exist; pasta (package passt, pasta.h) carries what goes out, and what comes in on
+ * published ports.
+ *
+ * pasta takes tens of milliseconds to start and most steps use no network. So a namespace starts
+ * with its loopback alone, and the sandbox's system call filter tells varve of the first socket()
+ * that is not of the family AF_UNIX (listener.h): the call waits until pasta has configured the
+ * interface, then goes on. A program never meets a network that is not there yet.
+ *
+ * A namespace in which no such call was answered is as good as new once its processes are gone
+ * (abstract sockets go with them) and goes to another sandbox: making one costs the kernel half a
+ * millisecond, entering one microseconds. One that was used is thrown away with its pasta, so that
+ * no connection, no listener and no open port outlives its step. The first sandbox of a pool that
+ * uses its network has another made ready in the background for the next.
+ *
+ * Where pasta is missing, or refuses before any program ran, the host's network is used, and
+ * netpool_note() says why: once a build. A refusal that comes later leaves the program with its
+ * loopback alone, and a note: a program could bring it about to get out.
+ *
+ * Order: netpool_new(); for each sandbox network_take(), network_poll() and network_handle() while
+ * it runs, network_release() when all its processes are gone; netpool_free(). A pool may be used by
+ * several threads, a network by one. */
+#ifndef VARVE_EXEC_NETWORK_H
+#define VARVE_EXEC_NETWORK_H
+
+#include <glib.h>
+#include <poll.h>
+
+#include "base/cancel.h"
+
+/* What "default" is (varve.conf). */
+enum netpool_rule {
+    NETPOOL_PREFER,  /* private where pasta can be had, else the host's with a note */
+    NETPOOL_PRIVATE, /* private, else an error */
+    NETPOOL_HOST,    /* the host's */
+};
+/* Ports published: outside, outside + 1, … (count) of the host are those from inside on. */
+struct network_port {
+    const char *address; /* of the host, a literal one; NULL: all */
+    guint16 outside, inside, count;
+    gboolean udp;
+};
+/* The address at which a sandbox with an entry for "host-gateway" finds the host's loopback. */
+#define NETWORK_GATEWAY "192.0.0.1"
+
+struct netpool;
+struct netpool *netpool_new(enum netpool_rule rule);
+/* Ends what still runs. NULL: nothing happens. */
+void netpool_free(struct netpool *p);
+/* Why sandboxes had the host's network though they should not, or none: a line for the user, the
+ * caller's to free; NULL when there is nothing to say. */
+char *netpool_note(struct netpool *p);
+
+struct network;
+struct sandbox_spec;
+/* *out: the network for spec, NULL: the host's. Published ports, and a sandbox without a filter
+ * (insecure), need pasta before the program runs: then this waits for it. FALSE with OUTSIDE where
+ * it must be private and cannot be, or ports cannot be published. */
+gboolean network_take(const struct sandbox_spec *spec, struct cancel *c, struct network **out,
+                      GError **err);
+/* The namespace, to be entered; the network's. */
+int network_ns(const struct network *n);
+/* Whether the sandbox's filter must report sockets to network_listen(). */
+gboolean network_listens(const struct network *n);
+/* The host's resolv.conf as it is right inside; the pool's. */
+const char *network_resolv(const struct network *n);
+/* Takes the listener of the sandbox's filter. */
+void network_listen(struct network *n, int listener);
+/* Fills what is to be waited for; with n NULL nothing. */
+void network_poll(const struct network *n, struct pollfd fds[2]);
+/* Does what can be done without waiting; fds as after poll(). */
+void network_handle(struct network *n, const struct pollfd fds[2]);
+/* All processes are gone. Frees n, which may be NULL, or keeps it for another sandbox. */
+void network_release(struct network *n);
+
+#endif

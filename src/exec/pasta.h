@@ -1,0 +1,44 @@
+/* pasta: the program (package passt) that connects a network namespace with the outside by ordinary
+ * sockets of the host, without privileges and without firewall rules. It is the host's, found in
+ * the host's PATH, has an empty environment, and nothing that an image says is among its arguments.
+ * It lives within the keeper (keeper.h) and so ends with varve, however that ends.
+ *
+ * It gets the namespace as descriptor 0, says that it is ready by writing its "process id file",
+ * which is a pipe at descriptor 1, and complains at descriptor 2. (Newer versions close all others
+ * first.) Internal to this room. */
+#ifndef VARVE_EXEC_PASTA_H
+#define VARVE_EXEC_PASTA_H
+
+#include <glib.h>
+
+struct network_port;
+
+struct pasta {
+    int pidfd;
+    int ready;  /* readable when the interface is configured, or at an end when it failed */
+    int errors; /* what it complains of */
+};
+/* Where queries to this address go, the host's first resolver answers. */
+#define PASTA_RESOLVER "192.0.0.53"
+
+/* Its path, newly allocated. NULL with NOT_FOUND: it is not there, or has no way to work (no
+ * /dev/net/tun). */
+char *pasta_find(GError **err);
+
+struct pasta_how {
+    const char *program; /* pasta_find() */
+    int ns;
+    gboolean gateway;  /* NETWORK_GATEWAY is the host's loopback */
+    gboolean resolver; /* PASTA_RESOLVER is the host's resolver */
+    const struct network_port *ports;
+    guint n_ports;
+};
+void pasta_init(struct pasta *p);
+/* Returns at once. */
+gboolean pasta_start(struct pasta *p, const struct pasta_how *how, GError **err);
+/* When ready can be read: TRUE, or FALSE with OUTSIDE and what it said. */
+gboolean pasta_started(struct pasta *p, GError **err);
+/* Ends it and waits for that; also when it was never started. */
+void pasta_stop(struct pasta *p);
+
+#endif

@@ -1,0 +1,20 @@
+/* /etc/resolv.conf for a sandbox with a network of its own. The host's resolvers are used; one that
+ * the sandbox cannot reach (on the host's loopback, at one of its own addresses, link-local) is
+ * replaced: systemd-resolved's stub by the resolvers it asks itself, any other by an address that
+ * pasta forwards to it. Internal to this room. */
+#ifndef VARVE_EXEC_RESOLV_H
+#define VARVE_EXEC_RESOLV_H
+
+#include <glib.h>
+
+#define RESOLV_CONF "/etc/resolv.conf"
+#define RESOLV_MAX (1 << 20)
+
+/* text: the host's file; upstream: systemd-resolved's list of resolvers, or NULL; own: the host's
+ * addresses as text. Newly allocated; *forward: it names PASTA_RESOLVER. */
+char *resolv_translate(const char *text, const char *upstream, const char *const *own,
+                       gboolean *forward);
+/* The same from the host's own files. An unreadable file is an empty one. */
+char *resolv_private(gboolean *forward);
+
+#endif
