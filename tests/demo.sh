@@ -1,6 +1,6 @@
 #!/bin/bash
 # The demo: builds examples/graphrag with varve, runs it, asks it a question, and rebuilds it twice.
-# usage: tests/demo.sh [VARVE]; VARVE_DEMO_PORT (default 3900) is where the service listens.
+# usage: tests/demo.sh [VARVE]; VARVE_DEMO_PORT (default 3900) is where the service is published.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 varve=$(realpath "${1:-build/varve}")
@@ -35,8 +35,8 @@ show varve build --host-ca --build-context "node:20-alpine=oci-layout://…/node
 "${build[@]}" "$work/graphrag"
 
 say "Start it and wait until its HEALTHCHECK passes"
-show varve run -e PORT="$port" --wait-healthy graphrag:1
-"$varve" run -e PORT="$port" --wait-healthy graphrag:1 >"$work/run.log" 2>&1 &
+show varve run -p "127.0.0.1:$port:3000" --wait-healthy graphrag:1
+"$varve" run -p "127.0.0.1:$port:3000" --wait-healthy graphrag:1 >"$work/run.log" 2>&1 &
 run_pid=$!
 for _ in $(seq 300); do
     grep -q ' is healthy after ' "$work/run.log" && break
@@ -62,4 +62,4 @@ say "Change one line of source and build again: only what reads it runs"
 echo "// a hotfix, $(date +%s)" >>"$work/graphrag/src/main.ts"
 "${build[@]}" --explain "$work/graphrag"
 
-say "Done. Next: $varve images, $varve layers graphrag:1, $varve run graphrag:1"
+say "Done. Next: $varve images, $varve layers graphrag:1, $varve run -p 3000:3000 graphrag:1"

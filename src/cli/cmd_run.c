@@ -45,7 +45,7 @@ const struct option_row run_option_rows[] = {
     {"no-healthcheck", 0, OPTION_FLAG, AT(no_health), NULL, "ignore the image's HEALTHCHECK"},
     {"network", 0, OPTION_STRING, AT(network), "MODE",
      "default (a network of its own), host or none"},
-    {"publish", 'p', OPTION_LIST, AT(publish), "[IP:]HOST:PORT[/udp]",
+    {"publish", 'p', OPTION_LIST, AT(publish), "[[ADDRESS:]HOST:]PORT[/udp]",
      "make the program's PORT this host's port HOST (repeatable)"},
     {"publish-all", 'P', OPTION_FLAG, AT(publish_all), NULL,
      "publish every EXPOSEd port at a free one"},
@@ -269,7 +269,8 @@ static int run_image(struct run *r, GError **err)
 {
     struct sandbox_result res = {0};
     GError *why = NULL;
-    if (!open_image(r, err) || !run_setup(r, err) || !run_record_begin(r, err))
+    if (!run_set_network(r, err) || !run_set_ports(r, err) || !open_image(r, err) ||
+        !run_setup(r, err) || !run_record_begin(r, err))
         return 0;
     gboolean ok = run_add_volumes(r, &why) && open_root(r, &why) && run_control_start(r, &why) &&
                   run_program(r, &res, &why);

@@ -93,8 +93,11 @@ gboolean run_setup(struct run *r, GError **err);
 gboolean run_add_env(const struct run_options *o, GPtrArray *env, GError **err);
 /* Whether -i, -t and -d fit each other and stdin. */
 gboolean run_check_terminal(const struct run_options *o, GError **err);
-/* run_publish.c: -p and -P. */
+/* --network; before the image is looked for. */
+gboolean run_set_network(struct run *r, GError **err);
+/* run_publish.c: -p; and, when the image is known, -P. */
 gboolean run_set_ports(struct run *r, GError **err);
+gboolean run_set_exposed(struct run *r, GError **err);
 /* run_volumes.c: -v, --tmpfs and the image's VOLUMEs, as mounts. */
 gboolean run_add_volumes(struct run *r, GError **err);
 /* run_control.c: signals are blocked in the calling thread (and those it makes) from

@@ -131,7 +131,7 @@ static gboolean publish_words(struct run *r, const char *text, struct words *w, 
         return bad(text, "the address is none (names are not looked up)", err);
     if (!parse_ports(w->inside, &p.inside, &p.count))
         return bad(text, "the program's port is not a number from 1 to 65535", err);
-    gboolean any = !w->outside || !*w->outside;
+    gboolean any = !w->outside || !*w->outside || g_str_equal(w->outside, "0");
     if (any) {
         guint16 count = p.count;
         p.count = 1;
@@ -199,6 +199,11 @@ gboolean run_set_ports(struct run *r, GError **err)
     for (char **p = r->o->publish; p && *p; p++)
         if (!publish(r, *p, err))
             return FALSE;
+    return TRUE;
+}
+
+gboolean run_set_exposed(struct run *r, GError **err)
+{
     if (r->o->publish_all && !publish_exposed(r, err))
         return FALSE;
     if (r->network == NET_DEFAULT || !r->ports->len)

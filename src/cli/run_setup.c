@@ -161,10 +161,17 @@ static gboolean check_names(struct run *r, GError **err)
                      r->cwd);
 }
 
-static gboolean set_network(struct run *r, GError **err)
+gboolean run_set_network(struct run *r, GError **err)
 {
     const char *n = r->o->network ? r->o->network : "default";
     enum netpool_rule rule;
+    if (!g_str_equal(n, "host") && !g_str_equal(n, "none") && !g_str_equal(n, "default")) {
+        error_set(err, VARVE_ERROR_USAGE, "--network %s: varve run knows default, host and none",
+                  n);
+        error_add_next(err, "leave it out: the program then has a network of its own, and reaches "
+                            "what this host reaches; -p publishes its ports");
+        return FALSE;
+    }
     g_autoptr(registry_config) registry = config_load_registry(&rule, err);
     if (!registry)
         return FALSE;
@@ -172,13 +179,7 @@ static gboolean set_network(struct run *r, GError **err)
     r->network = g_str_equal(n, "none")                           ? NET_NONE
                  : g_str_equal(n, "host") || rule == NETPOOL_HOST ? NET_HOST
                                                                   : NET_DEFAULT;
-    if (g_str_equal(n, "host") || g_str_equal(n, "none") || g_str_equal(n, "default"))
-        return TRUE;
-    error_set(err, VARVE_ERROR_UNSUPPORTED, "--network %s: varve run knows default, host and none",
-              n);
-    error_add_next(err, "leave it out: the program then has a network of its own, and reaches what "
-                        "this host reaches; -p publishes its ports");
-    return FALSE;
+    return TRUE;
 }
 
 static gboolean set_stop(struct run *r, GError **err)
@@ -252,8 +253,7 @@ gboolean run_check_terminal(const struct run_options *o, GError **err)
 gboolean run_setup(struct run *r, GError **err)
 {
     return run_check_terminal(r->o, err) && check_names(r, err) && make_env(r, err) &&
-           make_args(r, err) && set_network(r, err) && run_set_ports(r, err) && set_stop(r, err) &&
-           set_health(r, err) &&
+           make_args(r, err) && run_set_exposed(r, err) && set_stop(r, err) && set_health(r, err) &&
            resource_options(r->o->memory, r->o->resources, &r->resources, err) &&
            size_option("--shm-size", r->o->shm_size, &r->shm_size, err);
 }

@@ -165,15 +165,17 @@ teardown() {
     [[ "$output" == *"ead-only"* ]]
 }
 
-@test "-p: equal ports get a note, others an error" {
-    run varve run -p 8080:8080 -p 9090/tcp app:1 true
-    [ "$status" -eq 0 ]
-    [[ "$output" == *"not needed"* ]]
-    run varve run -p 127.0.0.1:8080:80 app:1 true
-    [ "$status" -eq 1 ]
-    [[ "$output" == *"port 80 cannot appear as 8080"*"next: "* ]]
+@test "-p that is none, and networks there are not, are refused with 2" {
+    for bad in 80:0 70000:80 80:80/icmp 8000-8010:80 host:80:80 1:2:3:4 a ""; do
+        run varve run -p "$bad" app:1 true
+        [ "$status" -eq 2 ] || { echo "-p $bad: $status $output"; return 1; }
+        [[ "$output" == *"-p $bad"*"next: "* ]]
+    done
     run varve run --network bridge app:1 true
-    [ "$status" -eq 1 ]
+    [ "$status" -eq 2 ]
+    run varve run --network none -p 8080:80 app:1 true
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"-p does nothing with --network none"* ]]
     [ "$(varve run --network none app:1 'ls /sys/class/net')" = lo ]
 }
 
