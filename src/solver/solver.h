@@ -49,7 +49,7 @@ struct solver_options {
     gint64 now_ns;             /* mtimes of what is made; SOURCE_DATE_EPOCH when set */
     const char *host_ca;       /* bundle to mount into RUN, or NULL */
     const struct resources *resources; /* of a RUN, borrowed */
-    struct netpool *nets;      /* networks for RUN, borrowed; NULL: the host's */
+    struct netpool *nets;              /* networks for RUN, borrowed; NULL: the host's */
     gboolean
         keep_failed; /* keep the file system and mounts of a RUN that failed, for solver_debug() */
     const char *slot_prefix; /* names this Dockerfile and context, for explanations */
