@@ -41,6 +41,18 @@ static enum entry_type type_of_mode(mode_t mode)
     }
 }
 
+gboolean entry_same_xattrs(const struct entry *a, const struct entry *b)
+{
+    if (a->n_xattrs != b->n_xattrs)
+        return FALSE;
+    for (guint i = 0; i < a->n_xattrs; i++)
+        if (strcmp(a->xattrs[i].name, b->xattrs[i].name) != 0 ||
+            a->xattrs[i].size != b->xattrs[i].size ||
+            memcmp(a->xattrs[i].value, b->xattrs[i].value, a->xattrs[i].size) != 0)
+            return FALSE;
+    return TRUE;
+}
+
 void entry_from_stat(struct entry *e, const struct stat *st)
 {
     e->type = type_of_mode(st->st_mode);

@@ -23,6 +23,10 @@ struct xattr {
     gsize size;
 };
 
+#define ENTRY_IMPLIED 1
+#define ENTRY_IMPLIED_OWNER 2 /* its owner was asked for */
+#define ENTRY_IMPLIED_MODE 4  /* its mode was asked for */
+
 struct entry {
     const char *path; /* relative, no leading or trailing '/', no "." or ".."; "" is the root */
     enum entry_type type;
@@ -37,7 +41,9 @@ struct entry {
                              this tree when this one is a further name of it; else NULL */
     struct digest digest; /* files: content SHA-256 when has_digest */
     gboolean has_digest;
-    gboolean opaque;            /* directories in layers: hides all that lower layers hold in it */
+    guint8 implied;  /* directories of layers: ENTRY_IMPLIED_* when it is there only because
+                        something was put below it; never hashed; else 0 */
+    gboolean opaque; /* directories in layers: hides all that lower layers hold in it */
     const struct xattr *xattrs; /* sorted by name */
     guint n_xattrs;
     guint64
@@ -49,11 +55,12 @@ struct entry {
 int entry_path_cmp(const char *a, const char *b);
 /* TRUE when path is dir itself or below it ("" holds everything). */
 gboolean entry_path_within(const char *path, const char *dir);
+gboolean entry_same_xattrs(const struct entry *a, const struct entry *b);
 /* type, mode and size from st; path, target, xattrs and digests are left alone. */
 void entry_from_stat(struct entry *e, const struct stat *st);
 /* Adds what defines the entry to h: path (rel: the part of the path to hash), type, mode, uid, gid,
- * size, digest, target, hardlink, rdev, opaque, xattrs; mtime only with mtime_set, never ino
- * (DESIGN "Keys"). */
+ * size, digest, target, hardlink, rdev, opaque, xattrs; mtime only with mtime_set, never ino or
+ * implied (DESIGN "Keys"). */
 void entry_hash(const struct entry *e, const char *rel, struct hasher *h);
 
 /* A growing list of entries that owns all memory they point to. */

@@ -137,6 +137,7 @@ static struct item *add_item(struct dest *d, const struct entry *e)
     i->e.hardlink = arena_strdup(d->arena, e->hardlink);
     i->e.xattrs = keep_xattrs(d, e);
     i->e.ino = 0;
+    i->e.implied = 0;
     g_hash_table_replace(d->items, (gpointer)i->e.path, i);
     return i;
 }
@@ -220,7 +221,12 @@ gboolean dest_make_dirs(struct dest *d, const char *path, const struct dest_made
         e.gid = made->owner_given ? e.gid : there.gid;
         e.mode |= made->mode_given ? 0 : S_ISGID;
     }
-    return dest_make_dir(d, &e, err);
+    if (!dest_make_dir(d, &e, err))
+        return FALSE;
+    struct item *i = g_hash_table_lookup(d->items, path);
+    i->e.implied = ENTRY_IMPLIED | (made->owner_given ? ENTRY_IMPLIED_OWNER : 0) |
+                   (made->mode_given ? ENTRY_IMPLIED_MODE : 0);
+    return TRUE;
 }
 
 gboolean dest_set_dir(struct dest *d, const struct entry *e, GError **err)

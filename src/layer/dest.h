@@ -33,7 +33,8 @@ struct dest_made {
     struct entry e;
     gboolean owner_given, mode_given;
 };
-/* Makes the missing directories of path. VARVE_ERROR_INVALID when something else is in the way. */
+/* Makes the missing directories of path, which are then implied (base/entry.h). VARVE_ERROR_INVALID
+ * when something else is in the way. */
 gboolean dest_make_dirs(struct dest *d, const char *path, const struct dest_made *made,
                         GError **err);
 /* Gives the existing directory e->path the attributes of e. */

@@ -312,6 +312,7 @@ void layer_index_at(const struct layer_index *x, guint i, struct entry *out)
         .hardlink = string_at(x, e->hardlink),
         .has_digest = (e->flags & INDEXFILE_DIGEST) != 0,
         .opaque = (e->flags & INDEXFILE_OPAQUE) != 0,
+        .implied = e->flags / INDEXFILE_IMPLIED & INDEXFILE_IMPLIED_MASK,
         .n_xattrs = GUINT16_FROM_LE(e->n_xattrs),
     };
     memcpy(out->digest.b, e->digest, sizeof e->digest);
@@ -363,15 +364,8 @@ void layer_index_content(const struct layer_index *x, struct digest *content, gu
 
 static gboolean same_inode_data(const struct entry *a, const struct entry *b)
 {
-    if (digest_cmp(&a->digest, &b->digest) != 0 || a->mode != b->mode || a->uid != b->uid ||
-        a->gid != b->gid || a->mtime_ns != b->mtime_ns || a->n_xattrs != b->n_xattrs)
-        return FALSE;
-    for (guint i = 0; i < a->n_xattrs; i++)
-        if (strcmp(a->xattrs[i].name, b->xattrs[i].name) != 0 ||
-            a->xattrs[i].size != b->xattrs[i].size ||
-            memcmp(a->xattrs[i].value, b->xattrs[i].value, a->xattrs[i].size) != 0)
-            return FALSE;
-    return TRUE;
+    return digest_cmp(&a->digest, &b->digest) == 0 && a->mode == b->mode && a->uid == b->uid &&
+           a->gid == b->gid && a->mtime_ns == b->mtime_ns && entry_same_xattrs(a, b);
 }
 
 static guint32 slot_of(const struct layer_index *x, const struct entry *e)

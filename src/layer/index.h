@@ -4,6 +4,7 @@
  * digest (32 bytes: SHA-256 over entry_hash of all entries in order), u64 total file bytes, u32
  * xattrs, u32 0; then fixed-size entry records sorted by entry_path_cmp, then xattr records, then
  * the string area that both have offsets into. Written once, through rename; mapped read-only.
+ * That a directory is implied (base/entry.h) is noted in its record, not in the content digest.
  * Offsets are checked when opened, order and content by layer_index_verify().
  *
  * The root directory ("") is among the entries only when it is not 0755, 0:0 and without xattrs: an

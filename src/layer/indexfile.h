@@ -43,6 +43,8 @@ struct layer_index *layer_index_of_bytes(const void *bytes, gsize size, GError *
 #define INDEXFILE_DIGEST 1 /* digest is set */
 #define INDEXFILE_OPAQUE 2
 #define INDEXFILE_MTIME_SET 4
+#define INDEXFILE_IMPLIED 8 /* times the entry's implied; older files have 0 here */
+#define INDEXFILE_IMPLIED_MASK 7
 struct indexfile_xattr {
     guint32 name;  /* offset */
     guint32 value; /* offset */

@@ -63,7 +63,7 @@ static gboolean put_entry(struct writer *w, const struct entry *e, GError **err)
     struct indexfile_entry r = {
         .type = e->type,
         .flags = (e->has_digest ? INDEXFILE_DIGEST : 0) | (e->opaque ? INDEXFILE_OPAQUE : 0) |
-                 (e->mtime_set ? INDEXFILE_MTIME_SET : 0),
+                 (e->mtime_set ? INDEXFILE_MTIME_SET : 0) | e->implied * INDEXFILE_IMPLIED,
         .n_xattrs = GUINT16_TO_LE(e->n_xattrs),
         .mode = GUINT32_TO_LE(e->mode),
         .uid = GUINT32_TO_LE(e->uid),

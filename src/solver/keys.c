@@ -243,6 +243,8 @@ gboolean node_content_key(struct solver *s, struct node *n, GError **err)
         hasher_add_u64(h, i);
         hasher_add_digest(h, &input->content);
     }
+    if (!hash_merged(s, n, h, err))
+        return FALSE;
     hasher_final(h, &n->content_key);
     return TRUE;
 }

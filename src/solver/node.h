@@ -5,7 +5,7 @@
 #include "solver/solver.h"
 
 /* Bumped when the meaning of a key, or what running an op yields, changes. */
-#define KEY_EPOCH 4
+#define KEY_EPOCH 5
 
 /* What an op reads of one input that is not simply its root file system. */
 struct read {
@@ -109,6 +109,15 @@ struct chain *run_exec(struct solver *s, struct node *n, GError **err);
 /* Releases s->kept. */
 void run_release_kept(struct solver *s);
 struct chain *run_file(struct solver *s, struct node *n, GError **err);
+struct chain *run_merge(struct solver *s, struct node *n, GError **err);
+/* Adds to n's content key what a merge reads beyond contents. */
+gboolean hash_merged(struct solver *s, struct node *n, struct hasher *h, GError **err);
+/* Receives the warnings of file ops; ctx is a struct warned. */
+struct warned {
+    struct solver *s;
+    struct node *n; /* whom it is about */
+};
+void node_warn(gpointer ctx, const char *text);
 /* The chain (of one layer) that holds what read selects of a local source, made once per content.
  */
 struct chain *local_chain(struct solver *s, struct node *n, struct read *r, GError **err);

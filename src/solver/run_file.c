@@ -75,13 +75,7 @@ static gboolean make_layer(struct solver *s, const struct file_op *op, struct fi
     return store_layer_commit(s->o.store, tmp, info, err);
 }
 
-/* Whom a warning is about. */
-struct warned {
-    struct solver *s;
-    struct node *n;
-};
-
-static void warn(gpointer ctx, const char *text)
+void node_warn(gpointer ctx, const char *text)
 {
     const struct warned *w = ctx;
     event_emit(w->s->o.events,
@@ -95,8 +89,11 @@ static struct chain *run_over(struct solver *s, struct node *n, struct inputs *i
     if (base && !(view = chainview_new(s->o.store, base->chain, s->stop, err)))
         return NULL;
     struct warned warned = {s, n};
-    struct fileop_env env = {
-        .base = view, .inputs = in->trees, .n_inputs = in->n, .warn = warn, .warn_ctx = &warned};
+    struct fileop_env env = {.base = view,
+                             .inputs = in->trees,
+                             .n_inputs = in->n,
+                             .warn = node_warn,
+                             .warn_ctx = &warned};
     struct layer_info info = {0};
     if (!make_layer(s, &n->v->op.file, &env, &info, err))
         return NULL;

@@ -249,17 +249,6 @@ static gboolean put_records(struct solver *s, struct node *n, GError **err)
     return store_result_put(s->o.store, &n->res.key, &n->content_key, slot, &r, err);
 }
 
-static struct chain *run_merge(struct solver *s, struct node *n)
-{
-    struct chain *all = chain_new();
-    for (guint i = 0; i < n->v->n_inputs; i++) {
-        const struct chain *c = node_of(s, n->v->inputs[i])->chain;
-        for (guint k = 0; k < c->n; k++)
-            chain_append(all, c->ids[k]);
-    }
-    return all;
-}
-
 static struct chain *run_op(struct solver *s, struct node *n, GError **err)
 {
     switch (n->v->op.type) {
@@ -270,7 +259,7 @@ static struct chain *run_op(struct solver *s, struct node *n, GError **err)
     case OP_FILE:
         return run_file(s, n, err);
     case OP_MERGE:
-        return run_merge(s, n);
+        return run_merge(s, n, err);
     case OP_DIFF:
         break;
     }

@@ -1,0 +1,105 @@
+/* Merges: chains laid over one another. A layer that was made on scratch (COPY --link) is put on
+ * what is below it by the rules of layer/graft.h. */
+#include "solver/node.h"
+
+#include "layer/graft.h"
+
+/* A single layer is laid over what is below it; several are a chain that something was made for. */
+static gboolean is_grafted(struct solver *s, struct node *n, guint input)
+{
+    return input > 0 && node_of(s, n->v->inputs[input])->chain->n == 1;
+}
+
+gboolean hash_merged(struct solver *s, struct node *n, struct hasher *h, GError **err)
+{
+    for (guint i = 0; n->v->op.type == OP_MERGE && i < n->v->n_inputs; i++) {
+        const struct chain *c = node_of(s, n->v->inputs[i])->chain;
+        if (is_grafted(s, n, i) && !graft_hash_implied(s->o.store, c->ids[0], s->stop, h, err))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static struct chain *make_grafted(struct solver *s, const struct graft *g, GError **err)
+{
+    struct layer_info info = {0};
+    g_autofree char *tmp = store_tmp_dir(s->o.store, err);
+    if (!tmp)
+        return NULL;
+    if (!graft_make(g, tmp, &info, err)) {
+        store_tmp_discard(s->o.store, tmp);
+        return NULL;
+    }
+    if (!store_layer_commit(s->o.store, tmp, &info, err))
+        return NULL;
+    struct chain *c = chain_new();
+    chain_append(c, info.id);
+    return c;
+}
+
+/* The layer in g's place, made once for all chains that look the same where it goes. */
+static struct chain *grafted(struct solver *s, const struct graft *g, const struct digest *looked,
+                             GError **err)
+{
+    struct digest key;
+    char name[DIGEST_HEX_LEN + 1];
+    g_autoptr(hasher) h = hasher_new();
+    hasher_add_str(h, "graft");
+    hasher_add_u64(h, KEY_EPOCH);
+    hasher_add_digest(h, looked);
+    hasher_final(h, &key);
+    g_autoptr(store_lock) lock =
+        store_lock_take(s->o.store, digest_hex(&key, name), s->stop, NULL, err);
+    if (!lock)
+        return NULL;
+    g_autoptr(record) known = store_record_find(s->o.store, &key);
+    if (known)
+        return g_steal_pointer(&known->chain);
+    g_autoptr(chain) c = make_grafted(s, g, err);
+    struct record made = {.chain = c, .created = g_get_real_time() / G_USEC_PER_SEC};
+    if (!c || !chain_content(s, c, &made.content, err) ||
+        !store_record_put(s->o.store, &key, &made, err))
+        return NULL;
+    return g_steal_pointer(&c);
+}
+
+/* Appends the layer id, which from made, to c. */
+static gboolean lay_over(struct solver *s, struct node *from, struct chain *c, const char *id,
+                         GError **err)
+{
+    gboolean fits;
+    struct digest looked;
+    struct warned warned = {s, from};
+    g_autoptr(chainview) base = chainview_new(s->o.store, c, s->stop, err);
+    struct graft g = {.store = s->o.store,
+                      .base = base,
+                      .layer = id,
+                      .cancel = s->stop,
+                      .warn = node_warn,
+                      .warn_ctx = &warned};
+    if (!base || !graft_look(&g, &fits, &looked, err))
+        return FALSE;
+    if (fits) {
+        chain_append(c, id);
+        return TRUE;
+    }
+    g_autoptr(chain) other = grafted(s, &g, &looked, err);
+    if (other)
+        chain_append(c, other->ids[0]);
+    return other != NULL;
+}
+
+struct chain *run_merge(struct solver *s, struct node *n, GError **err)
+{
+    g_autoptr(chain) all = chain_new();
+    for (guint i = 0; i < n->v->n_inputs; i++) {
+        struct node *from = node_of(s, n->v->inputs[i]);
+        gboolean graft = is_grafted(s, n, i);
+        for (guint k = 0; k < from->chain->n; k++)
+            if (!graft)
+                chain_append(all, from->chain->ids[k]);
+            else if (!lay_over(s, from, all, from->chain->ids[k], err))
+                return NULL;
+    }
+    return g_steal_pointer(&all);
+}
