@@ -177,7 +177,7 @@ static void add_script(struct run *r, const struct heredoc *h, GString *line)
 {
     g_autofree char *chomped = h->chomp ? heredoc_chomp(h->content) : NULL;
     const char *text = chomped ? chomped : h->content;
-    if (strncmp(h->content, "#!", 2) != 0) {
+    if (strncmp(text, "#!", 2) != 0) {
         g_string_append(line, text);
         return;
     }
