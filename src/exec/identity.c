@@ -11,11 +11,11 @@
 #define MAX_DATABASE (16 << 20)
 #define MAX_ID 0x7fffffff
 
-/* A file of the root as lines; an absent one is empty. */
+/* A file of the root as lines; one that is absent, or a symlink to nowhere, is empty. */
 static gboolean read_database(int rootfd, const char *path, char ***lines, GError **err)
 {
     fd_auto int fd = fs_open_in_root(rootfd, path, O_RDONLY | O_NONBLOCK, 0);
-    if (fd < 0 && errno != ENOENT && errno != ENOTDIR)
+    if (fd < 0 && errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
         return error_set_errno(err, errno, "opening %s in the root file system", path);
     if (fd < 0) {
         *lines = g_new0(char *, 1);
@@ -113,11 +113,8 @@ static void add_memberships(struct identity *id, char **lines, const char *name)
     }
 }
 
-gboolean identity_resolve(struct identity *id, int rootfd, const char *user, GError **err)
+static gboolean resolve(struct identity *id, int rootfd, char **parts, GError **err)
 {
-    *id = (struct identity){.groups = g_array_new(FALSE, FALSE, sizeof(guint32)),
-                            .home = g_strdup("/")};
-    g_auto(GStrv) parts = g_strsplit(user && *user ? user : "0", ":", 2);
     g_autofree char *name = NULL;
     if (!resolve_user(id, rootfd, *parts[0] ? parts[0] : "0", &name, err))
         return FALSE;
@@ -130,6 +127,35 @@ gboolean identity_resolve(struct identity *id, int rootfd, const char *user, GEr
     g_array_append_val(id->groups, id->gid);
     if (!given && name)
         add_memberships(id, lines, name);
+    return TRUE;
+}
+
+/* What needs no database: nothing given, or both as numbers. */
+static gboolean resolve_alone(struct identity *id, const char *user, char **parts)
+{
+    gboolean numbers = parts[1] && parse_id(parts[0], &id->uid) && parse_id(parts[1], &id->gid);
+    if (user && *user && !numbers)
+        return FALSE;
+    if (!numbers)
+        id->uid = id->gid = 0;
+    g_array_set_size(id->groups, 0);
+    g_array_append_val(id->groups, id->gid);
+    return TRUE;
+}
+
+gboolean identity_resolve(struct identity *id, int rootfd, const char *user, GError **err)
+{
+    *id = (struct identity){.groups = g_array_new(FALSE, FALSE, sizeof(guint32)),
+                            .home = g_strdup("/")};
+    g_auto(GStrv) parts = g_strsplit(user && *user ? user : "0", ":", 2);
+    GError *local = NULL;
+    if (resolve(id, rootfd, parts, &local))
+        return TRUE;
+    if (!resolve_alone(id, user, parts)) {
+        g_propagate_error(err, local);
+        return FALSE;
+    }
+    g_error_free(local);
     return TRUE;
 }
 

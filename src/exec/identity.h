@@ -12,7 +12,8 @@ struct identity {
     char *home;     /* from passwd, "/" when there is no entry */
 };
 /* user as in USER: "name", "uid", "name:group", "uid:gid"…; NULL or "": root. A number without an
- * entry is itself, with group 0. A name without one is NOT_FOUND. Clear in every case. */
+ * entry is itself, with group 0. A name without one is NOT_FOUND. Databases that cannot be read are
+ * no error for root by default and for two numbers. Clear in every case. */
 gboolean identity_resolve(struct identity *id, int rootfd, const char *user, GError **err);
 void identity_clear(struct identity *id);
 

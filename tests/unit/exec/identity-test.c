@@ -86,6 +86,50 @@ static void test_without_databases(struct fixture *f, gconstpointer data)
     close(rootfd);
 }
 
+/* The user as "uid:gid home", or the error. */
+static char *who(int rootfd, const char *user)
+{
+    struct identity id;
+    g_autoptr(GError) err = NULL;
+    char *text = identity_resolve(&id, rootfd, user, &err)
+                     ? g_strdup_printf("%u:%u %s", id.uid, id.gid, id.home)
+                     : g_strdup(err->message);
+    identity_clear(&id);
+    return text;
+}
+
+static void check_who(int rootfd, const char *user, const char *want)
+{
+    g_autofree char *got = who(rootfd, user);
+    if (!strstr(got, want))
+        g_error("%s: \"%s\" is not in: %s", user, want, got);
+}
+
+/* A directory in the place of a database fails only who needs it, a loop counts as absent. */
+static void test_broken_databases(struct fixture *f, gconstpointer data)
+{
+    int rootfd = open(f->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    g_autofree char *passwd = g_build_filename(f->root, "etc/passwd", NULL);
+    g_assert_cmpint(g_mkdir_with_parents(passwd, 0755), ==, 0);
+    check_who(rootfd, NULL, "0:0 /");
+    check_who(rootfd, "", "0:0 /");
+    check_who(rootfd, "7:8", "7:8 /");
+    check_who(rootfd, "7", "/etc/passwd");
+    check_who(rootfd, "root", "/etc/passwd");
+    g_assert_cmpint(rmdir(passwd), ==, 0);
+    g_assert_cmpint(symlink("passwd", passwd), ==, 0);
+    check_who(rootfd, NULL, "0:0 /");
+    check_who(rootfd, "7", "7:0 /");
+    check_who(rootfd, "app", "unable to find user app");
+    g_assert_cmpint(unlink(passwd), ==, 0);
+    fixture_write(f, "etc/passwd", PASSWD, 0644);
+    g_autofree char *group = g_build_filename(f->root, "etc/group", NULL);
+    g_assert_cmpint(mkdir(group, 0755), ==, 0);
+    check_who(rootfd, NULL, "0:0 /root");
+    check_who(rootfd, "app", "/etc/group");
+    close(rootfd);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -93,5 +137,7 @@ int main(int argc, char **argv)
                fixture_tear_down);
     g_test_add("/identity/without-databases", struct fixture, NULL, fixture_set_up,
                test_without_databases, fixture_tear_down);
+    g_test_add("/identity/broken-databases", struct fixture, NULL, fixture_set_up,
+               test_broken_databases, fixture_tear_down);
     return g_test_run();
 }
