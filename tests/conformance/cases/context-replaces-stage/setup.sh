@@ -1,0 +1,1 @@
+mkdir $W/top; echo x >$W/top/x
