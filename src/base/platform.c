@@ -12,12 +12,17 @@ static const struct {
     const char *arch, *variant; /* as written; variant "" matches an absent one, NULL any */
     const char *to_arch, *to_variant;
 } aliases[] = {
-    {"x86_64", NULL, "amd64", ""},  {"x86-64", NULL, "amd64", ""}, {"amd64", "v1", "amd64", ""},
-    {"i386", NULL, "386", ""},      {"i686", NULL, "386", ""},     {"aarch64", "", "arm64", ""},
-    {"aarch64", "v8", "arm64", ""}, {"arm64", "v8", "arm64", ""},  {"arm64", "8", "arm64", ""},
-    {"armhf", NULL, "arm", "v7"},   {"armel", NULL, "arm", "v6"},  {"armv7l", NULL, "arm", "v7"},
-    {"arm", "", "arm", "v7"},       {"arm", "7", "arm", "v7"},     {"arm", "6", "arm", "v6"},
-    {"arm", "5", "arm", "v5"},
+    {"x86_64", NULL, "amd64", ""},   {"x86-64", NULL, "amd64", ""},
+    {"amd64", "v1", "amd64", ""},    {"i386", NULL, "386", ""},
+    {"i686", NULL, "386", ""},       {"aarch64", "", "arm64", ""},
+    {"aarch64", "v8", "arm64", ""},  {"arm64", "v8", "arm64", ""},
+    {"arm64", "8", "arm64", ""},     {"armhf", NULL, "arm", "v7"},
+    {"armel", NULL, "arm", "v6"},    {"armv7l", NULL, "arm", "v7"},
+    {"arm", "", "arm", "v7"},        {"arm", "7", "arm", "v7"},
+    {"arm", "6", "arm", "v6"},       {"arm", "5", "arm", "v5"},
+    {"arm", "8", "arm", "v8"},       {"armv8l", NULL, "arm", "v8"},
+    {"armv6l", NULL, "arm", "v6"},   {"armv5l", NULL, "arm", "v5"},
+    {"armv5tel", NULL, "arm", "v5"}, {"armv5tejl", NULL, "arm", "v5"},
 };
 
 /* All that Go has names for. */

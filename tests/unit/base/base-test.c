@@ -127,6 +127,11 @@ static void test_platform(void)
         {"linux/arm", "linux/arm/v7"},
         {"linux/arm/v6", "linux/arm/v6"},
         {"linux/arm64/8", "linux/arm64"},
+        {"armv6l", "linux/arm/v6"}, /* what kernels call themselves */
+        {"armv5tejl", "linux/arm/v5"},
+        {"armv7l", "linux/arm/v7"},
+        {"armv8l", "linux/arm/v8"},
+        {"linux/arm/8", "linux/arm/v8"},
         {"wasm", "linux/wasm"},
         {"macos/arm64", "darwin/arm64"},
         {"Windows/AMD64", "windows/amd64"},
@@ -155,6 +160,9 @@ static void test_platform(void)
     struct platform v7 = {"linux", "arm", "v7"}, v6 = {"linux", "arm", "v6"};
     g_assert_cmpint(platform_match(&v7, &v6), >, 0);
     g_assert_cmpint(platform_match(&v6, &v7), ==, 0);
+    struct platform v8 = {"linux", "arm", "v8"}, v5 = {"linux", "arm", "v5"};
+    g_assert_cmpint(platform_match(&v8, &v7), >, platform_match(&v8, &v6));
+    g_assert_cmpint(platform_match(&v7, &v5), >, 0);
 #ifdef __x86_64__
     struct platform plain = {"linux", "amd64", ""}, l2 = {"linux", "amd64", "v2"},
                     l3 = {"linux", "amd64", "v3"}, l9 = {"linux", "amd64", "v9"};
