@@ -76,14 +76,20 @@ static gboolean same_attributes(const struct entry *a, const struct entry *b)
     return a->mode == b->mode && a->uid == b->uid && a->gid == b->gid && entry_same_xattrs(a, b);
 }
 
-static void warn_replaced(const struct pass *p, const char *path, const struct entry *was)
+/* What the chain has at path, that e takes the place of. */
+static void warn_replaced(const struct pass *p, const char *path, const struct entry *e)
 {
-    if (p->dest || !p->g->warn)
+    struct entry was;
+    if (p->dest || !p->g->warn || !chainview_lookup(p->g->base, path, &was))
         return;
-    g_autofree char *what =
-        was->type == ENTRY_SYMLINK ? g_strdup_printf("link to %s", was->target) : g_strdup("file");
+    gboolean dir = was.type == ENTRY_DIR, link = was.type == ENTRY_SYMLINK;
     g_autofree char *line =
-        g_strdup_printf("--link replaces /%s, a %s of the image below, by a directory", path, what);
+        g_strdup_printf("--link replaces /%s, a %s%s of the image below, by a %s%s", path,
+                        dir    ? "directory"
+                        : link ? "link to "
+                               : "file",
+                        link ? was.target : "", e->type == ENTRY_DIR ? "directory" : "file",
+                        dir ? "; end the destination with a / to put it into that directory" : "");
     p->g->warn(p->g->warn_ctx, line);
 }
 
@@ -129,8 +135,7 @@ static gboolean place_implied(struct pass *p, const struct entry *e, GError **er
         return make_missing(p, e, real, err);
     }
     goes_to(p, e->path, place);
-    if (chainview_lookup(p->g->base, place, &there))
-        warn_replaced(p, place, &there);
+    warn_replaced(p, place, e);
     return make_dir(p, e, place, err);
 }
 
@@ -141,8 +146,7 @@ static gboolean place_dir(struct pass *p, const struct entry *e, GError **err)
     goes_to(p, e->path, place);
     if (!p->fresh && (!look(p, place, &there) || there.type != ENTRY_DIR)) {
         p->fresh = e->path;
-        if (chainview_lookup(p->g->base, place, &there))
-            warn_replaced(p, place, &there);
+        warn_replaced(p, place, e);
     }
     if (!p->dest)
         return TRUE;
@@ -151,12 +155,30 @@ static gboolean place_dir(struct pass *p, const struct entry *e, GError **err)
     return merge ? dest_set_dir(p->dest, &copy, err) : make_dir(p, e, place, err);
 }
 
+/* A file that was put somewhere by its name, not with the directory that it lies in, may have been
+ * meant to go into a directory. */
+static void look_at_file(struct pass *p, const struct entry *e, const char *place)
+{
+    struct entry dir, there;
+    g_autofree char *parent = g_strndup(e->path, parent_len(e->path));
+    gint64 at = layer_index_find(p->x, parent);
+    if (at >= 0)
+        layer_index_at(p->x, at, &dir);
+    if ((at < 0 || dir.implied) && chainview_lookup(p->g->base, place, &there) &&
+        there.type == ENTRY_DIR)
+        warn_replaced(p, place, e);
+}
+
 static gboolean place_other(struct pass *p, const struct entry *e, GError **err)
 {
-    if (!p->dest)
+    if (!p->dest && p->fresh)
         return TRUE;
     g_autofree char *place = place_of(p, e->path);
     struct entry copy = *e;
+    if (!p->dest) {
+        look_at_file(p, e, place);
+        return TRUE;
+    }
     copy.path = place;
     copy.hardlink = NULL;
     if (!dest_clear(p->dest, place, err))

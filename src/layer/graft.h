@@ -15,14 +15,15 @@ struct graft {
     struct chainview *base; /* the chain */
     const char *layer;      /* id of the layer: without whiteouts and opaque directories */
     struct cancel *cancel;  /* may be NULL */
-    /* Receives a line about each directory of the layer's own that replaces something else of the
-     * chain. May be NULL. */
+    /* Receives a line about each directory of the layer that replaces something else of the chain,
+     * and each file that was put in the place of a directory. May be NULL. */
     void (*warn)(gpointer ctx, const char *text);
     gpointer warn_ctx;
 };
 /* *fits says whether the layer can be put on the chain as it is; *key names what graft_make() makes
  * otherwise: it counts the layer, and of the chain what was looked at. Costs look-ups of the
- * layer's directories, but for those below one that the chain does not have. */
+ * layer's directories and what lies in implied ones, but not below a directory that the chain
+ * does not have. */
 gboolean graft_look(const struct graft *g, gboolean *fits, struct digest *key, GError **err);
 /* Writes fs/ and index into the directory tmp (relative to the store's root), as fileop_run(). */
 gboolean graft_make(const struct graft *g, const char *tmp, struct layer_info *info, GError **err);

@@ -82,3 +82,13 @@ END
     printf 'RUN rm -rf /lib; mkdir -p /usr/lib && ln -s usr/lib /lib\nCOPY --link d /\n' | listed /lib/f
     grep -F -- '--link replaces /lib, a link to usr/lib of the image below, by a directory' ../log
 }
+
+@test "a file in the place of a directory is warned of" {
+    echo f >f
+    printf 'FROM busybox\nRUN mkdir -p /usr/bin\nCOPY --link f /usr/bin\n' >Dockerfile
+    build . >../log 2>&1
+    grep -F -- '--link replaces /usr/bin, a directory of the image below, by a file; end the destination with a / to put it into that directory' ../log
+    printf 'FROM busybox\nRUN mkdir -p /usr/bin\nCOPY --link f /usr/bin/\n' >Dockerfile
+    build . >../log 2>&1
+    run ! grep -F warning: ../log
+}

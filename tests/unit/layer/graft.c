@@ -45,6 +45,10 @@ static const struct graft_case cases[] = {
     {"both at once", "d700 y\nl lib -> usr\nl x -> y\nl y/s -> z",
      "d755 d\nd755 d/s\nf644 d/s/f =f", "COPY d /x", "d700 y\nd755 y/s\nf644 y/s/f =f",
      "--link replaces /y/s, a link to z of the image below, by a directory"},
+    {"a file replaces a directory", "d755 usr\nd755 usr/bin\nd700 x", "f644 a =a",
+     "COPY a /usr/bin", NULL,
+     "--link replaces /usr/bin, a directory of the image below, by a file; to put it there end "
+     "the"},
     {"a removed directory is missing", "d700 x\n---\nw x", "f644 a =a", "COPY a /x/", NULL, NULL},
     {"the set-group-id bit is inherited", "d2770 55:66 v", "f644 a =a", "COPY a /v/new/a",
      "d2770 55:66 v\nd2755 0:66 v/new\nf644 v/new/a =a", NULL},
