@@ -10,20 +10,9 @@
 
 #include "base/error.h"
 #include "base/fs.h"
+#include "exec/cgpool.h"
 
 #define DEFAULT_PERIOD 100000 /* µs, the kernel's */
-
-/* Where the unified hierarchy is mounted: alone, or beside version 1 (hybrid). */
-static const char *unified_root(void)
-{
-    static const char *const places[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
-    for (guint i = 0; i < G_N_ELEMENTS(places); i++) {
-        struct statfs st;
-        if (statfs(places[i], &st) == 0 && st.f_type == CGROUP2_SUPER_MAGIC)
-            return places[i];
-    }
-    return NULL;
-}
 
 static gboolean lists(const char *dir, const char *file, const char *word)
 {
@@ -39,7 +28,7 @@ static gboolean lists(const char *dir, const char *file, const char *word)
  * has), or NULL when there is none. */
 static char *hierarchy_of(const char *controller, gboolean *unified)
 {
-    const char *root = unified_root();
+    const char *root = cgroupdir_unified();
     *unified = root && (!controller || lists(root, "cgroup.controllers", controller));
     if (*unified)
         return g_strdup(root);
@@ -53,14 +42,10 @@ static char *hierarchy_of(const char *controller, gboolean *unified)
  * own, since a cgroup that holds processes cannot hand controllers to children. */
 static char *default_parent(void)
 {
-    g_autofree char *text = NULL;
     if (geteuid() == 0 && access("/sys/fs/cgroup", W_OK) == 0)
         return g_strdup("/varve");
-    if (!g_file_get_contents("/proc/self/cgroup", &text, NULL, NULL))
-        return g_strdup("/");
-    const char *line = strstr(text, "0::");
-    g_autofree char *own = line ? g_strndup(line + 3, strcspn(line + 3, "\n")) : g_strdup("/");
-    return g_path_get_dirname(own);
+    g_autofree char *own = cgroupdir_of(0);
+    return own ? g_path_get_dirname(own + strlen(cgroupdir_unified())) : g_strdup("/");
 }
 
 static gboolean write_value(const char *dir, const char *file, const char *value, GError **err)
@@ -175,24 +160,27 @@ static char *make_path(const char *root, const char *name, const char *controlle
 /* What one run needs of the cgroups. */
 struct making {
     struct plan *plan;
-    char *name; /* below the root of every hierarchy used */
+    const char *parent; /* below the root of every hierarchy used */
+    const char *name;   /* in it */
 };
 
 /* The run's cgroup at path, which is taken, is to be entered and removed; again only once. */
-static const char *keep(struct plan *p, char *path, GError **err)
+static const char *keep(struct plan *p, char *path, gboolean unified, GError **err)
 {
     for (guint i = 0; i < p->n_cgroups; i++)
-        if (g_str_equal(p->cgroups[i].path, path)) {
+        if (g_str_equal(p->cgroups[i].dir.path, path)) {
             g_free(path);
-            return p->cgroups[i].path;
+            return p->cgroups[i].dir.path;
         }
     g_assert(p->n_cgroups < G_N_ELEMENTS(p->cgroups));
     struct plan_cgroup *g = &p->cgroups[p->n_cgroups++];
-    g_autofree char *procs = g_build_filename(path, "cgroup.procs", NULL);
-    *g = (struct plan_cgroup){path, open(procs, O_WRONLY | O_CLOEXEC)};
+    *g = (struct plan_cgroup){.unified = unified, .procs_fd = -1};
+    if (!cgroupdir_open(&g->dir, path, err))
+        return NULL;
+    g->procs_fd = openat(g->dir.fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
     if (g->procs_fd >= 0)
         return path;
-    error_set_errno(err, errno, "opening %s", procs);
+    error_set_errno(err, errno, "opening %s/cgroup.procs", path);
     return NULL;
 }
 
@@ -206,8 +194,13 @@ static const char *make_cgroup(const struct making *m, const char *controller, g
                   controller);
     else if (!root)
         error_set(err, VARVE_ERROR_UNSUPPORTED, "cgroup version 2 is not mounted");
-    char *path = root ? make_path(root, m->name, controller, *unified, err) : NULL;
-    return path ? keep(m->plan, path, err) : NULL;
+    g_autofree char *parent = root ? make_path(root, m->parent, controller, *unified, err) : NULL;
+    if (!parent)
+        return NULL;
+    cgroupdir_sweep(parent);
+    char *path = g_build_filename(parent, m->name, NULL);
+    return make_below(parent, path, controller, *unified, err) ? keep(m->plan, path, *unified, err)
+                                                               : (g_free(path), NULL);
 }
 
 static gboolean make_limits(const struct making *m, const struct resources *r, GError **err)
@@ -230,21 +223,16 @@ static gboolean make_limits(const struct making *m, const struct resources *r, G
     return TRUE;
 }
 
-gboolean cgroup_prepare(struct plan *p, const struct sandbox_spec *spec, GError **err)
+static gboolean prepare_asked(struct plan *p, const struct sandbox_spec *spec,
+                              const struct resources *r, GError **err)
 {
-    static const struct resources none;
-    static gint counter;
-    const struct resources *r = spec->resources ? spec->resources : &none;
     gboolean unified;
-    if (!resources_any(r) && !spec->cgroup_parent)
-        return TRUE;
     g_autofree char *parent =
         spec->cgroup_parent ? g_strdup(spec->cgroup_parent) : default_parent();
     if (strstr(parent, ".."))
         return error_set(err, VARVE_ERROR_INVALID, "the cgroup parent %s contains \"..\"", parent);
-    g_autofree char *name =
-        g_strdup_printf("%s/varve-%d-%d", parent, getpid(), g_atomic_int_add(&counter, 1));
-    struct making m = {p, name};
+    g_autofree char *name = cgroupdir_name();
+    struct making m = {p, parent, name};
     if ((!spec->cgroup_parent || make_cgroup(&m, NULL, &unified, err)) && make_limits(&m, r, err))
         return TRUE;
     g_prefix_error(err, "limiting the step: ");
@@ -254,12 +242,59 @@ gboolean cgroup_prepare(struct plan *p, const struct sandbox_spec *spec, GError 
     return FALSE;
 }
 
+gboolean cgroup_prepare(struct plan *p, const struct sandbox_spec *spec, GError **err)
+{
+    static const struct resources none;
+    const struct resources *r = spec->resources ? spec->resources : &none;
+    if (resources_any(r) || spec->cgroup_parent)
+        return prepare_asked(p, spec, r, err);
+    p->pooled = cgpool_take();
+    return TRUE;
+}
+
+int cgroup_birthplace(const struct plan *p)
+{
+    return p->pooled ? p->pooled->fd : p->join_cgroup;
+}
+
+void cgroup_refused(struct plan *p)
+{
+    if (p->pooled)
+        cgpool_refuse(g_steal_pointer(&p->pooled));
+}
+
+static gboolean end_one(struct cgroupdir *d, struct sandbox_result *out)
+{
+    gboolean empty = cgroupdir_kill(d);
+    cgroupdir_usage(d, &out->cpu_us, &out->memory_peak);
+    return empty;
+}
+
+void cgroup_end(struct plan *p, struct sandbox_result *out)
+{
+    for (guint i = 0; i < p->n_cgroups; i++)
+        if (p->cgroups[i].unified)
+            end_one(&p->cgroups[i].dir, out);
+    if (p->pooled) {
+        gboolean empty = end_one(p->pooled, out);
+        cgpool_give(g_steal_pointer(&p->pooled), empty);
+    }
+}
+
+void cgroup_prepare_join(struct plan *p, int pid)
+{
+    g_autofree char *own = cgroupdir_of(0), *other = cgroupdir_of(pid);
+    if (other && g_strcmp0(own, other) != 0)
+        p->join_cgroup = open(other, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
 void cgroup_clear(struct plan *p)
 {
     for (; p->n_cgroups > 0; p->n_cgroups--) {
         struct plan_cgroup *g = &p->cgroups[p->n_cgroups - 1];
         fd_cleanup(&g->procs_fd);
-        rmdir(g->path);
-        g_clear_pointer(&g->path, g_free);
+        cgroupdir_remove(&g->dir);
     }
+    cgpool_give(g_steal_pointer(&p->pooled), TRUE); /* nothing was started in it */
+    fd_cleanup(&p->join_cgroup);
 }

@@ -38,7 +38,7 @@ UNCHECKED static int keeper_main(void *data)
 static void keeper_stop(void)
 {
     fd_cleanup(&keeper.pipe); /* in a process forked from the owner nothing else happens */
-    spawn_wait(keeper.pidfd);
+    spawn_wait(keeper.pidfd, NULL);
 }
 
 static gboolean keeper_start(GError **err)
@@ -51,7 +51,7 @@ static gboolean keeper_start(GError **err)
     if (pipe2(ends, O_CLOEXEC) < 0)
         return error_set_errno(err, errno, "making a pipe for the sandboxes' keeper");
     s.pipe = ends[0];
-    keeper.pidfd = spawn(keeper_main, &s, CLONE_NEWPID);
+    keeper.pidfd = spawn(keeper_main, &s, CLONE_NEWPID, NULL);
     int error = errno;
     close(ends[0]);
     if (keeper.pidfd < 0) {

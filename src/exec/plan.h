@@ -5,6 +5,7 @@
 
 #include <glib.h>
 
+#include "exec/cgroupdir.h"
 #include "exec/launch.h"
 #include "exec/network.h"
 #include "exec/sandbox.h"
@@ -22,9 +23,10 @@ struct plan_mount {
     gboolean ordinary; /* dest must not lead through symlinks (/proc, /sys, /dev) */
 };
 
-/* A cgroup of the run's own. */
+/* A cgroup of the run's own, to be entered. */
 struct plan_cgroup {
-    char *path;
+    struct cgroupdir dir;
+    gboolean unified;
     int procs_fd; /* its cgroup.procs, or -1 */
 };
 
@@ -47,7 +49,9 @@ struct plan {
     struct plan_cgroup cgroups[4]; /* made for the run; a hierarchy for each but the unified one,
                                       and for each controller of version 1 */
     guint n_cgroups;
-    int std_fd[3];       /* the program's 0, 1, 2; numbers >= 10 */
+    struct cgroupdir *pooled; /* without these: the cgroup to be born into (cgpool.h), or NULL */
+    int join_cgroup;          /* the one of the sandbox to join, or -1 */
+    int std_fd[3];            /* the program's 0, 1, 2; numbers >= 10 */
     int terminal_fd[2];  /* both sides of the program's terminal: the outer, the program's; or -1 */
     gboolean null_stdin; /* std_fd[0] is /dev/null: a new sandbox takes its own instead */
     int out_fd[2]; /* read ends of the program's stdout and stderr, -1 when they are inherited */

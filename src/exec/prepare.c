@@ -34,6 +34,7 @@ void plan_init(struct plan *p)
                        .files_fd = -1,
                        .mask_fd = -1,
                        .join_fd = -1,
+                       .join_cgroup = -1,
                        .config_fd = -1,
                        .init_fd = -1,
                        .report_fd = -1,
@@ -318,6 +319,7 @@ gboolean plan_prepare_join(struct plan *p, int pid, const struct sandbox_spec *s
     if (rootfd < 0 || !place_high(&p->join_fd, pidfd, NULL))
         return error_set_errno(err, errno, "joining the sandbox of process %d", pid);
     p->join_flags = foreign_namespaces(pid);
+    cgroup_prepare_join(p, pid);
     if (spec->terminal && !join_terminal(p, rootfd, err))
         return FALSE;
     struct identity id;

@@ -156,7 +156,7 @@ static void drain(struct pump *p)
 /* Without an init the first process is the program itself. */
 static void reap(struct pump *p)
 {
-    int status = spawn_wait(p->pidfd);
+    int status = spawn_wait(p->pidfd, &p->cpu_us);
     if (p->exit.kind != REPORT_EXITED)
         p->exit = (struct launch_report){.kind = REPORT_EXITED, .status = status};
 }

@@ -12,6 +12,7 @@ struct pump {
     gint64 deadline;               /* monotonic microseconds, 0: none */
     struct launch_report failure;  /* kind REPORT_FAILED when starting failed */
     struct launch_report exit;     /* kind REPORT_EXITED: how the program ended */
+    gint64 cpu_us;                 /* of the first process and those that it waited for */
     gboolean started;              /* the program runs */
     char *input;                   /* read from spec->stdin_fd, not yet taken by the program */
     gsize input_at, input_len;     /* what is left of it */

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/platform.h"
+#include "exec/cgroup.h"
 #include "exec/keeper.h"
 #include "exec/plan.h"
 #include "exec/pump.h"
@@ -123,8 +124,12 @@ static gboolean launch(struct plan *p, const struct sandbox_spec *spec, int (*en
     if (p->join_fd < 0 && keeper < 0)
         return FALSE;
     run.deadline = timeout_us ? g_get_monotonic_time() + timeout_us : 0;
-    run.pidfd = keeper < 0 ? spawn(entry, p, flags) : spawn_within(keeper, entry, p, flags);
+    int cgroup = cgroup_birthplace(p);
+    run.pidfd = keeper < 0 ? spawn(entry, p, flags, &cgroup)
+                           : spawn_within(keeper, entry, p, flags, &cgroup);
     int error = errno;
+    if (cgroup < 0)
+        cgroup_refused(p);
     plan_started(p);
     if (run.pidfd < 0)
         return spawn_failed(error, err);
@@ -132,6 +137,8 @@ static gboolean launch(struct plan *p, const struct sandbox_spec *spec, int (*en
         spec->meanwhile(spec->meanwhile_ctx);
     pump_run(&run, c);
     close(run.pidfd);
+    out->cpu_us = run.cpu_us;
+    cgroup_end(p, out);
     return conclude(&run, out, err);
 }
 

@@ -3,6 +3,9 @@
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
+#include <linux/sched.h> /* after libc's */
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,17 +25,67 @@ struct birth {
     void *data;
     int flags;     /* CLONE_NEW… */
     int keeper;    /* pidfd */
+    int *cgroup;   /* out: as of spawn() */
     int helper;    /* pid of be_inside(), seen from here */
     int pidfd;     /* out: -1 until it is there */
     int error;     /* out: errno */
     char *tops[3]; /* ends of the stacks */
 };
 
+/* clone3() has a 64-bit set of flags, but no function in libc: the new process has an empty stack
+ * of its own, so that it cannot return. Gives -errno. */
+UNCHECKED static long clone3_call(const struct clone_args *args, int (*entry)(void *), void *data)
+{
+#if defined(__x86_64__)
+    register int (*fn)(void *) __asm__("r12") = entry;
+    register void *arg __asm__("r13") = data;
+    long ret = SYS_clone3;
+    __asm__ volatile("syscall\n test %%rax,%%rax\n jnz 1f\n mov %%r13,%%rdi\n call *%%r12\n hlt\n1:"
+                     : "+a"(ret)
+                     : "D"(args), "S"(sizeof *args), "r"(fn), "r"(arg)
+                     : "rcx", "r11", "cc", "memory");
+    return ret;
+#elif defined(__aarch64__)
+    register int (*fn)(void *) __asm__("x19") = entry;
+    register void *arg __asm__("x20") = data;
+    register long x8 __asm__("x8") = SYS_clone3;
+    register long x0 __asm__("x0") = (long)args;
+    register long x1 __asm__("x1") = sizeof *args;
+    __asm__ volatile("svc #0\n cbnz x0, 1f\n mov x0, x20\n blr x19\n brk #0\n1:"
+                     : "+r"(x0)
+                     : "r"(x8), "r"(x1), "r"(fn), "r"(arg)
+                     : "cc", "memory");
+    return x0;
+#else
+    (void)args, (void)entry, (void)data;
+    return -ENOSYS;
+#endif
+}
+
+/* clone() with QUICK and CLONE_PIDFD, into the cgroup where that can be. */
+UNCHECKED static int birth(int (*entry)(void *), void *data, char *top, int flags, int *pidfd,
+                           int *cgroup)
+{
+    flags |= QUICK | CLONE_PIDFD;
+    if (cgroup && *cgroup >= 0) {
+        const guint64 size = STACK - ALIGN;
+        struct clone_args args = {.flags = (guint32)flags | CLONE_INTO_CGROUP,
+                                  .pidfd = (guintptr)pidfd,
+                                  .stack = (guintptr)top - size,
+                                  .stack_size = size,
+                                  .cgroup = (guint64)*cgroup};
+        long pid = clone3_call(&args, entry, data);
+        if (pid > 0)
+            return (int)pid;
+        *cgroup = -1;
+    }
+    return clone(entry, top, flags, data, pidfd);
+}
+
 UNCHECKED static int be_inside(void *data)
 {
     struct birth *b = data;
-    if (clone(b->entry, b->tops[2], b->flags | QUICK | CLONE_PARENT | CLONE_PIDFD, b->data,
-              &b->pidfd) < 0)
+    if (birth(b->entry, b->data, b->tops[2], b->flags | CLONE_PARENT, &b->pidfd, b->cgroup) < 0)
         b->error = errno;
     _exit(0);
 }
@@ -62,14 +115,14 @@ static void block_signals(sigset_t *old)
     pthread_sigmask(SIG_BLOCK, &all, old);
 }
 
-UNCHECKED int spawn(int (*entry)(void *), void *data, int flags)
+UNCHECKED int spawn(int (*entry)(void *), void *data, int flags, int *cgroup)
 {
     char *top;
     g_autofree char *stack G_GNUC_UNUSED = stacks_new(&top, 1);
     sigset_t old;
     int pidfd = -1;
     block_signals(&old);
-    int pid = clone(entry, top, flags | QUICK | CLONE_PIDFD, data, &pidfd);
+    int pid = birth(entry, data, top, flags, &pidfd, cgroup);
     int error = errno;
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     errno = error;
@@ -82,9 +135,14 @@ static void reap(int pid)
         ;
 }
 
-UNCHECKED int spawn_within(int keeper, int (*entry)(void *), void *data, int flags)
+UNCHECKED int spawn_within(int keeper, int (*entry)(void *), void *data, int flags, int *cgroup)
 {
-    struct birth b = {.entry = entry, .data = data, .flags = flags, .keeper = keeper, .pidfd = -1};
+    struct birth b = {.entry = entry,
+                      .data = data,
+                      .flags = flags,
+                      .keeper = keeper,
+                      .cgroup = cgroup,
+                      .pidfd = -1};
     g_autofree char *stacks G_GNUC_UNUSED = stacks_new(b.tops, G_N_ELEMENTS(b.tops));
     sigset_t old;
     block_signals(&old);
@@ -111,10 +169,18 @@ gboolean spawn_failed(int error, GError **err)
     return FALSE;
 }
 
-int spawn_wait(int pidfd)
+static gint64 micros(struct timeval t)
+{
+    return (gint64)t.tv_sec * G_USEC_PER_SEC + t.tv_usec;
+}
+
+int spawn_wait(int pidfd, gint64 *cpu_us)
 {
     siginfo_t info = {0};
-    while (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | __WALL) < 0 && errno == EINTR)
+    struct rusage use = {0};
+    while (syscall(SYS_waitid, P_PIDFD, pidfd, &info, WEXITED | __WALL, &use) < 0 && errno == EINTR)
         ;
+    if (cpu_us)
+        *cpu_us = micros(use.ru_utime) + micros(use.ru_stime);
     return info.si_code == CLD_EXITED ? W_EXITCODE(info.si_status, 0) : info.si_status;
 }
