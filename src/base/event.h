@@ -43,6 +43,8 @@ struct event {
     enum event_outcome outcome; /* DONE */
     gint64 duration_us;         /* DONE */
     guint64 layer_bytes;        /* DONE: size of what it added, uncompressed */
+    gint64 cpu_us;              /* DONE, of a RUN: CPU time of all its processes */
+    guint64 memory_peak;        /* DONE, of a RUN: the most memory in use; 0: unknown */
     const char *text;           /* DONE failed: the error; DONE: why it ran or hit; WARNING */
 };
 

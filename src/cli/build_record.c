@@ -22,6 +22,8 @@ static struct step_row *step_row_for(struct build *b, const struct vertex *v)
     row->started_us = r->started_us;
     row->duration_us = r->duration_us;
     row->layer_bytes = r->layer_bytes;
+    row->cpu_us = r->cpu_us;
+    row->memory_peak = r->memory_peak;
     row->why = g_strdup(r->why);
     row->key = g_strdup(digest_hex(&r->key, hex));
     return row;

@@ -117,6 +117,10 @@ static void print_step_object(const struct step_row *r)
     jsonset_text(o, "Outcome", outcome_word(r->outcome));
     json_object_set_new(o, "Seconds", json_real(r->duration_us / 1e6));
     json_object_set_new(o, "Bytes", json_integer(r->layer_bytes));
+    if (r->cpu_us)
+        json_object_set_new(o, "CpuSeconds", json_real(r->cpu_us / 1e6));
+    if (r->memory_peak)
+        json_object_set_new(o, "MemoryPeak", json_integer(r->memory_peak));
     jsonset_text(o, "Why", r->why);
     jsonset_text(o, "Key", r->key);
     print_json(o, FALSE);

@@ -132,6 +132,8 @@ static void finish(struct solver *s, struct node *n, enum event_outcome outcome,
                          .outcome = outcome,
                          .duration_us = n->res.duration_us,
                          .layer_bytes = n->res.layer_bytes,
+                         .cpu_us = n->res.cpu_us,
+                         .memory_peak = n->res.memory_peak,
                          .text = n->res.why});
 }
 

@@ -73,8 +73,10 @@ struct vertex_result {
     gint64 started_us, duration_us;
     gint64 saved_us; /* hits: what running it took when it ran */
     guint64 layer_bytes;
-    int exit_code; /* failed RUN */
-    int step;      /* its number among the steps of this build, from 1; 0: it is none */
+    gint64 cpu_us;       /* a RUN that ran: CPU time of its processes */
+    guint64 memory_peak; /* the same: the most memory in use, 0: unknown */
+    int exit_code;       /* failed RUN */
+    int step;            /* its number among the steps of this build, from 1; 0: it is none */
     guint missing; /* failed: the action or mount whose source was not found, from 1; 0: it was
                       something else */
 };

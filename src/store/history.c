@@ -79,9 +79,11 @@ static gboolean put_step(struct store *s, gint64 build, const struct step_row *r
     return db_exec(
         s->db, err,
         "INSERT OR REPLACE INTO steps(build, number, name, stage, level, outcome, started_us,"
-        " duration_us, layer_bytes, why, key) VALUES(?,?,?,?,?,?,?,?,?,?,?)",
-        "iisssiiiiss", build, (gint64)r->number, r->name, r->stage, r->level, (gint64)r->outcome,
-        r->started_us, r->duration_us, r->layer_bytes, r->why, r->key);
+        " duration_us, layer_bytes, why, key, cpu_us, memory_peak)"
+        " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        "iisssiiiissii", build, (gint64)r->number, r->name, r->stage, r->level, (gint64)r->outcome,
+        r->started_us, r->duration_us, r->layer_bytes, r->why, r->key, r->cpu_us,
+        (gint64)r->memory_peak);
 }
 
 static gboolean put_end(struct store *s, const struct build_row *b, GPtrArray *steps, GError **err)
@@ -148,6 +150,8 @@ static struct step_row *step_from_row(sqlite3_stmt *q)
     r->layer_bytes = sqlite3_column_int64(q, 7);
     r->why = db_col_text(q, 8);
     r->key = db_col_text(q, 9);
+    r->cpu_us = sqlite3_column_int64(q, 10);
+    r->memory_peak = sqlite3_column_int64(q, 11);
     return r;
 }
 
@@ -155,11 +159,11 @@ GPtrArray *store_build_steps(struct store *s, gint64 id)
 {
     GPtrArray *all = g_ptr_array_new_with_free_func(free_step);
     DB_LOCK(s->db);
-    db_auto sqlite3_stmt *q =
-        db_query(s->db, NULL,
-                 "SELECT number, name, stage, level, outcome, started_us, duration_us,"
-                 " layer_bytes, why, key FROM steps WHERE build=? ORDER BY number",
-                 "i", id);
+    db_auto sqlite3_stmt *q = db_query(
+        s->db, NULL,
+        "SELECT number, name, stage, level, outcome, started_us, duration_us,"
+        " layer_bytes, why, key, cpu_us, memory_peak FROM steps WHERE build=? ORDER BY number",
+        "i", id);
     while (db_step(s->db, q, NULL))
         g_ptr_array_add(all, step_from_row(q));
     return all;

@@ -24,6 +24,8 @@ struct step_row {
     int outcome;                    /* enum event_outcome */
     gint64 started_us, duration_us; /* as in build_row */
     guint64 layer_bytes;            /* what it added, uncompressed */
+    gint64 cpu_us;                  /* of all that a RUN started */
+    guint64 memory_peak;            /* bytes, of a RUN; 0: unknown */
     char *why;                      /* why it ran or hit */
     char *key;                      /* definition key, hex */
 };

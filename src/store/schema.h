@@ -5,12 +5,14 @@
 #ifndef VARVE_STORE_SCHEMA_H
 #define VARVE_STORE_SCHEMA_H
 
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 /* MIGRATIONS[n] turns version n+1 into n+2. Older programs may have the store open meanwhile: what
  * their statements name must stay. */
 #define MIGRATIONS                                                                                 \
     {                                                                                              \
-        "ALTER TABLE images ADD COLUMN base BLOB"                                                  \
+        "ALTER TABLE images ADD COLUMN base BLOB",                                                 \
+            "ALTER TABLE steps ADD COLUMN cpu_us INTEGER NOT NULL DEFAULT 0;"                      \
+            "ALTER TABLE steps ADD COLUMN memory_peak INTEGER NOT NULL DEFAULT 0"                  \
     }
 #define SCHEMA_SQL                                                                                 \
     "CREATE TABLE layers(id TEXT PRIMARY KEY, indexed INTEGER NOT NULL, content BLOB,"             \
@@ -40,7 +42,7 @@
     "  steps_ran INTEGER NOT NULL, steps_cached INTEGER NOT NULL, image TEXT, error TEXT);"        \
     "CREATE TABLE steps(build INTEGER, number INTEGER, name TEXT, stage TEXT, level TEXT,"         \
     "  outcome INTEGER NOT NULL, started_us INTEGER NOT NULL, duration_us INTEGER NOT NULL,"       \
-    "  layer_bytes INTEGER NOT NULL, why TEXT, key TEXT, PRIMARY KEY(build, number)) WITHOUT "     \
-    "ROWID;"
+    "  layer_bytes INTEGER NOT NULL, why TEXT, key TEXT, cpu_us INTEGER NOT NULL DEFAULT 0,"       \
+    "  memory_peak INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(build, number)) WITHOUT ROWID;"
 
 #endif

@@ -109,6 +109,8 @@ static void note_done(struct progress *p, struct step *s, const struct event *ev
     s->ended_us = ev->time_us;
     s->duration_us = ev->duration_us;
     s->layer_bytes = ev->layer_bytes;
+    s->cpu_us = ev->cpu_us;
+    s->memory_peak = ev->memory_peak;
     g_free(s->why);
     s->why = g_strdup(ev->text);
     p->done++;

@@ -49,6 +49,15 @@ static char *full_name(struct progress *p, const struct step *s)
                            s->name);
 }
 
+/* No field of BuildKit's, whose readers pass over it: what a RUN used. */
+static json_t *usage_json(const struct step *s)
+{
+    json_t *u = json_pack("{s:f}", "cpuSeconds", s->cpu_us / 1e6);
+    if (s->memory_peak)
+        json_object_set_new(u, "memoryPeak", json_integer((json_int_t)s->memory_peak));
+    return u;
+}
+
 static json_t *vertex_json(struct progress *p, const struct step *s)
 {
     json_t *v = json_object();
@@ -72,6 +81,8 @@ static json_t *vertex_json(struct progress *p, const struct step *s)
         json_object_set_new(v, "started", time_json(s->ended_us));
     json_object_set_new(v, "completed", time_json(s->ended_us));
     jsonset_true(v, "cached", s->outcome == OUTCOME_CACHED || s->outcome == OUTCOME_CUT);
+    if (s->cpu_us)
+        json_object_set_new(v, "usage", usage_json(s));
     if (s->outcome == OUTCOME_FAILED || s->outcome == OUTCOME_CANCELLED)
         json_object_set_new(v, "error", jsonset_value(s->why ? s->why : "failed"));
     return v;

@@ -16,6 +16,8 @@ struct step {
     enum event_outcome outcome;
     gint64 started_us, duration_us, ended_us; /* wall clock */
     guint64 layer_bytes;
+    gint64 cpu_us;
+    guint64 memory_peak;
     char *why;     /* why it ran or hit; the error when it failed */
     GString *tail; /* the end of its log, at most TAIL_BYTES */
     GString *line; /* plain view: a line not yet ended */

@@ -78,6 +78,17 @@ count() {
     varve stop -t 0 alive
 }
 
+@test "what a RUN used is told, with a cgroup and without" {
+    printf 'FROM busybox\nRUN i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done\n' >Dockerfile
+    "$VARVE" build --progress=rawjson --build-context "busybox=oci-layout://$BASES/busybox-oci" . 2>raw
+    [ "$(jq -s 'map(.vertexes[]?.usage.cpuSeconds // empty | select(. > 0.01 and . < 60)) | length' raw)" = 1 ]
+    [ "$(varve history --format json "$(varve history -q -n 1)" | jq -s 'map(.CpuSeconds // empty | select(. > 0.01 and . < 60)) | length')" = 1 ]
+    [ "$(id -u)" -eq 0 ] || return 0
+    unshare -m sh -c 'mount -t tmpfs -o ro none /sys/fs/cgroup && exec "$@"' sh \
+        "$VARVE" build --no-cache --progress=rawjson --build-context "busybox=oci-layout://$BASES/busybox-oci" . 2>raw
+    [ "$(jq -s 'map(.vertexes[]?.usage.cpuSeconds // empty | select(. > 0.01 and . < 60)) | length' raw)" = 1 ]
+}
+
 @test "without a cgroup to have, steps go without, but limits are an error" {
     [ "$(id -u)" -eq 0 ] || skip "needs the right to hide /sys/fs/cgroup"
     printf 'FROM busybox\nRUN echo fine >/seen\n' >Dockerfile

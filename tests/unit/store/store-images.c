@@ -263,8 +263,13 @@ static void test_history(void)
     g_assert_cmpint(b.id, ==, 1);
     g_assert_cmpint(store_build_begin(s, &b, &err), ==, 2);
     g_autoptr(GPtrArray) steps = g_ptr_array_new();
-    struct step_row r1 = {
-        .number = 1, .name = (char *)"RUN b", .outcome = 1, .layer_bytes = 9, .why = (char *)"hit"};
+    struct step_row r1 = {.number = 1,
+                          .name = (char *)"RUN b",
+                          .outcome = 1,
+                          .layer_bytes = 9,
+                          .cpu_us = 70,
+                          .memory_peak = 8192,
+                          .why = (char *)"hit"};
     struct step_row r0 = {.number = 0, .name = (char *)"RUN a", .stage = (char *)"base"};
     g_ptr_array_add(steps, &r1);
     g_ptr_array_add(steps, &r0);
@@ -287,6 +292,7 @@ static void test_history(void)
     struct step_row *g0 = g_ptr_array_index(got, 0), *g1 = g_ptr_array_index(got, 1);
     g_assert_cmpstr(g0->stage, ==, "base");
     g_assert_true(g1->outcome == 1 && g1->layer_bytes == 9);
+    g_assert_true(g1->cpu_us == 70 && g1->memory_peak == 8192);
     g_assert_cmpstr(g1->why, ==, "hit");
     b.id = 77;
     g_assert_false(store_build_end(s, &b, NULL, &err));
@@ -330,12 +336,16 @@ static void run_sql(const char *sql)
     sqlite3_close(db);
 }
 
-/* A store of schema 1, in which images had no base: what is in it stays, and more can be put. */
+/* A store of schema 1, in which images had no base and steps no usage: what is in it stays, and
+ * more can be put. */
 static void test_schema_1(void)
 {
     fixture_begin();
     store_close(fixture_open());
     run_sql("ALTER TABLE images DROP COLUMN base; PRAGMA user_version=1;"
+            "ALTER TABLE steps DROP COLUMN cpu_us; ALTER TABLE steps DROP COLUMN memory_peak;"
+            "INSERT INTO steps(build, number, outcome, started_us, duration_us, layer_bytes)"
+            " VALUES(1, 1, 0, 5, 6, 7);"
             "INSERT INTO images(name, platform, origin, created, size)"
             " VALUES('docker.io/library/old:1', 'linux/amd64', 'build', 5, 6)");
     g_autoptr(store) s = fixture_open();
@@ -344,6 +354,9 @@ static void test_schema_1(void)
     g_assert_nonnull(old);
     g_assert_cmpint(old->created, ==, 5);
     g_assert_true(digest_is_zero(&old->base));
+    g_autoptr(GPtrArray) steps = store_build_steps(s, 1);
+    const struct step_row *step = g_ptr_array_index(steps, 0);
+    g_assert_true(step->layer_bytes == 7 && step->cpu_us == 0 && step->memory_peak == 0);
     old->base = fixture_digest("base");
     g_assert_true(store_image_put(s, old, NULL));
     g_autoptr(image_row) now = store_image_find(second, "docker.io/library/old:1", NULL);
