@@ -42,9 +42,7 @@ const struct option_row build_options_rows[] = {
     {"allow", 0, OPTION_LIST, AT(raw_allow), "WHAT", "permit network.host or security.insecure"},
     {"shm-size", 0, OPTION_STRING, AT(raw_shm_size), "BYTES", "size of /dev/shm in RUN"},
     {"ulimit", 0, OPTION_LIST, AT(raw_ulimits), "NAME=SOFT[:HARD]", "limits of RUN (repeatable)"},
-    {"memory", 'm', OPTION_STRING, AT(raw_memory), "BYTES", "memory limit of each RUN"},
-    {"resource", 0, OPTION_LIST, AT(raw_resources), "KEY=VALUE",
-     "limit memory-swap, cpu-quota, cpuset-cpus and so on (repeatable)"},
+    LIMIT_ROWS(AT(raw_limits)),
     {"cgroup-parent", 0, OPTION_STRING, AT(cgroup_parent), "PATH", "cgroup that RUN's are made in"},
     {"progress", 0, OPTION_STRING, AT(raw_progress), "MODE",
      "auto, tty, plain, quiet, none or rawjson"},
@@ -398,9 +396,8 @@ static gboolean parse_all(struct build_options *o, int argc, char **argv, GError
            parse_build_args(o, err) && parse_lists(o, err) && parse_platform(o, err) &&
            parse_annotations(o, err) && parse_network(o, err) && parse_pull(o, err) &&
            parse_allow(o, err) && size_option("--shm-size", o->raw_shm_size, &o->shm_size, err) &&
-           resource_options(o->raw_memory, o->raw_resources, &o->resources, err) &&
-           build_parse_outputs(o, err) && parse_filters(o) && check_files(o, err) &&
-           parse_context(o, argc, argv, err);
+           limit_options(&o->raw_limits, &o->resources, err) && build_parse_outputs(o, err) &&
+           parse_filters(o) && check_files(o, err) && parse_context(o, argc, argv, err);
 }
 
 gboolean build_options_finish(struct build_options *o, int argc, char **argv, GError **err)

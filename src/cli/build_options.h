@@ -3,6 +3,7 @@
 #define VARVE_CLI_BUILD_OPTIONS_H
 
 #include "cli/command.h"
+#include "cli/limits.h"
 #include "exec/resources.h"
 #include "graph/lower.h"
 #include "output/output.h"
@@ -25,9 +26,9 @@ struct build_options {
         **raw_outputs;
     char **raw_add_hosts, **raw_ulimits, **raw_no_cache_filter, **raw_platforms, **raw_allow,
         **annotations;
-    char **raw_resources;
     char *target, *raw_pull, *raw_network, *metadata_file, *iidfile, *raw_progress, *raw_shm_size;
-    char *cgroup_parent, *raw_provenance, *raw_sbom, *raw_call, *raw_memory;
+    char *cgroup_parent, *raw_provenance, *raw_sbom, *raw_call;
+    struct limit_options raw_limits;
     char **raw_cache_from, **raw_cache_to, **raw_attest;
     char *noted_compress, *noted_isolation, *noted_security_opt, *noted_squash, *noted_rm,
         *noted_force_rm, *noted_builder;

@@ -7,6 +7,7 @@
 #define VARVE_CLI_RUN_H
 
 #include "cli/command.h"
+#include "cli/limits.h"
 #include "exec/sandbox.h"
 #include "output/image.h"
 #include "snapshot/snapshot.h"
@@ -17,9 +18,10 @@
 
 /* As on the command line. */
 struct run_options {
-    char **volumes, **env, **env_files, **publish, **tmpfs, **insecure, **resources, **labels;
+    char **volumes, **env, **env_files, **publish, **tmpfs, **insecure, **labels;
     char *user, *workdir, *entrypoint, *name, *hostname, *network, *platform, *pull, *stop_signal,
-        *memory, *shm_size;
+        *shm_size;
+    struct limit_options limits;
     char *health_cmd, *health_interval, *health_timeout, *health_start_period,
         *health_start_interval;
     int health_retries, stop_timeout;

@@ -123,20 +123,6 @@ gboolean size_option(const char *flag, const char *text, guint64 *out, GError **
     return FALSE;
 }
 
-gboolean resource_options(const char *memory, char **list, struct resources *r, GError **err)
-{
-    if (!size_option("--memory", memory, &r->memory, err))
-        return FALSE;
-    gboolean ok = TRUE;
-    for (char **text = list; ok && text && *text; text++)
-        ok = resources_add(r, *text, err);
-    if (ok && resources_check(r, err))
-        return TRUE;
-    g_prefix_error(err, "--resource: ");
-    error_as_usage(err);
-    return FALSE;
-}
-
 void print_json(json_t *doc, gboolean indented)
 {
     json_dumpf(doc, stdout,

@@ -5,7 +5,6 @@
 #include "base/digest.h"
 #include "base/platform.h"
 #include "cli/command.h"
-#include "exec/resources.h"
 #include "store/images.h"
 
 #include <jansson.h>
@@ -49,8 +48,6 @@ gboolean platform_wanted(const char *text, struct platform *store, const struct 
                          GError **err);
 /* A size given with flag; NULL text leaves *out. VARVE_ERROR_USAGE. */
 gboolean size_option(const char *flag, const char *text, guint64 *out, GError **err);
-/* --memory and the elements of --resource (either may be NULL) into r. VARVE_ERROR_USAGE. */
-gboolean resource_options(const char *memory, char **list, struct resources *r, GError **err);
 /* The proxies of Docker's config.json, as proxies_load(); with a note where that cannot be read. */
 char **configured_proxies(void);
 /* Prints the document (and frees it): on one line, or indented. */

@@ -608,6 +608,13 @@ EOF
 --resource=cpu-qouta=1000|did you mean cpu-quota?
 --resource=memory-swap=1g|--resource: memory-swap, of memory and swap together, needs memory beside it
 --memory=much|--memory: invalid size "much"
+--memory-swap=much|--memory-swap: invalid size "much"
+--memory-swap=1g|--memory-swap, of memory and swap together, needs memory beside it
+--cpu-quota=5|--cpu-quota: 5 is not a number from 1000
+--cpu-shares=1|--cpu-shares: 1 is not a number from 2
+--cpuset-cpus=all|--cpuset-cpus: "all" is not a list
+--cpus=many|--cpus: many is not a number of CPUs
+--cpus=nan|--cpus: nan is not a number of CPUs
 END
     build --annotation manifest:org.example.a=b=c --annotation org.example/x:y=z --annotation 'manifest[linux/amd64]:here=1' \
         --annotation 'manifest,manifest[linux/s390x]:both=2' --annotation 'manifest[linux/s390x]:there=3' --platform linux/amd64 \

@@ -169,6 +169,9 @@ EOF2
     printf 'FROM busybox\nRUN nproc >/cpus\nRUN dd if=/dev/zero of=/dev/null bs=64M count=1; echo $? >/code\n' >Dockerfile
     build --resource cpuset-cpus=0 --resource=memory=16m -o ../limited .
     [ "$(cat ../limited/cpus) $(cat ../limited/code)" = "1 137" ]
+    rm -r ../limited
+    build --no-cache --cpuset-cpus 0 -m 16m --memory-swap 16m -c 512 --cpus 1.5 -o ../limited .
+    [ "$(cat ../limited/cpus) $(cat ../limited/code)" = "1 137" ]
     run build --explain --resource cpu-quota=50000 -m 1g -o type=cacheonly .
     [ "$status" -eq 0 ]
     [[ "$output" != *"run  "* ]]
