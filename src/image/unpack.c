@@ -128,8 +128,8 @@ static gboolean from_blob(struct unpacking *u, guint i, const struct chain *pare
     if (!ensure_blob(u, i, err))
         return FALSE;
     return (is_repeated(u, i) ? layer_repeat_from_blob : layer_from_blob)(
-        u->store, &d->digest, d->media_type, diff_id_of(u, i), parents, u->cancel, &u->done[i],
-        err);
+        u->store, &d->digest, d->media_type, diff_id_of(u, i), parents, u->events, u->cancel,
+        &u->done[i], err);
 }
 
 /* Unpacks layer i while it is fetched. When that fails though the blob arrived (it was resumed, or
@@ -159,21 +159,8 @@ static void keep_blobs(struct unpacking *u)
             ensure_blob(u, i, NULL);
 }
 
-static void report(const struct unpacking *u, guint i, gboolean finished)
-{
-    char hex[DIGEST_HEX_LEN + 1];
-    const struct descriptor *d = blob_of(u, i);
-    g_autofree char *name = g_strdup_printf("unpack sha256:%.12s", digest_hex(&d->digest, hex));
-    struct event ev = {.type = EVENT_TRANSFER,
-                       .vertex = -1,
-                       .name = name,
-                       .current = finished ? d->size : 0,
-                       .target = d->size,
-                       .finished = finished};
-    event_emit(u->events, &ev);
-}
-
-/* The first step with a layer. One that needs those below it may come out empty. */
+/* The first step with a layer. One that needs those below it may come out empty. What is unpacked
+ * while it is fetched is shown as that. */
 static gboolean unpack_layer(struct unpacking *u, guint i, const struct chain *parents,
                              GError **err)
 {
@@ -182,10 +169,7 @@ static gboolean unpack_layer(struct unpacking *u, guint i, const struct chain *p
         u->source && u->source->fetch_tapped && !store_blob_has(u->store, &d->digest, NULL);
     if (is_repeated(u, i))
         return ensure_blob(u, i, err);
-    report(u, i, FALSE);
-    gboolean ok = tapped ? from_source(u, i, parents, err) : from_blob(u, i, parents, err);
-    report(u, i, TRUE);
-    return ok;
+    return tapped ? from_source(u, i, parents, err) : from_blob(u, i, parents, err);
 }
 
 /* Takes the next layer that is missing: its number, or -1. *parents gets the layers below if they

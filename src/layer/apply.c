@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define TELL_US 100000 /* between two events about a blob */
+
 static gboolean unpack_all(struct unpacker *u, struct tarreader *r, GError **err)
 {
     const struct tar_header *h;
@@ -90,6 +92,7 @@ struct want {
     const struct digest *diff_id;
     const struct chain *parents;
     gboolean repeated; /* the chain below holds it already: it needs a directory of its own */
+    struct event_sink *events; /* or NULL */
     struct cancel *cancel;
 };
 
@@ -107,7 +110,7 @@ static gboolean find(const struct want *w, struct layer_info *out)
 gboolean layer_find_unpacked(struct store *s, const struct digest *diff_id,
                              const struct chain *parents, struct layer_info *out)
 {
-    struct want w = {s, diff_id, parents, FALSE, NULL};
+    struct want w = {s, diff_id, parents, FALSE, NULL, NULL};
     return find(&w, out);
 }
 
@@ -170,11 +173,37 @@ static gboolean unpack(const struct want *w, decompress_read_fn read, gpointer c
     return apply_and_commit(w, tmp, d, out, err);
 }
 
-static gssize read_fd(gpointer ctx, void *buf, gsize len, GError **err)
+/* A blob of the store being unpacked, and how far it was read. */
+struct reading {
+    struct event_sink *events;
+    const char *name; /* "unpack 0123456789ab" */
+    int fd;
+    guint64 bytes, size; /* read so far, and in all */
+    gint64 told_us;      /* monotonic clock */
+};
+
+static void tell(struct reading *r, gboolean finished)
 {
-    ssize_t n = io_read(*(int *)ctx, buf, len);
+    gint64 now = g_get_monotonic_time();
+    if (!finished && now - r->told_us < TELL_US)
+        return;
+    r->told_us = now;
+    event_emit(r->events, &(struct event){.type = EVENT_TRANSFER,
+                                          .vertex = -1,
+                                          .name = r->name,
+                                          .current = r->bytes,
+                                          .target = r->size,
+                                          .finished = finished});
+}
+
+static gssize read_blob(gpointer ctx, void *buf, gsize len, GError **err)
+{
+    struct reading *r = ctx;
+    ssize_t n = io_read(r->fd, buf, len);
     if (n < 0)
         error_set_errno(err, errno, "cannot read the layer's blob");
+    r->bytes += MAX(0, n);
+    tell(r, FALSE);
     return n;
 }
 
@@ -190,33 +219,46 @@ gboolean layer_note_blob(struct store *s, const char *layer_id, const struct dig
     return store_layer_blob_put(s, layer_id, "pulled", &b, err);
 }
 
+static gboolean unpack_blob(const struct want *w, const struct digest *blob, struct layer_info *out,
+                            GError **err)
+{
+    char hex[DIGEST_HEX_LEN + 1];
+    g_autofree char *name = g_strdup_printf("unpack %.12s", digest_hex(blob, hex));
+    fd_auto int fd = store_blob_open(w->store, blob, err);
+    struct reading r = {.events = w->events, .name = name, .fd = fd};
+    store_blob_has(w->store, blob, &r.size);
+    gboolean ok = fd >= 0 && unpack(w, read_blob, &r, out, err);
+    if (r.bytes > 0)
+        tell(&r, TRUE);
+    return ok;
+}
+
 static gboolean from_blob(const struct want *w, const struct digest *blob, const char *media_type,
                           struct layer_info *out, GError **err)
 {
-    if (!find(w, out)) {
-        fd_auto int fd = store_blob_open(w->store, blob, err);
-        if (fd < 0 || !unpack(w, read_fd, &fd, out, err)) {
-            g_autofree char *text = digest_text(blob);
-            g_prefix_error(err, "cannot unpack layer %s: ", text);
-            return FALSE;
-        }
+    if (!find(w, out) && !unpack_blob(w, blob, out, err)) {
+        g_autofree char *text = digest_text(blob);
+        g_prefix_error(err, "cannot unpack layer %s: ", text);
+        return FALSE;
     }
     return !*out->id || layer_note_blob(w->store, out->id, blob, media_type, w->diff_id, err);
 }
 
 gboolean layer_from_blob(struct store *s, const struct digest *blob, const char *media_type,
                          const struct digest *diff_id, const struct chain *parents,
-                         struct cancel *c, struct layer_info *out, GError **err)
+                         struct event_sink *events, struct cancel *c, struct layer_info *out,
+                         GError **err)
 {
-    struct want w = {s, diff_id, parents, FALSE, c};
+    struct want w = {s, diff_id, parents, FALSE, events, c};
     return from_blob(&w, blob, media_type, out, err);
 }
 
 gboolean layer_repeat_from_blob(struct store *s, const struct digest *blob, const char *media_type,
                                 const struct digest *diff_id, const struct chain *parents,
-                                struct cancel *c, struct layer_info *out, GError **err)
+                                struct event_sink *events, struct cancel *c, struct layer_info *out,
+                                GError **err)
 {
-    struct want w = {s, diff_id, parents, TRUE, c};
+    struct want w = {s, diff_id, parents, TRUE, events, c};
     return from_blob(&w, blob, media_type, out, err);
 }
 
@@ -224,6 +266,6 @@ gboolean layer_from_stream(struct store *s, decompress_read_fn read, gpointer ct
                            const struct digest *diff_id, const struct chain *parents,
                            struct cancel *c, struct layer_info *out, GError **err)
 {
-    struct want w = {s, diff_id, parents, FALSE, c};
+    struct want w = {s, diff_id, parents, FALSE, NULL, c};
     return find(&w, out) || unpack(&w, read, ctx, out, err);
 }

@@ -9,6 +9,7 @@
 #define VARVE_LAYER_APPLY_H
 
 #include "base/cancel.h"
+#include "base/event.h"
 #include "layer/decompress.h"
 #include "layer/index.h"
 
@@ -34,15 +35,17 @@ gboolean layer_apply(struct store *s, const char *tmp, struct decompress *d,
  * commits it with source "diff:<hex>" (or "chain:<hex>" when it relied on parents) and notes its
  * blob. Returns the existing layer when it was unpacked before. parents as above: with NULL, a
  * layer that needs them is no error but gives an empty out->id. One process at a time does it
- * (store lock). */
+ * (store lock). events (or NULL) are told how much of the blob was read. */
 gboolean layer_from_blob(struct store *s, const struct digest *blob, const char *media_type,
                          const struct digest *diff_id, const struct chain *parents,
-                         struct cancel *c, struct layer_info *out, GError **err);
+                         struct event_sink *events, struct cancel *c, struct layer_info *out,
+                         GError **err);
 /* For a layer that appears again in the chain that holds it already (parents, known): overlayfs
  * takes a directory only once, so it gets one of its own. */
 gboolean layer_repeat_from_blob(struct store *s, const struct digest *blob, const char *media_type,
                                 const struct digest *diff_id, const struct chain *parents,
-                                struct cancel *c, struct layer_info *out, GError **err);
+                                struct event_sink *events, struct cancel *c, struct layer_info *out,
+                                GError **err);
 /* The same for bytes that arrive while they are unpacked (pull: unpack and download overlap). read
  * is first called when the lock is held and the layer does not exist; not all need be read. No blob
  * is noted. */

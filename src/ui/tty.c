@@ -9,8 +9,11 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define LOG_LINES 3 /* of each running step */
+#define LOG_LINES 3 /* of each running step, more when few run */
+#define MAX_LOG_LINES 10
 #define WAITING_LINES 6
+#define NAME_COLUMNS 20 /* of a transfer at least, before its numbers lose their last */
+#define MIN_BAR 8
 #define BAR_COLUMNS 28
 
 /* The frame being put together. */
@@ -167,25 +170,59 @@ static void add_waiting(struct frame *f, struct progress *p, const struct step *
     add_line(f, STYLE_DIM, left, right);
 }
 
-static void add_transfer(struct frame *f, const struct transfer *t)
+/* The name of a transfer as far as it says more than the head line: "pull 92cf57ad2b1c" below the
+ * title node:20. Its last word tells it from others, so what is before gives way. Newly allocated.
+ */
+static char *transfer_name(const struct progress *p, const struct transfer *t, int columns)
 {
-    gint64 took = MAX(1, g_get_real_time() - t->started_us);
-    double rate = t->current * 1e6 / took;
+    const char *last = strrchr(t->name, ' ');
+    g_autofree char *before = last ? g_strndup(t->name, last - t->name) : g_strdup("");
+    if (p->title && g_str_has_suffix(before, p->title))
+        before[strlen(before) - strlen(p->title)] = '\0';
+    g_strchomp(before);
+    last = last ? last + 1 : t->name;
+    int room = columns - text_width(last) - 1;
+    if (!*before || room < 5)
+        return text_fit(last, columns);
+    g_autofree char *fit = text_fit(before, room);
+    return g_strdup_printf("%s %s", fit, last);
+}
+
+/* "2.9 MB of 98 MB  4.5 MB/s  21 s left", or as much of it as fits, but always how far it is. */
+static char *transfer_numbers(const struct transfer *t, int columns)
+{
+    double rate = (double)t->current * 1e6 / MAX(1, g_get_real_time() - t->started_us);
+    guint64 rest = t->target - MIN(t->current, t->target);
     g_autofree char *now = text_size(t->current);
     g_autofree char *all = t->target ? text_size(t->target) : NULL;
     g_autofree char *speed = text_size((guint64)rate);
+    g_autofree char *left = rate > 0 && rest > rate ? text_duration(rest / rate * 1e6) : NULL;
+    GString *out = g_string_new(now);
+    if (all)
+        g_string_append_printf(out, " of %s", all);
+    g_autofree char *pace = g_strdup_printf("  %s/s", speed);
+    g_autofree char *eta = left ? g_strdup_printf("  %s left", left) : g_strdup("");
+    if ((int)out->len + text_width(pace) <= columns)
+        g_string_append(out, pace);
+    if ((int)out->len + text_width(eta) <= columns)
+        g_string_append(out, eta);
+    return g_string_free(out, FALSE);
+}
+
+static void add_transfer(struct frame *f, const struct progress *p, const struct transfer *t)
+{
+    int room = f->columns - 5; /* without the arrow, the gap before the numbers, the last column */
+    g_autofree char *numbers = transfer_numbers(t, room - NAME_COLUMNS);
+    room -= text_width(numbers);
+    gboolean barred = t->target && room >= NAME_COLUMNS + 2 + MIN_BAR;
+    g_autofree char *name = transfer_name(p, t, barred ? room - 2 - MIN_BAR : MAX(1, room));
+    int bar = barred ? MIN(BAR_COLUMNS, room - 2 - text_width(name)) : 0;
+    int full = barred ? (int)(bar * MIN(1.0, (double)t->current / t->target)) : 0;
     GString *line = g_string_new(NULL);
-    g_string_append_printf(line, "⇣ %s  ", t->name);
-    if (t->target && f->columns >= 80) {
-        int full = (int)(BAR_COLUMNS * MIN(1.0, (double)t->current / t->target));
-        for (int i = 0; i < BAR_COLUMNS; i++)
-            g_string_append(line, i < full ? "━" : "─");
-    }
-    double left = t->target && rate > 0 ? (t->target - MIN(t->current, t->target)) / rate : 0;
-    g_autofree char *eta = left >= 1 ? g_strdup_printf("  %.0f s left", left) : g_strdup("");
-    g_autofree char *right = all ? g_strdup_printf("%s of %s  %s/s%s", now, all, speed, eta)
-                                 : g_strdup_printf("%s  %s/s", now, speed);
-    add_line(f, STYLE_NONE, line->str, right);
+    g_string_append_printf(line, "⇣ %s%s", name, barred ? "  " : "");
+    for (int i = 0; i < bar; i++)
+        g_string_append(line, i < full ? "━" : "─");
+    add_line(f, STYLE_NONE, line->str, numbers);
     g_string_free(line, TRUE);
 }
 
@@ -194,7 +231,7 @@ static void add_transfers(struct frame *f, struct progress *p)
     for (guint i = 0; i < p->transfers->len; i++) {
         const struct transfer *t = g_ptr_array_index(p->transfers, i);
         if (!t->finished && take_place(f))
-            add_transfer(f, t);
+            add_transfer(f, p, t);
     }
 }
 
@@ -230,6 +267,7 @@ static int plan_running(struct frame *f, struct progress *p, int room)
         f->log_lines = 0;
         return 0;
     }
+    f->log_lines = CLAMP(room / (2 * MAX(1, running)), LOG_LINES, MAX_LOG_LINES);
     while (f->log_lines > 0 && running + count_log_lines(p, f->log_lines) > room)
         f->log_lines--;
     return room - running - count_log_lines(p, f->log_lines);

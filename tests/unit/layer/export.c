@@ -335,13 +335,13 @@ static void test_pulled(void)
     digest_of_bytes(&diff_id, tar->data, tar->len);
     const char *type = "application/vnd.docker.image.rootfs.diff.tar";
     struct digest wrong = {{1}};
-    g_assert_false(layer_from_blob(f.store, &blob, type, &wrong, none, NULL, &info, &err));
+    g_assert_false(layer_from_blob(f.store, &blob, type, &wrong, none, NULL, NULL, &info, &err));
     g_assert_error(err, VARVE_ERROR, VARVE_ERROR_INVALID);
     g_clear_error(&err);
-    g_assert_true(layer_from_blob(f.store, &blob, type, &diff_id, none, NULL, &info, &err));
+    g_assert_true(layer_from_blob(f.store, &blob, type, &diff_id, none, NULL, NULL, &info, &err));
     char id[LAYER_ID_LEN + 1];
     memcpy(id, info.id, sizeof id);
-    g_assert_true(layer_from_blob(f.store, &blob, type, &diff_id, NULL, NULL, &info, &err));
+    g_assert_true(layer_from_blob(f.store, &blob, type, &diff_id, NULL, NULL, NULL, &info, &err));
     g_assert_cmpstr(info.id, ==, id);
     struct export_options o = plain_options;
     o.compression = COMPRESS_GZIP;

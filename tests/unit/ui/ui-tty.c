@@ -179,6 +179,52 @@ static void test_warning(void)
     screen_close(&s);
 }
 
+/* A transfer shows how far it is in any window, without what the head line says already. */
+static void test_transfer(void)
+{
+    static const struct {
+        int columns;
+        gboolean bar, all;
+    } cases[] = {{200, TRUE, TRUE}, {80, TRUE, TRUE}, {60, FALSE, TRUE}, {40, FALSE, FALSE}};
+    for (guint i = 0; i < 2 * G_N_ELEMENTS(cases); i++) {
+        struct screen s;
+        int up;
+        gboolean titled = i % 2;
+        screen_open(&s, 24, cases[i / 2].columns);
+        tell(&s, &(struct event){.type = EVENT_TRANSFER,
+                                 .vertex = -1,
+                                 .name = titled ? "pull demo:1 92cf57ad2b1c" : "pull 127.0.0.1:5000/some/node:20 92cf57ad2b1c",
+                                 .time_us = g_get_real_time() - 2 * G_USEC_PER_SEC,
+                                 .current = 29000000,
+                                 .target = 98000000});
+        g_auto(GStrv) lines = draw(&s, &up);
+        const char *row = lines[1];
+        g_assert_true(g_str_has_prefix(row, "⇣ "));
+        g_assert_nonnull(strstr(row, "92cf57ad2b1c"));
+        g_assert_nonnull(strstr(row, "29 MB of 98 MB"));
+        g_assert_null(strstr(row, "demo:1"));
+        g_assert_cmpint(strstr(row, "━") != NULL, ==, cases[i / 2].bar);
+        g_assert_cmpint(strstr(row, "MB/s  ") && strstr(row, " left"), ==, cases[i / 2].all);
+        g_assert_cmpint(text_width(row), <, cases[i / 2].columns);
+        screen_close(&s);
+    }
+}
+
+/* Where few steps run, their logs are worth more than the rows of what waits. */
+static void test_waiting(void)
+{
+    struct screen s;
+    int up;
+    screen_open(&s, 24, 80);
+    run_steps(&s, 1, "1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n");
+    for (int i = 1; i < 20; i++)
+        tell(&s, &(struct event){.type = EVENT_VERTEX, .vertex = i, .name = "RUN later", .stage = "build"});
+    g_auto(GStrv) lines = draw(&s, &up);
+    g_assert_cmpint(count(lines, "│"), ==, 10);
+    g_assert_cmpint(count(lines, "○"), ==, 3);
+    screen_close(&s);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -186,5 +232,7 @@ int main(int argc, char **argv)
     g_test_add_func("/ui/tty/narrower", test_narrower);
     g_test_add_func("/ui/tty/log", test_log);
     g_test_add_func("/ui/tty/warning", test_warning);
+    g_test_add_func("/ui/tty/transfer", test_transfer);
+    g_test_add_func("/ui/tty/waiting", test_waiting);
     return g_test_run();
 }
