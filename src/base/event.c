@@ -9,3 +9,8 @@ void event_emit(struct event_sink *sink, const struct event *ev)
         stamped.time_us = g_get_real_time();
     sink->emit(sink, &stamped);
 }
+
+char *event_stage_label(const char *stage)
+{
+    return stage && g_ascii_isdigit(*stage) ? g_strconcat("stage-", stage, NULL) : g_strdup(stage);
+}

@@ -55,5 +55,8 @@ struct event_sink {
 
 /* NULL sink: nothing happens. Fills time_us when it is 0. */
 void event_emit(struct event_sink *sink, const struct event *ev);
+/* How people are shown a stage: by its name, or as "stage-1" where it has only a number. Newly
+ * allocated; NULL for NULL. */
+char *event_stage_label(const char *stage);
 
 #endif

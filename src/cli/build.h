@@ -110,6 +110,9 @@ void build_count_steps(const struct build *b, int *ran, int *cached);
 /* Of the graph's vertex i, when it is a step that the user wrote and this build needed; else NULL.
  */
 const struct vertex_result *build_step_result(const struct build *b, guint i);
+/* The stage of v as people are shown it (event_stage_label()); NULL: it has none, or is the only
+ * one and has no name. Newly allocated. */
+char *build_stage_label(const struct build *b, const struct vertex *v);
 /* build_missing.c: where in the Dockerfile what ended the step v is, and for a source that was not
  * found why: *err is then replaced. */
 struct span build_explain_missing(const struct build *b, const struct vertex *v, GError **err);

@@ -71,9 +71,13 @@ static void print_failed_program(struct build *b, const GError *err, const struc
     const char *next = strstr(err->message, "\nnext: ");
     GError *shown = g_error_copy(err);
     g_free(shown->message);
-    shown->message = g_strdup_printf("%s failed with exit code %d%s   (stage %s, after %s)%s", name,
-                                     r->exit_code, full ? ": the store's disk is full" : "",
-                                     v->meta.stage ? v->meta.stage : "-", took, next ? next : "");
+    g_autofree char *label = build_stage_label(b, v);
+    gboolean named = label && !g_ascii_isdigit(*v->meta.stage);
+    g_autofree char *stage =
+        label ? g_strdup_printf("%s%s, ", named ? "stage " : "", label) : g_strdup("");
+    shown->message =
+        g_strdup_printf("%s failed with exit code %d%s   (%safter %s)%s", name, r->exit_code,
+                        full ? ": the store's disk is full" : "", stage, took, next ? next : "");
     report_error(shown);
     g_error_free(shown);
     print_source(b, v);

@@ -17,7 +17,7 @@ static struct step_row *step_row_for(struct build *b, const struct vertex *v)
     struct step_row *row = g_new0(struct step_row, 1);
     row->number = r->step;
     row->name = g_strdup(v->meta.name);
-    row->stage = g_strdup(v->meta.stage);
+    row->stage = build_stage_label(b, v);
     row->outcome = r->outcome;
     row->started_us = r->started_us;
     row->duration_us = r->duration_us;

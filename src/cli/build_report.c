@@ -20,6 +20,15 @@ const struct vertex_result *build_step_result(const struct build *b, guint i)
     return r->needed && !v->meta.internal ? r : NULL;
 }
 
+char *build_stage_label(const struct build *b, const struct vertex *v)
+{
+    const char *stage = v->meta.stage;
+    gboolean alone = stage && g_ascii_isdigit(*stage);
+    for (guint i = 0; alone && i < b->lowered->graph->vertices->len; i++)
+        alone = !build_step_result(b, i) || g_strcmp0(vertex_at(b, i)->meta.stage, stage) == 0;
+    return alone ? NULL : event_stage_label(stage);
+}
+
 void build_count_steps(const struct build *b, int *ran, int *cached)
 {
     *ran = *cached = 0;

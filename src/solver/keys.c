@@ -154,14 +154,22 @@ gboolean chain_content(struct solver *s, const struct chain *c, struct digest *o
     return TRUE;
 }
 
+/* "stage build", "stage-1", or for what belongs to no stage what it is. Newly allocated. */
+static char *shown_name(const struct vertex *input)
+{
+    const char *stage = input->meta.stage;
+    if (!stage)
+        return g_strdup(input->meta.name);
+    return g_ascii_isdigit(*stage) ? event_stage_label(stage) : g_strconcat("stage ", stage, NULL);
+}
+
 /* Tells of a failed read of an input's part; for what was not found the whole is looked at, so that
  * the message can say what is there. */
 static gboolean tell_missing(struct node *n, struct chainview *view, struct read *r, GError *error,
                              GError **err)
 {
     const struct vertex *input = n->v->inputs[r->input];
-    const char *stage = input->meta.stage;
-    g_autofree char *name = stage ? g_strdup_printf("stage %s", stage) : g_strdup(input->meta.name);
+    g_autofree char *name = shown_name(input);
     g_autoptr(tree) all = n->res.missing ? chainview_tree(view, name, NULL) : NULL;
     if (!all || digest_read(n, all, r, err)) {
         g_propagate_error(err, error);
@@ -182,9 +190,7 @@ static gboolean digest_chain_reads(struct solver *s, struct node *n, GError **er
         g_autoptr(chainview) view = chainview_new(s->o.store, input->chain, s->stop, err);
         if (!view)
             return FALSE;
-        const char *stage = input->v->meta.stage;
-        g_autofree char *name =
-            stage ? g_strdup_printf("stage %s", stage) : g_strdup(input->v->meta.name);
+        g_autofree char *name = shown_name(input->v);
         g_autoptr(tree) t = chainview_tree_for(view, name, &r->sel, 1, err);
         if (!t)
             return FALSE;

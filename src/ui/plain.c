@@ -6,53 +6,43 @@
 
 #include <string.h>
 
-/* " build" behind the numbers; " stage-1" for a stage without a name (it has a number), and nothing
- * where there is no other stage. Newly allocated. */
-static char *label(struct progress *p, const struct step *s)
+/* "[3/7 build]", with which each line begins; newly allocated. */
+static char *prefix(struct progress *p, const struct step *s)
 {
-    if (!s->stage)
-        return g_strdup("");
-    gboolean unnamed = g_ascii_isdigit(*s->stage), alone = unnamed;
-    for (guint i = 0; i < p->steps->len && alone; i++)
-        alone = g_strcmp0(((struct step *)g_ptr_array_index(p->steps, i))->stage, s->stage) == 0;
-    return alone ? g_strdup("") : g_strconcat(unnamed ? " stage-" : " ", s->stage, NULL);
-}
-
-static int number(struct progress *p, const struct step *s)
-{
-    for (guint i = 0; i < p->steps->len; i++)
-        if (g_ptr_array_index(p->steps, i) == s)
-            return i + 1;
-    return 0;
+    g_autofree char *number = progress_number(p, s), *stage = progress_stage(p, s);
+    return g_strdup_printf("[%s%s%s]", number, stage ? " " : "", stage ? stage : "");
 }
 
 #define NAME_COLUMNS 120 /* long commands are cut: varve history shows them whole */
 
 static void print_start(struct progress *p, struct step *s)
 {
-    g_autofree char *stage = label(p, s);
+    g_autofree char *head = prefix(p, s);
     g_autofree char *name = text_fit(s->name, NAME_COLUMNS);
-    fprintf(p->out, "[%d/%d%s] %s%s%s%s\n", number(p, s), p->total, stage, name,
-            s->why ? "   (" : "", s->why ? s->why : "", s->why ? ")" : "");
+    fprintf(p->out, "%s %s%s%s%s\n", head, name, s->why ? "   (" : "", s->why ? s->why : "",
+            s->why ? ")" : "");
 }
 
-static void print_line(struct progress *p, struct step *s, const char *line)
+/* A line of its output with the seconds since it started, so that a log shows where a step hung. */
+static void print_line(struct progress *p, struct step *s, const char *line, gint64 now_us)
 {
-    g_autofree char *stage = label(p, s);
+    g_autofree char *head = prefix(p, s);
     g_autofree char *text = text_without_escapes(line);
     g_autofree char *clean = text_fit(text, 2000);
-    fprintf(p->out, "[%d/%d%s]   │ %s\n", number(p, s), p->total, stage, clean);
+    double since = (double)(now_us - s->started_us) / G_USEC_PER_SEC;
+    fprintf(p->out, "%s %6.2f │ %s\n", head, MAX(0, since), clean);
 }
 
 /* Prints whole lines; a carriage return starts a line over, as on a terminal. */
-static void print_log(struct progress *p, struct step *s, const char *bytes, gsize len)
+static void print_log(struct progress *p, struct step *s, const char *bytes, gsize len,
+                      gint64 now_us)
 {
     for (gsize i = 0; i < len; i++) {
         if (bytes[i] == '\n' || s->line->len > 64 * 1024) {
             if (s->line->len > 0 && s->line->str[s->line->len - 1] == '\r')
                 g_string_truncate(s->line, s->line->len - 1);
             const char *start = strrchr(s->line->str, '\r');
-            print_line(p, s, start ? start + 1 : s->line->str);
+            print_line(p, s, start ? start + 1 : s->line->str, now_us);
             g_string_truncate(s->line, 0);
         }
         if (bytes[i] != '\n' && bytes[i] != '\0')
@@ -68,18 +58,17 @@ static void print_done(struct progress *p, struct step *s)
                                         [OUTCOME_FAILED] = "FAILED",
                                         [OUTCOME_CANCELLED] = "interrupted"};
     if (s->line->len > 0)
-        print_log(p, s, "\n", 1);
-    g_autofree char *stage = label(p, s);
+        print_log(p, s, "\n", 1, s->ended_us);
+    g_autofree char *head = prefix(p, s);
     if (s->outcome == OUTCOME_CACHED || s->outcome == OUTCOME_CUT) {
         g_autofree char *name = text_fit(s->name, NAME_COLUMNS);
-        fprintf(p->out, "[%d/%d%s] %s   %s\n", number(p, s), p->total, stage, name,
-                words[s->outcome]);
+        fprintf(p->out, "%s %s   %s\n", head, name, words[s->outcome]);
         return;
     }
     g_autofree char *took = text_duration(s->duration_us);
     g_autofree char *size = s->layer_bytes ? text_size(s->layer_bytes) : NULL;
-    fprintf(p->out, "[%d/%d%s] %s after %s%s%s\n", number(p, s), p->total, stage, words[s->outcome],
-            took, size ? "   " : "", size ? size : "");
+    fprintf(p->out, "%s %s after %s%s%s\n", head, words[s->outcome], took, size ? "   " : "",
+            size ? size : "");
 }
 
 static void print_transfer(struct progress *p, const struct event *ev)
@@ -99,7 +88,7 @@ static void plain_event(struct progress *p, const struct event *ev, struct step 
         break;
     case EVENT_LOG:
         if (s)
-            print_log(p, s, ev->bytes, ev->n_bytes);
+            print_log(p, s, ev->bytes, ev->n_bytes, ev->time_us);
         break;
     case EVENT_DONE:
         if (s)

@@ -59,6 +59,21 @@ struct step *progress_step(struct progress *p, int vertex)
     return NULL;
 }
 
+char *progress_number(struct progress *p, const struct step *s)
+{
+    guint at = 0;
+    g_ptr_array_find(p->steps, s, &at);
+    return g_strdup_printf("%u/%d", at + 1, p->total);
+}
+
+char *progress_stage(struct progress *p, const struct step *s)
+{
+    gboolean alone = s->stage && g_ascii_isdigit(*s->stage);
+    for (guint i = 0; i < p->steps->len && alone; i++)
+        alone = g_strcmp0(((struct step *)g_ptr_array_index(p->steps, i))->stage, s->stage) == 0;
+    return alone ? NULL : event_stage_label(s->stage);
+}
+
 static struct step *add_step(struct progress *p, const struct event *ev)
 {
     struct step *s = g_new0(struct step, 1);

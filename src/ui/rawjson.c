@@ -24,28 +24,14 @@ static void put(struct progress *p, const char *key, json_t *item)
     json_decref(line);
 }
 
-/* The name as BuildKit shows it: "[build 2/5] RUN make", "[stage-1 2/5]" for a stage without a name
- * (it has a number) and "[2/5]" where there is no other stage. */
+/* The name in the shape that BuildKit gives it, "[build 2/5] RUN make", but with the number that
+ * the step has everywhere else in varve. */
 static char *full_name(struct progress *p, const struct step *s)
 {
-    if (!s->stage)
-        return g_strdup(s->name);
-    int at = 0, count = 0, width = 1;
-    gboolean unnamed = g_ascii_isdigit(*s->stage), alone = unnamed;
-    for (guint i = 0; i < p->steps->len; i++) {
-        const struct step *other = g_ptr_array_index(p->steps, i);
-        if (g_strcmp0(other->stage, s->stage) == 0)
-            count++;
-        else
-            alone = FALSE;
-        if (other == s)
-            at = count;
-    }
-    for (int n = count; n >= 10; n /= 10)
-        width++;
-    if (alone)
-        return g_strdup_printf("[%*d/%d] %s", width, at, count, s->name);
-    return g_strdup_printf("[%s%s %*d/%d] %s", unnamed ? "stage-" : "", s->stage, width, at, count,
+    g_autofree char *number = progress_number(p, s), *stage = progress_stage(p, s);
+    int width =
+        2 * (int)strlen(strchr(number, '/')) - 1; /* "[b  9/10]" is as wide as "[b 10/10]" */
+    return g_strdup_printf("[%s%s%*s] %s", stage ? stage : "", stage ? " " : "", width, number,
                            s->name);
 }
 
@@ -113,7 +99,7 @@ static json_t *status_json(const struct event *ev, const struct step *s)
     return t;
 }
 
-/* Names count the steps of their stage, so nothing is shown before all are known. */
+/* Names count all steps, so nothing is shown before these are known. */
 static void put_all(struct progress *p)
 {
     for (guint i = 0; i < p->steps->len; i++)

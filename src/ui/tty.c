@@ -12,6 +12,7 @@
 #define LOG_LINES 3 /* of each running step, more when few run */
 #define MAX_LOG_LINES 10
 #define WAITING_LINES 6
+#define STAGE_COLUMNS 14
 #define NAME_COLUMNS 20 /* of a transfer at least, before its numbers lose their last */
 #define MIN_BAR 8
 #define BAR_COLUMNS 28
@@ -77,20 +78,22 @@ static void add_head(struct frame *f, struct progress *p)
     add_line(f, STYLE_BOLD, p->title ? p->title : "", right);
 }
 
-static char *step_text(const struct frame *f, const struct step *s, const char *mark)
+static char *step_text(struct frame *f, struct progress *p, const struct step *s, const char *mark)
 {
-    if (f->columns < 60 || !s->stage)
+    g_autofree char *label = f->columns < 60 ? NULL : progress_stage(p, s);
+    g_autofree char *stage = label ? text_fit(label, STAGE_COLUMNS) : NULL;
+    if (!stage)
         return g_strdup_printf("%s %s", mark, s->name);
-    g_autofree char *stage = text_fit(s->stage, 14);
-    return g_strdup_printf("%s %s%*s %s", mark, stage, MAX(0, 14 - text_width(stage)), "", s->name);
+    int pad = STAGE_COLUMNS - text_width(stage);
+    return g_strdup_printf("%s %s%*s %s", mark, stage, pad, "", s->name);
 }
 
-static void add_done(struct frame *f, const struct step *s)
+static void add_done(struct frame *f, struct progress *p, const struct step *s)
 {
     g_autofree char *took = text_duration(s->duration_us);
     g_autofree char *size = s->layer_bytes ? text_size(s->layer_bytes) : g_strdup("");
     gboolean failed = s->outcome == OUTCOME_FAILED;
-    g_autofree char *left = step_text(f, s,
+    g_autofree char *left = step_text(f, p, s,
                                       failed                            ? "✗"
                                       : s->outcome == OUTCOME_CANCELLED ? "–"
                                                                         : "✓");
@@ -142,11 +145,11 @@ static gboolean take_place(struct frame *f)
     return TRUE;
 }
 
-static void add_running(struct frame *f, const struct step *s)
+static void add_running(struct frame *f, struct progress *p, const struct step *s)
 {
     if (!take_place(f))
         return;
-    g_autofree char *left = step_text(f, s, "●");
+    g_autofree char *left = step_text(f, p, s, "●");
     g_autofree char *took = text_duration(g_get_real_time() - s->started_us);
     add_line(f, STYLE_CYAN, left, took);
     g_autoptr(GPtrArray) lines = log_lines(s, f->log_lines);
@@ -165,8 +168,9 @@ static void add_waiting(struct frame *f, struct progress *p, const struct step *
         if (in && in->state != STEP_DONE)
             on = in->stage && g_strcmp0(in->stage, s->stage) != 0 ? in->stage : "";
     }
-    g_autofree char *left = step_text(f, s, "○");
-    g_autofree char *right = on && *on ? g_strdup_printf("waits for %s", on) : g_strdup("");
+    g_autofree char *name = event_stage_label(on);
+    g_autofree char *left = step_text(f, p, s, "○");
+    g_autofree char *right = on && *on ? g_strdup_printf("waits for %s", name) : g_strdup("");
     add_line(f, STYLE_DIM, left, right);
 }
 
@@ -283,9 +287,9 @@ static void add_steps(struct frame *f, struct progress *p, int room, int waiting
     for (guint i = 0; i < p->steps->len; i++) {
         const struct step *s = g_ptr_array_index(p->steps, i);
         if (s->state == STEP_DONE && skip-- <= 0)
-            add_done(f, s);
+            add_done(f, p, s);
         else if (s->state == STEP_RUNNING)
-            add_running(f, s);
+            add_running(f, p, s);
         else if (s->state == STEP_WAITING && waiting_room-- > 0)
             add_waiting(f, p, s);
     }

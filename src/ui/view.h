@@ -65,6 +65,10 @@ struct progress {
 #define TAIL_BYTES (32 * 1024)
 
 struct step *progress_step(struct progress *p, int vertex); /* NULL when unknown */
+/* What people know s by: "3/7", its number among all steps of the build (what varve logs --step
+ * takes), and its stage: NULL for an unnamed one where there is no other. Newly allocated. */
+char *progress_number(struct progress *p, const struct step *s);
+char *progress_stage(struct progress *p, const struct step *s);
 /* Begins the redrawing of views that tick; does nothing when it runs already. */
 void progress_start_ticker(struct progress *p);
 /* Draws a frame of the live view. */

@@ -20,10 +20,10 @@ static char *show(enum progress_mode mode)
                                      .id = &b, .inputs = &input, .n_inputs = 1});
     event_emit(sink, &(struct event){.type = EVENT_PLAN, .vertex = -1, .total = 2});
     event_emit(sink, &(struct event){.type = EVENT_DONE, .vertex = 1, .outcome = OUTCOME_CACHED});
-    event_emit(sink, &(struct event){.type = EVENT_START, .vertex = 2, .text = "never built here"});
-    event_emit(sink, &(struct event){.type = EVENT_LOG, .vertex = 2, .fd = 1, .bytes = "one\ntw", .n_bytes = 6});
-    event_emit(sink, &(struct event){.type = EVENT_LOG, .vertex = 2, .fd = 2, .bytes = "o\r50%\r99%\nlast", .n_bytes = 14});
-    event_emit(sink, &(struct event){.type = EVENT_DONE, .vertex = 2, .outcome = OUTCOME_RAN,
+    event_emit(sink, &(struct event){.type = EVENT_START, .vertex = 2, .time_us = 1000000, .text = "1 of 2 files differs: a.c"});
+    event_emit(sink, &(struct event){.type = EVENT_LOG, .vertex = 2, .fd = 1, .time_us = 1310000, .bytes = "one\ntw", .n_bytes = 6});
+    event_emit(sink, &(struct event){.type = EVENT_LOG, .vertex = 2, .fd = 2, .time_us = 13310000, .bytes = "o\r50%\r99%\nlast", .n_bytes = 14});
+    event_emit(sink, &(struct event){.type = EVENT_DONE, .vertex = 2, .time_us = 13500000, .outcome = OUTCOME_RAN,
                                      .duration_us = 2100000, .layer_bytes = 38000000});
     progress_finish(p);
     g_autofree char *tail = progress_log_tail(p, 2, 2);
@@ -36,10 +36,10 @@ static void test_plain(void)
 {
     char *out = show(PROGRESS_PLAIN);
     g_assert_cmpstr(out, ==, "[1/2 base] FROM base   cached\n"
-                             "[2/2 build] RUN make   (never built here)\n"
-                             "[2/2 build]   │ one\n"
-                             "[2/2 build]   │ 99%\n"
-                             "[2/2 build]   │ last\n"
+                             "[2/2 build] RUN make   (1 of 2 files differs: a.c)\n"
+                             "[2/2 build]   0.31 │ one\n"
+                             "[2/2 build]  12.31 │ 99%\n"
+                             "[2/2 build]  12.50 │ last\n"
                              "[2/2 build] done after 2.1 s   38 MB\n");
     free(out);
 }
@@ -118,8 +118,8 @@ static void test_rawjson_names(void)
 {
     static const char *const cases[][2] = {
         {"00", "[1/2] x;[2/2] x;"},
-        {"0b0", "[stage-0 1/2] x;[b 1/1] x;[stage-0 2/2] x;"},
-        {"b-", "[b 1/1] x;x;"},
+        {"0b0", "[stage-0 1/3] x;[b 2/3] x;[stage-0 3/3] x;"},
+        {"b-", "[b 1/2] x;[2/2] x;"},
         {"bbbbbbbbbb", "[b  1/10] x;[b  2/10] x;[b  3/10] x;[b  4/10] x;[b  5/10] x;[b  6/10] x;[b  7/10] x;"
                        "[b  8/10] x;[b  9/10] x;[b 10/10] x;"}};
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
