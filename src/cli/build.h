@@ -96,6 +96,8 @@ void build_report_success(struct build *b);
 /* What --explain shows: a line for each step that did not hit, and for what changed of the config.
  */
 void build_print_explanations(struct build *b);
+/* One of these lines: "run", the step in so many columns, and why. */
+void build_print_row(const char *word, const char *what, const char *why, int columns);
 /* What the checks found, on one line; nothing when that is nothing. */
 void build_print_warnings(const struct build *b);
 /* build_failure.c. The failing step: its lines with a caret, the end of its log, what is kept.

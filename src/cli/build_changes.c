@@ -242,8 +242,6 @@ void build_print_changes(const struct build *b, int columns)
     for (guint i = 0; b->changes && i < b->changes->len; i++) {
         const struct change *c = g_ptr_array_index(b->changes, i);
         g_autofree char *what = g_strdup_printf("%s %s", c->field, c->name ? c->name : "");
-        g_autofree char *shown = text_fit(g_strchomp(what), columns);
-        g_autofree char *how = text_fit(c->how, 200);
-        fprintf(stderr, "conf %s%*s  %s\n", shown, columns - text_width(shown), "", how);
+        build_print_row("conf", g_strchomp(what), c->how, columns);
     }
 }

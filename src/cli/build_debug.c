@@ -64,7 +64,7 @@ static void open_shell(struct build *b, const struct vertex *v)
     struct relay r = {.console = {.master = -1}, .wake_fd = eventfd(0, EFD_CLOEXEC)};
     GError *err = NULL;
     int code = 0;
-    g_autofree char *name = text_fit(v->meta.name, 60);
+    g_autofree char *name = text_step(v->meta.name, 60);
     fprintf(stderr, "\na shell where %s failed; leave it with exit, and what you changed is gone\n",
             name);
     gboolean ok = r.wake_fd >= 0

@@ -8,9 +8,18 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TAIL_LINES 12
+#define TAIL_LINES 12   /* of the log, at most */
+#define SOURCE_LINES 10 /* of the instruction, likewise */
+#define OTHER_ROWS 10   /* that the rest of the report takes, about */
 
-/* The step's lines of the Dockerfile: the first with a caret. */
+/* How many of most lines a report may have so that it fits the window it is shown in. */
+static int affordable(int most, int share)
+{
+    int rows = text_rows(stderr);
+    return rows > 0 ? CLAMP((rows - OTHER_ROWS) / share, 3, most) : most;
+}
+
+/* The step's lines of the Dockerfile. */
 static void print_source(struct build *b, const struct vertex *v)
 {
     if (v->meta.line == 0)
@@ -20,8 +29,11 @@ static void print_source(struct build *b, const struct vertex *v)
     for (guint i = 0; i < b->df->n_instructions; i++)
         if (b->df->instructions[i]->first_line == (guint)v->meta.line)
             ins = b->df->instructions[i];
-    if (ins)
+    if (ins) {
         at.span = ins->span;
+        at.last_line = ins->last_line;
+        at.max_lines = affordable(SOURCE_LINES, 3);
+    }
     g_autofree char *text = diag_render(
         b->diags, &at, DIAG_RENDER_CONTEXT | (text_colours(stderr) ? DIAG_RENDER_COLOR : 0));
     const char *rest = strchr(text, '\n');
@@ -30,15 +42,16 @@ static void print_source(struct build *b, const struct vertex *v)
 
 static void print_log_tail(struct build *b, const struct vertex *v)
 {
-    g_autofree char *tail = progress_log_tail(b->progress, v->number, TAIL_LINES);
+    g_autofree char *tail = progress_log_tail(b->progress, v->number, affordable(TAIL_LINES, 2));
     if (!tail || !*tail)
         return;
     fprintf(stderr, "  the end of its log (all of it: varve logs %" G_GINT64_FORMAT " --step %d)\n",
             b->row.id, solver_result(b->solver, v)->step);
+    int columns = text_columns(stderr);
     g_auto(GStrv) lines = g_strsplit(tail, "\n", -1);
     for (char **l = lines; *l; l++) {
         g_autofree char *text = text_without_escapes(*l);
-        g_autofree char *shown = text_fit(text, 400);
+        g_autofree char *shown = text_fit(text, columns > 0 ? MAX(10, columns - 6) : 400);
         if (**l || l[1])
             fprintf(stderr, "   │ %s\n", shown);
     }
@@ -66,7 +79,8 @@ static void print_failed_program(struct build *b, const GError *err, const struc
 {
     const struct vertex_result *r = solver_result(b->solver, v);
     g_autofree char *took = text_duration(r->duration_us);
-    g_autofree char *name = text_fit(v->meta.name, 100);
+    g_autofree char *command = text_command(v->meta.name);
+    g_autofree char *name = text_fit(command, 100);
     gboolean full = g_error_matches(err, VARVE_ERROR, VARVE_ERROR_OUTSIDE);
     const char *next = strstr(err->message, "\nnext: ");
     GError *shown = g_error_copy(err);

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "cli/report.h"
+#include "ui/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -197,6 +198,7 @@ gboolean build_read_inputs(struct build *b, GError **err)
         return FALSE;
     g_autofree char *name = shown_name(b);
     b->diags = diags_new();
+    b->diags->columns = (guint)text_columns(stderr);
     b->df =
         dockerfile_parse(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), name, b->diags);
     b->parsed = b->df && !diags_has_errors(b->diags);

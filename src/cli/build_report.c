@@ -123,7 +123,7 @@ static void print_times(struct build *b)
     if (!slowest || longest < G_USEC_PER_SEC / 10)
         return;
     g_autofree char *time = text_duration(longest);
-    g_autofree char *name = text_fit(slowest->meta.name, 60);
+    g_autofree char *name = text_step(slowest->meta.name, 60);
     g_autofree char *gain = text_duration(saved);
     if (saved >= G_USEC_PER_SEC)
         fprintf(stderr, "slowest: %s %s · saved by the cache about %s\n", name, time, gain);
@@ -214,6 +214,30 @@ static void print_next(struct build *b)
         fprintf(stderr, "next: name it with -t NAME to run, push or inspect it\n");
 }
 
+/* Of a step in --explain: as wide as the widest needs, up to half of the window. */
+static int step_columns(const struct build *b)
+{
+    int columns = text_columns(stderr), widest = 20;
+    int most = columns > 0 ? MAX(STEP_COLUMNS, columns / 2) : STEP_COLUMNS;
+    for (guint i = 0; b->solver && i < b->lowered->graph->vertices->len; i++) {
+        const struct vertex_result *r = build_step_result(b, i);
+        if (r && r->done && r->outcome != OUTCOME_CACHED)
+            widest = MAX(widest, text_width(vertex_at(b, i)->meta.name));
+    }
+    return MIN(widest, most);
+}
+
+void build_print_row(const char *word, const char *what, const char *why, int columns)
+{
+    int window = text_columns(stderr), room = window - columns - 8;
+    g_autofree char *fit = text_step(what, columns);
+    g_autofree char *reason = text_fit(why, 200);
+    if (window > 0 && room < text_width(reason) && room < 40)
+        fprintf(stderr, "%-4s %s\n     %s\n", word, fit, reason);
+    else
+        fprintf(stderr, "%-4s %s%*s  %s\n", word, fit, columns - text_width(fit), "", reason);
+}
+
 /* Cut, run and why; the hits are counted. */
 void build_print_explanations(struct build *b)
 {
@@ -222,21 +246,18 @@ void build_print_explanations(struct build *b)
                                         [OUTCOME_CUT] = "cut",
                                         [OUTCOME_FAILED] = "fail",
                                         [OUTCOME_CANCELLED] = "stop"};
-    int hits = 0;
+    int hits = 0, columns = step_columns(b);
     for (guint i = 0; b->solver && i < b->lowered->graph->vertices->len; i++) {
         const struct vertex_result *r = build_step_result(b, i);
         if (!r || !r->done)
             continue;
-        if (r->outcome == OUTCOME_CACHED) {
+        if (r->outcome == OUTCOME_CACHED)
             hits++;
-            continue;
-        }
-        g_autofree char *name = text_fit(vertex_at(b, i)->meta.name, STEP_COLUMNS);
-        g_autofree char *why = text_fit(r->why ? r->why : "", 200);
-        fprintf(stderr, "%-4s %s%*s  %s\n", words[r->outcome], name,
-                STEP_COLUMNS - text_width(name), "", why);
+        else
+            build_print_row(words[r->outcome], vertex_at(b, i)->meta.name, r->why ? r->why : "",
+                            columns);
     }
-    build_print_changes(b, STEP_COLUMNS);
+    build_print_changes(b, columns);
     if (hits > 0)
         fprintf(stderr, "hit  %d other step%s\n", hits, hits == 1 ? "" : "s");
 }

@@ -4,8 +4,9 @@
 
 #include <string.h>
 
-#define VIEW_COLUMNS 100 /* columns of a source line that are shown at most */
-#define VIEW_BEFORE 40   /* of these before the caret, when the line must be cut */
+#define VIEW_COLUMNS 100 /* columns of a source line that are shown without a window */
+#define MIN_COLUMNS 20   /* and in a small one at least */
+#define MARGIN 10        /* columns around it: the line's number before, an ellipsis behind */
 #define MESSAGE_MAX 2000 /* bytes of a message: a hostile name must not fill the screen */
 
 static void diag_free(gpointer p)
@@ -221,7 +222,14 @@ static const char *back_up(const char *start, const char *p, guint columns)
     return p;
 }
 
-static void view_init(struct view *v, const char *start, const char *end, const struct span *at)
+static guint view_columns(const struct diags *d)
+{
+    return d->columns ? MAX(MIN_COLUMNS + MARGIN, d->columns) - MARGIN : VIEW_COLUMNS;
+}
+
+/* A line of at most most columns, two fifths of them before the caret when it must be cut. */
+static void view_init(struct view *v, const char *start, const char *end, const struct span *at,
+                      guint most)
 {
     gsize len = end - start;
     const char *caret = start + MIN(at->col ? at->col - 1 : 0, len);
@@ -232,13 +240,13 @@ static void view_init(struct view *v, const char *start, const char *end, const 
         next_char(p, caret, &n);
         p += n;
     }
-    const char *p = v->column <= VIEW_COLUMNS * 3 / 4 ? start : back_up(start, caret, VIEW_BEFORE);
+    const char *p = v->column <= most * 3 / 4 ? start : back_up(start, caret, most * 2 / 5);
     guint columns = 0;
     if (p > start) {
         g_string_append(v->text, "…");
         columns = v->before = 1;
     }
-    while (p < end && columns < VIEW_COLUMNS) {
+    while (p < end && columns < most) {
         gsize n;
         gunichar c = next_char(p, end, &n);
         guint w = char_columns(c);
@@ -260,25 +268,52 @@ static void append_repeated(GString *out, char c, guint n)
     memset(out->str + at, c, n);
 }
 
-static void render_place(struct diags *d, const struct span *at, const struct view *v, GString *out,
-                         guint flags)
+/* A line by its number, marked or not; nothing when there is no such line. */
+static void render_line(struct diags *d, guint line, char mark, GString *out)
 {
     const char *start, *end;
-    if ((flags & DIAG_RENDER_CONTEXT) && line_bytes(d, at->line - 1, &start, &end)) {
-        struct view before;
-        view_init(&before, start, end, &(struct span){0});
-        g_string_append_printf(out, "%5u │ %s\n", at->line - 1, before.text->str);
-        g_string_free(before.text, TRUE);
-    }
-    g_string_append_printf(out, "%5u │ %s\n", at->line, v->text->str);
-    if (at->col == 0)
+    struct view v;
+    if (!line_bytes(d, line, &start, &end))
         return;
+    view_init(&v, start, end, &(struct span){0}, view_columns(d));
+    g_string_append_printf(out, "%c%4u │ %s\n", mark, line, v.text->str);
+    g_string_free(v.text, TRUE);
+}
+
+static void render_caret(const struct view *v, GString *out, guint flags)
+{
     gboolean color = flags & DIAG_RENDER_COLOR;
     g_string_append_printf(out, "%5s │ ", "");
     append_repeated(out, ' ', v->before);
     g_string_append(out, color ? "\033[31m" : "");
     append_repeated(out, '^', v->width);
     g_string_append(out, color ? "\033[0m\n" : "\n");
+}
+
+/* All lines of the item, as far as they may be shown. */
+static void render_lines(struct diags *d, const struct diag *item, GString *out)
+{
+    guint n = item->last_line - item->span.line + 1;
+    guint shown = item->max_lines ? MIN(n, item->max_lines) : n;
+    for (guint i = 0; i < shown; i++)
+        render_line(d, item->span.line + i, '>', out);
+    if (shown < n)
+        g_string_append_printf(out, "%5s │ … and %u more line%s\n", "", n - shown,
+                               n - shown == 1 ? "" : "s");
+}
+
+static void render_place(struct diags *d, const struct diag *item, const struct view *v,
+                         GString *out, guint flags)
+{
+    if (flags & DIAG_RENDER_CONTEXT)
+        render_line(d, item->span.line - 1, ' ', out);
+    if (item->last_line > item->span.line) {
+        render_lines(d, item, out);
+        return;
+    }
+    g_string_append_printf(out, "%5u │ %s\n", item->span.line, v->text->str);
+    if (item->span.col > 0)
+        render_caret(v, out, flags);
 }
 
 char *diag_render(struct diags *d, const struct diag *item, guint flags)
@@ -291,7 +326,7 @@ char *diag_render(struct diags *d, const struct diag *item, guint flags)
     struct view v = {0};
     gboolean placed = line_bytes(d, item->span.line, &start, &end);
     if (placed)
-        view_init(&v, start, end, &item->span);
+        view_init(&v, start, end, &item->span, view_columns(d));
     if (item->span.line && item->span.col)
         g_string_append_printf(out, ":%u:%u", item->span.line, placed ? v.column : item->span.col);
     else if (item->span.line)
@@ -300,7 +335,7 @@ char *diag_render(struct diags *d, const struct diag *item, guint flags)
                            color ? (error ? "\033[1;31m" : "\033[1;33m") : "",
                            error ? "error" : "warning", color ? "\033[0m" : "", item->message);
     if (placed) {
-        render_place(d, &item->span, &v, out, flags);
+        render_place(d, item, &v, out, flags);
         g_string_free(v.text, TRUE);
     }
     if (item->hint)

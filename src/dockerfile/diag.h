@@ -25,6 +25,9 @@ struct diag {
     struct span span;
     char *message; /* one line, no full stop: "unknown instruction COYP; did you mean COPY?" */
     char *hint;    /* the next move as a further line, or NULL */
+    guint
+        last_line; /* beyond span.line: all lines up to it are shown and marked, without a caret */
+    guint max_lines; /* of these that are shown at most; 0: all */
 };
 
 struct diags {
@@ -32,6 +35,7 @@ struct diags {
     GBytes *source; /* the text, or NULL while unknown */
     GArray *lines;  /* gsize: offset of each line of source, made at the first rendering; or NULL */
     GPtrArray *items; /* struct diag*, in the order found */
+    guint columns;    /* of the window that they are shown in; 0: none, then lines take about 100 */
     guint n_errors;   /* errors found, those beyond DIAG_MAX included */
     guint n_outside;  /* of the errors, those that are not the text's fault: VARVE_ERROR_OUTSIDE */
 };
@@ -63,7 +67,7 @@ enum diag_render_flags {
  *         7 │ COYP src ./src
  *           │ ^^^^
  * Safe for terminals: control characters, bidirectional overrides and bytes that are not UTF-8 are
- * replaced, long lines are cut around the caret to about 100 columns. */
+ * replaced, long lines are cut around the caret to the window. */
 char *diag_render(struct diags *d, const struct diag *item, guint flags);
 /* All of them, in the order of their places, and how many were left out. "" when there are none. */
 char *diags_render(struct diags *d, guint flags);

@@ -73,7 +73,7 @@ static void append_summary(GString *out, const char *content)
                                *rest || n > 60 ? "..." : "");
 }
 
-/* The instruction on one line, without the mounts that only clutter it. */
+/* The instruction on one line. */
 static char *command_name(struct build_stage *s, const struct command *cmd)
 {
     if (!cmd)
@@ -82,9 +82,8 @@ static char *command_name(struct build_stage *s, const struct command *cmd)
     GString *out = g_string_new(instruction_name(ins->kind));
     for (guint i = 0; i < ins->n_flags; i++) {
         const struct flag *f = &ins->flags[i];
-        if (ins->kind != INSTRUCTION_RUN)
-            g_string_append_printf(out, " --%s%s%s", f->name, f->value ? "=" : "",
-                                   f->value ? f->value : "");
+        g_string_append_printf(out, " --%s%s%s", f->name, f->value ? "=" : "",
+                               f->value ? f->value : "");
     }
     for (const char *p = ins->rest; *p;) {
         gsize blanks = strspn(p, " \t\r\n\v\f"), n = strcspn(p + blanks, " \t\r\n\v\f");

@@ -1,9 +1,11 @@
 /* Explanations. What a vertex read is stored beside its record as JSON:
- *   {"op": hex, "inputs": [{"name": text, "digest": hex, "files": {path: hex prefix}}, …]}
- * with one element for each part of a local source ("files" only up to EXPLAIN_MAX_FILES), one for
- * each cache mount that steps above wrote to ("cache": its target, instead of a name), and one for
- * every other input, whose digest is its definition key. A miss is explained by the first
- * element that differs. */
+ *   {"op": hex, "parts": {"text": hex prefix, …},
+ *    "inputs": [{"name": text, "digest": hex, "files": {path: hex prefix}}, …]}
+ * "parts" tells what of the op differs: the instruction's text, and of a RUN its arguments,
+ * directory, user and variables. with one element for each part of a local source ("files" only up
+ * to EXPLAIN_MAX_FILES), one for each cache mount that steps above wrote to ("cache": its target,
+ * instead of a name), and one for every other input, whose digest is its definition key. A miss is
+ * explained by the first element that differs. */
 #include "solver/node.h"
 
 #include "context/http.h"
@@ -12,6 +14,7 @@
 #include <string.h>
 
 #define HEX_PREFIX 16 /* digits kept of a file's digest */
+#define MAX_NAMES 3   /* variables that are named */
 
 static json_t *hex_json(const struct digest *d)
 {
@@ -55,6 +58,47 @@ static json_t *op_json(struct node *n)
     op_hash(&n->v->op, h);
     hasher_final(h, &d);
     return hex_json(&d);
+}
+
+static json_t *prefix_json(const char *const *words)
+{
+    struct digest d;
+    char hex[DIGEST_HEX_LEN + 1];
+    g_autoptr(hasher) h = hasher_new();
+    for (; words && *words; words++)
+        hasher_add_str(h, *words);
+    hasher_final(h, &d);
+    return json_stringn(digest_hex(&d, hex), HEX_PREFIX);
+}
+
+static json_t *text_json(const char *text)
+{
+    g_autofree char *valid = g_utf8_make_valid(text ? text : "", -1);
+    return json_string(valid);
+}
+
+/* Values are hashed: variables may hold what should not lie around twice. */
+static json_t *env_json(const char *const *env)
+{
+    json_t *all = json_object();
+    for (; env && *env; env++) {
+        g_autofree char *name = g_utf8_make_valid(*env, (gssize)strcspn(*env, "="));
+        json_object_set_new(all, name, prefix_json((const char *const[]){*env, NULL}));
+    }
+    return all;
+}
+
+static json_t *parts_json(const struct vertex *v)
+{
+    json_t *parts = json_object();
+    json_object_set_new(parts, "text", prefix_json((const char *const[]){v->meta.name, NULL}));
+    if (v->op.type != OP_EXEC)
+        return parts;
+    json_object_set_new(parts, "args", prefix_json(v->op.exec.args));
+    json_object_set_new(parts, "env", env_json(v->op.exec.env));
+    json_object_set_new(parts, "directory", text_json(v->op.exec.cwd));
+    json_object_set_new(parts, "user", text_json(v->op.exec.user));
+    return parts;
 }
 
 /* A part of the instruction that reads it, and no step of its own. */
@@ -101,6 +145,7 @@ char *node_inputs_json(struct solver *s, struct node *n)
 {
     json_t *root = json_object();
     json_object_set_new(root, "op", op_json(n));
+    json_object_set_new(root, "parts", parts_json(n->v));
     json_object_set_new(root, "inputs", inputs_json(s, n));
     char *text = json_dumps(root, JSON_COMPACT | JSON_SORT_KEYS);
     char *copy = g_strdup(text);
@@ -158,10 +203,70 @@ static char *explain_input(json_t *old, json_t *now)
     return g_strdup_printf("its input %s changed", name);
 }
 
+/* Adds the names of a that b has not, or otherwise, with these words; counts them. */
+static guint add_names(GString *out, json_t *a, json_t *b, gboolean gone)
+{
+    const char *name;
+    json_t *value;
+    guint n = 0;
+    json_object_foreach(a, name, value)
+    {
+        json_t *other = json_object_get(b, name);
+        if (other && (gone || json_equal(value, other)))
+            continue;
+        if (++n <= MAX_NAMES)
+            g_string_append_printf(out, "%s%s %s", out->len > 0 ? ", " : "", name,
+                                   gone    ? "is gone"
+                                   : other ? "changed"
+                                           : "is new");
+    }
+    return n;
+}
+
+/* "its variable VERSION changed"; NULL: none did. */
+static char *explain_env(json_t *old, json_t *now)
+{
+    g_autoptr(GString) names = g_string_new(NULL);
+    guint n = add_names(names, now, old, FALSE) + add_names(names, old, now, TRUE);
+    if (n == 0)
+        return NULL;
+    return g_strdup_printf("its variable%s %s", n == 1 ? "" : "s:", names->str);
+}
+
+static char *explain_part(json_t *old, json_t *now, const char *key, const char *called)
+{
+    const char *was = json_string_value(json_object_get(old, key));
+    const char *is = json_string_value(json_object_get(now, key));
+    if (!was || !is || g_str_equal(was, is))
+        return NULL;
+    return g_strdup_printf("its %s changed: was %s, is %s", called, *was ? was : "(none)",
+                           *is ? is : "(none)");
+}
+
+/* What of the op is not as before; old and now are its parts. */
+static char *explain_op(json_t *old, json_t *now)
+{
+    gboolean text = json_equal(json_object_get(old, "text"), json_object_get(now, "text"));
+    char *why = NULL;
+    if (!old)
+        return g_strdup("the instruction, its arguments or its environment changed");
+    if (!text)
+        return g_strdup("the instruction changed");
+    if (!json_equal(json_object_get(old, "args"), json_object_get(now, "args")))
+        return g_strdup("its SHELL or its heredoc changed");
+    if ((why = explain_env(json_object_get(old, "env"), json_object_get(now, "env"))) ||
+        (why = explain_part(old, now, "directory", "WORKDIR")) ||
+        (why = explain_part(old, now, "user", "USER")))
+        return why;
+    if (json_object_get(now, "args"))
+        return g_strdup("a mount, or an option of the build that RUN sees, changed");
+    return g_strdup("what its variables or flags stand for changed");
+}
+
 static char *explain_difference(json_t *old, json_t *now)
 {
     if (!json_equal(json_object_get(old, "op"), json_object_get(now, "op")))
-        return g_strdup("the instruction, its arguments or its environment changed");
+        return explain_op(json_object_get(old, "parts"), json_object_get(now, "parts"));
     json_t *a = json_object_get(old, "inputs"), *b = json_object_get(now, "inputs");
     if (json_array_size(a) != json_array_size(b))
         return g_strdup("it has other inputs than before");
@@ -181,7 +286,7 @@ char *node_explain_miss(struct solver *s, struct node *n)
     g_autofree char *before = slot ? store_slot_inputs(s->o.store, slot) : NULL;
     json_t *old = before ? json_loads(before, 0, NULL) : NULL;
     if (!old)
-        return g_strdup("never built here");
+        return g_strdup(NEVER_BUILT);
     json_t *now = json_loads(n->inputs_json, 0, NULL);
     char *why = explain_difference(old, now);
     json_decref(old);

@@ -101,6 +101,8 @@ char *node_slot(struct solver *s, struct node *n);
 
 /* JSON text of what n reads: op digest, per input a name, a digest and, where small, its files. */
 char *node_inputs_json(struct solver *s, struct node *n);
+/* What node_explain_miss() says when there is none: nobody needs to be told while it starts. */
+#define NEVER_BUILT "never built here"
 /* Why n was no hit, compared with the newest record in its slot; newly allocated. */
 char *node_explain_miss(struct solver *s, struct node *n);
 

@@ -305,7 +305,8 @@ static gboolean solve_node(struct solver *s, struct node *n, GError **err)
         return put_records(s, n, err);
     }
     n->res.why = node_explain_miss(s, n);
-    emit(s, n, &(struct event){.type = EVENT_START, .text = n->res.why});
+    gboolean known = !g_str_equal(n->res.why, NEVER_BUILT);
+    emit(s, n, &(struct event){.type = EVENT_START, .text = known ? n->res.why : NULL});
     return run_locked(s, n, err);
 }
 

@@ -18,7 +18,7 @@ static char *prefix(struct progress *p, const struct step *s)
 static void print_start(struct progress *p, struct step *s)
 {
     g_autofree char *head = prefix(p, s);
-    g_autofree char *name = text_fit(s->name, NAME_COLUMNS);
+    g_autofree char *name = text_step(s->name, NAME_COLUMNS);
     fprintf(p->out, "%s %s%s%s%s\n", head, name, s->why ? "   (" : "", s->why ? s->why : "",
             s->why ? ")" : "");
 }
@@ -61,7 +61,7 @@ static void print_done(struct progress *p, struct step *s)
         print_log(p, s, "\n", 1, s->ended_us);
     g_autofree char *head = prefix(p, s);
     if (s->outcome == OUTCOME_CACHED || s->outcome == OUTCOME_CUT) {
-        g_autofree char *name = text_fit(s->name, NAME_COLUMNS);
+        g_autofree char *name = text_step(s->name, NAME_COLUMNS);
         fprintf(p->out, "%s %s   %s\n", head, name, words[s->outcome]);
         return;
     }

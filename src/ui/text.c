@@ -139,12 +139,40 @@ char *text_without_escapes(const char *s)
     return g_string_free(out, FALSE);
 }
 
+char *text_command(const char *step)
+{
+    const char *p = step + strlen("RUN ");
+    if (!g_str_has_prefix(step, "RUN --"))
+        return g_strdup(step);
+    while (g_str_has_prefix(p, "--")) {
+        p += strcspn(p, " ");
+        p += strspn(p, " ");
+    }
+    return g_strconcat("RUN ", p, NULL);
+}
+
+char *text_step(const char *step, int columns)
+{
+    g_autofree char *command = text_width(step) > columns ? text_command(step) : g_strdup(step);
+    return text_fit(command, columns);
+}
+
+static struct winsize window_of(FILE *f)
+{
+    struct winsize ws = {0};
+    if (isatty(fileno(f)))
+        ioctl(fileno(f), TIOCGWINSZ, &ws);
+    return ws;
+}
+
 int text_columns(FILE *f)
 {
-    struct winsize ws;
-    if (isatty(fileno(f)) && ioctl(fileno(f), TIOCGWINSZ, &ws) == 0)
-        return ws.ws_col;
-    return 0;
+    return window_of(f).ws_col;
+}
+
+int text_rows(FILE *f)
+{
+    return window_of(f).ws_row;
 }
 
 gboolean text_colours(FILE *f)

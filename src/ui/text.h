@@ -21,8 +21,15 @@ char *text_fit(const char *s, int columns);
  * as OSC, and the short ones); newly allocated. What was cut off in the middle is dropped too. */
 char *text_without_escapes(const char *s);
 
-/* Columns of the terminal that f is; 0 when it is none. */
+/* The name of a step, "RUN --network=none make", without the flags of RUN: "RUN make". Newly
+ * allocated. */
+char *text_command(const char *step);
+/* The name of a step in at most columns: a RUN's flags give way before its command does. */
+char *text_step(const char *step, int columns);
+
+/* Columns and rows of the terminal that f is; 0 when it is none. */
 int text_columns(FILE *f);
+int text_rows(FILE *f);
 
 enum text_style {
     STYLE_NONE,

@@ -78,33 +78,34 @@ static void add_head(struct frame *f, struct progress *p)
     add_line(f, STYLE_BOLD, p->title ? p->title : "", right);
 }
 
-static char *step_text(struct frame *f, struct progress *p, const struct step *s, const char *mark)
+/* "● stage          RUN make …   right" */
+static void add_step(struct frame *f, struct progress *p, enum text_style style, const char *mark,
+                     const struct step *s, const char *right)
 {
     g_autofree char *label = f->columns < 60 ? NULL : progress_stage(p, s);
-    g_autofree char *stage = label ? text_fit(label, STAGE_COLUMNS) : NULL;
-    if (!stage)
-        return g_strdup_printf("%s %s", mark, s->name);
-    int pad = STAGE_COLUMNS - text_width(stage);
-    return g_strdup_printf("%s %s%*s %s", mark, stage, pad, "", s->name);
+    g_autofree char *stage = text_fit(label ? label : "", STAGE_COLUMNS);
+    int pad = label ? STAGE_COLUMNS - text_width(stage) + 1 : 0;
+    int room = f->columns - 5 - text_width(stage) - pad - text_width(right);
+    g_autofree char *name = text_step(s->name, MAX(10, room));
+    g_autofree char *left = g_strdup_printf("%s %s%*s%s", mark, stage, pad, "", name);
+    add_line(f, style, left, right);
 }
 
 static void add_done(struct frame *f, struct progress *p, const struct step *s)
 {
+    static const struct {
+        enum text_style style;
+        const char *mark, *right; /* right NULL: how long it took, and what it added */
+    } shown[] = {[OUTCOME_RAN] = {STYLE_GREEN, "✓", NULL},
+                 [OUTCOME_CACHED] = {STYLE_DIM, "✓", "cached"},
+                 [OUTCOME_CUT] = {STYLE_DIM, "✓", "same"},
+                 [OUTCOME_FAILED] = {STYLE_RED, "✗", NULL},
+                 [OUTCOME_CANCELLED] = {STYLE_DIM, "–", NULL}};
     g_autofree char *took = text_duration(s->duration_us);
-    g_autofree char *size = s->layer_bytes ? text_size(s->layer_bytes) : g_strdup("");
-    gboolean failed = s->outcome == OUTCOME_FAILED;
-    g_autofree char *left = step_text(f, p, s,
-                                      failed                            ? "✗"
-                                      : s->outcome == OUTCOME_CANCELLED ? "–"
-                                                                        : "✓");
-    g_autofree char *right = s->outcome == OUTCOME_CACHED || s->outcome == OUTCOME_CUT
-                                 ? g_strdup(s->outcome == OUTCOME_CUT ? "same" : "cached")
-                                 : g_strdup_printf("%s%s%s", took, *size ? "   " : "", size);
-    add_line(f,
-             failed                      ? STYLE_RED
-             : s->outcome == OUTCOME_RAN ? STYLE_GREEN
-                                         : STYLE_DIM,
-             left, right);
+    g_autofree char *size = s->layer_bytes ? text_size(s->layer_bytes) : NULL;
+    g_autofree char *cost = g_strconcat(took, size ? "   " : NULL, size, NULL);
+    const char *right = shown[s->outcome].right;
+    add_step(f, p, shown[s->outcome].style, shown[s->outcome].mark, s, right ? right : cost);
 }
 
 /* What a terminal would show of a line of output in the end: what follows its last carriage return,
@@ -149,9 +150,8 @@ static void add_running(struct frame *f, struct progress *p, const struct step *
 {
     if (!take_place(f))
         return;
-    g_autofree char *left = step_text(f, p, s, "●");
     g_autofree char *took = text_duration(g_get_real_time() - s->started_us);
-    add_line(f, STYLE_CYAN, left, took);
+    add_step(f, p, STYLE_CYAN, "●", s, took);
     g_autoptr(GPtrArray) lines = log_lines(s, f->log_lines);
     for (guint i = 0; i < lines->len; i++) {
         g_autofree char *text = g_strdup_printf("  │ %s", (char *)g_ptr_array_index(lines, i));
@@ -169,9 +169,8 @@ static void add_waiting(struct frame *f, struct progress *p, const struct step *
             on = in->stage && g_strcmp0(in->stage, s->stage) != 0 ? in->stage : "";
     }
     g_autofree char *name = event_stage_label(on);
-    g_autofree char *left = step_text(f, p, s, "○");
     g_autofree char *right = on && *on ? g_strdup_printf("waits for %s", name) : g_strdup("");
-    add_line(f, STYLE_DIM, left, right);
+    add_step(f, p, STYLE_DIM, "○", s, right);
 }
 
 /* The name of a transfer as far as it says more than the head line: "pull 92cf57ad2b1c" below the

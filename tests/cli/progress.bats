@@ -31,3 +31,61 @@ setup_file() { base_setup; }
     [[ "$output" =~ \[2/2\]\ \ \ 0\.[0-9]{2}\ │\ quick ]]
     [[ "$output" =~ \[2/2\]\ \ \ 0\.[3-9][0-9]?\ │\ late ]]
 }
+
+# What a command shows on a terminal of so many columns and rows: on_terminal COLUMNS ROWS COMMAND
+on_terminal() {
+    TERM=xterm script -qec "stty cols $1 rows $2; $3" /dev/null </dev/null | tr -d '\r'
+}
+
+@test "a failed step shows all its lines, and no more of them and of its log than the window takes" {
+    { printf 'FROM busybox\nRUN seq 40; \\\n'; for i in $(seq 14); do printf '  true %s && \\\n' "$i"; done; printf '  false\n'; } >Dockerfile
+    run -1 build .
+    [[ "$output" == *$'\n>   2 │ RUN seq 40; \\\n>   3 │   true 1 && \\\n'*$'│ … and 6 more lines\n'* ]]
+    [ "$(grep -c '^   │ ' <<<"$output")" -eq 12 ]
+    run on_terminal 60 20 "'$VARVE' build --progress=tty --build-context busybox=oci-layout://$BASES/busybox-oci ."
+    [[ "$output" == *$'│   true 1 && \\\n'*$'│ … and 13 more lines\n'* ]] || { echo "$output"; false; }
+    [ "$(grep -c '^   │ ' <<<"$output")" -eq 5 ]
+}
+
+@test "a quoted line is as long as the window" {
+    printf 'FROM busybox\nRUN false # %0150d\n' 7 >Dockerfile
+    run -1 build .
+    [[ "$output" != *"│ RUN false # "*"7"$'\n'* ]]
+    run on_terminal 200 20 "'$VARVE' build --build-context busybox=oci-layout://$BASES/busybox-oci ."
+    [[ "$output" == *"│ RUN false # "*"7"$'\n'* ]]
+}
+
+@test "the flags of RUN are listed, as far as there is room for them" {
+    printf 'FROM busybox\nRUN --network=none --mount=type=tmpfs,target=/t true\nRUN --mount=type=tmpfs,target=/%0100d true 2\n' 5 >Dockerfile
+    run -0 build --explain -t x .
+    [[ "$output" == *"[2/3] RUN --network=none --mount=type=tmpfs,target=/t true"* ]]
+    [[ "$output" == *"[3/3] RUN true 2"* ]]
+    run -0 varve history --no-trunc 1
+    [[ "$output" == *"RUN --network=none --mount=type=tmpfs,target=/t true"*"05 true 2"* ]]
+}
+
+@test "--explain names what of an instruction changed, and a first build gives no reason for each step" {
+    printf 'FROM busybox\nARG A=1\nENV E=1\nSHELL ["sh","-c"]\nUSER 0\nWORKDIR /w\nRUN echo $A\n' >Dockerfile
+    run -0 build --explain -o type=cacheonly .
+    [[ "$output" != *"(never built here)"* && "$(explained 'RUN echo')" == *"never built here" ]]
+    for change in 's/A=1/A=2/|its variable A changed' 's/E=1/E=2 F=1/|its variables: E changed, F is new' \
+        's/^ENV.*/ENV F=1/|its variable E is gone' 's,/w,/x,|its WORKDIR changed: was /w, is /x' 's/^USER 0/USER 7/|its USER changed: was 0, is 7' \
+        's/"sh"/"ash"/|its SHELL or its heredoc changed' 's/echo/printf/|the instruction changed' \
+        's/^RUN/RUN --network=none/|the instruction changed'; do
+        sed -i "${change%|*}" Dockerfile
+        run -0 build --explain -o type=cacheonly .
+        [[ "$(explained RUN)" == "run "*"  ${change#*|}" ]] || { echo "$change: $output"; false; }
+    done
+    run -0 build --explain -o type=cacheonly --add-host h:127.0.0.9 .
+    [[ "$(explained RUN)" == *"  a mount, or an option of the build that RUN sees, changed" ]]
+    run -0 build --explain -o type=cacheonly --build-arg A=9 --add-host h:127.0.0.9 .
+    [[ "$(explained RUN)" == *"  its variable A changed" ]]
+}
+
+@test "--explain leaves room between a step and its reason, and on a narrow terminal gives the reason a line" {
+    printf 'FROM busybox\nRUN echo /src/f1 | sed "s/#.*//;s/a//" > /o1\n' >Dockerfile
+    run -0 build --explain -o type=cacheonly .
+    [[ "$output" == *'run  RUN echo /src/f1 | sed "s/#.*//;s/a//…  never built here'* ]] || { echo "$output"; false; }
+    run on_terminal 40 20 "'$VARVE' build --no-cache --explain -o type=cacheonly --build-context busybox=oci-layout://$BASES/busybox-oci ."
+    [[ "$output" == *$'run  RUN echo'*$'\n     --no-cache\n'* ]]
+}
