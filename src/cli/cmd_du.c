@@ -1,5 +1,7 @@
 #include "cli/shared.h"
 
+#include "cli/report.h"
+
 #include "store/gc.h"
 #include "ui/text.h"
 
@@ -55,8 +57,10 @@ static void print_table(struct store *s, const struct store_usage *u)
     table_print(t, stdout);
     g_autofree char *total = text_size(u->total_bytes);
     g_autofree char *free_able = text_size(u->reclaimable_bytes);
-    printf("%s in %s, %" G_GUINT64_FORMAT " image name%s; %s can go without slowing a build down\n",
-           total, store_root(s), u->images, u->images == 1 ? "" : "s", free_able);
+    g_autofree char *sum = g_strdup_printf(
+        "%s in %s, %" G_GUINT64_FORMAT " image name%s; %s can go without slowing a build down",
+        total, store_root(s), u->images, u->images == 1 ? "" : "s", free_able);
+    print_wrapped(sum, 0);
     if (u->reclaimable_bytes > 0)
         print_next_after_list(
             "varve prune frees %s · varve prune --all frees all that no image needs", free_able);

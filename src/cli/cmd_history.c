@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/event.h"
 #include "base/jsonset.h"
+#include "cli/report.h"
 #include "output/image.h"
 #include "store/history.h"
 #include "ui/text.h"
@@ -155,7 +156,9 @@ static int list_steps(struct store *s, gint64 id, const struct history_options *
     if (!o->json) {
         g_autofree char *age = text_age(b->started_us / G_USEC_PER_SEC);
         g_autofree char *result = result_text(b, o->no_trunc);
-        printf("build %" G_GINT64_FORMAT " · %s · %s · %s\n", b->id, b->name, age, result);
+        g_autofree char *head = g_strdup_printf("build %" G_GINT64_FORMAT " · %s · %s · %s", b->id,
+                                                b->name, age, result);
+        print_wrapped(head, 0);
         table_print(t, stdout);
         print_next_after_list("varve logs %" G_GINT64_FORMAT " --step N", b->id);
     }

@@ -129,7 +129,7 @@ static void print_nothing(const char *wanted)
 static void print_images(GPtrArray *rows, const char *wanted, const struct images_options *o,
                          gboolean json)
 {
-    int columns = terminal_columns(stdout);
+    int columns = text_columns(stdout);
     if (o->quiet)
         print_ids(rows, o);
     else if (json)

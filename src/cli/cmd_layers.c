@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/jsonset.h"
+#include "cli/report.h"
 #include "layer/index.h"
 #include "output/image.h"
 #include "ui/text.h"
@@ -203,13 +204,12 @@ static void print_summary(GArray *rows, struct waste *w)
     g_autofree char *all = text_size(bytes);
     g_autofree char *lost = text_size(hidden);
     double efficiency = bytes ? 100.0 * (double)(bytes - hidden) / (double)bytes : 100;
-    printf("%s in %u layer%s · efficiency %.1f %%", all, rows->len, rows->len == 1 ? "" : "s",
-           efficiency);
-    if (hidden == 0) {
-        printf(" · nothing is replaced or removed by later layers\n");
-        return;
-    }
-    printf(" · %s is replaced or removed by later layers:\n", lost);
+    g_autofree char *sum = g_strdup_printf(
+        "%s in %u layer%s · efficiency %.1f %% · %s is replaced or removed by later "
+        "layers%s",
+        all, rows->len, rows->len == 1 ? "" : "s", efficiency, hidden ? lost : "nothing",
+        hidden ? ":" : "");
+    print_wrapped(sum, 0);
     print_waste(w);
 }
 

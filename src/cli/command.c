@@ -3,6 +3,8 @@
 #include "base/boolean.h"
 #include "base/error.h"
 #include "base/suggest.h"
+#include "cli/report.h"
+#include "ui/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -235,6 +237,9 @@ void command_clear(const struct command *c, gpointer opts)
     }
 }
 
+#define HELP_COLUMN 34 /* where the help of options begins */
+#define NARROW 72      /* columns below which it stands below the option */
+
 static void print_option(const struct option_row *row)
 {
     g_autofree char *letter =
@@ -244,17 +249,25 @@ static void print_option(const struct option_row *row)
                            : optional ? g_strdup_printf("[=%s]", row->arg)
                                       : g_strdup_printf(" %s", row->arg);
     g_autofree char *left = g_strdup_printf("  %s--%s%s", letter, row->name, arg);
-    if (strlen(left) > 32)
-        printf("%s\n%34s%s\n", left, "", row->help);
+    int columns = text_columns(stdout);
+    int indent = columns > 0 && columns < NARROW ? 8 : HELP_COLUMN;
+    if ((int)strlen(left) > indent - 2)
+        printf("%s\n%*s", left, indent, "");
     else
-        printf("%-32s  %s\n", left, row->help);
+        printf("%-*s", indent, left);
+    print_wrapped(row->help, indent);
 }
 
 void command_print_help(const struct command *c)
 {
-    printf("usage: varve %s %s\n\n%s\n", c->name, c->synopsis, c->summary);
-    if (c->help)
-        printf("\n%s\n", c->help);
+    g_autofree char *usage = g_strdup_printf("usage: varve %s %s", c->name, c->synopsis);
+    print_wrapped(usage, 4);
+    printf("\n");
+    print_wrapped(c->summary, 0);
+    if (c->help) {
+        printf("\n");
+        print_wrapped(c->help, 0);
+    }
     if (c->options && c->options->name)
         printf("\noptions:\n");
     for (const struct option_row *row = c->options; row && row->name; row++)
@@ -265,13 +278,16 @@ void command_print_help(const struct command *c)
 
 void commands_print_help(void)
 {
-    printf("usage: varve [--root DIR] COMMAND [OPTIONS]\n\n"
-           "varve builds container images: no daemon, no waiting for what did not "
-           "change.\n\ncommands:\n");
-    for (const struct command *c = commands; c->name; c++)
-        printf("  %-10s  %s\n", c->name, c->summary);
-    printf("\nexample:\n  varve build -t hello:1 . && varve run hello:1\n\n"
-           "varve help COMMAND explains a command; man varve has it all.\n");
+    printf("usage: varve [--root DIR] COMMAND [OPTIONS]\n\n");
+    print_wrapped("varve builds container images: no daemon, no waiting for what did not change.",
+                  0);
+    printf("\ncommands:\n");
+    for (const struct command *c = commands; c->name; c++) {
+        printf("  %-10s  ", c->name);
+        print_wrapped(c->summary, 14);
+    }
+    printf("\nexample:\n  varve build -t hello:1 . && varve run hello:1\n\n");
+    print_wrapped("varve help COMMAND explains a command; man varve has it all.", 0);
 }
 
 const struct command *command_find(const char *name)

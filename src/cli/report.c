@@ -44,6 +44,13 @@ int report_error(const GError *err)
     return varve_error_exit_code(err);
 }
 
+void print_wrapped(const char *text, int indent)
+{
+    int columns = text_columns(stdout);
+    g_autofree char *lines = text_wrap(text, columns > 0 ? MAX(20, columns - indent) : 0, indent);
+    printf("%s\n", lines);
+}
+
 static void print_formatted(const char *tag, enum text_style style, const char *fmt, va_list ap)
 {
     g_autofree char *message = g_strdup_vprintf(fmt, ap);

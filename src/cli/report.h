@@ -1,4 +1,4 @@
-/* How errors reach the user. */
+/* How messages reach the user. */
 #ifndef VARVE_CLI_REPORT_H
 #define VARVE_CLI_REPORT_H
 
@@ -8,6 +8,9 @@
 int report_error(const GError *err);
 /* The next moves of an error that was shown otherwise, without "next: ". */
 void report_next(const char *next);
+/* A text to stdout, broken between words where that is a terminal; each line but the first behind
+ * indent blanks, the first behind what stands there already. */
+void print_wrapped(const char *text, int indent);
 /* A line to stderr that begins with "note: " or "warning: ". */
 void report_note(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
 void report_warning(const char *fmt, ...) G_GNUC_PRINTF(1, 2);

@@ -202,12 +202,6 @@ void print_next_after_list(const char *fmt, ...)
     va_end(ap);
 }
 
-int terminal_columns(FILE *f)
-{
-    struct winsize ws;
-    return isatty(fileno(f)) && ioctl(fileno(f), TIOCGWINSZ, &ws) == 0 ? ws.ws_col : 0;
-}
-
 char *fit_unless(gboolean no_trunc, const char *s, int columns)
 {
     return no_trunc ? g_strdup(s) : text_fit(s, columns);

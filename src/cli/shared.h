@@ -60,8 +60,6 @@ char *time_text(gint64 seconds);
 void print_next(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
 /* The same after a listing: only when somebody looks at it. */
 void print_next_after_list(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
-/* Columns of f when it is a terminal, else 0: no limit. */
-int terminal_columns(FILE *f);
 /* s as it is when there is no limit, else cut to columns; newly allocated. */
 char *fit_unless(gboolean no_trunc, const char *s, int columns);
 /* created_by of a history entry without what builders put around it: "RUN npm ci", newly allocated.

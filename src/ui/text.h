@@ -27,6 +27,10 @@ char *text_command(const char *step);
 /* The name of a step in at most columns: a RUN's flags give way before its command does. */
 char *text_step(const char *step, int columns);
 
+/* s broken between words into lines of at most columns (0: as it is), each but the first behind
+ * indent blanks; lines that it has stay. A word longer than that stays whole. Newly allocated. */
+char *text_wrap(const char *s, int columns, int indent);
+
 /* Columns and rows of the terminal that f is; 0 when it is none. */
 int text_columns(FILE *f);
 int text_rows(FILE *f);
@@ -49,7 +53,8 @@ char *text_styled(const char *s, enum text_style style, gboolean on);
 struct table;
 struct table *table_new(const char *const *heads, const char *right_aligned_mask);
 void table_row(struct table *t, const char *const *cells);
-/* Prints heads and rows to f, fitted to its width when it is a terminal. */
+/* Prints heads and rows to f, fitted to its width when it is a terminal: texts are cut, the last
+ * column first; numbers are not, so on a very narrow one a row may take several lines. */
 void table_print(struct table *t, FILE *f);
 void table_free(struct table *t);
 

@@ -89,3 +89,17 @@ on_terminal() {
     run on_terminal 40 20 "'$VARVE' build --no-cache --explain -o type=cacheonly --build-context busybox=oci-layout://$BASES/busybox-oci ."
     [[ "$output" == *$'run  RUN echo'*$'\n     --no-cache\n'* ]]
 }
+
+@test "lists and helps fit the window, and break between words" {
+    printf 'FROM busybox\nRUN --network=none echo one two three four five six seven eight nine >/f\n' >Dockerfile
+    build -t a-name-of-some-length:1 .
+    for columns in 40 60 80; do
+        for command in images history 'history 1' 'history a-name-of-some-length:1' du 'layers a-name-of-some-length:1' 'ps -a' --help 'build --help' 'prune --help'; do
+            [[ $columns = 80 || $command != 'build --help' ]] || continue # it has a word of 49
+            run on_terminal $columns 100 "'$VARVE' $command"
+            text=$(sed 's/\x1b\[[0-9]*m//g; /^next: /d; /^usage: /d' <<<"$output" | sed '/^example:/,$d' | grep -v "$VARVE_ROOT")
+            [ -n "$text" ]
+            [ "$(wc -L <<<"$text")" -le $columns ] || { echo "$columns $command"; echo "$text"; false; }
+        done
+    done
+}

@@ -89,6 +89,36 @@ static void test_table(void)
     free(out);
 }
 
+static void test_wrap(void)
+{
+    static const struct {
+        const char *text, *wrapped;
+        int columns, indent;
+    } cases[] = {{"one two three", "one two three", 0, 4},     {"one two three", "one two\n    three", 9, 4},
+                 {"one\n\n  two\n", "one\n\n   two\n", 20, 1}, {"overlong word", "overlong\nword", 4, 0},
+                 {"", "", 10, 2},                              {"日本 語", "日本\n語", 5, 0}};
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *s = text_wrap(cases[i].text, cases[i].columns, cases[i].indent);
+        g_assert_cmpstr(s, ==, cases[i].wrapped);
+    }
+}
+
+static void test_step(void)
+{
+    static const struct {
+        const char *step, *text;
+        int columns;
+    } cases[] = {{"RUN --network=none make", "RUN --network=none make", 40},
+                 {"RUN --network=none --mount=type=tmpfs,target=/t make", "RUN make", 40},
+                 {"RUN --network=none make all of it", "RUN make …", 10},
+                 {"COPY --from=a /x /y", "COPY --fr…", 10},
+                 {"RUN --network=none", "RUN ", 10}};
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *s = text_step(cases[i].step, cases[i].columns);
+        g_assert_cmpstr(s, ==, cases[i].text);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -96,6 +126,8 @@ int main(int argc, char **argv)
     g_test_add_func("/ui/text/durations", test_durations);
     g_test_add_func("/ui/text/fit", test_fit);
     g_test_add_func("/ui/text/escapes", test_escapes);
+    g_test_add_func("/ui/text/wrap", test_wrap);
+    g_test_add_func("/ui/text/step", test_step);
     g_test_add_func("/ui/table", test_table);
     return g_test_run();
 }
