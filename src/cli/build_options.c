@@ -25,7 +25,7 @@ const struct option_row build_options_rows[] = {
     {"label", 0, OPTION_LIST, AT(labels), "KEY=VALUE", "add a label (repeatable)"},
     {"platform", 0, OPTION_LIST, AT(raw_platforms), "OS/ARCH", "build for this platform"},
     {"output", 'o', OPTION_LIST, AT(raw_outputs), "SPEC",
-     "type=image|oci|docker|local|tar|cacheonly,dest=…"},
+     "type=TYPE,dest=PATH: image, oci, docker, local, tar or cacheonly"},
     {"push", 0, OPTION_FLAG, AT(push), NULL, "push the tags to their registries"},
     {"load", 0, OPTION_FLAG, AT(load), NULL, "also load the image into the Docker engine"},
     {"no-cache", 0, OPTION_FLAG, AT(no_cache), NULL, "run every step, with empty cache mounts"},
