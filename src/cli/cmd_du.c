@@ -1,3 +1,4 @@
+#include "cli/format.h"
 #include "cli/shared.h"
 
 #include "cli/report.h"
@@ -9,12 +10,12 @@ struct du_options {
     char *format;
 };
 const struct option_row du_option_rows[] = {
-    {"format", 0, OPTION_STRING, G_STRUCT_OFFSET(struct du_options, format), "json|table",
-     "json prints one object"},
+    {"format", 0, OPTION_STRING, G_STRUCT_OFFSET(struct du_options, format), FORMAT_ARG,
+     "json prints one object; '{{.FIELD}}' is filled in"},
     {0},
 };
 
-static void print_object(const struct store_usage *u)
+static json_t *make_object(const struct store_usage *u)
 {
     json_t *o = json_object();
     const struct {
@@ -33,7 +34,7 @@ static void print_object(const struct store_usage *u)
                    {"ReclaimableBytes", u->reclaimable_bytes}};
     for (guint i = 0; i < G_N_ELEMENTS(members); i++)
         json_object_set_new(o, members[i].key, json_integer(members[i].value));
-    print_json(o, TRUE);
+    return o;
 }
 
 static void add_row(struct table *t, const char *what, guint64 count, guint64 bytes,
@@ -66,28 +67,27 @@ static void print_table(struct store *s, const struct store_usage *u)
             "varve prune frees %s · varve prune --all frees all that no image needs", free_able);
 }
 
-static int show_usage(const char *format, GError **err)
+static void show_usage(struct format *f, GError **err)
 {
-    gboolean json;
     struct store_usage u;
-    if (!format_is_json(format, &json, err))
-        return 0;
     g_autoptr(store) s = open_store(err);
     if (!s || !store_usage(s, &u, err))
-        return 0;
-    if (json)
-        print_object(&u);
-    else
+        return;
+    if (f->kind == FORMAT_TABLE)
         print_table(s, &u);
-    return 0;
+    else if (f->kind == FORMAT_JSON)
+        print_json(make_object(&u), TRUE);
+    else if (format_row(f, make_object(&u), err))
+        format_end(f, NULL, err);
 }
 
 int cmd_du(const struct command *c, int argc, char **argv, GError **err)
 {
     struct du_options o = {0};
-    int code = 0;
-    if (command_begin(c, &o, &argc, &argv, 0, 0, err))
-        code = show_usage(o.format, err);
+    struct format f = {0};
+    if (command_begin(c, &o, &argc, &argv, 0, 0, err) && format_parse(&f, o.format, err))
+        show_usage(&f, err);
+    format_clear(&f);
     command_clear(c, &o);
-    return code;
+    return 0;
 }

@@ -1,3 +1,4 @@
+#include "cli/format.h"
 #include "cli/shared.h"
 
 #include "base/error.h"
@@ -17,7 +18,7 @@ struct history_options {
     gboolean no_trunc, quiet;
     int limit;
     char *format;
-    gboolean json; /* format, parsed */
+    struct format *f; /* format, parsed */
 };
 #define AT(field) G_STRUCT_OFFSET(struct history_options, field)
 
@@ -25,9 +26,19 @@ const struct option_row history_option_rows[] = {
     {"limit", 'n', OPTION_INT, AT(limit), "N", "list at most N builds (default 20)"},
     {"no-trunc", 0, OPTION_FLAG, AT(no_trunc), NULL, "do not shorten names and reasons"},
     {"quiet", 'q', OPTION_FLAG, AT(quiet), NULL, "print only the builds' numbers"},
-    {"format", 0, OPTION_STRING, AT(format), "json|table", "json prints an object per line"},
+    {"format", 0, OPTION_STRING, AT(format), FORMAT_ARG, FORMAT_HELP},
     {0},
 };
+
+static gboolean is_table(const struct history_options *o)
+{
+    return o->f->kind == FORMAT_TABLE;
+}
+
+static gboolean is_quiet(const struct history_options *o)
+{
+    return o->quiet && o->f->kind != FORMAT_TEMPLATE;
+}
 
 static const char *outcome_word(int outcome)
 {
@@ -52,7 +63,7 @@ static char *result_text(const struct build_row *b, gboolean no_trunc)
     return no_trunc ? g_strdup(b->image) : g_strdup_printf("%.19s", b->image);
 }
 
-static void print_build_object(const struct build_row *b)
+static json_t *build_object(const struct build_row *b)
 {
     g_autofree char *started = time_text(b->started_us / G_USEC_PER_SEC);
     json_t *o = json_object();
@@ -67,7 +78,7 @@ static void print_build_object(const struct build_row *b)
     json_object_set_new(o, "StepsCached", json_integer(b->steps_cached));
     jsonset_text(o, "Image", b->image);
     jsonset_text(o, "Error", b->error);
-    print_json(o, FALSE);
+    return o;
 }
 
 static void add_build(struct table *t, const struct build_row *b, gboolean no_trunc)
@@ -82,34 +93,37 @@ static void add_build(struct table *t, const struct build_row *b, gboolean no_tr
     table_row(t, cells);
 }
 
-static int list_builds(struct store *s, const struct history_options *o)
+static void list_builds(struct store *s, const struct history_options *o, GError **err)
 {
     static const char *const heads[] = {"BUILD",  "STARTED", "TOOK",   "RAN",
                                         "CACHED", "NAME",    "RESULT", NULL};
+    static const char *const optional[] = {"Name", "Target", "Platform", "Image", "Error", NULL};
+    o->f->optional = optional;
     g_autoptr(GPtrArray) builds = store_build_list(s, o->limit);
     g_autoptr(table) t = table_new(heads, "r-rrr--");
     for (guint i = 0; i < builds->len; i++) {
         const struct build_row *b = g_ptr_array_index(builds, i);
-        if (o->quiet)
+        if (is_quiet(o))
             printf("%" G_GINT64_FORMAT "\n", b->id);
-        else if (o->json)
-            print_build_object(b);
-        else
+        else if (is_table(o))
             add_build(t, b, o->no_trunc);
+        else if (!format_row(o->f, build_object(b), err))
+            return;
     }
-    if (o->quiet || o->json)
-        return 0;
-    if (builds->len == 0) {
+    if (is_quiet(o))
+        return;
+    if (!is_table(o)) {
+        format_end(o->f, NULL, err);
+    } else if (builds->len == 0) {
         fprintf(stderr, "no builds yet\n");
         print_next("varve build -t NAME .");
-        return 0;
+    } else {
+        table_print(t, stdout);
+        print_next_after_list("varve history BUILD shows its steps · varve logs BUILD");
     }
-    table_print(t, stdout);
-    print_next_after_list("varve history BUILD shows its steps · varve logs BUILD");
-    return 0;
 }
 
-static void print_step_object(const struct step_row *r)
+static json_t *step_object(const struct step_row *r)
 {
     json_t *o = json_object();
     json_object_set_new(o, "Step", json_integer(r->number));
@@ -124,7 +138,7 @@ static void print_step_object(const struct step_row *r)
         json_object_set_new(o, "MemoryPeak", json_integer(r->memory_peak));
     jsonset_text(o, "Why", r->why);
     jsonset_text(o, "Key", r->key);
-    print_json(o, FALSE);
+    return o;
 }
 
 static void add_step(struct table *t, const struct step_row *r, gboolean no_trunc)
@@ -138,42 +152,64 @@ static void add_step(struct table *t, const struct step_row *r, gboolean no_trun
     table_row(t, cells);
 }
 
-static int list_steps(struct store *s, gint64 id, const struct history_options *o, GError **err)
+static void print_steps(const struct build_row *b, GPtrArray *steps, gboolean no_trunc)
 {
     static const char *const heads[] = {"STEP",  "OUTCOME", "TIME", "ADDED",
                                         "STAGE", "WHAT",    "WHY",  NULL};
+    g_autoptr(table) t = table_new(heads, "r-rr---");
+    for (guint i = 0; i < steps->len; i++)
+        add_step(t, g_ptr_array_index(steps, i), no_trunc);
+    g_autofree char *age = text_age(b->started_us / G_USEC_PER_SEC);
+    g_autofree char *result = result_text(b, no_trunc);
+    g_autofree char *head = g_strdup_printf("build %" G_GINT64_FORMAT " · %s · %s · %s", b->id,
+                                            b->name, age, result);
+    print_wrapped(head, 0);
+    table_print(t, stdout);
+    print_next_after_list("varve logs %" G_GINT64_FORMAT " --step N", b->id);
+}
+
+static void list_steps(struct store *s, gint64 id, const struct history_options *o, GError **err)
+{
     struct build_row *b = store_build_get(s, id);
     if (!b) {
         error_set(err, VARVE_ERROR_NOT_FOUND, "there is no build %" G_GINT64_FORMAT, id);
         error_add_next(err, "varve history lists the builds");
-        return 0;
+        return;
     }
+    static const char *const optional[] = {"Name", "Stage", "Why", "Key", NULL};
+    o->f->optional = optional;
     g_autoptr(GPtrArray) steps = store_build_steps(s, b->id);
-    g_autoptr(table) t = table_new(heads, "r-rr---");
-    for (guint i = 0; i < steps->len; i++)
-        o->json ? print_step_object(g_ptr_array_index(steps, i))
-                : add_step(t, g_ptr_array_index(steps, i), o->no_trunc);
-    if (!o->json) {
-        g_autofree char *age = text_age(b->started_us / G_USEC_PER_SEC);
-        g_autofree char *result = result_text(b, o->no_trunc);
-        g_autofree char *head = g_strdup_printf("build %" G_GINT64_FORMAT " · %s · %s · %s", b->id,
-                                                b->name, age, result);
-        print_wrapped(head, 0);
-        table_print(t, stdout);
-        print_next_after_list("varve logs %" G_GINT64_FORMAT " --step N", b->id);
-    }
+    gboolean ok = TRUE;
+    for (guint i = 0; ok && !is_table(o) && i < steps->len; i++)
+        ok = format_row(o->f, step_object(g_ptr_array_index(steps, i)), err);
+    if (is_table(o))
+        print_steps(b, steps, o->no_trunc);
+    else if (ok)
+        format_end(o->f, NULL, err);
     build_row_free(b);
-    return 0;
 }
 
-static void print_entry_object(const struct history *h, guint64 size)
+/* With docker's names, and in templates in docker's way. */
+static json_t *entry_object(const struct history *h, guint64 size, const struct history_options *o)
 {
-    json_t *o = json_object();
-    jsonset_text(o, "CreatedAt", h->created);
-    jsonset_text(o, "CreatedBy", h->created_by);
-    json_object_set_new(o, "Size", json_integer(size));
-    jsonset_text(o, "Comment", h->comment);
-    print_json(o, FALSE);
+    json_t *row = json_object();
+    jsonset_text(row, "CreatedAt", h->created);
+    jsonset_text(row, "CreatedBy", h->created_by);
+    json_object_set_new(row, "Size", json_integer(size));
+    jsonset_text(row, "Comment", h->comment);
+    if (o->f->kind != FORMAT_TEMPLATE)
+        return row;
+    g_autoptr(GDateTime) at = h->created ? g_date_time_new_from_iso8601(h->created, NULL) : NULL;
+    g_autofree char *age = at ? text_age(g_date_time_to_unix(at)) : g_strdup("N/A");
+    g_autofree char *text = format_size(size);
+    g_autofree char *by = text_fit(h->created_by ? h->created_by : "", o->no_trunc ? G_MAXINT : 45);
+    jsonset_text(row, "ID", "<missing>");
+    jsonset_text(row, "CreatedSince", age);
+    jsonset_text(row, "CreatedAt", h->created ? h->created : "");
+    jsonset_text(row, "CreatedBy", by);
+    jsonset_text(row, "Comment", h->comment ? h->comment : "");
+    jsonset_text(row, "Size", text);
+    return row;
 }
 
 static void add_entry(struct table *t, const struct history *h, guint64 size, gboolean no_trunc)
@@ -187,51 +223,58 @@ static void add_entry(struct table *t, const struct history *h, guint64 size, gb
 }
 
 /* As docker history: newest first. */
-static int list_entries(struct store *s, const char *name, const struct history_options *o,
-                        GError **err)
+static void list_entries(struct store *s, const char *name, const struct history_options *o,
+                         GError **err)
 {
     static const char *const heads[] = {"CREATED", "SIZE", "CREATED BY", NULL};
+    static const char *const special[][2] = {
+        {"ID", "IMAGE"}, {"CreatedSince", "CREATED"}, {NULL, NULL}};
     g_autoptr(built_image) b = built_image_open(s, name, NULL, err);
     if (!b)
-        return 0;
+        return;
     g_autoptr(table) t = table_new(heads, "-r-");
     guint layer = b->chain->n;
     for (guint i = b->conf->history->len; i-- > 0;) {
         const struct history *h = g_ptr_array_index(b->conf->history, i);
         struct layer_info info = {0};
         if (!h->empty_layer && layer > 0 && !store_layer_get(s, b->chain->ids[--layer], &info, err))
-            return 0;
-        o->json ? print_entry_object(h, info.size) : add_entry(t, h, info.size, o->no_trunc);
+            return;
+        if (is_table(o))
+            add_entry(t, h, info.size, o->no_trunc);
+        else if (!format_row(o->f, entry_object(h, info.size, o), err))
+            return;
     }
-    if (!o->json)
+    if (is_table(o))
         table_print(t, stdout);
-    return 0;
+    else
+        format_end(o->f, special, err);
 }
 
-static int show_history(struct history_options *o, const char *what, GError **err)
+static void show_history(const struct history_options *o, const char *what, GError **err)
 {
-    if (!format_is_json(o->format, &o->json, err))
-        return 0;
     if (o->limit <= 0) {
         error_set(err, VARVE_ERROR_USAGE, "--limit %d: not a number above 0", o->limit);
-        return 0;
+        return;
     }
     g_autoptr(store) s = open_store(err);
+    gboolean number = what && strlen(what) < 18 && strspn(what, "0123456789") == strlen(what);
     if (!s)
-        return 0;
+        return;
     if (!what)
-        return list_builds(s, o);
-    gboolean number = strlen(what) < 18 && strspn(what, "0123456789") == strlen(what);
-    return number ? list_steps(s, g_ascii_strtoll(what, NULL, 10), o, err)
-                  : list_entries(s, what, o, err);
+        list_builds(s, o, err);
+    else if (number)
+        list_steps(s, g_ascii_strtoll(what, NULL, 10), o, err);
+    else
+        list_entries(s, what, o, err);
 }
 
 int cmd_history(const struct command *c, int argc, char **argv, GError **err)
 {
-    struct history_options o = {.limit = DEFAULT_LIMIT};
-    int code = 0;
-    if (command_begin(c, &o, &argc, &argv, 0, 1, err))
-        code = show_history(&o, argv[1], err);
+    struct format f = {0};
+    struct history_options o = {.limit = DEFAULT_LIMIT, .f = &f};
+    if (command_begin(c, &o, &argc, &argv, 0, 1, err) && format_parse(&f, o.format, err))
+        show_history(&o, argv[1], err);
+    format_clear(&f);
     command_clear(c, &o);
-    return code;
+    return 0;
 }

@@ -1,3 +1,4 @@
+#include "cli/format.h"
 #include "cli/shared.h"
 
 #include "base/jsonset.h"
@@ -19,7 +20,7 @@ const struct option_row images_option_rows[] = {
     {"quiet", 'q', OPTION_FLAG, AT(quiet), NULL, "print only the ids"},
     {"no-trunc", 0, OPTION_FLAG, AT(no_trunc), NULL, "print ids in full"},
     {"digests", 0, OPTION_FLAG, AT(digests), NULL, "also print the manifests' digests"},
-    {"format", 0, OPTION_STRING, AT(format), "json|table", "json prints an object per line"},
+    {"format", 0, OPTION_STRING, AT(format), FORMAT_ARG, FORMAT_HELP},
     {"all", 'a', OPTION_FLAG, AT(all), NULL,
      NULL}, /* Docker's users write it: all are shown anyhow */
     {0},
@@ -57,7 +58,20 @@ static void print_ids(GPtrArray *rows, const struct images_options *o)
     }
 }
 
-static void print_object(const struct image_row *r)
+/* In templates what docker writes there: a short id, "<none>", sizes and times in its way. */
+static void docker_fields(json_t *o, const struct image_row *r, gboolean no_trunc)
+{
+    g_autofree char *id = id_text(r, no_trunc);
+    g_autofree char *size = format_size(r->size);
+    g_autofree char *at = format_time(r->created);
+    jsonset_text(o, "ID", id);
+    jsonset_text(o, "Size", size);
+    jsonset_text(o, "CreatedAt", at);
+    if (digest_is_zero(&r->manifest))
+        jsonset_text(o, "Digest", "<none>");
+}
+
+static json_t *make_object(const struct image_row *r)
 {
     g_autoptr(reference) ref = *r->name ? reference_parse(r->name, NULL) : NULL;
     g_autofree char *shown = shown_name(r->name);
@@ -78,7 +92,24 @@ static void print_object(const struct image_row *r)
     json_object_set_new(o, "SizeBytes", json_integer(r->size));
     json_object_set_new(o, "Layers", r->chain ? json_integer(r->chain->n) : json_null());
     jsonset_text(o, "Origin", r->origin);
-    print_json(o, FALSE);
+    return o;
+}
+
+static gboolean print_objects(GPtrArray *rows, struct format *f, gboolean no_trunc, GError **err)
+{
+    static const char *const heads[][2] = {
+        {"ID", "IMAGE ID"}, {"CreatedSince", "CREATED"}, {NULL, NULL}};
+    static const char *const optional[] = {"Platform", "Origin", NULL};
+    f->optional = optional;
+    for (guint i = 0; i < rows->len; i++) {
+        const struct image_row *r = g_ptr_array_index(rows, i);
+        json_t *o = make_object(r);
+        if (f->kind == FORMAT_TEMPLATE)
+            docker_fields(o, r, no_trunc);
+        if (!format_row(f, o, err))
+            return FALSE;
+    }
+    return format_end(f, heads, err);
 }
 
 static void print_wide(GPtrArray *rows, const struct images_options *o)
@@ -127,13 +158,13 @@ static void print_nothing(const char *wanted)
 }
 
 static void print_images(GPtrArray *rows, const char *wanted, const struct images_options *o,
-                         gboolean json)
+                         struct format *f, GError **err)
 {
     int columns = text_columns(stdout);
-    if (o->quiet)
+    if (o->quiet && f->kind != FORMAT_TEMPLATE)
         print_ids(rows, o);
-    else if (json)
-        g_ptr_array_foreach(rows, (GFunc)(gpointer)print_object, NULL);
+    else if (f->kind != FORMAT_TABLE)
+        print_objects(rows, f, o->no_trunc, err);
     else if (rows->len == 0)
         print_nothing(wanted);
     else if (columns > 0 && columns < NARROW && !o->digests)
@@ -157,11 +188,9 @@ static gboolean is_repeated(GPtrArray *all, guint at)
     return FALSE;
 }
 
-static int list_images(const struct images_options *o, const char *wanted, GError **err)
+static int list_images(const struct images_options *o, const char *wanted, struct format *f,
+                       GError **err)
 {
-    gboolean json;
-    if (!format_is_json(o->format, &json, err))
-        return 0;
     g_autoptr(store) s = open_store(err);
     if (!s)
         return 0;
@@ -174,16 +203,18 @@ static int list_images(const struct images_options *o, const char *wanted, GErro
         if (matches(r, wanted) && !is_repeated(all, i))
             g_ptr_array_add(rows, r);
     }
-    print_images(rows, wanted, o, json);
+    print_images(rows, wanted, o, f, err);
     return 0;
 }
 
 int cmd_images(const struct command *c, int argc, char **argv, GError **err)
 {
     struct images_options o = {0};
+    struct format f = {0};
     int code = 0;
-    if (command_begin(c, &o, &argc, &argv, 0, 1, err))
-        code = list_images(&o, argv[1], err);
+    if (command_begin(c, &o, &argc, &argv, 0, 1, err) && format_parse(&f, o.format, err))
+        code = list_images(&o, argv[1], &f, err);
+    format_clear(&f);
     command_clear(c, &o);
     return code;
 }

@@ -1,3 +1,4 @@
+#include "cli/format.h"
 #include "cli/shared.h"
 
 #include "base/error.h"
@@ -16,8 +17,8 @@ struct inspect_options {
 #define AT(field) G_STRUCT_OFFSET(struct inspect_options, field)
 
 const struct option_row inspect_option_rows[] = {
-    {"format", 'f', OPTION_STRING, AT(format), "json|{{.FIELD}}",
-     "print one field: '{{.Config.Cmd}}', '{{json .Config}}'"},
+    {"format", 'f', OPTION_STRING, AT(format), "json|TEMPLATE",
+     "fill this in as docker does: '{{.Os}}', '{{json .Config}}'"},
     {"platform", 0, OPTION_STRING, AT(platform), "OS/ARCH", "which of a name's platforms"},
     {0},
 };
@@ -120,45 +121,36 @@ static json_t *describe(struct store *s, const struct image_row *r, GError **err
     return o;
 }
 
-/* "{{.A.B}}" or "{{json .A.B}}" gives "A.B"; NULL for any other template. */
-static char *template_path(const char *format)
+/* Docker's objects have all their fields, where the JSON leaves out what is empty. */
+static void add_empty_fields(json_t *image)
 {
-    g_autofree char *t = g_strstrip(g_strdup(format));
-    if (!g_str_has_prefix(t, "{{") || !g_str_has_suffix(t, "}}") || strlen(t) < 5)
-        return NULL;
-    g_autofree char *inner = g_strstrip(g_strndup(t + 2, strlen(t) - 4));
-    char *path = g_str_has_prefix(inner, "json ") ? g_strchug(inner + 5) : inner;
-    return *path == '.' && !strpbrk(path, " {}|()") ? g_strdup(path + 1) : NULL;
-}
-
-static void print_field(json_t *value, gboolean as_json)
-{
-    if (json_is_string(value) && !as_json)
-        printf("%s\n", json_string_value(value));
-    else
-        print_json(json_incref(value), FALSE);
-}
-
-static gboolean print_path(json_t *image, const char *format, GError **err)
-{
-    g_autofree char *path = template_path(format);
-    if (!path) {
-        error_set(err, VARVE_ERROR_USAGE,
-                  "--format %s: only one field as {{.A.B}} or {{json .A.B}} is supported", format);
-        error_add_next(err, "take the JSON without --format, and pick with jq");
-        return FALSE;
+    static const struct {
+        const char *name;
+        enum { TEXT, LIST, MAP, NIL } kind;
+    } fields[] = {{"User", TEXT},        {"WorkingDir", TEXT}, {"StopSignal", TEXT},
+                  {"Hostname", TEXT},    {"Domainname", TEXT}, {"Image", TEXT},
+                  {"Env", LIST},         {"Cmd", LIST},        {"Entrypoint", LIST},
+                  {"OnBuild", LIST},     {"Shell", LIST},      {"Labels", MAP},
+                  {"ExposedPorts", MAP}, {"Volumes", MAP},     {"Healthcheck", NIL}};
+    static const char *const texts[] = {"Created", "Author",         "Architecture", "Variant",
+                                        "Os",      "ManifestDigest", "Platform",     "Comment"};
+    json_t *config = json_object_get(image, "Config");
+    if (!json_is_object(config)) {
+        config = json_object();
+        json_object_set_new(image, "Config", config);
     }
-    g_auto(GStrv) parts = g_strsplit(path, ".", -1);
-    json_t *at = image;
-    for (char **p = parts; *p && at; p++)
-        at = **p ? json_object_get(at, *p) : at;
-    if (!at) {
-        error_set(err, VARVE_ERROR_NOT_FOUND, "the image has no field %s", path);
-        error_add_next(err, "varve inspect without --format shows all fields");
-        return FALSE;
+    for (guint i = 0; i < G_N_ELEMENTS(fields); i++) {
+        json_t *old = json_object_get(config, fields[i].name);
+        if (!old || json_is_null(old))
+            json_object_set_new(config, fields[i].name,
+                                fields[i].kind == TEXT   ? json_string("")
+                                : fields[i].kind == LIST ? json_array()
+                                : fields[i].kind == MAP  ? json_object()
+                                                         : json_null());
     }
-    print_field(at, strstr(format, "json ") != NULL);
-    return TRUE;
+    for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
+        if (!json_object_get(image, texts[i]))
+            json_object_set_new(image, texts[i], json_string(""));
 }
 
 static json_t *describe_name(struct store *s, const char *name, const struct platform *p,
@@ -173,36 +165,41 @@ static json_t *describe_name(struct store *s, const char *name, const struct pla
     return o;
 }
 
-static int inspect_images(const struct inspect_options *o, char **names, GError **err)
+/* t: NULL prints the list of all at the end, as JSON. */
+static void inspect_images(const struct inspect_options *o, const struct template *t, char **names,
+                           GError **err)
 {
     struct platform wanted;
     const struct platform *p;
     if (!platform_option(o->platform, &wanted, &p, err))
-        return 0;
+        return;
     g_autoptr(store) s = open_store(err);
-    json_t *all = json_array();
-    gboolean fields = o->format && !g_str_equal(o->format, "json");
+    json_auto_t *all = json_array();
     for (; s && *names; names++) {
-        json_t *image = describe_name(s, *names, p, err);
-        if (!image || (fields && !print_path(image, o->format, err))) {
-            json_decref(image);
-            json_decref(all);
-            return 0;
+        json_auto_t *image = describe_name(s, *names, p, err);
+        if (!image)
+            return;
+        if (!t) {
+            json_array_append(all, image);
+            continue;
         }
-        json_array_append_new(all, image);
+        add_empty_fields(image);
+        if (!format_print(t, image, err))
+            return;
     }
-    if (s && !fields)
-        print_json(json_incref(all), TRUE);
-    json_decref(all);
-    return 0;
+    if (s && !t)
+        print_json(g_steal_pointer(&all), TRUE);
 }
 
 int cmd_inspect(const struct command *c, int argc, char **argv, GError **err)
 {
     struct inspect_options o = {0};
-    int code = 0;
-    if (command_begin(c, &o, &argc, &argv, 1, -1, err))
-        code = inspect_images(&o, argv + 1, err);
+    if (command_begin(c, &o, &argc, &argv, 1, -1, err)) {
+        gboolean plain = !o.format || g_str_equal(o.format, "json");
+        g_autoptr(template) t = plain ? NULL : template_new(o.format, err);
+        if (plain || t)
+            inspect_images(&o, t, argv + 1, err);
+    }
     command_clear(c, &o);
-    return code;
+    return 0;
 }

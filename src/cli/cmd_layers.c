@@ -1,3 +1,4 @@
+#include "cli/format.h"
 #include "cli/shared.h"
 
 #include "base/error.h"
@@ -14,13 +15,12 @@
 struct layers_options {
     gboolean no_trunc;
     char *format, *platform;
-    gboolean json; /* format, parsed */
 };
 #define AT(field) G_STRUCT_OFFSET(struct layers_options, field)
 
 const struct option_row layers_option_rows[] = {
     {"no-trunc", 0, OPTION_FLAG, AT(no_trunc), NULL, "print digests and steps in full"},
-    {"format", 0, OPTION_STRING, AT(format), "json|table", "json prints an object per line"},
+    {"format", 0, OPTION_STRING, AT(format), FORMAT_ARG, FORMAT_HELP},
     {"platform", 0, OPTION_STRING, AT(platform), "OS/ARCH", "which of a name's platforms"},
     {0},
 };
@@ -133,8 +133,10 @@ static char *diff_id_text(const struct layer_row *r, gboolean full)
     return full ? digest_text(&r->info.diff_id) : short_hex(&r->info.diff_id);
 }
 
-static void print_objects(GArray *rows)
+static gboolean print_objects(GArray *rows, struct format *f, GError **err)
 {
+    static const char *const optional[] = {"DiffID", "CreatedBy", NULL};
+    f->optional = optional;
     for (guint i = 0; i < rows->len; i++) {
         const struct layer_row *r = &g_array_index(rows, struct layer_row, i);
         json_t *o = json_object();
@@ -145,8 +147,10 @@ static void print_objects(GArray *rows)
         if (r->info.has_diff_id)
             set_digest_text(o, "DiffID", &r->info.diff_id);
         jsonset_text(o, "CreatedBy", r->created_by);
-        print_json(o, FALSE);
+        if (!format_row(f, o, err))
+            return FALSE;
     }
+    return format_end(f, NULL, err);
 }
 
 static void print_table(GArray *rows, gboolean no_trunc)
@@ -213,37 +217,37 @@ static void print_summary(GArray *rows, struct waste *w)
     print_waste(w);
 }
 
-static int show_layers(struct layers_options *o, const char *name, GError **err)
+static void show_layers(const struct layers_options *o, struct format *f, const char *name,
+                        GError **err)
 {
     struct platform wanted;
     const struct platform *p;
-    if (!format_is_json(o->format, &o->json, err) ||
-        !platform_option(o->platform, &wanted, &p, err))
-        return 0;
+    if (!platform_option(o->platform, &wanted, &p, err))
+        return;
     g_autoptr(store) s = open_store(err);
     g_autoptr(built_image) b = s ? built_image_open(s, name, p, err) : NULL;
     if (!b)
-        return 0;
+        return;
     struct waste w = {g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
                       g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free)};
     g_autoptr(GArray) rows = measure(s, b, &w, err);
-    if (rows && o->json) {
-        print_objects(rows);
+    if (rows && f->kind != FORMAT_TABLE) {
+        print_objects(rows, f, err);
     } else if (rows) {
         print_table(rows, o->no_trunc);
         print_summary(rows, &w);
     }
     g_hash_table_unref(w.above);
     g_hash_table_unref(w.hidden);
-    return 0;
 }
 
 int cmd_layers(const struct command *c, int argc, char **argv, GError **err)
 {
     struct layers_options o = {0};
-    int code = 0;
-    if (command_begin(c, &o, &argc, &argv, 1, 1, err))
-        code = show_layers(&o, argv[1], err);
+    struct format f = {0};
+    if (command_begin(c, &o, &argc, &argv, 1, 1, err) && format_parse(&f, o.format, err))
+        show_layers(&o, &f, argv[1], err);
+    format_clear(&f);
     command_clear(c, &o);
-    return code;
+    return 0;
 }

@@ -1,3 +1,4 @@
+#include "cli/format.h"
 #include "cli/shared.h"
 
 #include "base/error.h"
@@ -23,7 +24,7 @@ const struct option_row ps_option_rows[] = {
     {"filter", 'f', OPTION_LIST, AT(filters), "KEY=VALUE",
      "only with this id, name, status (running, exited, dead) or label (repeatable)"},
     {"no-trunc", 0, OPTION_FLAG, AT(no_trunc), NULL, "print commands in full"},
-    {"format", 0, OPTION_STRING, AT(format), "json|table", "json prints an object per line"},
+    {"format", 0, OPTION_STRING, AT(format), FORMAT_ARG, FORMAT_HELP},
     {0},
 };
 
@@ -93,7 +94,7 @@ static gboolean is_wanted(const struct run_row *r, const struct ps_options *o)
     return r->alive || (ended && r->kept);
 }
 
-static void print_object(const struct run_row *r)
+static json_t *make_object(const struct run_row *r)
 {
     g_autofree char *status = status_of(r);
     g_autofree char *created = time_text(r->created);
@@ -114,7 +115,7 @@ static void print_object(const struct run_row *r)
     jsonset_text(o, "FinishedAt", ended);
     jsonset_text(o, "Labels", labels);
     json_object_set_new(o, "Detached", json_boolean(r->detached));
-    print_json(o, FALSE);
+    return o;
 }
 
 static void print_table(GPtrArray *rows, const struct ps_options *o)
@@ -135,17 +136,40 @@ static void print_table(GPtrArray *rows, const struct ps_options *o)
     table_print(t, stdout);
 }
 
-static void print_runs(GPtrArray *rows, const struct ps_options *o, gboolean json)
+/* In templates "\"command\"" and times are as docker writes them. */
+static gboolean print_objects(GPtrArray *rows, const struct ps_options *o, struct format *f,
+                              GError **err)
 {
-    for (guint i = 0; i < rows->len && (o->quiet || json); i++) {
+    static const char *const heads[][2] = {{"RunningFor", "CREATED"}, {NULL, NULL}};
+    static const char *const optional[] = {"Image", "FinishedAt", "Labels", NULL};
+    f->optional = optional;
+    for (guint i = 0; i < rows->len; i++) {
         const struct run_row *r = g_ptr_array_index(rows, i);
-        if (o->quiet)
-            printf("%s\n", r->id);
-        else
-            print_object(r);
+        json_t *row = make_object(r);
+        if (f->kind == FORMAT_TEMPLATE) {
+            g_autofree char *command = text_fit(r->command, o->no_trunc ? G_MAXINT : 20);
+            g_autofree char *quoted = g_strdup_printf("\"%s\"", command);
+            g_autofree char *created = format_time(r->created);
+            jsonset_text(row, "Command", quoted);
+            jsonset_text(row, "CreatedAt", created);
+        }
+        if (!format_row(f, row, err))
+            return FALSE;
     }
-    if (o->quiet || json)
+    return format_end(f, heads, err);
+}
+
+static void print_runs(GPtrArray *rows, const struct ps_options *o, struct format *f, GError **err)
+{
+    gboolean ids = o->quiet && f->kind != FORMAT_TEMPLATE;
+    for (guint i = 0; i < rows->len && ids; i++)
+        printf("%s\n", ((const struct run_row *)g_ptr_array_index(rows, i))->id);
+    if (ids)
         return;
+    if (f->kind != FORMAT_TABLE) {
+        print_objects(rows, o, f, err);
+        return;
+    }
     if (rows->len == 0)
         fprintf(stderr, o->all ? "nothing runs and no run is kept\n" : "nothing runs\n");
     else
@@ -154,10 +178,9 @@ static void print_runs(GPtrArray *rows, const struct ps_options *o, gboolean jso
         print_next("varve ps -a shows what has ended · varve run -d --name NAME IMAGE");
 }
 
-static int list_runs(const struct ps_options *o, GError **err)
+static int list_runs(const struct ps_options *o, struct format *f, GError **err)
 {
-    gboolean json;
-    if (!format_is_json(o->format, &json, err) || !check_filters(o, err))
+    if (!check_filters(o, err))
         return 0;
     g_autoptr(store) s = open_store(err);
     if (!s)
@@ -168,16 +191,18 @@ static int list_runs(const struct ps_options *o, GError **err)
     for (guint i = 0; i < all->len && rows->len < most; i++)
         if (is_wanted(g_ptr_array_index(all, i), o))
             g_ptr_array_add(rows, g_ptr_array_index(all, i));
-    print_runs(rows, o, json);
+    print_runs(rows, o, f, err);
     return 0;
 }
 
 int cmd_ps(const struct command *c, int argc, char **argv, GError **err)
 {
     struct ps_options o = {0};
+    struct format f = {0};
     int code = 0;
-    if (command_begin(c, &o, &argc, &argv, 0, 0, err))
-        code = list_runs(&o, err);
+    if (command_begin(c, &o, &argc, &argv, 0, 0, err) && format_parse(&f, o.format, err))
+        code = list_runs(&o, &f, err);
+    format_clear(&f);
     command_clear(c, &o);
     return code;
 }

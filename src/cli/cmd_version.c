@@ -1,17 +1,60 @@
+#include "cli/format.h"
 #include "cli/shared.h"
 
+#include "base/jsonset.h"
 #include "store/store.h"
 
-int cmd_version(const struct command *c, int argc, char **argv, GError **err)
+struct version_options {
+    char *format;
+};
+const struct option_row version_option_rows[] = {
+    {"format", 'f', OPTION_STRING, G_STRUCT_OFFSET(struct version_options, format), FORMAT_ARG,
+     "json prints one object; '{{.FIELD}}' is filled in as by docker"},
+    {0},
+};
+
+/* What Docker's scripts ask of its client and its server: here one program is both. */
+static json_t *make_side(const struct platform *host)
 {
-    if (!command_begin(c, NULL, &argc, &argv, 0, 0, err))
-        return 0;
+    json_t *o = json_object();
+    jsonset_text(o, "Version", VARVE_VERSION);
+    jsonset_text(o, "Os", host->os);
+    jsonset_text(o, "Arch", host->arch);
+    return o;
+}
+
+static json_t *make_object(const struct platform *host, const char *platform, const char *root)
+{
+    json_t *o = json_object();
+    jsonset_text(o, "Version", VARVE_VERSION);
+    jsonset_text(o, "Platform", platform);
+    jsonset_text(o, "Store", root);
+    json_object_set_new(o, "Client", make_side(host));
+    json_object_set_new(o, "Server", make_side(host));
+    return o;
+}
+
+static void show_version(struct format *f, GError **err)
+{
     struct platform host;
     platform_host(&host);
     g_autofree char *platform = platform_text(&host);
     g_autofree char *fallback = store_default_root();
-    const char *root = g_getenv("VARVE_ROOT");
-    printf("varve %s\nplatform  %s\nstore     %s\n", VARVE_VERSION, platform,
-           root && *root ? root : fallback);
+    const char *given = g_getenv("VARVE_ROOT");
+    const char *root = given && *given ? given : fallback;
+    if (f->kind == FORMAT_TABLE)
+        printf("varve %s\nplatform  %s\nstore     %s\n", VARVE_VERSION, platform, root);
+    else if (format_row(f, make_object(&host, platform, root), err))
+        format_end(f, NULL, err);
+}
+
+int cmd_version(const struct command *c, int argc, char **argv, GError **err)
+{
+    struct version_options o = {0};
+    struct format f = {0};
+    if (command_begin(c, &o, &argc, &argv, 0, 0, err) && format_parse(&f, o.format, err))
+        show_version(&f, err);
+    format_clear(&f);
+    command_clear(c, &o);
     return 0;
 }

@@ -84,6 +84,6 @@ extern const struct option_row build_options_rows[], run_option_rows[], images_o
     pull_option_rows[], load_option_rows[], save_option_rows[], prune_option_rows[],
     fsck_option_rows[], du_option_rows[], login_option_rows[], rmi_option_rows[],
     layers_option_rows[], parse_option_rows[], ps_option_rows[], exec_option_rows[],
-    stop_option_rows[], kill_option_rows[], rm_option_rows[];
+    stop_option_rows[], kill_option_rows[], rm_option_rows[], version_option_rows[];
 
 #endif

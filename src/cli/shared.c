@@ -81,16 +81,6 @@ void warn_platform(const char *name, const struct platform *have, const struct p
                    want ? "the specified" : "this machine's", wanted);
 }
 
-gboolean format_is_json(const char *format, gboolean *json, GError **err)
-{
-    *json = format && g_str_equal(format, "json");
-    if (!format || *json || g_str_equal(format, "table"))
-        return TRUE;
-    error_set(err, VARVE_ERROR_USAGE, "--format %s: only json and table are supported", format);
-    error_add_next(err, "take --format json, and pick fields with jq");
-    return FALSE;
-}
-
 gboolean platform_option(const char *text, struct platform *store, const struct platform **out,
                          GError **err)
 {

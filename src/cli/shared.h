@@ -38,8 +38,6 @@ char *short_hex(const struct digest *d);
 void set_true_platform(struct store *s, struct image_row *r);
 /* Warns when image name, made for have, does not fit want (NULL: this machine). */
 void warn_platform(const char *name, const struct platform *have, const struct platform *want);
-/* "json" or NULL; anything else is VARVE_ERROR_USAGE. */
-gboolean format_is_json(const char *format, gboolean *json, GError **err);
 /* --platform: NULL text leaves *out NULL, else it points to store. */
 gboolean platform_option(const char *text, struct platform *store, const struct platform **out,
                          GError **err);

@@ -63,6 +63,7 @@ const struct command commands[] = {
      "json is the syntax tree; graph-json, dot and text are the graph that a build would run.",
      "  varve parse Dockerfile\n  varve parse --format dot . | dot -Tsvg >graph.svg", TRUE,
      parse_option_rows, cmd_parse},
-    {"version", "", "print the version", NULL, "  varve version", FALSE, NULL, cmd_version},
+    {"version", "[OPTIONS]", "print the version", NULL, "  varve version", FALSE,
+     version_option_rows, cmd_version},
     {0},
 };

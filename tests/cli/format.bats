@@ -1,0 +1,105 @@
+#!/usr/bin/env bats
+# --format with templates, as Docker's scripts write them.
+bats_require_minimum_version 1.5.0
+load helper
+setup_file() {
+    seed_setup
+    cat >Dockerfile <<'END'
+FROM busybox
+RUN echo first >/first
+ENV GREETING="good day" EMPTY=
+LABEL org.example.a=b plain=yes
+EXPOSE 80 53/udp
+CMD ["echo", "hello"]
+END
+    VARVE_ROOT=$SEED build -t app:1 -t other.example/team/app:2 . 2>/dev/null
+}
+
+look() { VARVE_ROOT=$SEED "$VARVE" "$@"; }
+
+@test "images --format fills in docker's fields" {
+    [ "$(look images --format '{{.Repository}}:{{.Tag}}' | sort | tr '\n' ' ')" = "app:1 other.example/team/app:2 " ]
+    [ "$(look images --format '{{.ID}}' app:1)" = "$(look images -q app:1)" ]
+    [ "$(look images --no-trunc --format '{{.ID}}' app:1)" = "$(look images -q --no-trunc app:1)" ]
+    [ "$(look images --format '{{.Digest}}' app:1)" = "<none>" ]
+    [[ "$(look images --format '{{.Size}}' app:1)" =~ ^[0-9.]+(kB|MB)$ ]]
+    [[ "$(TZ=UTC look images --format '{{.CreatedAt}}' app:1)" =~ ^20[0-9-]{8}' '[0-9:]{8}' +0000 UTC'$ ]]
+    [ "$(look images --format '{{json .}}' app:1 | jq -r .Tag)" = 1 ]
+    [ "$(look images -q --format '{{.Tag}}' app:1)" = 1 ]
+}
+
+@test "table TEMPLATE has headings and columns" {
+    run look images --format 'table {{.Repository}}\t{{.Tag}}\t{{.CreatedSince}}' app:1
+    [ "${lines[0]}" = "REPOSITORY   TAG   CREATED" ]
+    [[ "${lines[1]}" == "app          1     "* ]]
+    run varve images --format 'table {{.ID}}\t{{.Repository}}'
+    [ "$output" = "IMAGE ID   REPOSITORY" ]
+    [ "$(varve ps --format 'table {{.Names}}\t{{.RunningFor}}')" = "NAMES   CREATED" ]
+}
+
+@test "a template is checked before anything is done" {
+    for c in "images" "ps" "history" "du" "version" "inspect nothing:1" "layers nothing:1"; do
+        # shellcheck disable=SC2086
+        run --separate-stderr varve $c --format '{{.ID}}{{if .X}}'
+        [ "$status" -eq 2 ]
+        [[ "$stderr" == "error: --format: at character 10, \"if .X\": the block has no {{end}}"*"next: "* ]]
+        run --separate-stderr varve $c --format '{{jsno .}}'
+        [ "$status" -eq 2 ]
+        [[ "$stderr" == *"there is no function jsno; did you mean json?"* ]]
+    done
+}
+
+@test "an unknown field names those that are there" {
+    run --separate-stderr look images --format '{{.Repositry}}' app:1
+    [ "$status" -eq 1 ]
+    [[ "$stderr" == *'at character 3, ".Repositry": there is no field Repositry; did you mean Repository?'* ]]
+    [[ "$stderr" == *"next: the fields here are CreatedAt, CreatedSince, Digest, ID,"* ]]
+    run --separate-stderr look inspect -f '{{.Config.Envs}}' app:1
+    [ "$status" -eq 1 ]
+    [[ "$stderr" == *"there is no field Envs; did you mean Env?"*"next: the fields here are "*" Cmd, "* ]]
+}
+
+@test "inspect --format prints what docker prints" {
+    field() { look inspect -f "$1" app:1; }
+    [ "$(field '{{.Os}}')" = linux ]
+    [ "$(field '{{.Config.Cmd}}')" = "[echo hello]" ]
+    [ "$(field '{{json .Config.Cmd}}')" = '["echo","hello"]' ]
+    [ "$(field '{{index .Config.Cmd 1}} {{len .RootFS.Layers}}')" = "hello 2" ]
+    [ "$(field '{{index .Config.Labels "org.example.a"}}{{index .Config.Labels "none"}}')" = b ]
+    [ "$(field '{{.Config.Labels.plain}} {{.Config.Labels.none}}')" = "yes <no value>" ]
+    [ "$(field '{{range .Config.Env}}{{println .}}{{end}}' | grep GREETING)" = "GREETING=good day" ]
+    [ "$(field '{{range $p, $x := .Config.ExposedPorts}}{{$p}} {{end}}')" = "53/udp 80/tcp " ]
+    [ "$(field '{{range $i, $t := .RepoTags}}{{if $i}},{{end}}{{$t}}{{end}}' | tr , '\n' | sort | head -1)" = app:1 ]
+    [ "$(field '{{.Id}}')" = "$(look images -q --no-trunc app:1)" ]
+    [ "$(field '{{slice .Id 7 19}}')" = "$(look images -q app:1)" ]
+    [ "$(field '{{.Architecture}}' )" = "$(look inspect app:1 | jq -r '.[0].Architecture')" ]
+    [ "$(look inspect -f '{{.Os}}' app:1 other.example/team/app:2)" = "linux"$'\n'"linux" ]
+}
+
+@test "what an image's config leaves out is empty, as in docker's objects" {
+    [ "$(look inspect -f '[{{.Config.User}}][{{.Config.WorkingDir}}]{{.Config.Entrypoint}}{{.Config.Volumes}}{{.Config.Healthcheck}}' app:1)" = "[][][]map[]<nil>" ]
+    [ "$(look inspect -f '{{if .Config.Healthcheck}}yes{{else}}no{{end}} {{or .Config.User "root"}}' app:1)" = "no root" ]
+    run --separate-stderr look inspect -f '{{index .RepoDigests 0}}' app:1
+    [ "$status" -eq 1 ]
+    [[ "$stderr" == *"the list is empty"*"next: "* ]]
+    [ "$(look inspect -f '{{if .RepoDigests}}{{index .RepoDigests 0}}{{end}}' app:1)" = "" ]
+}
+
+@test "version, history, layers and du take templates" {
+    version=$(varve version | awk 'NR == 1 {print $2}')
+    [ "$(varve version --format '{{.Server.Version}} {{.Client.Version}}')" = "$version $version" ]
+    [ "$(varve version --format json | jq -r .Server.Os)" = linux ]
+    run look history --format '{{.CreatedBy}}|{{.Size}}|{{.ID}}' app:1
+    [ "${lines[0]}" = 'CMD ["echo" "hello"]|0B|<missing>' ]
+    [ "$(look history --format '{{.Build}} {{.Name}} [{{.Error}}]')" = "1 app:1 []" ]
+    run look history 1 --format '{{.Step}} {{.Outcome}} {{.Name}}'
+    [[ "$output" == *"ran RUN echo first"* ]]
+    [ "$(look layers --format '{{.Layer}} {{.Wasted}}' app:1 | tail -1)" = "2 0" ]
+    [ "$(look du --format '{{.Images}} {{.Layers}}')" = "$(look du --format json | jq -r '"\(.Images) \(.Layers)"')" ]
+}
+
+@test "a template's output is bounded" {
+    run --separate-stderr look inspect -f "{{range \$i, \$e := .Config.Env}}$(printf '{{range $.Config.Env}}%.0s' {1..25})x$(printf '{{end}}%.0s' {1..26})" app:1
+    [ "$status" -eq 2 ]
+    [[ "$stderr" == *"makes too much of this"* ]]
+}
