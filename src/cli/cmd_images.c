@@ -1,4 +1,5 @@
 #include "cli/format.h"
+#include "cli/images_filter.h"
 #include "cli/shared.h"
 
 #include "base/jsonset.h"
@@ -13,6 +14,7 @@
 struct images_options {
     gboolean quiet, no_trunc, all, digests;
     char *format;
+    char **filters;
 };
 #define AT(field) G_STRUCT_OFFSET(struct images_options, field)
 
@@ -21,27 +23,12 @@ const struct option_row images_option_rows[] = {
     {"no-trunc", 0, OPTION_FLAG, AT(no_trunc), NULL, "print ids in full"},
     {"digests", 0, OPTION_FLAG, AT(digests), NULL, "also print the manifests' digests"},
     {"format", 0, OPTION_STRING, AT(format), FORMAT_ARG, FORMAT_HELP},
+    {"filter", 'f', OPTION_LIST, AT(filters), "KEY=VALUE",
+     "only this reference (a pattern), label, dangling=true, before or since IMAGE (repeatable)"},
     {"all", 'a', OPTION_FLAG, AT(all), NULL,
      NULL}, /* Docker's users write it: all are shown anyhow */
     {0},
 };
-
-/* NAME on the command line: a repository (all its tags) or a name with its tag. */
-static gboolean matches(const struct image_row *r, const char *wanted)
-{
-    if (!wanted)
-        return TRUE;
-    g_autoptr(reference) want = reference_parse(wanted, NULL);
-    g_autoptr(reference) have = *r->name ? reference_parse(r->name, NULL) : NULL;
-    if (!want || !have)
-        return FALSE;
-    g_autofree char *want_text = reference_text(want);
-    g_autofree char *want_repo = reference_repository(want);
-    g_autofree char *have_repo = reference_repository(have);
-    const char *last = strrchr(wanted, '/');
-    gboolean tagged = strpbrk(last ? last : wanted, ":@") != NULL;
-    return g_str_equal(want_text, r->name) || (!tagged && g_str_equal(want_repo, have_repo));
-}
 
 static char *id_text(const struct image_row *r, gboolean no_trunc)
 {
@@ -145,13 +132,17 @@ static void print_narrow(GPtrArray *rows)
     table_print(t, stdout);
 }
 
-static void print_nothing(const char *wanted)
+static void print_nothing(const char *wanted, gboolean filtered)
 {
-    if (wanted)
+    if (filtered)
+        fprintf(stderr, "no image passes the filter\n");
+    else if (wanted)
         fprintf(stderr, "no image is named \"%s\" here\n", wanted);
     else
         fprintf(stderr, "no images yet\n");
-    if (wanted)
+    if (filtered)
+        print_next("varve images lists all");
+    else if (wanted)
         print_next("varve images lists all · varve pull %s", wanted);
     else
         print_next("varve build -t NAME . · varve pull NAME");
@@ -166,7 +157,7 @@ static void print_images(GPtrArray *rows, const char *wanted, const struct image
     else if (f->kind != FORMAT_TABLE)
         print_objects(rows, f, o->no_trunc, err);
     else if (rows->len == 0)
-        print_nothing(wanted);
+        print_nothing(wanted, o->filters || (wanted && strpbrk(wanted, "*?[")));
     else if (columns > 0 && columns < NARROW && !o->digests)
         print_narrow(rows);
     else
@@ -192,15 +183,16 @@ static int list_images(const struct images_options *o, const char *wanted, struc
                        GError **err)
 {
     g_autoptr(store) s = open_store(err);
-    if (!s)
+    g_autoptr(GPtrArray) all = s ? store_image_list(s) : NULL;
+    g_autoptr(images_filter) filter = s ? images_filter_new(s, all, wanted, o->filters, err) : NULL;
+    if (!filter)
         return 0;
-    g_autoptr(GPtrArray) all = store_image_list(s);
     g_autoptr(GPtrArray) rows = g_ptr_array_new();
     for (guint i = 0; i < all->len; i++) {
         struct image_row *r = g_ptr_array_index(all, i);
         r->size = image_bytes(s, r);
         set_true_platform(s, r);
-        if (matches(r, wanted) && !is_repeated(all, i))
+        if (images_filter_passes(filter, i) && !is_repeated(all, i))
             g_ptr_array_add(rows, r);
     }
     print_images(rows, wanted, o, f, err);

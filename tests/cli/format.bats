@@ -103,3 +103,46 @@ look() { VARVE_ROOT=$SEED "$VARVE" "$@"; }
     [ "$status" -eq 2 ]
     [[ "$stderr" == *"makes too much of this"* ]]
 }
+
+# shown ARGS…: the names that images prints, sorted, on a line.
+shown() { look images --format '{{.Repository}}:{{.Tag}}' "$@" | sort | tr '\n' ' '; }
+
+@test "images --filter takes references and patterns, labels and dangling" {
+    both="app:1 other.example/team/app:2 "
+    [ "$(shown --filter reference=app)" = "app:1 " ]
+    [ "$(shown --filter 'reference=a*')" = "app:1 " ]
+    [ "$(shown -f 'reference=other.example/*/app:?')" = "other.example/team/app:2 " ]
+    [ "$(shown -f 'reference=*')" = "app:1 " ]
+    [ "$(shown -f 'reference=app:9')" = "" ]
+    [ "$(shown -f 'reference=app' -f 'reference=*/*/app')" = "$both" ]
+    [ "$(shown 'a*')" = "app:1 " ]
+    [ "$(shown --filter label=plain)" = "$both" ]
+    [ "$(shown --filter label=plain=yes --filter label=org.example.a=b)" = "$both" ]
+    [ "$(shown --filter label=plain=no)" = "" ]
+    [ "$(shown --filter label=none)" = "" ]
+    [ "$(shown --filter dangling=false)" = "$both" ]
+    [ "$(shown --filter dangling=true)" = "" ]
+    [ "$(look images -q --filter reference=app)" = "$(look images -q app:1)" ]
+    run look images --filter label=none
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"no image passes the filter"*"next: varve images"* ]]
+}
+
+@test "images --filter before and since go by the list's order; what is no filter is told" {
+    printf 'FROM scratch\nCOPY Dockerfile /\n' >Dockerfile
+    for n in 1 2 3; do "$VARVE" build -q -t "y:$n" --label "n=$n" . >/dev/null; done
+    varve tag y:2 same:2
+    tags() { varve images --format '{{.Repository}}{{.Tag}}' "$@" | tr '\n' ' '; }
+    [ "$(tags)" = "same2 y3 y2 y1 " ]
+    [ "$(tags --filter before=y:2)" = "y1 " ]
+    [ "$(tags --filter since=y:2)" = "y3 " ]
+    [ "$(tags --filter since=y:1 --filter before=y:3)" = "y2 " ]
+    run --separate-stderr varve images --filter since=none:1
+    [ "$status" -eq 1 ]
+    [[ "$stderr" == *"--filter: "*"none:1"* ]]
+    for bad in size=1 label= dangling=perhaps reference; do
+        run --separate-stderr varve images --filter "$bad"
+        [ "$status" -eq 2 ]
+        [[ "$stderr" == *"--filter $bad: "* ]]
+    done
+}
