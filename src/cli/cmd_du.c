@@ -1,16 +1,21 @@
 #include "cli/format.h"
-#include "cli/shared.h"
-
 #include "cli/report.h"
+#include "cli/shared.h"
+#include "cli/volume_name.h"
 
 #include "store/gc.h"
+#include "store/images.h"
 #include "ui/text.h"
 
 struct du_options {
+    gboolean verbose;
     char *format;
 };
+#define AT(field) G_STRUCT_OFFSET(struct du_options, field)
+
 const struct option_row du_option_rows[] = {
-    {"format", 0, OPTION_STRING, G_STRUCT_OFFSET(struct du_options, format), FORMAT_ARG,
+    {"verbose", 'v', OPTION_FLAG, AT(verbose), NULL, "also each image and each volume"},
+    {"format", 0, OPTION_STRING, AT(format), FORMAT_ARG,
      "json prints one object; '{{.FIELD}}' is filled in"},
     {0},
 };
@@ -62,23 +67,109 @@ static void print_table(struct store *s, const struct store_usage *u)
         "%s in %s, %" G_GUINT64_FORMAT " image name%s; %s can go without slowing a build down",
         total, store_root(s), u->images, u->images == 1 ? "" : "s", free_able);
     print_wrapped(sum, 0);
+}
+
+static void print_what_next(const struct store_usage *u)
+{
+    g_autofree char *free_able = text_size(u->reclaimable_bytes);
     if (u->reclaimable_bytes > 0)
         print_next_after_list(
             "varve prune frees %s · varve prune --all frees all that no image needs", free_able);
 }
 
-static void show_usage(struct format *f, GError **err)
+/* Layer ids of all images, each with the config of the one image that has it, or "" where several
+ * do. */
+static GHashTable *owners(GPtrArray *images)
+{
+    GHashTable *of = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    for (guint i = 0; i < images->len; i++) {
+        const struct image_row *r = g_ptr_array_index(images, i);
+        g_autofree char *config = digest_text(&r->config);
+        for (guint l = 0; r->chain && l < r->chain->n; l++) {
+            const char *owner = g_hash_table_lookup(of, r->chain->ids[l]);
+            gboolean alone = !owner || g_str_equal(owner, config);
+            g_hash_table_insert(of, g_strdup(r->chain->ids[l]), g_strdup(alone ? config : ""));
+        }
+    }
+    return of;
+}
+
+/* Bytes of the layers that no other image has. */
+static guint64 own_bytes(struct store *s, const struct image_row *r, GHashTable *of)
+{
+    guint64 sum = 0;
+    for (guint l = 0; r->chain && l < r->chain->n; l++) {
+        struct layer_info info;
+        const char *owner = g_hash_table_lookup(of, r->chain->ids[l]);
+        if (owner && *owner && store_layer_get(s, r->chain->ids[l], &info, NULL))
+            sum += info.size;
+    }
+    return sum;
+}
+
+static void print_images(struct store *s)
+{
+    static const char *const heads[] = {"IMAGE", "ID", "CREATED", "SIZE", "SHARED", "OWN", NULL};
+    g_autoptr(GPtrArray) images = store_image_list(s);
+    g_autoptr(GHashTable) of = owners(images);
+    g_autoptr(table) t = table_new(heads, "---rrr");
+    for (guint i = 0; i < images->len; i++) {
+        const struct image_row *r = g_ptr_array_index(images, i);
+        guint64 all = image_bytes(s, r), own = own_bytes(s, r, of);
+        g_autofree char *name = shown_name(r->name);
+        g_autofree char *id = short_hex(&r->config);
+        g_autofree char *age = text_age(r->created);
+        g_autofree char *size = text_size(all);
+        g_autofree char *shared = text_size(all - MIN(own, all));
+        g_autofree char *own_text = text_size(own);
+        const char *cells[] = {name, id, age, size, shared, own_text, NULL};
+        table_row(t, cells);
+    }
+    if (images->len > 0) {
+        printf("\n");
+        table_print(t, stdout);
+    }
+}
+
+static gboolean print_volumes(struct store *s, GError **err)
+{
+    static const char *const heads[] = {"VOLUME", "KIND", "SIZE", NULL};
+    g_autoptr(GPtrArray) ids = store_volume_ids(s, err);
+    g_autoptr(table) t = table_new(heads, "--r");
+    for (guint i = 0; ids && i < ids->len; i++) {
+        guint64 bytes;
+        const char *id = g_ptr_array_index(ids, i), *name = volume_name_of_id(id);
+        if (!store_volume_bytes(s, id, &bytes, err))
+            return FALSE;
+        g_autofree char *size = text_size(bytes);
+        const char *cells[] = {name ? name : id, name ? "volume" : "cache", size, NULL};
+        table_row(t, cells);
+    }
+    if (ids && ids->len > 0) {
+        printf("\n");
+        table_print(t, stdout);
+    }
+    return ids != NULL;
+}
+
+static void show_usage(struct format *f, gboolean verbose, GError **err)
 {
     struct store_usage u;
     g_autoptr(store) s = open_store(err);
     if (!s || !store_usage(s, &u, err))
         return;
-    if (f->kind == FORMAT_TABLE)
-        print_table(s, &u);
-    else if (f->kind == FORMAT_JSON)
+    if (f->kind == FORMAT_JSON)
         print_json(make_object(&u), TRUE);
-    else if (format_row(f, make_object(&u), err))
+    else if (f->kind == FORMAT_TEMPLATE && format_row(f, make_object(&u), err))
         format_end(f, NULL, err);
+    if (f->kind != FORMAT_TABLE)
+        return;
+    print_table(s, &u);
+    if (verbose) {
+        print_images(s);
+        print_volumes(s, err);
+    }
+    print_what_next(&u);
 }
 
 int cmd_du(const struct command *c, int argc, char **argv, GError **err)
@@ -86,7 +177,7 @@ int cmd_du(const struct command *c, int argc, char **argv, GError **err)
     struct du_options o = {0};
     struct format f = {0};
     if (command_begin(c, &o, &argc, &argv, 0, 0, err) && format_parse(&f, o.format, err))
-        show_usage(&f, err);
+        show_usage(&f, o.verbose, err);
     format_clear(&f);
     command_clear(c, &o);
     return 0;

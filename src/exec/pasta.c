@@ -155,7 +155,7 @@ gboolean pasta_start(struct pasta *p, const struct pasta_how *how, GError **err)
         return FALSE;
     g_auto(GStrv) argv = make_args(how);
     struct start s = {{how->ns, out, errors}, how->program, argv};
-    p->pidfd = spawn_within(keeper, pasta_main, &s, 0);
+    p->pidfd = spawn_within(keeper, pasta_main, &s, 0, NULL);
     if (p->pidfd < 0)
         return error_set_errno(err, errno, "starting %s", how->program);
     return TRUE;
@@ -183,7 +183,7 @@ gboolean pasta_started(struct pasta *p, GError **err)
         ;
     if (n > 0)
         return TRUE;
-    spawn_wait(p->pidfd);
+    spawn_wait(p->pidfd, NULL);
     fd_cleanup(&p->pidfd);
     g_autofree char *why = complaint(p);
     return error_set(err, VARVE_ERROR_OUTSIDE, "pasta refused: %s", why);
@@ -193,7 +193,7 @@ void pasta_stop(struct pasta *p)
 {
     if (p->pidfd >= 0) {
         signal_send(p->pidfd, SIGKILL);
-        spawn_wait(p->pidfd);
+        spawn_wait(p->pidfd, NULL);
     }
     fd_cleanup(&p->pidfd);
     fd_cleanup(&p->ready);

@@ -16,6 +16,8 @@ struct store_usage {
 };
 /* Walks everything: for varve du, not for every build. */
 gboolean store_usage(struct store *s, struct store_usage *out, GError **err);
+/* Bytes on disk of a volume, by the id of store_volume_take(). */
+gboolean store_volume_bytes(struct store *s, const char *id, guint64 *bytes, GError **err);
 
 struct gc_options {
     gboolean all; /* also records and layers that no image needs but a next build would use */

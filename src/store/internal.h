@@ -86,6 +86,8 @@ gboolean run_trim_locked(struct store *s, guint keep, gint64 since, gboolean dry
 void lock_sweep(struct store *s);
 /* The id of the volume in dir, NULL without an error when it has no row. */
 char *volume_id(struct store *s, const char *dir, GError **err);
+/* The directories of id ("volumes/…"): one, and more when it was private to several at once. */
+GPtrArray *volume_dirs(struct store *s, const char *id, GError **err);
 /* Removes the volume in dir ("volumes/..."), whose "use" lock is held exclusively. */
 gboolean volume_remove(struct store *s, const char *dir, GError **err);
 

@@ -65,3 +65,15 @@ gboolean store_usage(struct store *s, struct store_usage *out, GError **err)
         out->layer_bytes + out->blob_bytes + out->volume_bytes + objects.unlinked_bytes;
     return TRUE;
 }
+
+gboolean store_volume_bytes(struct store *s, const char *id, guint64 *bytes, GError **err)
+{
+    g_autoptr(GPtrArray) dirs = volume_dirs(s, id, err);
+    struct tally t;
+    tally_init(&t);
+    for (guint i = 0; dirs && i < dirs->len; i++)
+        tally_add(&t, s, g_ptr_array_index(dirs, i));
+    *bytes = t.bytes;
+    tally_clear(&t);
+    return dirs != NULL;
+}

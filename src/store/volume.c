@@ -176,8 +176,7 @@ gboolean volume_remove(struct store *s, const char *dir, GError **err)
     return fs_remove_tree(s->fd, dir, err);
 }
 
-/* The directories of id: one, and more when it was private to several at once. */
-static GPtrArray *list_dirs(struct store *s, const char *id, GError **err)
+GPtrArray *volume_dirs(struct store *s, const char *id, GError **err)
 {
     GError *why = NULL;
     g_autoptr(GPtrArray) dirs = g_ptr_array_new_with_free_func(g_free);
@@ -194,7 +193,7 @@ static GPtrArray *list_dirs(struct store *s, const char *id, GError **err)
 
 gboolean store_volume_forget(struct store *s, const char *id, GError **err)
 {
-    g_autoptr(GPtrArray) dirs = list_dirs(s, id, err);
+    g_autoptr(GPtrArray) dirs = volume_dirs(s, id, err);
     for (guint i = 0; dirs && i < dirs->len; i++) {
         const char *dir = g_ptr_array_index(dirs, i);
         g_autofree char *name = g_strdup_printf("use %s", dir);

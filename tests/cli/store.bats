@@ -82,6 +82,21 @@ own_store() { cp -a "$SEED" "$VARVE_ROOT"; }
     done
 }
 
+@test "du -v shows what each image alone has, and each volume" {
+    own_store
+    printf 'FROM busybox\nRUN --mount=type=cache,id=kept,target=/c echo x >/c/x\nCOPY more /\n' >Dockerfile
+    head -c 70000 /dev/urandom >more
+    build -q -t more:1 . >/dev/null
+    varve run -v data:/data more:1 sh -c 'head -c 300000 /dev/urandom >/data/x'
+    run varve du -v
+    [ "$status" -eq 0 ]
+    [[ "$output" =~ "IMAGE  "\ *"ID  "\ *"CREATED  "\ *SIZE\ *SHARED\ *OWN ]]
+    [[ "$output" =~ more:1\ .*MB\ .*MB\ \ .*70\ kB ]]
+    [[ "$output" =~ app:1\ .*MB\ .*MB\ \ .*512\ kB ]]
+    [[ "$output" =~ data\ *volume\ *3[0-9][0-9]\ kB ]]
+    [[ "$output" =~ kept\ *cache\ .*\ k?B ]]
+}
+
 @test "layers shows sizes, steps and what is wasted" {
     run look layers app:1
     [ "$status" -eq 0 ]
