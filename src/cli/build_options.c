@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "cli/report.h"
 #include "cli/shared.h"
+#include "cli/spec_values.h"
 #include "dockerfile/giturl.h"
 
 #include <errno.h>
@@ -247,10 +248,10 @@ static gboolean parse_lists(struct build_options *o, GError **err)
         g_ptr_array_add(o->contexts, c);
     }
     for (char **s = o->raw_add_hosts; s && *s; s++)
-        if (!build_parse_host(o, *s, err))
+        if (!host_option(*s, o->hosts, o->owned, err))
             return FALSE;
     for (char **s = o->raw_ulimits; s && *s; s++)
-        if (!build_parse_ulimit(o, *s, err))
+        if (!ulimit_option(*s, o->ulimits, o->owned, err))
             return FALSE;
     return check_labels(o, err);
 }

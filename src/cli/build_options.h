@@ -72,10 +72,6 @@ gboolean build_parse_secret(const char *text, GHashTable *secrets, GError **err)
 gboolean build_parse_ssh(const char *text, GHashTable *ssh, GError **err);
 /* "name=value" with docker-image://, oci-layout://, git and http URLs, or a directory. */
 struct named_context *build_parse_context(const char *text, GError **err);
-/* "host:ip" or "host=ip" appended to o->hosts. */
-gboolean build_parse_host(struct build_options *o, const char *text, GError **err);
-/* "nofile=1024:2048" appended to o->ulimits. */
-gboolean build_parse_ulimit(struct build_options *o, const char *text, GError **err);
 /* "key=value", "manifest:key=value" or "manifest[platform]:key=value": *rest is what follows the
  * prefix, or NULL when it is for other platforms than p only. */
 gboolean build_check_annotation(const char *text, const struct platform *p, const char **rest,

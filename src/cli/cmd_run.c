@@ -19,6 +19,8 @@
 const struct option_row run_option_rows[] = {
     {"volume", 'v', OPTION_LIST, AT(volumes), "SRC:PATH[:ro]",
      "mount a named volume or a host directory (repeatable)"},
+    {"mount", 0, OPTION_LIST, AT(mounts), "type=TYPE,...",
+     "mount with source=, target=, readonly; types bind, volume and tmpfs (repeatable)"},
     {"env", 'e', OPTION_LIST, AT(env), "KEY[=VALUE]", "set a variable, or pass it on (repeatable)"},
     {"env-file", 0, OPTION_LIST, AT(env_files), "FILE", "read variables from a file (repeatable)"},
     {"user", 'u', OPTION_STRING, AT(user), "USER[:GROUP]", "run as this user"},
@@ -49,10 +51,19 @@ const struct option_row run_option_rows[] = {
      "make the program's PORT this host's port HOST (repeatable)"},
     {"publish-all", 'P', OPTION_FLAG, AT(publish_all), NULL,
      "publish every EXPOSEd port at a free one"},
+    {"add-host", 0, OPTION_LIST, AT(add_hosts), "HOST:IP", "a line for /etc/hosts (repeatable)"},
+    {"dns", 0, OPTION_LIST, AT(dns), "ADDRESS",
+     "ask this name server instead of the host's (repeatable)"},
+    {"dns-search", 0, OPTION_LIST, AT(dns_search), "DOMAIN",
+     "with --dns: where to look for short names (repeatable)"},
+    {"dns-option", 0, OPTION_LIST, AT(dns_options), "OPTION",
+     "with --dns: an option of resolv.conf (repeatable)"},
     {"tmpfs", 0, OPTION_LIST, AT(tmpfs), "PATH[:OPTIONS]",
      "mount a tmpfs (size=64m, mode=1777, ro, exec)"},
     {"read-only", 0, OPTION_FLAG, AT(read_only), NULL, "no writing but to volumes and tmpfs"},
     LIMIT_ROWS(AT(limits)),
+    {"ulimit", 0, OPTION_LIST, AT(ulimits), "NAME=SOFT[:HARD]",
+     "limits of each process (repeatable)"},
     {"shm-size", 0, OPTION_STRING, AT(shm_size), "BYTES", "size of /dev/shm (64m)"},
     {"hostname", 'h', OPTION_STRING, AT(hostname), "NAME",
      "host name inside (default: the host's)"},
@@ -69,6 +80,8 @@ const struct option_row run_option_rows[] = {
     {"insecure", 0, OPTION_LIST, AT(insecure), "HOST",
      "speak http, or https unverified, with this registry"},
     {"rm", 0, OPTION_FLAG, AT(rm), NULL, "with -d: remove its log and exit code once it has ended"},
+    {"restart", 0, OPTION_STRING, AT(restart), "no",
+     "accepted as docker's default; nothing starts a program again"},
     {"init", 0, OPTION_FLAG, AT(init), NULL,
      "put an init before the program, which reaps and passes signals on"},
     {0},
@@ -86,6 +99,8 @@ static void run_init(struct run *r, const struct run_options *o, char **argv)
     r->mounts = g_array_new(FALSE, TRUE, sizeof(struct sandbox_mount));
     g_array_set_clear_func(r->mounts, close_mount);
     r->ports = g_array_new(FALSE, TRUE, sizeof(struct network_port));
+    r->hosts = g_array_new(FALSE, TRUE, sizeof(struct host_ip));
+    r->ulimits = g_array_new(FALSE, TRUE, sizeof(struct ulimit));
     r->owned = g_ptr_array_new_with_free_func(g_free);
     r->volumes = g_ptr_array_new_with_free_func((GDestroyNotify)store_volume_release);
     r->tmps = g_ptr_array_new_with_free_func(g_free);
@@ -97,6 +112,8 @@ static void run_clear(struct run *r)
     g_array_unref(r->mounts);
     g_array_unref(r->ports);
     netpool_free(r->nets);
+    g_array_unref(r->hosts);
+    g_array_unref(r->ulimits);
     snapshot_discard(r->root);
     g_ptr_array_unref(r->volumes);
     for (guint i = 0; r->store && i < r->tmps->len; i++)
@@ -206,6 +223,10 @@ static gboolean run_program(struct run *r, struct sandbox_result *res, GError **
                                 .nets = r->nets,
                                 .ports = (const struct network_port *)r->ports->data,
                                 .n_ports = r->ports->len,
+                                .hosts = (const struct host_ip *)r->hosts->data,
+                                .n_hosts = r->hosts->len,
+                                .ulimits = (const struct ulimit *)r->ulimits->data,
+                                .n_ulimits = r->ulimits->len,
                                 .shm_size = r->shm_size,
                                 .resources = &r->resources,
                                 .mounts = (struct sandbox_mount *)r->mounts->data,

@@ -18,9 +18,10 @@
 
 /* As on the command line. */
 struct run_options {
-    char **volumes, **env, **env_files, **publish, **tmpfs, **insecure, **labels;
+    char **volumes, **mounts, **add_hosts, **ulimits, **dns, **dns_search, **dns_options, **env,
+        **env_files, **publish, **tmpfs, **insecure, **labels;
     char *user, *workdir, *entrypoint, *name, *hostname, *network, *platform, *pull, *stop_signal,
-        *shm_size;
+        *shm_size, *restart;
     struct limit_options limits;
     char *health_cmd, *health_interval, *health_timeout, *health_start_period,
         *health_start_interval;
@@ -62,6 +63,8 @@ struct run {
     GArray *ports;    /* struct network_port; their addresses are in owned */
     guint64 shm_size; /* bytes, 0: default */
     struct resources resources;
+    GArray *hosts, *ulimits;    /* struct host_ip and struct ulimit; their strings are in owned */
+    struct sandbox_file resolv; /* of --dns */
     struct snapshot *root;
     GArray *mounts;             /* struct sandbox_mount; descriptors closed at the end */
     GPtrArray *owned;           /* char*: destinations in mounts, addresses in ports */
@@ -100,7 +103,9 @@ gboolean run_set_network(struct run *r, GError **err);
 /* run_publish.c: -p; and, when the image is known, -P. */
 gboolean run_set_ports(struct run *r, GError **err);
 gboolean run_set_exposed(struct run *r, GError **err);
-/* run_volumes.c: -v, --tmpfs and the image's VOLUMEs, as mounts. */
+/* run_extras.c: --add-host, --ulimit, --dns, --restart. */
+gboolean run_set_extras(struct run *r, GError **err);
+/* run_volumes.c: -v, --mount, --tmpfs and the image's VOLUMEs, as mounts. */
 gboolean run_add_volumes(struct run *r, GError **err);
 /* run_control.c: signals are blocked in the calling thread (and those it makes) from
  * run_control_start() on. */

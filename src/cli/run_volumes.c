@@ -1,4 +1,4 @@
-#include "cli/run.h"
+#include "cli/run_mounts.h"
 
 #include "base/error.h"
 #include "base/fs.h"
@@ -79,19 +79,31 @@ static gboolean add_named(struct run *r, const char *name, const char *dest, gbo
     return TRUE;
 }
 
-static gboolean add_host(struct run *r, const char *source, const char *dest, gboolean readonly,
-                         GError **err)
+static gboolean add_host(struct run *r, const char *what, const char *source, const char *dest,
+                         gboolean readonly, GError **err)
 {
     fd_auto int fd = open(source, O_PATH | O_CLOEXEC);
     if (fd < 0) {
         gboolean missing = errno == ENOENT;
-        error_set_errno(err, errno, "-v %s:%s: cannot mount %s", source, dest, source);
+        error_set_errno(err, errno, "%s: cannot mount %s", what, source);
         if (missing)
             error_add_next(err, "make it first: mkdir -p %s", source);
         return FALSE;
     }
     add_mount(r, dest, fd_steal(&fd), readonly);
     return TRUE;
+}
+
+gboolean run_mount_at(struct run *r, const char *what, const char *source, const char *dest,
+                      gboolean readonly, GError **err)
+{
+    g_autofree char *clean = path_clean(dest);
+    if (g_str_equal(clean, "/") || has_mount(r, clean))
+        return error_set(err, VARVE_ERROR_USAGE, "%s: %s is mounted already", what, clean);
+    if (!source)
+        return add_anonymous(r, clean, err);
+    return *source == '/' || *source == '.' ? add_host(r, what, source, clean, readonly, err)
+                                            : add_named(r, source, clean, readonly, err);
 }
 
 static gboolean parse_modes(const char *text, const char *modes, gboolean *readonly, GError **err)
@@ -130,15 +142,22 @@ static gboolean add_volume(struct run *r, const char *text, GError **err)
         return bad_volume(text, err);
     if (n == 3 && !parse_modes(text, parts[2], &readonly, err))
         return FALSE;
-    g_autofree char *dest = path_clean(given);
-    if (g_str_equal(dest, "/") || has_mount(r, dest))
-        return error_set(err, VARVE_ERROR_USAGE, "-v %s: %s is mounted already", text, dest);
-    if (!source)
-        return add_anonymous(r, dest, err);
-    if (*source == '/' || *source == '.')
-        return add_host(r, source, dest, readonly, err);
-    return volume_name_is_valid(source) ? add_named(r, source, dest, readonly, err)
-                                        : bad_volume(text, err);
+    if (source && *source != '/' && *source != '.' && !volume_name_is_valid(source))
+        return bad_volume(text, err);
+    g_autofree char *what = g_strdup_printf("-v %s", text);
+    return run_mount_at(r, what, source, given, readonly, err);
+}
+
+gboolean run_mount_tmpfs(struct run *r, const char *what, struct sandbox_mount m, const char *dest,
+                         GError **err)
+{
+    g_autofree char *clean = path_clean(dest);
+    if (*clean != '/' || !clean[1] || has_mount(r, clean))
+        return error_set(err, VARVE_ERROR_USAGE, "%s: not an absolute path of its own", what);
+    m.dest = g_steal_pointer(&clean);
+    g_ptr_array_add(r->owned, (gpointer)m.dest);
+    g_array_append_val(r->mounts, m);
+    return TRUE;
 }
 
 static gboolean take_tmpfs_option(struct sandbox_mount *m, const char *option)
@@ -173,14 +192,8 @@ static gboolean add_tmpfs(struct run *r, const char *text, GError **err)
                              "--tmpfs %s: \"%s\" is not size=BYTES, mode=OCTAL, ro, rw, exec or "
                              "noexec",
                              text, *o);
-    g_autofree char *dest = path_clean(path);
-    if (*dest != '/' || !dest[1] || has_mount(r, dest))
-        return error_set(err, VARVE_ERROR_USAGE, "--tmpfs %s: not an absolute path of its own",
-                         text);
-    m.dest = g_steal_pointer(&dest);
-    g_ptr_array_add(r->owned, (gpointer)m.dest);
-    g_array_append_val(r->mounts, m);
-    return TRUE;
+    g_autofree char *what = g_strdup_printf("--tmpfs %s", text);
+    return run_mount_tmpfs(r, what, m, path, err);
 }
 
 static gboolean add_image_volume(gpointer key, gpointer value, gpointer data)
@@ -208,7 +221,7 @@ static gboolean add_host_ca(struct run *r, GError **err)
     if (!r->o->host_ca)
         return TRUE;
     g_autofree char *path = hostca_find(err);
-    return path && add_host(r, path, HOSTCA_DEST, TRUE, err);
+    return path && add_host(r, "--host-ca", path, HOSTCA_DEST, TRUE, err);
 }
 
 static int by_dest(gconstpointer a, gconstpointer b)
@@ -220,6 +233,9 @@ gboolean run_add_volumes(struct run *r, GError **err)
 {
     for (char **v = r->o->volumes; v && *v; v++)
         if (!add_volume(r, *v, err))
+            return FALSE;
+    for (char **m = r->o->mounts; m && *m; m++)
+        if (!run_mount_option(r, *m, err))
             return FALSE;
     for (char **t = r->o->tmpfs; t && *t; t++)
         if (!add_tmpfs(r, *t, err))
