@@ -1,33 +1,16 @@
-// Entities and relations from prose. Compromise tags the parts of speech; the rules on
-// top of its tags are here: which runs of words are a name, which are a concept, and
-// which verb joins two of them.
+// Entities from prose. Compromise tags the parts of speech; the rules on top of its tags
+// are here: which runs of words are a name and which are a concept. What joins two of them
+// is in relations.ts.
 import nlp from 'compromise';
-import type { Entity, EntityType, Relation, Sentence } from './types.js';
+import { leans, relationsOf } from './relations.js';
+import { hasAny, isConceptWord, termsOf, type Span, type TaggedSentence, type Term } from './terms.js';
+import type { Entity, EntityType, Sentence } from './types.js';
 import { singular } from './words.js';
 
 /** Documents stored by another version are extracted again when they are loaded. */
-export const EXTRACTION_VERSION = 1;
+export const EXTRACTION_VERSION = 2;
 
 const MAX_ENTITIES_PER_SENTENCE = 10;
-
-/** The part of compromise's output that is read here. */
-interface TaggedSentence {
-  text: string;
-  terms?: { text: string; post?: string; tags?: string[] }[];
-}
-
-interface Term {
-  text: string;
-  tags: Set<string>;
-  /** A comma or another mark follows, which ends a run of words. */
-  closes: boolean;
-}
-
-interface Span {
-  entity: Entity;
-  start: number;
-  end: number;
-}
 
 const ORGANIZATION_CUE =
   /\b(institute|university|council|society|trust|cooperative|company|agency|bank|school|college|library|archive|museum|shipping|shipyard|bakery|laboratory|ministry|committee|association|foundation|vault|station|group|inc|ltd|gmbh)\b/i;
@@ -36,24 +19,11 @@ const PLACE_CUE =
 // Words that say nothing as a concept.
 const EMPTY_CONCEPTS = new Set(
   ('time year day month week hour minute thing way part kind lot number example result case place people side winter ' +
-    'summer autumn spring share room page danger plan second metre meter tonne record').split(' '),
+    'summer autumn spring share room page danger plan second metre meter tonne record nobody somebody everybody anybody ' +
+    'nothing something everything').split(' '),
 );
 const NAME_JOINERS = new Set(['of']);
 const JOINED_NAMES = /^(university|bank|house|port|bay|isle|gulf|city|ministry|institute|museum|college|republic)$/i;
-
-function termsOf(sentence: TaggedSentence): Term[] {
-  return (sentence.terms ?? [])
-    .filter((term) => term.text !== '')
-    .map((term) => ({
-      text: term.text.replace(/['’]s?$/, ''),
-      tags: new Set(term.tags ?? []),
-      closes: /[,;:()"”—–]|['’]s?\b/.test(term.post ?? '') || /['’]s?$/.test(term.text),
-    }));
-}
-
-function hasAny(term: Term, ...tags: string[]): boolean {
-  return tags.some((tag) => term.tags.has(tag));
-}
 
 function isCapitalised(term: Term | undefined): boolean {
   return term !== undefined && /^\p{Lu}/u.test(term.text);
@@ -68,15 +38,6 @@ function isNameWord(terms: Term[], i: number): boolean {
   if (i > 0) return true;
   if (hasAny(term, 'QuestionWord', 'Value', 'Copula', 'Modal', 'Adverb')) return false;
   return term.tags.has('ProperNoun') || (!term.closes && isCapitalised(terms[1]) && isNameWord(terms, 1));
-}
-
-function isConceptWord(term: Term | undefined): boolean {
-  return (
-    term !== undefined &&
-    term.tags.has('Noun') &&
-    /^[\p{L}-]{3,}$/u.test(term.text) &&
-    !hasAny(term, 'Pronoun', 'ProperNoun', 'Date', 'Value', 'Possessive', 'Unit')
-  );
 }
 
 function nameType(name: string, terms: Term[]): EntityType {
@@ -129,46 +90,6 @@ function spansOf(terms: Term[]): Span[] {
   return spans;
 }
 
-/** The preposition a span stands under, "" when it is the plain object, null when the span before it decides. */
-function prepositionBefore(terms: Term[], span: Span): string | null {
-  for (let i = span.start - 1; i >= 0; i -= 1) {
-    const term = terms[i];
-    if (!term || term.tags.has('Verb')) return '';
-    if (term.tags.has('Conjunction') || term.closes) return null;
-    if (term.tags.has('Preposition')) return term.text.toLowerCase();
-    if (!hasAny(term, 'Determiner', 'Adjective', 'Adverb', 'Possessive', 'Value')) return '';
-  }
-  return '';
-}
-
-/**
- * Each main verb joins the nearest entity before it with the entities up to the next verb.
- * A preposition goes with the verb: "founded" the institute, but "founded in" the town.
- */
-function relationsOf(terms: Term[], spans: Span[]): Relation[] {
-  const inSpan = (i: number): boolean => spans.some((span) => i >= span.start && i < span.end);
-  const verbs = terms
-    .map((term, i) => ({ term, i }))
-    .filter(({ term, i }) => term.tags.has('Verb') && !hasAny(term, 'Auxiliary', 'Modal', 'Copula') && !inSpan(i));
-  const relations: Relation[] = [];
-  verbs.forEach(({ term, i }, n) => {
-    const subject = spans.filter((span) => span.end <= i).at(-1)?.entity.key;
-    if (subject === undefined) return;
-    const limit = verbs[n + 1]?.i ?? terms.length;
-    const passive = term.tags.has('Passive') && terms[i + 1]?.text.toLowerCase() === 'by';
-    let preposition = '';
-    for (const span of spans.filter(({ start }) => start > i && start < limit)) {
-      const key = span.entity.key;
-      preposition = prepositionBefore(terms, span) ?? preposition;
-      if (key === subject) continue;
-      const [source, target] = passive && preposition === 'by' ? [key, subject] : [subject, key];
-      const verb = preposition === '' || source === key ? term.text : `${term.text} ${preposition}`;
-      relations.push({ source, verb: verb.toLowerCase(), target });
-    }
-  });
-  return relations;
-}
-
 /** The sentences of a passage with what is said in them. */
 export function extractSentences(text: string): Sentence[] {
   const sentences: Sentence[] = [];
@@ -176,7 +97,12 @@ export function extractSentences(text: string): Sentence[] {
     const terms = termsOf(item);
     const spans = spansOf(terms);
     const entities = new Map(spans.map(({ entity }) => [entity.key, entity]));
-    sentences.push({ text: item.text.trim(), entities: [...entities.values()], relations: relationsOf(terms, spans) });
+    sentences.push({
+      text: item.text.trim(),
+      entities: [...entities.values()],
+      relations: relationsOf(terms, spans),
+      leans: leans(terms),
+    });
   }
   return sentences;
 }

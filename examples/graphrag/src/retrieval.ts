@@ -2,7 +2,7 @@
 import MiniSearch from 'minisearch';
 import type { KnowledgeGraph } from './graph.js';
 import type { Passage } from './types.js';
-import { indexTerm, indexTerms, tokens } from './words.js';
+import { indexTerm, indexTerms, plainQuestion, tokens } from './words.js';
 
 export interface Hit {
   id: string;
@@ -27,7 +27,7 @@ export class Retrieval {
 
   /** The passages nearest to a question, their scores scaled to at most 1. */
   findPassages(question: string, limit: number): Hit[] {
-    const hits = this.passages.search(question, { boost: { heading: 1.5 }, fuzzy: 0.15 }).slice(0, limit);
+    const hits = this.passages.search(plainQuestion(question), { boost: { heading: 1.5 }, fuzzy: 0.15 }).slice(0, limit);
     const best = hits[0]?.score ?? 1;
     return hits.map((hit) => ({ id: String(hit.id), score: hit.score / best }));
   }
@@ -38,7 +38,8 @@ export class Retrieval {
    */
   findEntities(question: string, limit: number): Hit[] {
     const asked = indexTerms(question);
-    const hits = this.names.search(question, { fuzzy: 0.2 });
+    // A short word is not taken for another: "bake" is no "lake".
+    const hits = this.names.search(question, { fuzzy: (term) => (term.length > 4 ? 0.2 : false) });
     return hits
       .map((hit) => {
         const key = String(hit.id);

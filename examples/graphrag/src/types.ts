@@ -16,12 +16,16 @@ export interface Relation {
   /** The verb as written, with its preposition: "founded", "works with". */
   verb: string;
   target: string;
+  /** The sentence's own words from the one to the other: "Clara Marlow pays a share of the upkeep of the North Lighthouse". */
+  text: string;
 }
 
 export interface Sentence {
   text: string;
   entities: Entity[];
   relations: Relation[];
+  /** It speaks of "them" or "she" and cannot be understood without the sentence before it. */
+  leans: boolean;
 }
 
 export interface Passage {

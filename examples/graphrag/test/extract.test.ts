@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { extractSentences, joinShortNames } from '../src/extract.js';
 import { cutIntoPassages, markdownTitle } from '../src/passages.js';
-import { coverage, indexTerm, indexTerms, singular } from '../src/words.js';
+import { coverage, indexTerm, indexTerms, plainQuestion, singular } from '../src/words.js';
 
 function entitiesOf(text: string): Record<string, string> {
   const pairs = extractSentences(text).flatMap((s) => s.entities.map((e): [string, string] => [e.name, e.type]));
@@ -42,6 +42,51 @@ test('a verb relates its subject to its objects, with the preposition they stand
 
 test('a passive sentence is turned round', () => {
   assert.deepEqual(relationsOf('The Aurora was built by Marlow Shipping.'), ['marlow shipping | built | aurora']);
+});
+
+test('a relation is said in the sentence\'s own words', () => {
+  const said = (text: string): string[] => [...new Set(extractSentences(text).flatMap((s) => s.relations.map((r) => r.text)))];
+  const cases: [text: string, statements: string[]][] = [
+    ['Clara Marlow pays a share of the upkeep of the North Lighthouse, because the ferries lose money.', [
+      'Clara Marlow pays a share of the upkeep',
+      'Clara Marlow pays a share of the upkeep of the North Lighthouse',
+      'The ferries lose money',
+    ]],
+    ['Amina Yusuf manages the Gannet Trust, and she asked Marlow Shipping to slow its ferries near the island.', [
+      'Amina Yusuf manages the Gannet Trust',
+      'Amina Yusuf asked Marlow Shipping',
+    ]],
+    ['The Aurora carries forty cars and crosses the Vardal Strait.', ['The Aurora carries forty cars', 'The Aurora crosses the Vardal Strait']],
+    ['Amina Yusuf and Nora Lindqvist publish their counts.', ['Amina Yusuf and Nora Lindqvist publish their counts']],
+    ['Amina Yusuf sends counts and Helen Fraser sends weather.', ['Amina Yusuf sends counts', 'Helen Fraser sends weather']],
+    ['Victor Lang has been chairman of the Harbour Council since 2014.', [
+      'Victor Lang has been chairman',
+      'Victor Lang has been chairman of the Harbour Council',
+    ]],
+    ['The Hessel Cooperative adds rain records from its farms.', ['The Hessel Cooperative adds rain']],
+    ['The Ellison Shipyard built the Aurora with fuel cells tested by the Tidal Research Institute.', [
+      'The Ellison Shipyard built the Aurora',
+      'The Ellison Shipyard built the Aurora with fuel cells',
+    ]],
+    ['The Salmon Society counts them at the salmon ladder.', []],
+  ];
+  for (const [text, statements] of cases) assert.deepEqual(said(text), statements, text);
+});
+
+test('a sentence that points outside itself leans on the one before it', () => {
+  const cases: [text: string, leans: boolean][] = [
+    ['The Salmon Society counts them at the salmon ladder.', true],
+    ['She ordered the first hydrogen ferry from the Ellison Shipyard.', true],
+    ['Its first turbine was tested in the Vardal Strait.', true],
+    ['This broke the mooring.', true],
+    ['The Salmon Society brought that danger to light.', true],
+    ['Peter Lindqvist is captain of the Aurora, and he trained the crews.', false],
+    ['The turbine workshop sells worn blades to Marlow Shipping, which uses them as ballast.', false],
+    ['Joseph Tan wrote his thesis about heather seeds.', false],
+    ['Joseph Tan built the camera that counts the salmon.', false],
+    ['Victor Lang says that nobody should be afraid of water.', false],
+  ];
+  for (const [text, leans] of cases) assert.equal(extractSentences(text)[0]?.leans, leans, text);
 });
 
 test('a last name stands for the only person who has it', () => {
@@ -87,5 +132,11 @@ test('words are folded for the index', () => {
   assert.equal(indexTerm('the'), null);
   assert.equal(indexTerm('founded'), indexTerm('Founding'));
   assert.equal(indexTerm('stored'), indexTerm('stores'));
+  assert.equal(indexTerm('baking'), indexTerm('bakes'));
+  assert.equal(indexTerm('bought'), indexTerm('buys'));
+  // "found" is of "find", unless the question's "did" makes it of "founded".
+  assert.notEqual(indexTerm('found'), indexTerm('founded'));
+  assert.equal(plainQuestion('What did Ingrid Solberg found?'), 'What did Ingrid Solberg founded?');
+  assert.equal(plainQuestion('What was found in the river?'), 'What was found in the river?');
   assert.equal(coverage(indexTerms('salmon and ferries'), indexTerms('the ferry')), 0.5);
 });
