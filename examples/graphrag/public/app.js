@@ -238,7 +238,7 @@ function showAnswer(result) {
   const parts = [element('p', result.answer, 'text')];
   if (result.prose.note) parts.push(element('p', result.prose.note, 'where'));
   if (result.mode === 'local') {
-    parts.push(...list('Relations', result.relations.map((r) => [`${r.source} ${r.verb} ${r.target}`])));
+    parts.push(...list('Relations', result.relations.map((r) => [r.text])));
     parts.push(...list('Passages', result.passages.map((p) => [p.text, `(${p.title})`])));
     const keys = result.entities.map((entity) => entity.key);
     const near = view.edges.flatMap((e) => (keys.includes(e.source) ? [e.target] : keys.includes(e.target) ? [e.source] : []));

@@ -1,8 +1,9 @@
 // Communities of the graph (Louvain) and what each is about, in sentences of the documents.
 import louvainModule from 'graphology-communities-louvain';
 import { strength, type KnowledgeGraph } from './graph.js';
+import { sayingsOf } from './sayings.js';
 import type { EntityType, Passage } from './types.js';
-import { coverage, indexTerms } from './words.js';
+import { coverage } from './words.js';
 
 export interface Member {
   key: string;
@@ -26,6 +27,8 @@ export interface Community {
 }
 
 const SUMMARY_SENTENCES = 5;
+/** Above this a sentence loses by its length: a summary is made of plain ones. */
+const LONG_WORDS = 14;
 const LOUVAIN_SEED = 20;
 
 // The package is CommonJS: what its types call the default export is the module itself.
@@ -61,11 +64,13 @@ function summarise(members: Member[], passages: Passage[]): SummarySentence[] {
   const weights = new Map(members.map((member) => [member.key, Math.log2(1 + member.strength)]));
   const candidates = passages
     .flatMap((passage) =>
-      passage.sentences.map((sentence) => {
+      sayingsOf(passage).map(({ text, sentence, terms }) => {
         const inside = sentence.entities.reduce((sum, entity) => sum + (weights.get(entity.key) ?? 0), 0);
         const outside = sentence.entities.filter((entity) => !weights.has(entity.key)).length;
-        const score = inside / (1 + 0.3 * outside) + 0.5 * sentence.relations.length;
-        return { text: sentence.text, passageId: passage.id, score, terms: indexTerms(sentence.text) };
+        const stated = new Set(sentence.relations.map((r) => r.source + r.verb)).size;
+        const long = Math.max(1, text.split(' ').length / LONG_WORDS);
+        const score = (inside / (1 + 0.3 * outside) + 0.5 * stated) / long;
+        return { text, passageId: passage.id, score, terms };
       }),
     )
     .filter((candidate) => candidate.score > 0.5)

@@ -83,7 +83,8 @@ function withPartners(terms: Term[], spans: Span[], subject: Span, verbBefore: n
   const before = spans.filter((span) => span.end <= subject.start).at(-1);
   if (before && verbBefore !== undefined && !clauseOpens(terms, verbBefore, before.start)) return [subject];
   const gap = before ? terms.slice(before.end, subject.start).map((term) => term.text.toLowerCase()) : [];
-  return before && /^and( the| an?)?$/.test(gap.join(' ')) ? [before, subject] : [subject];
+  const partner = before && !terms[before.end - 1]?.closes && /^and( the| an?)?$/.test(gap.join(' '));
+  return partner ? [before, subject] : [subject];
 }
 
 /** What a relation says, in the sentence's words: the subjects with their article, the verb's group, all up to the object. */

@@ -34,18 +34,21 @@ export class Retrieval {
 
   /**
    * The entities a question speaks of. One that is named word for word comes first, the
-   * longer name before the shorter; then names that share words with it, misspelt or not.
+   * longer name before the shorter; then names that share half their words with it or the
+   * last one ("the bakery"), misspelt or not.
    */
   findEntities(question: string, limit: number): Hit[] {
     const asked = indexTerms(question);
     // A short word is not taken for another: "bake" is no "lake".
     const hits = this.names.search(question, { fuzzy: (term) => (term.length > 4 ? 0.2 : false) });
     return hits
-      .map((hit) => {
+      .flatMap((hit) => {
         const key = String(hit.id);
-        const terms = indexTerms(this.graph.getNodeAttribute(key, 'name'));
-        const whole = terms.size > 0 && [...terms].every((term) => asked.has(term));
-        return { id: key, score: (whole ? 100 * terms.size : 0) + hit.score };
+        const terms = [...indexTerms(this.graph.getNodeAttribute(key, 'name'))];
+        const shared = terms.filter((term) => term in hit.match);
+        if (2 * shared.length < terms.length && !shared.includes(terms.at(-1) ?? '')) return [];
+        const whole = terms.every((term) => asked.has(term));
+        return [{ id: key, score: (whole ? 100 * terms.length : 0) + hit.score }];
       })
       .sort((a, b) => b.score - a.score || (a.id < b.id ? -1 : 1))
       .slice(0, limit);

@@ -39,7 +39,7 @@ const PAST_FORMS = new Map(
 export function indexTerm(term: string): string | null {
   const lower = term.toLowerCase();
   if (lower.length < 2 || STOP_WORDS.has(lower)) return null;
-  const word = PAST_FORMS.get(lower) ?? singular(lower);
+  const word = PAST_FORMS.get(lower) ?? singular(lower.replace(/(?<=\p{L}{2})ied$/u, 'y'));
   const short = /^([^aeiou][aeiou][^aeiouwxy])(ing|ed)$/.exec(word); // "baking" is of "bake", and "cared" not of "car"
   if (short) return `${short[1]}e`;
   return word.replace(/(?<=\p{L}{3})(ing|ed)$/u, '').replace(/(?<=\p{L}{4})e$/u, '');
