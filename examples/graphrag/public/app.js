@@ -22,6 +22,10 @@ function post(path, body) {
   return call(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
 }
 
+function count(n, one) {
+  return `${n} ${n === 1 ? one : one.endsWith('y') ? `${one.slice(0, -1)}ies` : `${one}s`}`;
+}
+
 function element(tag, text, className) {
   const made = document.createElement(tag);
   made.textContent = text;
@@ -280,7 +284,7 @@ $('add').addEventListener('submit', async (event) => {
   const title = $('title').value.trim();
   try {
     const added = await post('/documents', { text: $('text').value, format: 'markdown', ...(title ? { title } : {}) });
-    $('added').textContent = `Added “${added.title}”: ${added.passages} passages.`;
+    $('added').textContent = `Added “${added.title}”: ${count(added.passages, 'passage')}.`;
     $('added').className = '';
     $('add').reset();
     await refresh();
@@ -316,7 +320,8 @@ function showCommunities(communities) {
 async function refresh() {
   const [health, graph, { communities }] = await Promise.all([call('/health'), call('/graph'), call('/communities')]);
   const { documents, entities, relations } = health;
-  $('status').textContent = `${documents} documents, ${entities} entities, ${relations} relations, ${communities.length} communities`;
+  const counts = [count(documents, 'document'), count(entities, 'entity'), count(relations, 'relation'), count(communities.length, 'community')];
+  $('status').textContent = counts.join(', ');
   showCommunities(communities);
   show(graph);
 }

@@ -4,7 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import { answerGlobal, answerLocal, type GlobalAnswer, type LocalAnswer } from './answer.js';
 import { EXTRACTION_VERSION, extractSentences, joinShortNames } from './extract.js';
-import { cutIntoPassages, markdownTitle } from './passages.js';
+import { cutIntoPassages, firstWords, markdownTitle } from './passages.js';
 import type { ProseModel } from './prose.js';
 import { makeSnapshot, type Snapshot } from './snapshot.js';
 import type { DocumentStore } from './store.js';
@@ -77,7 +77,7 @@ export class Library {
   add(input: NewDocument): Promise<{ document: Document; created: boolean } | null> {
     return this.inOrder(async () => {
       const derived = input.format === 'markdown' ? markdownTitle(input.text) : null;
-      const title = input.title ?? derived ?? `${input.text.trim().slice(0, 60)}`;
+      const title = input.title ?? derived ?? firstWords(input.text);
       const id = idOf(title, input.format, input.text);
       const known = this.documents.get(id);
       if (known) return { document: known, created: false };

@@ -7,6 +7,7 @@ export interface Block {
 }
 
 const PASSAGE_CHARACTERS = 900;
+const TITLE_CHARACTERS = 60;
 
 /** Markdown's inline marks, away: links keep their words, images and HTML tags go. */
 function plain(line: string): string {
@@ -23,7 +24,16 @@ function plain(line: string): string {
 
 /** The first heading of a Markdown text, or null. */
 export function markdownTitle(text: string): string | null {
-  return /^#{1,6}\s+(.+?)\s*#*\s*$/m.exec(text)?.[1] ?? null;
+  return plain(/^#{1,6}\s+(.+?)\s*#*\s*$/m.exec(text)?.[1] ?? '') || null;
+}
+
+/** The beginning of a text, for one without a title: whole words on one line. */
+export function firstWords(text: string): string {
+  const line = text.trim().replace(/\s+/g, ' ');
+  const letters = [...line];
+  if (letters.length <= TITLE_CHARACTERS) return line;
+  const head = letters.slice(0, TITLE_CHARACTERS).join('');
+  return `${head.replace(/ \S*$/, '')}…`;
 }
 
 function markdownBlocks(text: string, title: string): Block[] {
@@ -66,7 +76,8 @@ function split(block: Block): Block[] {
   while (rest.length > PASSAGE_CHARACTERS) {
     const head = rest.slice(0, PASSAGE_CHARACTERS);
     const end = Math.max(head.lastIndexOf('. '), head.lastIndexOf('? '), head.lastIndexOf('! '));
-    const cut = end > 0 ? end + 1 : head.lastIndexOf(' ') > 0 ? head.lastIndexOf(' ') : head.length;
+    const whole = /[\uD800-\uDBFF]$/.test(head) ? head.length - 1 : head.length; // never half a character
+    const cut = end > 0 ? end + 1 : head.lastIndexOf(' ') > 0 ? head.lastIndexOf(' ') : whole;
     parts.push({ heading: block.heading, text: rest.slice(0, cut).trim() });
     rest = rest.slice(cut).trim();
   }

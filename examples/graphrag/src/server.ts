@@ -5,6 +5,7 @@ import Fastify, { type FastifyError, type FastifyInstance } from 'fastify';
 import type { Config } from './config.js';
 import { neighbours, strength, type KnowledgeGraph } from './graph.js';
 import type { Library } from './library.js';
+import { complaint, documentBody, documentQuery, graphQuery, queryBody } from './schemas.js';
 import type { Document, Format } from './types.js';
 
 class ApiError extends Error {
@@ -21,66 +22,10 @@ const PAGE_FILES: [route: string, file: string, type: string][] = [
   ['/', 'index.html', 'text/html; charset=utf-8'],
   ['/app.js', 'app.js', 'text/javascript; charset=utf-8'],
   ['/style.css', 'style.css', 'text/css; charset=utf-8'],
+  ['/icon.svg', 'icon.svg', 'image/svg+xml'],
 ];
 
 const CODES: Record<number, string> = { 400: 'bad_request', 404: 'not_found', 413: 'too_large', 415: 'unsupported_type' };
-
-const documentBody = {
-  type: 'object',
-  required: ['text'],
-  additionalProperties: false,
-  properties: {
-    text: { type: 'string', minLength: 1, pattern: '\\S' },
-    title: { type: 'string', minLength: 1, maxLength: 200 },
-    format: { enum: ['text', 'markdown'] },
-  },
-} as const;
-
-const queryBody = {
-  type: 'object',
-  required: ['question'],
-  additionalProperties: false,
-  properties: {
-    question: { type: 'string', minLength: 2, maxLength: 1000, pattern: '\\S' },
-    mode: { enum: ['local', 'global'] },
-    limit: { type: 'integer', minimum: 1, maximum: 20 },
-  },
-} as const;
-
-const graphQuery = {
-  type: 'object',
-  additionalProperties: false,
-  properties: {
-    entity: { type: 'string', minLength: 1, maxLength: 200 },
-    limit: { type: 'string', pattern: '^[1-9][0-9]{0,3}$' },
-  },
-} as const;
-
-const PATTERN_COMPLAINTS: Record<string, string> = {
-  [documentBody.properties.text.pattern]: 'must not be blank',
-  [graphQuery.properties.limit.pattern]: 'must be a whole number from 1 to 9999',
-};
-
-interface SchemaError {
-  instancePath?: string;
-  message?: string;
-  params?: Record<string, unknown>;
-}
-
-/** What a schema found wrong, in words: "body/text must not be blank". */
-function complaint(part: string, errors: readonly SchemaError[] | null | undefined): string {
-  const [first] = errors ?? [];
-  const { pattern, allowedValues, additionalProperty } = first?.params ?? {};
-  const said =
-    typeof pattern === 'string' && PATTERN_COMPLAINTS[pattern] !== undefined
-      ? PATTERN_COMPLAINTS[pattern]
-      : Array.isArray(allowedValues)
-        ? `must be one of ${allowedValues.join(', ')}`
-        : typeof additionalProperty === 'string'
-          ? `must not have the property '${additionalProperty}'`
-          : (first?.message ?? 'is not valid');
-  return `${part}${first?.instancePath ?? ''} ${said}`;
-}
 
 interface DocumentInput {
   text: string;
@@ -112,7 +57,7 @@ function documentRoutes(app: FastifyInstance, library: Library): void {
   app.post<{ Body: DocumentInput | string; Querystring: { title?: string } }>(
     '/documents',
     {
-      schema: { querystring: { type: 'object', properties: { title: documentBody.properties.title } } },
+      schema: { querystring: documentQuery },
       preValidation: async (request) => {
         // A text or Markdown body becomes the JSON one, so that one schema checks both.
         if (typeof request.body !== 'string') return;

@@ -106,6 +106,7 @@ test('a text without words gives nothing', () => {
 test('Markdown loses its marks and its code, and keeps its headings', () => {
   const text = '# Title\n\nIntro with **bold** and [a link](x.md).\n\n## Part\n\n- first item\n- second `item`\n\n```\nlet code;\n```\n';
   assert.equal(markdownTitle(text), 'Title');
+  assert.equal(markdownTitle('# The **bold** one #\n'), 'The bold one');
   assert.deepEqual(cutIntoPassages(text, 'markdown', 'none'), [
     { heading: 'Title', text: 'Intro with bold and a link.' },
     { heading: 'Part', text: 'first item' },
@@ -124,6 +125,8 @@ test('long text is cut at sentence ends and nothing is lost', () => {
 test('a text without spaces is cut all the same', () => {
   const blocks = cutIntoPassages('x'.repeat(2000), 'text', 't');
   assert.equal(blocks.map((block) => block.text).join(''), 'x'.repeat(2000));
+  const boats = `x${'\u{1f6a2}'.repeat(1000)}`;
+  for (const block of cutIntoPassages(boats, 'text', 't')) assert.doesNotMatch(block.text, /\p{Cs}/u);
 });
 
 test('words are folded for the index', () => {

@@ -66,21 +66,29 @@ test('a document can be added in JSON, as text and as Markdown, read and removed
 });
 
 const refused: [name: string, request: InjectOptions, status: number, message: RegExp][] = [
-  ['no question', { method: 'POST', url: '/query', payload: {} }, 400, /must have required property 'question'/],
-  ['a number for a question', { method: 'POST', url: '/query', payload: { question: 5 } }, 400, /body\/question must be string/],
-  ['a blank question', { method: 'POST', url: '/query', payload: { question: '   ' } }, 400, /body\/question must not be blank/],
-  ['a wrong mode', { method: 'POST', url: '/query', payload: { question: 'what?', mode: 'x' } }, 400, /mode must be one of local, global/],
-  ['an unknown property', { method: 'POST', url: '/query', payload: { question: 'what?', q: 1 } }, 400, /must not have the property 'q'/],
-  ['a limit out of range', { method: 'POST', url: '/query', payload: { question: 'what?', limit: 99 } }, 400, /limit must be <= 20/],
+  ['no question', { method: 'POST', url: '/query', payload: {} }, 400, /^"question" is missing in the body$/],
+  ['a number for a question', { method: 'POST', url: '/query', payload: { question: 5 } }, 400, /^"question" must be a text$/],
+  ['a short question', { method: 'POST', url: '/query', payload: { question: 'x' } }, 400, /^"question" must have at least 2 characters$/],
+  ['a long question', { method: 'POST', url: '/query', payload: { question: 'x'.repeat(1001) } }, 400, /^"question" must have at most 1000 characters$/],
+  ['a blank question', { method: 'POST', url: '/query', payload: { question: '   ' } }, 400, /^"question" must not be blank$/],
+  ['a wrong mode', { method: 'POST', url: '/query', payload: { question: 'what?', mode: 'x' } }, 400, /^"mode" must be one of local, global$/],
+  ['an unknown property', { method: 'POST', url: '/query', payload: { question: 'what?', q: 1 } }, 400, /^the body must not have "q"$/],
+  ['a limit out of range', { method: 'POST', url: '/query', payload: { question: 'what?', limit: 99 } }, 400, /^"limit" must be 20 or less$/],
+  ['a limit of half', { method: 'POST', url: '/query', payload: { question: 'what?', limit: 1.5 } }, 400, /^"limit" must be a whole number$/],
   ['broken JSON', { method: 'POST', url: '/query', headers: { 'content-type': 'application/json' }, payload: '{' }, 400, /JSON/],
-  ['an empty document', { method: 'POST', url: '/documents', payload: { text: ' \n' } }, 400, /body\/text must not be blank/],
+  ['an empty document', { method: 'POST', url: '/documents', payload: { text: ' \n' } }, 400, /^"text" must not be blank$/],
   ['an empty text', { method: 'POST', url: '/documents', headers: { 'content-type': 'text/plain' }, payload: ' ' }, 400, /not be blank/],
-  ['no document', { method: 'POST', url: '/documents' }, 400, /body must be object/],
+  ['a blank title', { method: 'POST', url: '/documents', payload: { text: 'x', title: ' ' } }, 400, /^"title" must not be blank$/],
+  ['a text with NUL', { method: 'POST', url: '/documents', payload: { text: '\0 Ada' } }, 400, /^"text" must be Unicode text: it holds a NUL/],
+  ['half a character', { method: 'POST', url: '/documents', payload: { text: 'Ada \ud800' } }, 400, /^"text" must be Unicode text/],
+  ['a title with NUL', { method: 'POST', url: '/documents?title=a%00b', headers: { 'content-type': 'text/plain' }, payload: 'x' }, 400, /^"title" must be Unicode text/],
+  ['a question with NUL', { method: 'POST', url: '/query', payload: { question: 'wh\0t?' } }, 400, /^"question" must be Unicode text/],
+  ['no document', { method: 'POST', url: '/documents' }, 400, /^the body must be a JSON object$/],
   ['an unknown format', { method: 'POST', url: '/documents', payload: { text: 'x', format: 'pdf' } }, 400, /must be one of text, markdown/],
   ['a foreign type', { method: 'POST', url: '/documents', headers: { 'content-type': 'text/xml' }, payload: '<a/>' }, 415, /./],
   ['a long body', { method: 'POST', url: '/documents', payload: { text: 'x'.repeat(5000) } }, 413, /too large/],
   ['a graph of no entity', { url: '/graph?entity=nobody' }, 404, /there is no entity "nobody"/],
-  ['a graph of limit 0', { url: '/graph?limit=0' }, 400, /querystring\/limit must be a whole number/],
+  ['a graph of limit 0', { url: '/graph?limit=0' }, 400, /^"limit" must be a whole number from 1 to 9999$/],
   ['an unknown document', { url: '/documents/..%2f..%2fetc' }, 404, /there is no document/],
   ['an unknown document to remove', { method: 'DELETE', url: '/documents/x' }, 404, /there is no document "x"/],
   ['an unknown community', { url: '/communities/c999' }, 404, /there is no community "c999"/],
@@ -109,12 +117,22 @@ test('a community can be read alone', async () => {
   assert.ok(communities.every((community: { summary: unknown[] }) => community.summary.length > 0));
 });
 
-test('the page and its files are served, and only those', async () => {
-  for (const [url, type] of [['/', /html/], ['/app.js', /javascript/], ['/style.css', /css/]] as const) {
+test('a document without a title has its first words for one, whole ones', async () => {
+  const text = '  Rolf Berg\nbought  the \u{1f6a2} Aurora from Clara Marlow and renamed her the Borealis.';
+  const added = await app.inject({ method: 'POST', url: '/documents', payload: { text } });
+  assert.equal(added.json().title, 'Rolf Berg bought the \u{1f6a2} Aurora from Clara Marlow and renamed…');
+  await app.inject({ method: 'DELETE', url: `/documents/${added.json().id}` });
+});
+
+test('the page and its files are served, and only those; what the page asks for is its own', async () => {
+  for (const [url, type] of [['/', /html/], ['/app.js', /javascript/], ['/style.css', /css/], ['/icon.svg', /svg/]] as const) {
     const response = await app.inject(url);
     assert.equal(response.statusCode, 200);
     assert.match(String(response.headers['content-type']), type);
   }
+  // The policy of the page lets nothing else in, not even a data: address.
+  for (const [, address] of (await app.inject('/')).body.matchAll(/(?:href|src)="([^"]*)"/g))
+    assert.equal((await app.inject(address ?? '')).statusCode, 200, address);
   assert.equal((await app.inject('/../package.json')).statusCode, 404);
 });
 
