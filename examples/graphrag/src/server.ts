@@ -21,6 +21,8 @@ class ApiError extends Error {
 const PAGE_FILES: [route: string, file: string, type: string][] = [
   ['/', 'index.html', 'text/html; charset=utf-8'],
   ['/app.js', 'app.js', 'text/javascript; charset=utf-8'],
+  ['/graph.js', 'graph.js', 'text/javascript; charset=utf-8'],
+  ['/layout.js', 'layout.js', 'text/javascript; charset=utf-8'],
   ['/style.css', 'style.css', 'text/css; charset=utf-8'],
   ['/icon.svg', 'icon.svg', 'image/svg+xml'],
 ];

@@ -125,7 +125,8 @@ test('a document without a title has its first words for one, whole ones', async
 });
 
 test('the page and its files are served, and only those; what the page asks for is its own', async () => {
-  for (const [url, type] of [['/', /html/], ['/app.js', /javascript/], ['/style.css', /css/], ['/icon.svg', /svg/]] as const) {
+  const scripts = ['/app.js', '/graph.js', '/layout.js'].map((url) => [url, /javascript/] as const);
+  for (const [url, type] of [...scripts, ['/', /html/], ['/style.css', /css/], ['/icon.svg', /svg/]] as [string, RegExp][]) {
     const response = await app.inject(url);
     assert.equal(response.statusCode, 200);
     assert.match(String(response.headers['content-type']), type);
