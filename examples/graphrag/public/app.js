@@ -60,6 +60,13 @@ function light(keys, pressed = null) {
   for (const other of $('communities').querySelectorAll('button')) other.setAttribute('aria-pressed', String(other === pressed));
 }
 
+function withNeighbours(keys) {
+  const near = view.graph.edges.flatMap(({ source, target }) =>
+    keys.includes(source) ? [target] : keys.includes(target) ? [source] : [],
+  );
+  return [...keys, ...near];
+}
+
 // Questions and answers.
 
 function list(title, items) {
@@ -67,14 +74,13 @@ function list(title, items) {
 }
 
 function showLocal(result) {
-  const names = new Map(view.nodes.map((node) => [node.key, node.name]));
+  const names = new Map(view.graph.nodes.map((node) => [node.key, node.name]));
   const nameOf = (key) => names.get(key) ?? key;
   const ways = result.paths.map((steps) => [steps[0].source, ...steps.map((step) => step.target)]);
   const passages = result.passages.map((p) => element('li', [`${p.text} `, element('span', `(${p.title})`, 'where')]));
   const rest = element('details', [element('summary', `Passages it rests on (${passages.length})`), element('ul', passages)]);
   const keys = result.entities.map((entity) => entity.key);
-  const near = view.edges.flatMap((e) => (keys.includes(e.source) ? [e.target] : keys.includes(e.target) ? [e.source] : []));
-  light(ways.length > 0 ? ways.flat() : keys.length > 0 ? [...keys, ...near] : []);
+  light(ways.length > 0 ? ways.flat() : withNeighbours(keys));
   return [
     element('p', result.answer, 'text'),
     ...list('Connection', ways.map((way) => way.map(nameOf).join(' → '))),
@@ -86,7 +92,7 @@ function showLocal(result) {
 function showGlobal(result) {
   const points = result.points.map((p) => element('li', [element('strong', [dot(p.community), p.title]), ` ${p.text}`]));
   const told = new Set(result.points.map((point) => point.community));
-  light(view.nodes.filter((node) => told.has(node.community)).map((node) => node.key));
+  light(view.graph.nodes.filter((node) => told.has(node.community)).map((node) => node.key));
   const worded = result.prose.by === 'model' || points.length === 0;
   const all = element('ul', points, 'points');
   return worded ? [element('p', result.answer, 'text'), ...(points.length > 0 ? [element('h2', 'Points by community'), all] : [])] : [all];
@@ -121,11 +127,11 @@ $('question').addEventListener('keydown', (event) => {
 
 // Documents.
 
-/** Read everything anew after a change. What the change brought into the graph is lit. */
+/** Read everything anew after a change. What the change brought into the graph is lit, with what it is joined to. */
 async function changed() {
-  const before = new Set(view.nodes.map((node) => node.key));
+  const before = new Set(view.graph.nodes.map((node) => node.key));
   await refresh();
-  light(view.nodes.map((node) => node.key).filter((key) => !before.has(key)));
+  light(withNeighbours(view.graph.nodes.map((node) => node.key).filter((key) => !before.has(key))));
 }
 
 $('add').addEventListener('submit', async (event) => {
@@ -194,7 +200,7 @@ async function refresh() {
   say($('status'), counts.map(([n, one]) => count(n, one)).join(', '));
   showDocuments(documents);
   showCommunities(communities); // before the graph, which gets the room that is left
-  view.show(await call(`/graph?limit=${view.capacity()}`));
+  view.show(await call('/graph'));
 }
 
 EXAMPLES.forEach(([mode, question], i) => {

@@ -31,8 +31,10 @@ export class GraphView {
   constructor(svg, choose) {
     this.svg = svg;
     this.choose = choose;
-    this.nodes = [];
+    this.graph = { nodes: [], edges: [] };
+    this.nodes = []; // those of the graph that there is room for
     this.edges = [];
+    this.keys = []; // what is asked to be lit, and what of it is shown
     this.lit = new Set();
     this.current = null;
     svg.addEventListener('keydown', (event) => this.keyPressed(event));
@@ -44,16 +46,27 @@ export class GraphView {
     return { width: this.svg.clientWidth, height: this.svg.clientHeight };
   }
 
-  /** How many nodes there is room for. */
+  /** How many of the nodes there is room for. */
   capacity() {
     const { width, height } = this.room();
-    return Math.max(20, Math.min(120, Math.round((width * height) / PIXELS_PER_NODE)));
+    return Math.min(this.graph.nodes.length, Math.max(20, Math.round((width * height) / PIXELS_PER_NODE)));
   }
 
-  show({ nodes, edges }) {
-    this.nodes = nodes.map((node) => ({ ...node, r: radius(node), edges: [] }));
+  show(graph) {
+    this.graph = graph;
+    this.nodes = [];
+    this.size = null;
+    this.keys = [];
+    this.place();
+  }
+
+  /** Make the parts of the strongest nodes and of what joins them. */
+  build() {
+    this.nodes = this.graph.nodes.slice(0, this.capacity()).map((node) => ({ ...node, r: radius(node), edges: [] }));
     const byKey = new Map(this.nodes.map((node) => [node.key, node]));
-    this.edges = edges.map((edge) => ({ ...edge, a: byKey.get(edge.source), b: byKey.get(edge.target) }));
+    this.edges = this.graph.edges
+      .map((edge) => ({ ...edge, a: byKey.get(edge.source), b: byKey.get(edge.target) }))
+      .filter(({ a, b }) => a && b);
     for (const edge of this.edges) for (const node of [edge.a, edge.b]) node.edges.push(edge);
     for (const edge of this.edges) edge.line = this.lineOf(edge);
     for (const node of this.nodes) Object.assign(node, { dot: this.dotOf(node), label: this.labelOf(node) });
@@ -63,9 +76,6 @@ export class GraphView {
       drawn('g', { 'aria-hidden': 'true', class: 'names' }, this.nodes.map((node) => node.label)),
     );
     this.makeCurrent(this.nodes[0] ?? null);
-    this.size = null;
-    this.light([]);
-    this.place();
   }
 
   lineOf({ a, b, weight }) {
@@ -100,13 +110,15 @@ export class GraphView {
   /** Lay the graph out anew, when the room has changed. */
   place() {
     const room = this.room();
-    if (room.width < 50 || room.height < 50 || this.nodes.length === 0) return;
+    if (room.width < 50 || room.height < 50) return;
     if (this.size?.width === room.width && this.size?.height === room.height) return;
+    const first = this.size === null;
     this.size = room;
+    if (first || this.nodes.length !== this.capacity()) this.build();
     const places = layout(this.nodes, this.edges, room, widthOf);
     this.nodes.forEach((node, i) => Object.assign(node, places[i]));
     this.nodes.forEach((node) => this.draw(node));
-    this.name();
+    this.light(this.keys);
   }
 
   draw(node) {
@@ -138,6 +150,7 @@ export class GraphView {
 
   /** Show some nodes and what joins them brighter than the rest; none: all alike. */
   light(keys) {
+    this.keys = keys;
     this.lit = new Set(keys.filter((key) => this.nodes.some((node) => node.key === key)));
     const is = ({ key }) => this.lit.has(key);
     this.svg.classList.toggle('some', this.lit.size > 0);
