@@ -161,8 +161,8 @@ static void print_steps(const struct build_row *b, GPtrArray *steps, gboolean no
         add_step(t, g_ptr_array_index(steps, i), no_trunc);
     g_autofree char *age = text_age(b->started_us / G_USEC_PER_SEC);
     g_autofree char *result = result_text(b, no_trunc);
-    g_autofree char *head = g_strdup_printf("build %" G_GINT64_FORMAT " · %s · %s · %s", b->id,
-                                            b->name, age, result);
+    g_autofree char *head =
+        g_strdup_printf("build %" G_GINT64_FORMAT " · %s · %s · %s", b->id, b->name, age, result);
     print_wrapped(head, 0);
     table_print(t, stdout);
     print_next_after_list("varve logs %" G_GINT64_FORMAT " --step N", b->id);
