@@ -134,10 +134,8 @@ static gboolean commit(const struct want *w, char *tmp, struct apply_result *r,
     g_autofree char *source = layer_source_key(w->diff_id, chained ? w->parents : NULL);
     r->info.has_diff_id = TRUE;
     r->info.diff_id = r->diff_id;
-    if (!store_layer_commit(w->store, tmp, &r->info, err) ||
-        !store_layer_set_source(w->store, r->info.id, source, err))
+    if (!store_layer_commit_unpacked(w->store, tmp, &r->info, source, err))
         return FALSE;
-    r->info.unpacked = TRUE;
     *out = r->info;
     return TRUE;
 }

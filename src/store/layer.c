@@ -49,28 +49,30 @@ static gboolean fill_new(struct layer_info *info, GError **err)
 /* Inside a transaction: moves the directory in and writes its row; moves it back when that fails.
  */
 static gboolean move_in(struct store *s, const char *tmp, const struct layer_info *info,
-                        GError **err)
+                        const char *source, GError **err)
 {
     g_autofree char *path = store_layer_path(info->id);
     if (renameat(s->fd, tmp, s->fd, path) < 0)
         return error_set_errno(err, errno, "moving a finished layer into %s/layers", s->root);
-    if (db_exec(s->db, err, "INSERT INTO layers(" LAYER_COLUMNS ") VALUES(?,?,?,?,?,?,?,?)",
-                "sidiidii", info->id, (gint64)info->indexed, info->indexed ? &info->content : NULL,
+    if (db_exec(s->db, err,
+                "INSERT INTO layers(" LAYER_COLUMNS ", source) VALUES(?,?,?,?,?,?,?,?,?)",
+                "sidiidiis", info->id, (gint64)info->indexed, info->indexed ? &info->content : NULL,
                 info->size, info->entries, info->has_diff_id ? &info->diff_id : NULL, info->created,
-                info->last_used))
+                info->last_used, source))
         return TRUE;
     renameat(s->fd, path, s->fd, tmp);
     return FALSE;
 }
 
-static gboolean commit_row(struct store *s, const char *tmp, struct layer_info *info, GError **err)
+static gboolean commit_row(struct store *s, const char *tmp, struct layer_info *info,
+                           const char *source, GError **err)
 {
     DB_LOCK(s->db);
     if (!lease_layer(s, info->id))
         return error_set_errno(err, errno, "leasing a new layer in %s", s->root);
     if (!db_begin(s->db, err))
         return FALSE;
-    if (!move_in(s, tmp, info, err)) {
+    if (!move_in(s, tmp, info, source, err)) {
         db_end(s->db, FALSE, NULL);
         return FALSE;
     }
@@ -81,15 +83,26 @@ static gboolean commit_row(struct store *s, const char *tmp, struct layer_info *
     return FALSE;
 }
 
-gboolean store_layer_commit(struct store *s, const char *tmp, struct layer_info *info, GError **err)
+static gboolean commit(struct store *s, const char *tmp, struct layer_info *info,
+                       const char *source, GError **err)
 {
-    struct layer_info fresh = {.indexed = FALSE};
-    if (!info)
-        info = &fresh;
-    if (fill_new(info, err) && commit_row(s, tmp, info, err))
+    if (fill_new(info, err) && commit_row(s, tmp, info, source, err))
         return TRUE;
     store_tmp_discard(s, tmp);
     return FALSE;
+}
+
+gboolean store_layer_commit(struct store *s, const char *tmp, struct layer_info *info, GError **err)
+{
+    struct layer_info fresh = {.indexed = FALSE};
+    return commit(s, tmp, info ? info : &fresh, NULL, err);
+}
+
+gboolean store_layer_commit_unpacked(struct store *s, const char *tmp, struct layer_info *info,
+                                     const char *source, GError **err)
+{
+    info->unpacked = TRUE;
+    return commit(s, tmp, info, source, err);
 }
 
 /* For updates of one layer's row. */
@@ -114,13 +127,6 @@ gboolean store_layer_set_diff_id(struct store *s, const char *id, const struct d
 {
     DB_LOCK(s->db);
     gboolean ok = db_exec(s->db, err, "UPDATE layers SET diff_id=? WHERE id=?", "ds", diff_id, id);
-    return expect_layer(s, ok, id, err);
-}
-
-gboolean store_layer_set_source(struct store *s, const char *id, const char *source, GError **err)
-{
-    DB_LOCK(s->db);
-    gboolean ok = db_exec(s->db, err, "UPDATE layers SET source=? WHERE id=?", "ss", source, id);
     return expect_layer(s, ok, id, err);
 }
 

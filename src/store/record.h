@@ -37,6 +37,11 @@ gboolean chain_equal(const struct chain *a, const struct chain *b);
  * created and last_used are filled. tmp belongs to the store afterwards, also on error. */
 gboolean store_layer_commit(struct store *s, const char *tmp, struct layer_info *info,
                             GError **err);
+/* The same for a layer that came as a tar of diff_id (in info): the row has source, the key of
+ * store_layer_by_source(), from the beginning. Without it, diff_id would be that of varve's own
+ * tar. */
+gboolean store_layer_commit_unpacked(struct store *s, const char *tmp, struct layer_info *info,
+                                     const char *source, GError **err);
 /* Records what indexing found (content, size, entries); the index file is in place already. */
 gboolean store_layer_set_indexed(struct store *s, const struct layer_info *info, GError **err);
 gboolean store_layer_set_diff_id(struct store *s, const char *id, const struct digest *diff_id,
@@ -73,7 +78,6 @@ GArray *store_layer_blob_list(struct store *s, const char *layer_id, GError **er
 gboolean store_layer_by_source(struct store *s, const char *source, struct layer_info *out);
 /* The key that a layer has, newly allocated; NULL: none. */
 char *store_layer_source(struct store *s, const char *id);
-gboolean store_layer_set_source(struct store *s, const char *id, const char *source, GError **err);
 
 /* Cached compressed members (PROTOCOLS.md): where the member for raw bytes of digest raw lies. */
 struct member_info {

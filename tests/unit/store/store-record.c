@@ -35,9 +35,7 @@ static void test_layer(void)
     g_assert_true(store_layer_set_indexed(s, &info, &err));
     struct digest diff = fixture_digest("diff");
     g_assert_true(store_layer_set_diff_id(s, info.id, &diff, &err));
-    g_assert_false(store_layer_by_source(s, "diff:1", &got));
-    g_assert_true(store_layer_set_source(s, info.id, "diff:1", &err));
-    g_assert_true(store_layer_by_source(s, "diff:1", &got));
+    g_assert_true(store_layer_get(s, info.id, &got, &err));
     g_assert_true(got.indexed && got.has_diff_id && got.size == 10 && got.entries == 2);
     g_assert_cmpint(digest_cmp(&got.content, &info.content), ==, 0);
     g_assert_cmpint(digest_cmp(&got.diff_id, &diff), ==, 0);
@@ -48,6 +46,25 @@ static void test_layer(void)
     g_assert_false(store_layer_set_diff_id(s, "ffffffffffff", &diff, &err));
     g_assert_error(err, VARVE_ERROR, VARVE_ERROR_NOT_FOUND);
     g_clear_error(&err);
+    fixture_end();
+}
+
+/* No row is ever there whose diff id is an image's and which does not say so. */
+static void test_unpacked_layer(void)
+{
+    fixture_begin();
+    g_autoptr(store) s = fixture_open();
+    GError *err = NULL;
+    g_autofree char *tmp = fixture_layer_tmp(s, 10);
+    struct layer_info info = {.has_diff_id = TRUE, .diff_id = fixture_digest("diff")}, got;
+    g_assert_false(store_layer_by_source(s, "diff:1", &got));
+    g_assert_true(store_layer_commit_unpacked(s, tmp, &info, "diff:1", &err));
+    g_assert_true(info.unpacked);
+    g_assert_true(store_layer_by_source(s, "diff:1", &got));
+    g_assert_true(got.unpacked && got.has_diff_id);
+    g_assert_cmpstr(got.id, ==, info.id);
+    g_autofree char *source = store_layer_source(s, info.id);
+    g_assert_cmpstr(source, ==, "diff:1");
     fixture_end();
 }
 
@@ -241,6 +258,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/store/chain", test_chain);
     g_test_add_func("/store/layer", test_layer);
+    g_test_add_func("/store/layer/unpacked", test_unpacked_layer);
     g_test_add_func("/store/layer/commit-fails", test_commit_fails);
     g_test_add_func("/store/layer/blob", test_layer_blob);
     g_test_add_func("/store/layer/member", test_member);
