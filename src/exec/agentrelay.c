@@ -15,18 +15,22 @@
 #define SOCKET_NAME "agent"
 /* Callers at the same time; further ones wait in the socket's queue. */
 #define MAX_SESSIONS 64
-#define FLOW_BYTES 4096
+#define CHUNK 4096
+/* The protocol (IETF draft-ietf-sshm-ssh-agent): each message is its length in 4 bytes, then its
+ * type. */
+#define MAX_MESSAGE (256 * 1024)
+#define HEADER 4
+#define REQUEST_IDENTITIES 11
+#define SIGN_REQUEST 13
 
-/* What was read from one side and not yet written to the other. */
-struct flow {
-    guint8 bytes[FLOW_BYTES];
-    gsize start, end;
-    gboolean ended; /* the side it comes from says no more */
-};
-/* One caller. flows[i] goes from fds[i] to fds[!i]. */
+enum side { CALLER, AGENT };
+/* One caller. Request and answer take turns, as the agent answers in order. */
 struct session {
-    int fds[2];
-    struct flow flows[2];
+    int fds[2];        /* by side */
+    enum side at;      /* reading from it, or writing to it */
+    gboolean writing;  /* the message is complete */
+    GByteArray *bytes; /* the message, header included */
+    gsize written;
 };
 struct agent_relay {
     int path_fd;   /* the new socket, as a file */
@@ -42,12 +46,8 @@ static void session_free(gpointer p)
     struct session *s = p;
     fd_cleanup(&s->fds[0]);
     fd_cleanup(&s->fds[1]);
+    g_byte_array_unref(s->bytes);
     g_free(s);
-}
-
-static gboolean is_empty(const struct flow *f)
-{
-    return f->start == f->end;
 }
 
 static gboolean may_wait(void)
@@ -55,40 +55,71 @@ static gboolean may_wait(void)
     return errno == EAGAIN || errno == EINTR;
 }
 
-/* Moves what can be moved without waiting. FALSE: the session is broken. */
-static gboolean advance(struct session *s, int side)
+/* Bytes that the message still lacks, at least one. 0: it is complete; -1: it is too long. */
+static gssize missing(const struct session *s)
 {
-    struct flow *f = &s->flows[side];
-    int from = s->fds[side], to = s->fds[!side];
-    if (is_empty(f) && !f->ended) {
-        gssize n = recv(from, f->bytes, sizeof f->bytes, MSG_DONTWAIT);
-        if (n < 0)
-            return may_wait();
-        f->start = 0;
-        f->end = (gsize)n;
-        f->ended = n == 0;
-        if (f->ended)
-            shutdown(to, SHUT_WR);
+    const guint8 *b = s->bytes->data;
+    if (s->bytes->len < HEADER)
+        return HEADER - (gssize)s->bytes->len;
+    guint32 len = (guint32)b[0] << 24 | b[1] << 16 | b[2] << 8 | b[3];
+    return len == 0 || len > MAX_MESSAGE ? -1 : (gssize)(HEADER + len) - (gssize)s->bytes->len;
+}
+
+/* A step may see the keys and sign with them. What adds, removes or locks keys, and what nobody
+ * knows, is answered as an agent does that cannot do it. */
+static void direct(struct session *s)
+{
+    static const guint8 failure[] = {0, 0, 0, 1, 5};
+    guint8 type = s->bytes->data[HEADER];
+    s->writing = TRUE;
+    s->written = 0;
+    if (s->at == CALLER && type != REQUEST_IDENTITIES && type != SIGN_REQUEST) {
+        g_byte_array_set_size(s->bytes, 0);
+        g_byte_array_append(s->bytes, failure, sizeof failure);
+        return;
     }
-    if (is_empty(f))
-        return TRUE;
-    gssize n = send(to, f->bytes + f->start, f->end - f->start, MSG_DONTWAIT | MSG_NOSIGNAL);
+    s->at = s->at == CALLER ? AGENT : CALLER;
+}
+
+/* Both move what can be moved without waiting. FALSE: the session is over. */
+static gboolean read_more(struct session *s)
+{
+    guint8 chunk[CHUNK];
+    gssize lacks = missing(s);
+    gssize n = recv(s->fds[s->at], chunk, MIN((gsize)lacks, sizeof chunk), MSG_DONTWAIT);
+    if (n <= 0)
+        return n < 0 && may_wait();
+    g_byte_array_append(s->bytes, chunk, (guint)n);
+    lacks = missing(s);
+    if (lacks == 0)
+        direct(s);
+    return lacks >= 0;
+}
+
+static gboolean write_more(struct session *s)
+{
+    gssize n = send(s->fds[s->at], s->bytes->data + s->written, s->bytes->len - s->written,
+                    MSG_DONTWAIT | MSG_NOSIGNAL);
     if (n < 0)
         return may_wait();
-    f->start += (gsize)n;
+    s->written += (gsize)n;
+    if (s->written == s->bytes->len) {
+        s->writing = FALSE; /* whoever got it speaks next */
+        g_byte_array_set_size(s->bytes, 0);
+    }
     return TRUE;
 }
 
-static gboolean is_over(const struct session *s)
-{
-    return s->flows[0].ended && s->flows[1].ended;
-}
-
-static void advance_all(struct agent_relay *r)
+/* fds: what poll() said of each session's two sides. Who has left while the other's turn lasts
+ * ends the session. */
+static void advance_all(struct agent_relay *r, const struct pollfd *fds)
 {
     for (guint i = r->sessions->len; i-- > 0;) {
         struct session *s = g_ptr_array_index(r->sessions, i);
-        if (!advance(s, 0) || !advance(s, 1) || is_over(s))
+        short now = fds[2 * i + s->at].revents, idle = fds[2 * i + !s->at].revents;
+        gboolean ok =
+            !(idle & (POLLHUP | POLLERR)) && (!now || (s->writing ? write_more(s) : read_more(s)));
+        if (!ok)
             g_ptr_array_remove_index_fast(r->sessions, i);
     }
 }
@@ -111,22 +142,17 @@ static void accept_one(struct agent_relay *r)
     if (caller < 0 || agent < 0 || connect(agent, (struct sockaddr *)&a, len) < 0)
         return;
     struct session *s = g_new0(struct session, 1);
-    s->fds[0] = fd_steal(&caller);
-    s->fds[1] = fd_steal(&agent);
+    s->fds[CALLER] = fd_steal(&caller);
+    s->fds[AGENT] = fd_steal(&agent);
+    s->bytes = g_byte_array_new();
     g_ptr_array_add(r->sessions, s);
 }
 
-/* What can happen next on one side. One that nothing is wanted of is not watched (-1), else its
- * end would be reported again and again. */
-static struct pollfd watch(const struct session *s, int side)
+/* The end of a side whose turn it is not is reported all the same. */
+static struct pollfd watch(const struct session *s, enum side side)
 {
-    const struct flow *in = &s->flows[side], *out = &s->flows[!side];
-    short events = 0;
-    if (is_empty(in) && !in->ended)
-        events |= POLLIN;
-    if (!is_empty(out))
-        events |= POLLOUT;
-    return (struct pollfd){.fd = events ? s->fds[side] : -1, .events = events};
+    short events = s->at != side ? 0 : s->writing ? POLLOUT : POLLIN;
+    return (struct pollfd){.fd = s->fds[side], .events = events};
 }
 
 static gpointer relay_thread(gpointer data)
@@ -140,10 +166,10 @@ static gpointer relay_thread(gpointer data)
         fds[1] = (struct pollfd){.fd = full ? -1 : r->listen_fd, .events = POLLIN};
         for (guint i = 0; i < r->sessions->len; i++)
             for (int side = 0; side < 2; side++)
-                fds[n++] = watch(g_ptr_array_index(r->sessions, i), side);
+                fds[n++] = watch(g_ptr_array_index(r->sessions, i), (enum side)side);
         if (poll(fds, n, -1) < 0)
             continue;
-        advance_all(r);
+        advance_all(r, fds + 2);
         if (fds[1].revents)
             accept_one(r);
     }

@@ -1,4 +1,6 @@
-/* A socket of a step's own that passes everything on to an ssh agent.
+/* A socket of a step's own that lets it see an ssh agent's keys and sign with them, and nothing
+ * else: requests to add, remove or lock keys are answered with failure. Messages have at most
+ * 256 KiB; a longer one ends the connection.
  *
  * The agent's socket belongs to whoever started the agent; a step's must have the owner and the
  * mode that its mount names. So the step gets a socket made for it, and a thread that connects each

@@ -1,6 +1,7 @@
 #include "fixture.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -10,14 +11,16 @@
 #include "base/fs.h"
 #include "exec/agentrelay.h"
 
-/* Answers each of three callers with what it said, as one that waits for the caller's end. */
+#define CALLERS 3
+
+/* Answers each message of each caller with itself. */
 static gpointer echo_agent(gpointer data)
 {
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < CALLERS; i++) {
         fd_auto int fd = accept(GPOINTER_TO_INT(data), NULL, NULL);
-        g_autoptr(GBytes) said = fs_read_fd(fd, "caller", 1 << 20, NULL);
-        g_assert_nonnull(said);
-        fs_write_all(fd, g_bytes_get_data(said, NULL), g_bytes_get_size(said), NULL);
+        guint8 bytes[4096];
+        for (gssize n; (n = read(fd, bytes, sizeof bytes)) > 0;)
+            g_assert_true(fs_write_all(fd, bytes, (gsize)n, NULL));
     }
     return NULL;
 }
@@ -29,18 +32,50 @@ static int unix_socket(struct sockaddr_un *a, const char *path)
     return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 }
 
-static void call(const char *path, gsize len)
+/* Says a message of len bytes after its header, and gets one back: its type, and whether it is the
+ * same. -1: the connection ended. */
+static int say(int fd, guint8 type, guint32 len)
+{
+    g_autofree guint8 *out = g_malloc0(4 + len), *in = g_malloc0(4 + len);
+    const guint8 header[] = {len >> 24, len >> 16 & 255, len >> 8 & 255, len & 255, type};
+    memset(out, 'a' + (int)(len % 26), 4 + len);
+    memcpy(out, header, sizeof header);
+    fs_write_all(fd, out, 4 + len, NULL);
+    if (recv(fd, in, 5, MSG_WAITALL) < 5)
+        return -1;
+    gsize rest = ((gsize)in[1] << 16 | in[2] << 8 | in[3]) - 1;
+    g_assert_cmpuint(rest, <, len);
+    g_assert_true(!rest || recv(fd, in + 5, rest, MSG_WAITALL) == (gssize)rest);
+    if (in[4] == type)
+        g_assert_cmpmem(in, 5 + rest, out, 4 + len);
+    return in[4];
+}
+
+static int caller(const char *path)
 {
     struct sockaddr_un a;
-    fd_auto int fd = unix_socket(&a, path);
-    g_autofree char *text = g_malloc(len);
-    memset(text, 'a' + (int)(len % 26), len);
+    int fd = unix_socket(&a, path);
     g_assert_cmpint(connect(fd, (struct sockaddr *)&a, sizeof a), ==, 0);
-    g_assert_true(fs_write_all(fd, text, len, NULL));
-    shutdown(fd, SHUT_WR);
-    g_autoptr(GBytes) answer = fs_read_fd(fd, "relay", 1 << 20, NULL);
-    g_assert_nonnull(answer);
-    g_assert_cmpmem(g_bytes_get_data(answer, NULL), g_bytes_get_size(answer), text, len);
+    return fd;
+}
+
+static void talk(const char *path)
+{
+    int fd = caller(path);
+    g_assert_cmpint(say(fd, 11, 1), ==, 11);
+    g_assert_cmpint(say(fd, 13, 5000), ==, 13);
+    /* Add, remove, remove all, lock, extension: refused, and the connection stays. */
+    const guint8 refused[] = {0, 1, 17, 18, 19, 20, 21, 22, 23, 25, 26, 27, 255};
+    for (gsize i = 0; i < sizeof refused; i++)
+        g_assert_cmpint(say(fd, refused[i], 7 + 1000 * (guint32)i), ==, 5);
+    g_assert_cmpint(say(fd, 13, 256 * 1024), ==, 13);
+    close(fd);
+    fd = caller(path);
+    g_assert_cmpint(say(fd, 13, 256 * 1024 + 1), ==, -1);
+    close(fd);
+    fd = caller(path);
+    g_assert_cmpint(say(fd, 11, 1), ==, 11);
+    close(fd);
 }
 
 static void test_relay(struct fixture *f, gconstpointer data)
@@ -60,9 +95,7 @@ static void test_relay(struct fixture *f, gconstpointer data)
     struct stat st;
     g_assert_cmpint(fstat(agent_relay_fd(relay), &st), ==, 0);
     g_assert_cmpint(st.st_mode, ==, S_IFSOCK | 0640);
-    call(own, 1);
-    call(own, 4096);
-    call(own, 900001);
+    talk(own);
     g_thread_join(thread);
     /* One that is still connected when it ends does not keep it from ending. */
     fd_auto int idle = unix_socket(&a, own);
@@ -72,6 +105,7 @@ static void test_relay(struct fixture *f, gconstpointer data)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    signal(SIGPIPE, SIG_IGN);
     g_test_add("/agentrelay/relay", struct fixture, NULL, fixture_set_up, test_relay,
                fixture_tear_down);
     return g_test_run();
