@@ -93,7 +93,7 @@ fill_registry() {
     run -0 varve login --logout "$HOST"
     rm -rf "$VARVE_ROOT"
     fails_from "$HOST/base/app:1"
-    ! grep -rqs secret-word "$VARVE_ROOT"
+    run -1 grep -rqs secret-word "$VARVE_ROOT"
 }
 
 @test "a registry with a certificate of its own" {

@@ -107,7 +107,10 @@ EOF2
     for source in link dir/out/victim up; do
         printf 'FROM scratch\nCOPY %s /x\n' $source >Dockerfile
         run build -o ../out .
-        ! grep -rqs -e "must stay" -e "root:" ../out
+        if grep -rqs -e "must stay" -e "root:" ../out; then
+            echo "COPY $source came out"
+            return 1
+        fi
         rm -rf ../out
     done
     printf 'FROM scratch\nCOPY dir/out/victim /x\n' >Dockerfile

@@ -145,9 +145,9 @@ EOF2
     for f in ../unpacked/blobs/sha256/*; do
         { gzip -dc "$f" 2>/dev/null || cat "$f"; } | grep -qaF -e "$secret" -e "$encoded" && { echo "in $f"; return 1; }
     done
-    ! grep -rqaF -e "$secret" -e "$encoded" "$VARVE_ROOT"
+    run -1 grep -rqaF -e "$secret" -e "$encoded" "$VARVE_ROOT"
     for f in "$VARVE_ROOT"/blobs/sha256/*; do
-        ! { gzip -dc "$f" 2>/dev/null || cat "$f"; } | grep -qaF -e "$secret" -e "$encoded"
+        { gzip -dc "$f" 2>/dev/null || cat "$f"; } | grep -qaF -e "$secret" -e "$encoded" && { echo "in $f"; return 1; }
     done
     run varve history s:1
     [[ "$output" != *"$secret"* ]]

@@ -101,7 +101,7 @@ no_traces() {
         echo "a process is left: $pid $(tr '\0' ' ' <"${pid%environ}cmdline")"
         return 1
     }
-    ! grep -lsF -- "$VARVE_ROOT" /proc/[0-9]*/mountinfo
+    if grep -lsF -- "$VARVE_ROOT" /proc/[0-9]*/mountinfo; then return 1; fi
 }
 
 # Asserts that a directory is as it was: fingerprint DIR before and after.

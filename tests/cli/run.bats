@@ -32,7 +32,7 @@ setup() {
 teardown() {
     # No sandbox, no directory of one, and no mount may be left.
     [ -z "$(find "$VARVE_ROOT/tmp" -mindepth 1 -maxdepth 1)" ] || { find "$VARVE_ROOT/tmp"; return 1; }
-    ! grep -q "$VARVE_ROOT" /proc/mounts
+    run -1 grep -q "$VARVE_ROOT" /proc/mounts
 }
 
 @test "the image's entrypoint, command, user, directory and environment hold" {

@@ -62,5 +62,8 @@ result "no two rooms define the same name" "$([ -e "$build/libvarve.a" ] && symb
 
 scripts() { git ls-files '*.sh' '*.bash' .ci/run | xargs -r bash -n 2>&1; }
 result "scripts parse" "$(scripts)"
+# bats takes no notice of a command that "!" inverts, unless it is the last one.
+inverted() { git grep -nE '^[[:space:]]+! ' -- 'tests/*.bats' 'tests/*.bash'; }
+result "tests do not invert commands: run ! COMMAND, or if" "$(inverted)"
 echo "1..$n"
 exit $code
