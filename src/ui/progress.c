@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #define TICK_US (100 * 1000)
+#define WARNING_COLUMNS 4000
 
 gboolean progress_mode_parse(const char *text, enum progress_mode *out, GError **err)
 {
@@ -156,11 +157,17 @@ static void take(struct progress *p, const struct event *ev, struct step **step)
 static void emit(struct event_sink *self, const struct event *ev)
 {
     struct progress *p = (struct progress *)self;
+    struct event shown = *ev;
+    /* Warnings may speak of what images and Dockerfiles made up. */
+    g_autofree char *plain =
+        ev->type == EVENT_WARNING && ev->text ? text_without_escapes(ev->text) : NULL;
+    g_autofree char *text = plain ? text_fit(plain, WARNING_COLUMNS) : NULL;
+    shown.text = text ? text : ev->text;
     g_mutex_lock(&p->lock);
     if (!p->ended) {
         struct step *s;
-        take(p, ev, &s);
-        p->view->event(p, ev, s);
+        take(p, &shown, &s);
+        p->view->event(p, &shown, s);
     }
     g_mutex_unlock(&p->lock);
 }

@@ -136,6 +136,30 @@ static void test_modes(void)
     g_assert_false(progress_mode_parse("fancy", &m, NULL));
 }
 
+/* What an image made up is shown as text in every mode. */
+static void test_warning(void)
+{
+    static const enum progress_mode modes[] = {PROGRESS_PLAIN, PROGRESS_QUIET, PROGRESS_TTY,
+                                               PROGRESS_RAWJSON};
+    for (guint i = 0; i < G_N_ELEMENTS(modes); i++) {
+        char *out = NULL;
+        gsize len;
+        FILE *f = open_memstream(&out, &len);
+        g_autoptr(progress) p = progress_new(f, modes[i], "demo:1");
+        event_emit(progress_sink(p), &(struct event){.type = EVENT_WARNING,
+                                                     .vertex = -1,
+                                                     .text = "a\033[31m\377\nz"});
+        progress_finish(p);
+        fclose(f);
+        g_assert_null(strstr(out, "\033[31m"));
+        g_assert_true(g_utf8_validate(out, -1, NULL));
+        g_assert_nonnull(strstr(out, modes[i] == PROGRESS_RAWJSON
+                                         ? "\"warnings\""
+                                         : "warning: a\357\277\275\357\277\275z\n"));
+        free(out);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -144,5 +168,6 @@ int main(int argc, char **argv)
     g_test_add_func("/ui/progress/rawjson", test_rawjson);
     g_test_add_func("/ui/progress/rawjson-names", test_rawjson_names);
     g_test_add_func("/ui/progress/modes", test_modes);
+    g_test_add_func("/ui/progress/warning", test_warning);
     return g_test_run();
 }
