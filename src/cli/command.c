@@ -273,7 +273,7 @@ void command_print_help(const struct command *c)
     for (const struct option_row *row = c->options; row && row->name; row++)
         if (row->help)
             print_option(row);
-    printf("\nexample:\n%s\n", c->example);
+    printf("\nexample:\n%s\n\nman varve-%s tells more.\n", c->example, c->name);
 }
 
 void commands_print_help(void)

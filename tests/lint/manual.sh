@@ -31,6 +31,18 @@ for c in $commands; do
     usage=$("$varve" "$c" --help | head -1 | sed 's/^usage: //; s/…/.../g; s/ $//')
     result "the manual shows how to call $c" "$(section "$c" | head -1 | grep -qF "$usage" || echo "$usage")"
 done
+# The page of each command.
+pages=$(mktemp -d)
+trap 'rm -rf "$pages"' EXIT
+# shellcheck disable=SC2086
+man/pages.sh "$varve" "$page" "$pages" $commands
+of_own_page() { sed -E 's/\\f[BIRP]//g; s/\\-/-/g' "$pages/varve-$1.1" | awk '/^\.TP/ {getline; print}' | sort; }
+result "every command has a page that is installed" \
+    "$(diff <(echo "$commands") <(sed -n '/^man_commands = /,/]/p' man/meson.build | grep -oE "'[a-z]+'" | tr -d "'"))"
+for c in $commands; do
+    result "the page of $c has its options, and a description" "$(diff <(of_help "$c") <(of_own_page "$c"); \
+        sed -n '/^\.SH DESCRIPTION/,/^\.SH [OE]/p' "$pages/varve-$c.1" | grep -q '^[A-Z]' || echo "no description")"
+done
 result "the manual has no other command" "$(plain | sed -nE 's/^\.SS "?varve ([a-z]+).*/\1/p' | grep -vxF "$commands")"
 rules() { grep -oE '^    \{"[A-Za-z]+"' src/lint/rules.c | grep -oE '[A-Za-z]+' | sort; }
 listed() { plain | awk '/^\.SH/ {on = /CHECKS/} on' | grep -oE '^[A-Z]+[a-z][A-Za-z]+[,.]$' | tr -d ',.' | sort; }
@@ -84,7 +96,7 @@ result "the table has the types and keys of outputs" \
     "$(for k in $(outputs); do { row outputs; row "outputs of images"; } | grep -qE "(^|[ =])$k([,; ]|\$)" || echo "$k"; done)"
 
 if command -v groff >/dev/null; then
-    result "the manual renders without warnings" "$(groff -t -ww -man -Tutf8 "$page" 2>&1 >/dev/null)"
+    result "the manual renders without warnings" "$(for p in "$page" "$pages"/*.1; do groff -t -ww -man -Tutf8 "$p" 2>&1 >/dev/null; done)"
 else
     n=$((n + 1))
     echo "ok $n the manual renders without warnings # skip groff is not installed"
