@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "cli/report.h"
+#include "cli/shared.h"
 #include "cli/run.h"
 #include "ui/text.h"
 
@@ -83,7 +84,7 @@ static void tell_of_debug(const struct build *b)
 {
     const char *how = build_debug_note(b) ? "debug" : "build --debug-on-failure";
     if (b->o->progress != PROGRESS_QUIET)
-        fprintf(stderr, "next: varve %s opens a shell where it failed\n", how);
+        print_next("varve %s opens a shell where it failed", how);
 }
 
 void build_debug(struct build *b)
@@ -93,7 +94,7 @@ void build_debug(struct build *b)
     if (kept && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
         open_shell(b, kept);
     else if (kept)
-        fprintf(stderr, "next: on a terminal --debug-on-failure opens a shell here\n");
+        print_next("on a terminal --debug-on-failure opens a shell here");
     else if (failed && failed->op.type == OP_EXEC &&
              solver_result(b->solver, failed)->exit_code != 0)
         tell_of_debug(b);

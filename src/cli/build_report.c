@@ -1,6 +1,8 @@
 #include "cli/build.h"
 
+#include "base/shellword.h"
 #include "cli/report.h"
+#include "cli/shared.h"
 #include "ui/text.h"
 
 #include <stdio.h>
@@ -156,8 +158,11 @@ static void print_written(const struct output *o, const struct output_result *r)
                                         [OUTPUT_TAR] = ""};
     gboolean directory = o->type == OUTPUT_LOCAL || o->as_directory;
     g_autofree char *size = text_size(r->bytes_written);
-    fprintf(stderr, "wrote %s%s: %s%s\n", o->dest,
-            directory && !g_str_has_suffix(o->dest, "/") ? "/" : "", size, kinds[o->type]);
+    g_autofree char *files =
+        r->files ? g_strdup_printf("%u file%s, ", r->files, r->files == 1 ? "" : "s")
+                 : g_strdup("");
+    fprintf(stderr, "wrote %s%s: %s%s%s\n", o->dest,
+            directory && !g_str_has_suffix(o->dest, "/") ? "/" : "", files, size, kinds[o->type]);
 }
 
 /* What was carried out, and where to. */
@@ -186,15 +191,16 @@ void build_print_warnings(const struct build *b)
 /* The move that looks at what an output wrote. */
 static void print_next_of_files(const struct output *o)
 {
+    g_autofree char *word = shell_path(o->dest);
     if (o->type == OUTPUT_LOCAL || o->as_directory)
-        fprintf(stderr, "next: ls %s\n", o->dest);
+        print_next("ls %s", word);
     else if (o->type == OUTPUT_TAR)
-        fprintf(stderr, "next: tar -tf %s\n", o->dest);
+        print_next("tar -tf %s", word);
     else
-        fprintf(stderr, "next: varve load %s\n", o->dest);
+        print_next("varve load %s", word);
 }
 
-static void print_next(struct build *b)
+static void print_next_of_build(struct build *b)
 {
     const char *name = display_name(b);
     gboolean pushed = FALSE;
@@ -207,11 +213,11 @@ static void print_next(struct build *b)
         pushed = pushed || o->push;
     }
     if (b->o->raw_tags && pushed)
-        fprintf(stderr, "next: varve run %s · varve layers %s\n", name, name);
+        print_next("varve run %s · varve layers %s", name, name);
     else if (b->o->raw_tags)
-        fprintf(stderr, "next: varve run %s · varve push %s · varve layers %s\n", name, name, name);
+        print_next("varve run %s · varve push %s · varve layers %s", name, name, name);
     else if (b->image->has_config)
-        fprintf(stderr, "next: name it with -t NAME to run, push or inspect it\n");
+        print_next("name it with -t NAME to run, push or inspect it");
 }
 
 /* Of a step in --explain: as wide as the widest needs, up to half of the window. */
@@ -289,5 +295,5 @@ void build_report_success(struct build *b)
     build_print_warnings(b);
     if (ran > 0)
         report_single_id();
-    print_next(b);
+    print_next_of_build(b);
 }

@@ -3,6 +3,7 @@
 #include "base/csv.h"
 #include "base/error.h"
 #include "base/fs.h"
+#include "base/shellword.h"
 #include "cli/report.h"
 #include "dockerfile/giturl.h"
 #include "dockerfile/reference.h"
@@ -120,7 +121,8 @@ gboolean build_parse_ssh(const char *text, GHashTable *ssh, GError **err)
     if (!S_ISSOCK(st.st_mode)) {
         error_set(err, VARVE_ERROR_UNSUPPORTED, "--ssh %s: %s is not an agent's socket", text,
                   path);
-        error_add_next(err, "add the key to an agent (ssh-add %s) and give the agent", path);
+        g_autofree char *word = shell_path(path);
+        error_add_next(err, "add the key to an agent (ssh-add %s) and give the agent", word);
         return FALSE;
     }
     g_hash_table_insert(ssh, g_steal_pointer(&id), g_strdup(path));

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/fs.h"
+#include "base/shellword.h"
 #include "cli/shared.h"
 #include "snapshot/userns.h"
 
@@ -111,7 +112,8 @@ static int exec_in(struct run *r, GError **err)
 {
     if (r->o->detach) {
         error_set(err, VARVE_ERROR_UNSUPPORTED, "exec -d is not supported");
-        error_add_next(err, "varve exec %s %s & does the same", r->name, r->command[0]);
+        g_autofree char *word = shell_word(r->command[0]);
+        error_add_next(err, "varve exec %s %s & does the same", r->name, word);
         return 0;
     }
     if (!run_check_terminal(r->o, err) || !(r->store = open_store(err)))

@@ -1,6 +1,7 @@
 #include "cli/shared.h"
 
 #include "base/error.h"
+#include "base/shellword.h"
 #include "cli/interrupt.h"
 #include "cli/pulling.h"
 #include "dockerfile/reference.h"
@@ -120,7 +121,8 @@ static gboolean save(const struct save_options *o, struct saving *s, char **imag
     g_autofree char *size = text_size(written);
     fprintf(stderr, "saved %u image%s to %s: %s\n", s->images->len, s->images->len == 1 ? "" : "s",
             o->dest, size);
-    print_next("varve load %s elsewhere, or docker load -i %s", o->dest, o->dest);
+    g_autofree char *word = shell_path(o->dest);
+    print_next("varve load %s elsewhere, or docker load -i %s", word, word);
     return TRUE;
 }
 

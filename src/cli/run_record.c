@@ -1,6 +1,8 @@
 /* What others are told of a run (store/runs.h). */
 #include "cli/run.h"
 
+#include "base/shellword.h"
+
 #include <string.h>
 
 #define MAX_COMMAND 4096 /* bytes shown of a command */
@@ -9,8 +11,7 @@ static char *command_text(char **args)
 {
     g_autoptr(GString) text = g_string_new(NULL);
     for (char **arg = args; *arg && text->len < MAX_COMMAND; arg++) {
-        gboolean plain = **arg && !strpbrk(*arg, " \t\n\"'\\$`|&;<>()*?[]{}~#!");
-        g_autofree char *quoted = plain ? g_strdup(*arg) : g_shell_quote(*arg);
+        g_autofree char *quoted = shell_word(*arg);
         g_string_append_printf(text, "%s%s", text->len ? " " : "", quoted);
     }
     g_string_truncate(text, MIN(text->len, MAX_COMMAND));

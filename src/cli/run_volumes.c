@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/path.h"
+#include "base/shellword.h"
 #include "cli/volume_name.h"
 #include "dockerfile/bytesize.h"
 #include "exec/hostca.h"
@@ -86,8 +87,9 @@ static gboolean add_host(struct run *r, const char *what, const char *source, co
     if (fd < 0) {
         gboolean missing = errno == ENOENT;
         error_set_errno(err, errno, "%s: cannot mount %s", what, source);
+        g_autofree char *word = shell_path(source);
         if (missing)
-            error_add_next(err, "make it first: mkdir -p %s", source);
+            error_add_next(err, "make it first: mkdir -p %s", word);
         return FALSE;
     }
     add_mount(r, dest, fd_steal(&fd), readonly);

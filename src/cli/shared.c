@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/jsonset.h"
+#include "base/shellword.h"
 #include "cli/report.h"
 #include "dockerfile/bytesize.h"
 #include "dockerfile/reference.h"
@@ -142,7 +143,8 @@ gboolean destination_option(const char *flag, const char *path, GError **err)
     if (*path && g_file_test(parent, G_FILE_TEST_IS_DIR))
         return TRUE;
     error_set(err, VARVE_ERROR_USAGE, "%s %s: there is no directory %s", flag, path, parent);
-    error_add_next(err, "mkdir -p %s", parent);
+    g_autofree char *word = shell_path(parent);
+    error_add_next(err, "mkdir -p %s", word);
     return FALSE;
 }
 

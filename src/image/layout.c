@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/io.h"
+#include "base/shellword.h"
 #include "image/layoutread.h"
 #include "store/blob.h"
 
@@ -85,7 +86,8 @@ gboolean layout_resolve(struct store *s, const char *path, const char *ref,
     if (dir < 0 && errno == ENOTDIR) {
         error_set(err, VARVE_ERROR_UNSUPPORTED, "%s is a file, but an image layout is a directory",
                   path);
-        error_add_next(err, "varve load %s, then use the image's name", path);
+        g_autofree char *word = shell_path(path);
+        error_add_next(err, "varve load %s, then use the image's name", word);
         return FALSE;
     }
     if (dir < 0)

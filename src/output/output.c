@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* The names an output goes by: the build's tags and its own name=, canonical; owned. */
@@ -107,9 +108,12 @@ static gboolean place_open(struct place *p, const char *dest, GError **err)
     return p->fd >= 0 || error_set_errno(err, errno, "cannot write %s", name);
 }
 
-/* Makes the file appear when all of it is there. */
-static gboolean place_close(struct place *p, gboolean ok, GError **err)
+/* Makes the file appear when all of it is there; *written gets its size. */
+static gboolean place_close(struct place *p, gboolean ok, guint64 *written, GError **err)
 {
+    struct stat st;
+    if (p->tmp && ok && fstat(p->fd, &st) == 0)
+        *written = (guint64)st.st_size;
     if (p->tmp && ok && rename(p->tmp, p->path) < 0)
         ok = error_set_errno(err, errno, "cannot rename %s to %s", p->tmp, p->path);
     if (p->tmp && !ok)
@@ -126,7 +130,7 @@ static gboolean write_archive(const struct archived *images, guint n, gboolean d
     struct place p;
     gboolean ok = place_open(&p, dest, err) &&
                   name_dest(dest, archive_write(images, n, docker, p.fd, written, err), err);
-    return place_close(&p, ok, err);
+    return place_close(&p, ok, written, err);
 }
 
 gboolean output_save(const struct archived *images, guint n, const char *dest, guint64 *written,
@@ -162,6 +166,14 @@ static char *local_dest(const struct output *o, const struct built_image *b)
     return g_build_filename(o->dest, platform, NULL);
 }
 
+static guint count_files(const struct tree *t)
+{
+    guint n = 0;
+    for (guint i = 0; i < entry_list_len(t->entries); i++)
+        n += entry_list_at(t->entries, i)->type == ENTRY_FILE;
+    return n;
+}
+
 static gboolean run_tree(const struct output *o, struct built_image *b, struct output_result *r,
                          GError **err)
 {
@@ -169,6 +181,7 @@ static gboolean run_tree(const struct output *o, struct built_image *b, struct o
     g_autoptr(tree) t = view ? chainview_tree(view, "the result", err) : NULL;
     if (!t)
         return FALSE;
+    r->files = count_files(t);
     gint64 clamp = o->keep_times ? -1 : o->epoch >= 0 ? o->epoch : b->epoch;
     if (o->type == OUTPUT_LOCAL) {
         g_autofree char *dir = local_dest(o, b);
@@ -177,7 +190,7 @@ static gboolean run_tree(const struct output *o, struct built_image *b, struct o
     struct place p;
     gboolean ok = place_open(&p, o->dest, err) &&
                   name_dest(o->dest, tree_write_tar(t, p.fd, clamp, &r->bytes_written, err), err);
-    return place_close(&p, ok, err);
+    return place_close(&p, ok, &r->bytes_written, err);
 }
 
 static gboolean run(const struct output *o, struct built_image *b, const struct output_env *env,

@@ -45,7 +45,8 @@ gboolean output_makes_image(const struct output *o);
 struct output_result {
     struct digest digest; /* manifest (or config, when no manifest was needed) */
     struct push_stats push;
-    guint64 bytes_written;
+    guint64 bytes_written; /* into files: their contents, or all of an archive */
+    guint files;           /* type=local, tar: regular files, a link to one as another; else 0 */
 };
 struct output_env {
     const struct registry_config *registry; /* for pushes */

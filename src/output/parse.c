@@ -3,6 +3,7 @@
 #include "base/boolean.h"
 #include "base/csv.h"
 #include "base/error.h"
+#include "base/shellword.h"
 #include "base/suggest.h"
 #include "dockerfile/reference.h"
 
@@ -364,7 +365,8 @@ static gboolean check_place(const char *dest, gboolean is_dir, GError **err)
     if (is_dir || (stat(parent, &st) == 0 && S_ISDIR(st.st_mode)))
         return TRUE;
     error_set(err, VARVE_ERROR_USAGE, "dest=%s: there is no directory %s", dest, parent);
-    error_add_next(err, "mkdir -p %s", parent);
+    g_autofree char *word = shell_path(parent);
+    error_add_next(err, "mkdir -p %s", word);
     return FALSE;
 }
 

@@ -30,13 +30,36 @@ layer() { echo "out/blobs/sha256/$(jq -r ".layers[$1].digest[7:]" "$(manifest)")
     printf 'FROM scratch\nCOPY f /\n' >Dockerfile
     echo hello >f
     run -0 build -o out .
-    [[ "$output" == *" 1 step ran, 0 cached   6 B new"*"wrote out/: 6 B"*"next: ls out" ]]
+    [[ "$output" == *" 1 step ran, 0 cached   6 B new"*"wrote out/: 1 file, 6 B"*"next: ls out" ]]
     run -0 build -o type=tar,dest=f.tar .
-    [[ "$output" == *"wrote f.tar: 6 B"*"next: tar -tf f.tar" ]]
+    [[ "$output" == *"wrote f.tar: 1 file, $(size f.tar)"*"next: tar -tf f.tar" ]]
     run -0 build -o type=oci,dest=x.tar .
-    [[ "$output" == *"wrote x.tar: "*" kB, OCI"*"next: varve load x.tar" ]]
+    [[ "$output" == *"wrote x.tar: $(size x.tar), OCI"*"next: varve load x.tar" ]]
     run -0 build -o type=oci,dest=x,tar=false .
     [[ "$output" == *"wrote x/: "*" kB, OCI"* ]]
+    printf 'FROM busybox\nRUN mkdir /d && touch /d/a /d/b && ln -s a /d/c\n' >Dockerfile
+    run -0 build -o tree .
+    [[ "$output" == *"wrote tree/: $(find tree -type f | wc -l) files, "* ]]
+}
+
+# As text_size() has it, of a file of less than 10 MB.
+size() { stat -c %s "$1" | awk '{ if ($1 < 9995) printf "%.1f kB", $1 / 1000; else if ($1 < 999500) printf "%.0f kB", $1 / 1000; else printf "%.1f MB", $1 / 1000000 }'; }
+
+@test "commands to run next take any path" {
+    printf 'FROM scratch\nCOPY f /\n' >Dockerfile
+    echo hello >f
+    for out in 'a b' "it's" -x '$x' 'a;b'; do
+        run -0 build -o "type=local,\"dest=$out\"" .
+        command=${lines[-1]#next: }
+        [ "$(eval "$command")" = f ] || { echo "$command"; false; }
+        run -0 build -o "type=tar,\"dest=$out.tar\"" .
+        command=${lines[-1]#next: }
+        [ "$(eval "$command")" = f ] || { echo "$command"; false; }
+        run -2 build -o "type=tar,\"dest=no $out/x.tar\"" .
+        command=${lines[-1]#next: }
+        eval "$command"
+        [ -d "no $out" ]
+    done
 }
 
 @test "attributes that an output does not use are refused, with what it does take" {
