@@ -118,6 +118,11 @@ wrong() {
     advised "--volumes=NAME" volume rm data
     advised "varve build" buildx ls
     advised "varve build --target" buildx bake
+    advised "varve history" buildx history ls
+    advised "varve ps" container inspect web
+    advised "varve prune" container prune
+    advised "varve stop" pause web
+    advised "varve layers" diff web
     advised "varve version" info
     advised "registr" search node
     advised "varve build" compose up
