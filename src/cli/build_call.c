@@ -149,7 +149,7 @@ static void print_verdict(struct build *b)
         printf("%u finding%s: %s\n", n, n == 1 ? "" : "s", rules);
     if (n > 0)
         print_next(
-            "mend them, or silence a rule with \"# check=skip=RULE\" as the file's first line");
+            "fix them, or silence a rule with \"# check=skip=RULE\" as the file's first line");
 }
 
 /* Errors of the file come first, as in a build. Where only the outside is in the way, what the file

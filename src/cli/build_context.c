@@ -68,7 +68,8 @@ static gboolean unpack(struct build *b, const char *dir, const char *name, GErro
 static gboolean take_dockerfile(struct build *b, int fd, GError **err)
 {
     if (b->o->file && b->o->context_kind == BUILD_CONTEXT_HTTP) {
-        report_note("%s is the Dockerfile itself; -f %s does nothing", b->context_name, b->o->file);
+        report_note("%s is the Dockerfile itself; -f %s has no effect", b->context_name,
+                    b->o->file);
     } else if (b->o->file) {
         error_set(err, VARVE_ERROR_USAGE,
                   "%s is a Dockerfile, not an archive, and -f %s names another one",

@@ -13,11 +13,10 @@ struct cause {
     const char *hint;
 };
 #define TLS_HINT                                                                                   \
-    "this network intercepts TLS. --host-ca makes this host's certificates usable inside RUN."
+    "this network intercepts TLS: --host-ca makes this host's certificates usable inside RUN."
 #define FORMAT_HINT                                                                                \
-    "the program is not made for this platform, or a script lacks its #! line. --platform, or "    \
-    "the "                                                                                         \
-    "right file, helps."
+    "the program was built for another platform, or a script lacks its #! line: use the right "    \
+    "file, or build with --platform."
 
 /* The first that fits is shown. */
 static const struct cause causes[] = {
@@ -27,13 +26,11 @@ static const struct cause causes[] = {
     {"unable to get local issuer certificate", 0, TLS_HINT},
     {"CERTIFICATE_VERIFY_FAILED", 0, TLS_HINT},
     {"No space left on device", 0,
-     "a disk or a tmpfs is full. varve du shows what the store holds; varve prune makes room."},
+     "a disk or a tmpfs is full: varve du shows what the store holds; varve prune makes room."},
     {"xec format error", 0, FORMAT_HINT},
     {NULL, 137,
-     "it was killed, most often because memory ran out. A higher --memory, or a host with more, "
-     "helps."},
-    {"ermission denied", 126,
-     "the file may not be executed. COPY --chmod=755 or RUN chmod +x makes it a program."},
+     "it was killed, most often because memory ran out: raise --memory, or use a host with more."},
+    {"ermission denied", 126, "the file is not executable: use COPY --chmod=755 or RUN chmod +x."},
 };
 
 static gboolean cause_fits(const struct cause *c, const char *log, int exit_code)

@@ -19,7 +19,7 @@ const struct option_row build_options_rows[] = {
     {"target", 0, OPTION_STRING, AT(target), "STAGE", "build this stage instead of the last"},
     {"build-arg", 0, OPTION_LIST, AT(raw_build_args), "KEY[=VALUE]", "set an ARG (repeatable)"},
     {"build-context", 0, OPTION_LIST, AT(raw_contexts), "NAME=VALUE",
-     "a further context: directory, docker-image://, oci-layout://, git or http URL"},
+     "an additional context: directory, docker-image://, oci-layout://, git or http URL"},
     {"secret", 0, OPTION_LIST, AT(raw_secrets), "id=ID,src=FILE",
      "a secret for RUN --mount=type=secret"},
     {"ssh", 0, OPTION_LIST, AT(raw_ssh), "ID[=SOCKET]", "an ssh agent for RUN --mount=type=ssh"},
@@ -154,7 +154,7 @@ static void note_ignored_args(const struct build_options *o)
     for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
         const char *value = g_hash_table_lookup(o->build_args, names[i]);
         if (value && *value && !is_off(value))
-            report_note("--build-arg %s=%s does nothing in this version", names[i], value);
+            report_note("--build-arg %s=%s has no effect in this version", names[i], value);
     }
 }
 

@@ -49,7 +49,7 @@ static gboolean check_fields(const char *option, char **fields, const char *cons
         g_autofree char *key = g_strndup(*f, strcspn(*f, "="));
         if (!strchr(*f, '=') || !g_strv_contains(known, key)) {
             g_autofree char *all = g_strjoinv(", ", (char **)known);
-            error_set(err, VARVE_ERROR_USAGE, "%s: \"%s\" is not understood", option, *f);
+            error_set(err, VARVE_ERROR_USAGE, "%s: unknown key or value \"%s\"", option, *f);
             error_add_next(err, "the keys are %s, written key=value and separated by commas", all);
             return FALSE;
         }

@@ -55,7 +55,7 @@ static void print_table(struct store *s, const struct store_usage *u)
 {
     static const char *const heads[] = {"WHAT", "COUNT", "SIZE", "WHAT IT IS", NULL};
     g_autoptr(table) t = table_new(heads, "-rr-");
-    add_row(t, "layers", u->layers, u->layer_bytes, "unpacked, ready to be built upon and run");
+    add_row(t, "layers", u->layers, u->layer_bytes, "unpacked, ready to run or build on");
     add_row(t, "blobs", u->blobs, u->blob_bytes, "compressed layers, configs, manifests");
     add_row(t, "volumes", u->volumes, u->volume_bytes, "cache mounts and volumes of varve run");
     add_row(t, "objects", u->objects, u->object_bytes,

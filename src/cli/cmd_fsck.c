@@ -48,7 +48,7 @@ static int check_store(const struct fsck_flags *o, GError **err)
     if (o->repair) {
         printf("%u problem%s found and removed from %s (%s)\n", problems, plural, store_root(s),
                took);
-        print_next("build or pull again; what was removed is made anew");
+        print_next("build or pull again: what was removed is made again");
         return 0;
     }
     printf("%u problem%s in %s (%s)\n", problems, plural, store_root(s), took);

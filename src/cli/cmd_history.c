@@ -53,7 +53,7 @@ static const char *outcome_word(int outcome)
 static char *result_text(const struct build_row *b, gboolean no_trunc)
 {
     if (b->status < 0)
-        return g_strdup("running, or ended without a word");
+        return g_strdup("running or killed");
     if (b->status == 130)
         return g_strdup("interrupted");
     if (b->status > 0)

@@ -137,7 +137,7 @@ static void print_nothing(const char *wanted, gboolean filtered)
     if (filtered)
         fprintf(stderr, "no image passes the filter\n");
     else if (wanted)
-        fprintf(stderr, "no image is named \"%s\" here\n", wanted);
+        fprintf(stderr, "no such image: \"%s\"\n", wanted);
     else
         fprintf(stderr, "no images yet\n");
     if (filtered)

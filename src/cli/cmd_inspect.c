@@ -19,7 +19,7 @@ struct inspect_options {
 const struct option_row inspect_option_rows[] = {
     {"format", 'f', OPTION_STRING, AT(format), "json|TEMPLATE",
      "fill this in as docker does: '{{.Os}}', '{{json .Config}}'"},
-    {"platform", 0, OPTION_STRING, AT(platform), "OS/ARCH", "which of a name's platforms"},
+    {"platform", 0, OPTION_STRING, AT(platform), "OS/ARCH", "use the image for this platform"},
     {0},
 };
 
@@ -33,7 +33,7 @@ static json_t *load_config(struct store *s, const struct image_row *r, GError **
     if (doc && json_is_object(doc))
         return doc;
     json_decref(doc);
-    error_set(err, VARVE_ERROR_INVALID, "the image's config is no JSON object: %s", why.text);
+    error_set(err, VARVE_ERROR_INVALID, "the image's config is not a JSON object: %s", why.text);
     return NULL;
 }
 

@@ -21,7 +21,7 @@ struct layers_options {
 const struct option_row layers_option_rows[] = {
     {"no-trunc", 0, OPTION_FLAG, AT(no_trunc), NULL, "print digests and steps in full"},
     {"format", 0, OPTION_STRING, AT(format), FORMAT_ARG, FORMAT_HELP},
-    {"platform", 0, OPTION_STRING, AT(platform), "OS/ARCH", "which of a name's platforms"},
+    {"platform", 0, OPTION_STRING, AT(platform), "OS/ARCH", "use the image for this platform"},
     {0},
 };
 

@@ -21,14 +21,14 @@ struct login_options {
 #define AT(field) G_STRUCT_OFFSET(struct login_options, field)
 
 const struct option_row login_option_rows[] = {
-    {"username", 'u', OPTION_STRING, AT(username), "NAME", "who"},
+    {"username", 'u', OPTION_STRING, AT(username), "NAME", "user name"},
     {"password", 'p', OPTION_STRING, AT(password), "TEXT",
      "the password or token (others can see it: --password-stdin is better)"},
     {"password-stdin", 0, OPTION_FLAG, AT(from_stdin), NULL,
      "read the password or token from stdin"},
     {"logout", 0, OPTION_FLAG, AT(logout), NULL, "forget what is kept for HOST"},
     {"insecure", 0, OPTION_LIST, AT(insecure), "HOST",
-     "speak http, or https unverified, with this registry"},
+     "use http, or https without verification, for this registry"},
     {0},
 };
 
@@ -64,7 +64,7 @@ static gboolean take_secret(struct login_options *o, GError **err)
 {
     if (o->from_stdin && o->password)
         return error_set(err, VARVE_ERROR_USAGE,
-                         "--password and --password-stdin exclude each other");
+                         "--password and --password-stdin cannot be used together");
     if (o->password)
         report_warning("a password on the command line can be seen by others; --password-stdin "
                        "keeps it private");

@@ -23,7 +23,7 @@ const struct option_row parse_option_rows[] = {
     {"build-arg", 0, OPTION_LIST, AT(build.raw_build_args), "KEY[=VALUE]",
      "set an ARG (repeatable)"},
     {"build-context", 0, OPTION_LIST, AT(build.raw_contexts), "NAME=VALUE",
-     "a further context, as in varve build"},
+     "an additional context, as in varve build"},
     {"platform", 0, OPTION_LIST, AT(build.raw_platforms), "OS/ARCH", "the graph for this platform"},
     {0},
 };

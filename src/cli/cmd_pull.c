@@ -22,7 +22,7 @@ const struct option_row pull_option_rows[] = {
     {"progress", 0, OPTION_STRING, AT(progress), "MODE", "auto, tty, plain, quiet or rawjson"},
     {"quiet", 'q', OPTION_FLAG, AT(quiet), NULL, "print only the image's id"},
     {"insecure", 0, OPTION_LIST, AT(insecure), "HOST",
-     "speak http, or https unverified, with this registry"},
+     "use http, or https without verification, for this registry"},
     {0},
 };
 

@@ -19,16 +19,16 @@ struct push_options {
 #define DEFAULT_LEVEL (-1)
 
 const struct option_row push_option_rows[] = {
-    {"platform", 0, OPTION_STRING, AT(platform), "OS/ARCH", "which of a name's platforms"},
+    {"platform", 0, OPTION_STRING, AT(platform), "OS/ARCH", "use the image for this platform"},
     {"compression", 0, OPTION_STRING, AT(compression), "KIND",
      "gzip, zstd or uncompressed, for layers not compressed yet"},
     {"compression-level", 0, OPTION_INT, AT(level), "N", "how hard to compress"},
     {"force-compression", 0, OPTION_FLAG, AT(force), NULL,
-     "compress layers anew that were pulled otherwise compressed"},
+     "recompress pulled layers that have another compression"},
     {"progress", 0, OPTION_STRING, AT(progress), "MODE", "auto, tty, plain, quiet or rawjson"},
     {"quiet", 'q', OPTION_FLAG, AT(quiet), NULL, "print only the pushed digest"},
     {"insecure", 0, OPTION_LIST, AT(insecure), "HOST",
-     "speak http, or https unverified, with this registry"},
+     "use http, or https without verification, for this registry"},
     {0},
 };
 

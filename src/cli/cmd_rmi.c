@@ -12,7 +12,7 @@ struct rmi_options {
 };
 const struct option_row rmi_option_rows[] = {
     {"force", 'f', OPTION_FLAG, G_STRUCT_OFFSET(struct rmi_options, force), NULL,
-     "remove all names of an image given by its id; a missing one is no error"},
+     "remove all names of an image given by its id; ignore missing images"},
     {0},
 };
 
@@ -118,7 +118,7 @@ static int remove_images(char **texts, gboolean force, GError **err)
         if (!remove_one(s, *texts, force, &last, err))
             return 0;
     if (last)
-        print_next("varve prune frees the space of what is no longer needed");
+        print_next("varve prune frees the space of unused layers");
     return 0;
 }
 

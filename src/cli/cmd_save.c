@@ -17,7 +17,7 @@ struct save_options {
 
 const struct option_row save_option_rows[] = {
     {"output", 'o', OPTION_STRING, AT(dest), "FILE", "where to write it (default: stdout)"},
-    {"platform", 0, OPTION_STRING, AT(platform), "OS/ARCH", "which of a name's platforms"},
+    {"platform", 0, OPTION_STRING, AT(platform), "OS/ARCH", "use the image for this platform"},
     {"progress", 0, OPTION_STRING, AT(progress), "MODE", "auto, tty, plain, quiet or rawjson"},
     {0},
 };

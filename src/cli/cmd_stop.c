@@ -21,7 +21,7 @@ struct end_options {
 
 const struct option_row stop_option_rows[] = {
     {"timeout", 't', OPTION_INT, AT(timeout), "SECONDS",
-     "time to end before it is killed, -1: for ever (the run's --stop-timeout)"},
+     "seconds to wait before killing it, -1: no limit (default: the run's --stop-timeout)"},
     {"time", 0, OPTION_INT, AT(timeout), "SECONDS", NULL}, /* Docker's older name */
     {"signal", 's', OPTION_STRING, AT(signal), "SIGNAL",
      "send this instead of the run's stop signal"},
@@ -33,7 +33,7 @@ const struct option_row kill_option_rows[] = {
 };
 const struct option_row rm_option_rows[] = {
     {"force", 'f', OPTION_FLAG, AT(force), NULL,
-     "kill what is running first; a missing one is no error"},
+     "kill it first if it is running; ignore missing runs"},
     {"volumes", 'v', OPTION_FLAG, AT(volumes), NULL, NULL}, /* anonymous ones go in any case */
     {0},
 };

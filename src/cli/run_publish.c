@@ -211,7 +211,7 @@ gboolean run_set_exposed(struct run *r, GError **err)
     for (guint i = 0; r->network == NET_HOST && i < r->ports->len; i++)
         if (!check_host_port(&g_array_index(r->ports, struct network_port, i), err))
             return FALSE;
-    report_note("-p does nothing with --network %s", r->network == NET_HOST ? "host" : "none");
+    report_note("-p has no effect with --network %s", r->network == NET_HOST ? "host" : "none");
     g_array_set_size(r->ports, 0);
     return TRUE;
 }

@@ -241,8 +241,9 @@ static gboolean set_health(struct run *r, GError **err)
 gboolean run_check_terminal(const struct run_options *o, GError **err)
 {
     if (o->tty && o->detach)
-        return error_set(err, VARVE_ERROR_USAGE,
-                         "-t and -d exclude each other: there is no terminal in the background");
+        return error_set(
+            err, VARVE_ERROR_USAGE,
+            "-t and -d cannot be used together: there is no terminal in the background");
     if (!o->tty || !o->interactive || isatty(STDIN_FILENO))
         return TRUE;
     error_set(err, VARVE_ERROR_USAGE, "-it: stdin is not a terminal");

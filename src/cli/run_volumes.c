@@ -122,7 +122,7 @@ static gboolean parse_modes(const char *text, const char *modes, gboolean *reado
                              *m);
     *readonly = g_strv_contains(given, "ro");
     return !*readonly || !g_strv_contains(given, "rw") ||
-           error_set(err, VARVE_ERROR_USAGE, "-v %s: ro and rw exclude each other", text);
+           error_set(err, VARVE_ERROR_USAGE, "-v %s: ro and rw cannot be used together", text);
 }
 
 static gboolean bad_volume(const char *text, GError **err)

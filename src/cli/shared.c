@@ -17,6 +17,21 @@
 
 #define SHORT_HEX 12
 
+/* "needs two arguments: IMAGE and NAME": the first min words of the synopsis. */
+static void missing_arguments(const struct command *c, int min, GError **err)
+{
+    g_auto(GStrv) words = g_strsplit(c->synopsis, " ", -1);
+    char **w = words;
+    while (*w && g_str_has_prefix(*w, "[OPTIONS"))
+        w++;
+    const char *first = *w ? *w : "", *second = *w && w[1] ? w[1] : "";
+    if (min == 1)
+        error_set(err, VARVE_ERROR_USAGE, "varve %s: needs an argument: %s", c->name, first);
+    else
+        error_set(err, VARVE_ERROR_USAGE, "varve %s: needs two arguments: %s and %s", c->name,
+                  first, second);
+}
+
 gboolean command_begin(const struct command *c, gpointer opts, int *argc, char ***argv, int min,
                        int max, GError **err)
 {
@@ -26,8 +41,7 @@ gboolean command_begin(const struct command *c, gpointer opts, int *argc, char *
     if (n >= min && (max < 0 || n <= max))
         return TRUE;
     if (n < min)
-        error_set(err, VARVE_ERROR_USAGE, "varve %s: %s", c->name,
-                  n == 0 ? "no argument given" : "an argument is missing");
+        missing_arguments(c, min, err);
     else
         error_set(err, VARVE_ERROR_USAGE, "varve %s: did not expect \"%s\"", c->name,
                   (*argv)[max + 1]);

@@ -218,7 +218,7 @@ static gboolean check_status(const struct gitrun *g, int status, const char *com
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return TRUE;
     g_autofree char *said = clean_complaint(g, complaint);
-    return error_set(err, class_of(said), "%s", *said ? said : "git failed without a word");
+    return error_set(err, class_of(said), "%s", *said ? said : "git failed without a message");
 }
 
 static gboolean spawn(const struct gitrun *g, char **argv, struct pipes *p, GPid *pid, GError **err)

@@ -380,7 +380,7 @@ static gboolean add_spec_mount(struct plan *p, int rootfd, const struct placed *
     if (m->file) /* 0 and 1 are the network's */
         return add_file(p, rootfd, placed->number + 2, m->file, placed->dest, &m->made, err);
     if (m->fd >= 0 && fstat(m->fd, &st) < 0)
-        return error_set_errno(err, errno, "reading what is to be mounted at %s", m->dest);
+        return error_set_errno(err, errno, "reading the source of the mount %s", m->dest);
     if (!make_point(p, rootfd, placed->dest, S_ISDIR(st.st_mode), &m->made, err))
         return FALSE;
     gboolean ok = m->fd < 0 ? add_tmpfs(p, rootfd, placed, err)

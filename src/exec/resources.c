@@ -88,7 +88,7 @@ static gboolean unknown_key(const char *name, GError **err)
         names[i] = keys[i].name;
     g_autofree char *all = g_strjoinv(", ", (char **)names);
     const char *near = suggest_nearest(name, names, G_N_ELEMENTS(keys));
-    error_set(err, VARVE_ERROR_INVALID, "\"%s\" is none of the resources: %s", name, all);
+    error_set(err, VARVE_ERROR_INVALID, "unknown resource \"%s\"; known are %s", name, all);
     if (near)
         error_add_next(err, "did you mean %s?", near);
     return FALSE;
@@ -117,7 +117,7 @@ gboolean resources_check(const struct resources *r, GError **err)
 {
     if (r->memory_swap > 0 && !r->memory)
         return error_set(err, VARVE_ERROR_INVALID,
-                         "memory-swap, of memory and swap together, needs memory beside it");
+                         "memory-swap, of memory and swap together, needs memory as well");
     if (r->memory_swap > 0 && (guint64)r->memory_swap < r->memory)
         return error_set(err, VARVE_ERROR_INVALID,
                          "memory-swap is of memory and swap together: it is smaller than memory");

@@ -26,7 +26,7 @@ static struct span place_of(const struct lowering *lw)
 static gboolean refuse(struct lowering *lw, struct span at, const char *value)
 {
     static const char next[] = "it is a number of seconds since 1970 (until 2262), \"context\", or "
-                               "the name of a further context or a stage";
+                               "the name of a context or a stage";
     if (lower_build_arg(lw, NAME)) {
         error_set(lw->err, VARVE_ERROR_USAGE, "invalid " NAME ": %s", value);
         error_add_next(lw->err, next);

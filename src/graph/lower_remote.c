@@ -75,7 +75,8 @@ gboolean lower_context_source(struct lowering *lw, const struct named_context *c
     }
     enum giturl_result r = giturl_parse(c->value, &git, err);
     if (r == GITURL_NONE)
-        return error_set(err, VARVE_ERROR_INVALID, "the named context %s is no git URL", c->name);
+        return error_set(err, VARVE_ERROR_INVALID, "the named context %s is not a git URL",
+                         c->name);
     if (r == GITURL_OK)
         *out = lower_git_source(lw, git, NULL, FALSE);
     return r == GITURL_OK;

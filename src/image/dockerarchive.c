@@ -85,7 +85,7 @@ static gboolean convert(struct store *s, const struct image_archive *a, const js
     g_auto(GStrv) tags = NULL;
     if (!json_is_object(item))
         return error_set(err, VARVE_ERROR_INVALID,
-                         "the archive's manifest.json lists something that is no image");
+                         "the archive's manifest.json lists something that is not an image");
     if (!jsonin_strv(item, "RepoTags", &tags, err) || !fill(s, a, item, m, err))
         return FALSE;
     struct loaded_image *image = loaded_image_new();
@@ -104,8 +104,9 @@ gboolean dockerarchive_convert(struct store *s, const struct image_archive *a, G
 {
     GBytes *bytes = image_archive_small(a, "manifest.json");
     if (!bytes)
-        return error_set(err, VARVE_ERROR_INVALID,
-                         "the archive has neither index.json nor manifest.json: it holds no image");
+        return error_set(
+            err, VARVE_ERROR_INVALID,
+            "the archive has neither index.json nor manifest.json: it does not contain an image");
     json_t *list = parse_list(bytes, err);
     gboolean ok = list != NULL;
     for (gsize i = 0; ok && i < json_array_size(list); i++)

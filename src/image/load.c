@@ -166,7 +166,7 @@ static gboolean found_some(const struct loading *l, const char *path, GError **e
     if (l->images->len)
         return TRUE;
     g_autofree char *platform = l->o->platform ? platform_text(l->o->platform) : NULL;
-    return error_set(err, VARVE_ERROR_NOT_FOUND, "%s holds no image%s%s", path,
+    return error_set(err, VARVE_ERROR_NOT_FOUND, "%s does not contain an image%s%s", path,
                      platform ? " for " : "", platform ? platform : "");
 }
 

@@ -71,7 +71,7 @@ static gboolean check_type(const struct descriptor *d, GError **err)
                 return TRUE;
     }
     return error_set(err, VARVE_ERROR_UNSUPPORTED,
-                     "the image has a layer of type \"%s\", which is no file system",
+                     "the image has a layer of type \"%s\", which is not a file system",
                      d->media_type);
 }
 

@@ -194,9 +194,9 @@ gboolean unpackdir_copy_up(struct unpacker *u, const char *path, GError **err)
     const struct entry *whiteout = unpacker_entry(u, path);
     const struct entry *below = entry_list_find(u->parent_tree->entries, path);
     if (whiteout || !below || below->type != ENTRY_FILE || hidden_by_opaque(u, path))
-        return error_set(err, VARVE_ERROR_INVALID,
-                         "a hard link leads to %s, which is no file of this layer or those below",
-                         path);
+        return error_set(
+            err, VARVE_ERROR_INVALID,
+            "a hard link leads to %s, which is not a file of this layer or those below", path);
     return copy_file(u, below, err);
 }
 

@@ -374,7 +374,7 @@ static gboolean add_entry(struct unpacker *u, const struct tar_header *h, struct
         return FALSE;
     if (!u->path->len && h->type != '5')
         return error_set(err, VARVE_ERROR_INVALID,
-                         "an entry that is no directory has the name \"%s\"", h->path);
+                         "an entry that is not a directory has the name \"%s\"", h->path);
     if (is_aufs(u->path->str))
         return TRUE;
     const char *slash = strrchr(u->path->str, '/');

@@ -129,7 +129,7 @@ void rule_redundant_platform(struct lint *l, struct scope *s)
     if (name && strcmp(name, "TARGETPLATFORM") == 0 &&
         g_strcmp0(value, g_hash_table_lookup(l->globals, "TARGETPLATFORM")) == 0)
         lint_add(l, s->stage->from, platform_span(s->stage),
-                 "--platform=%s is what FROM does anyhow: leave it out", s->stage->platform);
+                 "--platform=%s is FROM's default: leave it out", s->stage->platform);
 }
 
 void rule_const_platform(struct lint *l, struct scope *s)

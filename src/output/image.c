@@ -261,7 +261,7 @@ static gboolean export_one(struct built_image *b, const struct base *base, guint
         return FALSE;
     }
     if (!have && !e->force && digest_cmp(&blob->digest, &came.digest) != 0)
-        warn(b, "%s; it was compressed anew, so this image has another digest for it", text);
+        warn(b, "%s; it was recompressed, so this image has another digest for it", text);
     return TRUE;
 }
 

@@ -76,7 +76,7 @@ gboolean output_check_stdout(GError **err)
 {
     if (!isatty(STDOUT_FILENO))
         return TRUE;
-    error_set(err, VARVE_ERROR_USAGE, "stdout is a terminal; an archive would only garble it");
+    error_set(err, VARVE_ERROR_USAGE, "stdout is a terminal; an archive cannot be written to it");
     error_add_next(err, "redirect it to a file, or give dest=PATH");
     return FALSE;
 }

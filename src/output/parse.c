@@ -178,7 +178,7 @@ static gboolean refuse_for_type(const struct type *t, const char *key, guint all
     for (guint i = 0; i < G_N_ELEMENTS(types); i++)
         if (allowed & FOR(types[i].type))
             g_string_append_printf(list, "%s%s", list->len ? ", " : "", types[i].name);
-    error_set(err, VARVE_ERROR_USAGE, "%s means nothing for type=%s, only for %s", key, t->name,
+    error_set(err, VARVE_ERROR_USAGE, "%s does not apply to type=%s, only to %s", key, t->name,
               list->str);
     add_keys_of(t, err);
     return FALSE;
@@ -344,7 +344,7 @@ static gboolean check_push(const struct output *o, GError **err)
                                         : NULL;
     if (o->push || !key)
         return TRUE;
-    error_set(err, VARVE_ERROR_USAGE, "%s means nothing without a push", key);
+    error_set(err, VARVE_ERROR_USAGE, "%s needs push=true", key);
     error_add_next(err, "add push=true, or leave it out");
     return FALSE;
 }

@@ -228,7 +228,7 @@ static struct url *realm_url(const struct route *route, const struct challenge *
     if (u->tls || route->insecure || loopback)
         return g_steal_pointer(&u);
     error_set(err, VARVE_ERROR_INVALID,
-              "its token server %s speaks no TLS, so no login is sent to it", u->host);
+              "its token server %s does not use TLS, so no login is sent to it", u->host);
     return NULL;
 }
 
@@ -270,7 +270,7 @@ static struct token *fetch_token(struct auth *a, struct auth_host *h, const stru
     }
     struct token *t = parse_token(&answer);
     if (!t)
-        error_set(err, VARVE_ERROR_INVALID, "the answer of its token server %s holds no token",
+        error_set(err, VARVE_ERROR_INVALID, "the answer of its token server %s has no token",
                   realm->host);
     return t;
 }

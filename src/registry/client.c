@@ -329,9 +329,8 @@ gboolean client_refuse(const struct errand *e, const struct answer *a, const cha
                        "check the name and the tag; a private repository may need `varve login %s`",
                        e->route->name);
     else
-        error_add_next(err,
-                       "the registry's own log may say more; if it stays so, it or a proxy before "
-                       "it does not take part in the distribution protocol");
+        error_add_next(err, "the registry's own log may say more; if this persists, the registry "
+                            "or a proxy in front of it does not follow the distribution protocol");
     return FALSE;
 }
 

@@ -54,9 +54,8 @@ static gboolean check_digest(const struct errand *e, const char *name, const str
         err, VARVE_ERROR_INVALID,
         "cannot %s: registry %s sent a manifest for %s whose digest is wrong: expected %s, got %s",
         e->doing, e->route->name, name, want_text, got);
-    error_add_next(
-        err,
-        "run the same command again; if it stays so, the registry or a proxy before it is broken");
+    error_add_next(err, "run the same command again; if this persists, the registry or a proxy in "
+                        "front of it is broken");
     return FALSE;
 }
 

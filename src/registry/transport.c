@@ -181,7 +181,7 @@ static size_t on_read(char *buffer, size_t size, size_t n, void *ctx)
     gsize want = MIN(size * n, f->len - x->sent);
     ssize_t got = want ? pread(f->fd, buffer, want, f->offset + x->sent) : 0;
     if (got < 0 || (want && got == 0)) {
-        error_set(&x->error, VARVE_ERROR_FAILED, "cannot read what is to be sent: %s",
+        error_set(&x->error, VARVE_ERROR_FAILED, "cannot read the data to send: %s",
                   got < 0 ? g_strerror(errno) : "the file became shorter");
         return CURL_READFUNC_ABORT;
     }
@@ -466,9 +466,8 @@ gboolean transport_send(struct transport *t, const struct http_request *rq, stru
     g_autoptr(url) at = url_copy(rq->url);
     answer_reset(a);
     if (!at->tls && !may_be_plain(rq, at))
-        return error_set(
-            err, VARVE_ERROR_DENIED,
-            "it would have to be spoken to without TLS, and it is not marked insecure");
+        return error_set(err, VARVE_ERROR_DENIED,
+                         "it is only reachable without TLS, and it is not marked insecure");
     for (guint hop = 0; hop <= MAX_HOPS; hop++) {
         answer_reset(a);
         gboolean same_origin = url_same_origin(at, rq->url);

@@ -56,7 +56,7 @@ static gboolean takes_layers_singly(GError **err)
     if (uname(&system) < 0 || sscanf(system.release, "%d.%d", &major, &minor) != 2 || major > 6 ||
         (major == 6 && minor >= 5))
         return TRUE;
-    return error_set(err, VARVE_ERROR_FAILED, "Linux before 6.5 cannot be given layers singly");
+    return error_set(err, VARVE_ERROR_FAILED, "Linux before 6.5 cannot be given layers one by one");
 }
 
 int overlay_mount_fd(struct overlay *o, GError **err)

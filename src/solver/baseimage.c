@@ -132,7 +132,7 @@ static struct found *pull_refused(const struct reference *ref, GError **err)
 {
     g_autofree char *shown = reference_familiar(ref);
     error_set(err, VARVE_ERROR_NOT_FOUND,
-              "%s is not in the local store, and --pull=never forbids asking for it", shown);
+              "%s is not in the local store, and --pull=never does not allow pulling it", shown);
     error_add_next(err, "run varve pull %s, or leave --pull=never out", shown);
     return NULL;
 }

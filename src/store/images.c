@@ -192,8 +192,8 @@ gboolean store_image_remove(struct store *s, const char *name, const char *platf
         return FALSE;
     if (db_changes(s->db) > 0)
         return TRUE;
-    error_set(err, VARVE_ERROR_NOT_FOUND, "there is no image \"%s\"%s%s in the store %s", name,
+    error_set(err, VARVE_ERROR_NOT_FOUND, "no such image: \"%s\"%s%s (store %s)", name,
               platform ? " for " : "", platform ? platform : "", s->root);
-    error_add_next(err, "varve images lists those that are there");
+    error_add_next(err, "varve images lists the images of this store");
     return FALSE;
 }

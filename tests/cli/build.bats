@@ -605,9 +605,9 @@ EOF
 --annotation=manifest[windows98]:a=b|neither an operating system nor an architecture
 --annotation=manifest-descriptor[linux/amd64]:a=b|only manifests can be annotated
 --ulimit=nofile=20:10|the soft limit is above the hard one
---resource=cpus=2|"cpus" is none of the resources: memory, memory-swap, cpu-shares
+--resource=cpus=2|unknown resource "cpus"; known are memory, memory-swap, cpu-shares
 --resource=cpu-qouta=1000|did you mean cpu-quota?
---resource=memory-swap=1g|--resource: memory-swap, of memory and swap together, needs memory beside it
+--resource=memory-swap=1g|--resource: memory-swap, of memory and swap together, needs memory as well
 --memory=much|--memory: invalid size "much"
 --memory-swap=much|--memory-swap: invalid size "much"
 --memory-swap=1g|--memory-swap, of memory and swap together, needs memory beside it

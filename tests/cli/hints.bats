@@ -23,14 +23,14 @@ failed() {
 
 @test "a file without the right to be executed" {
     failed 'echo true >/x; /x'
-    [[ "$output" == *"failed with exit code 126"*"hint: the file may not be executed"*"chmod +x"* ]]
+    [[ "$output" == *"failed with exit code 126"*"hint: the file is not executable"*"chmod +x"* ]]
 }
 
 @test "a program of another format" {
     printf 'FROM busybox\nRUN echo x >/x; chmod +x /x\nRUN ["/x"]\n' >Dockerfile
     run build .
     [ "$status" -eq 1 ]
-    [[ "$output" == *"hint: the program is not made for this platform"* ]]
+    [[ "$output" == *"hint: the program was built for another platform"* ]]
 }
 
 @test "killed" {
@@ -45,7 +45,7 @@ failed() {
 
 @test "TLS interception, unless --host-ca was given" {
     failed 'echo npm ERR! code SELF_SIGNED_CERT_IN_CHAIN; exit 1'
-    [[ "$output" == *"hint: this network intercepts TLS. --host-ca"* ]]
+    [[ "$output" == *"hint: this network intercepts TLS: --host-ca"* ]]
     [ -f /etc/ssl/certs/ca-certificates.crt ] || skip "this host has no CA bundle"
     run build --host-ca .
     [ "$status" -eq 1 ]

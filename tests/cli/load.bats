@@ -66,7 +66,7 @@ refused() {
 }
 
 @test "what cannot be loaded says so and leaves no image" {
-    refused "holds no image for linux/s390x" --platform linux/s390x "$SEED.docker.tar"
+    refused "does not contain an image for linux/s390x" --platform linux/s390x "$SEED.docker.tar"
     refused "cannot read the image archive" "$BATS_TEST_DIRNAME/load.bats"
     refused "cannot open nowhere.tar" nowhere.tar
     head -c $(($(stat -c %s "$SEED.docker.tar") / 2)) "$SEED.docker.tar" >half.tar

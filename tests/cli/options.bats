@@ -37,8 +37,9 @@ wrong() {
     wrong "--older-than" prune --older-than x
     wrong "--filter" prune --filter label=x
     wrong "--volumes" prune --volumes=a,/b
-    wrong "no argument given" tag
-    wrong "an argument is missing" tag a
+    wrong "needs an argument: IMAGE" rmi
+    wrong "needs two arguments: IMAGE and NAME" tag
+    wrong "needs two arguments: IMAGE and NAME" tag a
     wrong 'did not expect "c"' tag a b c
 }
 

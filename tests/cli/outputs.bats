@@ -64,12 +64,12 @@ size() { stat -c %s "$1" | awk '{ if ($1 < 9995) printf "%.1f kB", $1 / 1000; el
 
 @test "attributes that an output does not use are refused, with what it does take" {
     printf 'FROM busybox\nRUN touch /ran && false\n' >Dockerfile
-    refused "dest means nothing for type=image" -o type=image,dest=x
+    refused "dest does not apply to type=image" -o type=image,dest=x
     [[ "$output" == *"next: type=image takes name, push,"* ]]
-    refused "push means nothing for type=oci, only for image, registry" -o type=oci,dest=x,push=true
-    refused "compression means nothing for type=local" -o type=local,dest=x,compression=zstd
+    refused "push does not apply to type=oci, only to image, registry" -o type=oci,dest=x,push=true
+    refused "compression does not apply to type=local" -o type=local,dest=x,compression=zstd
     refused "there is no gzip level 99 (0 to 12)" -o type=oci,dest=x,compression-level=99
-    refused "push-by-digest means nothing without a push" -o type=image,push-by-digest=true
+    refused "push-by-digest needs push=true" -o type=image,push-by-digest=true
     refused "outputs go to stdout, which takes one" -o - -o type=oci
     refused "there is no directory no/such" -o type=oci,dest=no/such/x.tar
     refused "there is no name to push to" --push

@@ -82,7 +82,7 @@ setup() {
     [[ "$output" == *"there is no app:latest here; app:1 is"*"FROM app:1"* ]]
     # Without such a tag nothing changes, and the name is quoted where it could be read as a word.
     run varve images named
-    [[ "$output" == *'no image is named "named" here'* ]]
+    [[ "$output" == *'no such image: "named"'* ]]
     run varve inspect other
     [[ "$output" == *"no such image: other"* ]]
 }

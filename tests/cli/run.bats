@@ -175,7 +175,7 @@ teardown() {
     [ "$status" -eq 2 ]
     run varve run --network none -p 8080:80 app:1 true
     [ "$status" -eq 0 ]
-    [[ "$output" == *"-p does nothing with --network none"* ]]
+    [[ "$output" == *"-p has no effect with --network none"* ]]
     [ "$(varve run --network none app:1 'ls /sys/class/net')" = lo ]
 }
 

@@ -42,7 +42,7 @@ own_store() { cp -a "$SEED" "$VARVE_ROOT"; }
     [ "${#lines[@]}" -eq 2 ]
     run look images app:9
     [ "$status" -eq 0 ]
-    [[ "$output" == *"no image is named \"app:9\""*"next: varve images"* ]]
+    [[ "$output" == *"no such image: \"app:9\""*"next: varve images"* ]]
 }
 
 @test "images --format json is an object per line" {
