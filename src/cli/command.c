@@ -57,8 +57,7 @@ static GOptionEntry entry_for(const struct option_row *row, struct parse *p)
     return e;
 }
 
-/* Whether what follows the first argument belongs to another program. */
-static gboolean is_strict(const struct command *c)
+gboolean command_is_strict(const struct command *c)
 {
     return g_str_equal(c->name, "run") || g_str_equal(c->name, "exec");
 }
@@ -87,7 +86,7 @@ static GOptionContext *make_context(struct parse *p, gboolean *help)
     g_array_append_val(entries, h);
     g_option_group_add_entries(group, (GOptionEntry *)entries->data);
     g_option_context_set_main_group(ctx, group);
-    g_option_context_set_strict_posix(ctx, is_strict(c));
+    g_option_context_set_strict_posix(ctx, command_is_strict(c));
     return ctx;
 }
 
@@ -141,6 +140,18 @@ static const struct option_row *row_of(const struct command *c, const char *word
     return NULL;
 }
 
+const struct option_row *command_option(const struct command *c, const char *word)
+{
+    const char *value;
+    return row_of(c, word, &value);
+}
+
+gboolean command_value_follows(const struct option_row *row, const char *word)
+{
+    gboolean in_word = word[1] == '-' ? strchr(word, '=') != NULL : word[2] != '\0';
+    return needs_value(row) && !in_word;
+}
+
 /* Of "-abc", whether the value of c is the next word. */
 static gboolean letters_need_value(const struct command *c, const char *word)
 {
@@ -172,7 +183,7 @@ static gboolean respell(const struct command *c, int *argc, char **argv, GError 
     for (int i = 1; i < *argc && !g_str_equal(argv[i], "--"); i++) {
         const char *value;
         const struct option_row *row = row_of(c, argv[i], &value);
-        if (argv[i][0] != '-' && is_strict(c))
+        if (argv[i][0] != '-' && command_is_strict(c))
             return TRUE;
         int before = *argc;
         if (!row && g_str_has_prefix(argv[i], "--") && !g_str_equal(argv[i], "--help"))

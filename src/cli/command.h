@@ -37,6 +37,12 @@ struct command {
 };
 extern const struct command commands[]; /* ends with a NULL name */
 const struct command *command_find(const char *name);
+/* The row of a word that gives an option: "--name", "--name=value", "-n", "-nvalue"; NULL: none. */
+const struct option_row *command_option(const struct command *c, const char *word);
+/* Whether that word leaves the option's value to the next one. */
+gboolean command_value_follows(const struct option_row *row, const char *word);
+/* Whether what follows the first argument belongs to another program. */
+gboolean command_is_strict(const struct command *c);
 
 /* Parses argv (argv[0]: the command's name) with c's options into the struct at opts, which is
  * zeroed or holds defaults. Positional arguments are left in (*argv)[1…]. FALSE without error after
@@ -76,6 +82,7 @@ int cmd_prune(const struct command *c, int argc, char **argv, GError **err);
 int cmd_fsck(const struct command *c, int argc, char **argv, GError **err);
 int cmd_login(const struct command *c, int argc, char **argv, GError **err);
 int cmd_parse(const struct command *c, int argc, char **argv, GError **err);
+int cmd_completion(const struct command *c, int argc, char **argv, GError **err);
 int cmd_version(const struct command *c, int argc, char **argv, GError **err);
 
 /* Option rows of each command live in its own file. */
