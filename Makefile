@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 BUILD := build
 
-.PHONY: all demo test packages install clean
+.PHONY: all demo test packages install uninstall clean
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) varve
 
@@ -22,6 +22,14 @@ test:
 
 install: all
 	@meson install -C $(BUILD)
+
+# Removes what install wrote, and below a DESTDIR the folders that are empty then. The store stays.
+uninstall: $(BUILD)/build.ninja
+	@meson introspect --installed $(BUILD) | python3 -c 'import json, sys; print(*json.load(sys.stdin).values(), sep="\n")' | \
+	while IFS= read -r file; do \
+	    rm -fv -- "$(DESTDIR)$$file" || exit; \
+	    [ -z "$(DESTDIR)" ] || (cd "$(DESTDIR)" && dir=$${file%/*} && rmdir -p --ignore-fail-on-non-empty -- "$${dir#/}" 2>/dev/null) || true; \
+	done
 
 clean:
 	rm -rf $(BUILD)
