@@ -1,5 +1,6 @@
 #include "layer/diffid.h"
 
+#include "base/cancel.h"
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/io.h"
@@ -103,8 +104,11 @@ static gboolean verify_blob(struct store *s, const char *layer_id, const struct 
     g_autofree guint8 *buf = g_malloc(BUFFER);
     struct digest is;
     gssize n;
-    while ((n = decompress_read(d, buf, BUFFER, err)) > 0)
+    while ((n = decompress_read(d, buf, BUFFER, err)) > 0) {
+        if (!cancel_check_command(err))
+            return FALSE;
         hasher_update(h, buf, (gsize)n);
+    }
     hasher_final(h, &is);
     return n == 0 && expect(layer_id, &is, &b->diff_id, "the tar in its blob", err);
 }

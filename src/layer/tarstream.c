@@ -1,5 +1,6 @@
 #include "layer/tarstream.h"
 
+#include "base/cancel.h"
 #include "base/error.h"
 
 #include <string.h>
@@ -15,6 +16,8 @@ static gboolean inflate_all(struct tarstream *t, struct hasher *h, GError **err)
         guint8 *p = ring_reserve(t->between, &room);
         if (!p)
             return TRUE; /* the reader has left, with its own reason */
+        if (!cancel_check_command(err))
+            return FALSE;
         gssize n = decompress_read(t->from, p, room, err);
         if (n <= 0)
             return n == 0;

@@ -1,6 +1,7 @@
 /* The merged file tree of a build as a directory or one tar. */
 #include "output/exporters.h"
 
+#include "base/cancel.h"
 #include "base/error.h"
 #include "base/fs.h"
 #include "layer/object.h"
@@ -101,13 +102,14 @@ gboolean tree_write_dir(struct store *s, struct tree *t, const char *dest, gint6
         const struct entry *e = entry_list_at(t->entries, i);
         if (!*e->path)
             continue;
-        if (!make_way(dir, e, err) || !make_entry(s, t, dir, e, err))
+        if (!cancel_check_command(err) || !make_way(dir, e, err) || !make_entry(s, t, dir, e, err))
             return FALSE;
         *written += e->size;
     }
     for (guint i = n; i > 0; i--) { /* children first: they change their directory's time */
         const struct entry *e = entry_list_at(t->entries, i - 1);
-        if (*e->path && !e->hardlink && !set_attributes(dir, e, clamp, err))
+        if (!cancel_check_command(err) ||
+            (*e->path && !e->hardlink && !set_attributes(dir, e, clamp, err)))
             return FALSE;
     }
     return TRUE;
@@ -159,7 +161,7 @@ gboolean tree_write_tar(struct tree *t, int fd, gint64 clamp, guint64 *written, 
         const struct entry *e = entry_list_at(t->entries, i);
         if (!*e->path)
             continue;
-        if (!put_entry(&s, t, e, clamp, err))
+        if (!cancel_check_command(err) || !put_entry(&s, t, e, clamp, err))
             return FALSE;
         *written += e->size;
     }

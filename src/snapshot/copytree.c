@@ -9,6 +9,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/cancel.h"
 #include "base/error.h"
 #include "base/fs.h"
 #include "layer/overlaymark.h"
@@ -142,6 +143,8 @@ static gboolean copy_entry(struct copier *c, int in, int out, const char *name, 
                            guint depth, GError **err)
 {
     struct stat st;
+    if (!cancel_check_command(err))
+        return FALSE;
     if (fstatat(in, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return fail(err, "reading", path);
     if (S_ISDIR(st.st_mode))
@@ -188,6 +191,8 @@ static gboolean note_dir(struct copytree *t, int dir, const char *path, guint de
         const char *name = names->pdata[i];
         g_autofree char *sub = *path ? g_strconcat(path, "/", name, NULL) : g_strdup(name);
         struct stat st;
+        if (!cancel_check_command(err))
+            return FALSE;
         if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
             return fail(err, "reading", sub);
         struct seen *seen = g_new(struct seen, 1);
@@ -255,6 +260,8 @@ static gboolean take_entry(struct taker *k, int in, int out, const char *name, c
                            guint depth, gboolean *changed, GError **err)
 {
     struct stat st;
+    if (!cancel_check_command(err))
+        return FALSE;
     if (fstatat(in, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return fail(err, "reading", path);
     const struct seen *old = g_hash_table_lookup(k->t->seen, path);

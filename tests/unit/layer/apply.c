@@ -171,6 +171,28 @@ static void test_index_equals_walk(void)
     fixture_clear(&f);
 }
 
+/* Also what is only thrown away: bytes behind the archive's end. */
+static void test_cancelled(void)
+{
+    struct fixture f;
+    struct apply_result r;
+    g_autoptr(GError) err = NULL;
+    g_autoptr(GByteArray) tar = g_byte_array_new();
+    g_autoptr(chain) none = chain_new();
+    g_autoptr(cancel) c = cancel_new();
+    fixture_init(&f);
+    fixture_tar_end(tar);
+    g_byte_array_set_size(tar, 1024 * 1024);
+    memset(tar->data + 1024, 0, tar->len - 1024);
+    cancel_trigger(c);
+    cancel_set_command(c);
+    g_autofree char *tmp = fixture_apply(&f, tar->data, tar->len, none, &r, &err);
+    cancel_set_command(NULL);
+    g_assert_null(tmp);
+    g_assert_error(err, VARVE_ERROR, VARVE_ERROR_CANCELLED);
+    fixture_clear(&f);
+}
+
 static char *apply_lines(struct fixture *f, const char *lines, const struct chain *parents,
                          struct chain *onto)
 {
@@ -342,6 +364,7 @@ static void test_damaged(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/apply/cancelled", test_cancelled);
     g_test_add_func("/apply/samples", test_samples);
     g_test_add_func("/apply/many-replaced", test_many_replaced);
     g_test_add_func("/apply/index-equals-walk", test_index_equals_walk);
