@@ -192,6 +192,7 @@ static gboolean open_all(struct build *b, GError **err)
     g_autofree char *title = make_title(b);
     b->progress =
         progress_new(stderr, b->o->call == CALL_BUILD ? b->o->progress : PROGRESS_QUIET, title);
+    show_waits(b->store, progress_sink(b->progress));
     return TRUE;
 }
 
@@ -264,6 +265,8 @@ void build_clear(struct build *b)
     lint_report_free(b->lint);
     sources_free(b->sources);
     build_free_context_source(b);
+    if (b->store)
+        show_waits(b->store, NULL);
     progress_free(b->progress);
     dockerfile_free(b->df);
     diags_free(b->diags);

@@ -41,3 +41,16 @@ struct store *open_store(GError **err)
                        problems == 1 ? "it" : "them");
     return s;
 }
+
+static void on_wait(gpointer ctx, int pid)
+{
+    g_autofree char *who = pid ? g_strdup_printf(", process %d,", pid) : g_strdup("");
+    g_autofree char *text =
+        g_strdup_printf("waiting for another varve%s that is doing the same", who);
+    event_emit(ctx, &(struct event){.type = EVENT_WARNING, .vertex = -1, .text = text});
+}
+
+void show_waits(struct store *s, struct event_sink *events)
+{
+    store_tell_waits(s, events ? on_wait : NULL, events);
+}

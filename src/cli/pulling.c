@@ -1,6 +1,7 @@
 #include "cli/pulling.h"
 
 #include "cli/config.h"
+#include "cli/shared.h"
 #include "ui/progress.h"
 
 struct registry_config *registry_config_for(char **insecure, GError **err)
@@ -27,8 +28,10 @@ gboolean pulling_run(const struct pulling *how, struct store *s, const struct re
                                  .events = progress_sink(shown),
                                  .cancel = how->cancel,
                                  .pull = how->policy};
+    show_waits(s, so.events);
     g_autoptr(sources) sources = sources_new(&so);
     g_autoptr(chain) chain = sources_pull(sources, ref, p, NULL, err);
+    show_waits(s, NULL);
     progress_finish(shown);
     return chain != NULL;
 }

@@ -3,6 +3,7 @@
 #define VARVE_CLI_SHARED_H
 
 #include "base/digest.h"
+#include "base/event.h"
 #include "base/platform.h"
 #include "cli/command.h"
 #include "store/images.h"
@@ -17,6 +18,8 @@ gboolean command_begin(const struct command *c, gpointer opts, int *argc, char *
 /* The user's store. After a restart of the machine what it wrote last is verified first, and
  * removed with a warning where it is damaged. */
 struct store *open_store(GError **err);
+/* From now on events gets a warning when another varve is waited for; NULL: no more. */
+void show_waits(struct store *s, struct event_sink *events);
 /* For store_fsck(): compares a layer with its index without reading its files. */
 gboolean check_layer_sizes(struct store *s, const char *id, GError **err);
 /* Bytes of file content over the image's layers; 0 while it is not unpacked. */

@@ -23,6 +23,8 @@ struct store {
     int gate_fd;   /* layers/, for its flock; -1 until needed; under the database's mutex */
     GHashTable
         *touched; /* "L<id>", "R<hex>", "V<dir>" whose last_used is to be written; same mutex */
+    store_wait_fn on_wait; /* store_tell_waits()'s; NULL: nobody wants to know */
+    gpointer wait_ctx;
     GMutex owner_lock;  /* guards all below */
     char *owner;        /* "tmp/<pid>-<random>", NULL until needed */
     int owner_fd;       /* holds the owner directory's flock */

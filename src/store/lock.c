@@ -11,12 +11,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
 
 #define POLL_FIRST_US 200
 #define POLL_LAST_US 10000
+#define TELL_AFTER_US G_USEC_PER_SEC
 
 struct store_lock {
     int dir_fd;                    /* locks/, an own descriptor: a lock may outlive its store */
@@ -40,9 +42,41 @@ static gboolean pause_for(gint64 us, struct cancel *c, GError **err)
     return cancel_check(c, err);
 }
 
-/* 1: held; 0: somebody else has it and wait is FALSE; -1: error. */
-static int acquire(int fd, int how, gboolean wait, struct cancel *c, gboolean *waited, GError **err)
+/* The process that holds the flock of fd, as the kernel lists it; 0 when it is not told. */
+static int holder_of(int fd)
 {
+    struct stat st;
+    char line[256];
+    int found = 0, pid;
+    unsigned long long ino;
+    FILE *f = fstat(fd, &st) == 0 ? fopen("/proc/locks", "re") : NULL;
+    while (f && !found && fgets(line, sizeof line, f))
+        if (sscanf(line, "%*u: FLOCK %*s %*s %d %*x:%*x:%llu", &pid, &ino) == 2 && ino == st.st_ino)
+            found = pid; /* devices are left out: of btrfs the kernel names another than stat() */
+    if (f)
+        fclose(f);
+    return found;
+}
+
+static void tell_wait(struct store *s, int fd)
+{
+    int pid = holder_of(fd);
+    if (s->on_wait && pid != getpid())
+        s->on_wait(s->wait_ctx, MAX(pid, 0));
+}
+
+void store_tell_waits(struct store *s, store_wait_fn fn, gpointer ctx)
+{
+    s->on_wait = fn;
+    s->wait_ctx = ctx;
+}
+
+/* 1: held; 0: somebody else has it and wait is FALSE; -1: error. */
+static int acquire(struct store *s, int fd, int how, gboolean wait, struct cancel *c,
+                   gboolean *waited, GError **err)
+{
+    gint64 begun = g_get_monotonic_time();
+    gboolean told = FALSE;
     for (gint64 us = POLL_FIRST_US;; us = MIN(us * 2, POLL_LAST_US)) {
         if (flock(fd, how | LOCK_NB) == 0)
             return 1;
@@ -55,6 +89,10 @@ static int acquire(int fd, int how, gboolean wait, struct cancel *c, gboolean *w
         if (!wait)
             return 0;
         *waited = TRUE;
+        if (!told && g_get_monotonic_time() - begun > TELL_AFTER_US) {
+            tell_wait(s, fd);
+            told = TRUE;
+        }
         if (!pause_for(us, c, err))
             return -1;
     }
@@ -96,7 +134,7 @@ struct store_lock *lock_take(struct store *s, const char *name, gboolean shared,
             held = -1;
             break;
         }
-        held = acquire(l->fd, shared ? LOCK_SH : LOCK_EX, wait, c, &had_to_wait, err);
+        held = acquire(s, l->fd, shared ? LOCK_SH : LOCK_EX, wait, c, &had_to_wait, err);
         if (held <= 0 || still_named(l->dir_fd, l->file, l->fd))
             break;
         fd_cleanup(&l->fd);

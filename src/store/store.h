@@ -58,6 +58,11 @@ struct store_lock;
 struct store_lock *store_lock_take(struct store *s, const char *name, struct cancel *c,
                                    gboolean *waited, GError **err);
 void store_lock_release(struct store_lock *l); /* NULL is fine */
+/* From now on fn is told, from any thread, when a lock of another process has been waited for for a
+ * second: pid is its holder's, 0 when that cannot be told. Set before locks are taken; NULL ends
+ * it. */
+typedef void (*store_wait_fn)(gpointer ctx, int pid);
+void store_tell_waits(struct store *s, store_wait_fn fn, gpointer ctx);
 
 /* Object: path (relative to the root, newly allocated) of the shared file with this identity. See
  * layer/object.h for how identities are made. The caller links or creates it; the store sweeps

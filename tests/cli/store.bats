@@ -1,6 +1,8 @@
 #!/usr/bin/env bats
 # Commands about images, builds and the store.
 load helper
+bats_require_minimum_version 1.5.0
+
 setup_file() {
     # One store with two builds for all tests that only look; those that change it make a copy.
     seed_setup
@@ -240,6 +242,32 @@ few_files() { bash -c 'ulimit -n 8 && exec "$@"' - "$VARVE" "$@"; }
         [[ "$output" != *"fsck"* ]]
     done
     varve fsck
+}
+
+@test "who waits for another varve's step says so, and for which process" {
+    printf 'FROM busybox\nRUN --mount=type=cache,id=go,target=/tmp/go echo it began; until [ -e /tmp/go/on ]; do sleep 0.1; done\n' >Dockerfile
+    build=("$VARVE" build --progress=plain --build-context "busybox=oci-layout://$BASES/busybox-oci" .)
+    "${build[@]}" >first 2>&1 3>&- &
+    pid=$!
+    for _ in $(seq 200); do grep -q '│ it began' first && break; sleep 0.05; done
+    "${build[@]}" >second 2>&1 3>&- &
+    other=$!
+    for _ in $(seq 200); do grep -q 'waiting for' second && break; sleep 0.05; done
+    for volume in "$VARVE_ROOT"/volumes/*/; do touch "$volume/on" "$volume/fs/on" 2>/dev/null || true; done
+    wait "$pid" "$other" || { cat first second; find "$VARVE_ROOT/volumes"; false; }
+    grep -qF "warning: waiting for another varve, process $pid, that is doing the same" second
+    run -1 grep -q "waiting for" first
+}
+
+@test "a store on overlayfs is refused before anything is in it" {
+    mkdir lower upper work merged
+    bash -c 'mount -t overlay -o lowerdir=lower,upperdir=upper,workdir=work overlay merged' 2>/dev/null || skip "no overlay mount here"
+    run "$VARVE" --root "$PWD/merged/store" images
+    umount merged
+    [ "$status" -ne 0 ]
+    [[ "$output" == *"merged/store lies on overlayfs"* ]]
+    [[ "$output" == *"next: choose a folder of another file system"* ]]
+    [ -z "$(ls -A upper/store 2>/dev/null)" ]
 }
 
 @test "a cache mount that cannot be looked up is not taken for an empty one" {
