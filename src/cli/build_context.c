@@ -18,7 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Name of an archive that is to be unpacked: nothing that could be in one. */
+/* The archive's temporary name, chosen so that no archive can contain a file of that name. */
 #define ARCHIVE_NAME ".varve context archive"
 
 /* What a file begins with; -1 with *err. */

@@ -31,13 +31,13 @@ struct http_file_info {
     guint64 size;         /* their number */
     char *etag;           /* as sent, or NULL */
     char *last_modified;  /* as sent, or NULL: also when the file is so young that its date proves
-                             nothing  (RFC 9110 section 8.8.2.2) */
+                             nothing (RFC 9110 section 8.8.2.2) */
     gint64 mtime_s;       /* its date, seconds since the epoch; 0 when there is none */
 };
 void http_file_info_clear(struct http_file_info *i);
 
-/* Writes the body at url to fd, an empty file, which is emptied again where a try fails half-way.
- * With etag or last_modified (or both; else NULL) the file is only asked for if it is another one.
+/* Writes the body at url to fd, an empty file, which is truncated before each retry. With etag or
+ * last_modified (or both; else NULL) the request is conditional: unchanged files are not sent.
  * Errors name the URL without any password in it: 401 and 403 are VARVE_ERROR_DENIED, 404 and 410
  * VARVE_ERROR_NOT_FOUND, other 4xx VARVE_ERROR_FAILED, 408, 429, 5xx and the network
  * VARVE_ERROR_OUTSIDE (after the retries; Retry-After is minded). */

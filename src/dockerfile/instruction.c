@@ -40,7 +40,7 @@ gboolean instruction_flag_on(const struct instruction *ins, const char *name)
     return f && (!f->value || g_ascii_strcasecmp(f->value, "true") == 0);
 }
 
-/* Gives a source of COPY or ADD the contents that h has, when it announces h. */
+/* Links w to the heredoc h if w is the word `<<NAME` that opens it. */
 static void link_heredoc(struct parser *ps, const struct instruction *ins, struct word *w,
                          const struct heredoc *h)
 {

@@ -1,5 +1,5 @@
 /* An almost empty mount namespace from which those of the sandboxes are copied. Copying the host's,
- * which may have hundreds of mounts, and taking them all away again would be the dearest part of a
+ * which may have hundreds of mounts, and taking them all away again would dominate the cost of a
  * step. Internal to this room. */
 #ifndef VARVE_EXEC_TEMPLATE_H
 #define VARVE_EXEC_TEMPLATE_H

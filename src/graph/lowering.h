@@ -134,7 +134,8 @@ gboolean named_context_is_remote(const struct named_context *c);
 gboolean lower_reach(struct lowering *lw, struct build_stage *target);
 /* lower_base.c: finds what a stage starts from and its conf; FALSE with a diagnostic. */
 gboolean lower_base(struct lowering *lw, struct build_stage *s);
-/* Makes the vertex of the start, in the order stages are lowered in. FALSE with a diagnostic. */
+/* Adds the vertex that s starts from, once. Called in the file's order, so that vertex numbers
+ * follow it. FALSE with a diagnostic. */
 gboolean lower_start(struct lowering *lw, struct build_stage *s);
 /* An internal vertex: an empty directory. */
 struct vertex *lower_empty(struct lowering *lw, struct build_stage *s, const struct command *cmd);

@@ -44,7 +44,8 @@ struct exec_mount {
     guint32 mode, uid, gid;     /* cache, secret, ssh: of what is created */
     guint64 size;               /* tmpfs: bytes, 0 no limit */
     const char *id;             /* secret, ssh */
-    const char *env;     /* secret: also or only as this variable; dest is then NULL when only */
+    const char *
+        env; /* secret: environment variable to set; dest NULL: do not mount it as a file as well */
     gboolean optional;   /* secret, ssh: a missing one is skipped */
     const char *written; /* bind, cache: the source as the user wrote it, or NULL; in no key */
     guint place;         /* the flag of the instruction, from 1; 0: none; in no key */

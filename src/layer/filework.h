@@ -17,8 +17,8 @@ struct filework {
     gboolean has_mode;  /* a->mode_text is set: */
     struct chmod chmod; /* it, parsed */
 };
-/* A directory or file made now, not copied: owner and mode as the action says, mode unless it does.
- * Its path is "". */
+/* An entry made by the action itself, not copied, with the action's owner; with its mode if it has
+ * one, else mode. Its path is "". */
 struct entry filework_made(const struct filework *w, enum entry_type type, guint32 mode);
 /* The same for directories that are missing on the way. */
 struct dest_made filework_missing(const struct filework *w);

@@ -50,8 +50,8 @@ static gboolean make_upper(struct snapshot *sn, GError **err)
     return fs >= 0 && inherit_root(sn->store, sn->chain, fs, err);
 }
 
-/* The work directory lies outside of the layer under construction: what overlayfs leaves in it is
- * dear to remove, and need not be gone when the layer is committed. */
+/* The work directory lies outside of the layer under construction: removing what overlayfs leaves
+ * there is slow and can wait until after the commit. */
 static gboolean prepare_overlay(struct snapshot *sn, struct overlay *o, GError **err)
 {
     if (sn->writable && !sn->work && !(sn->work = store_tmp_dir(sn->store, err)))
@@ -366,7 +366,8 @@ gboolean snapshot_remount(struct snapshot *sn, GError **err)
     return drivers[sn->driver](sn, err);
 }
 
-/* The floor's own directories; those inside of them are nobody's wish. */
+/* Drops the floor's directories from the layer. Directories below them were made by nobody's
+ * request: the top ones are all there is to drop. */
 static void forget_floor(struct snapshot *sn, int fs)
 {
     fd_auto int floor = sn->floor ? fs_open_dir(store_fd(sn->store), sn->floor, NULL) : -1;

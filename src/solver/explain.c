@@ -22,7 +22,7 @@ static json_t *hex_json(const struct digest *d)
     return json_string(digest_hex(d, hex));
 }
 
-/* Turns tree_selection_manifest()'s lines "path\0hex\n" into an object; NULL for NULL. */
+/* Turns tree_selection_manifest()'s lines "path\thex\n" into an object; NULL for NULL. */
 static json_t *files_json(const char *manifest)
 {
     if (!manifest)

@@ -74,7 +74,7 @@ struct node *node_base(struct solver *s, const struct node *n);
 
 /* keys.c */
 
-/* Fills node->reads (from its op) for all nodes; no I/O. */
+/* Fills n->reads from its op; no I/O. */
 void node_init_reads(struct node *n);
 /* The definition key; inputs' keys must be there. Scans and hashes local sources as needed. */
 gboolean node_definition_key(struct solver *s, struct node *n, GError **err);
@@ -95,8 +95,8 @@ gboolean resolve_sources(struct solver *s, GError **err);
 
 /* explain.c */
 
-/* Where n stands, for comparing with earlier builds; newly allocated. NULL for an internal one: it
- * is a part of an instruction, whose place that is. */
+/* Where n stands, for comparing with earlier builds. NULL for internal vertices: they share the
+ * slot of their instruction. */
 char *node_slot(struct solver *s, struct node *n);
 
 /* JSON text of what n reads: op digest, per input a name, a digest and, where small, its files. */

@@ -34,8 +34,8 @@ struct solver_env {
     /* Path of the agent socket for an ssh id, newly allocated; NULL with NOT_FOUND when there is
      * none. */
     char *(*ssh)(struct solver_env *self, const char *id, GError **err);
-    /* Text that stands in keys for what an http or git source holds now, newly allocated; asks the
-     * network as needed. NULL function: none is ever met. */
+    /* Returns the text that represents the current content of an http or git source in keys; asks
+     * the network as needed. May be NULL when the graph has no such source. */
     char *(*resolve)(struct solver_env *self, const struct source_op *op, GError **err);
 };
 

@@ -1,3 +1,4 @@
+/* clang-format off */
 /* The store: one folder that any number of varve processes use at once (layout: DESIGN.md "Store").
  *
  *   format                 text "varve store 1\n"
@@ -9,15 +10,17 @@
  *   objects/<xx>/<hex>     file contents shared by layers (hard links)
  *   volumes/<id>/          cache mounts
  *   statcache/<hex>        one stat cache per context directory
- *   logs/<build>/<step>    full logs
+ *   logs/<build>/<step>    full logs of builds
+ *   runs/<id>/             what is known of a run, and its log (store/runs.h)
  *   locks/                 one flock file per key being worked on
- *   tmp/<pid>-<random>/    under construction, and what this process leases ("leases"); removed by
- * the next opener once its flock is free reserve                a megabyte that garbage collection
- * may use when the disk is full
+ *   tmp/<pid>-<random>/    under construction, and what this process leases ("leases"); swept by the
+ *                          next process that opens the store once its flock is free
+ *   reserve                1 MiB that garbage collection frees when the disk is full
  *
  * Writes go to tmp and are renamed in; the database row comes after the rename. A crash therefore
  * leaves at most unreferenced files, which garbage collection removes, never a row without its
  * file. All functions are thread-safe. This room is the only one that knows SQLite. */
+/* clang-format on */
 #ifndef VARVE_STORE_STORE_H
 #define VARVE_STORE_STORE_H
 
