@@ -96,7 +96,10 @@ function touch(a, b) {
   return a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h;
 }
 
-/** Move apart what overlaps, each time on the shorter way. */
+/**
+ * Move apart what overlaps, on the shorter way: mostly up and down, for names are wide. Where
+ * that leads to a full column, sideways wins with time.
+ */
 function makeRoom(at, named, room) {
   const keep = (place) => {
     place.x = Math.min(Math.max(place.x, EDGE + place.r), room.width - EDGE - place.r);
@@ -104,6 +107,7 @@ function makeRoom(at, named, room) {
   };
   for (let round = 0; round < ROUNDS; round += 1) {
     let moved = false;
+    const patience = 1 / (1 + round / 15);
     const boxes = at.map((place, i) => boxOf(place, named[i], room));
     for (let i = 0; i < at.length; i += 1)
       for (let j = i + 1; j < at.length; j += 1) {
@@ -112,8 +116,8 @@ function makeRoom(at, named, room) {
         moved = true;
         const dx = Math.min(a.x + a.w - b.x, b.x + b.w - a.x);
         const dy = Math.min(a.y + a.h - b.y, b.y + b.h - a.y);
-        const axis = dy <= dx ? 'y' : 'x';
-        const way = (Math.min(dx, dy) / 2 + 0.5) * (at[i][axis] <= at[j][axis] ? 1 : -1);
+        const axis = dy <= dx * patience ? 'y' : 'x';
+        const way = ((axis === 'y' ? dy : dx) / 2 + 0.5) * (at[i][axis] <= at[j][axis] ? 1 : -1);
         at[i][axis] -= way;
         at[j][axis] += way;
         a[axis] -= way;
@@ -163,8 +167,9 @@ export function placeNames(nodes, places, room, widthOf, rank = (node) => node.s
     const [side, over] = [r + LABEL_GAP, r + LABEL_HEIGHT / 2 + 1];
     const slant = 0.7 * r + 2;
     const choices = [
-      [side, 0], [-side - w, 0], [-w / 2, -over], [-w / 2, over],
+      [side, 0], [-side - w, 0], [side, -7], [side, 7], [-side - w, -7], [-side - w, 7], [-w / 2, -over], [-w / 2, over],
       [slant, -over + 2], [slant, over - 2], [-slant - w, -over + 2], [-slant - w, over - 2],
+      [-0.8 * w, -over], [-0.8 * w, over], [-0.2 * w, -over], [-0.2 * w, over],
     ];
     const free = choices.find(([dx, dy]) => {
       const box = { x: x + dx - 1, y: y + dy - LABEL_HEIGHT / 2, w: w + 2, h: LABEL_HEIGHT };

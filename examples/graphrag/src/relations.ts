@@ -95,6 +95,13 @@ function statement(terms: Term[], subjects: Span[], from: number, to: number): s
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
+/** Where a statement that ends with an object goes on to: "asked Marlow Shipping" with its "to slow its ferries". */
+function endOf(terms: Term[], end: number): number {
+  if (terms[end]?.text.toLowerCase() !== 'to' || !terms[end + 1]?.tags.has('Verb') || terms[end - 1]?.closes) return end;
+  const rest = terms.findIndex((term, i) => i > end + 1 && (term.closes || CLAUSE_OPENERS.test(terms[i + 1]?.text ?? '')));
+  return rest === -1 ? terms.length : rest + 1;
+}
+
 /** Whether what follows a verb belongs to another clause, or hangs on a word outside the sentence ("counts them at"). */
 function breaksOff(terms: Term[], verb: number, to: number): boolean {
   if (/^(that|how|what|where|when|whether|if)$/i.test(terms[verb + 1]?.text ?? '')) return true;
@@ -146,7 +153,8 @@ export function relationsOf(terms: Term[], spans: Span[]): Relation[] {
       preposition = prepositionBefore(terms, span) ?? preposition;
       if (span.end - start > MAX_RELATION_WORDS) return [];
       const turned = passive && preposition === 'by';
-      const text = statement(terms, subjects, start, span.end);
+      const end = endOf(terms, span.end);
+      const text = statement(terms, subjects, start, end - start > MAX_RELATION_WORDS ? span.end : end);
       return subjects
         .filter((subject) => subject.entity.key !== span.entity.key)
         .map(({ entity }) => ({

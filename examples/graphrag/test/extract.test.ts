@@ -54,7 +54,7 @@ test('a relation is said in the sentence\'s own words', () => {
     ]],
     ['Amina Yusuf manages the Gannet Trust, and she asked Marlow Shipping to slow its ferries near the island.', [
       'Amina Yusuf manages the Gannet Trust',
-      'Amina Yusuf asked Marlow Shipping',
+      'Amina Yusuf asked Marlow Shipping to slow its ferries near the island',
     ]],
     ['The Aurora carries forty cars and crosses the Vardal Strait.', ['The Aurora carries forty cars', 'The Aurora crosses the Vardal Strait']],
     ['Amina Yusuf and Nora Lindqvist publish their counts.', ['Amina Yusuf and Nora Lindqvist publish their counts']],

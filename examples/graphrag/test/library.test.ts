@@ -106,7 +106,7 @@ test('the relations of an answer are statements, none the beginning of another',
   const { relations } = await (await seeded()).ask('local', 'What is known about Marlow Shipping?', 5);
   const said = relations.map((relation) => relation.text);
   assert.ok(said.includes('Marlow Shipping buys the hydrogen for its ferries'), said.join('\n'));
-  assert.ok(said.includes('Amina Yusuf asked Marlow Shipping'));
+  assert.ok(said.includes('Amina Yusuf asked Marlow Shipping to slow its ferries near the island'));
   for (const text of said) assert.ok(!said.some((other) => other !== text && other.startsWith(text)), text);
   assert.ok(relations.every((relation) => relation.verb !== 'is named with'));
 });
