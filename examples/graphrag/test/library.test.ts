@@ -23,11 +23,18 @@ after(async () => {
   for (const dir of directories) await rm(dir, { recursive: true, force: true });
 });
 
-async function seeded(model: ProseModel | null = null): Promise<Library> {
+async function newSeeded(model: ProseModel | null): Promise<Library> {
   const library = new Library(new DocumentStore(await newDirectory()), 100, model);
   await library.load();
   await library.seed(SEED);
   return library;
+}
+
+let unchanged: Promise<Library> | undefined;
+
+/** A library of the seed's documents; the one without a model is made once, for tests that only ask. */
+function seeded(model: ProseModel | null = null): Promise<Library> {
+  return model ? newSeeded(model) : (unchanged ??= newSeeded(null));
 }
 
 /** A real HTTP server that stands where a model's would. */
