@@ -36,6 +36,7 @@ export interface GlobalAnswer extends AnswerBase {
 const ANSWER_SENTENCES = 4;
 const MAX_ENTITIES = 5;
 const MAX_RELATIONS = 12;
+const MAX_NEIGHBOURS = 60;
 /** A sentence that fits the question less than this share of the best one is about something else. */
 const FITTING = 0.8;
 /** Words that ask about the documents, not about what is in them. */
@@ -80,10 +81,11 @@ function supportingPassages(
 /** The sentences that answer best, the best first, none that fits much less than it. */
 function bestSayings(question: string, keys: Set<string>, passages: { passage: Passage; score: number }[]): Saying[] {
   const asked = indexTerms(plainQuestion(question));
-  const fitting = passages
-    .flatMap(({ passage, score }) => sayingsOf(passage).map((saying) => ({ saying, fit: fitOf(saying, asked, keys), near: 0.5 + score })))
-    .filter(({ fit }, _i, all) => fit > 0 && fit >= FITTING * Math.max(...all.map((other) => other.fit)))
-    .sort((a, b) => b.fit * b.near - a.fit * a.near);
+  const all = passages.flatMap(({ passage, score }) =>
+    sayingsOf(passage).map((saying) => ({ saying, fit: fitOf(saying, asked, keys), near: 0.5 + score })),
+  );
+  const least = FITTING * Math.max(...all.map(({ fit }) => fit), 0);
+  const fitting = all.filter(({ fit }) => fit > 0 && fit >= least).sort((a, b) => b.fit * b.near - a.fit * a.near);
   const chosen: Saying[] = [];
   for (const { saying } of fitting)
     if (chosen.length < ANSWER_SENTENCES && !chosen.some((other) => overlap(saying, other))) chosen.push(saying);
@@ -102,7 +104,7 @@ function relationsAround(snapshot: Snapshot, keys: string[], question: string): 
   const { graph } = snapshot;
   const asked = indexTerms(plainQuestion(question));
   const name = (key: string): string => graph.getNodeAttribute(key, 'name');
-  const around = keys.flatMap((key) => neighbours(graph, key, Infinity).map((bond) => ({ ...bond, from: key })));
+  const around = keys.flatMap((key) => neighbours(graph, key, MAX_NEIGHBOURS).map((bond) => ({ ...bond, from: key })));
   const stated = around.flatMap(({ edge }) => edge.relations.map((r) => ({ ...r, weight: edge.weight })));
   const named = around.map(({ from, key, edge }) => {
     const text = `${name(from)} and ${name(key)} are named together`;

@@ -12,8 +12,8 @@ const TITLE_CHARACTERS = 60;
 /** Markdown's inline marks, away: links keep their words, images and HTML tags go. */
 function plain(line: string): string {
   return line
-    .replace(/!\[[^\]]*\]\([^)]*\)/g, '')
-    .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+    .replace(/!\[[^\]]{0,200}\]\([^)]{0,500}\)/g, '')
+    .replace(/\[([^\]]{0,200})\]\([^)]{0,500}\)/g, '$1')
     .replace(/<[^<>]{1,200}>/g, '')
     .replace(/^\s*(?:[-*+]|\d{1,3}[.)])\s+/, '')
     .replace(/^\s*>\s?/, '')
@@ -22,9 +22,24 @@ function plain(line: string): string {
     .trim();
 }
 
+/**
+ * The words of a Markdown heading, without the marks at its ends, or null for another line. One
+ * pattern for all of it would try every way to share out a long run of spaces.
+ */
+function headingOf(line: string): string | null {
+  const words = /^#{1,6}\s(.*)$/.exec(line)?.[1]?.trim() ?? '';
+  let end = words.length;
+  while (words[end - 1] === '#') end -= 1;
+  return plain(words.slice(0, end)) || null;
+}
+
 /** The first heading of a Markdown text, or null. */
 export function markdownTitle(text: string): string | null {
-  return plain(/^#{1,6}\s+(.+?)\s*#*\s*$/m.exec(text)?.[1] ?? '') || null;
+  for (const [line] of text.matchAll(/^#.*$/gm)) {
+    const heading = headingOf(line);
+    if (heading !== null) return heading;
+  }
+  return null;
 }
 
 /** The beginning of a text, for one without a title: whole words on one line. */
@@ -52,11 +67,11 @@ function markdownBlocks(text: string, title: string): Block[] {
       continue;
     }
     if (fenced) continue;
-    const title_ = /^#{1,6}\s+(.+?)\s*#*\s*$/.exec(line);
+    const found = headingOf(line);
     const item = /^\s*(?:[-*+]|\d{1,3}[.)])\s/.test(line);
-    if (title_ || item || line.trim() === '') flush();
-    if (title_) heading = plain(title_[1] ?? '');
-    else lines.push(plain(line));
+    if (found !== null || item || line.trim() === '') flush();
+    if (found !== null) heading = found;
+    else if (line.trim() !== '') lines.push(plain(line));
   }
   flush();
   return blocks;

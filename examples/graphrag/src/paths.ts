@@ -12,6 +12,9 @@ export interface Step {
 
 const MAX_STEPS = 6;
 const MAX_PATHS = 2;
+/** What a question may cost in a large graph. */
+const MAX_VISITED = 5000;
+const MAX_NEIGHBOURS = 500;
 
 /**
  * A step that a verb states is worth two where the ends are only named together, and a name says
@@ -22,27 +25,46 @@ function cost(graph: KnowledgeGraph, edge: RelationEdge, next: string): number {
   return (edge.relations.length > 0 ? 1 : 2) + 1 / (1 + edge.weight) + concept;
 }
 
+interface Way {
+  keys: string[];
+  cost: number;
+}
+
+/** Put a way where it belongs in a queue whose cheapest is the last. */
+function enqueue(queue: Way[], way: Way): void {
+  let [low, high] = [0, queue.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((queue[middle]?.cost ?? 0) > way.cost) low = middle + 1;
+    else high = middle;
+  }
+  queue.splice(low, 0, way);
+}
+
 /** The cheapest way from one entity to another (Dijkstra), or null. It does not pass through `closed`. */
-function cheapest(graph: KnowledgeGraph, from: string, to: string, closed: Set<string>): { keys: string[] } | null {
-  const reached = new Map<string, { cost: number; keys: string[] }>([[from, { cost: 0, keys: [from] }]]);
+function cheapest(graph: KnowledgeGraph, from: string, to: string, closed: Set<string>): Way | null {
+  const least = new Map<string, number>([[from, 0]]);
+  const queue: Way[] = [{ keys: [from], cost: 0 }];
   const done = new Set<string>();
-  for (;;) {
-    const open = [...reached].filter(([key]) => !done.has(key)).sort(([, a], [, b]) => a.cost - b.cost)[0];
-    if (!open) return null;
-    const [key, way] = open;
+  for (let way = queue.pop(); way && done.size < MAX_VISITED; way = queue.pop()) {
+    const key = way.keys.at(-1) ?? from;
     if (key === to) return way;
+    if (done.has(key) || way.keys.length > MAX_STEPS) continue;
     done.add(key);
-    if (way.keys.length > MAX_STEPS) continue;
-    for (const { key: next, edge } of neighbours(graph, key, Infinity)) {
+    for (const { key: next, edge } of neighbours(graph, key, MAX_NEIGHBOURS)) {
       const sum = way.cost + cost(graph, edge, next);
-      if (!closed.has(next) && sum < (reached.get(next)?.cost ?? Infinity)) reached.set(next, { cost: sum, keys: [...way.keys, next] });
+      if (closed.has(next) || sum >= (least.get(next) ?? Infinity)) continue;
+      least.set(next, sum);
+      enqueue(queue, { keys: [...way.keys, next], cost: sum });
     }
   }
+  return null;
 }
 
 /** The sentence that joins two neighbours best: one whose verb does it, that stands alone, the shortest. */
 function joining(edge: RelationEdge, a: string, b: string, passages: Map<string, Passage>): Saying | null {
   const both = [...edge.passages]
+    .slice(0, MAX_NEIGHBOURS)
     .flatMap((id) => sayingsOf(passages.get(id) ?? { id, documentId: '', heading: '', text: '', sentences: [] }))
     .filter(({ sentence }) => [a, b].every((key) => sentence.entities.some((entity) => entity.key === key)))
     .map((saying) => {

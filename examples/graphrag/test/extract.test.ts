@@ -114,6 +114,16 @@ test('Markdown loses its marks and its code, and keeps its headings', () => {
   ]);
 });
 
+test('what is cut into passages takes no longer for being hostile', () => {
+  const long = (word: string): string => word.repeat(200_000);
+  const begun = performance.now();
+  for (const text of [`# a${long(' ')}b`, `# a${long('#')}b`, `# ${long(' ')}`, long('['), long('!['), long(' *a'), long('<'), long('\n ')]) {
+    markdownTitle(text);
+    cutIntoPassages(text, 'markdown', 't');
+  }
+  assert.ok(performance.now() - begun < 20_000, `${performance.now() - begun} ms`);
+});
+
 test('long text is cut at sentence ends and nothing is lost', () => {
   const sentence = 'The ferry crosses the strait twice a day. ';
   const blocks = cutIntoPassages(sentence.repeat(60), 'text', 't');
