@@ -82,14 +82,13 @@ static void warn_replaced(const struct pass *p, const char *path, const struct e
     struct entry was;
     if (p->dest || !p->g->warn || !chainview_lookup(p->g->base, path, &was))
         return;
-    gboolean dir = was.type == ENTRY_DIR, link = was.type == ENTRY_SYMLINK;
-    g_autofree char *line =
-        g_strdup_printf("--link replaces /%s, a %s%s of the image below, by a %s%s", path,
-                        dir    ? "directory"
-                        : link ? "link to "
-                               : "file",
-                        link ? was.target : "", e->type == ENTRY_DIR ? "directory" : "file",
-                        dir ? "; end the destination with a / to put it into that directory" : "");
+    const char *what = was.type == ENTRY_DIR ? "directory" : "file";
+    g_autofree char *link =
+        was.type == ENTRY_SYMLINK ? g_strdup_printf("link to %s", was.target) : NULL;
+    g_autofree char *line = g_strdup_printf(
+        "--link replaces /%s, a %s of the image below, by a %s", path, link ? link : what,
+        e->type == ENTRY_DIR ? "directory"
+                             : "file; end the destination with a / to put it into that directory");
     p->g->warn(p->g->warn_ctx, line);
 }
 
@@ -159,13 +158,17 @@ static gboolean place_dir(struct pass *p, const struct entry *e, GError **err)
  * meant to go into a directory. */
 static void look_at_file(struct pass *p, const struct entry *e, const char *place)
 {
+    gboolean exists;
     struct entry dir, there;
     g_autofree char *parent = g_strndup(e->path, parent_len(e->path));
     gint64 at = layer_index_find(p->x, parent);
     if (at >= 0)
         layer_index_at(p->x, at, &dir);
-    if ((at < 0 || dir.implied) && chainview_lookup(p->g->base, place, &there) &&
-        there.type == ENTRY_DIR)
+    if ((at >= 0 && !dir.implied) || !chainview_lookup(p->g->base, place, &there) ||
+        (there.type != ENTRY_DIR && there.type != ENTRY_SYMLINK))
+        return;
+    g_autofree char *real = chainview_resolve(p->g->base, place, TRUE, &exists, &there, NULL);
+    if (real && exists && there.type == ENTRY_DIR)
         warn_replaced(p, place, e);
 }
 

@@ -85,10 +85,10 @@ END
 
 @test "a file in the place of a directory is warned of" {
     echo f >f
-    printf 'FROM busybox\nRUN mkdir -p /usr/bin\nCOPY --link f /usr/bin\n' >Dockerfile
+    printf 'FROM busybox\nRUN mkdir -p /opt/bin\nCOPY --link f /opt/bin\n' >Dockerfile
     build . >../log 2>&1
-    grep -F -- '--link replaces /usr/bin, a directory of the image below, by a file; end the destination with a / to put it into that directory' ../log
-    printf 'FROM busybox\nRUN mkdir -p /usr/bin\nCOPY --link f /usr/bin/\n' >Dockerfile
+    grep -F -- '--link replaces /opt/bin, a directory of the image below, by a file; end the destination with a / to put it into that directory' ../log
+    printf 'FROM busybox\nRUN mkdir -p /opt/bin\nCOPY --link f /opt/bin/\n' >Dockerfile
     build . >../log 2>&1
     run ! grep -F warning: ../log
 }
