@@ -53,8 +53,8 @@ static gboolean db_fail(struct db *db, int rc, GError **err)
     case SQLITE_IOERR:
         if (sys == ENOSPC || sys == EDQUOT)
             return error_set_errno(err, sys, "writing the store's database %s", db->path);
-        error_set(err, VARVE_ERROR_OUTSIDE, "reading or writing the store's database %s: %s (%s)",
-                  db->path, sqlite3_errstr(rc), g_strerror(sys));
+        error_set(err, VARVE_ERROR_OUTSIDE, "reading or writing the store's database %s: %s",
+                  db->path, sys ? g_strerror(sys) : sqlite3_errstr(rc));
         if (!sys || errno_is_damage(sys))
             error_add_next(err, "check the disk (dmesg), then run the same command again");
         return FALSE;

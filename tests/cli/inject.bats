@@ -1,7 +1,13 @@
 #!/usr/bin/env bats
-# Each call that changes the store is the last one once: the process is killed there, and the store is sound.
+# Calls that change the store are the last one once, as the process is killed there, or fail: the store is sound, and the next
+# command is right. VARVE_INJECT_STEP=1 takes all calls of each command instead of some.
 load robust
 bats_require_minimum_version 1.5.0
+
+teardown() {
+    [ -z "${REGISTRY_DIR:-}" ] || "$TESTBED/registry.sh" stop "$REGISTRY_DIR"
+    faults_stop
+}
 
 setup_file() {
     base_setup
@@ -17,7 +23,7 @@ injected() {
     {
         INJECT_UNDER=${UNDER:-$VARVE_ROOT} INJECT_AT=$n INJECT_DO=$what INJECT_LOG=$BATS_TEST_TMPDIR/met \
             ASAN_OPTIONS=verify_asan_link_order=0 LD_PRELOAD=$INJECT "$@" >out 2>&1
-    } 2>/dev/null || true # the shell tells of killed commands
+    } 2>/dev/null && code=0 || code=$? # the shell tells of killed commands
     [ -e "$BATS_TEST_TMPDIR/met" ]
 }
 
@@ -54,4 +60,74 @@ load_killed() {
 
 @test "load killed at any call: the store is sound, and the next load is right" {
     load_killed 7
+}
+
+# swept STEP ERROR COMMAND…: COMMAND on a fresh store (PREPARE makes it) with ERROR at each STEPth call. It fails with an error, or
+# prints what it should; then the store is sound, and COMMAND works.
+swept() {
+    local step=${VARVE_INJECT_STEP:-$1} what=$2 n=1 code=0
+    shift 2
+    rm -rf "$VARVE_ROOT" && $PREPARE && expected=$("$@")
+    while rm -rf "$VARVE_ROOT" && $PREPARE && injected "$n" "$what" "$@"; do
+        swept_once "$n" "$@" || { cat "$BATS_TEST_TMPDIR/met" out; return 1; }
+        n=$((n + step))
+        [ "$n" -lt 2000 ]
+    done
+    [ "$n" -gt "$step" ]
+    [ "$(cat out)" = "$expected" ]
+}
+
+swept_once() {
+    [ "$code" -lt 120 ] || { echo "code $code"; return 1; }
+    if [ "$code" -eq 0 ]; then
+        [ "$(cat out)" = "$expected" ] || { echo "not what it should be"; return 1; }
+    else
+        grep -q "error: " out || { echo "no error"; return 1; }
+    fi
+    "$VARVE" fsck >fsck 2>&1 || { cat fsck; return 1; }
+    shift
+    [ "$("$@")" = "$expected" ] || { echo "the next one is not right"; return 1; }
+    clean_store
+}
+
+small_build() {
+    export SOURCE_DATE_EPOCH=1700000000
+    echo hello >a
+    printf 'FROM busybox\nCOPY a /a\nRUN cp /a /b && rm /a\n' >Dockerfile
+    BUILD=("$VARVE" build -q --build-context "busybox=oci-layout://$PWD/base" -t app:1 .)
+    mkdir -p root/bin && cp "$(command -v busybox)" root/bin/busybox
+    for c in sh cp rm; do ln -s busybox root/bin/$c; done
+    tar -C root -cf root.tar .
+    python3 "$FAULTS/layout.py" base --layer root.tar:gzip
+    printf '*\n!a\n' >.dockerignore
+}
+
+@test "a build with a call that fails: an error, a sound store, and the next one is right" {
+    small_build
+    PREPARE=true
+    swept 29 EIO "${BUILD[@]}"
+    swept 31 EMFILE "${BUILD[@]}"
+    INJECT_STAYS=1 swept 37 ENOSPC "${BUILD[@]}"
+}
+
+@test "a pull with a call that fails: an error, a sound store, and the next one is right" {
+    quick_config
+    foreign_image
+    faults_start --layout layout --repo inject/app
+    PREPARE=true
+    swept 17 EIO "$VARVE" pull -q "$FAULTS_HOST/inject/app:latest"
+    INJECT_STAYS=1 swept 19 ENOSPC "$VARVE" pull -q "$FAULTS_HOST/inject/app:latest"
+}
+
+@test "a push with a call that fails: an error, a sound store, and the next one is right" {
+    quick_config
+    small_build
+    REGISTRY_DIR=$BATS_TEST_TMPDIR/registry
+    host=$("$TESTBED/registry.sh" start "$REGISTRY_DIR")
+    "${BUILD[@]}" && "$VARVE" tag app:1 "$host/inject/app:1"
+    cp -a "$VARVE_ROOT" ../built
+    prepared() { rm -rf "$REGISTRY_DIR/data/docker" && cp -a ../built "$VARVE_ROOT"; }
+    PREPARE=prepared
+    swept 11 EIO "$VARVE" push -q "$host/inject/app:1"
+    INJECT_STAYS=1 swept 13 ENOSPC "$VARVE" push -q "$host/inject/app:1"
 }

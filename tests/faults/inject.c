@@ -75,7 +75,7 @@ static void note(const char *what, int fd, const char *path, int n)
 /* Whether this call fails: errno is set. */
 static int fails(const char *what, int fd, const char *path)
 {
-    const char *at = getenv("INJECT_AT"), *how = getenv("INJECT_DO");
+    const char *at = getenv("INJECT_AT"), *how = getenv("INJECT_DO"), *stays = getenv("INJECT_STAYS");
     int saved = errno;
     if (!at || !how || !is_below(fd, path)) {
         errno = saved;
@@ -88,7 +88,7 @@ static int fails(const char *what, int fd, const char *path)
         met = what;
         if (!strcmp(how, "KILL"))
             kill(getpid(), SIGKILL);
-    } else if (!before || !getenv("INJECT_STAYS") || strcmp(before, what) != 0) {
+    } else if (!before || !stays || strcmp(stays, "1") != 0 || strcmp(before, what) != 0) {
         errno = saved;
         return 0;
     }
