@@ -3,8 +3,9 @@
  * Everything in the tar is hostile: names are resolved below the layer's fs with openat, and a
  * symlink on the way leads only to where a process rooted in the layer would come; "..", a device
  * that overlayfs would take for a whiteout, huge headers and archives over the limits are
- * VARVE_ERROR_INVALID, and nothing outside is ever touched. Limits: 64 GiB of content, 2 million
- * entries, 1 MiB of PAX header per entry, 4,095 bytes per path. */
+ * VARVE_ERROR_INVALID, and nothing outside is ever touched. Limits: 64 GiB of content, of which
+ * holes are 4 GiB and 100 times what is stored, 2 million entries, 1 MiB of PAX header per entry,
+ * 4,095 bytes per path. */
 #ifndef VARVE_LAYER_APPLY_H
 #define VARVE_LAYER_APPLY_H
 

@@ -19,6 +19,7 @@ struct unpacker {
     struct unpack_files files;
     GString *path, *dir; /* of the entry at work, clean and real once its place is found */
     guint64 content;     /* bytes of files so far */
+    guint64 holes;       /* of which the archive does not store */
     guint replaced_dirs; /* that had something in them */
     guint64 groups;      /* hard link groups: an entry's ino is its group until finished */
     gboolean needs_parents;

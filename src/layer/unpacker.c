@@ -15,6 +15,10 @@
 #include <unistd.h>
 
 #define MAX_CONTENT (G_GUINT64_CONSTANT(64) << 30)
+/* All bytes of a file are hashed, so holes cost time though the archive gives nothing for them:
+ * this much is free, and so many times what it stores. */
+#define FREE_HOLES (G_GUINT64_CONSTANT(4) << 30)
+#define HOLES_PER_BYTE 100
 #define MAX_ENTRIES 2000000
 #define MAX_REPLACED_DIRS 100 /* each costs a look at all entries */
 #define WHITEOUT_PREFIX ".wh."
@@ -180,13 +184,30 @@ static gboolean make_room(struct unpacker *u, const struct place *at, GError **e
     return error_set_errno(err, errno, "cannot replace %s", u->path->str);
 }
 
-static gboolean add_file(struct unpacker *u, const struct place *at, const struct tar_header *h,
-                         struct tarreader *r, struct entry *e, GError **err)
+static gboolean count_content(struct unpacker *u, const struct tar_header *h, GError **err)
 {
     if (h->size > MAX_CONTENT - u->content)
         return error_set(err, VARVE_ERROR_INVALID, "the layer has more than %d GiB of content",
                          (int)(MAX_CONTENT >> 30));
     u->content += h->size;
+    u->holes += h->is_sparse ? h->size : 0;
+    for (guint i = 0; h->is_sparse && i < h->n_segments; i++)
+        u->holes -= MIN(u->holes, h->segments[i].size);
+    guint64 stored = u->content - MIN(u->content, u->holes);
+    if (u->holes <= FREE_HOLES || (u->holes - FREE_HOLES) / HOLES_PER_BYTE <= stored)
+        return TRUE;
+    return error_set(err, VARVE_ERROR_INVALID,
+                     "the layer's sparse files have %" G_GUINT64_FORMAT
+                     " GiB of holes, but next to no data; varve takes %d GiB, and %d times the "
+                     "data",
+                     u->holes >> 30, (int)(FREE_HOLES >> 30), HOLES_PER_BYTE);
+}
+
+static gboolean add_file(struct unpacker *u, const struct place *at, const struct tar_header *h,
+                         struct tarreader *r, struct entry *e, GError **err)
+{
+    if (!count_content(u, h, err))
+        return FALSE;
     fd_auto int fd = unpack_file_create(&u->files, at->dirfd, at->name, e->mode);
     if (fd < 0 && errno == EEXIST) {
         if (!make_room(u, at, err))

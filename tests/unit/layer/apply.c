@@ -312,6 +312,39 @@ static void test_system_tar(void)
     fixture_clear(&f);
 }
 
+/* Makes a sparse archive of what script leaves in a folder, and applies it. */
+static gboolean apply_sparse(struct fixture *f, const char *script, GError **err)
+{
+    struct apply_result r;
+    g_autoptr(chain) none = chain_new();
+    g_autofree char *command = g_strdup_printf("set -e; cd %s; rm -rf t; mkdir t; cd t; %s; "
+                                               "tar --sparse -cf ../t.tar .",
+                                               f->root, script);
+    g_free(fixture_run((const char *[]){"sh", "-c", command, NULL}));
+    g_autofree char *path = g_build_filename(f->root, "t.tar", NULL);
+    g_autoptr(GBytes) bytes = fs_read(AT_FDCWD, path, 64 << 20, err);
+    g_assert_nonnull(bytes);
+    g_autofree char *tmp =
+        fixture_apply(f, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), none, &r, err);
+    return tmp != NULL;
+}
+
+/* Holes cost hashing. A small archive gets some; more only for data. */
+static void test_holes(void)
+{
+    struct fixture f;
+    g_autoptr(GError) err = NULL;
+    fixture_init(&f);
+    g_assert_false(apply_sparse(&f, "truncate -s 5G f", &err));
+    g_assert_error(err, VARVE_ERROR, VARVE_ERROR_INVALID);
+    g_assert_nonnull(strstr(err->message, "5 GiB of holes"));
+    g_clear_error(&err);
+    g_assert_true(
+        apply_sparse(&f, "truncate -s 200M f; head -c 9000 /dev/zero | tr '\\0' a >>f", &err));
+    g_assert_no_error(err);
+    fixture_clear(&f);
+}
+
 /* Puts the right checksum into everything that looks like a header. */
 static void mend_checksums(GByteArray *tar)
 {
@@ -366,6 +399,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/apply/cancelled", test_cancelled);
     g_test_add_func("/apply/samples", test_samples);
+    g_test_add_func("/apply/holes", test_holes);
     g_test_add_func("/apply/many-replaced", test_many_replaced);
     g_test_add_func("/apply/index-equals-walk", test_index_equals_walk);
     g_test_add_func("/apply/upon-parents", test_upon_parents);
