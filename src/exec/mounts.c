@@ -222,6 +222,21 @@ static gboolean add_dev(struct plan *p, const struct sandbox_spec *spec, GError 
     return TRUE;
 }
 
+/* The host's /sys has the host's cgroups in it, of which the sandbox is to see none but its own:
+ * setup.c covers version 2, and this the rest. */
+static gboolean cover_cgroups(struct plan *p, GError **err)
+{
+    struct statfs st;
+    if (p->cgroup_view || statfs("/sys/fs/cgroup", &st) < 0 || st.f_type == SYSFS_MAGIC)
+        return TRUE;
+    const char *const options[] = {"size", "4k", "nr_inodes", "1", NULL, NULL};
+    int fd = mountfd_new("tmpfs", QUIET | MOUNT_ATTR_RDONLY, options, err);
+    if (fd < 0)
+        return FALSE;
+    add(p, fd, "/sys/fs/cgroup")->ordinary = TRUE;
+    return TRUE;
+}
+
 /* With a network namespace of its own setup.c makes /sys, which shows the namespace it was mounted
  * in. In a user namespace the host's network forbids a new one: then the host's is bound. */
 static gboolean add_sys(struct plan *p, GError **err)
@@ -232,14 +247,13 @@ static gboolean add_sys(struct plan *p, GError **err)
         return TRUE;
     guint64 attrs = QUIET | (p->insecure ? 0 : MOUNT_ATTR_RDONLY);
     int fd = mountfd_new("sysfs", attrs, NULL, NULL);
-    if (fd < 0) {
-        p->cgroup_view = FALSE;
+    gboolean bound = fd < 0;
+    if (bound)
         fd = mountfd_clone(AT_FDCWD, "/sys", QUIET | MOUNT_ATTR_RDONLY, err);
-    }
     if (fd < 0)
         return FALSE;
     add(p, fd, "/sys")->ordinary = TRUE;
-    return TRUE;
+    return !bound || cover_cgroups(p, err);
 }
 
 gboolean mounts_prepare_kernel(struct plan *p, const struct sandbox_spec *spec, GError **err)

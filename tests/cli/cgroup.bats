@@ -116,6 +116,9 @@ count() {
     USERS=$pid
     [ "$(wc -l <"$OWN/$(group_of "$pid")/cgroup.procs")" -eq 1 ]
     "${as_user[@]}" stop -t 0 u
+    for net in none host; do # neither shows a cgroup of the host's
+        [ -z "$(in_own "${as_user[@]}" run --network "$net" app:1 find /sys/fs/cgroup -mindepth 1 -type d)" ]
+    done
     count 0
     chown 0 "$OWN" "$OWN/cgroup.procs"
     [ "$(in_own "${as_user[@]}" run app:1 echo fine)" = fine ]
