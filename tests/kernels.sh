@@ -37,6 +37,16 @@ echo tester:100000:65536 | tee /etc/subuid >/etc/subgid
 build='cd /t && varve build -t t . && varve run t cat /dir/new | grep -qx 3 && varve fsck'
 check "$(uname -r) build" bash -c "$build"
 check "$(uname -r) build, ordinary user" su tester -c "export VARVE_ROOT=/home/tester/store; $build"
+# Version 2 alone, with its controllers: root's limits, a user's in a subtree of its own, and what they count without any.
+echo "+cpu +memory +pids" >/sys/fs/cgroup/cgroup.subtree_control
+limited='cd /t && varve build --no-cache -m 64m --cpus 1 --progress=rawjson . 2>&1 | grep -q memoryPeak && ! find /sys/fs/cgroup -name "varve-*" | grep .'
+counted='cd /t && varve build --no-cache --progress=rawjson . 2>&1 | grep -q cpuSeconds && ! find /sys/fs/cgroup -name "varve-*" | grep .'
+check "$(uname -r) limits of steps" bash -c "$limited"
+check "$(uname -r) peak of memory without limits" bash -c 'cd /t && varve build --no-cache --progress=rawjson . 2>&1 | grep -q memoryPeak'
+mkdir -p /sys/fs/cgroup/tester/shell && chown -R tester /sys/fs/cgroup/tester
+as_tester() { (echo $BASHPID >/sys/fs/cgroup/tester/shell/cgroup.procs && exec su tester -c "export VARVE_ROOT=/home/tester/store; $1"); }
+check "$(uname -r) limits of steps, ordinary user" as_tester "$limited"
+check "$(uname -r) usage of steps, ordinary user" as_tester "$counted"
 echo @end
 sync
 echo o >/proc/sysrq-trigger
