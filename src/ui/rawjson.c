@@ -17,7 +17,7 @@ static json_t *time_json(gint64 us)
 static void put(struct progress *p, const char *key, json_t *item)
 {
     json_t *line = json_pack("{s:[o]}", key, item);
-    char *text = json_dumps(line, JSON_COMPACT);
+    char *text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(9));
     fprintf(p->out, "%s\n", text);
     fflush(p->out);
     free(text);
