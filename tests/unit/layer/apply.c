@@ -69,7 +69,7 @@ static const struct sample {
     {"hard link to itself", "f|a|1\nh|a|a\n", "f|a|1\n"},
     {"overlay whiteout device", "c|x|0,0\n", NULL, "0:0"},
     {"empty symlink", "l|x|\n", NULL, "no target"},
-    {"a file without a name", "f|/|x\n", NULL, "no directory"},
+    {"a file without a name", "f|/|x\n", NULL, "not a directory"},
     {"unknown type", "V|x|\n", NULL, "unknown type"},
     {"fifo", "p|x\n", "p|x\n"},
     {"set-id", "F|x|6755\n", "f|x|\n"},
