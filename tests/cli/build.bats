@@ -610,7 +610,7 @@ EOF
 --resource=memory-swap=1g|--resource: memory-swap, of memory and swap together, needs memory as well
 --memory=much|--memory: invalid size "much"
 --memory-swap=much|--memory-swap: invalid size "much"
---memory-swap=1g|--memory-swap, of memory and swap together, needs memory beside it
+--memory-swap=1g|--memory-swap, of memory and swap together, needs memory as well
 --cpu-quota=5|--cpu-quota: 5 is not a number from 1000
 --cpu-shares=1|--cpu-shares: 1 is not a number from 2
 --cpuset-cpus=all|--cpuset-cpus: "all" is not a list
