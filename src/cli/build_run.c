@@ -116,7 +116,7 @@ static gboolean solve(struct build *b, GError **err)
                                 .slot_prefix = b->slot_prefix};
     b->solver = solver_new(b->lowered->graph, &so);
     gboolean ok =
-        b->lowered->result ? solver_run(b->solver, b->lowered->result, &b->chain, err) : TRUE;
+        !b->lowered->result || solver_run(b->solver, &b->lowered->result, 1, &b->chain, err);
     sources_save(b->sources);
     if (ok && !b->chain)
         b->chain = chain_new();

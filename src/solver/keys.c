@@ -8,7 +8,7 @@
 
 struct node *node_of(struct solver *s, const struct vertex *v)
 {
-    return &s->nodes[v->number];
+    return g_ptr_array_index(s->nodes, v->number);
 }
 
 static void add_read(struct node *n, int input, guint part, const struct selection *sel)

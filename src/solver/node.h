@@ -30,9 +30,11 @@ struct node {
     GArray *pasts;    /* struct volume_past: of cache mounts, once its inputs are done */
     gboolean local;   /* a local source: has no chain of its own and is never run */
     gboolean tainted; /* it or something below it has no_cache: its definition key proves nothing */
+    gboolean keyed;   /* res.key is made */
     gboolean visited; /* seen by the top-down pass */
     gboolean queued;  /* missed there: must be solved */
     guint waiting;    /* inputs not done yet */
+    gboolean told;    /* solver_options.finished was */
     GPtrArray *dependents; /* struct node* that wait for this one */
     char *resolved;        /* http and git sources: what stands for them in keys; else NULL */
     struct chain *chain;   /* the result, once done */
@@ -45,13 +47,14 @@ struct run;
 struct solver {
     const struct graph *graph;
     struct solver_options o;
-    struct node *nodes;  /* by vertex number */
+    GPtrArray *nodes;    /* struct node*, by vertex number */
+    int steps;           /* numbered so far */
     struct cancel *stop; /* set by the user's cancel and by the first failure */
     GMutex lock;         /* guards ready, left, error, failed and the nodes' scheduling fields */
     GCond changed;
     GQueue ready;        /* struct node* */
     guint left;          /* queued nodes not done */
-    GError *error;       /* first error */
+    GError *error;       /* first error of this run */
     struct node *failed; /* its node */
     struct run *kept;    /* what a failed exec holds, for solver_debug(); or NULL */
     GMutex floor_lock;   /* guards floor */
@@ -85,12 +88,16 @@ gboolean chain_content(struct solver *s, const struct chain *c, struct digest *o
 
 /* volumes.c */
 
-/* Fills s->first_writers. */
-void volumes_init(struct solver *s);
+/* Adds to s->first_writers what v writes, in the order of the graph. */
+void volumes_add(struct solver *s, const struct vertex *v);
 /* Fills n->pasts; all inputs must be done. */
 void node_find_pasts(struct solver *s, struct node *n);
 
-/* resolve.c: fills resolved of all needed http and git sources; sets s->failed on error. */
+/* solver.c: n failed before any step was started. FALSE with *err, unless the others go on. Takes
+ * error. The solver's lock is held or not needed. */
+gboolean node_failed_early(struct solver *s, struct node *n, GError *error, GError **err);
+
+/* resolve.c: fills resolved of all needed http and git sources. */
 gboolean resolve_sources(struct solver *s, GError **err);
 
 /* explain.c */

@@ -6,10 +6,10 @@
 /* One pass over all of them. */
 struct pass {
     struct solver *s;
-    GPtrArray *nodes; /* struct node* */
-    guint next;       /* under the solver's lock, like all below */
-    GError *error;    /* the first */
-    struct node *failed;
+    GPtrArray *nodes;  /* struct node* */
+    guint next;        /* under the solver's lock, like all below */
+    GPtrArray *errors; /* GError* of failed, in the order of time */
+    GPtrArray *failed; /* struct node* */
 };
 
 static gboolean is_remote(const struct node *n)
@@ -21,7 +21,7 @@ static gboolean is_remote(const struct node *n)
 static struct node *take(struct pass *p)
 {
     g_mutex_lock(&p->s->lock);
-    gboolean more = !p->error && p->next < p->nodes->len;
+    gboolean more = (p->s->o.keep_going || !p->failed->len) && p->next < p->nodes->len;
     struct node *n = more ? g_ptr_array_index(p->nodes, p->next++) : NULL;
     g_mutex_unlock(&p->s->lock);
     return n;
@@ -30,13 +30,10 @@ static struct node *take(struct pass *p)
 static void fail(struct pass *p, struct node *n, GError *error)
 {
     g_mutex_lock(&p->s->lock);
-    if (!p->error) {
-        p->error = error;
-        p->failed = n;
+    g_ptr_array_add(p->errors, error);
+    g_ptr_array_add(p->failed, n);
+    if (!p->s->o.keep_going)
         cancel_trigger(p->s->stop);
-    } else {
-        g_error_free(error);
-    }
     g_mutex_unlock(&p->s->lock);
 }
 
@@ -53,21 +50,30 @@ static gpointer resolve_main(gpointer data)
     return NULL;
 }
 
-gboolean resolve_sources(struct solver *s, GError **err)
+static void resolve_all(struct pass *p)
 {
-    g_autoptr(GPtrArray) nodes = g_ptr_array_new();
-    for (guint i = 0; s->o.env->resolve && i < s->graph->vertices->len; i++)
-        if (s->nodes[i].res.needed && is_remote(&s->nodes[i]))
-            g_ptr_array_add(nodes, &s->nodes[i]);
-    struct pass p = {.s = s, .nodes = nodes};
     GThread *threads[MAX_AT_ONCE] = {NULL};
-    for (guint i = 0; i < MIN(nodes->len, MAX_AT_ONCE); i++)
-        threads[i] = g_thread_new("resolve", resolve_main, &p);
+    for (guint i = 0; i < MIN(p->nodes->len, MAX_AT_ONCE); i++)
+        threads[i] = g_thread_new("resolve", resolve_main, p);
     for (guint i = 0; i < MAX_AT_ONCE && threads[i]; i++)
         g_thread_join(threads[i]);
-    if (!p.error)
-        return TRUE;
-    s->failed = p.failed;
-    g_propagate_error(err, p.error);
-    return FALSE;
+}
+
+gboolean resolve_sources(struct solver *s, GError **err)
+{
+    g_autoptr(GPtrArray) nodes = g_ptr_array_new(), failed = g_ptr_array_new();
+    g_autoptr(GPtrArray) errors = g_ptr_array_new_with_free_func((GDestroyNotify)g_error_free);
+    for (guint i = 0; s->o.env->resolve && i < s->nodes->len; i++) {
+        struct node *n = g_ptr_array_index(s->nodes, i);
+        if (n->res.needed && !n->resolved && is_remote(n))
+            g_ptr_array_add(nodes, n);
+    }
+    struct pass p = {.s = s, .nodes = nodes, .errors = errors, .failed = failed};
+    resolve_all(&p);
+    for (guint i = 0; i < failed->len; i++) {
+        GError *error = g_error_copy(g_ptr_array_index(errors, i));
+        if (!node_failed_early(s, g_ptr_array_index(failed, i), error, err))
+            return FALSE;
+    }
+    return TRUE;
 }

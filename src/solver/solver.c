@@ -6,32 +6,40 @@
 
 #include <string.h>
 
+/* One for each vertex that has none yet. */
+static void add_nodes(struct solver *s)
+{
+    for (guint i = s->nodes->len; i < s->graph->vertices->len; i++) {
+        struct node *n = g_new0(struct node, 1);
+        n->v = g_ptr_array_index(s->graph->vertices, i);
+        n->dependents = g_ptr_array_new();
+        node_init_reads(n);
+        g_ptr_array_add(s->nodes, n);
+        volumes_add(s, n->v);
+    }
+}
+
 struct solver *solver_new(const struct graph *g, const struct solver_options *o)
 {
     struct solver *s = g_new0(struct solver, 1);
     s->graph = g;
     s->o = *o;
     s->stop = cancel_new_child(o->cancel);
-    s->nodes = g_new0(struct node, g->vertices->len);
+    s->nodes = g_ptr_array_new();
     g_mutex_init(&s->lock);
     g_mutex_init(&s->floor_lock);
     g_mutex_init(&s->renewing);
     s->renewed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    s->first_writers = g_hash_table_new(g_str_hash, g_str_equal);
     g_cond_init(&s->changed);
     g_queue_init(&s->ready);
-    for (guint i = 0; i < g->vertices->len; i++) {
-        struct node *n = &s->nodes[i];
-        n->v = g_ptr_array_index(g->vertices, i);
-        n->dependents = g_ptr_array_new();
-        node_init_reads(n);
-    }
-    volumes_init(s);
     for (guint i = 0; i < G_N_ELEMENTS(s->nonce); i++)
         s->nonce[i] = g_random_int();
+    add_nodes(s);
     return s;
 }
 
-static void node_clear(struct node *n)
+static void node_free(struct node *n)
 {
     for (guint i = 0; i < n->reads->len; i++) {
         struct read *r = &g_array_index(n->reads, struct read, i);
@@ -45,16 +53,17 @@ static void node_clear(struct node *n)
     g_free(n->resolved);
     g_free(n->inputs_json);
     g_free(n->res.why);
+    g_free(n);
 }
 
 void solver_free(struct solver *s)
 {
     if (!s)
         return;
-    for (guint i = 0; i < s->graph->vertices->len; i++)
-        node_clear(&s->nodes[i]);
-    g_free(s->nodes);
     run_release_kept(s);
+    for (guint i = 0; i < s->nodes->len; i++)
+        node_free(g_ptr_array_index(s->nodes, i));
+    g_ptr_array_unref(s->nodes);
     cancel_free(s->stop);
     g_hash_table_unref(s->renewed);
     g_hash_table_unref(s->first_writers);
@@ -72,7 +81,13 @@ void solver_free(struct solver *s)
 
 const struct vertex_result *solver_result(const struct solver *s, const struct vertex *v)
 {
-    return &s->nodes[v->number].res;
+    return &((const struct node *)g_ptr_array_index(s->nodes, v->number))->res;
+}
+
+void solver_step(const struct solver *s, const struct vertex *v, struct solver_step *out)
+{
+    const struct node *n = g_ptr_array_index(s->nodes, v->number);
+    *out = (struct solver_step){n->res.key, n->content_key, n->chain, n->content};
 }
 
 struct vertex *solver_failed(const struct solver *s)
@@ -95,26 +110,29 @@ static void emit(struct solver *s, struct node *n, struct event *ev)
     event_emit(s->o.events, ev);
 }
 
+static void announce_one(struct solver *s, struct node *n)
+{
+    n->res.step = ++s->steps;
+    g_autofree int *inputs = g_new(int, n->v->n_inputs + 1);
+    for (guint k = 0; k < n->v->n_inputs; k++)
+        inputs[k] = n->v->inputs[k]->number;
+    emit(s, n,
+         &(struct event){.type = EVENT_VERTEX,
+                         .name = n->v->meta.name,
+                         .stage = n->v->meta.stage,
+                         .id = &n->v->id,
+                         .inputs = inputs,
+                         .n_inputs = n->v->n_inputs});
+}
+
 static void announce(struct solver *s)
 {
-    int total = 0;
-    for (guint i = 0; i < s->graph->vertices->len; i++) {
-        struct node *n = &s->nodes[i];
-        if (!n->res.needed || n->v->meta.internal)
-            continue;
-        n->res.step = ++total;
-        g_autofree int *inputs = g_new(int, n->v->n_inputs + 1);
-        for (guint k = 0; k < n->v->n_inputs; k++)
-            inputs[k] = n->v->inputs[k]->number;
-        emit(s, n,
-             &(struct event){.type = EVENT_VERTEX,
-                             .name = n->v->meta.name,
-                             .stage = n->v->meta.stage,
-                             .id = &n->v->id,
-                             .inputs = inputs,
-                             .n_inputs = n->v->n_inputs});
+    for (guint i = 0; i < s->nodes->len; i++) {
+        struct node *n = g_ptr_array_index(s->nodes, i);
+        if (n->res.needed && !n->v->meta.internal && !n->res.step)
+            announce_one(s, n);
     }
-    event_emit(s->o.events, &(struct event){.type = EVENT_PLAN, .vertex = -1, .total = total});
+    event_emit(s->o.events, &(struct event){.type = EVENT_PLAN, .vertex = -1, .total = s->steps});
 }
 
 static void finish(struct solver *s, struct node *n, enum event_outcome outcome, const char *why)
@@ -137,30 +155,90 @@ static void finish(struct solver *s, struct node *n, enum event_outcome outcome,
                          .text = n->res.why});
 }
 
-/* Marks what the target needs and makes every definition key, inputs first. */
-static void mark_needed(struct solver *s, struct vertex *target)
+/* Whom a finished chain is told to. */
+static void tell(struct solver *s, struct node *n)
 {
-    node_of(s, target)->res.needed = TRUE;
-    for (int i = (int)s->graph->vertices->len - 1; i >= 0; i--) {
-        struct node *n = &s->nodes[i];
+    if (n->told || !n->chain || !s->o.finished)
+        return;
+    n->told = TRUE;
+    s->o.finished(s->o.finished_ctx, n->v, n->chain);
+}
+
+/* Marks what the targets need, inputs first. */
+static void mark_needed(struct solver *s, struct vertex *const *targets, guint n_targets)
+{
+    for (guint i = 0; i < n_targets; i++)
+        node_of(s, targets[i])->res.needed = TRUE;
+    for (guint i = s->nodes->len; i-- > 0;) {
+        struct node *n = g_ptr_array_index(s->nodes, i);
         for (guint k = 0; n->res.needed && k < n->v->n_inputs; k++)
             node_of(s, n->v->inputs[k])->res.needed = TRUE;
     }
 }
 
+static gboolean is_lost(const struct node *n)
+{
+    return n->res.done && (n->res.outcome == OUTCOME_FAILED || n->res.outcome == OUTCOME_CANCELLED);
+}
+
+static enum event_outcome outcome_of(const GError *error)
+{
+    return g_error_matches(error, VARVE_ERROR, VARVE_ERROR_CANCELLED) ? OUTCOME_CANCELLED
+                                                                      : OUTCOME_FAILED;
+}
+
+static void note_failure(struct solver *s, struct node *n, GError *error)
+{
+    if (!s->error) {
+        s->error = error;
+        s->failed = n;
+    } else {
+        g_error_free(error);
+    }
+}
+
+gboolean node_failed_early(struct solver *s, struct node *n, GError *error, GError **err)
+{
+    if (s->o.keep_going) {
+        finish(s, n, outcome_of(error), error->message);
+        note_failure(s, n, error);
+        return TRUE;
+    }
+    s->failed = n;
+    g_propagate_error(err, error);
+    return FALSE;
+}
+
+/* Whether something that n needs has failed already; then so has n. */
+static gboolean give_up(struct solver *s, struct node *n)
+{
+    for (guint k = 0; k < n->v->n_inputs; k++)
+        if (is_lost(node_of(s, n->v->inputs[k]))) {
+            finish(s, n, OUTCOME_CANCELLED, "a step that it needs failed");
+            return TRUE;
+        }
+    return FALSE;
+}
+
+static gboolean make_key(struct solver *s, struct node *n, GError **err)
+{
+    GError *error = NULL;
+    n->tainted = n->v->meta.no_cache;
+    for (guint k = 0; k < n->v->n_inputs; k++)
+        n->tainted |= node_of(s, n->v->inputs[k])->tainted;
+    n->keyed = cancel_check(s->stop, &error) && node_definition_key(s, n, &error);
+    return n->keyed || node_failed_early(s, n, error, err);
+}
+
+/* Every definition key, inputs first. */
 static gboolean make_keys(struct solver *s, GError **err)
 {
-    for (guint i = 0; i < s->graph->vertices->len; i++) {
-        struct node *n = &s->nodes[i];
-        if (!n->res.needed)
+    for (guint i = 0; i < s->nodes->len; i++) {
+        struct node *n = g_ptr_array_index(s->nodes, i);
+        if (!n->res.needed || n->keyed || is_lost(n) || give_up(s, n))
             continue;
-        n->tainted = n->v->meta.no_cache;
-        for (guint k = 0; k < n->v->n_inputs; k++)
-            n->tainted |= node_of(s, n->v->inputs[k])->tainted;
-        if (!cancel_check(s->stop, err) || !node_definition_key(s, n, err)) {
-            s->failed = n;
+        if (!make_key(s, n, err))
             return FALSE;
-        }
     }
     return TRUE;
 }
@@ -197,44 +275,51 @@ static gboolean take_cut(struct solver *s, struct node *n)
 
 /* The top-down pass: hits end it, misses go on to their inputs. Explicit stack: graphs may be deep.
  */
-static void visit_all(struct solver *s, struct vertex *target)
+static void visit_all(struct solver *s, struct vertex *const *targets, guint n_targets)
 {
     g_autoptr(GPtrArray) stack = g_ptr_array_new();
-    g_ptr_array_add(stack, node_of(s, target));
+    for (guint i = n_targets; i-- > 0;)
+        g_ptr_array_add(stack, node_of(s, targets[i]));
     while (stack->len > 0) {
         struct node *n = g_ptr_array_steal_index(stack, stack->len - 1);
-        if (n->visited || n->local)
+        if (n->visited || n->local || n->chain || is_lost(n))
             continue;
         n->visited = TRUE;
         if (!n->tainted && take_record(s, n, &n->res.key))
             continue;
         n->queued = TRUE;
+        n->res.done = FALSE;
         for (guint i = 0; i < n->v->n_inputs; i++)
             g_ptr_array_add(stack, node_of(s, n->v->inputs[i]));
     }
 }
 
-/* Reports hits, connects queued nodes to the inputs they wait for, and fills the ready queue. */
+/* Connects a queued node to the inputs it waits for. */
+static void enqueue(struct solver *s, struct node *n)
+{
+    s->left++;
+    for (guint k = 0; k < n->v->n_inputs; k++) {
+        struct node *input = node_of(s, n->v->inputs[k]);
+        if (input->local || input->chain)
+            continue;
+        g_ptr_array_add(input->dependents, n);
+        n->waiting++;
+    }
+    if (n->waiting == 0)
+        g_queue_push_tail(&s->ready, n);
+}
+
+/* Reports hits and fills the ready queue. */
 static void schedule(struct solver *s)
 {
-    for (guint i = 0; i < s->graph->vertices->len; i++) {
-        struct node *n = &s->nodes[i];
-        if (!n->queued) {
-            if (n->res.needed && !n->local)
-                finish(s, n, OUTCOME_CACHED,
-                       n->visited ? "same inputs as before" : "what depends on it is cached");
-            continue;
-        }
-        s->left++;
-        for (guint k = 0; k < n->v->n_inputs; k++) {
-            struct node *input = node_of(s, n->v->inputs[k]);
-            if (input->local || input->res.done)
-                continue;
-            g_ptr_array_add(input->dependents, n);
-            n->waiting++;
-        }
-        if (n->waiting == 0)
-            g_queue_push_tail(&s->ready, n);
+    for (guint i = 0; i < s->nodes->len; i++) {
+        struct node *n = g_ptr_array_index(s->nodes, i);
+        if (n->queued)
+            enqueue(s, n);
+        else if (n->res.needed && !n->local && !n->res.done)
+            finish(s, n, OUTCOME_CACHED,
+                   n->visited ? "same inputs as before" : "what depends on it is cached");
+        tell(s, n);
     }
 }
 
@@ -257,7 +342,9 @@ static struct chain *run_op(struct solver *s, struct node *n, GError **err)
     case OP_SOURCE:
         return s->o.env->image(s->o.env, &n->v->op.source, s->o.events, n->v->number, err);
     case OP_EXEC:
-        return run_exec(s, n, err);
+        return s->o.env->exec
+                   ? s->o.env->exec(s->o.env, n->v, solver_base_chain(s, n->v), s->stop, err)
+                   : run_exec(s, n, err);
     case OP_FILE:
         return run_file(s, n, err);
     case OP_MERGE:
@@ -299,28 +386,47 @@ static gboolean solve_node(struct solver *s, struct node *n, GError **err)
     n->res.started_us = g_get_real_time();
     if (!cancel_check(s->stop, err) || !node_content_key(s, n, err))
         return FALSE;
+    g_free(n->inputs_json);
     n->inputs_json = node_inputs_json(s, n);
     if (!n->v->meta.no_cache && take_cut(s, n)) {
+        g_free(n->res.why);
         n->res.why = g_strdup("what it reads came out the same as before");
         return put_records(s, n, err);
     }
+    g_free(n->res.why);
     n->res.why = node_explain_miss(s, n);
     gboolean known = !g_str_equal(n->res.why, NEVER_BUILT);
     emit(s, n, &(struct event){.type = EVENT_START, .text = known ? n->res.why : NULL});
     return run_locked(s, n, err);
 }
 
+/* What waits for n, near or far, is not run. */
+static void give_up_dependents(struct solver *s, struct node *n)
+{
+    g_autoptr(GPtrArray) stack = g_ptr_array_new();
+    g_ptr_array_add(stack, n);
+    while (stack->len > 0) {
+        struct node *lost = g_ptr_array_steal_index(stack, stack->len - 1);
+        for (guint i = 0; i < lost->dependents->len; i++) {
+            struct node *d = g_ptr_array_index(lost->dependents, i);
+            if (d->res.done)
+                continue;
+            finish(s, d, OUTCOME_CANCELLED, "a step that it needs failed");
+            s->left--;
+            g_ptr_array_add(stack, d);
+        }
+    }
+}
+
 static void node_failed(struct solver *s, struct node *n, GError *error)
 {
-    gboolean cancelled = g_error_matches(error, VARVE_ERROR, VARVE_ERROR_CANCELLED);
-    finish(s, n, cancelled ? OUTCOME_CANCELLED : OUTCOME_FAILED, error->message);
-    if (!s->error) {
-        s->error = error;
-        s->failed = n;
+    finish(s, n, outcome_of(error), error->message);
+    g_clear_pointer(&n->chain, chain_free);
+    if (s->o.keep_going)
+        give_up_dependents(s, n);
+    else if (!s->error)
         cancel_trigger(s->stop);
-    } else {
-        g_error_free(error);
-    }
+    note_failure(s, n, error);
 }
 
 /* Wakes a worker for each vertex that is ready now, but for the first: the caller takes that. */
@@ -330,7 +436,7 @@ static void node_solved(struct solver *s, struct node *n)
     finish(s, n, n->res.outcome, NULL);
     for (guint i = 0; i < n->dependents->len; i++) {
         struct node *d = g_ptr_array_index(n->dependents, i);
-        if (--d->waiting > 0)
+        if (--d->waiting > 0 || d->res.done)
             continue;
         g_queue_push_tail(&s->ready, d);
         if (n_ready++ > 0)
@@ -338,12 +444,17 @@ static void node_solved(struct solver *s, struct node *n)
     }
 }
 
-/* A worker: solves ready nodes until none is left or one failed. */
+static gboolean is_over(const struct solver *s)
+{
+    return s->left == 0 || (s->error && !s->o.keep_going);
+}
+
+/* A worker: solves ready nodes until none is left or, unless the others go on, one failed. */
 static gpointer worker_main(gpointer data)
 {
     struct solver *s = data;
     g_mutex_lock(&s->lock);
-    while (s->left > 0 && !s->error) {
+    while (!is_over(s)) {
         struct node *n = g_queue_pop_head(&s->ready);
         if (!n) {
             g_cond_wait(&s->changed, &s->lock);
@@ -352,13 +463,15 @@ static gpointer worker_main(gpointer data)
         g_mutex_unlock(&s->lock);
         GError *error = NULL;
         gboolean ok = solve_node(s, n, &error);
+        if (ok)
+            tell(s, n);
         g_mutex_lock(&s->lock);
         s->left--;
         if (ok)
             node_solved(s, n);
         else
             node_failed(s, n, error);
-        if (s->left == 0 || s->error)
+        if (is_over(s))
             g_cond_broadcast(&s->changed);
     }
     g_mutex_unlock(&s->lock);
@@ -377,19 +490,50 @@ static void work(struct solver *s)
         g_thread_join(threads[i]);
 }
 
-gboolean solver_run(struct solver *s, struct vertex *v, struct chain **out, GError **err)
+/* What an earlier run left unfinished is as it was before that. */
+static void begin(struct solver *s)
 {
-    mark_needed(s, v);
+    add_nodes(s);
+    g_clear_error(&s->error);
+    s->failed = NULL;
+    s->left = 0;
+    g_queue_clear(&s->ready);
+    if (cancel_is_set(s->stop)) {
+        cancel_free(s->stop);
+        s->stop = cancel_new_child(s->o.cancel);
+    }
+    for (guint i = 0; i < s->nodes->len; i++) {
+        struct node *n = g_ptr_array_index(s->nodes, i);
+        if (is_lost(n))
+            n->res.done = FALSE;
+        n->visited = n->queued = FALSE;
+        n->waiting = 0;
+        g_ptr_array_set_size(n->dependents, 0);
+    }
+}
+
+static gboolean solve(struct solver *s, struct vertex *const *targets, guint n, GError **err)
+{
+    mark_needed(s, targets, n);
     announce(s);
     if (!resolve_sources(s, err) || !make_keys(s, err))
         return FALSE;
-    visit_all(s, v);
+    visit_all(s, targets, n);
     schedule(s);
     work(s);
-    if (s->error) {
+    if (s->error)
         g_propagate_error(err, g_error_copy(s->error));
-        return FALSE;
+    return !s->error;
+}
+
+gboolean solver_run(struct solver *s, struct vertex *const *targets, guint n, struct chain **out,
+                    GError **err)
+{
+    begin(s);
+    gboolean ok = solve(s, targets, n, err);
+    for (guint i = 0; i < n; i++) {
+        const struct chain *c = node_of(s, targets[i])->chain;
+        out[i] = c ? chain_copy(c) : NULL;
     }
-    *out = chain_copy(node_of(s, v)->chain);
-    return TRUE;
+    return ok;
 }

@@ -11,7 +11,8 @@
  *   4. else it runs, under a lock of its key shared with other processes, and is recorded under
  * both. Nothing a hit depends on is touched: inputs of a hit are neither pulled nor unpacked. Only
  * steps that a result needs are ever looked at. Threads: as many steps run at once as the graph
- * allows, at most max_parallel. */
+ * allows, at most max_parallel. Several targets are solved at once, and a step that they share
+ * once. */
 #ifndef VARVE_SOLVER_SOLVER_H
 #define VARVE_SOLVER_SOLVER_H
 
@@ -37,6 +38,10 @@ struct solver_env {
     /* Returns the text that represents the current content of an http or git source in keys; asks
      * the network as needed. May be NULL when the graph has no such source. */
     char *(*resolve)(struct solver_env *self, const struct source_op *op, GError **err);
+    /* Runs an exec op in place of this machine's sandbox, over base (NULL: scratch). NULL function:
+     * the sandbox does. */
+    struct chain *(*exec)(struct solver_env *self, const struct vertex *v, const struct chain *base,
+                          struct cancel *c, GError **err);
 };
 
 struct solver_options {
@@ -53,14 +58,22 @@ struct solver_options {
     gboolean
         keep_failed; /* keep the file system and mounts of a RUN that failed, for solver_debug() */
     const char *slot_prefix; /* names this Dockerfile and context, for explanations */
+    gboolean keep_going;     /* a step that fails ends only what needs it */
+    /* Told of each vertex whose chain became known, because it ran, was cut or hit: once each, from
+     * any thread, without a lock. May be NULL. */
+    void (*finished)(gpointer ctx, const struct vertex *v, const struct chain *c);
+    gpointer finished_ctx;
 };
 
 struct solver;
 struct solver *solver_new(const struct graph *g, const struct solver_options *o);
 void solver_free(struct solver *s);
-/* Solves v; *out gets its chain (owned by the caller). On failure the first error; every finished
- * step is kept. */
-gboolean solver_run(struct solver *s, struct vertex *v, struct chain **out, GError **err);
+/* Solves n targets at once. out[i] gets the chain of targets[i] (the caller's), or NULL where it
+ * failed or was given up. FALSE when one has none: the first error. Every finished step is kept.
+ * May be called again, also when the graph has grown: what is done stays done, what failed is
+ * tried again. */
+gboolean solver_run(struct solver *s, struct vertex *const *targets, guint n, struct chain **out,
+                    GError **err);
 
 /* How each vertex came out, by vertex number. Valid after solver_run. */
 struct vertex_result {
@@ -81,7 +94,14 @@ struct vertex_result {
                       something else */
 };
 const struct vertex_result *solver_result(const struct solver *s, const struct vertex *v);
-/* The vertex that failed, or NULL. */
+/* What is known of a step; borrowed until the next solver_run(). */
+struct solver_step {
+    struct digest definition, content_key; /* its keys; zero: not made */
+    const struct chain *chain;             /* NULL: not made, or not looked at (below a hit) */
+    struct digest content;                 /* of chain */
+};
+void solver_step(const struct solver *s, const struct vertex *v, struct solver_step *out);
+/* The vertex that failed first in the last solver_run(), or NULL. */
 struct vertex *solver_failed(const struct solver *s);
 /* What the RUN v was started over, borrowed; NULL: nothing, or it is not made. */
 const struct chain *solver_base_chain(struct solver *s, const struct vertex *v);

@@ -22,16 +22,12 @@ static gboolean writes(const struct vertex *v, const char *id)
     return FALSE;
 }
 
-void volumes_init(struct solver *s)
+void volumes_add(struct solver *s, const struct vertex *v)
 {
-    s->first_writers = g_hash_table_new(g_str_hash, g_str_equal);
-    for (guint k = 0; k < s->graph->vertices->len; k++) {
-        const struct vertex *v = g_ptr_array_index(s->graph->vertices, k);
-        for (guint i = 0; v->op.type == OP_EXEC && i < v->op.exec.n_mounts; i++) {
-            const char *id = written_id(&v->op.exec.mounts[i]);
-            if (id && !g_hash_table_contains(s->first_writers, id))
-                g_hash_table_insert(s->first_writers, (gpointer)id, GUINT_TO_POINTER(k));
-        }
+    for (guint i = 0; v->op.type == OP_EXEC && i < v->op.exec.n_mounts; i++) {
+        const char *id = written_id(&v->op.exec.mounts[i]);
+        if (id && !g_hash_table_contains(s->first_writers, id))
+            g_hash_table_insert(s->first_writers, (gpointer)id, GINT_TO_POINTER(v->number));
     }
 }
 
@@ -62,7 +58,7 @@ static GArray *imprints_above(struct solver *s, const struct node *n, const char
     gpointer value;
     if (!g_hash_table_lookup_extended(s->first_writers, id, NULL, &value))
         return found;
-    int first = (int)GPOINTER_TO_UINT(value), last = n->v->number;
+    int first = GPOINTER_TO_INT(value), last = n->v->number;
     if (first >= last)
         return found;
     g_autofree guint8 *seen = g_new0(guint8, last - first);
@@ -104,6 +100,7 @@ static void add_past(struct solver *s, struct node *n, const struct exec_mount *
 void node_find_pasts(struct solver *s, struct node *n)
 {
     const struct exec_op *e = &n->v->op.exec;
+    g_array_set_size(n->pasts, 0);
     for (guint i = 0; n->v->op.type == OP_EXEC && i < e->n_mounts; i++)
         if (e->mounts[i].type == MOUNT_CACHE)
             add_past(s, n, &e->mounts[i]);
