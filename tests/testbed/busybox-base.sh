@@ -49,6 +49,7 @@ EOF
     chmod 644 "$1/etc/passwd" "$1/etc/group"
 }
 
+lock_bases
 if [ ! -e "$cached/busybox-oci/index.json" ]; then
     say "making the base from $busybox"
     work=$(mktemp -d)

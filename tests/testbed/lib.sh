@@ -94,10 +94,18 @@ oci_from_tar() {
     mv "$oci_tmp" "$2"
 }
 
+# Until the script ends nobody else makes or places a base.
+lock_bases() {
+    mkdir -p "$testbed_cache"
+    exec 9>"$testbed_cache/lock"
+    flock 9
+}
+
 # place FROM TO: put a cached file or directory at TO, as hard links where the disk allows.
 # Nobody may write into a placed base: it shares its bytes with the cache.
 place() {
     [ "$(readlink -f "$1")" = "$(readlink -f "$2")" ] && return 0
+    ! diff -rq "$1" "$2" >/dev/null 2>&1 || return 0 # others may be reading it
     rm -rf "$2"
     cp -al "$1" "$2" 2>/dev/null || {
         rm -rf "$2"

@@ -53,6 +53,7 @@ node_version() {
         sed -n '/^Package: nodejs$/,/^$/s/^Version: \([0-9.]*\).*/\1/p'
 }
 
+lock_bases
 if [ ! -e "$cached/node-base-oci/index.json" ]; then
     need mmdebstrap demo
     say "making the base from Debian $suite packages ($packages); this takes about a minute"
