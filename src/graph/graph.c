@@ -5,6 +5,7 @@
 struct graph *graph_new(void)
 {
     struct graph *g = g_new0(struct graph, 1);
+    g->refs = 1;
     g->vertices = g_ptr_array_new();
     g->by_id = g_hash_table_new(digest_ghash, digest_gequal);
     g->strings = g_string_chunk_new(4096);
@@ -12,9 +13,15 @@ struct graph *graph_new(void)
     return g;
 }
 
-void graph_free(struct graph *g)
+struct graph *graph_ref(struct graph *g)
 {
-    if (!g)
+    g_atomic_int_inc(&g->refs);
+    return g;
+}
+
+void graph_unref(struct graph *g)
+{
+    if (!g || !g_atomic_int_dec_and_test(&g->refs))
         return;
     g_ptr_array_unref(g->vertices);
     g_hash_table_unref(g->by_id);

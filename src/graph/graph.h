@@ -1,6 +1,7 @@
 /* The build graph: vertices with ordered inputs, in an order where inputs come first. The graph
- * owns all memory of its vertices and ops. Built by lowering, read by the solver; never changed
- * after. */
+ * owns all memory of its vertices and ops. Built by lowering, of one Dockerfile or of several
+ * (platforms, targets), and read by the solver; it may grow between the solver's runs, but what is
+ * in it never changes. */
 #ifndef VARVE_GRAPH_GRAPH_H
 #define VARVE_GRAPH_GRAPH_H
 
@@ -26,13 +27,15 @@ struct vertex {
     struct digest id; /* hash of op and inputs' ids: equal vertices are one vertex */
 };
 struct graph {
+    gint refs;           /* atomic */
     GPtrArray *vertices; /* struct vertex*, inputs first */
     GHashTable *by_id;   /* struct digest* → struct vertex* */
     GStringChunk *strings;
     GPtrArray *blocks; /* every other allocation */
 };
 struct graph *graph_new(void);
-void graph_free(struct graph *g);
+struct graph *graph_ref(struct graph *g);
+void graph_unref(struct graph *g); /* NULL: nothing happens */
 /* Copies that live as long as the graph. NULL gives NULL. */
 const char *graph_str(struct graph *g, const char *s);
 const char *const *graph_strv(struct graph *g, const char *const *v);
@@ -52,6 +55,6 @@ char *graph_dump_json(const struct graph *g);
 const char *op_kind_name(const struct op *op);
 
 typedef struct graph graph;
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(graph, graph_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(graph, graph_unref)
 
 #endif

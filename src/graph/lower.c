@@ -17,7 +17,7 @@ void lowered_free(struct lowered *l)
 {
     if (!l)
         return;
-    graph_free(l->graph);
+    graph_unref(l->graph);
     image_conf_free(l->conf);
     g_free(l->stage);
     g_ptr_array_unref(l->bases);
@@ -314,7 +314,7 @@ static void image_free(gpointer p)
 
 static void lowering_init(struct lowering *lw)
 {
-    lw->graph = graph_new();
+    lw->graph = lw->o->graph ? graph_ref(lw->o->graph) : graph_new();
     lw->stages = g_ptr_array_new_with_free_func(lower_free_stage);
     lw->by_name = g_hash_table_new(g_str_hash, g_str_equal);
     lw->made = g_hash_table_new(g_str_hash, g_str_equal);
@@ -326,7 +326,7 @@ static void lowering_init(struct lowering *lw)
 
 static void lowering_clear(struct lowering *lw)
 {
-    graph_free(lw->graph);
+    graph_unref(lw->graph);
     g_hash_table_unref(lw->by_name);
     g_hash_table_unref(lw->made);
     g_hash_table_unref(lw->images);

@@ -60,10 +60,12 @@ struct lower_options {
     gboolean allow_insecure;     /* --allow security.insecure */
     gboolean allow_host_network; /* --allow network.host */
     struct image_resolver *resolver;
+    struct graph *graph; /* what is added to, so that equal steps of several results are one; NULL:
+                            a new graph */
 };
 
 struct lowered {
-    struct graph *graph;
+    struct graph *graph;     /* a reference */
     struct vertex *result;   /* NULL: the target is an untouched scratch */
     struct image_conf *conf; /* config of the result; its history's non-empty entries match the
                                 result's layers one to one, base layers included */

@@ -56,6 +56,8 @@ static gboolean fake_resolve(struct image_resolver *self, enum context_kind kind
     }
     char *digest = g_strdup(DIGEST); /* each image has its own */
     digest[7] = "0123456789abcdef"[g_str_hash(ref) % 16];
+    if (!g_str_equal(p->arch, "amd64")) /* and each of its platforms */
+        digest[8] = "0123456789abcdef"[g_str_hash(p->arch) % 16];
     *out = (struct resolved_image){g_strdup(ref), digest, c};
     return TRUE;
 }
@@ -454,6 +456,31 @@ static void test_values(void)
     }
 }
 
+/* Steps that do not depend on the platform exist once. */
+static void test_one_graph(void)
+{
+    static const char text[] = "FROM --platform=$BUILDPLATFORM node AS build\nRUN make\n"
+                               "FROM node\nRUN install\nCOPY --from=build /a /a\n";
+    g_autoptr(graph) g = graph_new();
+    guint expected[] = {
+        5, 8}; /* per platform a base, an install and a COPY; in common base and make */
+    static const char *const platforms[] = {"linux/arm64", "linux/riscv64"};
+    for (guint i = 0; i < G_N_ELEMENTS(platforms); i++) {
+        struct setup setup;
+        setup_init(&setup, text);
+        setup.o.graph = g;
+        g_assert_true(platform_parse(&setup.o.platform, platforms[i], NULL));
+        g_autoptr(diags) d = diags_new();
+        g_autoptr(dockerfile) df = dockerfile_parse(text, sizeof text - 1, "Dockerfile", d);
+        g_autoptr(lowered) l = lower(df, &setup.o, d, NULL);
+        g_assert_nonnull(l);
+        g_assert_true(l->graph == g);
+        g_assert_cmpstr(l->conf->platform.arch, ==, setup.o.platform.arch);
+        setup_clear(&setup);
+        g_assert_cmpuint(g->vertices->len, ==, expected[i]);
+    }
+}
+
 static void test_gotext(void)
 {
     g_autoptr(GString) s = g_string_new(NULL);
@@ -500,6 +527,7 @@ int main(int argc, char **argv)
     g_test_add_func("/lower/bombs", test_bombs);
     g_test_add_func("/lower/many-stages", test_many_stages);
     g_test_add_func("/lower/values", test_values);
+    g_test_add_func("/lower/one-graph", test_one_graph);
     g_test_add_func("/lower/gotext", test_gotext);
     g_test_add_func("/lower/speed", test_speed);
     return g_test_run();

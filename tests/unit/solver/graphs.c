@@ -120,7 +120,7 @@ static void on_finished(gpointer ctx, const struct vertex *v, const struct chain
 static void drop_graph(struct fake *f)
 {
     g_clear_pointer(&f->solver, solver_free);
-    g_clear_pointer(&f->graph, graph_free);
+    g_clear_pointer(&f->graph, graph_unref);
     g_clear_pointer(&f->known, g_hash_table_unref);
     g_clear_pointer(&f->tree, tree_free);
     g_clear_pointer(&f->cancel, cancel_free);
