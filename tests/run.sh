@@ -84,6 +84,7 @@ for suite in "${suites[@]}"; do
         LIMIT=1800 run_tap rootless tests/rootless.sh "$build/varve"
         run_tap rootless-escape tests/rootless.sh --bats tests/cli/escape.bats "$build/varve"
         run_tap rootless-network tests/rootless.sh --bats tests/cli/network.bats "$build/varve"
+        run_tap rootless-reach tests/rootless.sh --bats tests/cli/reach.bats "$build/varve"
         LIMIT=1800 run_tap rootless-single-id tests/rootless.sh --single "$build/varve"
         ;;
     kernels) LIMIT=1800 run_tap kernels tests/kernels.sh "$build" ;;

@@ -15,17 +15,18 @@
 #include "base/error.h"
 #include "base/fs.h"
 
-static const struct {
-    int family;
-    guint8 bits; /* of the prefix */
-    const char *address;
-} blocked[] = {
+const struct netns_range netns_closed[] = {
+    {AF_INET, 8, "0.0.0.0"}, /* this machine, and its loopback */
+    {AF_INET, 8, "127.0.0.0"},
     {AF_INET, 16, "169.254.0.0"},     /* link-local: RFC 3927 */
     {AF_INET, 32, "100.100.100.200"}, /* metadata at Alibaba */
+    {AF_INET, 32, "192.0.0.192"},     /* metadata at Oracle */
+    {AF_INET6, 80, "::"},             /* loopback, and every IPv4 address in two ways */
     {AF_INET6, 10, "fe80::"},         /* link-local: RFC 4291 */
     {AF_INET6, 128, "fd00:ec2::254"}, /* metadata at Amazon */
     {AF_INET6, 128, "fd20:ce::254"},  /* metadata at Google */
 };
+const guint netns_n_closed = G_N_ELEMENTS(netns_closed);
 
 struct request { /* RTM_NEWRULE */
     struct nlmsghdr head;
@@ -82,21 +83,21 @@ static int ask(int netlink, const struct request *r)
     return answer.head.nlmsg_type == NLMSG_ERROR ? -answer.error.error : EIO;
 }
 
-static int block(int netlink, guint i)
+static int block(int netlink, const struct netns_range *range)
 {
-    gsize size = blocked[i].family == AF_INET ? 4 : 16;
+    gsize size = range->family == AF_INET ? 4 : 16;
     struct request r = {
         .head = {.nlmsg_len = G_STRUCT_OFFSET(struct request, dst) + size,
                  .nlmsg_type = RTM_NEWRULE,
                  .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL},
-        .rule = {.family = (guint8)blocked[i].family,
-                 .dst_len = blocked[i].bits,
+        .rule = {.family = (guint8)range->family,
+                 .dst_len = range->bits,
                  .action = FR_ACT_UNREACHABLE},
         .priority_head = {sizeof(struct rtattr) + sizeof(guint32), FRA_PRIORITY},
         .priority = 1, /* after the table of the namespace's own addresses, before all others */
         .dst_head = {(unsigned short)(sizeof(struct rtattr) + size), FRA_DST},
     };
-    inet_pton(blocked[i].family, blocked[i].address, r.dst);
+    inet_pton(range->family, range->address, r.dst);
     return ask(netlink, &r);
 }
 
@@ -115,9 +116,9 @@ static gpointer block_all(gpointer data)
         netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
     j->error = netlink < 0 ? errno : 0;
     gboolean ipv6 = has_ipv6();
-    for (guint i = 0; !j->error && i < G_N_ELEMENTS(blocked); i++)
-        if (ipv6 || blocked[i].family == AF_INET)
-            j->error = block(netlink, i);
+    for (guint i = 0; !j->error && i < netns_n_closed; i++)
+        if (ipv6 || netns_closed[i].family == AF_INET)
+            j->error = block(netlink, &netns_closed[i]);
     return NULL;
 }
 
@@ -125,6 +126,6 @@ gboolean netns_block(int ns, GError **err)
 {
     struct job j = {.ns = ns};
     g_thread_join(g_thread_new("netns", block_all, &j));
-    return !j.error ||
-           error_set_errno(err, j.error, "closing the sandbox's network to link-local addresses");
+    return !j.error || error_set_errno(err, j.error,
+                                       "closing the sandbox's network to this machine's addresses");
 }

@@ -13,6 +13,7 @@
 #include "exec/pasta.h"
 #include "exec/resolv.h"
 #include "exec/sandbox.h"
+#include "exec/tapfilter.h"
 
 #define MAX_KERNEL_STRUCT 4096 /* of a notification: the kernel says how long its own is */
 
@@ -196,7 +197,8 @@ static void begin(struct network *n)
 static void settle(struct network *n)
 {
     GError *why = NULL;
-    if (pasta_started(&n->pasta, &why) && netns_block(n->ns, &why))
+    if (pasta_started(&n->pasta, &why) && tapfilter_attach(n->pasta.pidfd, &why) &&
+        netns_block(n->ns, &why))
         n->state = NETWORK_READY;
     else
         refuse(n, why);

@@ -1,0 +1,111 @@
+#include "exec/tapfilter.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/if_tun.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fs.h"
+#include "exec/netns.h"
+#include "exec/signal.h"
+
+/* Where things lie in a packet. */
+enum { AT_PROTOCOL = 12, AT_DEST4 = 30, AT_NEXT6 = 20, AT_DEST6 = 38 };
+
+#define PASS 0xffffffff /* all of it; 0: none */
+#define TUN "/dev/net/tun"
+
+static void emit(GArray *prog, guint16 code, guint8 jt, guint8 jf, guint32 k)
+{
+    struct sock_filter f = {code, jt, jf, k};
+    g_array_append_val(prog, f);
+}
+
+/* The first bits of 32; 32 and more are all. */
+static guint32 mask_of(int bits)
+{
+    return bits >= 32 ? G_MAXUINT32 : ~(G_MAXUINT32 >> bits);
+}
+
+/* Neighbours ask each other for their hardware addresses by ICMPv6 at link-local addresses. */
+static void emit_drop(GArray *prog, gboolean neighbours)
+{
+    if (neighbours) {
+        emit(prog, BPF_LD | BPF_B | BPF_ABS, 0, 0, AT_NEXT6);
+        emit(prog, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, IPPROTO_ICMPV6);
+        emit(prog, BPF_RET | BPF_K, 0, 0, PASS);
+    }
+    emit(prog, BPF_RET | BPF_K, 0, 0, 0);
+}
+
+/* Drops a packet to the range; one to elsewhere goes on behind. */
+static void emit_range(GArray *prog, const struct netns_range *r)
+{
+    guint32 words[4];
+    guint jumps[4], n = 0, at = r->family == AF_INET ? AT_DEST4 : AT_DEST6;
+    inet_pton(r->family, r->address, words);
+    for (int left = r->bits; left > 0; left -= 32, n++) {
+        emit(prog, BPF_LD | BPF_W | BPF_ABS, 0, 0, at + 4 * n);
+        if (left < 32)
+            emit(prog, BPF_ALU | BPF_AND | BPF_K, 0, 0, mask_of(left));
+        jumps[n] = prog->len;
+        emit(prog, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, ntohl(words[n]) & mask_of(left));
+    }
+    emit_drop(prog, r->family == AF_INET6 && g_str_has_prefix(r->address, "fe80:"));
+    for (guint i = 0; i < n; i++)
+        g_array_index(prog, struct sock_filter, jumps[i]).jf = prog->len - jumps[i] - 1;
+}
+
+/* All ranges of a family, if the packet is of its protocol. */
+static void emit_family(GArray *prog, int family, guint32 protocol)
+{
+    emit(prog, BPF_LD | BPF_H | BPF_ABS, 0, 0, AT_PROTOCOL);
+    guint jump = prog->len;
+    emit(prog, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, protocol);
+    for (guint i = 0; i < netns_n_closed; i++)
+        if (netns_closed[i].family == family)
+            emit_range(prog, &netns_closed[i]);
+    g_array_index(prog, struct sock_filter, jump).jf = prog->len - jump - 1;
+}
+
+GArray *tapfilter_program(void)
+{
+    GArray *prog = g_array_new(FALSE, FALSE, sizeof(struct sock_filter));
+    emit_family(prog, AF_INET, ETH_P_IP);
+    emit_family(prog, AF_INET6, ETH_P_IPV6);
+    emit(prog, BPF_RET | BPF_K, 0, 0, PASS);
+    return prog;
+}
+
+/* The number of pasta's descriptor of its interface, or -1. */
+static int find_tun(int pid)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/fd", pid);
+    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+    for (const char *name; dir && (name = g_dir_read_name(dir));) {
+        g_autofree char *fd = g_build_filename(path, name, NULL);
+        g_autofree char *target = g_file_read_link(fd, NULL);
+        if (target && g_str_has_suffix(target, TUN))
+            return atoi(name);
+    }
+    return -1;
+}
+
+gboolean tapfilter_attach(int pasta, GError **err)
+{
+    g_autoptr(GArray) prog = tapfilter_program();
+    struct sock_fprog fprog = {(unsigned short)prog->len, (struct sock_filter *)prog->data};
+    int number = find_tun(signal_pid(pasta));
+    if (number < 0)
+        return error_set(err, VARVE_ERROR_OUTSIDE, "pasta has no interface open");
+    fd_auto int tun = syscall(SYS_pidfd_getfd, pasta, number, 0);
+    return (tun >= 0 && ioctl(tun, TUNATTACHFILTER, &fprog) == 0) ||
+           error_set_errno(err, errno,
+                           "closing the interface of pasta's to this machine's addresses");
+}
