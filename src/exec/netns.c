@@ -3,9 +3,11 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -15,7 +17,13 @@
 #include "base/error.h"
 #include "base/fs.h"
 
-const struct netns_range netns_closed[] = {
+#define MAX_OWN 150 /* what a filter of packets has room for (tapfilter.h) */
+
+static const struct {
+    int family;
+    guint8 bits;
+    const char *address;
+} always[] = {
     {AF_INET, 8, "0.0.0.0"}, /* this machine, and its loopback */
     {AF_INET, 8, "127.0.0.0"},
     {AF_INET, 16, "169.254.0.0"},     /* link-local: RFC 3927 */
@@ -26,7 +34,6 @@ const struct netns_range netns_closed[] = {
     {AF_INET6, 128, "fd00:ec2::254"}, /* metadata at Amazon */
     {AF_INET6, 128, "fd20:ce::254"},  /* metadata at Google */
 };
-const guint netns_n_closed = G_N_ELEMENTS(netns_closed);
 
 struct request { /* RTM_NEWRULE */
     struct nlmsghdr head;
@@ -39,6 +46,7 @@ struct request { /* RTM_NEWRULE */
 
 struct job {
     int ns;
+    const GArray *ranges;
     int error; /* out: errno, 0 when all is well */
 };
 
@@ -69,6 +77,65 @@ int netns_new(GError **err)
     return j.ns;
 }
 
+static gboolean contains(const struct netns_range *r, const struct netns_range *other)
+{
+    guint whole = r->bits / 8, rest = r->bits % 8;
+    return r->family == other->family && r->bits <= other->bits &&
+           memcmp(r->address, other->address, whole) == 0 &&
+           (!rest || (r->address[whole] ^ other->address[whole]) >> (8 - rest) == 0);
+}
+
+/* Unless it lies in one that is there: the kernel takes no rule twice. */
+static void add_range(GArray *ranges, const struct netns_range *r)
+{
+    for (guint i = 0; i < ranges->len; i++)
+        if (contains(&g_array_index(ranges, struct netns_range, i), r))
+            return;
+    g_array_append_val(ranges, *r);
+}
+
+static gboolean range_of(const struct ifaddrs *a, struct netns_range *r)
+{
+    *r = (struct netns_range){.family = a->ifa_addr ? a->ifa_addr->sa_family : AF_UNSPEC};
+    if (!(a->ifa_flags & IFF_UP) || (r->family != AF_INET && r->family != AF_INET6))
+        return FALSE;
+    r->bits = r->family == AF_INET ? 32 : 128;
+    if (r->family == AF_INET)
+        memcpy(r->address, &((const struct sockaddr_in *)(const void *)a->ifa_addr)->sin_addr, 4);
+    else
+        memcpy(r->address, &((const struct sockaddr_in6 *)(const void *)a->ifa_addr)->sin6_addr,
+               16);
+    return TRUE;
+}
+
+GArray *netns_own(void)
+{
+    GArray *ranges = g_array_new(FALSE, FALSE, sizeof(struct netns_range));
+    struct ifaddrs *all = NULL;
+    struct netns_range r;
+    if (getifaddrs(&all) < 0)
+        return ranges;
+    for (const struct ifaddrs *a = all; a && ranges->len < MAX_OWN; a = a->ifa_next)
+        if (range_of(a, &r))
+            add_range(ranges, &r);
+    freeifaddrs(all);
+    return ranges;
+}
+
+GArray *netns_closed(gboolean own)
+{
+    GArray *ranges = g_array_new(FALSE, FALSE, sizeof(struct netns_range));
+    for (guint i = 0; i < G_N_ELEMENTS(always); i++) {
+        struct netns_range r = {.family = always[i].family, .bits = always[i].bits};
+        inet_pton(r.family, always[i].address, r.address);
+        add_range(ranges, &r);
+    }
+    g_autoptr(GArray) mine = own ? netns_own() : NULL;
+    for (guint i = 0; mine && i < mine->len; i++)
+        add_range(ranges, &g_array_index(mine, struct netns_range, i));
+    return ranges;
+}
+
 /* Sends r and reads the kernel's answer: errno, 0 when it is done. */
 static int ask(int netlink, const struct request *r)
 {
@@ -97,7 +164,7 @@ static int block(int netlink, const struct netns_range *range)
         .priority = 1, /* after the table of the namespace's own addresses, before all others */
         .dst_head = {(unsigned short)(sizeof(struct rtattr) + size), FRA_DST},
     };
-    inet_pton(range->family, range->address, r.dst);
+    memcpy(r.dst, range->address, size);
     return ask(netlink, &r);
 }
 
@@ -116,15 +183,17 @@ static gpointer block_all(gpointer data)
         netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
     j->error = netlink < 0 ? errno : 0;
     gboolean ipv6 = has_ipv6();
-    for (guint i = 0; !j->error && i < netns_n_closed; i++)
-        if (ipv6 || netns_closed[i].family == AF_INET)
-            j->error = block(netlink, &netns_closed[i]);
+    for (guint i = 0; !j->error && i < j->ranges->len; i++) {
+        const struct netns_range *r = &g_array_index(j->ranges, struct netns_range, i);
+        if (ipv6 || r->family == AF_INET)
+            j->error = block(netlink, r);
+    }
     return NULL;
 }
 
-gboolean netns_block(int ns, GError **err)
+gboolean netns_block(int ns, const GArray *ranges, GError **err)
 {
-    struct job j = {.ns = ns};
+    struct job j = {.ns = ns, .ranges = ranges};
     g_thread_join(g_thread_new("netns", block_all, &j));
     return !j.error || error_set_errno(err, j.error,
                                        "closing the sandbox's network to this machine's addresses");

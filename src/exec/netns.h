@@ -7,20 +7,21 @@
 
 /* A new one with its loopback up; close-on-exec, number >= 10. -1 on error. */
 int netns_new(GError **err);
-/* Addresses that belong to this machine or its network alone: its loopback, link-local ones, and
- * those at which clouds hand out a machine's credentials. pasta would take what a sandbox sends to
- * them for its own host's. */
 struct netns_range {
     int family;
     guint8 bits; /* of the prefix */
-    const char *address;
+    guint8 address[16];
 };
-extern const struct netns_range netns_closed[];
-extern const guint netns_n_closed;
-/* Makes them unreachable, so that programs are told at once. Rules, not routes: they come before
+/* The host's own addresses, each once: of interfaces that are up, 150 at most. */
+GArray *netns_own(void);
+/* Addresses that belong to this machine or its network alone: its loopback, link-local ones, those
+ * at which clouds hand out a machine's credentials, and with own netns_own(). pasta would take what
+ * a sandbox sends to them for its own host's. */
+GArray *netns_closed(gboolean own);
+/* Makes ranges unreachable, so that programs are told at once. Rules, not routes: they come before
  * every route that is copied from the host, and after the namespace's own addresses. A program that
  * chooses the interface gets past them (tapfilter.h). To be called when the interface is
  * configured: its gateway may itself be link-local. */
-gboolean netns_block(int ns, GError **err);
+gboolean netns_block(int ns, const GArray *ranges, GError **err);
 
 #endif

@@ -197,8 +197,9 @@ static void begin(struct network *n)
 static void settle(struct network *n)
 {
     GError *why = NULL;
-    if (pasta_started(&n->pasta, &why) && tapfilter_attach(n->pasta.pidfd, &why) &&
-        netns_block(n->ns, &why))
+    g_autoptr(GArray) closed = netns_closed(!n->gateway);
+    if (pasta_started(&n->pasta, &why) && tapfilter_attach(n->pasta.pidfd, closed, &why) &&
+        netns_block(n->ns, closed, &why))
         n->state = NETWORK_READY;
     else
         refuse(n, why);

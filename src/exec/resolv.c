@@ -2,12 +2,11 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <ifaddrs.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <string.h>
 
 #include "base/fs.h"
+#include "exec/netns.h"
 #include "exec/pasta.h"
 
 #define UPSTREAM "/run/systemd/resolve/resolv.conf"
@@ -77,23 +76,14 @@ char *resolv_translate(const char *text, const char *upstream, const char *const
 
 static char **own_addresses(void)
 {
-    GPtrArray *list = g_ptr_array_new();
-    struct ifaddrs *all = NULL;
-    char text[NI_MAXHOST];
-    if (getifaddrs(&all) < 0)
-        all = NULL;
-    for (const struct ifaddrs *a = all; a; a = a->ifa_next) {
-        int family = a->ifa_addr ? a->ifa_addr->sa_family : AF_UNSPEC;
-        socklen_t size =
-            family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
-        if ((family == AF_INET || family == AF_INET6) &&
-            getnameinfo(a->ifa_addr, size, text, sizeof text, NULL, 0, NI_NUMERICHOST) == 0)
-            g_ptr_array_add(list, g_strndup(text, strcspn(text, "%")));
+    g_autoptr(GArray) ranges = netns_own();
+    char **list = g_new0(char *, ranges->len + 1);
+    for (guint i = 0; i < ranges->len; i++) {
+        const struct netns_range *r = &g_array_index(ranges, struct netns_range, i);
+        list[i] = g_malloc(INET6_ADDRSTRLEN);
+        inet_ntop(r->family, r->address, list[i], INET6_ADDRSTRLEN);
     }
-    if (all)
-        freeifaddrs(all);
-    g_ptr_array_add(list, NULL);
-    return (char **)g_ptr_array_free(list, FALSE);
+    return list;
 }
 
 static char *read_text(const char *path)

@@ -44,41 +44,52 @@ static void emit_drop(GArray *prog, gboolean neighbours)
     emit(prog, BPF_RET | BPF_K, 0, 0, 0);
 }
 
-/* Drops a packet to the range; one to elsewhere goes on behind. */
+/* Drops a packet to the range; one to elsewhere goes on behind. The address lies in the filter's
+ * memory: an access to the packet becomes many instructions, and a socket's filter may have few
+ * (net.core.optmem_max). */
 static void emit_range(GArray *prog, const struct netns_range *r)
 {
     guint32 words[4];
-    guint jumps[4], n = 0, at = r->family == AF_INET ? AT_DEST4 : AT_DEST6;
-    inet_pton(r->family, r->address, words);
+    guint jumps[4], n = 0;
+    memcpy(words, r->address, sizeof words);
     for (int left = r->bits; left > 0; left -= 32, n++) {
-        emit(prog, BPF_LD | BPF_W | BPF_ABS, 0, 0, at + 4 * n);
+        emit(prog, BPF_LD | BPF_W | BPF_MEM, 0, 0, n);
         if (left < 32)
             emit(prog, BPF_ALU | BPF_AND | BPF_K, 0, 0, mask_of(left));
         jumps[n] = prog->len;
         emit(prog, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, ntohl(words[n]) & mask_of(left));
     }
-    emit_drop(prog, r->family == AF_INET6 && g_str_has_prefix(r->address, "fe80:"));
+    emit_drop(prog, r->family == AF_INET6 && r->bits == 10); /* fe80::/10 */
     for (guint i = 0; i < n; i++)
         g_array_index(prog, struct sock_filter, jumps[i]).jf = prog->len - jumps[i] - 1;
 }
 
-/* All ranges of a family, if the packet is of its protocol. */
-static void emit_family(GArray *prog, int family, guint32 protocol)
+/* All ranges of a family, if the packet is of its protocol. A jump on a condition reaches 255
+ * instructions. */
+static void emit_family(GArray *prog, const GArray *ranges, int family, guint32 protocol)
 {
     emit(prog, BPF_LD | BPF_H | BPF_ABS, 0, 0, AT_PROTOCOL);
+    emit(prog, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, protocol);
     guint jump = prog->len;
-    emit(prog, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, protocol);
-    for (guint i = 0; i < netns_n_closed; i++)
-        if (netns_closed[i].family == family)
-            emit_range(prog, &netns_closed[i]);
-    g_array_index(prog, struct sock_filter, jump).jf = prog->len - jump - 1;
+    emit(prog, BPF_JMP | BPF_JA, 0, 0, 0);
+    for (guint i = 0; i < (family == AF_INET ? 1 : 4); i++) {
+        emit(prog, BPF_LD | BPF_W | BPF_ABS, 0, 0,
+             (family == AF_INET ? AT_DEST4 : AT_DEST6) + 4 * i);
+        emit(prog, BPF_ST, 0, 0, i);
+    }
+    for (guint i = 0; i < ranges->len; i++) {
+        const struct netns_range *r = &g_array_index(ranges, struct netns_range, i);
+        if (r->family == family)
+            emit_range(prog, r);
+    }
+    g_array_index(prog, struct sock_filter, jump).k = prog->len - jump - 1;
 }
 
-GArray *tapfilter_program(void)
+GArray *tapfilter_program(const GArray *ranges)
 {
     GArray *prog = g_array_new(FALSE, FALSE, sizeof(struct sock_filter));
-    emit_family(prog, AF_INET, ETH_P_IP);
-    emit_family(prog, AF_INET6, ETH_P_IPV6);
+    emit_family(prog, ranges, AF_INET, ETH_P_IP);
+    emit_family(prog, ranges, AF_INET6, ETH_P_IPV6);
     emit(prog, BPF_RET | BPF_K, 0, 0, PASS);
     return prog;
 }
@@ -97,9 +108,9 @@ static int find_tun(int pid)
     return -1;
 }
 
-gboolean tapfilter_attach(int pasta, GError **err)
+gboolean tapfilter_attach(int pasta, const GArray *ranges, GError **err)
 {
-    g_autoptr(GArray) prog = tapfilter_program();
+    g_autoptr(GArray) prog = tapfilter_program(ranges);
     struct sock_fprog fprog = {(unsigned short)prog->len, (struct sock_filter *)prog->data};
     int number = find_tun(signal_pid(pasta));
     if (number < 0)

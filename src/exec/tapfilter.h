@@ -1,5 +1,5 @@
-/* Closes the interface that pasta makes in a sandbox's network to the addresses of netns_closed
- * (netns.h): a packet to one of them is dropped before pasta reads it.
+/* Closes the interface that pasta makes in a sandbox's network to ranges of addresses (netns.h): a
+ * packet to one of them is dropped before pasta reads it.
  *
  * Routes and rules are not enough. Any program may choose the interface itself (SO_BINDTODEVICE:
  * the kernel then takes every address for one on the link), and with CAP_NET_RAW, which sandboxes
@@ -12,9 +12,10 @@
 #include <glib.h>
 #include <linux/filter.h>
 
-/* The filter, as classic BPF for a packet with its Ethernet header: struct sock_filter. */
-GArray *tapfilter_program(void);
+/* The filter for ranges (struct netns_range), as classic BPF for a packet with its Ethernet header:
+ * struct sock_filter. */
+GArray *tapfilter_program(const GArray *ranges);
 /* Gives it to the interface of pasta, a pidfd. FALSE with OUTSIDE when that cannot be. */
-gboolean tapfilter_attach(int pasta, GError **err);
+gboolean tapfilter_attach(int pasta, const GArray *ranges, GError **err);
 
 #endif

@@ -12,6 +12,7 @@ setup_file() {
 teardown() {
     end_process "${SERVER:-}"
     [ -z "${OUTER:-}" ] || ip netns del "$OUTER"
+    for a in ${MINE:-}; do ip addr del $a dev lo; done
     # A user's store has files of other ids, which only root of a namespace like its own can remove.
     [ "$(id -u)" -eq 0 ] || unshare -r --map-auto rm -rf "$VARVE_ROOT"
 }
@@ -63,6 +64,18 @@ reach() {
     serve
     reach 127.0.0.1 127.1.2.3 ::1 ::ffff:127.0.0.1 0.0.0.1
     [ -z "$WENT" ] || { echo "$WENT"; return 1; }
+}
+
+@test "none of the host's own addresses is reached" {
+    [ "$(id -u)" -eq 0 ] || skip "needs root to give the host one more"
+    local own
+    own=$(hostname -I | tr ' ' '\n' | grep -v : | head -1)
+    MINE="10.213.79.1/32 fd13:79::1/128"
+    for a in $MINE; do ip addr add $a dev lo; done
+    serve
+    reach 10.213.79.1 ${own:+"$own"} fd13:79::1
+    [ -z "$WENT" ] || { echo "$WENT"; return 1; }
+    [[ "$output" == *"device-tcp-fd13:79::1: Network is unreachable"* || "$output" == *"No route to host"* ]] || { echo "$output"; return 1; }
 }
 
 @test "a metadata service is not reached either, what lies beside it is" {

@@ -1,4 +1,5 @@
 /* Which packets pasta's interface lets through: the filter judges them on a socket here. */
+#include "exec/netns.h"
 #include "exec/tapfilter.h"
 
 #include <arpa/inet.h>
@@ -78,7 +79,8 @@ static const struct {
 
 static void test_cases(void)
 {
-    g_autoptr(GArray) prog = tapfilter_program();
+    g_autoptr(GArray) ranges = netns_closed(FALSE);
+    g_autoptr(GArray) prog = tapfilter_program(ranges);
     struct sock_fprog fprog = {(unsigned short)prog->len, (struct sock_filter *)prog->data};
     int pair[2];
     g_assert_cmpint(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair), ==, 0);
@@ -96,9 +98,33 @@ static void test_cases(void)
     close(pair[1]);
 }
 
+/* Of a machine with as many addresses as are looked at. */
+static void test_many(void)
+{
+    g_autoptr(GArray) ranges = netns_closed(FALSE);
+    for (guint i = 0; i < 150; i++) {
+        struct netns_range r = {AF_INET6, 128, {0xfd, [14] = (guint8)(i >> 8), (guint8)i}};
+        g_array_append_val(ranges, r);
+    }
+    g_autoptr(GArray) prog = tapfilter_program(ranges);
+    g_assert_cmpuint(prog->len, <=, BPF_MAXINSNS);
+    struct sock_fprog fprog = {(unsigned short)prog->len, (struct sock_filter *)prog->data};
+    int pair[2];
+    g_assert_cmpint(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair), ==, 0);
+    g_assert_cmpint(setsockopt(pair[1], SOL_SOCKET, SO_ATTACH_FILTER, &fprog, sizeof fprog), ==, 0);
+    struct frame last = frame_to("fd00::95", 6), beyond = frame_to("fd00::96", 6);
+    struct frame four = frame_to("8.8.8.8", 6);
+    g_assert_false(passes(pair, &last, sizeof last));
+    g_assert_true(passes(pair, &beyond, sizeof beyond));
+    g_assert_true(passes(pair, &four, sizeof four));
+    close(pair[0]);
+    close(pair[1]);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/exec/tapfilter/cases", test_cases);
+    g_test_add_func("/exec/tapfilter/many", test_many);
     return g_test_run();
 }
