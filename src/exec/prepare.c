@@ -154,13 +154,13 @@ static gboolean use_terminal(struct plan *p, const struct sandbox_spec *spec, GE
     return TRUE;
 }
 
-/* Only a pipe or a socket is handed over as it is: /proc/self/fd/0 of a terminal, a file or a
- * directory of the host's would be that file, to change, or a way out. What comes out of it is
- * passed on instead (pump.c). */
+/* Only a pipe without a name is handed over as it is: /proc/self/fd/0 of a terminal, a file, a
+ * named pipe or a directory of the host's would be that file, to change, or a way out, and a socket
+ * stays in the host's network: a program can have it leave its peer and connect to another there.
+ * What comes out of them is passed on instead (pump.c). */
 static gboolean prepare_input(struct plan *p, const struct sandbox_spec *spec, GError **err)
 {
-    struct stat st;
-    if (fstat(spec->stdin_fd, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)))
+    if (is_pipe(spec->stdin_fd))
         return place_high(&p->std_fd[0], spec->stdin_fd, err);
     if (!make_pipe(&p->std_fd[0], &p->in_fd, err))
         return FALSE;

@@ -158,6 +158,29 @@ END
     [ "$(stat -c %a ../mine)" = "$(stat -c %a "$HOST/secret")" ]
 }
 
+@test "standard input that is a socket or a named pipe of the host is not the program's to connect or open" {
+    image <<<$'FROM busybox'
+    cat >../give.py <<'END'
+import socket, subprocess, sys
+listener = socket.create_server(("127.0.0.1", 0))
+tcp = socket.create_connection(listener.getsockname()), listener.accept()[0]
+for mine, theirs in (tcp, socket.socketpair(), socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)):
+    mine.send(b"passed on\n")
+    if theirs.type == socket.SOCK_STREAM:
+        mine.shutdown(socket.SHUT_WR)
+    subprocess.run([sys.argv[1], "run", "-i", "evil:1", "sh", "-c", "readlink /proc/self/fd/0; head -1"], stdin=theirs)
+END
+    run timeout 60 python3 ../give.py "$VARVE"
+    [ "$(grep -c '^pipe:' <<<"$output")" -eq 3 ] || { echo "$output"; return 1; }
+    [ "$(grep -c '^passed on' <<<"$output")" -eq 3 ] || { echo "$output"; return 1; }
+    mkfifo ../named
+    exec 9<>../named
+    echo "passed on" >&9
+    run timeout 60 "$VARVE" run -i evil:1 sh -c 'echo evil >/proc/self/fd/0; head -1' <../named
+    exec 9<&-
+    [[ "$output" == *"passed on"* && "$output" != *evil* ]] || { echo "$output"; return 1; }
+}
+
 @test "CVE-2019-14271: libraries and settings of the image are not loaded by varve" {
     mkdir -p lib
     printf '#include <stdio.h>\n__attribute__((constructor)) static void go(void){FILE*f=fopen("%s/dir/keep","w");if(f)fputs("evil",f);}\n' "$HOST" >evil.c
