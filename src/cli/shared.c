@@ -143,7 +143,6 @@ struct reference *reference_argument(const char *text, GError **err)
     if (ref)
         return ref;
     error_as_usage(err);
-    error_add_next(err, "names are written [HOST[:PORT]/]NAME[:TAG], in lower case");
     return NULL;
 }
 

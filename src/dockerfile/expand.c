@@ -30,6 +30,19 @@ static gboolean fail(struct lexer *lx, const char *message)
     return error_set(lx->err, VARVE_ERROR_INVALID, "%s", message);
 }
 
+static gboolean fail_open(struct lexer *lx, const char *message, const char *next)
+{
+    fail(lx, message);
+    error_add_next(lx->err, "%s", next);
+    return FALSE;
+}
+
+static gboolean fail_brace(struct lexer *lx)
+{
+    return fail_open(lx, "syntax error: missing '}'",
+                     "write ${NAME}; a backslash before the $ makes it an ordinary character");
+}
+
 static gboolean check_size(struct lexer *lx, const GString *s)
 {
     if (s->len <= lx->max)
@@ -202,7 +215,7 @@ static gboolean read_operator(struct lexer *lx, const char *name, const char *op
 {
     gboolean colon = *op_start == ':';
     if (colon && lx->p == lx->end)
-        return fail(lx, "syntax error: missing '}'");
+        return fail_brace(lx);
     char op = colon ? *lx->p : *op_start;
     lx->p += colon ? text_char(lx->p, lx->end) : 0;
     g_autofree char *op_text = g_strndup(op_start, lx->p - op_start);
@@ -233,12 +246,12 @@ static gboolean read_operator(struct lexer *lx, const char *name, const char *op
 static gboolean read_braced(struct lexer *lx, GString *out)
 {
     if (lx->p == lx->end)
-        return fail(lx, "syntax error: missing '}'");
+        return fail_brace(lx);
     if (strchr("{}:", *lx->p))
         return fail(lx, "syntax error: bad substitution");
     g_autofree char *name = read_name(lx);
     if (lx->p == lx->end)
-        return fail(lx, "syntax error: missing '}'");
+        return fail_brace(lx);
     const char *op = lx->p;
     lx->p += text_char(lx->p, lx->end);
     if (*op == '}') {
@@ -281,7 +294,8 @@ static gboolean read_single_quoted(struct lexer *lx, GString *out)
 {
     const char *close = memchr(lx->p + 1, '\'', lx->end - lx->p - 1);
     if (!close)
-        return fail(lx, "unexpected end of statement while looking for matching single-quote");
+        return fail_open(lx, "unexpected end of statement while looking for matching single-quote",
+                         "close the quote; a quote that is meant as such stands in double quotes");
     gboolean raw = lx->x->raw_quotes;
     g_string_append_len(out, raw ? lx->p : lx->p + 1, close - lx->p - 1 + (raw ? 2 : 0));
     lx->p = close + 1;
@@ -314,7 +328,8 @@ static gboolean read_double_quoted(struct lexer *lx, GString *out)
         g_string_append_c(out, c);
     }
     if (lx->p == lx->end)
-        return fail(lx, "unexpected end of statement while looking for matching double-quote");
+        return fail_open(lx, "unexpected end of statement while looking for matching double-quote",
+                         "close the quote; a quote that is meant as such stands in single quotes");
     if (lx->x->raw_quotes)
         g_string_append_c(out, '"');
     lx->p++;
@@ -386,7 +401,7 @@ static gboolean read_until(struct lexer *lx, char stop, GString *out, struct wor
     }
     if (!stop)
         return TRUE;
-    return fail(lx, stop == '/' ? "syntax error: missing '/' in ${}" : "syntax error: missing '}'");
+    return stop == '/' ? fail(lx, "syntax error: missing '/' in ${}") : fail_brace(lx);
 }
 
 static gboolean run(const struct expand *x, const char *text, GString *out, struct words *w,

@@ -11,9 +11,13 @@ static gsize rest_offset(const struct instruction *ins)
     return ins->rest - ins->text;
 }
 
+/* How the instruction is written, below an error about its arguments. */
+static void hint_form(struct parser *ps, const struct instruction *ins);
+
 static void at_least_one(struct parser *ps, const struct instruction *ins)
 {
     parse_error(ps, ins, "%s requires at least one argument", instruction_name(ins->kind));
+    hint_form(ps, ins);
 }
 
 /* A JSON array of strings, when the rest is one. FALSE when it must be read otherwise (or was
@@ -93,8 +97,10 @@ static void form_run(struct parser *ps, struct instruction *ins)
         run_mount_clear(&m);
     }
     command_line(ps, ins, rest_offset(ins));
-    if (ins->json && ps->words->len == 0)
+    if (ins->json && ps->words->len == 0) {
         parse_error(ps, ins, "RUN [] names no program to run");
+        hint_form(ps, ins);
+    }
 }
 
 static void form_shell(struct parser *ps, struct instruction *ins)
@@ -113,10 +119,12 @@ static void form_shell(struct parser *ps, struct instruction *ins)
 static void form_single(struct parser *ps, struct instruction *ins)
 {
     gsize len = strlen(ins->rest);
-    if (len == 0)
-        parse_error(ps, ins, "%s requires exactly one argument", instruction_name(ins->kind));
-    else
+    if (len) {
         parse_add_word(ps, ins, ins->rest, rest_offset(ins), len);
+        return;
+    }
+    parse_error(ps, ins, "%s requires exactly one argument", instruction_name(ins->kind));
+    hint_form(ps, ins);
 }
 
 static void form_expose(struct parser *ps, struct instruction *ins)
@@ -157,11 +165,12 @@ static void form_copy(struct parser *ps, struct instruction *ins)
     guint before = ps->diags->n_errors;
     list_of_words(ps, ins);
     check_chmod(ps);
-    if (ps->words->len < 2 && ps->diags->n_errors == before)
-        parse_error(ps, ins,
-                    "%s requires at least two arguments, a source and a destination, but %s",
-                    instruction_name(ins->kind),
-                    ps->words->len ? "only one was provided" : "none was provided");
+    if (ps->words->len >= 2 || ps->diags->n_errors != before)
+        return;
+    parse_error(ps, ins, "%s requires at least two arguments, a source and a destination, but %s",
+                instruction_name(ins->kind),
+                ps->words->len ? "only one was provided" : "none was provided");
+    hint_form(ps, ins);
 }
 
 /* The name behind AS, lower case, or NULL with an error. */
@@ -237,11 +246,13 @@ static void form_pairs(struct parser *ps, struct instruction *ins)
     for (guint i = 0; i < ps->words->len && !diags_full(ps->diags); i++) {
         const struct word *w = &g_array_index(ps->words, struct word, i);
         const char *eq = strchr(w->text, '=');
-        if (eq)
+        if (eq) {
             add_pair(ps, ins, arena_strndup(ps->arena, w->text, eq - w->text), eq + 1, w->span);
-        else
-            diags_error(ps->diags, w->span,
-                        "syntax error: can't find = in \"%s\"; it must be name=value", w->text);
+            continue;
+        }
+        diags_error(ps->diags, w->span,
+                    "syntax error: can't find = in \"%s\"; it must be name=value", w->text);
+        diags_hint(ps->diags, "a value with blanks in it stands in quotes: name=\"a b\"");
     }
 }
 
@@ -315,8 +326,10 @@ static void form_healthcheck(struct parser *ps, struct instruction *ins)
             diags_error(ps->diags, instruction_span(ins, command, strlen(ins->text + command)),
                         "HEALTHCHECK NONE takes no arguments");
     } else if (strcmp(type, "CMD") == 0) {
-        if (command_line(ps, ins, command) && ps->words->len == 1)
+        if (command_line(ps, ins, command) && ps->words->len == 1) {
             diags_error(ps->diags, at, "missing command after HEALTHCHECK CMD");
+            hint_form(ps, ins);
+        }
     } else {
         diags_error(ps->diags, at, "unknown type \"%s\" in HEALTHCHECK (try CMD or NONE)", type);
     }
@@ -367,25 +380,28 @@ static void form_onbuild(struct parser *ps, struct instruction *ins)
 static const struct form {
     const char *name;
     void (*parse)(struct parser *ps, struct instruction *ins);
+    const char *example;
 } forms[] = {
-    [INSTRUCTION_ADD] = {"ADD", form_copy},
-    [INSTRUCTION_ARG] = {"ARG", form_arg},
-    [INSTRUCTION_CMD] = {"CMD", form_command},
-    [INSTRUCTION_COPY] = {"COPY", form_copy},
-    [INSTRUCTION_ENTRYPOINT] = {"ENTRYPOINT", form_command},
-    [INSTRUCTION_ENV] = {"ENV", form_pairs},
-    [INSTRUCTION_EXPOSE] = {"EXPOSE", form_expose},
-    [INSTRUCTION_FROM] = {"FROM", form_from},
-    [INSTRUCTION_HEALTHCHECK] = {"HEALTHCHECK", form_healthcheck},
-    [INSTRUCTION_LABEL] = {"LABEL", form_pairs},
-    [INSTRUCTION_MAINTAINER] = {"MAINTAINER", form_single},
-    [INSTRUCTION_ONBUILD] = {"ONBUILD", form_onbuild},
-    [INSTRUCTION_RUN] = {"RUN", form_run},
-    [INSTRUCTION_SHELL] = {"SHELL", form_shell},
-    [INSTRUCTION_STOPSIGNAL] = {"STOPSIGNAL", form_single},
-    [INSTRUCTION_USER] = {"USER", form_single},
-    [INSTRUCTION_VOLUME] = {"VOLUME", form_volume},
-    [INSTRUCTION_WORKDIR] = {"WORKDIR", form_single},
+    [INSTRUCTION_ADD] = {"ADD", form_copy, "ADD https://example.org/tool.tar.gz /opt/"},
+    [INSTRUCTION_ARG] = {"ARG", form_arg, "ARG VERSION=1"},
+    [INSTRUCTION_CMD] = {"CMD", form_command, "CMD [\"node\", \"server.js\"]"},
+    [INSTRUCTION_COPY] = {"COPY", form_copy, "COPY package.json src/ /app/"},
+    [INSTRUCTION_ENTRYPOINT] = {"ENTRYPOINT", form_command, "ENTRYPOINT [\"/app/server\"]"},
+    [INSTRUCTION_ENV] = {"ENV", form_pairs, "ENV LOG=debug"},
+    [INSTRUCTION_EXPOSE] = {"EXPOSE", form_expose, "EXPOSE 8080"},
+    [INSTRUCTION_FROM] = {"FROM", form_from, "FROM debian:12 AS build"},
+    [INSTRUCTION_HEALTHCHECK] = {"HEALTHCHECK", form_healthcheck,
+                                 "HEALTHCHECK --interval=30s CMD wget -qO- http://127.0.0.1/"},
+    [INSTRUCTION_LABEL] = {"LABEL", form_pairs, "LABEL version=\"1.0\""},
+    [INSTRUCTION_MAINTAINER] = {"MAINTAINER", form_single,
+                                "LABEL maintainer=NAME (MAINTAINER is deprecated)"},
+    [INSTRUCTION_ONBUILD] = {"ONBUILD", form_onbuild, "ONBUILD COPY . /app"},
+    [INSTRUCTION_RUN] = {"RUN", form_run, "RUN make install"},
+    [INSTRUCTION_SHELL] = {"SHELL", form_shell, "SHELL [\"/bin/bash\", \"-c\"]"},
+    [INSTRUCTION_STOPSIGNAL] = {"STOPSIGNAL", form_single, "STOPSIGNAL SIGTERM"},
+    [INSTRUCTION_USER] = {"USER", form_single, "USER app"},
+    [INSTRUCTION_VOLUME] = {"VOLUME", form_volume, "VOLUME /data"},
+    [INSTRUCTION_WORKDIR] = {"WORKDIR", form_single, "WORKDIR /app"},
 };
 
 const char *instruction_name(enum instruction_kind kind)
@@ -401,16 +417,39 @@ enum instruction_kind parse_kind(const char *keyword)
     return INSTRUCTION_UNKNOWN;
 }
 
+static void hint_form(struct parser *ps, const struct instruction *ins)
+{
+    diags_hint(ps->diags, "for example %s", forms[ins->kind].example);
+}
+
+/* What a word that resembles no instruction is most often. */
+static void hint_unknown(struct parser *ps, const struct instruction *ins)
+{
+    guint n = ps->instructions->len;
+    const struct instruction *above = n ? g_ptr_array_index(ps->instructions, n - 1) : NULL;
+    if (strspn(ins->keyword, "/;*-!<") > 0)
+        diags_hint(ps->diags, "a comment begins with #");
+    else if (above && above->kind != INSTRUCTION_UNKNOWN)
+        diags_hint(ps->diags,
+                   "if it goes on with the %s of line %u, the line above must end with %c",
+                   instruction_name(above->kind), above->first_line, ps->df->escape);
+    else
+        diags_hint(ps->diags, "each line begins with FROM, RUN, COPY, ENV, CMD or another "
+                              "instruction of Dockerfiles");
+}
+
 static void report_unknown(struct parser *ps, const struct instruction *ins)
 {
     const char *names[INSTRUCTION_UNKNOWN];
     for (guint i = 0; i < INSTRUCTION_UNKNOWN; i++)
         names[i] = forms[i].name;
     const char *near = suggest_nearest(ins->keyword, names, INSTRUCTION_UNKNOWN);
-    if (near)
+    if (near) {
         parse_error(ps, ins, "unknown instruction %s; did you mean %s?", ins->keyword, near);
-    else
+    } else {
         parse_error(ps, ins, "unknown instruction %s", ins->keyword);
+        hint_unknown(ps, ins);
+    }
 }
 
 void parse_form(struct parser *ps, struct instruction *ins)

@@ -160,11 +160,13 @@ static void group_stages(struct parser *ps)
     df->n_stages = stages->len;
     df->meta_args = arena_copy(df->arena, meta->pdata, meta->len, sizeof(gpointer));
     df->n_meta_args = meta->len;
-    if (stages->len == 0 && !diags_has_errors(ps->diags))
-        diags_error(ps->diags, (struct span){0}, "%s",
-                    df->n_instructions     ? "the file has no FROM: there is nothing to build"
-                    : ps->reader.line == 0 ? "the file is empty"
-                                           : "file with no instructions");
+    if (stages->len > 0 || diags_has_errors(ps->diags))
+        return;
+    diags_error(ps->diags, (struct span){0}, "%s",
+                df->n_instructions     ? "the file has no FROM: there is nothing to build"
+                : ps->reader.line == 0 ? "the file is empty"
+                                       : "file with no instructions");
+    diags_hint(ps->diags, "it begins with the image to build on: FROM debian:12");
 }
 
 static struct dockerfile *parse(const char *text, gsize len, const char *name, struct diags *d,

@@ -171,6 +171,22 @@ static const char *problem_of(const struct reference *r)
     return NULL;
 }
 
+/* What was meant, where leaving out an URL's scheme or small letters make it a name. */
+static void add_next(const char *text, GError **err)
+{
+    static const char *const schemes[] = {"https://", "http://", "docker://", "docker-image://"};
+    g_autofree char *lower = g_ascii_strdown(text, -1);
+    const char *name = lower;
+    for (guint i = 0; i < G_N_ELEMENTS(schemes); i++)
+        if (g_str_has_prefix(lower, schemes[i]))
+            name = lower + strlen(schemes[i]);
+    g_autoptr(reference) meant = g_str_equal(name, text) ? NULL : reference_parse(name, NULL);
+    if (meant)
+        error_add_next(err, "did you mean %s?", name);
+    else
+        error_add_next(err, "names are written [HOST[:PORT]/]NAME[:TAG], in lower case");
+}
+
 struct reference *reference_parse(const char *text, GError **err)
 {
     g_autoptr(reference) r = g_new0(struct reference, 1);
@@ -193,6 +209,8 @@ struct reference *reference_parse(const char *text, GError **err)
     }
     if (problem) {
         error_set(err, VARVE_ERROR_INVALID, "invalid image reference \"%s\": %s", text, problem);
+        if (err)
+            add_next(text, err);
         return NULL;
     }
     if (!r->tag && !r->digest)

@@ -218,7 +218,10 @@ static gboolean config_single(struct lowering *lw, struct build_stage *s, const 
     if (!value)
         return FALSE;
     if (cmd->ins->kind == INSTRUCTION_STOPSIGNAL && !signalname_valid(value)) {
+        const char *near = signalname_nearest(value);
         diags_error(lw->diags, lower_place(s, cmd, w->span), "invalid signal: %s", value);
+        diags_hint(lw->diags, near ? "did you mean SIG%s?" : "write a name or a number, like SIG%s",
+                   near ? near : "TERM");
         return FALSE;
     }
     g_autofree char *text = g_strconcat(instruction_name(cmd->ins->kind), " ", value, NULL);

@@ -62,6 +62,7 @@ static gboolean find_copy_source(struct lowering *lw, struct build_stage *s, str
         diags_error(lw->diags, at, "invalid stage index %" G_GINT64_FORMAT ": there %s %u stage%s",
                     index, lw->n_file_stages == 1 ? "is" : "are", lw->n_file_stages,
                     lw->n_file_stages == 1 ? "" : "s");
+        diags_hint(lw->diags, "stages count from 0; names last longer: FROM … AS NAME");
         return FALSE;
     }
     cmd->sources[0] = g_ptr_array_index(lw->stages, index);

@@ -199,6 +199,24 @@ gboolean lower_make_stages(struct lowering *lw)
     return ok;
 }
 
+/* The names that --target could have given. */
+static void hint_stages(struct lowering *lw)
+{
+    g_autoptr(GString) names = g_string_new(NULL);
+    guint shown = 0;
+    for (guint i = 0; i < lw->n_file_stages && shown < 10; i++) {
+        const struct build_stage *s = g_ptr_array_index(lw->stages, i);
+        if (s->st->name)
+            g_string_append_printf(names, "%s%s", shown++ ? ", " : "", s->st->name);
+    }
+    if (shown)
+        diags_hint(lw->diags, "the stages are %s (varve build --call=targets lists all)",
+                   names->str);
+    else
+        diags_hint(lw->diags, "no stage has a name: leave --target out, or write FROM … AS %s",
+                   lw->o->target);
+}
+
 struct build_stage *lower_find_target(struct lowering *lw)
 {
     const char *target = lw->o->target;
@@ -211,10 +229,12 @@ struct build_stage *lower_find_target(struct lowering *lw)
     g_autofree const char **names =
         (const char **)g_hash_table_get_keys_as_array(lw->by_name, NULL);
     const char *near = suggest_nearest(target, names, g_hash_table_size(lw->by_name));
-    if (near)
+    if (near) {
         diags_error(lw->diags, (struct span){0},
                     "target stage \"%s\" could not be found; did you mean \"%s\"?", target, near);
-    else
+    } else {
         diags_error(lw->diags, (struct span){0}, "target stage \"%s\" could not be found", target);
+        hint_stages(lw);
+    }
     return NULL;
 }

@@ -1,5 +1,7 @@
 #include "graph/signalname.h"
 
+#include "base/suggest.h"
+
 #include <string.h>
 
 static const char *const names[] = {
@@ -31,4 +33,11 @@ gboolean signalname_valid(const char *text)
         if (strcmp(names[i], name) == 0)
             return TRUE;
     return real_time(name);
+}
+
+const char *signalname_nearest(const char *text)
+{
+    g_autofree char *upper = g_ascii_strup(text, -1);
+    return suggest_nearest(g_str_has_prefix(upper, "SIG") ? upper + 3 : upper, names,
+                           G_N_ELEMENTS(names));
 }

@@ -1,0 +1,72 @@
+#!/usr/bin/env bats
+# What somebody gets to read who makes a mistake: what is wrong, where, why, and what to do next.
+load helper
+bats_require_minimum_version 1.5.0
+setup_file() { base_setup; }
+
+# wrong TEXT PART…: the Dockerfile TEXT is refused, and the message holds each PART.
+wrong() {
+    printf "$1" >Dockerfile
+    shift
+    run build .
+    [ "$status" -ne 0 ]
+    says "$@"
+}
+
+# says PART…: the output of the last run holds each.
+says() {
+    for part; do
+        [[ "$output" == *"$part"* ]] || {
+            echo "not said: $part"
+            echo "$output"
+            return 1
+        }
+    done
+}
+
+@test "too few arguments: an example" {
+    wrong 'FROM busybox\nVOLUME\n' 'Dockerfile:2:1' 'at least one' 'hint: for example VOLUME /data'
+    wrong 'FROM busybox\nWORKDIR\n' 'exactly one' 'hint: for example WORKDIR /app'
+    wrong 'FROM busybox\nCOPY src\n' 'only one was provided' 'hint: for example COPY '
+    wrong 'FROM busybox\nENV\n' 'hint: for example ENV LOG=debug'
+    wrong 'FROM busybox\nHEALTHCHECK CMD\n' 'hint: for example HEALTHCHECK '
+    wrong '' 'the file is empty' 'hint: it begins with' 'FROM debian:12'
+}
+
+@test "a word that is no instruction: a comment, a lost backslash" {
+    wrong '// a remark\nFROM busybox\n' 'unknown instruction //' 'hint: a comment begins with #'
+    wrong 'FROM busybox\nRUN echo a\n  echo b\n' 'Dockerfile:3:3' 'unknown instruction echo' \
+        'hint: if it goes on with the RUN of line 2, the line above must end with \'
+    wrong '# escape=`\nFROM busybox\nRUN echo a\necho b\n' 'must end with `'
+}
+
+@test "quotes and braces that are not closed, values with blanks" {
+    wrong 'FROM busybox\nENV A="b\n' 'matching double-quote' 'hint: close the quote'
+    wrong 'FROM busybox\nENV A=${B\n' "missing '}'" 'hint: write ${NAME}'
+    wrong 'FROM busybox\nENV A=${B:?two words}\n' "can't find =" 'hint: a value with blanks'
+}
+
+@test "signals and numbers of stages: what was meant" {
+    wrong 'FROM busybox\nSTOPSIGNAL SIGTREM\n' 'invalid signal' 'hint: did you mean SIGTERM?'
+    wrong 'FROM busybox\nCOPY --from=5 /x /y\n' 'there is 1 stage' 'hint: stages count from 0'
+}
+
+@test "names of images: what was meant" {
+    wrong 'FROM Busybox\n' 'must be lower case' 'hint: did you mean busybox?'
+    run varve pull https://127.0.0.1:1/Team/app
+    [ "$status" -eq 2 ]
+    says 'malformed' 'next: did you mean 127.0.0.1:1/team/app?'
+    run varve build -t App:2 .
+    says '-t App:2' 'next: did you mean app:2?'
+    run varve pull 'two words'
+    says 'next: names are written [HOST[:PORT]/]NAME[:TAG]'
+}
+
+@test "a target that the file does not have: the stages" {
+    printf 'FROM busybox AS build\nFROM busybox AS final\n' >Dockerfile
+    run build --target test .
+    says 'could not be found' 'hint: the stages are build, final'
+    printf 'FROM busybox\n' >Dockerfile
+    run build --target test .
+    says 'hint: no stage has a name' 'FROM … AS test'
+}
