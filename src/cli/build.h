@@ -59,6 +59,8 @@ gboolean build_fetch_dockerfile(struct build *b, GError **err);
 
 /* build_inputs.c: reads the Dockerfile and the ignore file. */
 gboolean build_read_inputs(struct build *b, GError **err);
+/* Notes each --build-arg that the Dockerfile has no ARG for. */
+void build_note_unused_args(const struct build *b);
 /* The phases before anything runs: reads the inputs, opens the store, lowers. */
 gboolean build_prepare(struct build *b, GError **err);
 /* Runs all phases. On failure what was finished is kept. */

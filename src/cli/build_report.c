@@ -178,6 +178,8 @@ static void print_outputs(struct build *b)
     }
 }
 
+#define MAX_WARNINGS_SHOWN 5
+
 void build_print_warnings(const struct build *b)
 {
     guint n = b->lint && b->o->call == CALL_BUILD ? b->lint->n_findings : 0;
@@ -186,6 +188,11 @@ void build_print_warnings(const struct build *b)
     g_autofree char *rules = lint_report_rules(b->lint);
     fprintf(stderr, "%u warning%s: %s   (varve build --check shows them)\n", n, n == 1 ? "" : "s",
             rules);
+    for (guint i = 0; i < MIN(b->lint->findings->len, MAX_WARNINGS_SHOWN); i++) {
+        const struct lint_finding *f = g_ptr_array_index(b->lint->findings, i);
+        g_autofree char *message = text_fit(f->message, 400);
+        fprintf(stderr, "  %s:%u: %s\n", b->df->name, f->span.line, message);
+    }
 }
 
 /* The move that looks at what an output wrote. */

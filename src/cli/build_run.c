@@ -229,6 +229,7 @@ gboolean build_prepare(struct build *b, GError **err)
     if (!open_inputs(b, err))
         return FALSE;
     note_filters(b);
+    build_note_unused_args(b);
     open_sources(b);
     return lower_build(b, err);
 }

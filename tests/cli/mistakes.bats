@@ -70,3 +70,24 @@ says() {
     run build --target test .
     says 'hint: no stage has a name' 'FROM … AS test'
 }
+
+@test "a build argument that no ARG takes" {
+    printf 'ARG BASE=busybox\nFROM $BASE\nARG VERSION=1\nRUN true\n' >Dockerfile
+    run build --build-arg VERSOIN=2 .
+    [ "$status" -eq 0 ]
+    says 'note: --build-arg VERSOIN: Dockerfile has no ARG VERSOIN; did you mean VERSION?'
+    run build --build-arg VERSION=2 --build-arg BASE=busybox --build-arg https_proxy=x \
+        --build-arg BUILDKIT_X=1 --build-arg TARGETARCH=amd64 --build-arg SOURCE_DATE_EPOCH=1 .
+    [ "$status" -eq 0 ]
+    [[ "$output" != *"has no ARG"* ]]
+}
+
+@test "warnings say where and what" {
+    printf "FROM busybox\nCMD ['echo', 'hi']\n" >Dockerfile
+    run build .
+    [ "$status" -eq 0 ]
+    says '2 warnings: ' 'Dockerfile:2: this is not JSON (single quotes)' 'write CMD ["echo", "hi"]'
+    for i in 1 2 3 4 5 6 7; do echo "MAINTAINER $i"; done >>Dockerfile
+    run build .
+    [ "$(grep -c '^  Dockerfile:' <<<"$output")" -eq 5 ]
+}
