@@ -3,6 +3,7 @@
 #include "base/boolean.h"
 #include "base/error.h"
 #include "base/suggest.h"
+#include "cli/docker.h"
 #include "cli/report.h"
 #include "ui/text.h"
 
@@ -112,10 +113,33 @@ static gboolean unknown_option(const struct command *c, const char *word, GError
         g_ptr_array_add(names, (gpointer)row->name);
     g_ptr_array_add(names, (gpointer) "help");
     g_autofree char *name = g_strndup(word + 2, strcspn(word + 2, "="));
-    const char *near = command_nearest(name, (const char *const *)names->pdata, names->len);
+    const char *advice = docker_option_advice(c->name, word);
+    const char *near =
+        advice ? NULL : command_nearest(name, (const char *const *)names->pdata, names->len);
     error_set(err, VARVE_ERROR_USAGE, "unknown option --%s%s%s%s", name,
               near ? "; did you mean --" : "", near ? near : "", near ? "?" : "");
-    error_add_next(err, "varve %s --help lists the options", c->name);
+    if (advice)
+        error_add_next(err, "%s", advice);
+    else
+        error_add_next(err, "varve %s --help lists the options", c->name);
+    return FALSE;
+}
+
+/* "-s" or "-qs", where s is a letter of Docker's alone: the error. */
+static gboolean unknown_letter(const struct command *c, const char *word, GError **err)
+{
+    for (const char *letter = word + 1; *letter; letter++) {
+        char alone[] = {'-', *letter, '\0'};
+        const struct option_row *row = row_of_letter(c, *letter);
+        const char *advice = row ? NULL : docker_option_advice(c->name, alone);
+        if (advice) {
+            error_set(err, VARVE_ERROR_USAGE, "unknown option %s", alone);
+            error_add_next(err, "%s", advice);
+            return TRUE;
+        }
+        if (!row || needs_value(row))
+            return FALSE;
+    }
     return FALSE;
 }
 
@@ -181,13 +205,18 @@ static gboolean respell_flag(const struct option_row *row, const char *value, in
 static gboolean respell(const struct command *c, int *argc, char **argv, GError **err)
 {
     for (int i = 1; i < *argc && !g_str_equal(argv[i], "--"); i++) {
-        const char *value;
+        const char *value, *alias = docker_option_alias(c->name, argv[i]);
+        argv[i] = alias ? (char *)alias : argv[i];
         const struct option_row *row = row_of(c, argv[i], &value);
         if (argv[i][0] != '-' && command_is_strict(c))
             return TRUE;
         int before = *argc;
+        if (g_str_has_prefix(argv[i], "--help=") && !row)
+            argv[i] = (char *)"--help";
         if (!row && g_str_has_prefix(argv[i], "--") && !g_str_equal(argv[i], "--help"))
             return unknown_option(c, argv[i], err);
+        if (argv[i][0] == '-' && argv[i][1] != '-' && unknown_letter(c, argv[i], err))
+            return FALSE;
         if (!row)
             continue;
         if (row->kind == OPTION_FLAG && value) {

@@ -14,5 +14,10 @@ gboolean docker_is_noun(const char *word);
 /* What to do instead of argv, a sentence that ends with a command of varve; NULL when these are no
  * words of Docker's. */
 const char *docker_advice(char **argv);
+/* The same of an option ("--gpus=all", "-H") of varve's command that varve does not have there;
+ * command NULL: it stands before the command. */
+const char *docker_option_advice(const char *command, const char *word);
+/* word in varve's spelling ("--net=host" is "--network=host"); it lives for ever. NULL: the same. */
+const char *docker_option_alias(const char *command, const char *word);
 
 #endif

@@ -41,10 +41,13 @@ static gboolean is_version(const char *word)
 static gboolean misplaced_option(char **argv, GError **err)
 {
     const struct command *c = NULL;
+    const char *advice = docker_option_advice(NULL, *argv);
     for (char **word = argv + 1; *word && !c; word++)
         c = command_find(*word);
     error_set(err, VARVE_ERROR_USAGE, "unknown option %s before the command", *argv);
-    if (c)
+    if (advice)
+        error_add_next(err, "%s", advice);
+    else if (c)
         error_add_next(err, "a command's options follow it: varve %s %s; varve help %s lists them",
                        c->name, *argv, c->name);
     else

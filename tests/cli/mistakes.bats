@@ -91,3 +91,38 @@ says() {
     run build .
     [ "$(grep -c '^  Dockerfile:' <<<"$output")" -eq 5 ]
 }
+
+# option WORDS… -- PART…: varve WORDS is a mistake, and the message holds each PART.
+option() {
+    words=()
+    while [ "$1" != -- ]; do
+        words+=("$1")
+        shift
+    done
+    shift
+    run varve "${words[@]}"
+    [ "$status" -eq 2 ]
+    says "$@"
+}
+
+@test "options that Docker has and varve has not: what to do instead" {
+    option run --gpus all x -- 'unknown option --gpus' 'next: runs get no devices'
+    option run --privileged=true x -- 'unknown option --privileged' 'next: leave it out'
+    option run --link=db x -- 'next: runs have no networks in common'
+    option run -aq x -- 'unknown option -a' 'next: leave it out'
+    option ps -qs -- 'unknown option -s' 'next: leave it out'
+    option logs -t web -- 'next: logs of runs have no times'
+    option pull -a busybox -- 'next: name each tag'
+    option inspect --type image x -- 'next: leave it out'
+    option -H tcp://host images -- 'unknown option -H' 'next: varve works on this machine only'
+    option run --nmae x y -- 'did you mean --name?'
+    option images -s -- 'next: varve images --help lists the options'
+}
+
+@test "older spellings of Docker's options, and a help with a value" {
+    option run --net=mine x -- '--network mine'
+    option run --dns-opt -- '--dns-opt'
+    run varve build --help=true
+    [ "$status" -eq 0 ]
+    says 'usage: varve build'
+}
