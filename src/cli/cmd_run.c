@@ -7,7 +7,6 @@
 #include "cli/report.h"
 #include "cli/shared.h"
 #include "store/images.h"
-#include "ui/text.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -247,6 +246,14 @@ static gboolean run_program(struct run *r, struct sandbox_result *res, GError **
     return FALSE;
 }
 
+static void tell_out_of_memory(const struct run *r)
+{
+    const char *limit = r->o->limits.memory;
+    report_warning("%s needed more memory than its limit%s%s allows, and the kernel killed a "
+                   "process of it: raise --memory",
+                   r->name, limit ? " of " : "", limit ? limit : "");
+}
+
 /* The exit code: the program's own, unless the run was given up. */
 static int conclude(struct run *r, gboolean ran, const struct sandbox_result *res, GError *why,
                     GError **err)
@@ -261,6 +268,8 @@ static int conclude(struct run *r, gboolean ran, const struct sandbox_result *re
     if (code == EXIT_KILLED && r->unheard)
         code = 128 + r->unheard;
     run_print_log_tail(r);
+    if (res->out_of_memory)
+        tell_out_of_memory(r);
     if (r->complaint) {
         error_set(err, VARVE_ERROR_FAILED, "%s is unhealthy and was stopped; its last check: %s",
                   r->name, r->complaint);

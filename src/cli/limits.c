@@ -39,7 +39,7 @@ static gboolean add_resources(const struct limit_options *l, struct resources *r
         }
     if (resources_check(r, err))
         return TRUE;
-    g_prefix_error(err, l->memory_swap ? "--" : "--resource: ");
+    g_prefix_error(err, l->memory_swap || l->memory ? "--" : "--resource: ");
     return FALSE;
 }
 

@@ -272,9 +272,11 @@ static gboolean end_one(struct cgroupdir *d, struct sandbox_result *out)
 
 void cgroup_end(struct plan *p, struct sandbox_result *out)
 {
-    for (guint i = 0; i < p->n_cgroups; i++)
+    for (guint i = 0; i < p->n_cgroups; i++) {
         if (p->cgroups[i].unified)
             end_one(&p->cgroups[i].dir, out);
+        out->out_of_memory = out->out_of_memory || cgroupdir_ran_out(&p->cgroups[i].dir);
+    }
     if (p->pooled) {
         gboolean empty = end_one(p->pooled, out);
         cgpool_give(g_steal_pointer(&p->pooled), empty);

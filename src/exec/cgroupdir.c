@@ -109,6 +109,17 @@ void cgroupdir_usage(struct cgroupdir *d, gint64 *cpu_us, guint64 *peak)
         *peak = g_ascii_strtoull(text, NULL, 10);
 }
 
+gboolean cgroupdir_ran_out(const struct cgroupdir *d)
+{
+    static const char count[] = "oom_kill ";
+    char text[512];
+    if (!read_text(d->fd, "memory.events", text, sizeof text) &&
+        !read_text(d->fd, "memory.oom_control", text, sizeof text))
+        return FALSE;
+    const char *at = strstr(text, count);
+    return at && g_ascii_strtoull(at + strlen(count), NULL, 10) > 0;
+}
+
 void cgroupdir_remove(struct cgroupdir *d)
 {
     if (d->path)

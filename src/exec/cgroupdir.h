@@ -28,6 +28,8 @@ gboolean cgroupdir_kill(const struct cgroupdir *d);
 /* CPU time since the last call, in µs, and the most memory ever in use, in bytes; what the cgroup
  * does not tell stays as it is. */
 void cgroupdir_usage(struct cgroupdir *d, gint64 *cpu_us, guint64 *peak);
+/* Whether the kernel killed a process of it because memory reached the limit, in either version. */
+gboolean cgroupdir_ran_out(const struct cgroupdir *d);
 /* Removes the cgroup and clears d. */
 void cgroupdir_remove(struct cgroupdir *d);
 

@@ -113,8 +113,17 @@ gboolean resources_add(struct resources *r, const char *text, GError **err)
     return unknown_key(name, err);
 }
 
+/* Docker's: below it the kernel kills a program before it has begun. */
+#define MIN_MEMORY (6 << 20)
+
 gboolean resources_check(const struct resources *r, GError **err)
 {
+    if (r->memory && r->memory < MIN_MEMORY) {
+        error_set(err, VARVE_ERROR_INVALID,
+                  "memory of less than 6m is too little for any program to start");
+        error_add_next(err, "write a number of bytes or one with a unit, like 64m or 1g");
+        return FALSE;
+    }
     if (r->memory_swap > 0 && !r->memory)
         return error_set(err, VARVE_ERROR_INVALID,
                          "memory-swap, of memory and swap together, needs memory as well");

@@ -89,8 +89,9 @@ struct sandbox_spec {
 struct sandbox_result {
     int exit_code; /* 128+signal when killed by one */
     gboolean signalled;
-    gint64 cpu_us;       /* CPU time of all its processes */
-    guint64 memory_peak; /* bytes; 0: unknown, where its cgroup does not count memory */
+    gint64 cpu_us;          /* CPU time of all its processes */
+    guint64 memory_peak;    /* bytes; 0: unknown, where its cgroup does not count memory */
+    gboolean out_of_memory; /* the kernel killed a process of it for the limit of the spec's */
 };
 /* Runs to the end. FALSE only when it could not be started or was cancelled (then all its processes
  * are gone); a failing program is TRUE with its exit code. A missing program is exit code 127 with

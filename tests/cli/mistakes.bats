@@ -126,3 +126,15 @@ option() {
     [ "$status" -eq 0 ]
     says 'usage: varve build'
 }
+
+@test "limits of memory: too small to begin with, and reached" {
+    option run -m 100k busybox true -- '--memory of less than 6m' 'next: write a number of bytes'
+    option build --resource memory=1 . -- '--resource: memory of less than 6m'
+    printf 'FROM busybox\n' >Dockerfile
+    build -t app:1 .
+    run varve run -m 20m app:1 true
+    [ "$status" -eq 0 ] || skip "limits need cgroups to use"
+    run varve run -m 20m app:1 sh -c 'x=a; while true; do x=$x$x; done'
+    [ "$status" -eq 137 ]
+    says 'warning: app:1 needed more memory than its limit of 20m allows' 'raise --memory'
+}
