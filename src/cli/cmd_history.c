@@ -100,6 +100,9 @@ static void list_builds(struct store *s, const struct history_options *o, GError
     static const char *const optional[] = {"Name", "Target", "Platform", "Image", "Error", NULL};
     o->f->optional = optional;
     g_autoptr(GPtrArray) builds = store_build_list(s, o->limit);
+    struct build_row none = {0};
+    if (builds->len == 0 && !is_quiet(o) && !format_check(o->f, build_object(&none), err))
+        return;
     g_autoptr(table) t = table_new(heads, "r-rrr--");
     for (guint i = 0; i < builds->len; i++) {
         const struct build_row *b = g_ptr_array_index(builds, i);

@@ -88,6 +88,12 @@ static gboolean print_objects(GPtrArray *rows, struct format *f, gboolean no_tru
         {"ID", "IMAGE ID"}, {"CreatedSince", "CREATED"}, {NULL, NULL}};
     static const char *const optional[] = {"Platform", "Origin", NULL};
     f->optional = optional;
+    struct image_row none = {.name = (char *)""};
+    json_t *sample = rows->len == 0 ? make_object(&none) : NULL;
+    if (sample)
+        docker_fields(sample, &none, no_trunc);
+    if (sample && !format_check(f, sample, err))
+        return FALSE;
     for (guint i = 0; i < rows->len; i++) {
         const struct image_row *r = g_ptr_array_index(rows, i);
         json_t *o = make_object(r);

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/jsonset.h"
+#include "base/suggest.h"
 #include "store/runs.h"
 #include "ui/text.h"
 
@@ -66,6 +67,21 @@ static gboolean passes(const struct run_row *r, const char *filter)
     return g_str_equal(state_of(r), value);
 }
 
+/* Docker's words for states that runs of varve never have are no mistakes. */
+static gboolean check_status(const char *filter, const char *status, GError **err)
+{
+    static const char *const states[] = {"running", "exited",     "dead",    "created",
+                                         "paused",  "restarting", "removing"};
+    for (guint i = 0; i < G_N_ELEMENTS(states); i++)
+        if (g_str_equal(states[i], status))
+            return TRUE;
+    const char *near = suggest_nearest(status, states, 3);
+    error_set(err, VARVE_ERROR_USAGE, "--filter %s: not running, exited or dead", filter);
+    error_add_next(err, near ? "did you mean status=%s?" : "for example --filter status=%s",
+                   near ? near : "exited");
+    return FALSE;
+}
+
 static gboolean check_filters(const struct ps_options *o, GError **err)
 {
     static const char *const keys[] = {"id=", "name=", "label=", "status="};
@@ -73,6 +89,8 @@ static gboolean check_filters(const struct ps_options *o, GError **err)
         gboolean known = FALSE;
         for (guint i = 0; i < G_N_ELEMENTS(keys); i++)
             known = known || g_str_has_prefix(*f, keys[i]);
+        if (g_str_has_prefix(*f, "status=") && !check_status(*f, strchr(*f, '=') + 1, err))
+            return FALSE;
         if (known)
             continue;
         error_set(err, VARVE_ERROR_USAGE, "--filter %s: not id, name, label or status", *f);
@@ -143,6 +161,10 @@ static gboolean print_objects(GPtrArray *rows, const struct ps_options *o, struc
     static const char *const heads[][2] = {{"RunningFor", "CREATED"}, {NULL, NULL}};
     static const char *const optional[] = {"Image", "FinishedAt", "Labels", NULL};
     f->optional = optional;
+    struct run_row none = {
+        .id = (char *)"", .name = (char *)"", .command = (char *)"", .labels = (char *[]){NULL}};
+    if (rows->len == 0 && !format_check(f, make_object(&none), err))
+        return FALSE;
     for (guint i = 0; i < rows->len; i++) {
         const struct run_row *r = g_ptr_array_index(rows, i);
         json_t *row = make_object(r);

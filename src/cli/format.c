@@ -82,6 +82,30 @@ gboolean format_print(const struct template *t, json_t *value, GError **err)
     return text != NULL;
 }
 
+static void add_optional(const struct format *f, json_t *row)
+{
+    for (const char *const *name = f->optional; name && *name; name++)
+        if (!json_object_get(row, *name))
+            json_object_set_new(row, *name, json_string(""));
+}
+
+gboolean format_check(struct format *f, json_t *sample, GError **err)
+{
+    json_auto_t *owned = sample;
+    if (!f->template)
+        return TRUE;
+    add_optional(f, owned);
+    GError *why = NULL;
+    g_autofree char *text = template_render(f->template, owned, &why);
+    /* What a function thinks of a value that nobody has does not matter. */
+    if (!g_error_matches(why, VARVE_ERROR, VARVE_ERROR_NOT_FOUND)) {
+        g_clear_error(&why);
+        return TRUE;
+    }
+    g_propagate_error(err, why);
+    return FALSE;
+}
+
 gboolean format_row(struct format *f, json_t *row, GError **err)
 {
     json_auto_t *owned = row;
@@ -89,9 +113,7 @@ gboolean format_row(struct format *f, json_t *row, GError **err)
         print_json(g_steal_pointer(&owned), FALSE);
         return TRUE;
     }
-    for (const char *const *name = f->optional; name && *name; name++)
-        if (!json_object_get(row, *name))
-            json_object_set_new(row, *name, json_string(""));
+    add_optional(f, owned);
     if (!f->lines)
         return format_print(f->template, owned, err);
     char *text = template_render(f->template, owned, err);

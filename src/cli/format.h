@@ -22,6 +22,9 @@ gboolean format_parse(struct format *f, const char *text, GError **err);
 void format_clear(struct format *f);
 /* Prints one row (and frees it); not for FORMAT_TABLE. The errors of template_render(). */
 gboolean format_row(struct format *f, json_t *row, GError **err);
+/* Where there are no rows: whether the template could say anything about one like sample (which it
+ * frees). Prints nothing. The errors of template_render() for a field that there is not. */
+gboolean format_check(struct format *f, json_t *sample, GError **err);
 /* After the last row. special: as template_heads(), or NULL. */
 gboolean format_end(struct format *f, const char *const (*special)[2], GError **err);
 

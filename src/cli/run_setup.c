@@ -255,6 +255,5 @@ gboolean run_setup(struct run *r, GError **err)
 {
     return run_check_terminal(r->o, err) && check_names(r, err) && make_env(r, err) &&
            make_args(r, err) && run_set_exposed(r, err) && set_stop(r, err) && set_health(r, err) &&
-           run_set_extras(r, err) && limit_options(&r->o->limits, &r->resources, err) &&
-           size_option("--shm-size", r->o->shm_size, &r->shm_size, err);
+           run_set_extras(r, err) && size_option("--shm-size", r->o->shm_size, &r->shm_size, err);
 }

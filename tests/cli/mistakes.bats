@@ -138,3 +138,19 @@ option() {
     [ "$status" -eq 137 ]
     says 'warning: app:1 needed more memory than its limit of 20m allows' 'raise --memory'
 }
+
+@test "a field or a state that does not exist is told where nothing is listed, too" {
+    for list in ps images history; do
+        for table in '' 'table '; do
+            run varve $list --format "$table{{.Nope}}"
+            [ "$status" -eq 1 ]
+            says 'there is no field Nope' 'next: the fields here are '
+        done
+        [ -z "$(varve $list --format json)" ]
+    done
+    [ -z "$(varve ps --format '{{.ID}} {{.Names}} {{.Image}} {{.Labels}} {{.FinishedAt}}')" ]
+    [ -z "$(varve images --format '{{.Repository}}:{{.Tag}} {{slice .Digest 7 19}} {{.Origin}}')" ]
+    option ps -f status=runing -- 'not running, exited or dead' 'next: did you mean status=running?'
+    option ps -f status=up -- 'next: for example --filter status=exited'
+    varve ps -f status=created
+}
