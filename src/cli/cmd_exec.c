@@ -103,6 +103,8 @@ static int join(struct run *r, const struct run_row *row, GError **err)
     if (run_control_start(r, err) && !sandbox_join(row->program, &spec, 0, r->kill, &res, err))
         g_prefix_error(err, "cannot run %s in %s: ", r->command[0], r->name);
     run_control_end(r);
+    if (!*err)
+        run_print_exec_next(r, r->command[0], res.exec_errno, "exec");
     if (r->output_lost && !*err)
         g_propagate_error(err, g_steal_pointer(&r->output_lost));
     return res.exit_code;

@@ -268,6 +268,7 @@ static int conclude(struct run *r, gboolean ran, const struct sandbox_result *re
     if (code == EXIT_KILLED && r->unheard)
         code = 128 + r->unheard;
     run_print_log_tail(r);
+    run_print_exec_next(r, r->args[0], res->exec_errno, "run");
     if (res->out_of_memory)
         tell_out_of_memory(r);
     if (r->complaint) {

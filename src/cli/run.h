@@ -140,5 +140,8 @@ void run_log_output(gpointer run, int fd, const void *bytes, gsize len);
 void run_report_ready(struct run *r);
 /* The end of the log to stderr, when there is one: the program ended too early. */
 void run_print_log_tail(struct run *r);
+/* run_failure.c: the next move when the program name could not be started, for error, an errno (0:
+ * it could); command is "run" or "exec". */
+void run_print_exec_next(const struct run *r, const char *name, int error, const char *command);
 
 #endif

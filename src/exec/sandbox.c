@@ -63,6 +63,17 @@ static void complain(const struct sandbox_spec *spec, const char *text)
         return; /* nobody reads */
 }
 
+/* A script whose first line ends with CR: there is no interpreter of that name. */
+static gboolean has_crlf(int root_fd, const char *path)
+{
+    char head[256];
+    fd_auto int fd = fs_open_in_root(root_fd, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
+    ssize_t n = fd < 0 ? 0 : read(fd, head, sizeof head - 1);
+    head[MAX(n, 0)] = '\0';
+    char *end = g_str_has_prefix(head, "#!") ? strchr(head, '\n') : NULL;
+    return end && end[-1] == '\r';
+}
+
 /* The program could not be executed: that is the step's failure, told on its stderr, unless the
  * machine is at fault. */
 static gboolean exec_failed(const struct plan *p, const struct sandbox_spec *spec,
@@ -81,6 +92,11 @@ static gboolean exec_failed(const struct plan *p, const struct sandbox_spec *spe
     g_autofree char *text = NULL;
     if (r->error != ENOENT)
         text = g_strdup_printf("exec: \"%s\": %s\n", program, g_strerror(r->error));
+    else if (there >= 0 && has_crlf(spec->root_fd, path))
+        text =
+            g_strdup_printf("exec: \"%s\": the interpreter or loader that it needs is not in the "
+                            "image: its lines end with CR LF\n",
+                            program);
     else if (there >= 0 && strchr(program, '/'))
         text = g_strdup_printf(
             "exec: \"%s\": the interpreter or loader that it needs is not in the image\n", program);
@@ -91,6 +107,7 @@ static gboolean exec_failed(const struct plan *p, const struct sandbox_spec *spe
         text = g_strdup_printf("exec: \"%s\": executable file not found in $PATH\n", program);
     complain(spec, text);
     out->exit_code = r->error == ENOENT ? 127 : 126;
+    out->exec_errno = r->error;
     return TRUE;
 }
 

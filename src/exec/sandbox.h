@@ -89,6 +89,7 @@ struct sandbox_spec {
 struct sandbox_result {
     int exit_code; /* 128+signal when killed by one */
     gboolean signalled;
+    int exec_errno;         /* why the program could not be started; 0: it was */
     gint64 cpu_us;          /* CPU time of all its processes */
     guint64 memory_peak;    /* bytes; 0: unknown, where its cgroup does not count memory */
     gboolean out_of_memory; /* the kernel killed a process of it for the limit of the spec's */

@@ -154,3 +154,29 @@ option() {
     option ps -f status=up -- 'next: for example --filter status=exited'
     varve ps -f status=created
 }
+
+@test "a program that cannot be started: the next move" {
+    printf '#!/bin/sh\r\necho hi\r\n' >crlf
+    printf 'echo hi\n' >plain
+    printf 'FROM busybox\nCOPY --chmod=755 crlf plain /s/\nCOPY --chmod=644 plain /t\n' >Dockerfile
+    build -t app:1 .
+    run varve run app:1 -it sh
+    [ "$status" -eq 127 ]
+    says '"-it": executable file not found' 'next: options stand before the image: varve run -it'
+    run varve run app:1 nosuch
+    says 'next: check its spelling'
+    run varve run --entrypoint '["sh"]' app:1
+    says 'next: --entrypoint takes one program'
+    run varve run app:1 'ls -l'
+    says "next: give each argument" "sh -c 'ls -l'"
+    run varve run app:1 /s/crlf
+    says 'its lines end with CR LF' 'next: '
+    run varve run app:1 /t
+    [ "$status" -eq 126 ]
+    says 'next: make it executable'
+    run varve run app:1 /s/plain
+    says 'Exec format error' 'next: a script begins with'
+    run varve run -d app:1 nosuch
+    [ "$status" -eq 127 ]
+    says 'next: check its spelling'
+}
