@@ -33,6 +33,35 @@ static const struct cause causes[] = {
     {"ermission denied", 126, "the file is not executable: use COPY --chmod=755 or RUN chmod +x."},
 };
 
+/* How programs say that they could not look up a name or reach a network. */
+static const char *const unreachable[] = {"bad address '",
+                                          "ould not resolve host",
+                                          "emporary failure in name resolution",
+                                          "ame or service not known",
+                                          "emporary failure resolving",
+                                          "etwork is unreachable",
+                                          "etwork unreachable",
+                                          "EAI_AGAIN",
+                                          "ENOTFOUND",
+                                          "no such host",
+                                          "ailure in name resolution"};
+
+static gboolean print_network_hint(const char *log, const struct vertex *v)
+{
+    gboolean found = FALSE;
+    for (guint i = 0; i < G_N_ELEMENTS(unreachable) && !found; i++)
+        found = strstr(log, unreachable[i]) != NULL;
+    if (!found || v->op.type != OP_EXEC)
+        return FALSE;
+    fprintf(stderr, v->op.exec.network == NET_NONE
+                        ? "hint: this step has no network (--network=none): leave that out if it "
+                          "needs one.\n"
+                        : "hint: a name was not found, or the network not reached: check the name, "
+                          "and whether this machine reaches it; --build-arg HTTPS_PROXY=URL names "
+                          "a proxy.\n");
+    return TRUE;
+}
+
 static gboolean cause_fits(const struct cause *c, const char *log, int exit_code)
 {
     return (c->exit_code == 0 || c->exit_code == exit_code) && (!c->log || strstr(log, c->log));
@@ -52,6 +81,8 @@ void build_print_hint(struct build *b, const struct vertex *v)
             fprintf(stderr, "hint: %s\n", c->hint);
         return;
     }
+    if (print_network_hint(tail ? tail : "", v))
+        return;
     if (exit_code == 127 && v->op.type == OP_EXEC)
         build_print_not_found(b, v);
 }

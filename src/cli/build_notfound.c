@@ -2,6 +2,7 @@
  * name, the instruction how it was meant, the file system below the step what is there. */
 #include "cli/build.h"
 
+#include "base/fs.h"
 #include "base/path.h"
 #include "graph/imageconf.h"
 #include "layer/chainview.h"
@@ -9,6 +10,7 @@
 #include "ui/text.h"
 
 #include <elf.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -168,6 +170,36 @@ static gboolean tell_of_file(const struct search *s, const char *name)
     return TRUE;
 }
 
+/* The machine that an ELF file is for; 0: it is none. */
+static guint machine_of(const char *head, gsize n)
+{
+    Elf64_Ehdr elf;
+    if (n < sizeof elf || memcmp(head, ELFMAG, SELFMAG) != 0)
+        return 0;
+    memcpy(&elf, head, sizeof elf);
+    return elf.e_ident[EI_DATA] == ELFDATA2MSB ? GUINT16_FROM_BE(elf.e_machine)
+                                               : GUINT16_FROM_LE(elf.e_machine);
+}
+
+/* A shell that reads a program for another machine as a script finds "ELF" and no such command. */
+static gboolean tell_of_machine(const struct search *s, const char *log, const char *word)
+{
+    char head[HEAD_BYTES + 1];
+    g_autofree char *file = strstr(log, "ELF") && word ? find_program(s, word) : NULL;
+    gsize n = file ? read_head(s, file, head) : 0;
+    guint machine = machine_of(head, n);
+    fd_auto int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    Elf64_Ehdr own;
+    if (!machine || read(self, &own, sizeof own) != sizeof own || own.e_machine == machine)
+        return FALSE;
+    g_autofree char *shown = text_fit(file, NAME_MAX_SHOWN);
+    fprintf(stderr,
+            "hint: /%s was built for another kind of machine: use the file for this one, or build "
+            "for its platform with --platform.\n",
+            shown);
+    return TRUE;
+}
+
 static const char *manager_there(const struct search *s)
 {
     for (guint i = 0; i < G_N_ELEMENTS(managers); i++)
@@ -268,8 +300,9 @@ void build_print_not_found(const struct build *b, const struct vertex *v)
     const struct instruction *ins = run_of(b, v);
     g_autofree char *name = name_in_log(&s);
     g_autofree char *word = ins ? first_word(ins) : NULL;
-    if ((name && tell_of_manager(&s, name)) || (name && tell_of_file(&s, name)) ||
-        (word && tell_of_file(&s, word)))
+    g_autofree char *log = progress_log_tail(b->progress, v->number, 20);
+    if (tell_of_machine(&s, log ? log : "", word) || (name && tell_of_manager(&s, name)) ||
+        (name && tell_of_file(&s, name)) || (word && tell_of_file(&s, word)))
         return;
     gboolean crlf = name && g_str_has_suffix(name, "\r");
     if (crlf)

@@ -160,23 +160,41 @@ option() {
     printf 'echo hi\n' >plain
     printf 'FROM busybox\nCOPY --chmod=755 crlf plain /s/\nCOPY --chmod=644 plain /t\n' >Dockerfile
     build -t app:1 .
-    run varve run app:1 -it sh
+    run -127 varve run app:1 -it sh
     [ "$status" -eq 127 ]
     says '"-it": executable file not found' 'next: options stand before the image: varve run -it'
-    run varve run app:1 nosuch
+    run -127 varve run app:1 nosuch
     says 'next: check its spelling'
-    run varve run --entrypoint '["sh"]' app:1
+    run -127 varve run --entrypoint '["sh"]' app:1
     says 'next: --entrypoint takes one program'
-    run varve run app:1 'ls -l'
+    run -127 varve run app:1 'ls -l'
     says "next: give each argument" "sh -c 'ls -l'"
-    run varve run app:1 /s/crlf
+    run -127 varve run app:1 /s/crlf
     says 'its lines end with CR LF' 'next: '
     run varve run app:1 /t
     [ "$status" -eq 126 ]
     says 'next: make it executable'
     run varve run app:1 /s/plain
     says 'Exec format error' 'next: a script begins with'
-    run varve run -d app:1 nosuch
+    run -127 varve run -d app:1 nosuch
     [ "$status" -eq 127 ]
     says 'next: check its spelling'
+}
+
+# A program for a machine that this one is not, at ./prog.
+foreign_program() {
+    { printf '\177ELF\002\001\001\0\0\0\0\0\0\0\0\0\002\0\026\0\001\0\0\0'; head -c 200 /dev/zero; } >prog # s390
+}
+
+@test "a step without a network, and one that looks up a name in vain" {
+    wrong 'FROM busybox\nRUN --network=none wget -q http://nosuch.invalid/\n' \
+        'hint: this step has no network (--network=none)'
+    wrong 'FROM busybox\nRUN echo "Could not resolve host: x" >&2; exit 6\n' \
+        'hint: a name was not found' 'HTTPS_PROXY'
+}
+
+@test "a program of another machine, read by a shell as a script" {
+    foreign_program
+    wrong 'FROM busybox\nCOPY --chmod=755 prog /prog\nRUN /prog\n' \
+        'hint: /prog was built for another kind of machine' '--platform'
 }
