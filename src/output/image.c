@@ -369,7 +369,24 @@ static gboolean tell_near(struct store *s, const struct reference *ref, GError *
     return TRUE;
 }
 
-static void not_found(struct store *s, const char *name, GError **err)
+/* It is there, but not for the platform that was asked for. */
+static gboolean tell_platform(struct store *s, const struct reference *ref,
+                              const struct platform *p, GError **err)
+{
+    g_autofree char *canonical = reference_text(ref);
+    g_autoptr(image_row) row = p ? store_image_find(s, canonical, NULL) : NULL;
+    if (!row)
+        return FALSE;
+    g_autofree char *shown = reference_familiar(ref);
+    g_autofree char *wanted = platform_text(p);
+    error_set(err, VARVE_ERROR_NOT_FOUND, "%s is here for %s, not for %s", shown, row->platform,
+              wanted);
+    error_add_next(err, "leave --platform out, or get it: varve pull --platform %s %s", wanted,
+                   shown);
+    return TRUE;
+}
+
+static void not_found(struct store *s, const char *name, const struct platform *p, GError **err)
 {
     GError *malformed = NULL;
     g_autoptr(reference) ref = is_id_prefix(name) ? NULL : reference_parse(name, &malformed);
@@ -379,7 +396,7 @@ static void not_found(struct store *s, const char *name, GError **err)
         error_add_next(err, "varve images lists the images' names and ids");
         return;
     }
-    if (ref && tell_near(s, ref, err))
+    if (ref && (tell_platform(s, ref, p, err) || tell_near(s, ref, err)))
         return;
     error_set(err, VARVE_ERROR_NOT_FOUND, "no such image: %s", name);
     error_add_next(err, "varve images lists what is there; varve pull %s asks its registry", name);
@@ -405,7 +422,7 @@ struct image_row *stored_image_find(struct store *s, const char *name, const str
     }
     if (row)
         return row;
-    not_found(s, name, err);
+    not_found(s, name, p, err);
     return NULL;
 }
 

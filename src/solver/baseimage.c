@@ -153,6 +153,22 @@ static void tell_near(struct baseimages *b, const struct reference *ref, const c
     error_add_next(err, "varve run %s, or FROM %s", shown, shown);
 }
 
+/* Likewise, it may be here for another platform. */
+static gboolean tell_platform(struct baseimages *b, const struct reference *ref, const char *name,
+                              const char *platform, GError **err)
+{
+    g_autoptr(image_row) row = store_image_find(b->o->store, name, NULL);
+    if (!row || !err || !*err || g_error_matches(*err, VARVE_ERROR, VARVE_ERROR_CANCELLED))
+        return FALSE;
+    g_autoptr(GError) why = g_steal_pointer(err);
+    g_autofree char *shown = reference_familiar(ref);
+    error_set(err, why->code, "%s is here for %s, not for %s (%.*s)", shown, row->platform,
+              platform, (int)strcspn(why->message, "\n"), why->message);
+    error_add_next(err, "ask for %s, or build or load that image for %s first", row->platform,
+                   platform);
+    return TRUE;
+}
+
 static struct found *find_image(struct baseimages *b, const char *text, const struct platform *p,
                                 GError **err)
 {
@@ -166,7 +182,7 @@ static struct found *find_image(struct baseimages *b, const char *text, const st
     if (!f)
         f = b->o->pull == PULL_NEVER ? pull_refused(ref, err) : ask_registry(b, ref, p, err);
     if (!f) {
-        if (b->o->pull != PULL_ALWAYS)
+        if (b->o->pull != PULL_ALWAYS && !tell_platform(b, ref, name, platform, err))
             tell_near(b, ref, name, err);
         return NULL;
     }

@@ -198,3 +198,17 @@ foreign_program() {
     wrong 'FROM busybox\nCOPY --chmod=755 prog /prog\nRUN /prog\n' \
         'hint: /prog was built for another kind of machine' '--platform'
 }
+
+@test "an image that is here for another platform" {
+    printf 'FROM busybox\n' >Dockerfile
+    build --platform linux/amd64 -t 127.0.0.1:1/app:1 .
+    for command in inspect 'save -o ../x.tar' push; do
+        run varve $command --platform linux/s390x 127.0.0.1:1/app:1
+        [ "$status" -eq 1 ]
+        says 'app:1 is here for linux/amd64, not for linux/s390x' 'next: leave --platform out'
+    done
+    run varve run --platform linux/s390x 127.0.0.1:1/app:1 true
+    [ "$status" -eq 4 ]
+    says 'app:1 is here for linux/amd64, not for linux/s390x' 'does not accept connections'
+    wrong 'FROM --platform=linux/s390x 127.0.0.1:1/app:1\n' 'hint: ask for linux/amd64'
+}
