@@ -55,6 +55,24 @@ static int base_of(const struct plan *p, int rootfd, const char *dest, const cha
     return m ? m->fd : rootfd;
 }
 
+/* What is there already decides: the kernel mounts a directory on a directory, a file on a file. */
+static gboolean fits(const struct plan *p, int rootfd, const char *dest, gboolean dir, GError **err)
+{
+    const char *rest;
+    struct stat st;
+    int base = base_of(p, rootfd, dest, &rest);
+    fd_auto int there = fs_open_in_root(base, *rest ? rest : ".", O_PATH | O_CLOEXEC, 0);
+    if (there < 0 || fstat(there, &st) < 0 || S_ISDIR(st.st_mode) == dir)
+        return TRUE;
+    error_set(err, VARVE_ERROR_INVALID, "cannot mount %s at %s, which is %s",
+              dir ? "a directory" : "a file", dest, dir ? "a file" : "a directory");
+    if (dir)
+        error_add_next(err, "mount a file, or choose another target");
+    else
+        error_add_next(err, "mount a directory, or name the file: %s/NAME", dest);
+    return FALSE;
+}
+
 static gboolean make_point(struct plan *p, int rootfd, const char *dest, gboolean dir,
                            gboolean *made, GError **err)
 {
@@ -395,7 +413,8 @@ static gboolean add_spec_mount(struct plan *p, int rootfd, const struct placed *
         return add_file(p, rootfd, placed->number + 2, m->file, placed->dest, &m->made, err);
     if (m->fd >= 0 && fstat(m->fd, &st) < 0)
         return error_set_errno(err, errno, "reading the source of the mount %s", m->dest);
-    if (!make_point(p, rootfd, placed->dest, S_ISDIR(st.st_mode), &m->made, err))
+    if (!fits(p, rootfd, placed->dest, S_ISDIR(st.st_mode), err) ||
+        !make_point(p, rootfd, placed->dest, S_ISDIR(st.st_mode), &m->made, err))
         return FALSE;
     gboolean ok = m->fd < 0 ? add_tmpfs(p, rootfd, placed, err)
                             : add_part(p, m->fd, m->tree_fd > 0 ? m->tree_fd : -1, placed->dest,

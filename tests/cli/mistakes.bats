@@ -212,3 +212,14 @@ foreign_program() {
     says 'app:1 is here for linux/amd64, not for linux/s390x' 'does not accept connections'
     wrong 'FROM --platform=linux/s390x 127.0.0.1:1/app:1\n' 'hint: ask for linux/amd64'
 }
+
+@test "a file mounted over a directory, and the other way round" {
+    printf 'FROM busybox\n' >Dockerfile
+    build -t app:1 .
+    run varve run -v "$PWD/Dockerfile:/etc" app:1 true
+    [ "$status" -eq 1 ]
+    says 'cannot mount a file at /etc, which is a directory' 'next: mount a directory, or name the file: /etc/NAME'
+    run varve run -v "$PWD:/etc/passwd" app:1 true
+    says 'cannot mount a directory at /etc/passwd, which is a file' 'next: '
+    varve run -v "$PWD/Dockerfile:/etc/passwd" -v "$PWD:/new" app:1 grep -q FROM /etc/passwd
+}
