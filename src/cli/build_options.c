@@ -360,10 +360,13 @@ static gboolean context_kind_of(const char *context, enum build_context_kind *ki
 static gboolean parse_context(struct build_options *o, int argc, char **argv, GError **err)
 {
     if (argc != 2) {
-        error_set(err, VARVE_ERROR_USAGE,
-                  argc < 2 ? "varve build: no context given"
-                           : "varve build: more than one context given");
-        error_add_next(err, "varve build . builds the directory you are in");
+        if (argc < 2)
+            error_set(err, VARVE_ERROR_USAGE, "varve build: no context given");
+        else
+            error_set(err, VARVE_ERROR_USAGE, "varve build: more than one context given: %s and %s",
+                      argv[1], argv[2]);
+        error_add_next(err, argc < 2 ? "varve build . builds the directory you are in"
+                                     : "give one; a value with blanks in it stands in quotes");
         return FALSE;
     }
     o->context = argv[1];

@@ -8,6 +8,7 @@
 #include "ui/progress.h"
 #include "ui/text.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -37,6 +38,11 @@ static const char *input_path(const struct load_command_options *o, const char *
         return NULL;
     }
     const char *path = o->input ? o->input : file;
+    if (path && !g_str_equal(path, "-") && access(path, F_OK) < 0) {
+        error_set_errno(err, errno, "cannot open %s", path);
+        error_add_next(err, "name an archive of docker save or varve save, or an OCI layout");
+        return NULL;
+    }
     if (path && !g_str_equal(path, "-"))
         return path;
     if (!isatty(STDIN_FILENO))

@@ -298,9 +298,9 @@ static int run_image(struct run *r, GError **err)
 {
     struct sandbox_result res = {0};
     GError *why = NULL;
-    if (!limit_options(&r->o->limits, &r->resources, err) || !run_set_network(r, err) ||
-        !run_set_ports(r, err) || !open_image(r, err) || !run_setup(r, err) ||
-        !run_record_begin(r, err))
+    if (!run_check_terminal(r->o, err) || !limit_options(&r->o->limits, &r->resources, err) ||
+        !run_set_network(r, err) || !run_set_ports(r, err) || !open_image(r, err) ||
+        !run_setup(r, err) || !run_record_begin(r, err))
         return 0;
     gboolean ok = run_add_volumes(r, &why) && open_root(r, &why) && run_control_start(r, &why) &&
                   run_program(r, &res, &why);

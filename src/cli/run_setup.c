@@ -240,10 +240,12 @@ static gboolean set_health(struct run *r, GError **err)
 
 gboolean run_check_terminal(const struct run_options *o, GError **err)
 {
-    if (o->tty && o->detach)
-        return error_set(
-            err, VARVE_ERROR_USAGE,
-            "-t and -d cannot be used together: there is no terminal in the background");
+    if (o->tty && o->detach) {
+        error_set(err, VARVE_ERROR_USAGE,
+                  "-t and -d cannot be used together: there is no terminal in the background");
+        error_add_next(err, "leave out -t; varve exec -it NAME sh opens a shell in it later");
+        return FALSE;
+    }
     if (!o->tty || !o->interactive || isatty(STDIN_FILENO))
         return TRUE;
     error_set(err, VARVE_ERROR_USAGE, "-it: stdin is not a terminal");
@@ -253,7 +255,7 @@ gboolean run_check_terminal(const struct run_options *o, GError **err)
 
 gboolean run_setup(struct run *r, GError **err)
 {
-    return run_check_terminal(r->o, err) && check_names(r, err) && make_env(r, err) &&
-           make_args(r, err) && run_set_exposed(r, err) && set_stop(r, err) && set_health(r, err) &&
+    return check_names(r, err) && make_env(r, err) && make_args(r, err) &&
+           run_set_exposed(r, err) && set_stop(r, err) && set_health(r, err) &&
            run_set_extras(r, err) && size_option("--shm-size", r->o->shm_size, &r->shm_size, err);
 }

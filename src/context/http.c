@@ -390,6 +390,20 @@ static gboolean get_retrying(struct get *g, const char *url, const char *etag,
     }
 }
 
+static void add_next(GError **err, const char *shown)
+{
+    if (!err || !*err || strstr((*err)->message, "\nnext: ") ||
+        g_error_matches(*err, VARVE_ERROR, VARVE_ERROR_CANCELLED))
+        return;
+    if (g_error_matches(*err, VARVE_ERROR, VARVE_ERROR_OUTSIDE))
+        error_add_next(err, "check the address and the network, then run the same command again");
+    else if (g_error_matches(*err, VARVE_ERROR, VARVE_ERROR_DENIED))
+        error_add_next(err, "give a secret HTTP_AUTH_TOKEN_HOST or HTTP_AUTH_HEADER_HOST: man "
+                            "varve, Sources on the network");
+    else
+        error_add_next(err, "check the address: curl -I %s", shown);
+}
+
 gboolean http_get(const struct http_options *o, const char *url, const char *etag,
                   const char *last_modified, int fd, struct http_file_info *out, GError **err)
 {
@@ -405,5 +419,6 @@ gboolean http_get(const struct http_options *o, const char *url, const char *eta
     }
     http_file_info_clear(out);
     g_prefix_error(err, "cannot get %s: ", shown);
+    add_next(err, shown);
     return FALSE;
 }

@@ -103,10 +103,14 @@ gboolean dockerarchive_convert(struct store *s, const struct image_archive *a, G
                                GError **err)
 {
     GBytes *bytes = image_archive_small(a, "manifest.json");
-    if (!bytes)
-        return error_set(
+    if (!bytes) {
+        error_set(
             err, VARVE_ERROR_INVALID,
             "the archive has neither index.json nor manifest.json: it does not contain an image");
+        error_add_next(err, "archives of docker save and varve save do; a file system becomes an "
+                            "image by FROM scratch and ADD FILE.tar /");
+        return FALSE;
+    }
     json_t *list = parse_list(bytes, err);
     gboolean ok = list != NULL;
     for (gsize i = 0; ok && i < json_array_size(list); i++)

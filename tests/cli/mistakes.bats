@@ -223,3 +223,28 @@ foreign_program() {
     says 'cannot mount a directory at /etc/passwd, which is a file' 'next: '
     varve run -v "$PWD/Dockerfile:/etc/passwd" -v "$PWD:/new" app:1 grep -q FROM /etc/passwd
 }
+
+@test "every wrong command line ends with the next move" {
+    option build . extra -- 'more than one context given: . and extra' 'next: '
+    option run -td busybox sh -- 'cannot be used together' 'next: leave out -t'
+    option build --network bridge . -- 'next: varve build --help'
+    option build --call=chekc . -- 'next: '
+    option run --memory lots busybox -- 'next: varve run --help'
+    option run --network mine busybox -- 'next: '
+    option prune --older-than tomorrow -- 'next: varve prune --help'
+    option logs --step x -- 'next: varve logs --help'
+}
+
+@test "what cannot be loaded or downloaded: the next move" {
+    run varve load -i nosuch.tar
+    says 'cannot open nosuch.tar: No such file' 'next: name an archive'
+    run varve load nosuch.tar
+    says 'next: name an archive'
+    echo hi >hi
+    tar cf plain.tar hi
+    run varve load plain.tar
+    [ "$status" -eq 1 ]
+    says 'next: '
+    wrong 'FROM busybox\nADD http://127.0.0.1:9/x /x\n' 'cannot get http://127.0.0.1:9/x' \
+        'next: check the address and the network'
+}

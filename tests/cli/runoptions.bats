@@ -106,8 +106,8 @@ wrong() {
 }
 
 @test "--cpus is a quota" {
-    wrong "--cpus many: not a number of CPUs" --cpus many
-    wrong "--cpus 0: not a number of CPUs" --cpus 0
+    wrong "--cpus: many is not a number of CPUs" --cpus many
+    wrong "--cpus: -1 is not a number of CPUs" --cpus=-1
     run varve run --cpus 0.5 app:1 true
     if [ "$status" -ne 0 ]; then
         [[ "$output" == *cgroup* ]]
