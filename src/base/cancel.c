@@ -4,16 +4,17 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define MAX_CHILDREN 16
-
+/* A child looks at its parent; a parent knows nothing of its children. So there is no list to be
+ * walked in a signal handler while another thread changes it. */
 struct cancel {
-    atomic_bool set;                                 /* triggered */
-    int fd;                                          /* eventfd, readable once triggered */
-    struct cancel *parent;                           /* or NULL */
-    _Atomic(struct cancel *) children[MAX_CHILDREN]; /* triggered along; NULL: a free slot */
+    atomic_bool set;       /* triggered itself; see cancel_is_set() */
+    int event;             /* eventfd, readable once triggered itself */
+    int any;               /* epoll over event and those of all its ancestors; -1 without parent */
+    struct cancel *parent; /* or NULL; outlives this */
 };
 
 static _Atomic(struct cancel *) command;
@@ -31,42 +32,42 @@ gboolean cancel_check_command(GError **err)
 struct cancel *cancel_new(void)
 {
     struct cancel *c = g_new0(struct cancel, 1);
-    c->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    c->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    c->any = -1;
     return c;
+}
+
+/* Each ancestor's own eventfd, not its epoll: those may be nested only a few levels deep. */
+static int watch_all(const struct cancel *c)
+{
+    int fd = epoll_create1(EPOLL_CLOEXEC);
+    for (; fd >= 0 && c; c = c->parent) {
+        struct epoll_event e = {.events = EPOLLIN};
+        if (epoll_ctl(fd, EPOLL_CTL_ADD, c->event, &e) == 0)
+            continue;
+        close(fd);
+        return -1;
+    }
+    return fd;
 }
 
 struct cancel *cancel_new_child(struct cancel *parent)
 {
-    g_autoptr(cancel) c = cancel_new();
-    if (!parent)
-        return g_steal_pointer(&c);
-    for (guint i = 0; i < MAX_CHILDREN; i++) {
-        struct cancel *empty = NULL;
-        if (!atomic_compare_exchange_strong(&parent->children[i], &empty, c))
-            continue;
-        c->parent = parent;
-        if (cancel_is_set(parent))
-            cancel_trigger(c);
-        return g_steal_pointer(&c);
-    }
-    return NULL;
-}
-
-static void leave_parent(struct cancel *c)
-{
-    for (guint i = 0; c->parent && i < MAX_CHILDREN; i++) {
-        struct cancel *self = c;
-        atomic_compare_exchange_strong(&c->parent->children[i], &self, NULL);
-    }
+    struct cancel *c = cancel_new();
+    c->parent = parent;
+    if (parent)
+        c->any = watch_all(c);
+    return c;
 }
 
 void cancel_free(struct cancel *c)
 {
     if (!c)
         return;
-    leave_parent(c);
-    if (c->fd >= 0)
-        close(c->fd);
+    if (c->any >= 0)
+        close(c->any);
+    if (c->event >= 0)
+        close(c->event);
     g_free(c);
 }
 
@@ -74,23 +75,21 @@ void cancel_trigger(struct cancel *c)
 {
     atomic_store(&c->set, true);
     guint64 one = 1;
-    ssize_t n = write(c->fd, &one, sizeof one);
+    ssize_t n = write(c->event, &one, sizeof one);
     (void)n; /* the counter can only be full, which is readable too */
-    for (guint i = 0; i < MAX_CHILDREN; i++) {
-        struct cancel *child = atomic_load(&c->children[i]);
-        if (child)
-            cancel_trigger(child);
-    }
 }
 
 gboolean cancel_is_set(const struct cancel *c)
 {
-    return c && atomic_load(&c->set);
+    for (; c; c = c->parent)
+        if (atomic_load(&c->set))
+            return TRUE;
+    return FALSE;
 }
 
 int cancel_fd(const struct cancel *c)
 {
-    return c ? c->fd : -1;
+    return !c ? -1 : c->any >= 0 ? c->any : c->event;
 }
 
 gboolean cancel_check(const struct cancel *c, GError **err)

@@ -7,15 +7,17 @@
 
 struct cancel;
 struct cancel *cancel_new(void);
-/* A flag that is also set when parent is; triggering it leaves parent alone. Free it before parent.
- * At most 16 children of one parent live at a time (NULL when there are more). parent may be NULL.
- */
+/* A flag that is also set when parent is; triggering it leaves parent alone. A parent may have any
+ * number of children, made and freed by any thread at any time; it must outlive them. parent may be
+ * NULL. Never NULL. */
 struct cancel *cancel_new_child(struct cancel *parent);
 void cancel_free(struct cancel *c);
+/* Sets it, for good. Writes errno: a signal handler keeps that. */
 void cancel_trigger(struct cancel *c);
 /* NULL is never cancelled. */
 gboolean cancel_is_set(const struct cancel *c);
-/* A descriptor that polls readable once triggered; -1 for NULL. Owned by c. */
+/* A descriptor that polls readable once c is set; -1 for NULL (and for a process without free
+ * descriptors, whose waits then end later). Not to be read from. Owned by c. */
 int cancel_fd(const struct cancel *c);
 /* FALSE with VARVE_ERROR_CANCELLED when triggered, TRUE otherwise. */
 gboolean cancel_check(const struct cancel *c, GError **err);

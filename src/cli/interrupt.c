@@ -1,5 +1,6 @@
 #include "cli/interrupt.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -9,7 +10,9 @@ static void on_signal(int sig)
 {
     if (cancel_is_set(flag))
         _exit(130);
+    int saved = errno;
     cancel_trigger(flag);
+    errno = saved;
 }
 
 struct cancel *interrupt_watch(void)
