@@ -29,6 +29,19 @@ static char **names_for(const struct output *o, const struct output_env *env, GE
     return g_strv_builder_end(all);
 }
 
+/* registry.insecure= holds for where this output goes, and for nobody else's. */
+static struct registry *client_for(const struct output *o, const struct built_image *b,
+                                   const struct output_env *env, char **names)
+{
+    struct registry *r = registry_new(b->store, env->registry, b->events, b->cancel);
+    for (char **n = names; o->insecure && *n; n++) {
+        g_autoptr(reference) ref = reference_parse(*n, NULL);
+        if (ref)
+            registry_allow_insecure(r, ref->domain);
+    }
+    return r;
+}
+
 static gboolean push_all(const struct output *o, struct built_image *b,
                          const struct output_env *env, char **names, struct output_result *r,
                          GError **err)
@@ -38,14 +51,11 @@ static gboolean push_all(const struct output *o, struct built_image *b,
         error_add_next(err, "add -t REGISTRY/NAME:TAG");
         return FALSE;
     }
-    struct registry_config *config = (struct registry_config *)env->registry;
     for (char **n = names; *n; n++) {
         g_autoptr(reference) ref = reference_parse(*n, err);
         if (!ref)
             return FALSE;
-        if (o->insecure)
-            g_hash_table_add(config->insecure, g_strdup(ref->domain));
-        g_autoptr(registry) client = registry_new(b->store, config, b->events, b->cancel);
+        g_autoptr(registry) client = client_for(o, b, env, names);
         if (!registry_push(client, &b->manifest, ref, o->push_by_digest, &r->push, err))
             return FALSE;
     }
@@ -218,7 +228,7 @@ gboolean output_run(const struct output *o, struct built_image *b, const struct 
     g_auto(GStrv) names = names_for(o, env, err);
     if (!names)
         return FALSE;
-    g_autoptr(registry) client = registry_new(b->store, env->registry, b->events, b->cancel);
+    g_autoptr(registry) client = client_for(o, b, env, names);
     b->source = registry_origin_source(client);
     gboolean ok = run(o, b, env, names, result, err);
     registry_blob_source_free(g_steal_pointer(&b->source));

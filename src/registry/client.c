@@ -36,6 +36,17 @@ char *client_scope(const char *repository, const char *actions)
     return g_strconcat("repository:", repository, ":", actions, NULL);
 }
 
+GPtrArray *client_routes(const struct registry *r, const char *domain, const char *path,
+                         gboolean by_digest, gboolean pushing, GError **err)
+{
+    GPtrArray *routes = registry_config_routes(r->config, domain, path, by_digest, pushing, err);
+    for (guint i = 0; routes && i < routes->len; i++) {
+        struct route *route = g_ptr_array_index(routes, i);
+        route->insecure |= g_hash_table_contains(r->insecure, route->name);
+    }
+    return routes;
+}
+
 void client_prefix(const struct errand *e, GError **err)
 {
     g_prefix_error(err, "cannot %s: registry %s: ", e->doing, e->route->name);

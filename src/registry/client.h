@@ -13,6 +13,7 @@ struct registry {
     struct cancel *cancel;                /* may be NULL */
     struct transport *transport;
     struct auth *auth;
+    GHashTable *insecure; /* set of domains, for this client alone; not changed once it is used */
     GMutex lock;
     GHashTable
         *plain; /* host → GINT_TO_POINTER(1: speaks http, 2: speaks https); guarded by lock */
@@ -31,6 +32,9 @@ struct retry_hook {
     void (*before)(struct retry_hook *self, struct http_request *rq);
 };
 
+/* registry_config_routes() of r's configuration, with what r alone is allowed. */
+GPtrArray *client_routes(const struct registry *r, const char *domain, const char *path,
+                         gboolean by_digest, gboolean pushing, GError **err);
 /* Sends rq to target (path below the route's host, beginning with "/v2/") or, when location is
  * given, there. rq.url, insecure and authorization are filled in. Waits and retries on 429, 5xx and
  * network failures, obtains tokens on 401. TRUE with every other answer, whatever its status: see

@@ -255,8 +255,7 @@ gboolean fetch_blob(const struct errand *e, const struct descriptor *d, struct b
 static gboolean fetch_from(struct registry *r, const struct origin *o, const struct descriptor *d,
                            GError **err)
 {
-    g_autoptr(GPtrArray) routes =
-        registry_config_routes(r->config, o->host, o->repository, TRUE, TRUE, err);
+    g_autoptr(GPtrArray) routes = client_routes(r, o->host, o->repository, TRUE, TRUE, err);
     if (!routes)
         return FALSE;
     g_autofree char *scope = client_scope(o->repository, "pull");

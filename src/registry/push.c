@@ -268,8 +268,7 @@ gboolean registry_push(struct registry *r, const struct digest *manifest,
                        const struct reference *ref, gboolean by_digest, struct push_stats *stats,
                        GError **err)
 {
-    g_autoptr(GPtrArray) routes =
-        registry_config_routes(r->config, ref->domain, ref->path, by_digest, TRUE, err);
+    g_autoptr(GPtrArray) routes = client_routes(r, ref->domain, ref->path, by_digest, TRUE, err);
     if (!routes)
         return FALSE;
     const struct route *route = g_ptr_array_index(routes, 0);

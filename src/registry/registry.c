@@ -21,6 +21,7 @@ struct registry *registry_new(struct store *s, const struct registry_config *con
     r->transport = transport_new(config, c);
     r->auth = auth_new(r->transport, config, c);
     g_mutex_init(&r->lock);
+    r->insecure = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     r->plain = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return r;
 }
@@ -31,9 +32,15 @@ void registry_free(struct registry *r)
         return;
     auth_free(r->auth);
     transport_free(r->transport);
+    g_hash_table_unref(r->insecure);
     g_hash_table_unref(r->plain);
     g_mutex_clear(&r->lock);
     g_free(r);
+}
+
+void registry_allow_insecure(struct registry *r, const char *domain)
+{
+    g_hash_table_add(r->insecure, g_strdup(domain));
 }
 
 /* Does something over one route. */
@@ -66,7 +73,7 @@ static gboolean over_routes(struct registry *r, const struct reference *ref, rou
                             gpointer ctx, GError **err)
 {
     g_autoptr(GPtrArray) routes =
-        registry_config_routes(r->config, ref->domain, ref->path, ref->digest != NULL, FALSE, err);
+        client_routes(r, ref->domain, ref->path, ref->digest != NULL, FALSE, err);
     g_autofree char *name = reference_familiar(ref);
     g_autofree char *doing = g_strconcat("pull ", name, NULL);
     g_autoptr(GString) notes = g_string_new(NULL);
@@ -290,7 +297,7 @@ gboolean registry_login(struct registry *r, const char *host, const char *userna
                         const char *secret, GError **err)
 {
     host = login_host(host);
-    g_autoptr(GPtrArray) routes = registry_config_routes(r->config, host, "", FALSE, TRUE, err);
+    g_autoptr(GPtrArray) routes = client_routes(r, host, "", FALSE, TRUE, err);
     if (!routes)
         return FALSE;
     g_autofree char *doing = g_strconcat("log in to ", host, NULL);

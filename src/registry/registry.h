@@ -20,6 +20,9 @@ struct registry;
 struct registry *registry_new(struct store *s, const struct registry_config *config,
                               struct event_sink *events, struct cancel *c);
 void registry_free(struct registry *r);
+/* Allows this client http and unverified https to domain ("127.0.0.1:5000"), whatever config says;
+ * others that share config are not concerned. Before the client is used. */
+void registry_allow_insecure(struct registry *r, const char *domain);
 
 struct resolved {
     struct digest

@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "registry/answer.h"
 #include "registry/challenge.h"
+#include "registry/client.h"
 #include "registry/hostconf.h"
 #include "registry/toml.h"
 #include "registry/url.h"
@@ -264,6 +265,27 @@ static char *routes_text(const struct registry_config *c, const char *domain, co
     return g_string_free(g_steal_pointer(&s), FALSE);
 }
 
+/* What one client is allowed concerns no other that shares its configuration. */
+static void test_insecure_client(void)
+{
+    g_autoptr(registry_config) config = registry_config_new();
+    g_autoptr(registry) one = registry_new(NULL, config, NULL, NULL);
+    g_autoptr(registry) other = registry_new(NULL, config, NULL, NULL);
+    registry_allow_insecure(one, "lab.example:5000");
+    static const struct {
+        const char *domain;
+        gboolean one;
+    } CASES[] = {{"lab.example:5000", TRUE}, {"lab.example", FALSE}, {"docker.io", FALSE}};
+    for (guint i = 0; i < G_N_ELEMENTS(CASES); i++) {
+        g_autoptr(GPtrArray) a = client_routes(one, CASES[i].domain, "a/b", FALSE, TRUE, NULL);
+        g_autoptr(GPtrArray) b = client_routes(other, CASES[i].domain, "a/b", FALSE, TRUE, NULL);
+        const struct route *of_one = g_ptr_array_index(a, 0), *of_other = g_ptr_array_index(b, 0);
+        g_assert_cmpint(of_one->insecure, ==, CASES[i].one);
+        g_assert_false(of_other->insecure);
+    }
+    g_assert_cmpuint(g_hash_table_size(config->insecure), ==, 0);
+}
+
 static void test_routes(void)
 {
     static const struct {
@@ -343,6 +365,7 @@ int main(int argc, char **argv)
     g_test_add_func("/registry/answer", test_answer);
     g_test_add_func("/registry/reason", test_reason);
     g_test_add_func("/registry/routes", test_routes);
+    g_test_add_func("/registry/insecure-client", test_insecure_client);
     g_test_add_func("/registry/toml/bad", test_toml_bad);
     return g_test_run();
 }
