@@ -125,13 +125,24 @@ gboolean fs_write_all(int fd, const void *bytes, gsize len, GError **err)
     return TRUE;
 }
 
+int fs_create_beside(int dirfd, const char *path, mode_t mode, char **tmp, GError **err)
+{
+    *tmp = g_strdup_printf("%s.%d-%08x.tmp", path, (int)getpid(), g_random_int());
+    int fd = openat(dirfd, *tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    if (fd < 0) {
+        error_set_errno(err, errno, "cannot create %s", *tmp);
+        g_clear_pointer(tmp, g_free);
+    }
+    return fd;
+}
+
 gboolean fs_replace(int dirfd, const char *path, const void *bytes, gsize len, mode_t mode,
                     GError **err)
 {
-    g_autofree char *tmp = g_strdup_printf("%s.%d-%08x.tmp", path, (int)getpid(), g_random_int());
-    fd_auto int fd = openat(dirfd, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    g_autofree char *tmp = NULL;
+    fd_auto int fd = fs_create_beside(dirfd, path, mode, &tmp, err);
     if (fd < 0)
-        return error_set_errno(err, errno, "cannot create %s", tmp);
+        return FALSE;
     gboolean ok = fs_write_all(fd, bytes, len, err);
     if (ok && renameat(dirfd, tmp, dirfd, path) < 0)
         ok = error_set_errno(err, errno, "cannot rename %s to %s", tmp, path);

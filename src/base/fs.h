@@ -25,6 +25,9 @@ GBytes *fs_read_stream(const char *path, gsize max, GError **err);
 /* Reads fd to its end with the same limit. what names it in errors. */
 GBytes *fs_read_fd(int fd, const char *what, gsize max, GError **err);
 gboolean fs_write_all(int fd, const void *bytes, gsize len, GError **err);
+/* Creates a file beside path, for writing, that shall be renamed to path: *tmp gets its name, newly
+ * allocated, which no other thread or process uses. -1 on error (*tmp NULL). */
+int fs_create_beside(int dirfd, const char *path, mode_t mode, char **tmp, GError **err);
 /* Writes path through a temporary neighbour and rename: readers see the old or the new whole. */
 gboolean fs_replace(int dirfd, const char *path, const void *bytes, gsize len, mode_t mode,
                     GError **err);

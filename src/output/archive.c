@@ -106,10 +106,10 @@ static gboolean copy_checked(struct target *t, int fd, int out, const struct dig
 static gboolean copy_into_dir(struct target *t, int fd, const char *name, const struct digest *d,
                               GError **err)
 {
-    g_autofree char *tmp = g_strconcat(name, ".tmp", NULL);
-    fd_auto int out = openat(t->dir, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    g_autofree char *tmp = NULL;
+    fd_auto int out = fs_create_beside(t->dir, name, 0644, &tmp, err);
     if (out < 0)
-        return error_set_errno(err, errno, "cannot create %s", tmp);
+        return FALSE;
     if (!copy_checked(t, fd, out, d, err)) {
         unlinkat(t->dir, tmp, 0);
         return FALSE;

@@ -109,13 +109,13 @@ static gboolean place_open(struct place *p, const char *dest, GError **err)
         return p->fd >= 0 || error_set_errno(err, errno, "cannot write to stdout");
     }
     g_autofree char *path = fs_destination(dest, &in_place);
-    if (!in_place) {
-        p->path = g_steal_pointer(&path);
-        p->tmp = g_strdup_printf("%s.%d.tmp", p->path, (int)getpid());
+    if (in_place) {
+        p->fd = open(path, O_WRONLY | O_CLOEXEC);
+        return p->fd >= 0 || error_set_errno(err, errno, "cannot write %s", path);
     }
-    const char *name = in_place ? path : p->tmp;
-    p->fd = open(name, (in_place ? 0 : O_CREAT | O_TRUNC) | O_WRONLY | O_CLOEXEC, 0644);
-    return p->fd >= 0 || error_set_errno(err, errno, "cannot write %s", name);
+    p->fd = fs_create_beside(AT_FDCWD, path, 0644, &p->tmp, err);
+    p->path = g_steal_pointer(&path);
+    return p->fd >= 0;
 }
 
 /* Makes the file appear when all of it is there; *written gets its size. */

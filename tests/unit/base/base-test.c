@@ -228,6 +228,30 @@ static void test_sparse_copy(void)
     g_assert_true(fs_remove_tree(AT_FDCWD, dir, NULL));
 }
 
+/* Two writers of one file do not write into each other's. */
+static void test_create_beside(void)
+{
+    g_autofree char *dir = g_dir_make_tmp("varve-base-XXXXXX", NULL);
+    g_autofree char *path = g_build_filename(dir, "out.tar", NULL);
+    g_autofree char *a = NULL, *b = NULL;
+    fd_auto int one = fs_create_beside(AT_FDCWD, path, 0644, &a, NULL);
+    fd_auto int two = fs_create_beside(AT_FDCWD, path, 0644, &b, NULL);
+    g_assert_cmpint(one, >=, 0);
+    g_assert_cmpint(two, >=, 0);
+    g_assert_cmpstr(a, !=, b);
+    g_assert_true(g_str_has_prefix(a, path));
+    g_assert_true(fs_write_all(one, "1", 1, NULL));
+    g_assert_true(fs_write_all(two, "two", 3, NULL));
+    g_assert_cmpint(rename(a, path), ==, 0);
+    g_assert_cmpint(rename(b, path), ==, 0);
+    g_autoptr(GBytes) bytes = fs_read(AT_FDCWD, path, 100, NULL);
+    g_assert_cmpmem(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), "two", 3);
+    g_autofree char *none = NULL;
+    g_assert_cmpint(fs_create_beside(AT_FDCWD, "/nonexistent/x", 0644, &none, NULL), ==, -1);
+    g_assert_null(none);
+    g_assert_true(fs_remove_tree(AT_FDCWD, dir, NULL));
+}
+
 static void test_cancel(void)
 {
     g_autoptr(cancel) c = cancel_new();
@@ -361,6 +385,7 @@ int main(int argc, char **argv)
     g_test_add_func("/base/fs/limits", test_read_limits);
     g_test_add_func("/base/fs/sparse", test_sparse_copy);
     g_test_add_func("/base/fs/write-file", test_write_file);
+    g_test_add_func("/base/fs/create-beside", test_create_beside);
     g_test_add_func("/base/csv", test_csv);
     g_test_add_func("/base/boolean", test_boolean);
     g_test_add_func("/base/cancel", test_cancel);
