@@ -22,9 +22,8 @@ int cancel_fd(const struct cancel *c);
 /* FALSE with VARVE_ERROR_CANCELLED when triggered, TRUE otherwise. */
 gboolean cancel_check(const struct cancel *c, GError **err);
 
-/* The flag of the whole command (SIGINT, SIGTERM), for loops deep down that may last for minutes
- * and are called from everywhere: reading, hashing and copying the bytes of one file. c must stay.
- */
+/* The flag of the whole command (SIGINT, SIGTERM): it counts where a thread works for nobody in
+ * particular (base/work.h). c must stay. */
 void cancel_set_command(struct cancel *c);
 /* cancel_check() of it; TRUE where none was set. */
 gboolean cancel_check_command(GError **err);

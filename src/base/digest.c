@@ -1,8 +1,8 @@
 #include "base/digest.h"
 
-#include "base/cancel.h"
 #include "base/error.h"
 #include "base/io.h"
+#include "base/work.h"
 
 #include <errno.h>
 #include <nettle/sha2.h>
@@ -92,7 +92,7 @@ static gboolean hash_hole(int fd, guint64 size, char *buf, struct hasher *h, gui
         memset(buf, 0, CHUNK);
     while (at < data) {
         gsize n = MIN(CHUNK, data - at);
-        if (!cancel_check_command(err))
+        if (!work_check(err))
             return FALSE;
         hasher_update(h, buf, n);
         at += (off_t)n;
@@ -110,7 +110,7 @@ gboolean digest_of_fd(struct digest *out, int fd, guint64 *size, GError **err)
     gboolean sparse = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
                       (guint64)st.st_blocks * 512 < (guint64)st.st_size;
     for (;;) {
-        if (!cancel_check_command(err) ||
+        if (!work_check(err) ||
             (sparse && !hash_hole(fd, (guint64)st.st_size, buf, h, &total, err)))
             return FALSE;
         ssize_t n = io_read(fd, buf, CHUNK);

@@ -24,7 +24,7 @@ int digest_cmp(const struct digest *a, const struct digest *b);
 gboolean digest_is_zero(const struct digest *d);
 void digest_of_bytes(struct digest *out, const void *bytes, gsize len);
 /* Hashes fd from its current offset to its end; *size (may be NULL) gets the bytes read. Holes are
- * not read. Ends early when the command is interrupted (cancel_check_command()). */
+ * not read. Ends early when the work is cancelled (work_check()). */
 gboolean digest_of_fd(struct digest *out, int fd, guint64 *size, GError **err);
 
 /* For GHashTable keys that point to struct digest. */

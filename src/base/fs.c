@@ -1,8 +1,8 @@
 #include "base/fs.h"
 
-#include "base/cancel.h"
 #include "base/error.h"
 #include "base/io.h"
+#include "base/work.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -271,7 +271,7 @@ static gboolean copy_range(int in, int out, off_t from, off_t to, const char *wh
     loff_t src = from, dst = from;
     while (src < to) {
         ssize_t n;
-        if (!cancel_check_command(err))
+        if (!work_check(err))
             return FALSE;
         if (kernel) {
             n = copy_file_range(in, &src, out, &dst, MIN(to - src, COPY_CHUNK), 0);

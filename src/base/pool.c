@@ -1,5 +1,7 @@
 #include "base/pool.h"
 
+#include "base/work.h"
+
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -10,13 +12,14 @@ struct loop {
     pool_item_fn fn;
     gpointer ctx;
     gsize n;
-    atomic_size_t next; /* first item not yet begun */
-    atomic_bool failed; /* stop beginning items */
-    GMutex lock;        /* guards all below */
-    GCond left;         /* signalled when active falls to 0 */
-    GError *error;      /* first error */
-    guint active;       /* helpers at work */
-    gboolean closed;    /* the caller is done: ctx may be gone */
+    const struct work *work; /* the caller's */
+    atomic_size_t next;      /* first item not yet begun */
+    atomic_bool failed;      /* stop beginning items */
+    GMutex lock;             /* guards all below */
+    GCond left;              /* signalled when active falls to 0 */
+    GError *error;           /* first error */
+    guint active;            /* helpers at work */
+    gboolean closed;         /* the caller is done: ctx may be gone */
     guint refs;
 };
 
@@ -64,7 +67,9 @@ static void helper_main(gpointer data, gpointer unused)
     if (!l->closed) {
         l->active++;
         g_mutex_unlock(&l->lock);
+        work_enter(l->work);
         loop_work(l);
+        work_enter(NULL);
         g_mutex_lock(&l->lock);
         if (--l->active == 0)
             g_cond_signal(&l->left);
@@ -100,6 +105,7 @@ gboolean pool_for_each(gsize n, pool_item_fn fn, gpointer ctx, GError **err)
     l->fn = fn;
     l->ctx = ctx;
     l->n = n;
+    l->work = work_current();
     l->refs = helpers + 1;
     g_mutex_init(&l->lock);
     g_cond_init(&l->left);

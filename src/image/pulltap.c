@@ -1,6 +1,7 @@
 #include "image/pulltap.h"
 
 #include "base/error.h"
+#include "base/work.h"
 #include "layer/ring.h"
 
 #define RING_BYTES (1024 * 1024)
@@ -60,8 +61,8 @@ struct pulltap *pulltap_new(struct blob_source *src, const struct descriptor *d)
 gssize pulltap_read(gpointer ctx, void *buf, gsize len, GError **err)
 {
     struct pulltap *p = ctx;
-    if (!p->thread)
-        p->thread = g_thread_new("varve-fetch", fetch_main, p);
+    if (!p->thread && !(p->thread = work_thread("varve-fetch", fetch_main, p, err)))
+        return -1;
     return ring_read(p->bytes, buf, len, err);
 }
 

@@ -1,6 +1,7 @@
 #include "image/unpack.h"
 
 #include "base/error.h"
+#include "base/work.h"
 #include "image/config.h"
 #include "image/pulltap.h"
 #include "layer/apply.h"
@@ -217,7 +218,7 @@ static gboolean unpack_missing(struct unpacking *u, GError **err)
     for (guint i = 0; i < u->manifest->items->len; i++)
         missing += *u->done[i].id ? 0 : 1;
     for (guint i = 0; i < PARALLEL - 1 && i + 1 < missing; i++)
-        threads[i] = g_thread_new("varve-unpack", worker_main, u);
+        threads[i] = work_helper("varve-unpack", worker_main, u);
     worker_main(u);
     for (guint i = 0; i < PARALLEL - 1; i++)
         if (threads[i])

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/io.h"
+#include "base/work.h"
 #include "layer/decompress.h"
 #include "layer/tarwriter.h"
 #include "store/blob.h"
@@ -105,7 +106,7 @@ static gboolean verify_blob(struct store *s, const char *layer_id, const struct 
     struct digest is;
     gssize n;
     while ((n = decompress_read(d, buf, BUFFER, err)) > 0) {
-        if (!cancel_check_command(err))
+        if (!work_check(err))
             return FALSE;
         hasher_update(h, buf, (gsize)n);
     }

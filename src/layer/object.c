@@ -1,9 +1,9 @@
 #include "layer/object.h"
 
-#include "base/cancel.h"
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/io.h"
+#include "base/work.h"
 #include "context/content.h"
 #include "layer/attrs.h"
 
@@ -47,7 +47,7 @@ struct copying {
 static gboolean copy_data(struct copying *c, guint64 end, GError **err)
 {
     while (c->at < end) {
-        if (!cancel_check_command(err))
+        if (!work_check(err))
             return FALSE;
         ssize_t n = io_pread(c->in, c->buf, MIN(CHUNK, end - c->at), c->at);
         if (n < 0)
@@ -68,7 +68,7 @@ static gboolean hash_hole(struct copying *c, guint64 end, GError **err)
         memset(c->buf, 0, CHUNK);
     while (c->at < end) {
         gsize n = MIN(CHUNK, end - c->at);
-        if (!cancel_check_command(err))
+        if (!work_check(err))
             return FALSE;
         hasher_update(c->h, c->buf, n);
         c->at += n;

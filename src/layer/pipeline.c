@@ -4,6 +4,7 @@
 #include "base/fs.h"
 #include "base/io.h"
 #include "base/pool.h"
+#include "base/work.h"
 
 #include <errno.h>
 #include <string.h>
@@ -172,6 +173,21 @@ static gpointer writing_main(gpointer data)
     return NULL;
 }
 
+/* One of each kind is needed; further compressors only help. */
+static void start_threads(struct pipeline *p)
+{
+    GError *err = NULL;
+    gboolean ok = TRUE;
+    if (p->n_workers > 0)
+        ok = (p->workers[0] = work_thread("varve-compress", worker_main, p, &err)) != NULL;
+    ok = ok && (p->hashing = work_thread("varve-hash", hashing_main, p, &err)) &&
+         (p->writing = work_thread("varve-write", writing_main, p, &err));
+    for (guint i = 1; ok && i < p->n_workers; i++)
+        p->workers[i] = work_helper("varve-compress", worker_main, p);
+    if (!ok)
+        fail(p, err);
+}
+
 struct pipeline *pipeline_new(struct store *s, const struct encoder *e, struct blob_writer *w,
                               struct cancel *c)
 {
@@ -189,26 +205,27 @@ struct pipeline *pipeline_new(struct store *s, const struct encoder *e, struct b
         p->slots[i] = (struct batch){.raw = g_byte_array_new(), .member = g_byte_array_new()};
     p->raw = g_array_new(FALSE, FALSE, sizeof(struct digest));
     p->members = g_array_new(FALSE, FALSE, sizeof(struct member_info));
-    for (guint i = 0; i < p->n_workers; i++)
-        p->workers[i] = g_thread_new("varve-compress", worker_main, p);
-    p->hashing = g_thread_new("varve-hash", hashing_main, p);
-    p->writing = g_thread_new("varve-write", writing_main, p);
+    start_threads(p);
     return p;
+}
+
+static void join_one(GThread **t)
+{
+    if (*t)
+        g_thread_join(g_steal_pointer(t));
 }
 
 /* Lets the threads run out (or, with stop set, run away) and waits for them. */
 static void join(struct pipeline *p)
 {
-    if (!p->writing)
-        return;
     g_mutex_lock(&p->lock);
     p->ended = TRUE;
     g_cond_broadcast(&p->changed);
     g_mutex_unlock(&p->lock);
     for (guint i = 0; i < p->n_workers; i++)
-        g_thread_join(p->workers[i]);
-    g_thread_join(p->hashing);
-    g_thread_join(g_steal_pointer(&p->writing));
+        join_one(&p->workers[i]);
+    join_one(&p->hashing);
+    join_one(&p->writing);
 }
 
 void pipeline_free(struct pipeline *p)

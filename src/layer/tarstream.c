@@ -1,7 +1,7 @@
 #include "layer/tarstream.h"
 
-#include "base/cancel.h"
 #include "base/error.h"
+#include "base/work.h"
 
 #include <string.h>
 
@@ -16,7 +16,7 @@ static gboolean inflate_all(struct tarstream *t, struct hasher *h, GError **err)
         guint8 *p = ring_reserve(t->between, &room);
         if (!p)
             return TRUE; /* the reader has left, with its own reason */
-        if (!cancel_check_command(err))
+        if (!work_check(err))
             return FALSE;
         gssize n = decompress_read(t->from, p, room, err);
         if (n <= 0)
@@ -46,7 +46,7 @@ gboolean tarstream_start(struct tarstream *t, struct decompress *d, GError **err
     memset(t, 0, sizeof *t);
     t->from = d;
     t->between = ring_new(RING_BYTES);
-    t->thread = g_thread_try_new("varve-inflate", inflate_main, t, err);
+    t->thread = work_thread("varve-inflate", inflate_main, t, err);
     if (!t->thread) {
         ring_free(t->between);
         return FALSE;

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/io.h"
+#include "base/work.h"
 #include "layer/dircache.h"
 #include "layer/tarheader.h"
 
@@ -103,7 +104,7 @@ static gboolean write_content(struct tar_sink *sink, const struct entry *e, int 
     for (guint64 left = e->size; left;) {
         /* One byte more than wanted, to see a file that grew. */
         gsize want = MIN(BUFFER, left + 1);
-        if (!cancel_check_command(err))
+        if (!work_check(err))
             return FALSE;
         ssize_t n = io_read(fd, buf, want);
         if (n < 0)

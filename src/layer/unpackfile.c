@@ -1,8 +1,8 @@
 #include "layer/unpackfile.h"
 
-#include "base/cancel.h"
 #include "base/error.h"
 #include "base/fs.h"
+#include "base/work.h"
 #include "layer/attrs.h"
 #include "layer/overlaymark.h"
 
@@ -134,7 +134,7 @@ static gboolean copy_data(struct unpack_files *f, int fd, guint64 size, struct t
     for (guint64 done = 0; done < size;) {
         const guint8 *p;
         gsize n;
-        if (!cancel_check_command(err) || !tarreader_data(r, size - done, &p, &n, err))
+        if (!work_check(err) || !tarreader_data(r, size - done, &p, &n, err))
             return FALSE;
         if (!n)
             return error_set(err, VARVE_ERROR_INVALID, "%s has less data than its header says",
@@ -153,7 +153,7 @@ static gboolean hash_zeros(struct hasher *h, guint64 n, GError **err)
 {
     static const guint8 zeros[64 * 1024];
     for (; n > sizeof zeros; n -= sizeof zeros) {
-        if (!cancel_check_command(err))
+        if (!work_check(err))
             return FALSE;
         hasher_update(h, zeros, sizeof zeros);
     }

@@ -2,10 +2,10 @@
  * whose manifest.json points into blobs/sha256, as docker save makes it since version 25. */
 #include "output/exporters.h"
 
-#include "base/cancel.h"
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/libarchive.h"
+#include "base/work.h"
 #include "dockerfile/reference.h"
 #include "image/config.h"
 #include "image/jsonout.h"
@@ -84,7 +84,7 @@ static gboolean copy_checked(struct target *t, int fd, int out, const struct dig
     struct digest got;
     ssize_t n;
     while ((n = read(fd, buf, 256 * 1024)) > 0) {
-        if (!cancel_check_command(err))
+        if (!work_check(err))
             return FALSE;
         hasher_update(h, buf, n);
         if (t->tar && t->lib->write_data(t->tar, buf, n) != n)

@@ -1,9 +1,9 @@
 /* The merged file tree of a build as a directory or one tar. */
 #include "output/exporters.h"
 
-#include "base/cancel.h"
 #include "base/error.h"
 #include "base/fs.h"
+#include "base/work.h"
 #include "layer/object.h"
 #include "layer/tarwriter.h"
 
@@ -102,14 +102,13 @@ gboolean tree_write_dir(struct store *s, struct tree *t, const char *dest, gint6
         const struct entry *e = entry_list_at(t->entries, i);
         if (!*e->path)
             continue;
-        if (!cancel_check_command(err) || !make_way(dir, e, err) || !make_entry(s, t, dir, e, err))
+        if (!work_check(err) || !make_way(dir, e, err) || !make_entry(s, t, dir, e, err))
             return FALSE;
         *written += e->size;
     }
     for (guint i = n; i > 0; i--) { /* children first: they change their directory's time */
         const struct entry *e = entry_list_at(t->entries, i - 1);
-        if (!cancel_check_command(err) ||
-            (*e->path && !e->hardlink && !set_attributes(dir, e, clamp, err)))
+        if (!work_check(err) || (*e->path && !e->hardlink && !set_attributes(dir, e, clamp, err)))
             return FALSE;
     }
     return TRUE;
@@ -161,7 +160,7 @@ gboolean tree_write_tar(struct tree *t, int fd, gint64 clamp, guint64 *written, 
         const struct entry *e = entry_list_at(t->entries, i);
         if (!*e->path)
             continue;
-        if (!cancel_check_command(err) || !put_entry(&s, t, e, clamp, err))
+        if (!work_check(err) || !put_entry(&s, t, e, clamp, err))
             return FALSE;
         *written += e->size;
     }

@@ -1,6 +1,7 @@
 #include "registry/client.h"
 
 #include "base/error.h"
+#include "base/work.h"
 
 #include <poll.h>
 #include <stdatomic.h>
@@ -378,8 +379,11 @@ gboolean client_fan_out(guint n, guint max, gboolean (*fn)(gpointer ctx, gsize i
     struct fan f = {.fn = fn, .ctx = ctx, .n = n};
     g_mutex_init(&f.lock);
     g_autoptr(GPtrArray) threads = g_ptr_array_new();
-    for (guint i = 1; i < MIN(n, max); i++)
-        g_ptr_array_add(threads, g_thread_new("registry", run_fan, &f));
+    for (guint i = 1; i < MIN(n, max); i++) {
+        GThread *helper = work_helper("registry", run_fan, &f);
+        if (helper)
+            g_ptr_array_add(threads, helper);
+    }
     run_fan(&f);
     for (guint i = 0; i < threads->len; i++)
         g_thread_join(g_ptr_array_index(threads, i));

@@ -9,9 +9,9 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "base/cancel.h"
 #include "base/error.h"
 #include "base/fs.h"
+#include "base/work.h"
 #include "layer/overlaymark.h"
 
 #define MAX_DEPTH 1000
@@ -143,7 +143,7 @@ static gboolean copy_entry(struct copier *c, int in, int out, const char *name, 
                            guint depth, GError **err)
 {
     struct stat st;
-    if (!cancel_check_command(err))
+    if (!work_check(err))
         return FALSE;
     if (fstatat(in, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return fail(err, "reading", path);
@@ -191,7 +191,7 @@ static gboolean note_dir(struct copytree *t, int dir, const char *path, guint de
         const char *name = names->pdata[i];
         g_autofree char *sub = *path ? g_strconcat(path, "/", name, NULL) : g_strdup(name);
         struct stat st;
-        if (!cancel_check_command(err))
+        if (!work_check(err))
             return FALSE;
         if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
             return fail(err, "reading", sub);
@@ -260,7 +260,7 @@ static gboolean take_entry(struct taker *k, int in, int out, const char *name, c
                            guint depth, gboolean *changed, GError **err)
 {
     struct stat st;
-    if (!cancel_check_command(err))
+    if (!work_check(err))
         return FALSE;
     if (fstatat(in, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return fail(err, "reading", path);

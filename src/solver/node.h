@@ -2,6 +2,7 @@
 #ifndef VARVE_SOLVER_NODE_H
 #define VARVE_SOLVER_NODE_H
 
+#include "base/work.h"
 #include "solver/solver.h"
 
 /* Bumped when the meaning of a key, or what running an op yields, changes. */
@@ -50,9 +51,13 @@ struct solver {
     GPtrArray *nodes;    /* struct node*, by vertex number */
     int steps;           /* numbered so far */
     struct cancel *stop; /* set by the user's cancel and by the first failure */
-    GMutex lock;         /* guards ready, left, error, failed and the nodes' scheduling fields */
+    GMutex
+        lock; /* guards ready, idle, crew, left, error, failed and the nodes' scheduling fields */
     GCond changed;
+    struct work work;    /* what its threads work for: stop, and the caller's slots */
     GQueue ready;        /* struct node* */
+    guint idle;          /* workers that wait for changed */
+    GPtrArray *crew;     /* GThread*: the workers beside the caller's thread */
     guint left;          /* queued nodes not done */
     GError *error;       /* first error of this run */
     struct node *failed; /* its node */

@@ -1,4 +1,5 @@
 /* Asking what sources on the network hold now, all at the same time: keys need it. */
+#include "base/work.h"
 #include "solver/node.h"
 
 #define MAX_AT_ONCE 8
@@ -53,10 +54,12 @@ static gpointer resolve_main(gpointer data)
 static void resolve_all(struct pass *p)
 {
     GThread *threads[MAX_AT_ONCE] = {NULL};
-    for (guint i = 0; i < MIN(p->nodes->len, MAX_AT_ONCE); i++)
-        threads[i] = g_thread_new("resolve", resolve_main, p);
-    for (guint i = 0; i < MAX_AT_ONCE && threads[i]; i++)
-        g_thread_join(threads[i]);
+    for (guint i = 1; i < MIN(p->nodes->len, MAX_AT_ONCE); i++)
+        threads[i] = work_helper("resolve", resolve_main, p);
+    resolve_main(p);
+    for (guint i = 1; i < MAX_AT_ONCE; i++)
+        if (threads[i])
+            g_thread_join(threads[i]);
 }
 
 gboolean resolve_sources(struct solver *s, GError **err)

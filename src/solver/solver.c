@@ -26,6 +26,7 @@ struct solver *solver_new(const struct graph *g, const struct solver_options *o)
     s->o = *o;
     s->stop = cancel_new_child(o->cancel);
     s->nodes = g_ptr_array_new();
+    s->crew = g_ptr_array_new();
     g_mutex_init(&s->lock);
     g_mutex_init(&s->floor_lock);
     g_mutex_init(&s->renewing);
@@ -65,6 +66,7 @@ void solver_free(struct solver *s)
         node_free(g_ptr_array_index(s->nodes, i));
     g_ptr_array_unref(s->nodes);
     cancel_free(s->stop);
+    g_ptr_array_unref(s->crew);
     g_hash_table_unref(s->renewed);
     g_hash_table_unref(s->first_writers);
     g_mutex_clear(&s->renewing);
@@ -449,6 +451,21 @@ static gboolean is_over(const struct solver *s)
     return s->left == 0 || (s->error && !s->o.keep_going);
 }
 
+static gpointer worker_main(gpointer data);
+
+/* A worker for each vertex that is ready and that none waits for, as far as threads go. What is
+ * left is tried again whenever a worker begins a vertex. */
+static void hire(struct solver *s)
+{
+    guint most = s->o.max_parallel ? s->o.max_parallel : MAX(4, 2 * pool_cpus());
+    while (s->ready.length > s->idle && s->crew->len + 1 < most) {
+        GThread *t = work_helper("solver", worker_main, s);
+        if (!t)
+            return;
+        g_ptr_array_add(s->crew, t);
+    }
+}
+
 /* A worker: solves ready nodes until none is left or, unless the others go on, one failed. */
 static gpointer worker_main(gpointer data)
 {
@@ -457,9 +474,12 @@ static gpointer worker_main(gpointer data)
     while (!is_over(s)) {
         struct node *n = g_queue_pop_head(&s->ready);
         if (!n) {
+            s->idle++;
             g_cond_wait(&s->changed, &s->lock);
+            s->idle--;
             continue;
         }
+        hire(s);
         g_mutex_unlock(&s->lock);
         GError *error = NULL;
         gboolean ok = solve_node(s, n, &error);
@@ -480,14 +500,10 @@ static gpointer worker_main(gpointer data)
 
 static void work(struct solver *s)
 {
-    guint most = s->o.max_parallel ? s->o.max_parallel : MAX(4, 2 * pool_cpus());
-    guint extra = s->left > 1 ? MIN(most, s->left) - 1 : 0;
-    g_autofree GThread **threads = g_new0(GThread *, extra + 1);
-    for (guint i = 0; i < extra; i++)
-        threads[i] = g_thread_new("solver", worker_main, s);
     worker_main(s);
-    for (guint i = 0; i < extra; i++)
-        g_thread_join(threads[i]);
+    for (guint i = 0; i < s->crew->len; i++)
+        g_thread_join(g_ptr_array_index(s->crew, i));
+    g_ptr_array_set_size(s->crew, 0);
 }
 
 /* What an earlier run left unfinished is as it was before that. */
@@ -529,8 +545,12 @@ static gboolean solve(struct solver *s, struct vertex *const *targets, guint n, 
 gboolean solver_run(struct solver *s, struct vertex *const *targets, guint n, struct chain **out,
                     GError **err)
 {
+    const struct work *outer = work_current();
     begin(s);
+    s->work = (struct work){s->stop, outer ? outer->slots : NULL};
+    work_enter(&s->work);
     gboolean ok = solve(s, targets, n, err);
+    work_enter(outer);
     for (guint i = 0; i < n; i++) {
         const struct chain *c = node_of(s, targets[i])->chain;
         out[i] = c ? chain_copy(c) : NULL;

@@ -11,8 +11,8 @@
  *   4. else it runs, under a lock of its key shared with other processes, and is recorded under
  * both. Nothing a hit depends on is touched: inputs of a hit are neither pulled nor unpacked. Only
  * steps that a result needs are ever looked at. Threads: as many steps run at once as the graph
- * allows, at most max_parallel. Several targets are solved at once, and a step that they share
- * once. */
+ * allows, at most max_parallel, and no more than the current work has slots for (base/work.h).
+ * Several targets are solved at once, and a step that they share once. */
 #ifndef VARVE_SOLVER_SOLVER_H
 #define VARVE_SOLVER_SOLVER_H
 
