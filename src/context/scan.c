@@ -25,6 +25,7 @@ struct scan {
     struct cancel *cancel; /* may be NULL */
     struct digest key;     /* of the stat cache */
     int rootfd;
+    GMutex hashing;            /* held by the one call that hashes */
     struct walk_stat *stats;   /* by entry */
     GArray *stats_array;       /* owns stats */
     guint8 *flags;             /* FILE_* by entry */
@@ -105,13 +106,12 @@ static gboolean hash_entry(gpointer ctx, gsize i, GError **err)
     return TRUE;
 }
 
-/* One call at a time: a second one finds what the first hashed. The lock that t->lock is for is
- * taken only briefly, so that hash_entry may take it too. */
+/* One call at a time for each tree: a second one finds what the first hashed. The lock that t->lock
+ * is for is taken only briefly, so that hash_entry may take it too. */
 static gboolean scan_ensure(struct tree *t, GPtrArray *entries, GError **err)
 {
-    static GMutex hashing_lock;
     struct scan *s = t->data;
-    g_mutex_lock(&hashing_lock);
+    g_mutex_lock(&s->hashing);
     g_autoptr(GPtrArray) todo = g_ptr_array_new();
     guint64 bytes = 0;
     for (guint i = 0; i < entries->len; i++) {
@@ -127,7 +127,7 @@ static gboolean scan_ensure(struct tree *t, GPtrArray *entries, GError **err)
     s->numbers.hashed += ok ? todo->len : 0;
     s->numbers.hashed_bytes += ok ? bytes : 0;
     g_mutex_unlock(&t->lock);
-    g_mutex_unlock(&hashing_lock);
+    g_mutex_unlock(&s->hashing);
     return ok;
 }
 
@@ -137,6 +137,7 @@ static void scan_free(struct tree *t)
     fd_cleanup(&s->rootfd);
     if (s->stats_array)
         g_array_unref(s->stats_array);
+    g_mutex_clear(&s->hashing);
     g_ptr_array_unref(s->blobs);
     g_free(s->flags);
     g_free(s);
@@ -224,6 +225,7 @@ static struct tree *tree_of_walk(struct walk *w, int rootfd, const char *name)
     struct tree *t = tree_new(g_steal_pointer(&w->entries), name);
     struct scan *s = g_new0(struct scan, 1);
     s->rootfd = rootfd;
+    g_mutex_init(&s->hashing);
     s->stats_array = g_steal_pointer(&w->stats);
     s->stats = (struct walk_stat *)s->stats_array->data;
     s->flags = g_malloc0(entry_list_len(t->entries));

@@ -1,4 +1,5 @@
 /* Scanning real directories: types, ignoring, hashing, the stat cache. */
+#include "base/work.h"
 #include "context/scan.h"
 #include "fixture.h"
 
@@ -263,6 +264,63 @@ static void test_changed(void)
     fix_clear(&f);
 }
 
+/* A build that hashes what takes an hour. */
+struct slow {
+    struct tree *tree;
+    struct work work;
+};
+
+static gpointer hash_slowly(gpointer data)
+{
+    struct slow *s = data;
+    work_enter(&s->work);
+    struct selection sel = {.pattern = "huge", .required = TRUE};
+    struct digest d;
+    g_autoptr(GError) err = NULL;
+    g_autoptr(GPtrArray) got = tree_select(s->tree, &sel, NULL);
+    g_assert_false(tree_selection_digest(s->tree, got, &d, &err));
+    g_assert_error(err, VARVE_ERROR, VARVE_ERROR_CANCELLED);
+    return NULL;
+}
+
+/* Whether this process has the file open. */
+static gboolean is_open(const char *path)
+{
+    g_autoptr(GDir) dir = g_dir_open("/proc/self/fd", 0, NULL);
+    const char *name;
+    gboolean found = FALSE;
+    while (!found && (name = g_dir_read_name(dir))) {
+        g_autofree char *link = g_build_filename("/proc/self/fd", name, NULL);
+        g_autofree char *target = g_file_read_link(link, NULL);
+        found = g_strcmp0(target, path) == 0;
+    }
+    return found;
+}
+
+/* One build that hashes does not keep another waiting, and is cancelled alone. */
+static void test_two_builds(void)
+{
+    struct fix a = fix_new(), b = fix_new();
+    fixture_file(a.dir, "huge", "", 0644, 0);
+    fixture_file(b.dir, "small", "x", 0644, 0);
+    g_autofree char *huge = fixture_path(a.dir, "huge");
+    g_assert_cmpint(truncate(huge, G_GINT64_CONSTANT(8) << 40), ==, 0);
+    g_autoptr(tree) small = scan(&b, NULL);
+    struct slow s = {scan(&a, NULL), {.cancel = cancel_new()}};
+    GThread *t = g_thread_new("slow", hash_slowly, &s);
+    while (!is_open(huge))
+        g_thread_yield();
+    digest_all(small, "small");
+    g_assert_cmpuint(hashed(small), ==, 1);
+    g_assert_true(is_open(huge));
+    cancel_trigger(s.work.cancel);
+    g_thread_join(t);
+    tree_free(s.tree);
+    cancel_free(s.work.cancel);
+    fix_clear(&a);
+    fix_clear(&b);
+}
+
 static void test_deep(void)
 {
     struct fix f = fix_new();
@@ -320,6 +378,7 @@ int main(int argc, char **argv)
     g_test_add_func("/context/scan/cache-damaged", test_cache_damaged);
     g_test_add_func("/context/scan/special", test_special);
     g_test_add_func("/context/scan/changed", test_changed);
+    g_test_add_func("/context/scan/two-builds", test_two_builds);
     g_test_add_func("/context/scan/deep", test_deep);
     g_test_add_func("/context/scan/speed", test_speed);
     return g_test_run();
