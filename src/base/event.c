@@ -1,5 +1,7 @@
 #include "base/event.h"
 
+#include "base/work.h"
+
 void event_emit(struct event_sink *sink, const struct event *ev)
 {
     if (!sink)
@@ -7,6 +9,8 @@ void event_emit(struct event_sink *sink, const struct event *ev)
     struct event stamped = *ev;
     if (stamped.time_us == 0)
         stamped.time_us = g_get_real_time();
+    if (stamped.vertex < 0 && work_current())
+        stamped.vertex = work_current()->vertex;
     sink->emit(sink, &stamped);
 }
 

@@ -53,7 +53,8 @@ struct event_sink {
     void (*emit)(struct event_sink *self, const struct event *ev);
 };
 
-/* NULL sink: nothing happens. Fills time_us when it is 0. */
+/* NULL sink: nothing happens. Fills time_us when it is 0, and vertex when it is -1 and the thread
+ * works for one (base/work.h): what transfers and warns deep down need not know it. */
 void event_emit(struct event_sink *sink, const struct event *ev);
 /* How people are shown a stage: by its name, or as "stage-1" where it has only a number. Newly
  * allocated; NULL for NULL. */

@@ -1,7 +1,8 @@
-/* What all threads that work for one build have in common: its cancellation, and the threads that
- * it may use. A thread says once whose work it does (work_enter()); the threads and loops that it
- * starts (work_thread(), work_helper(), pool_for_each()) do the same one's. Several builds of one
- * process thus need no global flag, and loops deep down no further parameter. */
+/* What all threads that work for one build (or for one step of it) have in common: its
+ * cancellation, the threads that it may use, and which step it is. A thread says once whose work it
+ * does (work_enter()); the threads and loops that it starts (work_thread(), work_helper(),
+ * pool_for_each()) do the same one's. Several builds of one process thus need no global flag, and
+ * loops deep down no further parameter. */
 #ifndef VARVE_BASE_WORK_H
 #define VARVE_BASE_WORK_H
 
@@ -11,6 +12,7 @@
 struct work {
     struct cancel *cancel; /* or NULL */
     struct slots *slots;   /* or NULL: helpers are not counted */
+    int vertex;            /* that the work is for; -1: the build as a whole */
 };
 /* This thread works for w from now on; NULL: for nobody. w must stay until everything that was
  * started meanwhile has ended. Returns for whom it worked before, to be entered again. */

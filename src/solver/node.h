@@ -76,6 +76,9 @@ struct solver {
 #define EXPLAIN_MAX_FILES 4096
 
 struct node *node_of(struct solver *s, const struct vertex *v);
+/* What a thread enters that works for n; events of transfers then name n, or the step that an
+ * internal n is a part of. */
+struct work node_work(const struct solver *s, const struct node *n);
 gboolean node_is_local(const struct vertex *v);
 /* The input whose root file system n's layer lies on; NULL for scratch and for other ops. */
 struct node *node_base(struct solver *s, const struct node *n);

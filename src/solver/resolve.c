@@ -44,7 +44,10 @@ static gpointer resolve_main(gpointer data)
     struct solver_env *env = p->s->o.env;
     for (struct node *n = take(p); n; n = take(p)) {
         GError *error = NULL;
+        struct work mine = node_work(p->s, n);
+        work_enter(&mine);
         n->resolved = env->resolve(env, &n->v->op.source, &error);
+        work_enter(&p->s->work);
         if (!n->resolved)
             fail(p, n, error);
     }

@@ -446,6 +446,28 @@ static void node_solved(struct solver *s, struct node *n)
     }
 }
 
+/* The step that v, which is not shown, is a part of: the first that uses it. */
+static int shown_vertex(const struct solver *s, const struct vertex *v)
+{
+    for (guint i = v->number + 1; v->meta.internal && i < s->nodes->len; i++) {
+        const struct node *n = g_ptr_array_index(s->nodes, i);
+        for (guint k = 0; n->res.needed && k < n->v->n_inputs; k++) {
+            if (n->v->inputs[k] != v)
+                continue;
+            v = n->v;
+            break;
+        }
+    }
+    return v->meta.internal ? -1 : (int)v->number;
+}
+
+struct work node_work(const struct solver *s, const struct node *n)
+{
+    struct work w = s->work;
+    w.vertex = shown_vertex(s, n->v);
+    return w;
+}
+
 static gboolean is_over(const struct solver *s)
 {
     return s->left == 0 || (s->error && !s->o.keep_going);
@@ -482,9 +504,12 @@ static gpointer worker_main(gpointer data)
         hire(s);
         g_mutex_unlock(&s->lock);
         GError *error = NULL;
+        struct work mine = node_work(s, n);
+        work_enter(&mine);
         gboolean ok = solve_node(s, n, &error);
         if (ok)
             tell(s, n);
+        work_enter(&s->work);
         g_mutex_lock(&s->lock);
         s->left--;
         if (ok)
@@ -547,7 +572,7 @@ gboolean solver_run(struct solver *s, struct vertex *const *targets, guint n, st
 {
     const struct work *outer = work_current();
     begin(s);
-    s->work = (struct work){s->stop, outer ? outer->slots : NULL};
+    s->work = (struct work){s->stop, outer ? outer->slots : NULL, -1};
     work_enter(&s->work);
     gboolean ok = solve(s, targets, n, err);
     work_enter(outer);

@@ -103,7 +103,7 @@ static void note_transfer(struct progress *p, const struct event *ev)
     struct transfer *t = NULL;
     for (guint i = 0; i < p->transfers->len && !t; i++) {
         struct transfer *x = g_ptr_array_index(p->transfers, i);
-        if (g_strcmp0(x->name, ev->name) == 0)
+        if (x->vertex == ev->vertex && g_strcmp0(x->name, ev->name) == 0)
             t = x;
     }
     if (!t) {

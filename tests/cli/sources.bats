@@ -81,6 +81,14 @@ commit() { # commit NAME TEXT: a new commit of f on main
     [ "$(asked)" = "GET /f.txt 200 -" ]
 }
 
+@test "rawjson says which step a download is for" {
+    echo one >"$WEB/one"
+    printf 'FROM scratch\nADD http://%s/one /one\nCOPY . /here\n' "$HOST" >Dockerfile
+    run -0 --separate-stderr varve build --progress=rawjson .
+    jq -es '([.[].vertexes // [] | .[] | {(.digest): .name}] | add) as $names | [.[].statuses // [] | .[]] |
+        length > 0 and all($names[.vertex] // "" | contains("/one"))' <<<"$stderr" || { echo "$stderr"; false; }
+}
+
 @test "without an ETag the content decides: the same bytes are a hit" {
     echo same >"$WEB/f.txt"
     echo "/f.txt noetag" >"$WEB/.rules"

@@ -1,4 +1,5 @@
 #include "base/error.h"
+#include "base/event.h"
 #include "base/pool.h"
 #include "base/work.h"
 
@@ -60,6 +61,34 @@ static void test_check(void)
     cancel_set_command(NULL);
 }
 
+static void note_vertex(struct event_sink *self, const struct event *ev)
+{
+    ((int *)(self + 1))[0] = ev->vertex;
+}
+
+/* Events that name no vertex are about the one whose work the thread does. */
+static void test_vertex(void)
+{
+    struct {
+        struct event_sink sink;
+        int vertex;
+    } noted = {{note_vertex}, -2};
+    struct work w = {.vertex = 7}, whole = {.vertex = -1};
+    const struct event transfer = {.type = EVENT_TRANSFER, .vertex = -1, .name = "x"};
+    const struct event log = {.type = EVENT_LOG, .vertex = 3};
+    event_emit(&noted.sink, &transfer);
+    g_assert_cmpint(noted.vertex, ==, -1);
+    work_enter(&w);
+    event_emit(&noted.sink, &transfer);
+    g_assert_cmpint(noted.vertex, ==, 7);
+    event_emit(&noted.sink, &log);
+    g_assert_cmpint(noted.vertex, ==, 3);
+    work_enter(&whole);
+    event_emit(&noted.sink, &transfer);
+    g_assert_cmpint(noted.vertex, ==, -1);
+    work_enter(NULL);
+}
+
 #define SLOTS 5
 
 static atomic_int running, most;
@@ -78,7 +107,7 @@ static gpointer helper_main(gpointer unused)
 /* A build that wants eight helpers, again and again. */
 static gpointer build_main(gpointer slots)
 {
-    struct work w = {.slots = slots};
+    struct work w = {.slots = slots, .vertex = -1};
     work_enter(&w);
     for (guint round = 0; round < 50; round++) {
         GThread *helpers[8];
@@ -112,6 +141,7 @@ int main(int argc, char **argv)
     g_test_add_func("/work/slots", test_slots);
     g_test_add_func("/work/inherited", test_inherited);
     g_test_add_func("/work/check", test_check);
+    g_test_add_func("/work/vertex", test_vertex);
     g_test_add_func("/work/bound", test_bound);
     return g_test_run();
 }
