@@ -51,6 +51,7 @@ struct build_options {
     struct platform platform;
     enum net_mode network;
     enum pull_policy pull;
+    const char *root; /* of the store; NULL: the command line's */
     enum progress_mode progress;
     guint64 shm_size; /* bytes, 0: default */
     struct resources resources;

@@ -183,7 +183,7 @@ static char *make_title(const struct build *b)
 /* The store, the configuration and the progress display. */
 static gboolean open_all(struct build *b, GError **err)
 {
-    b->store = open_store(err);
+    b->store = open_store(b->o->root, err);
     if (!b->store)
         return FALSE;
     b->registry = config_load_registry(&b->network_rule, err);

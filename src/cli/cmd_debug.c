@@ -72,19 +72,17 @@ static GPtrArray *call_of(GBytes *note, const char **where)
     return argv;
 }
 
-/* Where the store is, wherever we go; newly allocated. */
-static char *absolute_root(GError **err)
+static GBytes *find_note(GError **err)
 {
-    g_autoptr(store) s = open_store(err);
-    return s ? g_canonicalize_filename(store_root(s), NULL) : NULL;
+    g_autoptr(store) s = open_store(NULL, err);
+    return s ? read_note(store_root(s), err) : NULL;
 }
 
 int cmd_debug(const struct command *c, int argc, char **argv, GError **err)
 {
     if (!command_begin(c, NULL, &argc, &argv, 0, 0, err))
         return 0;
-    g_autofree char *root = absolute_root(err);
-    g_autoptr(GBytes) note = root ? read_note(root, err) : NULL;
+    g_autoptr(GBytes) note = find_note(err);
     if (!note)
         return 0;
     const char *where;
@@ -92,7 +90,6 @@ int cmd_debug(const struct command *c, int argc, char **argv, GError **err)
     int n = (int)call->len;
     g_ptr_array_add(call, NULL);
     g_autofree char *words = g_strjoinv(" ", (char **)call->pdata);
-    g_setenv("VARVE_ROOT", root, TRUE);
     if (chdir(where) < 0) {
         error_set_errno(err, errno, "the build that failed last was called in %s", where);
         return 0;

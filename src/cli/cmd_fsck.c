@@ -1,5 +1,6 @@
 #include "cli/shared.h"
 
+#include "cli/root.h"
 #include "layer/diffid.h"
 #include "layer/index.h"
 #include "store/gc.h"
@@ -33,7 +34,7 @@ static int check_store(const struct fsck_flags *o, GError **err)
 {
     guint problems = 0;
     gint64 began = g_get_monotonic_time();
-    g_autoptr(store) s = store_open(NULL, err);
+    g_autoptr(store) s = store_open(root_path(), err);
     const struct fsck_options how = {.repair = o->repair,
                                      .check_layer = o->quick ? check_layer_sizes : check_contents,
                                      .report = on_problem};

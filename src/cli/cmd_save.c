@@ -133,7 +133,7 @@ int cmd_save(const struct command *c, int argc, char **argv, GError **err)
     const struct platform *p;
     if (command_begin(c, &o, &argc, &argv, 1, -1, err) &&
         platform_option(o.platform, &wanted, &p, err) && destination_option("-o", o.dest, err)) {
-        struct saving s = {open_store(err),
+        struct saving s = {open_store(NULL, err),
                            g_ptr_array_new_with_free_func((GDestroyNotify)built_image_free),
                            g_ptr_array_new_with_free_func((GDestroyNotify)g_ptr_array_unref)};
         if (s.store)

@@ -2,6 +2,7 @@
 #include "cli/shared.h"
 
 #include "base/jsonset.h"
+#include "cli/root.h"
 #include "store/store.h"
 
 struct version_options {
@@ -39,9 +40,7 @@ static void show_version(struct format *f, GError **err)
     struct platform host;
     platform_host(&host);
     g_autofree char *platform = platform_text(&host);
-    g_autofree char *fallback = store_default_root();
-    const char *given = g_getenv("VARVE_ROOT");
-    const char *root = given && *given ? given : fallback;
+    const char *root = root_path();
     if (f->kind == FORMAT_TABLE)
         printf("varve %s\nplatform  %s\nstore     %s\n", VARVE_VERSION, platform, root);
     else if (format_row(f, make_object(&host, platform, root), err))

@@ -1,6 +1,7 @@
 #include "cli/complete.h"
 
 #include "cli/docker.h"
+#include "cli/root.h"
 #include "cli/shared.h"
 #include "store/history.h"
 #include "store/runs.h"
@@ -42,9 +43,7 @@ static void offer_commands(const struct query *q)
 /* NULL where there is none yet: asking for names makes none. */
 static struct store *existing_store(void)
 {
-    g_autofree char *fallback = store_default_root();
-    const char *given = g_getenv("VARVE_ROOT");
-    const char *root = given && *given ? given : fallback;
+    const char *root = root_path();
     return g_file_test(root, G_FILE_TEST_IS_DIR) ? store_open(root, NULL) : NULL;
 }
 
@@ -241,7 +240,7 @@ static char **skip_root(char **words)
             dir = *++words;
         if (!dir)
             break;
-        g_setenv("VARVE_ROOT", dir, TRUE);
+        root_choose(dir);
         words++;
     }
     return words;

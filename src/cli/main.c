@@ -2,8 +2,8 @@
 #include "cli/command.h"
 #include "cli/docker.h"
 #include "cli/report.h"
+#include "cli/root.h"
 #include "snapshot/userns.h"
-#include "store/store.h"
 
 #include <locale.h>
 #include <signal.h>
@@ -20,8 +20,10 @@ static int print_and_clear(GError *err)
 
 static gboolean set_root(const char *dir, GError **err)
 {
-    if (dir && *dir)
-        return g_setenv("VARVE_ROOT", dir, TRUE);
+    if (dir && *dir) {
+        root_choose(dir);
+        return TRUE;
+    }
     error_set(err, VARVE_ERROR_USAGE, "--root needs the directory of a store");
     error_add_next(err, "varve --root DIR COMMAND");
     return FALSE;
@@ -55,8 +57,8 @@ static gboolean misplaced_option(char **argv, GError **err)
     return FALSE;
 }
 
-/* Takes "--root DIR" and "--root=DIR" before the command; they only set VARVE_ROOT. The index of
- * the command, or -1. */
+/* Takes "--root DIR" and "--root=DIR" before the command; the index of the command, or
+ * -1. */
 static int take_globals(int argc, char **argv, GError **err)
 {
     int i = 1;
@@ -90,20 +92,12 @@ static int unknown_command(char **argv)
     return print_and_clear(err);
 }
 
-/* In its user namespace a user is uid 0, but the store stays the user's. */
-static void keep_user_store(void)
-{
-    g_autofree char *root = store_default_root();
-    if (geteuid() != 0)
-        g_setenv("VARVE_ROOT", root, FALSE);
-}
-
 static int run_command(const struct command *c, int argc, char **argv)
 {
     GError *err = NULL;
     int code = 0;
     enum userns_state state;
-    keep_user_store();
+    root_path(); /* a user's, before the user is uid 0 */
     gboolean only_help =
         argc == 2 && (g_str_equal(argv[1], "--help") || g_str_equal(argv[1], "-h"));
     if (!c->needs_userns || only_help || userns_enter(&state, &err))

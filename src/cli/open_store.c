@@ -1,6 +1,7 @@
 #include "cli/shared.h"
 
 #include "cli/report.h"
+#include "cli/root.h"
 #include "layer/index.h"
 #include "store/gc.h"
 
@@ -21,9 +22,9 @@ static void on_problem(gpointer ctx, const char *problem)
     report_warning("lost when the machine stopped: %s", problem);
 }
 
-struct store *open_store(GError **err)
+struct store *open_store(const char *root, GError **err)
 {
-    struct store *s = store_open(NULL, err);
+    struct store *s = store_open(root ? root : root_path(), err);
     if (!s || !store_is_unsettled(s))
         return s;
     /* Sizes tell what power loss does: a file that was not written yet is short or empty. */

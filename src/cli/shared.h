@@ -15,9 +15,9 @@
  * positional arguments. FALSE without an error after --help. */
 gboolean command_begin(const struct command *c, gpointer opts, int *argc, char ***argv, int min,
                        int max, GError **err);
-/* The user's store. After a restart of the machine what it wrote last is verified first, and
- * removed with a warning where it is damaged. */
-struct store *open_store(GError **err);
+/* The store at root; NULL: the one of the command line (root_path()). After a restart of the
+ * machine what it wrote last is verified first, and removed with a warning where it is damaged. */
+struct store *open_store(const char *root, GError **err);
 /* From now on events gets a warning when another varve is waited for; NULL: no more. */
 void show_waits(struct store *s, struct event_sink *events);
 /* For store_fsck(): compares a layer with its index without reading its files. */

@@ -46,11 +46,8 @@ char *store_default_root(void)
 
 static char *choose_root(const char *root)
 {
-    const char *env = g_getenv("VARVE_ROOT");
-    g_autofree char *standard = store_default_root();
-    if (!root)
-        root = env && *env ? env : standard;
-    return g_canonicalize_filename(root, NULL);
+    g_autofree char *standard = root ? NULL : store_default_root();
+    return g_canonicalize_filename(root ? root : standard, NULL);
 }
 
 static int open_root(const char *root, GError **err)

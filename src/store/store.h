@@ -32,8 +32,8 @@ struct store;
 /* A forked child must not use the parent's store, and must exec or close its descriptors: they hold
  * the flocks that say that this process lives.
  *
- * Opens (creating it if needed) the store at root; NULL root means VARVE_ROOT, else /var/lib/varve
- * for uid 0, else $XDG_DATA_HOME/varve. A store of a newer format is VARVE_ERROR_UNSUPPORTED.
+ * Opens (creating it if needed) the store at root; NULL root means
+ * store_default_root(). A store of a newer format is VARVE_ERROR_UNSUPPORTED.
  * Cleans up after dead processes. Opening an existing store takes about a millisecond. */
 struct store *store_open(const char *root, GError **err);
 void store_close(struct store *s);
@@ -42,7 +42,7 @@ const char *store_root(const struct store *s);
 int store_fd(const struct store *s);
 /* How layers of this store are mounted best, as snapshot/ found out; 0 at first. Atomic. */
 gint *store_mounting(struct store *s);
-/* The default root, newly allocated (no environment override). */
+/* /var/lib/varve for uid 0, else $XDG_DATA_HOME/varve; newly allocated. */
 char *store_default_root(void);
 
 /* A fresh empty directory below tmp/, owned by this process. Returns its path relative to the
