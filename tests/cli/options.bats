@@ -82,8 +82,8 @@ wrong() {
     wrong "--root needs the directory" --root= images
     wrong "unknown option --format before the command" --format json images
     [[ "$stderr" == *"next: "*"varve images --format"* ]]
-    [ "$(varve --root elsewhere version | awk '/^store/ {print $2}')" = elsewhere ]
-    [ "$(varve --root=elsewhere version | awk '/^store/ {print $2}')" = elsewhere ]
+    [ "$(varve --root elsewhere version | awk '/^store/ {print $2}')" = "$PWD/elsewhere" ]
+    [ "$(varve --root=elsewhere version | awk '/^store/ {print $2}')" = "$PWD/elsewhere" ]
     [ "$(varve -v)" = "$(varve version)" ]
     [ "$(varve --version)" = "$(varve version)" ]
     [ "$(varve help prune)" = "$(varve prune --help)" ]
