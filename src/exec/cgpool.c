@@ -67,12 +67,12 @@ struct cgroupdir *cgpool_take(void)
     return pool.parent ? make() : NULL;
 }
 
-void cgpool_give(struct cgroupdir *d, gboolean empty)
+void cgpool_give(struct cgroupdir *d, gboolean as_made)
 {
     if (!d)
         return;
     g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&pool.lock);
-    if (pool.memory || !empty)
+    if (pool.memory || !as_made)
         dir_free(d);
     else
         g_ptr_array_add(pool.idle, d);

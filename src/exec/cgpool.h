@@ -10,8 +10,8 @@
 
 /* An empty cgroup, or NULL. From any thread. */
 struct cgroupdir *cgpool_take(void);
-/* Gives it back, to be used again when it is empty. NULL is fine. */
-void cgpool_give(struct cgroupdir *d, gboolean empty);
+/* Gives it back, to be used again when it is as it was made, else to be removed. NULL is fine. */
+void cgpool_give(struct cgroupdir *d, gboolean as_made);
 /* Gives one back that no process could be born into: there will be no others. */
 void cgpool_refuse(struct cgroupdir *d);
 

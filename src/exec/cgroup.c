@@ -270,6 +270,7 @@ static gboolean end_one(struct cgroupdir *d, struct sandbox_result *out)
     return empty;
 }
 
+/* What an insecure sandbox did to its cgroup no other is to find. */
 void cgroup_end(struct plan *p, struct sandbox_result *out)
 {
     for (guint i = 0; i < p->n_cgroups; i++) {
@@ -279,7 +280,7 @@ void cgroup_end(struct plan *p, struct sandbox_result *out)
     }
     if (p->pooled) {
         gboolean empty = end_one(p->pooled, out);
-        cgpool_give(g_steal_pointer(&p->pooled), empty);
+        cgpool_give(g_steal_pointer(&p->pooled), empty && !p->insecure);
     }
 }
 

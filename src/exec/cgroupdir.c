@@ -1,5 +1,6 @@
 #include "exec/cgroupdir.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -15,6 +16,7 @@
 #include "base/fs.h"
 
 #define PREFIX "varve-"
+#define MAX_DEPTH 200
 #define KILL_US (2 * G_USEC_PER_SEC)
 
 const char *cgroupdir_unified(void)
@@ -120,10 +122,40 @@ gboolean cgroupdir_ran_out(const struct cgroupdir *d)
     return at && g_ascii_strtoull(at + strlen(count), NULL, 10) > 0;
 }
 
+/* All cgroups below dir, which is taken, unless they lie deeper than anybody nests them. */
+static void remove_below(int dir, guint depth)
+{
+    DIR *all = fdopendir(dir);
+    if (!all)
+        close(dir);
+    for (const struct dirent *e; all && (e = readdir(all));) {
+        if (e->d_type != DT_DIR || g_str_equal(e->d_name, ".") || g_str_equal(e->d_name, ".."))
+            continue;
+        int below = openat(dir, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (below >= 0 && depth > 0)
+            remove_below(below, depth - 1);
+        else if (below >= 0)
+            close(below);
+        unlinkat(dir, e->d_name, AT_REMOVEDIR);
+    }
+    if (all)
+        closedir(all);
+}
+
+static void remove_with_all(const char *path)
+{
+    if (rmdir(path) == 0 || errno != EBUSY)
+        return;
+    int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir >= 0)
+        remove_below(dir, MAX_DEPTH);
+    rmdir(path);
+}
+
 void cgroupdir_remove(struct cgroupdir *d)
 {
     if (d->path)
-        rmdir(d->path);
+        remove_with_all(d->path);
     fd_cleanup(&d->fd);
     g_clear_pointer(&d->path, g_free);
 }

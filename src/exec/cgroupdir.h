@@ -30,7 +30,7 @@ gboolean cgroupdir_kill(const struct cgroupdir *d);
 void cgroupdir_usage(struct cgroupdir *d, gint64 *cpu_us, guint64 *peak);
 /* Whether the kernel killed a process of it because memory reached the limit, in either version. */
 gboolean cgroupdir_ran_out(const struct cgroupdir *d);
-/* Removes the cgroup and clears d. */
+/* Removes the cgroup, with those that an insecure program made below it, and clears d. */
 void cgroupdir_remove(struct cgroupdir *d);
 
 /* Removes the cgroups of varves that are no more from the directory parent; once a process. */

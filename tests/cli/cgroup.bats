@@ -66,6 +66,19 @@ count() {
     count 0
 }
 
+@test "what an insecure step does to its cgroup goes with it: those it made below, and limits" {
+    own_cgroup
+    cat >Dockerfile <<'END'
+FROM busybox
+RUN --security=insecure mkdir /c && mount -t cgroup2 none /c && mkdir -p /c/left/deep && echo 77 >/c/cgroup.max.depth && umount /c
+RUN --security=insecure mount -t cgroup2 none /c && echo "depth: $(cat /c/cgroup.max.depth)" && umount /c
+END
+    run in_own "$VARVE" build --progress=plain --no-cache --build-context "busybox=oci-layout://$BASES/busybox-oci" --allow security.insecure .
+    [ "$status" -eq 0 ] || { echo "$output"; return 1; }
+    [[ "$output" == *"depth: max"* ]] || { echo "$output"; return 1; }
+    count 0
+}
+
 @test "what a killed varve leaves is removed by the next one; a living one's is not" {
     own_cgroup
     pid=$(in_own "$VARVE" run -d --name dead app:1 2>/dev/null)
