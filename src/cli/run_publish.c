@@ -2,6 +2,7 @@
 #include "cli/run.h"
 
 #include "base/error.h"
+#include "base/fs.h"
 #include "cli/report.h"
 
 #include <arpa/inet.h>
@@ -77,27 +78,65 @@ static gboolean is_address(const char *text)
     return inet_pton(AF_INET, text, &any) == 1 || inet_pton(AF_INET6, text, &any) == 1;
 }
 
-/* A port of the host in which nothing listens now. */
-static gboolean find_free(struct network_port *p, GError **err)
+/* Takes the host's port (0: any) for a moment; *got is its number. 0, or why it cannot be had. */
+static int try_port(const struct network_port *p, guint16 port, guint16 *got)
 {
     gboolean six = p->address && strchr(p->address, ':');
-    struct sockaddr_in four_at = {.sin_family = AF_INET};
-    struct sockaddr_in6 six_at = {.sin6_family = AF_INET6};
+    struct sockaddr_in four_at = {.sin_family = AF_INET, .sin_port = htons(port)};
+    struct sockaddr_in6 six_at = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
     struct sockaddr *at = six ? (struct sockaddr *)&six_at : (struct sockaddr *)&four_at;
     socklen_t len = six ? sizeof six_at : sizeof four_at;
     if (p->address)
         inet_pton(at->sa_family, p->address,
                   six ? (void *)&six_at.sin6_addr : (void *)&four_at.sin_addr);
-    int fd = socket(at->sa_family, (p->udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
-    gboolean ok = fd >= 0 && bind(fd, at, len) == 0 && getsockname(fd, at, &len) == 0;
-    int error = errno;
-    if (fd >= 0)
-        close(fd);
-    if (!ok)
+    fd_auto int fd = socket(at->sa_family, (p->udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
+    /* What ended a moment ago is in nobody's way; what listens is, all the same. */
+    if (fd >= 0 && !p->udp)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
+    if (fd < 0 || bind(fd, at, len) < 0 || getsockname(fd, at, &len) < 0)
+        return errno;
+    *got = ntohs(six ? six_at.sin6_port : four_at.sin_port);
+    return 0;
+}
+
+/* A port of the host in which nothing listens now. */
+static gboolean find_free(struct network_port *p, GError **err)
+{
+    gboolean six = p->address && strchr(p->address, ':');
+    int error = try_port(p, 0, &p->outside);
+    if (error)
         return error_set_errno(err, error, "looking for a free port of this host");
-    p->outside = ntohs(six ? six_at.sin6_port : four_at.sin_port);
     report_note("port %u/%s is published at %s%s%s:%u", p->inside, p->udp ? "udp" : "tcp",
                 six ? "[" : "", p->address ? p->address : "0.0.0.0", six ? "]" : "", p->outside);
+    return TRUE;
+}
+
+/* Asked ahead: of all addresses pasta is content with those that it can have. */
+static gboolean is_free(const struct network_port *p, GError **err)
+{
+    guint16 got;
+    for (guint port = p->outside; port < (guint)p->outside + p->count; port++) {
+        int error = try_port(p, (guint16)port, &got);
+        if (error == EADDRINUSE) {
+            error_set(err, VARVE_ERROR_OUTSIDE,
+                      "cannot publish port %u/%s: another program uses "
+                      "it",
+                      port, p->udp ? "udp" : "tcp");
+            error_add_next(err,
+                           "choose another, or end that program: ss -l%cnp 'sport = :%u' "
+                           "shows it",
+                           p->udp ? 'u' : 't', port);
+            return FALSE;
+        }
+        if (error == EADDRNOTAVAIL) {
+            error_set(err, VARVE_ERROR_OUTSIDE,
+                      "cannot publish a port at %s: this machine does "
+                      "not have that address",
+                      p->address);
+            error_add_next(err, "ip address shows those it has");
+            return FALSE;
+        }
+    }
     return TRUE;
 }
 
@@ -198,6 +237,9 @@ gboolean run_set_ports(struct run *r, GError **err)
 {
     for (char **p = r->o->publish; p && *p; p++)
         if (!publish(r, *p, err))
+            return FALSE;
+    for (guint i = 0; r->network == NET_DEFAULT && i < r->ports->len; i++)
+        if (!is_free(&g_array_index(r->ports, struct network_port, i), err))
             return FALSE;
     return TRUE;
 }

@@ -248,3 +248,21 @@ foreign_program() {
     wrong 'FROM busybox\nADD http://127.0.0.1:9/x /x\n' 'cannot get http://127.0.0.1:9/x' \
         'next: check the address and the network'
 }
+
+@test "a published port that another program uses, also at one address only" {
+    printf 'FROM busybox\n' >Dockerfile
+    build -t app:1 .
+    varve run -d --name first -p 127.0.0.1::80 app:1 sleep 60 2>note || skip "no network of its own"
+    port=$(sed -n 's/^note: port 80.tcp is published at 127.0.0.1://p' note)
+    for publish in "$port:80" "127.0.0.1:$port:80" "$((port - 1))-$((port + 1)):80-82"; do
+        run varve run -p "$publish" app:1 true
+        [ "$status" -eq 4 ]
+        says "cannot publish port " "/tcp: another program uses it" 'next: choose another'
+    done
+    varve run -p "$port:80/udp" app:1 true
+    varve rm -f first
+    varve run -p "$port:80" app:1 true
+    run varve run -p 192.0.2.77:8080:80 app:1 true
+    [ "$status" -eq 4 ]
+    says 'this machine does not have that address' 'next: ip address'
+}
