@@ -17,7 +17,8 @@ const char *docker_advice(char **argv);
 /* The same of an option ("--gpus=all", "-H") of varve's command that varve does not have there;
  * command NULL: it stands before the command. */
 const char *docker_option_advice(const char *command, const char *word);
-/* word in varve's spelling ("--net=host" is "--network=host"); it lives for ever. NULL: the same. */
+/* word in varve's spelling ("--net=host" is "--network=host"); it lives for ever. NULL: the same.
+ */
 const char *docker_option_alias(const char *command, const char *word);
 
 #endif
