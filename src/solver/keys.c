@@ -64,6 +64,8 @@ struct node *node_base(struct solver *s, const struct node *n)
         input = n->v->op.exec.mounts[0].input;
     if (n->v->op.type == OP_FILE && n->v->op.file.n_actions > 0)
         input = n->v->op.file.actions[0].input;
+    if (n->v->op.type == OP_MERGE)
+        input = 0;
     return input >= 0 && (guint)input < n->v->n_inputs ? node_of(s, n->v->inputs[input]) : NULL;
 }
 

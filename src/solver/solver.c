@@ -257,17 +257,36 @@ static gboolean take_record(struct solver *s, struct node *n, const struct diges
     return TRUE;
 }
 
-/* Takes what is recorded under n's content key. Only the layer that n's op added counts: the input
- * that it was made over holds the same files, but may be made of other layers. */
+/* How many layers n's op puts on node_base(). */
+static guint added_layers(struct solver *s, const struct node *n)
+{
+    switch (n->v->op.type) {
+    case OP_EXEC:
+    case OP_FILE:
+        return 1;
+    case OP_MERGE: {
+        guint added = 0;
+        for (guint i = 1; i < n->v->n_inputs; i++)
+            added += node_of(s, n->v->inputs[i])->chain->n;
+        return added;
+    }
+    default:
+        return 0;
+    }
+}
+
+/* Takes what is recorded under n's content key. Only the layers that n's op added count: the input
+ * that it was made over holds the same files, but may be made of other layers, also of more. */
 static gboolean take_cut(struct solver *s, struct node *n)
 {
     if (!take_record(s, n, &n->content_key))
         return FALSE;
-    gboolean adds = n->v->op.type == OP_EXEC || n->v->op.type == OP_FILE;
-    if (adds && n->chain->n > 0) {
+    guint added = MIN(added_layers(s, n), n->chain->n);
+    if (added > 0) {
         struct node *base = node_base(s, n);
         struct chain *own = chain_copy(base ? base->chain : NULL);
-        chain_append(own, n->chain->ids[n->chain->n - 1]);
+        for (guint i = n->chain->n - added; i < n->chain->n; i++)
+            chain_append(own, n->chain->ids[i]);
         chain_free(n->chain);
         n->chain = own;
     }

@@ -197,6 +197,24 @@ given() {
     given 'ls /sys/class/net' '--network none' '--network host --allow network.host'
 }
 
+@test "an image has a layer for each step, also over a base of the same content with another number of layers" {
+    echo a >a
+    local before step file
+    for step in 'COPY --link a /w/' 'RUN echo a >/x'; do
+        for before in 'RUN true' 'COPY nothing* /'; do
+            rm -rf ../store
+            printf "FROM busybox\n$step\n" >one
+            printf "FROM busybox\n$before\n$step\n" >two
+            printf "FROM busybox\n$step\n$before\n$step\n" >three
+            for file in one two three; do
+                build -f $file -o type=oci,tar=false,dest=../image .
+                # The reader counts layers and entries of the history.
+                python3 "$BATS_TEST_DIRNAME/../conformance/normalise.py" ../image >../read || { cat $file; return 1; }
+            done
+        done
+    done
+}
+
 @test "two equal COPY --link do not slow the steps behind them" {
     mkdir many
     (cd many && seq 2000 | xargs touch)
