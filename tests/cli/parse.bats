@@ -46,9 +46,9 @@ assert v[-1]["op"] == "file" and v[-1]["actions"][0]["dest"] == "/out", v[-1]
     run varve parse --format dot --build-context "$base" .
     [[ "${lines[0]}" == "digraph build {" && "$output" == *"v0 -> v1;"* ]]
     run varve parse --format text --build-context "$base" .
-    [[ "$output" == *"exec"*"RUN echo"*"<- 0"* ]]
+    [[ "$output" == *"exec"*"RUN "*"echo"*"<- 0"* ]]
     run varve parse --format text --build-context "$base" --target gen .
-    [[ "$output" == *"RUN echo"* && "$output" != *"COPY"* ]]
+    [[ "$output" == *"RUN "*"echo"* && "$output" != *"COPY"* ]]
 }
 
 @test "parse reports what is wrong with its place" {
