@@ -2,8 +2,8 @@
  * parts of its config differ. */
 #include "cli/build.h"
 
-#include "dockerfile/reference.h"
 #include "image/config.h"
+#include "text/reference.h"
 #include "ui/text.h"
 
 #include <stdio.h>

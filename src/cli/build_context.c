@@ -5,12 +5,12 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/io.h"
+#include "base/sniff.h"
 #include "cli/report.h"
-#include "context/archive.h"
-#include "context/http.h"
-#include "context/scan.h"
-#include "dockerfile/giturl.h"
-#include "solver/remote.h"
+#include "net/http.h"
+#include "source/remote.h"
+#include "text/giturl.h"
+#include "tree/scan.h"
 
 #include <errno.h>
 #include <fcntl.h>

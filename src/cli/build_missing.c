@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "base/path.h"
-#include "dockerfile/pattern.h"
+#include "text/pattern.h"
 
 #include <string.h>
 #include <sys/stat.h>

@@ -4,7 +4,7 @@
 #include "cli/report.h"
 #include "cli/shared.h"
 #include "cli/spec_values.h"
-#include "dockerfile/giturl.h"
+#include "text/giturl.h"
 
 #include <errno.h>
 #include <stdlib.h>

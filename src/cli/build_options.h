@@ -7,7 +7,7 @@
 #include "exec/resources.h"
 #include "graph/lower.h"
 #include "output/output.h"
-#include "solver/sources.h"
+#include "source/sources.h"
 #include "ui/progress.h"
 
 enum build_context_kind {

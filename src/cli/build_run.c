@@ -5,8 +5,8 @@
 #include "cli/config.h"
 #include "cli/report.h"
 #include "cli/shared.h"
-#include "dockerfile/giturl.h"
 #include "exec/hostca.h"
+#include "text/giturl.h"
 
 #include <string.h>
 #include <time.h>

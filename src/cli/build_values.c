@@ -5,9 +5,9 @@
 #include "base/fs.h"
 #include "base/shellword.h"
 #include "cli/report.h"
-#include "dockerfile/giturl.h"
-#include "dockerfile/reference.h"
 #include "exec/sandbox.h"
+#include "text/giturl.h"
+#include "text/reference.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -3,8 +3,8 @@
 #include "cli/shared.h"
 
 #include "base/jsonset.h"
-#include "dockerfile/reference.h"
 #include "store/images.h"
+#include "text/reference.h"
 #include "ui/text.h"
 
 #include <string.h>

@@ -3,9 +3,9 @@
 
 #include "base/error.h"
 #include "base/jsonset.h"
-#include "dockerfile/reference.h"
 #include "output/image.h"
 #include "store/blob.h"
+#include "text/reference.h"
 
 #include <string.h>
 

@@ -3,8 +3,8 @@
 #include "base/error.h"
 #include "cli/interrupt.h"
 #include "cli/report.h"
-#include "dockerfile/reference.h"
 #include "image/load.h"
+#include "text/reference.h"
 #include "ui/progress.h"
 #include "ui/text.h"
 

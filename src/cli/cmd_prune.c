@@ -3,9 +3,9 @@
 #include "base/error.h"
 #include "cli/prune_volumes.h"
 #include "cli/report.h"
-#include "dockerfile/duration.h"
 #include "store/gc.h"
 #include "store/runs.h"
+#include "text/duration.h"
 #include "ui/text.h"
 
 #include <string.h>

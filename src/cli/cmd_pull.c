@@ -4,9 +4,9 @@
 #include "cli/interrupt.h"
 #include "cli/pulling.h"
 #include "cli/report.h"
-#include "dockerfile/reference.h"
 #include "image/config.h"
 #include "output/image.h"
+#include "text/reference.h"
 #include "ui/text.h"
 
 struct pull_options {

@@ -3,9 +3,9 @@
 #include "base/error.h"
 #include "cli/interrupt.h"
 #include "cli/pulling.h"
-#include "dockerfile/reference.h"
 #include "output/image.h"
 #include "registry/registry.h"
+#include "text/reference.h"
 #include "ui/progress.h"
 #include "ui/text.h"
 

@@ -2,8 +2,8 @@
 
 #include "base/error.h"
 #include "cli/report.h"
-#include "dockerfile/reference.h"
 #include "output/image.h"
+#include "text/reference.h"
 
 #include <string.h>
 

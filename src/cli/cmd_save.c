@@ -4,9 +4,9 @@
 #include "base/shellword.h"
 #include "cli/interrupt.h"
 #include "cli/pulling.h"
-#include "dockerfile/reference.h"
 #include "output/output.h"
 #include "registry/registry.h"
+#include "text/reference.h"
 #include "ui/progress.h"
 #include "ui/text.h"
 

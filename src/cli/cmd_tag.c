@@ -1,8 +1,8 @@
 #include "cli/shared.h"
 
 #include "base/error.h"
-#include "dockerfile/reference.h"
 #include "output/image.h"
+#include "text/reference.h"
 
 #include <string.h>
 

@@ -3,9 +3,9 @@
 #include "base/boolean.h"
 #include "base/error.h"
 #include "cli/shared.h"
-#include "dockerfile/reference.h"
 #include "image/config.h"
 #include "output/image.h"
+#include "text/reference.h"
 
 #include <fnmatch.h>
 #include <string.h>

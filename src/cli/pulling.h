@@ -3,7 +3,7 @@
 #define VARVE_CLI_PULLING_H
 
 #include "base/cancel.h"
-#include "solver/sources.h"
+#include "source/sources.h"
 
 struct pulling {
     enum pull_policy policy;

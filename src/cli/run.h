@@ -11,7 +11,7 @@
 #include "exec/sandbox.h"
 #include "output/image.h"
 #include "snapshot/snapshot.h"
-#include "solver/sources.h"
+#include "source/sources.h"
 #include "store/runs.h"
 
 #include <termios.h>

@@ -1,14 +1,14 @@
 #include "cli/run.h"
 
 #include "base/error.h"
-#include "cli/config.h"
 #include "base/fs.h"
 #include "base/path.h"
+#include "cli/config.h"
 #include "cli/report.h"
 #include "cli/shared.h"
-#include "dockerfile/duration.h"
 #include "exec/hostca.h"
 #include "graph/imageconf.h"
+#include "text/duration.h"
 
 #include <fcntl.h>
 #include <string.h>

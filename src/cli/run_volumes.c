@@ -5,11 +5,11 @@
 #include "base/path.h"
 #include "base/shellword.h"
 #include "cli/volume_name.h"
-#include "dockerfile/bytesize.h"
 #include "exec/hostca.h"
 #include "layer/chainview.h"
 #include "layer/fill.h"
 #include "store/images.h"
+#include "text/bytesize.h"
 
 #include <errno.h>
 #include <fcntl.h>

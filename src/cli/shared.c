@@ -4,10 +4,10 @@
 #include "base/jsonset.h"
 #include "base/shellword.h"
 #include "cli/report.h"
-#include "dockerfile/bytesize.h"
-#include "dockerfile/reference.h"
 #include "image/config.h"
 #include "registry/proxies.h"
+#include "text/bytesize.h"
+#include "text/reference.h"
 #include "ui/text.h"
 
 #include <stdarg.h>

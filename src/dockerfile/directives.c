@@ -2,8 +2,8 @@
 #include "base/error.h"
 #include "dockerfile/parse.h"
 #include "dockerfile/parser.h"
-#include "dockerfile/reference.h"
-#include "dockerfile/text.h"
+#include "text/reference.h"
+#include "text/space.h"
 
 #include <jansson.h>
 

@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "dockerfile/shellpattern.h"
-#include "dockerfile/text.h"
+#include "text/space.h"
 
 /* The words found so far, when splitting. */
 struct words {

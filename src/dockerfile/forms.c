@@ -1,10 +1,10 @@
 #include "base/suggest.h"
-#include "dockerfile/chmod.h"
-#include "dockerfile/duration.h"
 #include "dockerfile/mount.h"
 #include "dockerfile/parse.h"
 #include "dockerfile/parser.h"
-#include "dockerfile/text.h"
+#include "text/chmod.h"
+#include "text/duration.h"
+#include "text/space.h"
 
 static gsize rest_offset(const struct instruction *ins)
 {

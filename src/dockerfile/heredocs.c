@@ -1,7 +1,7 @@
 #include "dockerfile/expand.h"
 #include "dockerfile/parse.h"
 #include "dockerfile/parser.h"
-#include "dockerfile/text.h"
+#include "text/space.h"
 
 static guint count_quotes(const char *s)
 {

@@ -1,6 +1,6 @@
 #include "dockerfile/parse.h"
 #include "dockerfile/parser.h"
-#include "dockerfile/text.h"
+#include "text/space.h"
 
 struct span instruction_span(const struct instruction *ins, gsize offset, gsize len)
 {

@@ -1,5 +1,5 @@
 #include "dockerfile/parse.h"
-#include "dockerfile/text.h"
+#include "text/space.h"
 
 #define JSON_MAX_DEPTH 64
 

@@ -1,6 +1,6 @@
 #include "dockerfile/parse.h"
 #include "dockerfile/parser.h"
-#include "dockerfile/text.h"
+#include "text/space.h"
 
 gboolean reader_next(struct reader *r, struct line *out)
 {

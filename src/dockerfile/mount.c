@@ -4,7 +4,7 @@
 #include "base/csv.h"
 #include "base/error.h"
 #include "base/suggest.h"
-#include "dockerfile/bytesize.h"
+#include "text/bytesize.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 #include "dockerfile/parser.h"
 
 #include "dockerfile/parse.h"
-#include "dockerfile/text.h"
+#include "text/space.h"
 
 static const char bom[] = "\xef\xbb\xbf";
 

@@ -1,6 +1,6 @@
 #include "dockerfile/parse.h"
 #include "dockerfile/parser.h"
-#include "dockerfile/text.h"
+#include "text/space.h"
 
 /* The white space between plain words; others (a no-break space) belong to the words. */
 static gboolean is_blank(char c)

@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "base/suggest.h"
-#include "dockerfile/bytesize.h"
+#include "text/bytesize.h"
 
 enum kind { MEMORY, SWAP, NUMBER, SET };
 

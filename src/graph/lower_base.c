@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "base/suggest.h"
-#include "dockerfile/reference.h"
+#include "text/reference.h"
 
 #include <string.h>
 

@@ -2,11 +2,11 @@
 #include "graph/lowering.h"
 
 #include "base/path.h"
-#include "dockerfile/duration.h"
 #include "dockerfile/expand.h"
 #include "graph/gotext.h"
 #include "graph/ports.h"
 #include "graph/signalname.h"
+#include "text/duration.h"
 
 #include <string.h>
 

@@ -2,10 +2,10 @@
 
 #include "base/digest.h"
 #include "base/path.h"
-#include "dockerfile/chmod.h"
 #include "dockerfile/expand.h"
-#include "dockerfile/giturl.h"
-#include "dockerfile/pattern.h"
+#include "text/chmod.h"
+#include "text/giturl.h"
+#include "text/pattern.h"
 
 #include <string.h>
 

@@ -5,8 +5,8 @@
 #ifndef VARVE_GRAPH_LOWERING_H
 #define VARVE_GRAPH_LOWERING_H
 
-#include "dockerfile/giturl.h"
 #include "graph/lower.h"
+#include "text/giturl.h"
 
 #define LOWER_MAX_VARIABLES 10000          /* of one stage */
 #define LOWER_MAX_BYTES (64 * 1024 * 1024) /* of everything a build's lowering writes down */

@@ -91,7 +91,7 @@ struct file_action {
     const char *src;       /* path or wildcard in secondary, absolute or relative to its root */
     const char *dest;      /* all: absolute path; copy: trailing '/' kept (directory wanted) */
     const char *owner;     /* "uid:gid", "name", … as in chown, NULL: keep (0:0 from a context) */
-    const char *mode_text; /* chmod as written, octal or symbolic, NULL: keep; dockerfile/chmod.h */
+    const char *mode_text; /* chmod as written, octal or symbolic, NULL: keep; text/chmod.h */
     gboolean follow_symlink;   /* follow a symlink named by src */
     gboolean dir_contents;     /* a directory src is copied as its contents */
     gboolean attempt_unpack;   /* ADD: tar archives are extracted */

@@ -2,12 +2,12 @@
 
 #include "base/error.h"
 #include "base/fs.h"
-#include "dockerfile/reference.h"
 #include "image/archive.h"
 #include "image/config.h"
 #include "image/dockerarchive.h"
 #include "image/layout.h"
 #include "image/layoutread.h"
+#include "text/reference.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,9 +3,9 @@
 #include "layer/chainview.h"
 
 #include "base/error.h"
-#include "context/resolve.h"
-#include "dockerfile/pattern.h"
 #include "layer/chainparts.h"
+#include "text/pattern.h"
+#include "tree/resolve.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,10 +2,10 @@
 
 #include "base/error.h"
 #include "base/fs.h"
-#include "context/content.h"
-#include "context/resolve.h"
 #include "layer/chainparts.h"
 #include "layer/index.h"
+#include "tree/content.h"
+#include "tree/resolve.h"
 
 #include <errno.h>
 #include <string.h>

@@ -3,8 +3,8 @@
 #define VARVE_LAYER_CHAINVIEW_H
 
 #include "base/cancel.h"
-#include "context/tree.h"
 #include "store/record.h"
+#include "tree/tree.h"
 
 struct chainview;
 struct chainview *chainview_new(struct store *s, const struct chain *c, struct cancel *stop,

@@ -8,8 +8,8 @@
 #define VARVE_LAYER_DEST_H
 
 #include "base/cancel.h"
-#include "context/tree.h"
 #include "layer/chainview.h"
+#include "tree/tree.h"
 
 struct dest;
 /* fd: the layer's fs directory, empty; taken over also on error. base may be NULL (scratch), and

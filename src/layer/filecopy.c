@@ -1,7 +1,7 @@
 #include "layer/filework.h"
 
 #include "base/error.h"
-#include "context/resolve.h"
+#include "tree/resolve.h"
 
 #include <string.h>
 

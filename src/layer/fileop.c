@@ -2,12 +2,12 @@
 
 #include "base/error.h"
 #include "base/fs.h"
-#include "context/content.h"
-#include "context/resolve.h"
-#include "dockerfile/pattern.h"
 #include "layer/attrs.h"
 #include "layer/filework.h"
 #include "layer/index.h"
+#include "text/pattern.h"
+#include "tree/content.h"
+#include "tree/resolve.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -7,9 +7,9 @@
 #include "base/fs.h"
 #include "base/io.h"
 #include "base/libarchive.h"
-#include "context/resolve.h"
 #include "layer/attrs.h"
 #include "layer/tarnumber.h"
+#include "tree/resolve.h"
 
 #include <errno.h>
 #include <locale.h>

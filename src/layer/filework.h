@@ -2,9 +2,9 @@
 #ifndef VARVE_LAYER_FILEWORK_H
 #define VARVE_LAYER_FILEWORK_H
 
-#include "dockerfile/chmod.h"
 #include "layer/dest.h"
 #include "layer/fileop.h"
+#include "text/chmod.h"
 
 /* One action being applied. */
 struct filework {

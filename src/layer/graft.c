@@ -2,9 +2,9 @@
 
 #include "base/error.h"
 #include "base/fs.h"
-#include "context/resolve.h"
 #include "layer/dest.h"
 #include "layer/index.h"
+#include "tree/resolve.h"
 
 #include <errno.h>
 #include <string.h>

@@ -4,8 +4,8 @@
 #include "base/fs.h"
 #include "base/io.h"
 #include "base/work.h"
-#include "context/content.h"
 #include "layer/attrs.h"
+#include "tree/content.h"
 
 #include <errno.h>
 #include <fcntl.h>

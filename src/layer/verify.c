@@ -3,9 +3,9 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/pool.h"
-#include "context/content.h"
-#include "context/resolve.h"
 #include "layer/overlaymark.h"
+#include "tree/content.h"
+#include "tree/resolve.h"
 
 #include <errno.h>
 #include <fcntl.h>

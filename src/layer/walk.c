@@ -1,12 +1,12 @@
 #include "layer/index.h"
 
+#include "tree/walk.h"
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/pool.h"
-#include "context/content.h"
-#include "context/walk.h"
 #include "layer/attrs.h"
 #include "layer/overlaymark.h"
+#include "tree/content.h"
 
 #include <errno.h>
 #include <string.h>

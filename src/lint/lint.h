@@ -8,8 +8,8 @@
 #define VARVE_LINT_LINT_H
 
 #include "base/platform.h"
-#include "dockerfile/ignore.h"
 #include "dockerfile/parser.h"
+#include "text/ignore.h"
 
 #define LINT_MAX_FINDINGS 1000 /* kept; more are only counted */
 

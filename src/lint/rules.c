@@ -2,8 +2,8 @@
 #include "lint/linting.h"
 
 #include "base/path.h"
-#include "dockerfile/pattern.h"
 #include "lint/jsonform.h"
+#include "text/pattern.h"
 
 #include <string.h>
 

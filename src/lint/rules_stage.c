@@ -3,7 +3,7 @@
 
 #include "base/suggest.h"
 #include "dockerfile/expand.h"
-#include "dockerfile/reference.h"
+#include "text/reference.h"
 
 #include <string.h>
 

@@ -6,10 +6,10 @@
 #include "base/fs.h"
 #include "base/libarchive.h"
 #include "base/work.h"
-#include "dockerfile/reference.h"
 #include "image/config.h"
 #include "image/jsonout.h"
 #include "store/blob.h"
+#include "text/reference.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 #include "output/exporters.h"
 
-#include "base/curl.h"
 #include "base/error.h"
 #include "base/fs.h"
+#include "net/curl.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,8 +2,8 @@
 #ifndef VARVE_OUTPUT_EXPORTERS_H
 #define VARVE_OUTPUT_EXPORTERS_H
 
-#include "context/tree.h"
 #include "output/output.h"
+#include "tree/tree.h"
 
 /* Writes an OCI layout to an open file as tar; docker adds manifest.json, which makes it a
  * docker-archive too. There is at least one image. */

@@ -2,11 +2,11 @@
 
 #include "base/error.h"
 #include "base/pool.h"
-#include "dockerfile/reference.h"
 #include "image/config.h"
 #include "layer/diffid.h"
 #include "store/blob.h"
 #include "store/images.h"
+#include "text/reference.h"
 
 #include <string.h>
 

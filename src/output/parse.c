@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/shellword.h"
 #include "base/suggest.h"
-#include "dockerfile/reference.h"
+#include "text/reference.h"
 
 #include <string.h>
 #include <sys/stat.h>

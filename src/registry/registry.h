@@ -8,11 +8,11 @@
 #ifndef VARVE_REGISTRY_REGISTRY_H
 #define VARVE_REGISTRY_REGISTRY_H
 
-#include "dockerfile/reference.h"
 #include "image/manifest.h"
 #include "image/unpack.h"
 #include "registry/transport.h"
 #include "store/store.h"
+#include "text/reference.h"
 
 struct registry;
 /* config is borrowed and must outlive the client. config, events (transfer progress) and c may be

@@ -1,7 +1,7 @@
 #include "registry/transport.h"
 
-#include "base/curl.h"
 #include "base/error.h"
+#include "net/curl.h"
 #include "registry/trust.h"
 
 #include <errno.h>

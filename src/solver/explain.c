@@ -8,7 +8,7 @@
  * explained by the first element that differs. */
 #include "solver/node.h"
 
-#include "context/http.h"
+#include "net/http.h"
 
 #include <jansson.h>
 #include <string.h>

@@ -18,10 +18,10 @@
 
 #include "base/cancel.h"
 #include "base/event.h"
-#include "context/tree.h"
 #include "exec/resources.h"
 #include "graph/graph.h"
 #include "store/record.h"
+#include "tree/tree.h"
 
 /* What the solver asks of its surroundings; all functions may be called from several threads. */
 struct solver_env {

@@ -1,8 +1,8 @@
 /* Ignore patterns: an ignore file, an empty line, and paths that are matched against it. */
 #include "fuzz.h"
 
+#include "text/ignore.h"
 #include "base/path.h"
-#include "dockerfile/ignore.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* Image references: what is accepted has one normal form. */
 #include "fuzz.h"
 
-#include "dockerfile/reference.h"
+#include "text/reference.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

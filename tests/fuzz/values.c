@@ -3,14 +3,14 @@
 
 #include "base/path.h"
 #include "base/platform.h"
-#include "dockerfile/bytesize.h"
-#include "dockerfile/chmod.h"
-#include "dockerfile/duration.h"
-#include "dockerfile/giturl.h"
 #include "dockerfile/mount.h"
 #include "graph/ports.h"
 #include "registry/toml.h"
 #include "registry/url.h"
+#include "text/bytesize.h"
+#include "text/chmod.h"
+#include "text/duration.h"
+#include "text/giturl.h"
 
 #include <string.h>
 

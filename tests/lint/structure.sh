@@ -15,7 +15,8 @@ result() { # result NAME TEXT: ok when TEXT is empty
     fi
 }
 
-rooms=(base dockerfile graph store context layer image registry snapshot exec cache solver output insight lint deploy ui cli)
+# The order of the rooms is the build's (meson.build).
+mapfile -t rooms < <(sed -n '/^rooms = /,/\]/p' meson.build | grep -oE "'[a-z]+'" | tr -d "'")
 ranks() {
     declare -A rank
     for i in "${!rooms[@]}"; do rank[${rooms[$i]}]=$i; done

@@ -1,12 +1,12 @@
 /* References, git URLs, modes, durations, sizes, mounts, suggestions, paths. */
 #include "base/path.h"
 #include "base/suggest.h"
-#include "dockerfile/bytesize.h"
-#include "dockerfile/chmod.h"
-#include "dockerfile/duration.h"
-#include "dockerfile/giturl.h"
 #include "dockerfile/mount.h"
-#include "dockerfile/reference.h"
+#include "text/bytesize.h"
+#include "text/chmod.h"
+#include "text/duration.h"
+#include "text/giturl.h"
+#include "text/reference.h"
 
 #include <string.h>
 

@@ -2,8 +2,8 @@
 #ifndef VARVE_TESTS_FILEOPS_H
 #define VARVE_TESTS_FILEOPS_H
 
-#include "context/scan.h"
 #include "layer/fileop.h"
+#include "tree/scan.h"
 #include "overlay.h"
 
 #include <time.h>

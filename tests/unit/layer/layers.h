@@ -2,10 +2,10 @@
 #ifndef VARVE_TESTS_LAYERS_H
 #define VARVE_TESTS_LAYERS_H
 
-#include "../context/fixture.h"
 #include "layer/chainview.h"
 #include "layer/index.h"
 #include "layer/overlaymark.h"
+#include "../tree/fixture.h"
 
 #include <stdlib.h>
 #include <sys/xattr.h>

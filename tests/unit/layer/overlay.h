@@ -2,7 +2,7 @@
 #ifndef VARVE_TESTS_OVERLAY_H
 #define VARVE_TESTS_OVERLAY_H
 
-#include "context/walk.h"
+#include "tree/walk.h"
 #include "layers.h"
 
 #include <sched.h>

@@ -10,8 +10,8 @@
 #include "../layer/layers.h"
 #include "script.h"
 
-#include "context/scan.h"
 #include "solver/solver.h"
+#include "tree/scan.h"
 
 struct fake {
     struct solver_env env;

@@ -1,0 +1,290 @@
+#include "source/baseimage.h"
+
+#include "base/error.h"
+#include "base/fs.h"
+#include "image/config.h"
+#include "image/layout.h"
+#include "image/unpack.h"
+#include "store/blob.h"
+#include "store/images.h"
+
+#include <string.h>
+
+/* One resolved image. */
+struct found {
+    char *id;        /* digest text that identifies it in the graph */
+    char *canonical; /* name with tag or digest, or the layout's path */
+    enum context_kind kind;
+    struct reference *ref;  /* registry and local images; NULL for layouts */
+    char *platform;         /* as text */
+    struct digest manifest; /* zero for images built here and never exported */
+    struct digest target;   /* what the name names */
+    struct digest config;
+    struct digest base;  /* the manifest that its layers came with; zero: unknown */
+    struct chain *chain; /* NULL until unpacked */
+};
+
+struct baseimages {
+    const struct sources_options *o;
+    GMutex lock;             /* guards table and client */
+    GHashTable *table;       /* id → struct found* */
+    struct registry *client; /* made at its first use */
+};
+
+static void found_free(gpointer p)
+{
+    struct found *f = p;
+    g_free(f->id);
+    g_free(f->canonical);
+    reference_free(f->ref);
+    g_free(f->platform);
+    chain_free(f->chain);
+    g_free(f);
+}
+
+struct baseimages *baseimages_new(const struct sources_options *o)
+{
+    struct baseimages *b = g_new0(struct baseimages, 1);
+    b->o = g_memdup2(o, sizeof *o);
+    g_mutex_init(&b->lock);
+    b->table = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, found_free);
+    return b;
+}
+
+void baseimages_free(struct baseimages *b)
+{
+    if (!b)
+        return;
+    g_hash_table_unref(b->table);
+    registry_free(b->client);
+    g_mutex_clear(&b->lock);
+    g_free((gpointer)b->o);
+    g_free(b);
+}
+
+static struct registry *client(struct baseimages *b)
+{
+    g_mutex_lock(&b->lock);
+    if (!b->client)
+        b->client = registry_new(b->o->store, b->o->registry, b->o->events, b->o->cancel);
+    struct registry *r = b->client;
+    g_mutex_unlock(&b->lock);
+    return r;
+}
+
+static gboolean load_conf(struct baseimages *b, struct found *f, struct image_conf **conf,
+                          GError **err)
+{
+    *conf = image_conf_load(b->o->store, &f->config, err);
+    if (*conf) {
+        (*conf)->base = f->base;
+        return TRUE;
+    }
+    g_prefix_error(err, "cannot read the config of %s: ", f->canonical);
+    return FALSE;
+}
+
+/* An image of the local store, pulled before or built here. NULL when there is none. */
+static struct found *find_stored(struct baseimages *b, const char *name, const char *platform)
+{
+    g_autoptr(image_row) row = store_image_find(b->o->store, name, platform);
+    if (!row || !store_blob_has(b->o->store, &row->config, NULL))
+        return NULL;
+    gboolean built = g_strcmp0(row->origin, "build") == 0;
+    struct found *f = g_new0(struct found, 1);
+    f->manifest = row->manifest;
+    f->target = row->target;
+    f->config = row->config;
+    f->base = built ? row->base : row->manifest;
+    f->id = digest_text(built ? &row->config : &row->manifest);
+    f->chain = g_steal_pointer(&row->chain);
+    return f;
+}
+
+static gboolean put_row(struct baseimages *b, const struct found *f, GError **err)
+{
+    struct image_row row = {.name = f->canonical,
+                            .manifest = f->manifest,
+                            .target = f->target,
+                            .config = f->config,
+                            .platform = f->platform,
+                            .origin = (char *)"pull",
+                            .chain = f->chain,
+                            .created = g_get_real_time() / G_USEC_PER_SEC};
+    return store_image_put(b->o->store, &row, err);
+}
+
+static struct found *ask_registry(struct baseimages *b, const struct reference *ref,
+                                  const struct platform *p, GError **err)
+{
+    struct resolved r;
+    if (!registry_resolve(client(b), ref, p, &r, err))
+        return NULL;
+    struct found *f = g_new0(struct found, 1);
+    f->manifest = f->base = r.manifest;
+    f->target = r.target;
+    f->config = r.config;
+    f->id = digest_text(&r.manifest);
+    return f;
+}
+
+static struct found *pull_refused(const struct reference *ref, GError **err)
+{
+    g_autofree char *shown = reference_familiar(ref);
+    error_set(err, VARVE_ERROR_NOT_FOUND,
+              "%s is not in the local store, and --pull=never does not allow pulling it", shown);
+    error_add_next(err, "run varve pull %s, or leave --pull=never out", shown);
+    return NULL;
+}
+
+/* What the registry did not give may be here under another tag. */
+static void tell_near(struct baseimages *b, const struct reference *ref, const char *name,
+                      GError **err)
+{
+    g_autofree char *near = store_image_near(b->o->store, name);
+    g_autoptr(reference) other = near ? reference_parse(near, NULL) : NULL;
+    if (!other || !err || !*err || g_error_matches(*err, VARVE_ERROR, VARVE_ERROR_CANCELLED))
+        return;
+    g_autoptr(GError) why = g_steal_pointer(err);
+    g_autofree char *wanted = reference_familiar(ref);
+    g_autofree char *shown = reference_familiar(other);
+    error_set(err, why->code, "there is no %s here; %s is (%.*s)", wanted, shown,
+              (int)strcspn(why->message, "\n"), why->message);
+    error_add_next(err, "varve run %s, or FROM %s", shown, shown);
+}
+
+/* Likewise, it may be here for another platform. */
+static gboolean tell_platform(struct baseimages *b, const struct reference *ref, const char *name,
+                              const char *platform, GError **err)
+{
+    g_autoptr(image_row) row = store_image_find(b->o->store, name, NULL);
+    if (!row || !err || !*err || g_error_matches(*err, VARVE_ERROR, VARVE_ERROR_CANCELLED))
+        return FALSE;
+    g_autoptr(GError) why = g_steal_pointer(err);
+    g_autofree char *shown = reference_familiar(ref);
+    error_set(err, why->code, "%s is here for %s, not for %s (%.*s)", shown, row->platform,
+              platform, (int)strcspn(why->message, "\n"), why->message);
+    error_add_next(err, "ask for %s, or build or load that image for %s first", row->platform,
+                   platform);
+    return TRUE;
+}
+
+static struct found *find_image(struct baseimages *b, const char *text, const struct platform *p,
+                                GError **err)
+{
+    g_autoptr(reference) ref = reference_parse(text, err);
+    if (!ref)
+        return NULL;
+    g_autofree char *name = reference_text(ref);
+    g_autofree char *platform = platform_text(p);
+    struct found *f = b->o->pull == PULL_ALWAYS ? NULL : find_stored(b, name, platform);
+    gboolean asked = !f;
+    if (!f)
+        f = b->o->pull == PULL_NEVER ? pull_refused(ref, err) : ask_registry(b, ref, p, err);
+    if (!f) {
+        if (b->o->pull != PULL_ALWAYS && !tell_platform(b, ref, name, platform, err))
+            tell_near(b, ref, name, err);
+        return NULL;
+    }
+    f->kind = CONTEXT_IMAGE;
+    f->canonical = g_steal_pointer(&name);
+    f->platform = g_steal_pointer(&platform);
+    f->ref = g_steal_pointer(&ref);
+    if (asked && !put_row(b, f, err))
+        g_clear_pointer(&f, found_free);
+    return f;
+}
+
+/* Splits "<path>[:tag][@digest]", both after the last slash; with a digest the tag says nothing. */
+static char *split_layout(const char *value, char **ref)
+{
+    const char *slash = strrchr(value, '/'), *name = slash ? slash + 1 : value;
+    const char *at = strchr(name, '@'), *stop = at ? at : name + strlen(name);
+    const char *colon = g_strrstr_len(name, stop - name, ":");
+    *ref = at ? g_strdup(at + 1) : colon ? g_strdup(colon + 1) : NULL;
+    return g_strndup(value, (colon ? colon : stop) - value);
+}
+
+static gboolean read_manifest_config(struct baseimages *b, const struct digest *manifest,
+                                     struct digest *config, GError **err)
+{
+    g_autoptr(manifest) m = manifest_load(b->o->store, manifest, err);
+    if (!m)
+        return FALSE;
+    *config = m->config.digest;
+    return TRUE;
+}
+
+static struct found *find_layout(struct baseimages *b, const char *value, const struct platform *p,
+                                 GError **err)
+{
+    g_autofree char *ref = NULL;
+    g_autofree char *path = split_layout(value, &ref);
+    struct digest manifest, config;
+    if (!layout_resolve(b->o->store, path, ref, p, &manifest, err) ||
+        !read_manifest_config(b, &manifest, &config, err))
+        return NULL;
+    struct found *f = g_new0(struct found, 1);
+    f->kind = CONTEXT_OCI_LAYOUT;
+    f->manifest = f->target = f->base = manifest;
+    f->config = config;
+    f->id = digest_text(&manifest);
+    f->canonical = g_steal_pointer(&path);
+    f->platform = platform_text(p);
+    return f;
+}
+
+gboolean baseimages_resolve(struct baseimages *b, enum context_kind kind, const char *reference,
+                            const struct platform *p, struct resolved_image *out, GError **err)
+{
+    struct found *f = kind == CONTEXT_OCI_LAYOUT ? find_layout(b, reference, p, err)
+                                                 : find_image(b, reference, p, err);
+    struct image_conf *conf = NULL;
+    if (!f || !load_conf(b, f, &conf, err)) {
+        g_clear_pointer(&f, found_free);
+        return FALSE;
+    }
+    *out = (struct resolved_image){g_strdup(f->canonical), g_strdup(f->id), conf};
+    g_mutex_lock(&b->lock);
+    if (g_hash_table_contains(b->table, f->id))
+        found_free(f);
+    else
+        g_hash_table_insert(b->table, f->id, f);
+    g_mutex_unlock(&b->lock);
+    return TRUE;
+}
+
+static gboolean unpack_from_registry(struct baseimages *b, struct found *f, GError **err)
+{
+    struct blob_source *src = registry_blob_source(client(b), f->ref);
+    gboolean ok =
+        image_unpack(b->o->store, &f->manifest, src, b->o->events, b->o->cancel, &f->chain, err);
+    registry_blob_source_free(src);
+    return ok && put_row(b, f, err);
+}
+
+static gboolean unpack_from_layout(struct baseimages *b, struct found *f, GError **err)
+{
+    struct blob_source *src = layout_blob_source(b->o->store, f->canonical);
+    gboolean ok =
+        image_unpack(b->o->store, &f->manifest, src, b->o->events, b->o->cancel, &f->chain, err);
+    layout_blob_source_free(src);
+    return ok;
+}
+
+struct chain *baseimages_chain(struct baseimages *b, const struct source_op *op, GError **err)
+{
+    g_mutex_lock(&b->lock);
+    struct found *f = op->digest ? g_hash_table_lookup(b->table, op->digest) : NULL;
+    g_mutex_unlock(&b->lock);
+    if (!f) {
+        error_set(err, VARVE_ERROR_FAILED, "%s was not resolved", op->identifier);
+        return NULL;
+    }
+    if (!f->chain && !(f->kind == CONTEXT_OCI_LAYOUT ? unpack_from_layout(b, f, err)
+                                                     : unpack_from_registry(b, f, err))) {
+        g_prefix_error(err, "cannot unpack %s: ", f->canonical);
+        return NULL;
+    }
+    return chain_copy(f->chain);
+}
