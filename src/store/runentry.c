@@ -52,7 +52,9 @@ static GKeyFile *about_new(const struct run_row *r)
         set_text(f, key, r->labels[i]);
     }
     g_key_file_set_int64(f, GROUP, "pid", getpid());
-    g_key_file_set_int64(f, GROUP, "created", now_seconds());
+    gint64 now = g_get_real_time();
+    g_key_file_set_int64(f, GROUP, "created", now / G_USEC_PER_SEC);
+    g_key_file_set_int64(f, GROUP, "created-us", now);
     g_key_file_set_int64(f, GROUP, "detached", r->detached);
     g_key_file_set_int64(f, GROUP, "kept", r->kept);
     return f;

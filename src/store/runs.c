@@ -89,6 +89,7 @@ static gboolean read_about(struct store *s, struct run_row *r)
     r->program = (int)number_of(f, "program");
     r->program_start = (guint64)number_of(f, "program-start");
     r->created = number_of(f, "created");
+    r->created_us = MAX(number_of(f, "created-us"), r->created * G_USEC_PER_SEC);
     r->detached = number_of(f, "detached") != 0;
     r->kept = number_of(f, "kept") != 0;
     return r->pid > 1 && r->program >= 0;
@@ -145,8 +146,9 @@ static struct run_row *read_run(struct store *s, const char *id)
 static int latest_first(gconstpointer a, gconstpointer b)
 {
     const struct run_row *x = *(struct run_row *const *)a, *y = *(struct run_row *const *)b;
-    return x->created != y->created ? (x->created < y->created) - (x->created > y->created)
-                                    : strcmp(x->id, y->id);
+    return x->created_us != y->created_us
+               ? (x->created_us < y->created_us) - (x->created_us > y->created_us)
+               : strcmp(x->id, y->id);
 }
 
 GPtrArray *store_run_list(struct store *s)

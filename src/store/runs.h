@@ -30,6 +30,7 @@ struct run_row {
     int program;           /* pid of the sandbox's process 1; 0: not started yet */
     guint64 program_start; /* when that process started (proc(5), stat), against reused numbers */
     gint64 created;        /* seconds since the epoch */
+    gint64 created_us;     /* the same in microseconds: runs of one second have an order */
     gboolean detached;
     gboolean kept; /* stays once it has ended */
     /* Below: asked when read, not written. */
