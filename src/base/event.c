@@ -2,6 +2,8 @@
 
 #include "base/work.h"
 
+#include <stdarg.h>
+
 void event_emit(struct event_sink *sink, const struct event *ev)
 {
     if (!sink)
@@ -12,6 +14,28 @@ void event_emit(struct event_sink *sink, const struct event *ev)
     if (stamped.vertex < 0 && work_current())
         stamped.vertex = work_current()->vertex;
     sink->emit(sink, &stamped);
+}
+
+static void emit_text(struct event_sink *sink, enum event_type type, const char *fmt, va_list ap)
+{
+    g_autofree char *text = g_strdup_vprintf(fmt, ap);
+    event_emit(sink, &(struct event){.type = type, .vertex = -1, .text = text});
+}
+
+void event_warn(struct event_sink *sink, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    emit_text(sink, EVENT_WARNING, fmt, ap);
+    va_end(ap);
+}
+
+void event_note(struct event_sink *sink, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    emit_text(sink, EVENT_NOTE, fmt, ap);
+    va_end(ap);
 }
 
 char *event_stage_label(const char *stage)

@@ -13,6 +13,7 @@ enum event_type {
     EVENT_TRANSFER, /* progress of a named transfer or other countable work */
     EVENT_DONE,     /* it ended: outcome is set */
     EVENT_WARNING,  /* text is one line for the user */
+    EVENT_NOTE,     /* the same of what is only good to know */
 };
 
 enum event_outcome {
@@ -45,7 +46,7 @@ struct event {
     guint64 layer_bytes;        /* DONE: size of what it added, uncompressed */
     gint64 cpu_us;              /* DONE, of a RUN: CPU time of all its processes */
     guint64 memory_peak;        /* DONE, of a RUN: the most memory in use; 0: unknown */
-    const char *text;           /* DONE failed: the error; DONE: why it ran or hit; WARNING */
+    const char *text;           /* DONE failed: the error; DONE: why it ran or hit; WARNING, NOTE */
 };
 
 /* Receives events from any thread; implementations lock for themselves. */
@@ -56,6 +57,9 @@ struct event_sink {
 /* NULL sink: nothing happens. Fills time_us when it is 0, and vertex when it is -1 and the thread
  * works for one (base/work.h): what transfers and warns deep down need not know it. */
 void event_emit(struct event_sink *sink, const struct event *ev);
+/* A warning or a note about the build as a whole. */
+void event_warn(struct event_sink *sink, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+void event_note(struct event_sink *sink, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 /* How people are shown a stage: by its name, or as "stage-1" where it has only a number. Newly
  * allocated; NULL for NULL. */
 char *event_stage_label(const char *stage);

@@ -1,5 +1,5 @@
 /* varve build --debug-on-failure: the terminal and the shell in the failed step. */
-#include "cli/build.h"
+#include "cli/build_shown.h"
 
 #include "base/error.h"
 #include "base/fs.h"
@@ -60,7 +60,7 @@ static void relay_end(struct relay *r)
     fd_cleanup(&r->wake_fd);
 }
 
-static void open_shell(struct build *b, const struct vertex *v)
+static void open_shell(struct shown_build *b, const struct vertex *v)
 {
     struct relay r = {.console = {.master = -1}, .wake_fd = eventfd(0, EFD_CLOEXEC)};
     GError *err = NULL;
@@ -69,7 +69,7 @@ static void open_shell(struct build *b, const struct vertex *v)
     fprintf(stderr, "\na shell where %s failed; leave it with exit, and what you changed is gone\n",
             name);
     gboolean ok = r.wake_fd >= 0
-                      ? solver_debug(b->solver, relay_start, &r, g_getenv("TERM"), &code, &err)
+                      ? build_debug(b->build, relay_start, &r, g_getenv("TERM"), &code, &err)
                       : error_set_errno(&err, errno, "making a terminal for the shell");
     relay_end(&r);
     if (ok && (code == 126 || code == 127))
@@ -80,22 +80,21 @@ static void open_shell(struct build *b, const struct vertex *v)
     g_clear_error(&err);
 }
 
-static void tell_of_debug(const struct build *b)
+static void tell_of_debug(const struct shown_build *b)
 {
     const char *how = build_debug_note(b) ? "debug" : "build --debug-on-failure";
     if (b->o->progress != PROGRESS_QUIET)
         print_next("varve %s opens a shell where it failed", how);
 }
 
-void build_debug(struct build *b)
+void build_offer_debug(struct shown_build *b)
 {
-    const struct vertex *failed = b->solver ? solver_failed(b->solver) : NULL;
-    const struct vertex *kept = b->solver ? solver_kept(b->solver) : NULL;
+    const struct build_failure *f = b->res->failure;
+    const struct vertex *kept = build_kept(b->build);
     if (kept && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
         open_shell(b, kept);
     else if (kept)
         print_next("on a terminal --debug-on-failure opens a shell here");
-    else if (failed && failed->op.type == OP_EXEC &&
-             solver_result(b->solver, failed)->exit_code != 0)
+    else if (f && f->step->vertex->op.type == OP_EXEC && f->step->result->exit_code != 0)
         tell_of_debug(b);
 }

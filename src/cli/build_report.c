@@ -1,4 +1,4 @@
-#include "cli/build.h"
+#include "cli/build_shown.h"
 
 #include "base/shellword.h"
 #include "cli/report.h"
@@ -10,92 +10,62 @@
 
 #define STEP_COLUMNS 38 /* of a step in --explain */
 
-static const struct vertex *vertex_at(const struct build *b, guint i)
+static const struct build_step *step_at(const struct shown_build *b, guint i)
 {
-    return g_ptr_array_index(b->lowered->graph->vertices, i);
+    return g_ptr_array_index(b->res->steps, i);
 }
 
-const struct vertex_result *build_step_result(const struct build *b, guint i)
+static const char *display_name(const struct shown_build *b)
 {
-    const struct vertex *v = vertex_at(b, i);
-    const struct vertex_result *r = solver_result(b->solver, v);
-    return r->needed && !v->meta.internal ? r : NULL;
+    return b->res->name;
 }
 
-char *build_stage_label(const struct build *b, const struct vertex *v)
-{
-    const char *stage = v->meta.stage;
-    gboolean alone = stage && g_ascii_isdigit(*stage);
-    for (guint i = 0; alone && i < b->lowered->graph->vertices->len; i++)
-        alone = !build_step_result(b, i) || g_strcmp0(vertex_at(b, i)->meta.stage, stage) == 0;
-    return alone ? NULL : event_stage_label(stage);
-}
-
-void build_count_steps(const struct build *b, int *ran, int *cached)
-{
-    *ran = *cached = 0;
-    for (guint i = 0; b->solver && i < b->lowered->graph->vertices->len; i++) {
-        const struct vertex_result *r = build_step_result(b, i);
-        if (!r || !r->done)
-            continue;
-        if (r->outcome == OUTCOME_RAN)
-            (*ran)++;
-        else if (r->outcome == OUTCOME_CACHED || r->outcome == OUTCOME_CUT)
-            (*cached)++;
-    }
-}
-
-static const char *display_name(const struct build *b)
-{
-    return b->o->raw_tags ? b->o->raw_tags[0] : b->row.name;
-}
-
-static char *short_digest(const struct build *b)
+static char *short_digest(const struct shown_build *b)
 {
     char hex[DIGEST_HEX_LEN + 1];
-    if (!b->image->has_config)
+    if (!b->res->image->has_config)
         return g_strdup("");
-    digest_hex(&b->image->config, hex);
+    digest_hex(&b->res->image->config, hex);
     return g_strdup_printf("   sha256:%.12s", hex);
 }
 
-static void print_up_to_date(struct build *b, int cached)
+static void print_up_to_date(struct shown_build *b, int cached)
 {
-    g_autofree char *took = text_duration(g_get_monotonic_time() - b->started_us);
+    g_autofree char *took = text_duration(g_get_monotonic_time() - b->res->started_us);
     g_autofree char *digest = short_digest(b);
     fprintf(stderr, "%s is up to date (%d step%s cached, %s)%s\n", display_name(b), cached,
             cached == 1 ? "" : "s", took, digest);
 }
 
-static guint64 new_bytes(const struct build *b)
+static guint64 new_bytes(const struct shown_build *b)
 {
     guint64 sum = 0;
-    for (guint i = 0; i < b->lowered->graph->vertices->len; i++) {
-        const struct vertex_result *r = build_step_result(b, i);
-        if (r && r->done && r->outcome == OUTCOME_RAN && vertex_at(b, i)->op.type != OP_SOURCE)
+    for (guint i = 0; i < b->res->steps->len; i++) {
+        const struct vertex_result *r = step_at(b, i)->result;
+        if (r->done && r->outcome == OUTCOME_RAN && step_at(b, i)->vertex->op.type != OP_SOURCE)
             sum += r->layer_bytes;
     }
     return sum;
 }
 
 /* What is new of it: "only its config changed: CMD", or its size. */
-static char *gain_text(struct build *b)
+static char *gain_text(struct shown_build *b)
 {
-    g_autofree char *fields = build_changed_fields(b);
+    g_autofree char *fields = build_changed_fields(b->res);
     if (fields)
         return g_strdup_printf("only its config changed: %s", fields);
-    g_autofree char *size = text_size(b->image->tree_bytes);
+    g_autofree char *size = text_size(b->res->image->tree_bytes);
     g_autofree char *fresh = text_size(new_bytes(b));
-    if (!b->image->has_config) /* files alone: their size stands with where they went */
+    if (!b->res->image->has_config) /* files alone: their size stands with where they went */
         return g_strdup_printf("%s new", fresh);
-    return g_strdup_printf("%s in %u layer%s, %s new", size, b->chain->n,
-                           b->chain->n == 1 ? "" : "s", fresh);
+    return g_strdup_printf("%s in %u layer%s, %s new", size, b->res->image->chain->n,
+                           b->res->image->chain->n == 1 ? "" : "s", fresh);
 }
 
 /* One line where it fits, else two. */
-static void print_ready(struct build *b, int ran, int cached)
+static void print_ready(struct shown_build *b, int ran, int cached)
 {
-    g_autofree char *took = text_duration(g_get_monotonic_time() - b->started_us);
+    g_autofree char *took = text_duration(g_get_monotonic_time() - b->res->started_us);
     g_autofree char *digest = short_digest(b);
     g_autofree char *head =
         g_strdup_printf("%s ready in %s   %d step%s ran, %d cached", display_name(b), took, ran,
@@ -108,18 +78,18 @@ static void print_ready(struct build *b, int ran, int cached)
 }
 
 /* The slowest step and what hits saved. */
-static void print_times(struct build *b)
+static void print_times(struct shown_build *b)
 {
     const struct vertex *slowest = NULL;
     gint64 longest = 0, saved = 0;
-    for (guint i = 0; i < b->lowered->graph->vertices->len; i++) {
-        const struct vertex_result *r = build_step_result(b, i);
-        if (!r || !r->done)
+    for (guint i = 0; i < b->res->steps->len; i++) {
+        const struct vertex_result *r = step_at(b, i)->result;
+        if (!r->done)
             continue;
         saved += r->outcome == OUTCOME_RAN ? 0 : r->saved_us;
         if (r->outcome == OUTCOME_RAN && r->duration_us > longest) {
             longest = r->duration_us;
-            slowest = vertex_at(b, i);
+            slowest = step_at(b, i)->vertex;
         }
     }
     if (!slowest || longest < G_USEC_PER_SEC / 10)
@@ -133,7 +103,7 @@ static void print_times(struct build *b)
         fprintf(stderr, "slowest: %s %s\n", name, time);
 }
 
-static void print_push(const struct build *b, const struct output_result *r)
+static void print_push(const struct shown_build *b, const struct output_result *r)
 {
     g_autofree char *sent = text_size(r->push.bytes_sent);
     g_autofree char *digest = digest_text(&r->digest);
@@ -166,11 +136,11 @@ static void print_written(const struct output *o, const struct output_result *r)
 }
 
 /* What was carried out, and where to. */
-static void print_outputs(struct build *b)
+static void print_outputs(struct shown_build *b)
 {
-    for (guint i = 0; i < b->results->len; i++) {
-        const struct output *o = g_ptr_array_index(b->o->outputs, i);
-        const struct output_result *r = &g_array_index(b->results, struct output_result, i);
+    for (guint i = 0; i < b->res->outputs->len; i++) {
+        const struct output *o = g_ptr_array_index(b->r->outputs, i);
+        const struct output_result *r = &g_array_index(b->res->outputs, struct output_result, i);
         if (o->push)
             print_push(b, r);
         else if (is_file_output(o))
@@ -180,18 +150,18 @@ static void print_outputs(struct build *b)
 
 #define MAX_WARNINGS_SHOWN 5
 
-void build_print_warnings(const struct build *b)
+void build_print_warnings(const struct shown_build *b)
 {
-    guint n = b->lint && b->o->call == CALL_BUILD ? b->lint->n_findings : 0;
+    guint n = b->res->lint && b->r->call == CALL_BUILD ? b->res->lint->n_findings : 0;
     if (n == 0 || b->o->progress == PROGRESS_QUIET || b->o->progress == PROGRESS_RAWJSON)
         return;
-    g_autofree char *rules = lint_report_rules(b->lint);
+    g_autofree char *rules = lint_report_rules(b->res->lint);
     fprintf(stderr, "%u warning%s: %s   (varve build --check shows them)\n", n, n == 1 ? "" : "s",
             rules);
-    for (guint i = 0; i < MIN(b->lint->findings->len, MAX_WARNINGS_SHOWN); i++) {
-        const struct lint_finding *f = g_ptr_array_index(b->lint->findings, i);
+    for (guint i = 0; i < MIN(b->res->lint->findings->len, MAX_WARNINGS_SHOWN); i++) {
+        const struct lint_finding *f = g_ptr_array_index(b->res->lint->findings, i);
         g_autofree char *message = text_fit(f->message, 400);
-        fprintf(stderr, "  %s:%u: %s\n", b->df->name, f->span.line, message);
+        fprintf(stderr, "  %s:%u: %s\n", b->res->df->name, f->span.line, message);
     }
 }
 
@@ -207,40 +177,40 @@ static void print_next_of_files(const struct output *o)
         print_next("varve load %s", word);
 }
 
-static void print_next_of_build(struct build *b)
+static void print_next_of_build(struct shown_build *b)
 {
     const char *name = display_name(b);
     gboolean pushed = FALSE;
-    for (guint i = 0; i < b->results->len; i++) {
-        const struct output *o = g_ptr_array_index(b->o->outputs, i);
+    for (guint i = 0; i < b->res->outputs->len; i++) {
+        const struct output *o = g_ptr_array_index(b->r->outputs, i);
         if (is_file_output(o)) {
             print_next_of_files(o);
             return;
         }
         pushed = pushed || o->push;
     }
-    if (b->o->raw_tags && pushed)
+    if (b->r->name && pushed)
         print_next("varve run %s · varve layers %s", name, name);
-    else if (b->o->raw_tags)
+    else if (b->r->name)
         print_next("varve run %s · varve push %s · varve layers %s", name, name, name);
-    else if (b->image->has_config)
+    else if (b->res->image->has_config)
         print_next("name it with -t NAME to run, push or inspect it");
 }
 
 /* Of a step in --explain: as wide as the widest needs, up to half of the window. */
-static int step_columns(const struct build *b)
+static int step_columns(const struct shown_build *b)
 {
     int columns = text_columns(stderr), widest = 20;
     int most = columns > 0 ? MAX(STEP_COLUMNS, columns / 2) : STEP_COLUMNS;
-    for (guint i = 0; b->solver && i < b->lowered->graph->vertices->len; i++) {
-        const struct vertex_result *r = build_step_result(b, i);
-        if (r && r->done && r->outcome != OUTCOME_CACHED)
-            widest = MAX(widest, text_width(vertex_at(b, i)->meta.name));
+    for (guint i = 0; i < b->res->steps->len; i++) {
+        const struct vertex_result *r = step_at(b, i)->result;
+        if (r->done && r->outcome != OUTCOME_CACHED)
+            widest = MAX(widest, text_width(step_at(b, i)->vertex->meta.name));
     }
     return MIN(widest, most);
 }
 
-void build_print_row(const char *word, const char *what, const char *why, int columns)
+static void print_row(const char *word, const char *what, const char *why, int columns)
 {
     int window = text_columns(stderr), room = window - columns - 8;
     g_autofree char *fit = text_step(what, columns);
@@ -251,8 +221,18 @@ void build_print_row(const char *word, const char *what, const char *why, int co
         fprintf(stderr, "%-4s %s%*s  %s\n", word, fit, columns - text_width(fit), "", reason);
 }
 
+/* A row for each difference of the config. */
+static void print_changes(const struct build_result *r, int columns)
+{
+    for (guint i = 0; r->changes && i < r->changes->len; i++) {
+        const struct build_change *c = g_ptr_array_index(r->changes, i);
+        g_autofree char *what = g_strdup_printf("%s %s", c->field, c->name ? c->name : "");
+        print_row("conf", g_strchomp(what), c->how, columns);
+    }
+}
+
 /* Cut, run and why; the hits are counted. */
-void build_print_explanations(struct build *b)
+void build_print_explanations(const struct shown_build *b)
 {
     static const char *const words[] = {[OUTCOME_RAN] = "run",
                                         [OUTCOME_CACHED] = "hit",
@@ -260,37 +240,36 @@ void build_print_explanations(struct build *b)
                                         [OUTCOME_FAILED] = "fail",
                                         [OUTCOME_CANCELLED] = "stop"};
     int hits = 0, columns = step_columns(b);
-    for (guint i = 0; b->solver && i < b->lowered->graph->vertices->len; i++) {
-        const struct vertex_result *r = build_step_result(b, i);
-        if (!r || !r->done)
+    for (guint i = 0; i < b->res->steps->len; i++) {
+        const struct vertex_result *r = step_at(b, i)->result;
+        if (!r->done)
             continue;
         if (r->outcome == OUTCOME_CACHED)
             hits++;
         else
-            build_print_row(words[r->outcome], vertex_at(b, i)->meta.name, r->why ? r->why : "",
-                            columns);
+            print_row(words[r->outcome], step_at(b, i)->vertex->meta.name, r->why ? r->why : "",
+                      columns);
     }
-    build_print_changes(b, columns);
+    print_changes(b->res, columns);
     if (hits > 0)
         fprintf(stderr, "hit  %d other step%s\n", hits, hits == 1 ? "" : "s");
 }
 
-void build_report_success(struct build *b)
+void build_report_success(struct shown_build *b)
 {
-    int ran, cached;
+    int ran = b->res->ran, cached = b->res->cached;
     progress_finish(b->progress);
     if (b->o->explain)
         build_print_explanations(b);
     if (b->o->progress == PROGRESS_QUIET) {
-        g_autofree char *id = digest_text(&b->image->config);
-        if (b->o->quiet && b->image->has_config)
+        g_autofree char *id = digest_text(&b->res->image->config);
+        if (b->o->quiet && b->res->image->has_config)
             printf("%s\n", id);
         return;
     }
     if (b->o->progress == PROGRESS_RAWJSON)
         return;
-    build_count_steps(b, &ran, &cached);
-    if (ran == 0 && b->unchanged) {
+    if (ran == 0 && b->res->unchanged) {
         print_up_to_date(b, cached);
         print_outputs(b);
         build_print_warnings(b);

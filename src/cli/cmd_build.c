@@ -1,36 +1,71 @@
-#include "cli/build.h"
+#include "cli/build_shown.h"
 
 #include "cli/interrupt.h"
 #include "cli/report.h"
+#include "cli/root.h"
 
-static int call_with(const struct build_options *o)
+static void show_findings(gpointer progress, const struct lint_report *r, const struct diags *d)
 {
-    struct build b = {.o = o, .cancel = interrupt_watch()};
+    progress_findings(progress, r, d);
+}
+
+void shown_init(struct shown_build *b, const struct build_options *o)
+{
+    const struct session_options so = {.root = root_path(),
+                                       .config_file = g_getenv("VARVE_CONFIG")};
+    g_autofree char *title = build_title(o->request);
+    gboolean quiet = o->request->call != CALL_BUILD;
+    *b = (struct shown_build){.o = o, .r = o->request, .session = session_new(&so)};
+    b->progress = progress_new(stderr, quiet ? PROGRESS_QUIET : o->progress, title);
+    const struct build_ports ports = {.events = progress_sink(b->progress),
+                                      .cancel = interrupt_watch(),
+                                      .findings = show_findings,
+                                      .ctx = b->progress};
+    b->build = build_new(o->request, b->session, &ports);
+    b->res = build_result(b->build);
+}
+
+void shown_clear(struct shown_build *b)
+{
+    build_free(b->build);
+    progress_free(b->progress);
+    session_free(b->session);
+}
+
+static int call_with(struct shown_build *b)
+{
     GError *local = NULL;
-    int code = build_call(&b, &local);
+    int code = build_call(b, &local);
     if (local)
-        code = build_report_failure(&b, local);
+        code = build_report_failure(b, local);
     g_clear_error(&local);
-    build_clear(&b);
     return code;
 }
 
-static int build_with(const struct build_options *o)
+static int build_with(struct shown_build *b)
 {
-    struct build b = {.o = o, .cancel = interrupt_watch()};
     GError *local = NULL;
     int code = 0;
-    if (build_run(&b, &local))
-        build_report_success(&b);
+    build_drop_stale_id(b);
+    if (build_run(b->build, &local) && build_write_files(b, &local))
+        build_report_success(b);
     else
-        code = build_report_failure(&b, local);
-    if (b.nets)
-        report_network(b.nets);
-    build_record(&b, local);
+        code = build_report_failure(b, local);
+    if (b->res->network)
+        report_note("%s", b->res->network);
+    build_record(b->build, local);
     if (local)
-        build_debug(&b);
+        build_offer_debug(b);
     g_clear_error(&local);
-    build_clear(&b);
+    return code;
+}
+
+static int show(const struct build_options *o)
+{
+    struct shown_build b;
+    shown_init(&b, o);
+    int code = o->request->call == CALL_BUILD ? build_with(&b) : call_with(&b);
+    shown_clear(&b);
     return code;
 }
 
@@ -40,7 +75,7 @@ int cmd_build(const struct command *c, int argc, char **argv, GError **err)
     struct build_options o = {.words = words};
     int code = 0;
     if (command_parse(c, &o, &argc, &argv, err) && build_options_finish(&o, argc, argv, err))
-        code = o.call == CALL_BUILD ? build_with(&o) : call_with(&o);
+        code = show(&o);
     build_options_clear(&o);
     command_clear(c, &o);
     return code;

@@ -1,6 +1,6 @@
 /* varve debug: the build that failed last once more, with a shell where it fails. What was called,
  * and where, is in a file of the store that each failed step replaces. */
-#include "cli/build.h"
+#include "cli/build_shown.h"
 
 #include "base/error.h"
 #include "base/fs.h"
@@ -15,16 +15,16 @@
 #define NOTE_MAX (1u << 20)  /* bytes: the directory and the words, a NUL after each */
 #define NOTE_MAX_WORDS 10000 /* so that nothing absurd is called */
 
-gboolean build_debug_note(const struct build *b)
+gboolean build_debug_note(const struct shown_build *b)
 {
     g_autofree char *here = g_get_current_dir();
     g_autoptr(GString) text = g_string_new_len(here, strlen(here) + 1);
-    gboolean repeatable = g_strcmp0(b->o->context, "-") != 0 && g_strcmp0(b->o->file, "-") != 0;
+    gboolean repeatable = g_strcmp0(b->r->context, "-") != 0 && g_strcmp0(b->o->file, "-") != 0;
     for (char **word = b->o->words; *word; word++)
         g_string_append_len(text, *word, strlen(*word) + 1);
     if (repeatable && text->len <= NOTE_MAX)
-        return fs_replace(store_fd(b->store), NOTE, text->str, text->len, 0600, NULL);
-    unlinkat(store_fd(b->store), NOTE, 0);
+        return fs_replace(store_fd(build_store(b->build)), NOTE, text->str, text->len, 0600, NULL);
+    unlinkat(store_fd(build_store(b->build)), NOTE, 0);
     return FALSE;
 }
 
@@ -74,7 +74,7 @@ static GPtrArray *call_of(GBytes *note, const char **where)
 
 static GBytes *find_note(GError **err)
 {
-    g_autoptr(store) s = open_store(NULL, err);
+    g_autoptr(store) s = open_store(err);
     return s ? read_note(store_root(s), err) : NULL;
 }
 

@@ -155,7 +155,7 @@ static gboolean print_volumes(struct store *s, GError **err)
 static void show_usage(struct format *f, gboolean verbose, GError **err)
 {
     struct store_usage u;
-    g_autoptr(store) s = open_store(NULL, err);
+    g_autoptr(store) s = open_store(err);
     if (!s || !store_usage(s, &u, err))
         return;
     if (f->kind == FORMAT_JSON)

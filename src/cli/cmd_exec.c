@@ -118,7 +118,7 @@ static int exec_in(struct run *r, GError **err)
         error_add_next(err, "varve exec %s %s & does the same", r->name, word);
         return 0;
     }
-    if (!run_check_terminal(r->o, err) || !(r->store = open_store(NULL, err)))
+    if (!run_check_terminal(r->o, err) || !(r->store = open_store(err)))
         return 0;
     g_autoptr(run_row) row = store_run_find(r->store, r->name, err);
     if (!row || !is_there(row, err) || !set_process(r, row, err))

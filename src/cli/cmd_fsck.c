@@ -1,3 +1,4 @@
+#include "build/session.h"
 #include "cli/shared.h"
 
 #include "cli/root.h"
@@ -36,7 +37,7 @@ static int check_store(const struct fsck_flags *o, GError **err)
     gint64 began = g_get_monotonic_time();
     g_autoptr(store) s = store_open(root_path(), err);
     const struct fsck_options how = {.repair = o->repair,
-                                     .check_layer = o->quick ? check_layer_sizes : check_contents,
+                                     .check_layer = o->quick ? session_check_sizes : check_contents,
                                      .report = on_problem};
     if (!s || !store_fsck(s, &how, &problems, err))
         return 0;

@@ -259,7 +259,7 @@ static void show_history(const struct history_options *o, const char *what, GErr
         error_set(err, VARVE_ERROR_USAGE, "--limit %d: not a number above 0", o->limit);
         return;
     }
-    g_autoptr(store) s = open_store(NULL, err);
+    g_autoptr(store) s = open_store(err);
     gboolean number = what && strlen(what) < 18 && strspn(what, "0123456789") == strlen(what);
     if (!s)
         return;

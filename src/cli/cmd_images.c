@@ -188,7 +188,7 @@ static gboolean is_repeated(GPtrArray *all, guint at)
 static int list_images(const struct images_options *o, const char *wanted, struct format *f,
                        GError **err)
 {
-    g_autoptr(store) s = open_store(NULL, err);
+    g_autoptr(store) s = open_store(err);
     g_autoptr(GPtrArray) all = s ? store_image_list(s) : NULL;
     g_autoptr(images_filter) filter = s ? images_filter_new(s, all, wanted, o->filters, err) : NULL;
     if (!filter)

@@ -173,7 +173,7 @@ static void inspect_images(const struct inspect_options *o, const struct templat
     const struct platform *p;
     if (!platform_option(o->platform, &wanted, &p, err))
         return;
-    g_autoptr(store) s = open_store(NULL, err);
+    g_autoptr(store) s = open_store(err);
     json_auto_t *all = json_array();
     for (; s && *names; names++) {
         json_auto_t *image = describe_name(s, *names, p, err);

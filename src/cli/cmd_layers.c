@@ -224,7 +224,7 @@ static void show_layers(const struct layers_options *o, struct format *f, const 
     const struct platform *p;
     if (!platform_option(o->platform, &wanted, &p, err))
         return;
-    g_autoptr(store) s = open_store(NULL, err);
+    g_autoptr(store) s = open_store(err);
     g_autoptr(built_image) b = s ? built_image_open(s, name, p, err) : NULL;
     if (!b)
         return;

@@ -134,7 +134,7 @@ static int load(const struct load_command_options *o, const char *file, GError *
     const char *path = input_path(o, file, err);
     if (!path || !platform_option(o->platform, &wanted, &p, err))
         return 0;
-    g_autoptr(store) s = open_store(NULL, err);
+    g_autoptr(store) s = open_store(err);
     g_autoptr(GPtrArray) images = s ? load_shown(o, s, path, p, err) : NULL;
     if (!images || !add_tags(images, o->tags, err))
         return 0;

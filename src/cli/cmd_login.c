@@ -117,7 +117,7 @@ static gboolean log_in(struct registry *r, struct login_options *o, const char *
 static int login(struct login_options *o, const char *host, GError **err)
 {
     g_autoptr(registry_config) config = registry_config_for(o->insecure, err);
-    g_autoptr(store) s = config ? open_store(NULL, err) : NULL;
+    g_autoptr(store) s = config ? open_store(err) : NULL;
     if (!s)
         return 0;
     g_autoptr(registry) r = registry_new(s, config, NULL, interrupt_watch());

@@ -149,7 +149,7 @@ static int show_logs(const struct logs_options *o, const char *what, GError **er
 {
     gint64 id = 0;
     gboolean number = !what || g_ascii_string_to_signed(what, 10, 1, G_MAXINT64, &id, NULL);
-    g_autoptr(store) s = open_store(NULL, err);
+    g_autoptr(store) s = open_store(err);
     if (!s)
         return 0;
     struct build_row *b = number ? store_build_get(s, id) : NULL;

@@ -1,7 +1,6 @@
-#include "cli/build.h"
+#include "cli/build_shown.h"
 
 #include "base/error.h"
-#include "cli/interrupt.h"
 #include "cli/shared.h"
 #include "dockerfile/dump.h"
 #include "ui/text.h"
@@ -18,7 +17,7 @@ const struct option_row parse_option_rows[] = {
      "what to print (default json)"},
     {"file", 'f', OPTION_STRING, AT(build.file), "PATH",
      "the Dockerfile (default: CONTEXT/Dockerfile; - is stdin)"},
-    {"target", 0, OPTION_STRING, AT(build.target), "STAGE",
+    {"target", 0, OPTION_STRING, AT(build.raw_target), "STAGE",
      "the graph of this stage instead of the last"},
     {"build-arg", 0, OPTION_LIST, AT(build.raw_build_args), "KEY[=VALUE]",
      "set an ARG (repeatable)"},
@@ -46,32 +45,33 @@ static int format_number(const char *name, GError **err)
 }
 
 /* Base images are resolved as in a build: their ONBUILD triggers are part of the graph. */
-static gboolean print_graph(struct build *b, int format, GError **err)
+static gboolean print_graph(struct shown_build *b, int format, GError **err)
 {
-    if (!build_prepare(b, err))
+    if (!build_prepare(b->build, err))
         return FALSE;
-    g_autofree char *text = formats[format].dump(b->lowered->graph);
+    g_autofree char *text = formats[format].dump(b->res->graph);
     fputs(text, stdout);
     return TRUE;
 }
 
-static gboolean print_tree(struct build *b, GError **err)
+static gboolean print_tree(struct shown_build *b, GError **err)
 {
-    if (!build_read_inputs(b, err))
+    if (!build_read(b->build, err))
         return FALSE;
-    print_json(dockerfile_json(b->df), TRUE);
+    print_json(dockerfile_json(b->res->df), TRUE);
     return TRUE;
 }
 
 static int parse_with(const struct build_options *o, int format)
 {
-    struct build b = {.o = o, .cancel = interrupt_watch()};
+    struct shown_build b;
+    shown_init(&b, o);
     GError *why = NULL;
     int code = 0;
     if (!(formats[format].dump ? print_graph(&b, format, &why) : print_tree(&b, &why)))
         code = build_report_failure(&b, why);
     g_clear_error(&why);
-    build_clear(&b);
+    shown_clear(&b);
     return code;
 }
 

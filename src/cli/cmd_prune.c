@@ -136,7 +136,7 @@ static void prune_store(const struct prune_options *o, struct gc_options *gc,
                         struct prune_volumes *v, GError **err)
 {
     guint64 freed, removed;
-    g_autoptr(store) s = open_store(NULL, err);
+    g_autoptr(store) s = open_store(err);
     if (!s || !prune_volumes_load(v, s, err))
         return;
     if (!is_confirmed(o, v)) {

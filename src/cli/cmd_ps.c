@@ -204,7 +204,7 @@ static int list_runs(const struct ps_options *o, struct format *f, GError **err)
 {
     if (!check_filters(o, err))
         return 0;
-    g_autoptr(store) s = open_store(NULL, err);
+    g_autoptr(store) s = open_store(err);
     if (!s)
         return 0;
     guint most = o->latest ? 1 : o->last > 0 ? (guint)o->last : G_MAXUINT;

@@ -61,7 +61,7 @@ static int pull_image(const struct pull_options *o, const char *text, GError **e
         platform_host(&platform);
     g_autofree char *name = reference_text(ref);
     g_autofree char *platform_name = platform_text(&platform);
-    g_autoptr(store) s = open_store(NULL, err);
+    g_autoptr(store) s = open_store(err);
     if (!s)
         return 0;
     g_autoptr(image_row) before = store_image_find(s, name, platform_name);

@@ -133,7 +133,7 @@ static int push_image(const struct push_options *o, const char *name, const char
     const struct platform *platform;
     if (!platform_option(o->platform, &wanted, &platform, err))
         return 0;
-    struct push p = {.o = o, .store = open_store(NULL, err)};
+    struct push p = {.o = o, .store = open_store(err)};
     if (p.store)
         push(&p, name, target, platform, err);
     reference_free(p.ref);

@@ -112,7 +112,7 @@ static gboolean remove_one(struct store *s, const char *text, gboolean force, gb
 
 static int remove_images(char **texts, gboolean force, GError **err)
 {
-    g_autoptr(store) s = open_store(NULL, err);
+    g_autoptr(store) s = open_store(err);
     gboolean last = FALSE;
     for (; s && *texts; texts++)
         if (!remove_one(s, *texts, force, &last, err))

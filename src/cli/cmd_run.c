@@ -166,7 +166,7 @@ static gboolean open_image(struct run *r, GError **err)
     GError *why = NULL;
     if (!platform_wanted(r->o->platform, &wanted, &p, err) || !parse_pull(r->o->pull, &policy, err))
         return FALSE;
-    r->store = open_store(NULL, err);
+    r->store = open_store(err);
     if (!r->store || (policy == PULL_ALWAYS && !pull(r, policy, p, err)))
         return FALSE;
     r->image = built_image_open(r->store, r->name, p, &why);

@@ -99,7 +99,9 @@ static gboolean write_out(const struct saving *s, const char *dest, guint64 *wri
         all[i] =
             (struct archived){g_ptr_array_index(s->images, i), (const char *const *)names->pdata};
     }
-    return output_save(all, s->images->len, dest, written, err);
+    if (g_str_equal(dest, "-") && !stdout_takes_archive(err))
+        return FALSE;
+    return output_save(all, s->images->len, dest, STDOUT_FILENO, written, err);
 }
 
 static gboolean save(const struct save_options *o, struct saving *s, char **images,
@@ -133,7 +135,7 @@ int cmd_save(const struct command *c, int argc, char **argv, GError **err)
     const struct platform *p;
     if (command_begin(c, &o, &argc, &argv, 1, -1, err) &&
         platform_option(o.platform, &wanted, &p, err) && destination_option("-o", o.dest, err)) {
-        struct saving s = {open_store(NULL, err),
+        struct saving s = {open_store(err),
                            g_ptr_array_new_with_free_func((GDestroyNotify)built_image_free),
                            g_ptr_array_new_with_free_func((GDestroyNotify)g_ptr_array_unref)};
         if (s.store)

@@ -45,7 +45,7 @@ typedef gboolean (*each_fn)(struct store *s, const char *name, struct run_row *r
 static int each(char **names, const struct end_options *o, each_fn act, GError **err)
 {
     int code = 0;
-    g_autoptr(store) s = open_store(NULL, err);
+    g_autoptr(store) s = open_store(err);
     for (; s && *names; names++) {
         GError *why = NULL;
         g_autoptr(run_row) r = store_run_find(s, *names, &why);

@@ -38,7 +38,7 @@ static int tag_image(const char *source, const char *target, GError **err)
     if (!ref)
         return 0;
     g_autofree char *name = reference_text(ref);
-    g_autoptr(store) s = open_store(NULL, err);
+    g_autoptr(store) s = open_store(err);
     if (!s || !put_all(s, source, name, err))
         return 0;
     g_autofree char *shown = reference_familiar(ref);

@@ -1,12 +1,12 @@
 #include "cli/pulling.h"
 
-#include "cli/config.h"
+#include "build/session.h"
 #include "cli/shared.h"
 #include "ui/progress.h"
 
 struct registry_config *registry_config_for(char **insecure, GError **err)
 {
-    g_autoptr(registry_config) config = config_load_registry(NULL, err);
+    g_autoptr(registry_config) config = configured_registry(NULL, err);
     for (; config && insecure && *insecure; insecure++)
         g_hash_table_add(config->insecure, g_strdup(*insecure));
     return g_steal_pointer(&config);
@@ -23,15 +23,6 @@ gboolean pulling_run(const struct pulling *how, struct store *s, const struct re
         return FALSE;
     g_autofree char *title = reference_familiar(ref);
     g_autoptr(progress) shown = progress_new(stderr, mode, title);
-    struct sources_options so = {.store = s,
-                                 .registry = config,
-                                 .events = progress_sink(shown),
-                                 .cancel = how->cancel,
-                                 .pull = how->policy};
-    show_waits(s, so.events);
-    g_autoptr(sources) sources = sources_new(&so);
-    g_autoptr(chain) chain = sources_pull(sources, ref, p, NULL, err);
-    show_waits(s, NULL);
-    progress_finish(shown);
-    return chain != NULL;
+    struct session_pull pull = {config, how->policy, progress_sink(shown), how->cancel};
+    return session_pull(&pull, s, ref, p, err);
 }

@@ -85,6 +85,21 @@ void report_single_id(void)
                 name, name);
 }
 
+static void emit(struct event_sink *self, const struct event *ev)
+{
+    (void)self;
+    if (ev->type == EVENT_WARNING)
+        report_warning("%s", ev->text);
+    else if (ev->type == EVENT_NOTE)
+        report_note("%s", ev->text);
+}
+
+struct event_sink *report_sink(void)
+{
+    static struct event_sink sink = {emit};
+    return &sink;
+}
+
 void report_network(struct netpool *nets)
 {
     g_autofree char *note = netpool_note(nets);

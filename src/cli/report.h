@@ -2,6 +2,7 @@
 #ifndef VARVE_CLI_REPORT_H
 #define VARVE_CLI_REPORT_H
 
+#include "base/event.h"
 #include "exec/network.h"
 
 /* Prints err to stderr ("error: …", next moves on lines of their own) and returns its exit code. */
@@ -17,6 +18,8 @@ void report_warning(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
 /* Where an ordinary user has no subordinate ids: what that takes away, and how to get them. Nothing
  * elsewhere. */
 void report_single_id(void);
+/* Prints warnings and notes as these; nothing else. The process's. */
+struct event_sink *report_sink(void);
 /* Tells that programs had the host's network though they should not; once is enough. */
 void report_network(struct netpool *nets);
 

@@ -3,7 +3,6 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/path.h"
-#include "cli/config.h"
 #include "cli/report.h"
 #include "cli/shared.h"
 #include "exec/hostca.h"
@@ -172,7 +171,7 @@ gboolean run_set_network(struct run *r, GError **err)
                             "what this host reaches; -p publishes its ports");
         return FALSE;
     }
-    g_autoptr(registry_config) registry = config_load_registry(&rule, err);
+    g_autoptr(registry_config) registry = configured_registry(&rule, err);
     if (!registry)
         return FALSE;
     r->nets = netpool_new(rule);

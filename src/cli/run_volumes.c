@@ -222,7 +222,7 @@ static gboolean add_host_ca(struct run *r, GError **err)
 {
     if (!r->o->host_ca)
         return TRUE;
-    g_autofree char *path = hostca_find(err);
+    g_autofree char *path = hostca_find(g_getenv("SSL_CERT_FILE"), err);
     return path && add_host(r, "--host-ca", path, HOSTCA_DEST, TRUE, err);
 }
 

@@ -6,6 +6,8 @@
 #include "base/event.h"
 #include "base/platform.h"
 #include "cli/command.h"
+#include "exec/network.h"
+#include "registry/registry.h"
 #include "store/images.h"
 
 #include <jansson.h>
@@ -15,13 +17,13 @@
  * positional arguments. FALSE without an error after --help. */
 gboolean command_begin(const struct command *c, gpointer opts, int *argc, char ***argv, int min,
                        int max, GError **err);
-/* The store at root; NULL: the one of the command line (root_path()). After a restart of the
- * machine what it wrote last is verified first, and removed with a warning where it is damaged. */
-struct store *open_store(const char *root, GError **err);
-/* From now on events gets a warning when another varve is waited for; NULL: no more. */
-void show_waits(struct store *s, struct event_sink *events);
-/* For store_fsck(): compares a layer with its index without reading its files. */
-gboolean check_layer_sizes(struct store *s, const char *id, GError **err);
+/* The store of the command line (root_path()), as session_open_store() opens it. */
+struct store *open_store(GError **err);
+/* What the user configured; *network (may be NULL): what programs have by default. The caller frees
+ * it. */
+struct registry_config *configured_registry(enum netpool_rule *network, GError **err);
+/* Whether stdout can take an archive: VARVE_ERROR_USAGE for a terminal. */
+gboolean stdout_takes_archive(GError **err);
 /* Bytes of file content over the image's layers; 0 while it is not unpacked. */
 guint64 image_bytes(struct store *s, const struct image_row *r);
 /* As people write a canonical reference ("hello:1"); "<none>" for an image without a name. Newly

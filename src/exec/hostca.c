@@ -19,9 +19,8 @@ static const char *const variables[] = {
     "AWS_CA_BUNDLE",  "CARGO_HTTP_CAINFO",   "DENO_CERT",
 };
 
-char *hostca_find(GError **err)
+char *hostca_find(const char *named, GError **err)
 {
-    const char *named = g_getenv("SSL_CERT_FILE");
     if (named && *named) {
         if (access(named, R_OK) == 0)
             return g_strdup(named);

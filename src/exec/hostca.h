@@ -8,9 +8,9 @@
 
 #define HOSTCA_DEST "/run/varve/host-ca.crt"
 
-/* Finds the bundle (SSL_CERT_FILE, then the places distributions use), newly allocated; NULL with
- * NOT_FOUND. */
-char *hostca_find(GError **err);
+/* Finds the bundle (named, as SSL_CERT_FILE does, else in the places distributions use; named may
+ * be NULL or ""), newly allocated; NULL with NOT_FOUND. */
+char *hostca_find(const char *named, GError **err);
 /* env with SSL_CERT_FILE, NODE_EXTRA_CA_CERTS, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, GIT_SSL_CAINFO,
  * PIP_CERT, AWS_CA_BUNDLE, CARGO_HTTP_CAINFO, DENO_CERT added where unset; newly allocated. */
 char **hostca_env(const char *const *env);

@@ -82,30 +82,19 @@ static gboolean name_dest(const char *dest, gboolean ok, GError **err)
     return ok;
 }
 
-gboolean output_check_stdout(GError **err)
-{
-    if (!isatty(STDOUT_FILENO))
-        return TRUE;
-    error_set(err, VARVE_ERROR_USAGE, "stdout is a terminal; an archive cannot be written to it");
-    error_add_next(err, "redirect it to a file, or give dest=PATH");
-    return FALSE;
-}
-
 /* Where an archive goes. */
 struct place {
     int fd;
-    char *path; /* the file, NULL for stdout and what is written in place */
+    char *path; /* the file, NULL for a stream and what is written in place */
     char *tmp;  /* the neighbour of path that becomes it, or NULL */
 };
 
-static gboolean place_open(struct place *p, const char *dest, GError **err)
+static gboolean place_open(struct place *p, const char *dest, int stream, GError **err)
 {
     gboolean in_place = FALSE;
     *p = (struct place){.fd = -1};
     if (g_str_equal(dest, "-")) {
-        if (!output_check_stdout(err))
-            return FALSE;
-        p->fd = dup(STDOUT_FILENO);
+        p->fd = fcntl(stream, F_DUPFD_CLOEXEC, 0);
         return p->fd >= 0 || error_set_errno(err, errno, "cannot write to stdout");
     }
     g_autofree char *path = fs_destination(dest, &in_place);
@@ -135,18 +124,18 @@ static gboolean place_close(struct place *p, gboolean ok, guint64 *written, GErr
 }
 
 static gboolean write_archive(const struct archived *images, guint n, gboolean docker,
-                              const char *dest, guint64 *written, GError **err)
+                              const char *dest, int stream, guint64 *written, GError **err)
 {
     struct place p;
-    gboolean ok = place_open(&p, dest, err) &&
+    gboolean ok = place_open(&p, dest, stream, err) &&
                   name_dest(dest, archive_write(images, n, docker, p.fd, written, err), err);
     return place_close(&p, ok, written, err);
 }
 
-gboolean output_save(const struct archived *images, guint n, const char *dest, guint64 *written,
-                     GError **err)
+gboolean output_save(const struct archived *images, guint n, const char *dest, int stream,
+                     guint64 *written, GError **err)
 {
-    return write_archive(images, n, TRUE, dest, written, err);
+    return write_archive(images, n, TRUE, dest, stream, written, err);
 }
 
 static gboolean run_archive(const struct output *o, struct built_image *b,
@@ -164,7 +153,7 @@ static gboolean run_archive(const struct output *o, struct built_image *b,
     if (o->as_directory)
         return name_dest(o->dest, archive_write_dir(&a, docker, o->dest, &r->bytes_written, err),
                          err);
-    return write_archive(&a, 1, docker, o->dest, &r->bytes_written, err);
+    return write_archive(&a, 1, docker, o->dest, env->stream, &r->bytes_written, err);
 }
 
 /* dest, or the directory of the image's platform in it. A tar of one platform is never split. */
@@ -184,8 +173,8 @@ static guint count_files(const struct tree *t)
     return n;
 }
 
-static gboolean run_tree(const struct output *o, struct built_image *b, struct output_result *r,
-                         GError **err)
+static gboolean run_tree(const struct output *o, struct built_image *b,
+                         const struct output_env *env, struct output_result *r, GError **err)
 {
     g_autoptr(chainview) view = chainview_new(b->store, b->chain, b->cancel, err);
     g_autoptr(tree) t = view ? chainview_tree(view, "the result", err) : NULL;
@@ -198,7 +187,7 @@ static gboolean run_tree(const struct output *o, struct built_image *b, struct o
         return name_dest(dir, tree_write_dir(b->store, t, dir, clamp, &r->bytes_written, err), err);
     }
     struct place p;
-    gboolean ok = place_open(&p, o->dest, err) &&
+    gboolean ok = place_open(&p, o->dest, env->stream, err) &&
                   name_dest(o->dest, tree_write_tar(t, p.fd, clamp, &r->bytes_written, err), err);
     return place_close(&p, ok, &r->bytes_written, err);
 }
@@ -214,7 +203,7 @@ static gboolean run(const struct output *o, struct built_image *b, const struct 
         return run_archive(o, b, env, names, result, err);
     case OUTPUT_LOCAL:
     case OUTPUT_TAR:
-        return run_tree(o, b, result, err);
+        return run_tree(o, b, env, result, err);
     case OUTPUT_CACHEONLY:
         break;
     }

@@ -16,7 +16,7 @@ enum output_type {
 };
 struct output {
     enum output_type type;
-    char *dest;   /* path, "-" for stdout, or NULL */
+    char *dest;   /* path, "-" for the stream of whoever asks, or NULL */
     char **names; /* name=, list: beside the build's tags */
     gboolean push;
     gboolean push_by_digest;
@@ -32,11 +32,9 @@ struct output {
  * to stdout). Unknown types, and keys that are unknown or mean nothing for the type, are
  * VARVE_ERROR_USAGE naming them, with what the type takes. */
 struct output *output_parse(const char *text, GError **err);
-/* What can be known before a build: values that fit together, a place that can be written to (a
- * terminal as stdout cannot). VARVE_ERROR_USAGE. */
+/* What can be known before a build: values that fit together, a place that can be written to
+ * (whether what "-" means can take an archive is not looked at). VARVE_ERROR_USAGE. */
 gboolean output_check(const struct output *o, GError **err);
-/* Whether stdout can take an archive: VARVE_ERROR_USAGE for a terminal. */
-gboolean output_check_stdout(GError **err);
 void output_free(struct output *o);
 /* Whether it is an image, with a config, and not files alone. */
 gboolean output_makes_image(const struct output *o);
@@ -52,6 +50,7 @@ struct output_env {
     const struct registry_config *registry; /* for pushes */
     const char *const *tags;                /* canonical names of -t */
     const char *docker_host;                /* DOCKER_HOST or NULL: unix:///var/run/docker.sock */
+    int stream;                             /* what "-" is, borrowed (it stays open); -1: none */
 };
 /* Carries one output out. Files appear only when complete (written beside and renamed). */
 gboolean output_run(const struct output *o, struct built_image *b, const struct output_env *env,
@@ -63,9 +62,9 @@ struct archived {
     const char *const *names;  /* canonical references, NULL-terminated, or NULL */
 };
 /* Writes one archive, as docker save makes them, of n images (at least 1) to the file dest ("-":
- * stdout); files as in output_run(), and a terminal as in output_check_stdout(). */
-gboolean output_save(const struct archived *images, guint n, const char *dest, guint64 *written,
-                     GError **err);
+ * stream); files as in output_run(). */
+gboolean output_save(const struct archived *images, guint n, const char *dest, int stream,
+                     guint64 *written, GError **err);
 
 typedef struct output output;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(output, output_free)

@@ -370,10 +370,10 @@ static gboolean check_place(const char *dest, gboolean is_dir, GError **err)
     return FALSE;
 }
 
-static gboolean check_stdout(const struct output *o, gboolean is_dir, GError **err)
+static gboolean check_stream(const struct output *o, gboolean is_dir, GError **err)
 {
     if (!is_dir)
-        return output_check_stdout(err);
+        return TRUE;
     error_set(err, VARVE_ERROR_USAGE, "a directory cannot go to stdout");
     error_add_next(err, o->as_directory ? "leave out tar=false" : "write type=tar,dest=-");
     return FALSE;
@@ -388,7 +388,7 @@ static gboolean check_dest(const struct output *o, GError **err)
                                    : "say where it goes: dest=FILE, or dest=- for stdout");
         return FALSE;
     }
-    return g_str_equal(o->dest, "-") ? check_stdout(o, is_dir, err)
+    return g_str_equal(o->dest, "-") ? check_stream(o, is_dir, err)
                                      : check_place(o->dest, is_dir, err);
 }
 

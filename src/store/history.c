@@ -4,9 +4,11 @@
 
 #include "base/error.h"
 #include "base/fs.h"
+#include "base/io.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <unistd.h>
 
 #define BUILD_COLUMNS                                                                              \
     "id, name, target, platform, started_us, duration_us, status, steps_ran, steps_cached, "       \
@@ -189,4 +191,35 @@ int store_log_open(struct store *s, gint64 build, int step, GError **err)
     if (fd < 0)
         error_set_errno(err, errno, "opening the log %s/%s", s->root, path);
     return fd;
+}
+
+#define TAIL_BYTES (64 * 1024)
+
+/* Where the last n lines of text begin. */
+static const char *last_lines(const char *text, gsize len, guint n)
+{
+    const char *p = text + len;
+    if (len > 0 && p[-1] == '\n')
+        p--;
+    while (p > text) {
+        if (p[-1] == '\n' && --n == 0)
+            break;
+        p--;
+    }
+    return p;
+}
+
+char *store_log_tail(struct store *s, gint64 build, int step, guint n)
+{
+    fd_auto int fd = store_log_open(s, build, step, NULL);
+    off_t size = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
+    g_autofree char *text = g_malloc(TAIL_BYTES + 1);
+    ssize_t got = size < 0 ? 0 : io_pread_full(fd, text, TAIL_BYTES, MAX(0, size - TAIL_BYTES));
+    gsize len = got > 0 ? (gsize)got : 0;
+    for (gsize i = 0; i < len;
+         i++) /* a program may print them; what follows is shown all the same */
+        if (text[i] == '\0')
+            text[i] = ' ';
+    text[len] = '\0';
+    return g_strchomp(g_strdup(last_lines(text, len, n)));
 }

@@ -43,5 +43,8 @@ GPtrArray *store_build_steps(struct store *s, gint64 id);      /* by number */
 /* Opens a step's log for appending (made as needed), or for reading; -1 with errno style error. */
 int store_log_create(struct store *s, gint64 build, int step, GError **err);
 int store_log_open(struct store *s, gint64 build, int step, GError **err);
+/* The last lines (at most n, and of the last 64 KiB) of a step's log, without the last line's end.
+ * Newly allocated; "" when there is no log. */
+char *store_log_tail(struct store *s, gint64 build, int step, guint n);
 
 #endif

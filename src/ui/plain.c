@@ -98,7 +98,8 @@ static void plain_event(struct progress *p, const struct event *ev, struct step 
         print_transfer(p, ev);
         break;
     case EVENT_WARNING:
-        fprintf(p->out, "warning: %s\n", ev->text);
+    case EVENT_NOTE:
+        progress_put_message(p, ev);
         break;
     case EVENT_PLAN:
     case EVENT_VERTEX:
@@ -112,10 +113,8 @@ const struct view view_plain = {.event = plain_event};
 static void quiet_event(struct progress *p, const struct event *ev, struct step *s)
 {
     (void)s;
-    if (ev->type != EVENT_WARNING)
-        return;
-    fprintf(p->out, "warning: %s\n", ev->text);
-    fflush(p->out);
+    if (ev->type == EVENT_WARNING || ev->type == EVENT_NOTE)
+        progress_put_message(p, ev);
 }
 
 const struct view view_quiet = {.event = quiet_event};

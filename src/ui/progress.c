@@ -159,8 +159,8 @@ static void emit(struct event_sink *self, const struct event *ev)
     struct progress *p = (struct progress *)self;
     struct event shown = *ev;
     /* Warnings may speak of what images and Dockerfiles made up. */
-    g_autofree char *plain =
-        ev->type == EVENT_WARNING && ev->text ? text_without_escapes(ev->text) : NULL;
+    gboolean message = ev->type == EVENT_WARNING || ev->type == EVENT_NOTE;
+    g_autofree char *plain = message && ev->text ? text_without_escapes(ev->text) : NULL;
     g_autofree char *text = plain ? text_fit(plain, WARNING_COLUMNS) : NULL;
     shown.text = text ? text : ev->text;
     g_mutex_lock(&p->lock);
@@ -217,6 +217,15 @@ struct progress *progress_new(FILE *out, enum progress_mode mode, const char *ti
     return p;
 }
 
+void progress_put_message(struct progress *p, const struct event *ev)
+{
+    gboolean note = ev->type == EVENT_NOTE;
+    g_autofree char *tag =
+        text_styled(note ? "note:" : "warning:", note ? STYLE_DIM : STYLE_YELLOW, p->colours);
+    fprintf(p->out, "%s %s\n", tag, ev->text);
+    fflush(p->out);
+}
+
 struct event_sink *progress_sink(struct progress *p)
 {
     return &p->sink;
@@ -266,29 +275,4 @@ void progress_free(struct progress *p)
     g_cond_clear(&p->wake);
     g_free(p->title);
     g_free(p);
-}
-
-/* Where the last n lines of text begin. */
-static const char *last_lines(const char *text, gsize len, guint n)
-{
-    const char *p = text + len;
-    if (len > 0 && p[-1] == '\n')
-        p--;
-    while (p > text) {
-        if (p[-1] == '\n' && --n == 0)
-            break;
-        p--;
-    }
-    return p;
-}
-
-char *progress_log_tail(struct progress *p, int vertex, guint n)
-{
-    g_mutex_lock(&p->lock);
-    struct step *s = progress_step(p, vertex);
-    char *tail = s ? g_strdup(last_lines(s->tail->str, s->tail->len, n)) : NULL;
-    g_mutex_unlock(&p->lock);
-    if (tail)
-        g_strchomp(tail);
-    return tail;
 }

@@ -29,8 +29,6 @@ void progress_findings(struct progress *p, const struct lint_report *r, const st
  * else. */
 void progress_finish(struct progress *p);
 void progress_free(struct progress *p);
-/* The last lines (at most n) of a vertex's log as seen so far, newly allocated. */
-char *progress_log_tail(struct progress *p, int vertex, guint n);
 
 typedef struct progress progress;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(progress, progress_free)

@@ -179,7 +179,7 @@ static void rawjson_event(struct progress *p, const struct event *ev, struct ste
         put_all(p);
     else if (ev->type == EVENT_TRANSFER)
         put(p, "statuses", status_json(ev, s));
-    else if (ev->type == EVENT_WARNING)
+    else if (ev->type == EVENT_WARNING || ev->type == EVENT_NOTE)
         put(p, "warnings", warning_json(ev->text));
     else if (s && ev->type == EVENT_LOG)
         put(p, "logs", log_json(ev, s));

@@ -3,7 +3,8 @@
 #ifndef VARVE_UI_TEXT_H
 #define VARVE_UI_TEXT_H
 
-#include <glib.h>
+#include "text/fit.h"
+
 #include <stdio.h>
 
 /* "812 B", "40 kB", "1.8 MB", "2.31 GB" (powers of 1000); newly allocated. */
@@ -12,21 +13,6 @@ char *text_size(guint64 bytes);
 char *text_duration(gint64 us);
 /* "3 days ago", "just now". */
 char *text_age(gint64 seconds_since_epoch);
-/* Terminal columns that s takes (UTF-8, wide characters, no control characters). */
-int text_width(const char *s);
-/* s cut to at most columns with "…" where cut; control characters and invalid bytes made visible.
- */
-char *text_fit(const char *s, int columns);
-/* s without the sequences by which programs move, colour and clear (ECMA-48: CSI and strings such
- * as OSC, and the short ones); newly allocated. What was cut off in the middle is dropped too. */
-char *text_without_escapes(const char *s);
-
-/* The name of a step, "RUN --network=none make", without the flags of RUN: "RUN make". Newly
- * allocated. */
-char *text_command(const char *step);
-/* The name of a step in at most columns: a RUN's flags give way before its command does. */
-char *text_step(const char *step, int columns);
-
 /* s broken between words into lines of at most columns (0: as it is), each but the first behind
  * indent blanks; lines that it has stay. A word longer than that stays whole. Newly allocated. */
 char *text_wrap(const char *s, int columns, int indent);

@@ -354,15 +354,13 @@ static void draw_last(struct progress *p)
 }
 
 /* A line that stays, where the frame was: the next one is drawn below. */
-static void put_warning(struct progress *p, const char *text)
+static void put_message(struct progress *p, const struct event *ev)
 {
     struct frame f;
     frame_init(&f, p);
     screen_size(p->out, &f.columns, &f.rows);
-    g_autofree char *line = g_strconcat("warning: ", text, NULL);
-    g_autofree char *shown = shown_text(line, strlen(line));
-    g_ptr_array_add(f.lines, g_strdup(shown));
     put_frame(p, &f);
+    progress_put_message(p, ev);
     g_array_set_size(p->drawn, 0);
     frame_clear(&f);
 }
@@ -370,11 +368,11 @@ static void put_warning(struct progress *p, const char *text)
 static void tty_event(struct progress *p, const struct event *ev, struct step *s)
 {
     (void)s;
-    if (ev->type == EVENT_WARNING)
-        put_warning(p, ev->text);
+    if (ev->type == EVENT_WARNING || ev->type == EVENT_NOTE)
+        put_message(p, ev);
     if (ev->type == EVENT_START || ev->type == EVENT_TRANSFER)
         progress_start_ticker(p);
-    if (ev->type == EVENT_WARNING)
+    if (ev->type == EVENT_WARNING && p->steps->len > 0)
         g_string_append_printf(p->warnings, "warning: %s\n", ev->text);
 }
 

@@ -71,6 +71,8 @@ char *progress_number(struct progress *p, const struct step *s);
 char *progress_stage(struct progress *p, const struct step *s);
 /* Begins the redrawing of views that tick; does nothing when it runs already. */
 void progress_start_ticker(struct progress *p);
+/* Prints a warning or a note on a line of its own. */
+void progress_put_message(struct progress *p, const struct event *ev);
 /* Draws a frame of the live view. */
 void tty_draw(struct progress *p);
 

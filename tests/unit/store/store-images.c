@@ -315,6 +315,11 @@ static void test_logs(void)
     fd_auto int fd = store_log_open(s, id, 3, &err);
     g_autoptr(GBytes) bytes = fs_read_fd(fd, "log", 100, &err);
     g_assert_cmpmem(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), "line\nline\n", 10);
+    g_autofree char *last = store_log_tail(s, id, 3, 1), *more = store_log_tail(s, id, 3, 5);
+    g_autofree char *none = store_log_tail(s, id, 4, 5);
+    g_assert_cmpstr(last, ==, "line");
+    g_assert_cmpstr(more, ==, "line\nline");
+    g_assert_cmpstr(none, ==, "");
     g_assert_cmpint(store_log_open(s, id, 4, &err), ==, -1);
     g_assert_error(err, VARVE_ERROR, VARVE_ERROR_NOT_FOUND);
     g_clear_error(&err);

@@ -1,23 +1,22 @@
 /* A RUN that ended with 127: which program was not found, and why it could not be. The log says the
  * name, the instruction how it was meant, the file system below the step what is there. */
-#include "cli/build.h"
+#include "build/building.h"
 
 #include "base/fs.h"
 #include "base/path.h"
 #include "graph/imageconf.h"
 #include "layer/chainview.h"
 #include "lint/jsonform.h"
-#include "ui/text.h"
+#include "text/fit.h"
 
 #include <elf.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #define HEAD_BYTES 4096 /* of a program, looked at */
 #define NAME_MAX_SHOWN 100
-#define CRLF_NEXT "Convert it (dos2unix, or git config core.autocrlf input and a new checkout).\n"
+#define CRLF_NEXT "Convert it (dos2unix, or git config core.autocrlf input and a new checkout)."
 
 /* What is known of the step. */
 struct search {
@@ -123,33 +122,30 @@ static char *interpreter_of(const char *head)
     return g_strdup(*w ? *w : "env");
 }
 
-static gboolean tell_of_script(const struct search *s, const char *file, const char *head)
+static char *tell_of_script(const struct search *s, const char *file, const char *head)
 {
     g_autofree char *program = interpreter_of(head);
     g_autofree char *shown = text_fit(file, NAME_MAX_SHOWN);
     if (g_str_has_suffix(program, "\r")) {
         program[strlen(program) - 1] = '\0';
         g_autofree char *name = text_fit(program, NAME_MAX_SHOWN);
-        fprintf(
-            stderr,
-            "hint: /%s is there, but its lines end with CR LF: what is looked for is \"%s\\r\". "
-            "Convert it (dos2unix, or git config core.autocrlf input and a new checkout).\n",
+        return g_strdup_printf(
+            "/%s is there, but its lines end with CR LF: what is looked for is \"%s\\r\". "
+            "Convert it (dos2unix, or git config core.autocrlf input and a new checkout).",
             shown, name);
-        return TRUE;
     }
     g_autofree char *there = find_program(s, program);
     if (there)
-        return FALSE;
+        return NULL;
     g_autofree char *name = text_fit(program, NAME_MAX_SHOWN);
-    fprintf(stderr,
-            "hint: /%s is there, but its #! line names %s, which this image does not have. Install "
-            "that in an earlier RUN, or name a program that is there.\n",
-            shown, name);
-    return TRUE;
+    return g_strdup_printf(
+        "/%s is there, but its #! line names %s, which this image does not have. Install "
+        "that in an earlier RUN, or name a program that is there.",
+        shown, name);
 }
 
 /* A file that is there, and yet was not found: what it needs is not. */
-static gboolean tell_of_file(const struct search *s, const char *name)
+static char *tell_of_file(const struct search *s, const char *name)
 {
     char head[HEAD_BYTES + 1];
     g_autofree char *file = find_program(s, name);
@@ -159,15 +155,13 @@ static gboolean tell_of_file(const struct search *s, const char *name)
     const char *loader = n > 0 ? loader_of(head, n) : NULL;
     g_autofree char *there = loader ? find_file(s, loader) : NULL;
     if (!loader || there)
-        return FALSE;
+        return NULL;
     g_autofree char *shown = text_fit(file, NAME_MAX_SHOWN);
     g_autofree char *needs = text_fit(loader, NAME_MAX_SHOWN);
-    fprintf(
-        stderr,
-        "hint: /%s is there, but the loader that it needs is not: %s. It was built for another C "
-        "library%s; build it for this image, or statically.\n",
+    return g_strdup_printf(
+        "/%s is there, but the loader that it needs is not: %s. It was built for another C "
+        "library%s; build it for this image, or statically.",
         shown, needs, strstr(loader, "ld-linux") ? " (glibc)" : "");
-    return TRUE;
 }
 
 /* The machine that an ELF file is for; 0: it is none. */
@@ -182,7 +176,7 @@ static guint machine_of(const char *head, gsize n)
 }
 
 /* A shell that reads a program for another machine as a script finds "ELF" and no such command. */
-static gboolean tell_of_machine(const struct search *s, const char *log, const char *word)
+static char *tell_of_machine(const struct search *s, const char *log, const char *word)
 {
     char head[HEAD_BYTES + 1];
     g_autofree char *file = strstr(log, "ELF") && word ? find_program(s, word) : NULL;
@@ -191,13 +185,12 @@ static gboolean tell_of_machine(const struct search *s, const char *log, const c
     fd_auto int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
     Elf64_Ehdr own;
     if (!machine || read(self, &own, sizeof own) != sizeof own || own.e_machine == machine)
-        return FALSE;
+        return NULL;
     g_autofree char *shown = text_fit(file, NAME_MAX_SHOWN);
-    fprintf(stderr,
-            "hint: /%s was built for another kind of machine: use the file for this one, or build "
-            "for its platform with --platform.\n",
-            shown);
-    return TRUE;
+    return g_strdup_printf(
+        "/%s was built for another kind of machine: use the file for this one, or build "
+        "for its platform with --platform.",
+        shown);
 }
 
 static const char *manager_there(const struct search *s)
@@ -215,7 +208,7 @@ static const char *manager_there(const struct search *s)
 /* What the stage of v starts from, as it is written there. */
 static const char *base_name(const struct search *s)
 {
-    const struct dockerfile *df = s->b->df;
+    const struct dockerfile *df = s->b->result.df;
     const char *base = NULL;
     for (guint i = 0; i < df->n_stages; i++)
         if (df->stages[i].from->first_line <= (guint)s->v->meta.line)
@@ -223,19 +216,18 @@ static const char *base_name(const struct search *s)
     return base ? base : "scratch";
 }
 
-static gboolean tell_of_manager(const struct search *s, const char *name)
+static char *tell_of_manager(const struct search *s, const char *name)
 {
     for (guint i = 0; i < G_N_ELEMENTS(managers); i++) {
         if (strcmp(name, managers[i].name) != 0)
             continue;
         g_autofree char *base = text_fit(base_name(s), NAME_MAX_SHOWN);
         const char *own = manager_there(s);
-        fprintf(stderr, "hint: this image (%s) has no %s; take %s base, or %s%s.\n", base, name,
-                managers[i].of, own ? "its own package manager, " : "copy in what is needed",
-                own ? own : "");
-        return TRUE;
+        return g_strdup_printf(
+            "this image (%s) has no %s; take %s base, or %s%s.", base, name, managers[i].of,
+            own ? "its own package manager, " : "copy in what is needed", own ? own : "");
     }
-    return FALSE;
+    return NULL;
 }
 
 /* Words, without quotes, that stand before one of the phrases by which shells and env say it. */
@@ -260,10 +252,9 @@ static char *name_in_line(const char *line)
 }
 
 /* The program that the end of the log says was not found; NULL: it does not. */
-static char *name_in_log(const struct search *s)
+static char *name_in_log(const char *log)
 {
-    g_autofree char *tail = progress_log_tail(s->b->progress, s->v->number, 20);
-    g_auto(GStrv) lines = g_strsplit(tail ? tail : "", "\n", -1);
+    g_auto(GStrv) lines = g_strsplit(log, "\n", -1);
     char *name = NULL;
     for (guint i = g_strv_length(lines); i-- > 0 && !name;)
         name = name_in_line(lines[i]);
@@ -284,51 +275,52 @@ static char *first_word(const struct instruction *ins)
 
 static const struct instruction *run_of(const struct build *b, const struct vertex *v)
 {
-    for (guint i = 0; i < b->df->n_instructions; i++) {
-        const struct instruction *ins = b->df->instructions[i];
+    for (guint i = 0; i < b->result.df->n_instructions; i++) {
+        const struct instruction *ins = b->result.df->instructions[i];
         if (ins->kind == INSTRUCTION_RUN && ins->first_line == (guint)v->meta.line)
             return ins;
     }
     return NULL;
 }
 
-void build_print_not_found(const struct build *b, const struct vertex *v)
+/* Where nothing more is known. */
+static char *plain_hint(const char *name)
+{
+    gboolean crlf = g_str_has_suffix(name, "\r");
+    g_autofree char *bare = g_strndup(name, strlen(name) - crlf);
+    g_autofree char *shown = text_fit(bare, NAME_MAX_SHOWN);
+    if (crlf)
+        return g_strdup_printf(
+            "a script's lines end with CR LF: what is looked for is \"%s\\r\". " CRLF_NEXT, shown);
+    return g_strdup_printf("%s%scommand not found in this image: install it in an earlier RUN, or "
+                           "check its spelling and PATH.",
+                           shown, *shown ? ": " : "");
+}
+
+char *build_hint_not_found(const struct build *b, const struct vertex *v, const char *log)
 {
     const struct chain *below = solver_base_chain(b->solver, v);
     g_autoptr(chainview) view = below ? chainview_new(b->store, below, NULL, NULL) : NULL;
     struct search s = {b, v, &v->op.exec, view};
     const struct instruction *ins = run_of(b, v);
-    g_autofree char *name = name_in_log(&s);
+    g_autofree char *name = name_in_log(log);
     g_autofree char *word = ins ? first_word(ins) : NULL;
-    g_autofree char *log = progress_log_tail(b->progress, v->number, 20);
-    if (tell_of_machine(&s, log ? log : "", word) || (name && tell_of_manager(&s, name)) ||
-        (name && tell_of_file(&s, name)) || (word && tell_of_file(&s, word)))
-        return;
-    gboolean crlf = name && g_str_has_suffix(name, "\r");
-    if (crlf)
-        name[strlen(name) - 1] = '\0';
-    g_autofree char *shown = text_fit(name ? name : "", NAME_MAX_SHOWN);
-    if (crlf)
-        fprintf(
-            stderr,
-            "hint: a script's lines end with CR LF: what is looked for is \"%s\\r\". " CRLF_NEXT,
-            shown);
-    else
-        fprintf(
-            stderr,
-            "hint: %s%scommand not found in this image: install it in an earlier RUN, or check its "
-            "spelling and PATH.\n",
-            shown, *shown ? ": " : "");
+    char *hint = tell_of_machine(&s, log, word);
+    if (!hint && name)
+        hint = tell_of_manager(&s, name);
+    if (!hint && name)
+        hint = tell_of_file(&s, name);
+    if (!hint && word)
+        hint = tell_of_file(&s, word);
+    return hint ? hint : plain_hint(name ? name : "");
 }
 
-gboolean build_print_json_form(const struct build *b, const struct vertex *v)
+char *build_hint_json_form(const struct build *b, const struct vertex *v)
 {
     const struct instruction *ins = run_of(b, v);
     g_autofree char *better = ins ? jsonform_fix(ins) : NULL;
-    if (!better)
-        return FALSE;
-    g_autofree char *shown = text_fit(better, 200);
-    fprintf(stderr, "hint: this is not JSON (%s), so a shell runs it: write RUN %s\n",
-            jsonform_fault(ins), shown);
-    return TRUE;
+    g_autofree char *shown = better ? text_fit(better, 200) : NULL;
+    return shown ? g_strdup_printf("this is not JSON (%s), so a shell runs it: write RUN %s",
+                                   jsonform_fault(ins), shown)
+                 : NULL;
 }

@@ -1,10 +1,10 @@
 /* What a failed RUN's log and exit code say about the cause. */
-#include "cli/build.h"
+#include "build/building.h"
 
-#include "ui/text.h"
-
-#include <stdio.h>
 #include <string.h>
+
+#define HINT_LINES 200 /* of a log, looked at for a cause */
+#define END_LINES 20   /* for the name of what was not found */
 
 /* A known cause of failure: how its log reads or how its program ended, and what to do. */
 struct cause {
@@ -46,20 +46,17 @@ static const char *const unreachable[] = {"bad address '",
                                           "no such host",
                                           "ailure in name resolution"};
 
-static gboolean print_network_hint(const char *log, const struct vertex *v)
+static const char *network_hint(const char *log, const struct vertex *v)
 {
     gboolean found = FALSE;
     for (guint i = 0; i < G_N_ELEMENTS(unreachable) && !found; i++)
         found = strstr(log, unreachable[i]) != NULL;
     if (!found || v->op.type != OP_EXEC)
-        return FALSE;
-    fprintf(stderr, v->op.exec.network == NET_NONE
-                        ? "hint: this step has no network (--network=none): leave that out if it "
-                          "needs one.\n"
-                        : "hint: a name was not found, or the network not reached: check the name, "
-                          "and whether this machine reaches it; --build-arg HTTPS_PROXY=URL names "
-                          "a proxy.\n");
-    return TRUE;
+        return NULL;
+    return v->op.exec.network == NET_NONE
+               ? "this step has no network (--network=none): leave that out if it needs one."
+               : "a name was not found, or the network not reached: check the name, and whether "
+                 "this machine reaches it; --build-arg HTTPS_PROXY=URL names a proxy.";
 }
 
 static gboolean cause_fits(const struct cause *c, const char *log, int exit_code)
@@ -67,22 +64,28 @@ static gboolean cause_fits(const struct cause *c, const char *log, int exit_code
     return (c->exit_code == 0 || c->exit_code == exit_code) && (!c->log || strstr(log, c->log));
 }
 
-void build_print_hint(struct build *b, const struct vertex *v)
+/* Of the table; "" for one that says nothing new. */
+static const char *known_hint(const struct build *b, const char *log, int exit_code)
 {
-    g_autofree char *tail = progress_log_tail(b->progress, v->number, 200);
-    int exit_code = solver_result(b->solver, v)->exit_code;
-    if (v->op.type == OP_EXEC && build_print_json_form(b, v))
-        return;
-    for (guint i = 0; i < G_N_ELEMENTS(causes); i++) {
-        const struct cause *c = &causes[i];
-        if (!cause_fits(c, tail ? tail : "", exit_code))
-            continue;
-        if (!b->o->host_ca || !g_str_equal(c->hint, TLS_HINT))
-            fprintf(stderr, "hint: %s\n", c->hint);
-        return;
-    }
-    if (print_network_hint(tail ? tail : "", v))
-        return;
-    if (exit_code == 127 && v->op.type == OP_EXEC)
-        build_print_not_found(b, v);
+    for (guint i = 0; i < G_N_ELEMENTS(causes); i++)
+        if (cause_fits(&causes[i], log, exit_code))
+            return b->r->host_ca && g_str_equal(causes[i].hint, TLS_HINT) ? "" : causes[i].hint;
+    return NULL;
+}
+
+char *build_hint(struct build *b, const struct build_step *step)
+{
+    const struct vertex *v = step->vertex;
+    int exit_code = step->result->exit_code;
+    char *json = v->op.type == OP_EXEC ? build_hint_json_form(b, v) : NULL;
+    if (json)
+        return json;
+    g_autofree char *tail = build_log_tail(b, step, HINT_LINES);
+    const char *known = known_hint(b, tail, exit_code);
+    if (!known)
+        known = network_hint(tail, v);
+    if (known)
+        return *known ? g_strdup(known) : NULL;
+    g_autofree char *end = build_log_tail(b, step, END_LINES);
+    return exit_code == 127 && v->op.type == OP_EXEC ? build_hint_not_found(b, v, end) : NULL;
 }

@@ -1,10 +1,9 @@
 /* A --build-arg that no ARG of the Dockerfile takes, most often for a typing error. */
-#include "cli/build.h"
+#include "build/building.h"
 
 #include "base/suggest.h"
-#include "cli/report.h"
 #include "dockerfile/autoargs.h"
-#include "ui/text.h"
+#include "text/fit.h"
 
 #include <string.h>
 
@@ -27,8 +26,8 @@ static void add_automatic(gpointer names, const char *name, const char *value)
 static GPtrArray *declared(const struct build *b)
 {
     GPtrArray *names = g_ptr_array_new();
-    for (guint i = 0; i < b->df->n_instructions; i++) {
-        const struct instruction *ins = b->df->instructions[i];
+    for (guint i = 0; i < b->result.df->n_instructions; i++) {
+        const struct instruction *ins = b->result.df->instructions[i];
         ins = ins->trigger ? ins->trigger : ins;
         for (guint p = 0; ins->kind == INSTRUCTION_ARG && p < ins->n_pairs; p++)
             g_ptr_array_add(names, (gpointer)ins->pairs[p].key);
@@ -41,16 +40,17 @@ void build_note_unused_args(const struct build *b)
     struct platform host;
     platform_host(&host);
     g_autoptr(GPtrArray) names = declared(b), automatic = g_ptr_array_new();
-    autoargs_each(b->df, &host, &b->o->platform, NULL, add_automatic, automatic);
-    for (char **a = b->o->raw_build_args; a && *a; a++) {
-        g_autofree char *name = g_strndup(*a, strcspn(*a, "="));
+    autoargs_each(b->result.df, &host, &b->r->platform, NULL, add_automatic, automatic);
+    for (guint i = 0; i < b->r->given_args->len; i++) {
+        const char *name = g_ptr_array_index(b->r->given_args, i);
         if (is_builtin(name) || g_ptr_array_find_with_equal_func(names, name, g_str_equal, NULL) ||
             g_ptr_array_find_with_equal_func(automatic, name, g_str_equal, NULL))
             continue;
         const char *near = suggest_nearest(name, (const char *const *)names->pdata, names->len);
         g_autofree char *shown = text_fit(name, NAME_MAX_SHOWN);
         g_autofree char *meant = near ? text_fit(near, NAME_MAX_SHOWN) : NULL;
-        report_note("--build-arg %s: %s has no ARG %s%s%s%s", shown, b->df->name, shown,
-                    near ? "; did you mean " : "", near ? meant : "", near ? "?" : "");
+        event_note(b->ports.events, "--build-arg %s: %s has no ARG %s%s%s%s", shown,
+                   b->result.df->name, shown, near ? "; did you mean " : "", near ? meant : "",
+                   near ? "?" : "");
     }
 }

@@ -1,7 +1,7 @@
 /* clang-format off */
 /* varve.conf: what a user or a machine sets once. Read from /etc/varve/varve.conf and then from
- * $XDG_CONFIG_HOME/varve/varve.conf (~/.config), whose keys win; VARVE_CONFIG names one file to be
- * read instead of both.
+ * $XDG_CONFIG_HOME/varve/varve.conf (~/.config), whose keys win; one file may be named (VARVE_CONFIG)
+ * to be read instead of both.
  *
  *     [registry]
  *     insecure=127.0.0.1:5001;lab.example:5000   hosts reached by http, or by https unverified
@@ -17,14 +17,20 @@
  *
  * A key or group that is not known is an error that names the file. */
 /* clang-format on */
-#ifndef VARVE_CLI_CONFIG_H
-#define VARVE_CLI_CONFIG_H
+#ifndef VARVE_BUILD_CONFIG_H
+#define VARVE_BUILD_CONFIG_H
 
 #include "exec/network.h"
 #include "registry/registry.h"
 
-/* The registries' part of the configuration, containers' registries.conf included. The caller frees
- * it. *network (may be NULL): what network programs have by default. */
-struct registry_config *config_load_registry(enum netpool_rule *network, GError **err);
+struct build_config {
+    struct registry_config *registry; /* containers' registries.conf included */
+    enum netpool_rule network;        /* what programs have by default */
+};
+/* Reads it. file: read instead of the usual ones; NULL or "": these. events gets a warning about
+ * what cannot be read of other programs' files; may be NULL. On error *c is empty. */
+gboolean build_config_load(struct build_config *c, const char *file, struct event_sink *events,
+                           GError **err);
+void build_config_clear(struct build_config *c);
 
 #endif

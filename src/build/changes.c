@@ -1,26 +1,18 @@
 /* What a build made of the image that its name stood for: whether it is the same one, and which
  * parts of its config differ. */
-#include "cli/build.h"
+#include "build/building.h"
 
 #include "image/config.h"
 #include "text/reference.h"
-#include "ui/text.h"
+#include "text/fit.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define MAX_BUILDS 50 /* looked through for the build before, of an image without a name */
 
-/* One that differs: "ENV" "PATH" "changed". */
-struct change {
-    const char *field; /* "CMD" */
-    char *name;        /* of a variable, label, port or volume; NULL: the field is one value */
-    char *how;         /* "is new", or the values before and now */
-};
-
-static void change_free(gpointer data)
+void build_change_free(gpointer data)
 {
-    struct change *c = data;
+    struct build_change *c = data;
     g_free(c->name);
     g_free(c->how);
     g_free(c);
@@ -28,8 +20,8 @@ static void change_free(gpointer data)
 
 static void add_change(GPtrArray *list, const char *field, const char *name, char *how)
 {
-    struct change *c = g_new(struct change, 1);
-    *c = (struct change){field, g_strdup(name), how};
+    struct build_change *c = g_new(struct build_change, 1);
+    *c = (struct build_change){field, g_strdup(name), how};
     g_ptr_array_add(list, c);
 }
 
@@ -132,10 +124,10 @@ static void compare_triggers(GPtrArray *list, const GPtrArray *old, const GPtrAr
         add_change(list, "ONBUILD", NULL, g_strdup("its triggers changed"));
 }
 
-/* struct change*: what now has other than old. */
+/* struct build_change*: what now has other than old. */
 static GPtrArray *compare(const struct image_conf *old, const struct image_conf *now)
 {
-    GPtrArray *list = g_ptr_array_new_with_free_func(change_free);
+    GPtrArray *list = g_ptr_array_new_with_free_func(build_change_free);
     g_autofree char *from = platform_text(&old->platform), *to = platform_text(&now->platform);
     compare_words(list, "CMD", old->cmd, now->cmd);
     compare_words(list, "ENTRYPOINT", old->entrypoint, now->entrypoint);
@@ -171,17 +163,17 @@ static struct image_row *find_untagged(const struct build *b)
 static gboolean stands_for(const struct build *b, const char *name, const char *platform)
 {
     g_autoptr(image_row) row = store_image_find(b->store, name, platform);
-    return row && digest_gequal(&row->config, &b->image->config);
+    return row && digest_gequal(&row->config, &b->result.image->config);
 }
 
 /* Whether all names, those of outputs too, stand for the image already. */
 static gboolean all_stand(const struct build *b, const char *platform)
 {
-    for (guint i = 1; i < b->o->tags->len && g_ptr_array_index(b->o->tags, i); i++)
-        if (!stands_for(b, g_ptr_array_index(b->o->tags, i), platform))
+    for (guint i = 1; i < b->r->tags->len && g_ptr_array_index(b->r->tags, i); i++)
+        if (!stands_for(b, g_ptr_array_index(b->r->tags, i), platform))
             return FALSE;
-    for (guint i = 0; i < b->o->outputs->len; i++) {
-        const struct output *o = g_ptr_array_index(b->o->outputs, i);
+    for (guint i = 0; i < b->r->outputs->len; i++) {
+        const struct output *o = g_ptr_array_index(b->r->outputs, i);
         for (char **n = o->names; n && *n; n++) {
             g_autoptr(reference) ref = reference_parse(*n, NULL);
             g_autofree char *name = ref ? reference_text(ref) : NULL;
@@ -201,33 +193,33 @@ static gboolean same_layers(const struct image_conf *a, const struct image_conf 
 
 void build_compare(struct build *b)
 {
-    g_autofree char *platform = platform_text(&b->image->conf->platform);
-    const char *tag = b->o->tags->len > 0 ? g_ptr_array_index(b->o->tags, 0) : NULL;
-    if (!b->image->has_config)
+    g_autofree char *platform = platform_text(&b->result.image->conf->platform);
+    const char *tag = b->r->tags->len > 0 ? g_ptr_array_index(b->r->tags, 0) : NULL;
+    if (!b->result.image->has_config)
         return;
     g_autoptr(image_row) before =
         tag ? store_image_find(b->store, tag, platform) : find_untagged(b);
     if (!before)
         return;
-    if (digest_gequal(&before->config, &b->image->config)) {
-        b->unchanged = all_stand(b, platform);
+    if (digest_gequal(&before->config, &b->result.image->config)) {
+        b->result.unchanged = all_stand(b, platform);
         return;
     }
     g_autoptr(image_conf) old = image_conf_load(b->store, &before->config, NULL);
     if (!old)
         return;
-    b->changes = compare(old, b->image->conf);
-    b->same_layers = same_layers(old, b->image->conf);
+    b->result.changes = compare(old, b->result.image->conf);
+    b->result.same_layers = same_layers(old, b->result.image->conf);
 }
 
-char *build_changed_fields(const struct build *b)
+char *build_changed_fields(const struct build_result *r)
 {
-    if (!b->changes || !b->same_layers)
+    if (!r->changes || !r->same_layers)
         return NULL;
     GString *out = g_string_new(NULL);
     const char *last = NULL;
-    for (guint i = 0; i < b->changes->len; i++) {
-        const struct change *c = g_ptr_array_index(b->changes, i);
+    for (guint i = 0; i < r->changes->len; i++) {
+        const struct build_change *c = g_ptr_array_index(r->changes, i);
         if (g_strcmp0(last, c->field) != 0)
             g_string_append_printf(out, "%s%s", out->len > 0 ? ", " : "", c->field);
         last = c->field;
@@ -235,13 +227,4 @@ char *build_changed_fields(const struct build *b)
     if (out->len == 0)
         g_string_append(out, "its history or times");
     return g_string_free(out, FALSE);
-}
-
-void build_print_changes(const struct build *b, int columns)
-{
-    for (guint i = 0; b->changes && i < b->changes->len; i++) {
-        const struct change *c = g_ptr_array_index(b->changes, i);
-        g_autofree char *what = g_strdup_printf("%s %s", c->field, c->name ? c->name : "");
-        build_print_row("conf", g_strchomp(what), c->how, columns);
-    }
 }

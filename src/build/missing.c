@@ -1,6 +1,6 @@
 /* A source of a COPY, an ADD or a mount that is not there: outside of the context, left out by the
  * ignore file, or just not there. */
-#include "cli/build.h"
+#include "build/building.h"
 
 #include "base/error.h"
 #include "base/path.h"
@@ -30,9 +30,9 @@ static struct source find_source(const struct vertex *v, guint missing)
 
 static const struct instruction *instruction_of(const struct build *b, const struct vertex *v)
 {
-    for (guint i = 0; v->meta.line > 0 && i < b->df->n_instructions; i++)
-        if (b->df->instructions[i]->first_line == (guint)v->meta.line)
-            return b->df->instructions[i];
+    for (guint i = 0; v->meta.line > 0 && i < b->result.df->n_instructions; i++)
+        if (b->result.df->instructions[i]->first_line == (guint)v->meta.line)
+            return b->result.df->instructions[i];
     return NULL;
 }
 

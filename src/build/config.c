@@ -1,14 +1,8 @@
-#include "cli/config.h"
+#include "build/config.h"
 
 #include "base/error.h"
-#include "cli/report.h"
 
 #include <string.h>
-
-struct config {
-    struct registry_config *registry; /* borrowed */
-    enum netpool_rule network;
-};
 
 static gboolean bad_key(const char *file, const char *group, const char *key, const char *why,
                         GError **err)
@@ -73,8 +67,8 @@ static void take_mirror(GKeyFile *kf, const char *host, struct registry_config *
     g_hash_table_insert(c->mirrors, g_strdup(host), list);
 }
 
-static gboolean take_run_key(GKeyFile *kf, const char *file, const char *key, struct config *c,
-                             GError **err)
+static gboolean take_run_key(GKeyFile *kf, const char *file, const char *key,
+                             struct build_config *c, GError **err)
 {
     g_autofree char *value = g_key_file_get_string(kf, "run", key, NULL);
     if (!g_str_equal(key, "network"))
@@ -85,8 +79,8 @@ static gboolean take_run_key(GKeyFile *kf, const char *file, const char *key, st
     return TRUE;
 }
 
-static gboolean take_group(GKeyFile *kf, const char *file, const char *group, struct config *c,
-                           GError **err)
+static gboolean take_group(GKeyFile *kf, const char *file, const char *group,
+                           struct build_config *c, GError **err)
 {
     gboolean run = g_str_equal(group, "run"), mirrors = g_str_equal(group, "mirrors");
     if (!run && !mirrors && !g_str_equal(group, "registry"))
@@ -103,7 +97,7 @@ static gboolean take_group(GKeyFile *kf, const char *file, const char *group, st
 }
 
 /* A file that does not exist is no error, unless it was named. */
-static gboolean read_file(const char *file, gboolean named, struct config *c, GError **err)
+static gboolean read_file(const char *file, gboolean named, struct build_config *c, GError **err)
 {
     g_autoptr(GKeyFile) kf = g_key_file_new();
     GError *local = NULL;
@@ -125,28 +119,32 @@ static gboolean read_file(const char *file, gboolean named, struct config *c, GE
     return TRUE;
 }
 
-static gboolean read_files(struct config *c, GError **err)
+static gboolean read_files(const char *one, struct build_config *c, GError **err)
 {
-    const char *one = g_getenv("VARVE_CONFIG");
     if (one && *one)
         return read_file(one, TRUE, c, err);
     g_autofree char *own = g_build_filename(g_get_user_config_dir(), "varve", "varve.conf", NULL);
     return read_file("/etc/varve/varve.conf", FALSE, c, err) && read_file(own, FALSE, c, err);
 }
 
-struct registry_config *config_load_registry(enum netpool_rule *network, GError **err)
+gboolean build_config_load(struct build_config *c, const char *file, struct event_sink *events,
+                           GError **err)
 {
-    g_autoptr(registry_config) r = registry_config_new();
-    struct config c = {.registry = r};
     GError *local = NULL;
-    if (!registry_config_load_containers(
-            r, &local)) { /* another program's file: what was read stays */
-        report_warning("%s", local->message);
+    *c = (struct build_config){.registry = registry_config_new()};
+    /* Another program's file: what was read stays. */
+    if (!registry_config_load_containers(c->registry, &local)) {
+        event_warn(events, "%s", local->message);
         g_error_free(local);
     }
-    if (!read_files(&c, err))
-        return NULL;
-    if (network)
-        *network = c.network;
-    return g_steal_pointer(&r);
+    if (read_files(file, c, err))
+        return TRUE;
+    build_config_clear(c);
+    return FALSE;
+}
+
+void build_config_clear(struct build_config *c)
+{
+    registry_config_free(c->registry);
+    *c = (struct build_config){0};
 }

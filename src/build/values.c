@@ -1,18 +1,13 @@
-#include "cli/build_options.h"
+#include "build/values.h"
 
 #include "base/csv.h"
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/shellword.h"
-#include "cli/report.h"
-#include "exec/sandbox.h"
 #include "text/giturl.h"
 #include "text/reference.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define MAX_SECRET (500 * 1024) /* bytes, BuildKit's limit */
@@ -57,13 +52,21 @@ static gboolean check_fields(const char *option, char **fields, const char *cons
     return TRUE;
 }
 
-static GBytes *read_secret(const char *id, const char *src, const char *env, GError **err)
+/* Where secrets come from, but for files. */
+struct outside {
+    char **env;
+    struct event_sink *events;
+};
+
+static GBytes *read_secret(const char *id, const char *src, const char *env,
+                           const struct outside *from, GError **err)
 {
-    const char *value = env ? g_getenv(env) : src ? NULL : g_getenv(id);
+    const char *value = env || !src ? g_environ_getenv(from->env, env ? env : id) : NULL;
     if (value)
         return g_bytes_new(value, strlen(value));
     if (env && !src) { /* as in Docker: builds of forks have none of their project's secrets */
-        report_note("--secret id=%s is empty: the environment variable %s is not set", id, env);
+        event_note(from->events, "--secret id=%s is empty: the environment variable %s is not set",
+                   id, env);
         return g_bytes_new_static("", 0);
     }
     GBytes *bytes = fs_read_stream(src ? src : id, MAX_SECRET, err);
@@ -72,7 +75,8 @@ static GBytes *read_secret(const char *id, const char *src, const char *env, GEr
     return bytes;
 }
 
-gboolean build_parse_secret(const char *text, GHashTable *secrets, GError **err)
+gboolean build_add_secret(struct build_request *r, const char *text, char **environment,
+                          struct event_sink *events, GError **err)
 {
     static const char *const known[] = {"id", "src", "source", "env", "type", NULL};
     g_auto(GStrv) fields = split_fields("--secret", text, err);
@@ -93,20 +97,20 @@ gboolean build_parse_secret(const char *text, GHashTable *secrets, GError **err)
         error_add_next(err, "write --secret id=NAME,src=FILE or --secret id=NAME,env=VARIABLE");
         return FALSE;
     }
-    GBytes *value = read_secret(id, src, env, err);
+    GBytes *value = read_secret(id, src, env, &(struct outside){environment, events}, err);
     if (!value)
         return FALSE;
-    g_hash_table_insert(secrets, g_steal_pointer(&id), value);
+    g_hash_table_insert(r->secrets, g_steal_pointer(&id), value);
     return TRUE;
 }
 
-gboolean build_parse_ssh(const char *text, GHashTable *ssh, GError **err)
+gboolean build_add_ssh(struct build_request *r, const char *text, char **env, GError **err)
 {
     const char *eq = strchr(text, '=');
     g_autofree char *id = eq ? g_strndup(text, eq - text) : g_strdup(*text ? text : "default");
-    const char *path = eq ? eq + 1 : g_getenv("SSH_AUTH_SOCK");
+    const char *path = eq ? eq + 1 : g_environ_getenv(env, "SSH_AUTH_SOCK");
     struct stat st;
-    if (g_hash_table_contains(ssh, id))
+    if (g_hash_table_contains(r->ssh, id))
         return error_set(err, VARVE_ERROR_USAGE, "--ssh %s: the id %s is given twice", text, id);
     if (!path || !*path) {
         error_set(err, VARVE_ERROR_USAGE,
@@ -125,7 +129,7 @@ gboolean build_parse_ssh(const char *text, GHashTable *ssh, GError **err)
         error_add_next(err, "add the key to an agent (ssh-add %s) and give the agent", word);
         return FALSE;
     }
-    g_hash_table_insert(ssh, g_steal_pointer(&id), g_strdup(path));
+    g_hash_table_insert(r->ssh, g_steal_pointer(&id), g_strdup(path));
     return TRUE;
 }
 
@@ -170,7 +174,7 @@ static gboolean check_context_name(const char *text, GError **err)
     return FALSE;
 }
 
-struct named_context *build_parse_context(const char *text, GError **err)
+static struct named_context *parse_context(const char *text, GError **err)
 {
     const char *eq = strchr(text, '=');
     if (!eq || eq == text || !eq[1]) {
@@ -200,13 +204,12 @@ struct named_context *build_parse_context(const char *text, GError **err)
     return c;
 }
 
-void named_context_free(struct named_context *c)
+gboolean build_add_context(struct build_request *r, const char *text, GError **err)
 {
-    if (!c)
-        return;
-    g_free(c->name);
-    g_free(c->value);
-    g_free(c);
+    struct named_context *c = parse_context(text, err);
+    if (c)
+        g_ptr_array_add(r->contexts, c);
+    return c != NULL;
 }
 
 /* How long the "kind:", "kind,kind:" or "kind[platform]:" before an annotation's key is; 0: none.
@@ -249,8 +252,9 @@ static gboolean check_annotated(const char *kind, const struct platform *p, gboo
     return TRUE;
 }
 
-gboolean build_check_annotation(const char *text, const struct platform *p, const char **rest,
-                                GError **err)
+/* *rest is what follows the prefix, or NULL when it is for other platforms than p only. */
+static gboolean check_annotation(const char *text, const struct platform *p, const char **rest,
+                                 GError **err)
 {
     gsize len = annotation_kinds(text);
     g_autofree char *prefix = len ? g_strndup(text, len - 1) : g_strdup("manifest");
@@ -268,5 +272,23 @@ gboolean build_check_annotation(const char *text, const struct platform *p, cons
         if (applies)
             *rest = text + len;
     }
+    return TRUE;
+}
+
+gboolean build_set_annotations(struct build_request *r, char **texts, struct event_sink *events,
+                               GError **err)
+{
+    g_autoptr(GStrvBuilder) all = g_strv_builder_new();
+    for (char **s = texts; s && *s; s++) {
+        const char *rest;
+        if (!check_annotation(*s, &r->platform, &rest, err))
+            return FALSE;
+        if (rest)
+            g_strv_builder_add(all, rest);
+        else
+            event_note(events, "--annotation %s is for another platform than this build's", *s);
+    }
+    g_strfreev(r->annotations);
+    r->annotations = g_strv_builder_end(all);
     return TRUE;
 }

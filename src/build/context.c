@@ -1,12 +1,11 @@
 /* Contexts that are not a directory of the user's: from stdin, an archive, an URL, a git
  * repository. */
-#include "cli/build.h"
+#include "build/building.h"
 
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/io.h"
 #include "base/sniff.h"
-#include "cli/report.h"
 #include "net/http.h"
 #include "source/remote.h"
 #include "text/giturl.h"
@@ -50,10 +49,10 @@ static gboolean refuse_archive(const struct build *b, GError **err)
  * the store is closed. */
 static gboolean unpack(struct build *b, const char *dir, const char *name, GError **err)
 {
-    g_autoptr(tree) t = scan_dir(NULL, dir, NULL, b->context_name, b->cancel, err);
+    g_autoptr(tree) t = scan_dir(NULL, dir, NULL, b->context_name, b->ports.cancel, err);
     g_autofree char *tmp = t ? store_tmp_dir(b->store, err) : NULL;
     struct layer_info info = {0};
-    if (!tmp || !remote_fill(b->store, b->cancel, t, name, TRUE, NULL, tmp, &info, err)) {
+    if (!tmp || !remote_fill(b->store, b->ports.cancel, t, name, TRUE, NULL, tmp, &info, err)) {
         g_prefix_error(err, "cannot unpack the context %s: ", b->context_name);
         return FALSE;
     }
@@ -67,14 +66,14 @@ static gboolean unpack(struct build *b, const char *dir, const char *name, GErro
  * in BuildKit. */
 static gboolean take_dockerfile(struct build *b, int fd, GError **err)
 {
-    if (b->o->file && b->o->context_kind == BUILD_CONTEXT_HTTP) {
-        report_note("%s is the Dockerfile itself; -f %s has no effect", b->context_name,
-                    b->o->file);
-    } else if (b->o->file) {
+    if (b->r->file && b->r->context_kind == BUILD_CONTEXT_HTTP) {
+        event_note(b->ports.events, "%s is the Dockerfile itself; -f %s has no effect",
+                   b->context_name, b->r->file);
+    } else if (b->r->file) {
         error_set(err, VARVE_ERROR_USAGE,
                   "%s is a Dockerfile, not an archive, and -f %s names another one",
-                  b->context_name, b->o->file);
-        error_add_next(err, "leave -f out, or give a context that holds %s", b->o->file);
+                  b->context_name, b->r->file);
+        error_add_next(err, "leave -f out, or give a context that holds %s", b->r->file);
         return FALSE;
     }
     if (lseek(fd, 0, SEEK_SET) < 0)
@@ -102,10 +101,10 @@ static gboolean copy_stdin(struct build *b, int from, int to, GError **err)
     char buffer[64 * 1024];
     guint64 total = 0;
     for (;;) {
-        struct pollfd fds[] = {{from, POLLIN, 0}, {cancel_fd(b->cancel), POLLIN, 0}};
+        struct pollfd fds[] = {{from, POLLIN, 0}, {cancel_fd(b->ports.cancel), POLLIN, 0}};
         if (poll(fds, 2, -1) < 0 && errno != EINTR) /* who types a context may give it up */
             return error_set_errno(err, errno, "cannot wait for the context on stdin");
-        if (!cancel_check(b->cancel, err))
+        if (!cancel_check(b->ports.cancel, err))
             return FALSE;
         if (!fds[0].revents)
             continue;
@@ -155,13 +154,13 @@ static gboolean use_copy(struct build *b, int from, copy_fn copy, use_fn use, GE
 
 static gboolean open_stdin(struct build *b, GError **err)
 {
-    return use_copy(b, STDIN_FILENO, copy_stdin, use_file, err);
+    return use_copy(b, b->r->in_fd, copy_stdin, use_file, err);
 }
 
 /* An archive of the user's. */
 static gboolean open_archive(struct build *b, GError **err)
 {
-    g_autofree char *path = g_canonicalize_filename(b->o->context, NULL);
+    g_autofree char *path = g_canonicalize_filename(b->r->context, NULL);
     gboolean archive;
     fd_auto int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
@@ -205,13 +204,13 @@ void build_free_context_source(struct build *b)
 /* Gets op; the directory of its layer, newly allocated. The context is pinned. */
 static char *fetch(struct build *b, const struct source_op *op, gboolean context, GError **err)
 {
-    const char *agent = g_hash_table_lookup(b->o->ssh, "default");
+    const char *agent = g_hash_table_lookup(b->r->ssh, "default");
     struct remotes_options ro = {.store = b->store,
-                                 .registry = b->registry,
-                                 .events = progress_sink(b->progress),
-                                 .cancel = b->cancel,
-                                 .secrets = b->o->secrets,
-                                 .ssh_agent = agent ? agent : g_getenv("SSH_AUTH_SOCK")};
+                                 .registry = b->config->registry,
+                                 .events = b->ports.events,
+                                 .cancel = b->ports.cancel,
+                                 .secrets = b->r->secrets,
+                                 .ssh_agent = agent ? agent : b->r->ssh_agent};
     g_autoptr(remotes) r = remotes_new(&ro);
     g_autoptr(chain) c = remotes_chain(r, op, err);
     g_autofree char *holds = c ? remotes_holds(r, op, err) : NULL;
@@ -226,7 +225,7 @@ static char *fetch(struct build *b, const struct source_op *op, gboolean context
 static gboolean open_http(struct build *b, GError **err)
 {
     struct source_op op = {
-        .kind = SOURCE_HTTP, .identifier = b->o->context, .filename = ARCHIVE_NAME, .mode = 0600};
+        .kind = SOURCE_HTTP, .identifier = b->r->context, .filename = ARCHIVE_NAME, .mode = 0600};
     g_autofree char *dir = fetch(b, &op, TRUE, err);
     return dir && use_file(b, dir, ARCHIVE_NAME, err);
 }
@@ -234,10 +233,10 @@ static gboolean open_http(struct build *b, GError **err)
 static gboolean open_git(struct build *b, GError **err)
 {
     g_autoptr(giturl) git = NULL;
-    if (giturl_parse(b->o->context, &git, err) != GITURL_OK)
+    if (giturl_parse(b->r->context, &git, err) != GITURL_OK)
         return FALSE;
-    const char *keep = g_hash_table_lookup(b->o->build_args, "BUILDKIT_CONTEXT_KEEP_GIT_DIR");
-    const char *epoch = g_hash_table_lookup(b->o->build_args, "SOURCE_DATE_EPOCH");
+    const char *keep = g_hash_table_lookup(b->r->build_args, "BUILDKIT_CONTEXT_KEEP_GIT_DIR");
+    const char *epoch = g_hash_table_lookup(b->r->build_args, "SOURCE_DATE_EPOCH");
     gboolean keep_arg = keep && *keep && !g_str_equal(keep, "0") && !g_str_equal(keep, "false");
     struct source_op op = {
         .kind = SOURCE_GIT,
@@ -257,7 +256,7 @@ static gboolean open_git(struct build *b, GError **err)
 gboolean build_fetch_dockerfile(struct build *b, GError **err)
 {
     struct source_op op = {
-        .kind = SOURCE_HTTP, .identifier = b->o->file, .filename = "Dockerfile", .mode = 0600};
+        .kind = SOURCE_HTTP, .identifier = b->r->file, .filename = "Dockerfile", .mode = 0600};
     g_autofree char *dir = fetch(b, &op, FALSE, err);
     if (!dir)
         return FALSE;
@@ -269,7 +268,7 @@ gboolean build_fetch_dockerfile(struct build *b, GError **err)
 
 gboolean build_open_context(struct build *b, GError **err)
 {
-    switch (b->o->context_kind) {
+    switch (b->r->context_kind) {
     case BUILD_CONTEXT_DIR:
         return TRUE;
     case BUILD_CONTEXT_STDIN:
@@ -285,25 +284,31 @@ gboolean build_open_context(struct build *b, GError **err)
 }
 
 /* For people: an URL without its password. */
-static char *full_name(const struct build_options *o)
+static char *full_name(const struct build_request *r)
 {
-    if (o->context_kind == BUILD_CONTEXT_DIR)
-        return g_strdup(o->context_dir);
-    return o->context_kind == BUILD_CONTEXT_STDIN ? g_strdup("stdin") : http_shown(o->context);
+    if (r->context_kind == BUILD_CONTEXT_DIR)
+        return g_strdup(r->context_dir);
+    return r->context_kind == BUILD_CONTEXT_STDIN ? g_strdup("stdin") : http_shown(r->context);
 }
 
-static char *short_name(const struct build_options *o, const char *full)
+static char *short_name(const struct build_request *r, const char *full)
 {
     g_autoptr(giturl) git = NULL;
-    if (o->context_kind == BUILD_CONTEXT_GIT && giturl_parse(o->context, &git, NULL) == GITURL_OK)
+    if (r->context_kind == BUILD_CONTEXT_GIT && giturl_parse(r->context, &git, NULL) == GITURL_OK)
         return g_strdup(git->name);
     g_autofree char *plain = g_strndup(full, strcspn(full, "?#"));
-    return g_path_get_basename(o->context_kind == BUILD_CONTEXT_DIR ? full : plain);
+    return g_path_get_basename(r->context_kind == BUILD_CONTEXT_DIR ? full : plain);
 }
 
 void build_name_context(struct build *b)
 {
-    b->context_name = full_name(b->o);
-    b->context_label = short_name(b->o, b->context_name);
-    b->context_dir = g_strdup(b->o->context_dir);
+    b->context_name = full_name(b->r);
+    b->context_label = short_name(b->r, b->context_name);
+    b->context_dir = g_strdup(b->r->context_dir);
+}
+
+char *build_context_label(const struct build_request *r)
+{
+    g_autofree char *full = full_name(r);
+    return short_name(r, full);
 }

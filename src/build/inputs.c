@@ -1,9 +1,7 @@
-#include "cli/build.h"
+#include "build/building.h"
 
 #include "base/error.h"
 #include "base/fs.h"
-#include "cli/report.h"
-#include "ui/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -37,7 +35,7 @@ static GBytes *read_inside(struct build *b, const char *path, gsize max, GError 
  * user's own. */
 static gboolean is_own(const struct build *b, const char *path)
 {
-    return b->o->context_kind == BUILD_CONTEXT_DIR || g_path_is_absolute(path);
+    return b->r->context_kind == BUILD_CONTEXT_DIR || g_path_is_absolute(path);
 }
 
 static GBytes *read_file(struct build *b, const char *path, gsize max, GError **err)
@@ -56,7 +54,7 @@ static gboolean is_directory(const struct build *b, const char *path)
 
 static char *default_path(const struct build *b)
 {
-    return b->o->context_dir ? g_build_filename(b->o->context_dir, "Dockerfile", NULL)
+    return b->r->context_dir ? g_build_filename(b->r->context_dir, "Dockerfile", NULL)
                              : g_strdup("Dockerfile");
 }
 
@@ -85,13 +83,13 @@ static GBytes *read_named(struct build *b, GError **err)
     static const char *const all[] = {"dockerfile", "Containerfile", NULL};
     static const char *const lower[] = {"dockerfile", NULL};
     GError *local = NULL;
-    gboolean may_be_pipe = b->o->file && is_own(b, b->dockerfile_path);
+    gboolean may_be_pipe = b->r->file && is_own(b, b->dockerfile_path);
     GBytes *bytes = may_be_pipe ? fs_read_stream(b->dockerfile_path, DOCKERFILE_MAX_BYTES, &local)
                                 : read_file(b, b->dockerfile_path, DOCKERFILE_MAX_BYTES, &local);
     g_autofree char *name = g_path_get_basename(b->dockerfile_path);
     if (g_error_matches(local, VARVE_ERROR, VARVE_ERROR_NOT_FOUND) &&
         strcmp(name, "Dockerfile") == 0)
-        bytes = read_other(b, b->o->file ? lower : all);
+        bytes = read_other(b, b->r->file ? lower : all);
     if (bytes)
         g_clear_error(&local);
     else
@@ -103,13 +101,13 @@ static GBytes *read_named(struct build *b, GError **err)
  * CONTEXT/Dockerfile. */
 static GBytes *read_dockerfile(struct build *b, GError **err)
 {
-    const char *file = b->o->file;
+    const char *file = b->r->file;
     gboolean from_stdin = g_strcmp0(file, "-") == 0;
     b->dockerfile_path = from_stdin || b->dockerfile_text ? g_strdup("Dockerfile")
                          : file                           ? g_strdup(file)
                                                           : default_path(b);
     if (from_stdin)
-        return fs_read_fd(STDIN_FILENO, "the Dockerfile on stdin", DOCKERFILE_MAX_BYTES, err);
+        return fs_read_fd(b->r->in_fd, "the Dockerfile on stdin", DOCKERFILE_MAX_BYTES, err);
     if (b->dockerfile_text)
         return g_bytes_ref(b->dockerfile_text);
     GError *local = NULL;
@@ -133,7 +131,8 @@ static GBytes *read_optional(struct build *b, const char *path, GError **err)
 {
     GError *local = NULL;
     if (is_directory(b, path)) {
-        report_note("%s is a directory, not an ignore file: nothing is ignored by it", path);
+        event_note(b->ports.events,
+                   "%s is a directory, not an ignore file: nothing is ignored by it", path);
         return NULL;
     }
     GBytes *bytes = read_file(b, path, MAX_IGNORE, &local);
@@ -150,8 +149,8 @@ static GBytes *read_optional(struct build *b, const char *path, GError **err)
  * context's own; behind each Podman's name for it. NULL: there is none, or *err is set. */
 static GBytes *find_ignore(struct build *b, char **used, GError **err)
 {
-    gboolean no_file = g_strcmp0(b->o->file, "-") == 0 || b->dockerfile_text;
-    const char *dir = b->o->context_dir ? b->o->context_dir : "";
+    gboolean no_file = g_strcmp0(b->r->file, "-") == 0 || b->dockerfile_text;
+    const char *dir = b->r->context_dir ? b->r->context_dir : "";
     static const char *const suffixes[] = {".dockerignore", ".containerignore"};
     for (guint own = !no_file + 1; own-- > 0;)
         for (guint i = 0; i < G_N_ELEMENTS(suffixes); i++) {
@@ -191,19 +190,18 @@ static char *shown_name(const struct build *b)
     return g_path_get_basename(b->dockerfile_path);
 }
 
-gboolean build_read_inputs(struct build *b, GError **err)
+gboolean build_read(struct build *b, GError **err)
 {
     g_autoptr(GBytes) bytes = read_dockerfile(b, err);
     if (!bytes || !read_ignore(b, err))
         return FALSE;
     g_autofree char *name = shown_name(b);
-    b->diags = diags_new();
-    b->diags->columns = (guint)text_columns(stderr);
-    b->df =
-        dockerfile_parse(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), name, b->diags);
-    b->parsed = b->df && !diags_has_errors(b->diags);
+    b->result.diags = diags_new();
+    b->result.df = dockerfile_parse(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), name,
+                                    b->result.diags);
+    b->parsed = b->result.df && !diags_has_errors(b->result.diags);
     if (b->parsed)
         return TRUE;
-    return error_set(err, VARVE_ERROR_INVALID, "%u error%s; nothing was run", b->diags->n_errors,
-                     b->diags->n_errors == 1 ? "" : "s");
+    return error_set(err, VARVE_ERROR_INVALID, "%u error%s; nothing was run",
+                     b->result.diags->n_errors, b->result.diags->n_errors == 1 ? "" : "s");
 }

@@ -1,0 +1,317 @@
+#include "build/building.h"
+
+#include "base/error.h"
+#include "base/fs.h"
+#include "exec/hostca.h"
+#include "text/giturl.h"
+#include "base/work.h"
+
+#include <string.h>
+
+static struct lower_options lower_options_for(struct build *b)
+{
+    const struct build_request *r = b->r;
+    struct lower_options l = {.build_args = r->build_args,
+                              .labels = (const char *const *)r->labels,
+                              .target = r->target,
+                              .platform = r->platform,
+                              .network = r->network,
+                              .hosts = (const struct host_ip *)r->hosts->data,
+                              .n_hosts = r->hosts->len,
+                              .ulimits = (const struct ulimit *)r->ulimits->data,
+                              .n_ulimits = r->ulimits->len,
+                              .shm_size = r->shm_size,
+                              .cgroup_parent = r->cgroup_parent,
+                              .contexts = r->contexts,
+                              .context_source = b->context_source,
+                              .no_cache = r->no_cache,
+                              .no_cache_filter = (const char *const *)r->no_cache_filter,
+                              .all_stages = r->call == CALL_CHECK,
+                              .allow_insecure = r->allow_insecure,
+                              .allow_host_network = r->allow_host_network,
+                              .resolver = sources_resolver(b->sources)};
+    platform_host(&l.build_platform);
+    return l;
+}
+
+static gboolean lower_build(struct build *b, GError **err)
+{
+    struct lower_options l = lower_options_for(b);
+    b->lowered = lower(b->result.df, &l, b->result.diags, err);
+    b->result.graph = b->lowered ? b->lowered->graph : NULL;
+    if (b->lowered)
+        return TRUE;
+    if (err && !*err)
+        error_set(err, diags_error_class(b->result.diags), "%u error%s; nothing was run",
+                  b->result.diags->n_errors, b->result.diags->n_errors == 1 ? "" : "s");
+    return FALSE;
+}
+
+static void open_sources(struct build *b)
+{
+    const struct build_request *r = b->r;
+    struct sources_options so = {.store = b->store,
+                                 .registry = b->config->registry,
+                                 .events = b->ports.events,
+                                 .cancel = b->ports.cancel,
+                                 .context_dir = b->context_dir,
+                                 .context_archive = b->context_archive,
+                                 .context_ignore = b->ignore,
+                                 .contexts = r->contexts,
+                                 .secrets = r->secrets,
+                                 .ssh = r->ssh,
+                                 .pull = r->pull};
+    b->sources = sources_new(&so);
+}
+
+/* Builds are compared with earlier ones of the same tag, wherever their files were then (a fresh
+ * clone); without a tag, of the same Dockerfile and context. */
+static char *make_slot_prefix(const struct build *b)
+{
+    g_autofree char *where =
+        g_canonicalize_filename(b->dockerfile_path, b->r->context_dir ? b->r->context_dir : "/");
+    g_autofree char *platform = platform_text(&b->r->platform);
+    const char *tag = b->r->name;
+    struct digest d;
+    char hex[DIGEST_HEX_LEN + 1];
+    g_autofree char *all = tag ? g_strjoin("\n", tag, platform, NULL)
+                               : g_strjoin("\n", where, b->context_name, platform, NULL);
+    digest_of_bytes(&d, all, strlen(all));
+    return g_strndup(digest_hex(&d, hex), 16);
+}
+
+static void begin_history(struct build *b)
+{
+    const struct build_request *r = b->r;
+    b->row.name = g_strdup(r->name ? r->name : b->context_label);
+    b->row.target = g_strdup(r->target ? r->target : "");
+    b->row.platform = platform_text(&r->platform);
+    b->row.started_us = g_get_real_time();
+    b->row.status = -1;
+    b->row.id = store_build_begin(b->store, &b->row, NULL);
+    b->result.id = b->row.id;
+    b->result.name = b->row.name;
+}
+
+static gboolean solve(struct build *b, GError **err)
+{
+    g_autofree char *ca = NULL;
+    if (b->r->host_ca && !(ca = hostca_find(b->r->ca_bundle, err)))
+        return FALSE;
+    b->slot_prefix = make_slot_prefix(b);
+    b->nets = netpool_new(b->config->network);
+    gint64 now_ns =
+        b->lowered->epoch >= 0 ? b->lowered->epoch * 1000000000 : g_get_real_time() * 1000;
+    struct solver_options so = {.store = b->store,
+                                .env = sources_env(b->sources),
+                                .events = b->ports.events,
+                                .cancel = b->ports.cancel,
+                                .build_id = b->row.id,
+                                .now_ns = now_ns,
+                                .host_ca = ca,
+                                .resources = &b->r->resources,
+                                .nets = b->nets,
+                                .keep_failed = b->r->keep_failed,
+                                .slot_prefix = b->slot_prefix};
+    b->solver = solver_new(b->lowered->graph, &so);
+    gboolean ok =
+        !b->lowered->result || solver_run(b->solver, &b->lowered->result, 1, &b->chain, err);
+    sources_save(b->sources);
+    if (ok && !b->chain)
+        b->chain = chain_new();
+    return ok;
+}
+
+/* Tags the image in the local store, whatever else is asked for: its digest is what users see. */
+static gboolean needs_config(const struct build *b)
+{
+    if (b->r->wants_id)
+        return TRUE;
+    for (guint i = 0; i < b->r->outputs->len; i++) {
+        if (output_makes_image(g_ptr_array_index(b->r->outputs, i)))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static gboolean make_outputs(struct build *b, GError **err)
+{
+    b->result.image = built_image_new(b->store, b->chain, b->lowered->conf);
+    b->result.image->cancel = b->ports.cancel;
+    b->result.image->events = b->ports.events;
+    b->result.image->epoch = b->times.epoch;
+    b->result.image->keep_times = b->times.keep;
+    if (needs_config(b) && !built_image_config(b->result.image, err))
+        return FALSE;
+    build_compare(b);
+    struct output_env env = {.registry = b->config->registry,
+                             .tags = (const char *const *)b->r->tags->pdata,
+                             .docker_host = b->r->docker_host,
+                             .stream = b->r->out_fd};
+    b->result.outputs = g_array_new(FALSE, TRUE, sizeof(struct output_result));
+    for (guint i = 0; i < b->r->outputs->len; i++) {
+        const struct output *out = g_ptr_array_index(b->r->outputs, i);
+        struct output_result r = {0};
+        if (!output_run(out, b->result.image, &env, &r, err))
+            return FALSE;
+        g_array_append_val(b->result.outputs, r);
+    }
+    return TRUE;
+}
+
+char *build_title(const struct build_request *r)
+{
+    g_autofree char *platform = platform_text(&r->platform);
+    g_autofree char *label = r->name ? g_strdup(r->name) : build_context_label(r);
+    return g_strdup_printf("%s · %s", label, platform);
+}
+
+/* The store and the configuration. */
+static gboolean open_all(struct build *b, GError **err)
+{
+    b->store = session_store(b->session, b->ports.events, err);
+    if (!b->store)
+        return FALSE;
+    b->config = session_config(b->session, b->ports.events, err);
+    if (!b->config)
+        return FALSE;
+    session_show_waits(b->store, b->ports.events);
+    return TRUE;
+}
+
+/* A directory is read before anything is opened: a mistake in a Dockerfile needs no store. */
+static gboolean open_inputs(struct build *b, GError **err)
+{
+    gboolean url = b->r->file && giturl_is_web(b->r->file);
+    if (b->r->context_kind == BUILD_CONTEXT_DIR && !url)
+        return build_read(b, err) && open_all(b, err);
+    return open_all(b, err) && build_open_context(b, err) &&
+           (!url || build_fetch_dockerfile(b, err)) && build_read(b, err);
+}
+
+static gboolean has_stage(const struct dockerfile *df, const char *name)
+{
+    for (guint i = 0; i < df->n_stages; i++)
+        if (df->stages[i].name && g_ascii_strcasecmp(df->stages[i].name, name) == 0)
+            return TRUE;
+    return FALSE;
+}
+
+/* Docker says nothing, so scripts may name stages that only some of their files have. */
+static void note_filters(const struct build *b)
+{
+    for (char **f = b->r->no_cache_filter; f && *f; f++)
+        if (!has_stage(b->result.df, *f))
+            event_note(b->ports.events, "--no-cache-filter %s: there is no stage of this name", *f);
+}
+
+gboolean build_prepare(struct build *b, GError **err)
+{
+    if (!open_inputs(b, err))
+        return FALSE;
+    note_filters(b);
+    build_note_unused_args(b);
+    open_sources(b);
+    return lower_build(b, err);
+}
+
+static gboolean run_phases(struct build *b, GError **err)
+{
+    if (!build_prepare(b, err) || !build_lint(b, err) ||
+        !build_settle_times(b->r, b->lowered->epoch, &b->times, err))
+        return FALSE;
+    begin_history(b);
+    gboolean ok = solve(b, err);
+    build_collect_steps(b);
+    return ok && make_outputs(b, err);
+}
+
+gboolean build_run(struct build *b, GError **err)
+{
+    GError *local = NULL;
+    struct work work = {b->ports.cancel, session_slots(b->session), -1};
+    const struct work *outer = work_enter(&work);
+    gboolean ok = run_phases(b, &local);
+    if (!ok)
+        build_collect_failure(b, local);
+    b->result.network = b->nets ? netpool_note(b->nets) : NULL;
+    work_enter(outer);
+    if (local)
+        g_propagate_error(err, local);
+    return ok;
+}
+
+struct build *build_new(const struct build_request *r, struct session *s,
+                        const struct build_ports *ports)
+{
+    struct build *b = g_new0(struct build, 1);
+    b->r = r;
+    b->session = s;
+    b->ports = ports ? *ports : (struct build_ports){0};
+    b->result.started_us = g_get_monotonic_time();
+    b->result.steps = g_ptr_array_new_with_free_func(build_step_free);
+    build_name_context(b);
+    b->result.name = r->name ? r->name : b->context_label;
+    return b;
+}
+
+const struct build_result *build_result(struct build *b)
+{
+    return &b->result;
+}
+
+struct store *build_store(struct build *b)
+{
+    return b->store;
+}
+
+char *build_log_tail(struct build *b, const struct build_step *step, guint n)
+{
+    return b->row.id ? store_log_tail(b->store, b->row.id, step->result->step, n) : g_strdup("");
+}
+
+const struct vertex *build_kept(const struct build *b)
+{
+    return b->solver ? solver_kept(b->solver) : NULL;
+}
+
+gboolean build_debug(struct build *b, void (*terminal)(gpointer ctx, int master_fd), gpointer ctx,
+                     const char *term, int *exit_code, GError **err)
+{
+    return solver_debug(b->solver, terminal, ctx, term, exit_code, err);
+}
+
+static void free_names(struct build *b)
+{
+    g_free(b->dockerfile_path);
+    g_free(b->ignore_name);
+    g_free(b->context_name);
+    g_free(b->context_label);
+    g_free(b->context_dir);
+    g_clear_pointer(&b->dockerfile_text, g_bytes_unref);
+    g_free(b->slot_prefix);
+    g_free(b->row.name);
+    g_free(b->row.target);
+    g_free(b->row.platform);
+    g_free(b->row.image);
+    g_free(b->row.error);
+}
+
+void build_free(struct build *b)
+{
+    if (!b)
+        return;
+    build_result_clear(&b->result);
+    chain_free(b->chain);
+    solver_free(b->solver);
+    netpool_free(b->nets);
+    lowered_free(b->lowered);
+    sources_free(b->sources);
+    build_free_context_source(b);
+    if (b->store)
+        session_show_waits(b->store, NULL);
+    ignore_free(b->ignore);
+    store_close(b->store);
+    free_names(b);
+    g_free(b);
+}

@@ -1,0 +1,88 @@
+/* A build while it runs; private to build/. */
+#ifndef VARVE_BUILD_BUILDING_H
+#define VARVE_BUILD_BUILDING_H
+
+#include "build/build.h"
+#include "dockerfile/parser.h"
+#include "exec/network.h"
+
+/* The times of the image, and of its files. */
+struct image_times {
+    gint64 epoch;  /* an output's source-date-epoch=, else the build's; -1: none */
+    gboolean keep; /* an output's rewrite-timestamp=false: files keep theirs */
+};
+
+struct build {
+    const struct build_request *r;
+    struct session *session;
+    struct build_ports ports;
+    struct build_result result;
+    struct store *store;
+    const struct build_config *config; /* the session's */
+    struct netpool *nets;              /* for RUN */
+    gboolean parsed;                   /* result.df, without errors */
+    struct ignore *ignore;
+    char *ignore_name;                /* of its file, for messages; NULL: there is none */
+    char *dockerfile_path;            /* for messages and explanations */
+    char *context_name;               /* the context in full, for people */
+    char *context_label;              /* its last part */
+    char *context_dir;                /* on this machine; NULL: there is none */
+    gboolean context_archive;         /* it came out of an archive: its owners count */
+    struct source_op *context_source; /* the URL or repository it came from, pinned to what that
+                                         held then; NULL: it did not */
+    GBytes
+        *dockerfile_text; /* the context is nothing but a Dockerfile, or -f is a URL; else NULL */
+    struct sources *sources;
+    struct lowered *lowered;
+    struct solver *solver;
+    char *slot_prefix;
+    struct image_times times;
+    struct chain *chain;
+    struct build_row row; /* for history */
+};
+
+/* context.c: how the context is called, and for a directory where it is. Call it first. */
+void build_name_context(struct build *b);
+/* The last part of the context's name; newly allocated. */
+char *build_context_label(const struct build_request *r);
+/* Gets a context that is no directory; needs the store and the configuration. */
+gboolean build_open_context(struct build *b, GError **err);
+void build_free_context_source(struct build *b);
+/* Gets the Dockerfile when -f is a URL; after the context. */
+gboolean build_fetch_dockerfile(struct build *b, GError **err);
+
+/* unused.c: notes each build argument that the Dockerfile has no ARG for. */
+void build_note_unused_args(const struct build *b);
+
+/* check.c: checks the Dockerfile; FALSE when its check directive makes findings errors and there
+ * are some. */
+gboolean build_lint(struct build *b, GError **err);
+
+/* outputs.c: what the outputs want of them; epoch is the build's. VARVE_ERROR_USAGE. */
+gboolean build_settle_times(const struct build_request *r, gint64 epoch, struct image_times *out,
+                            GError **err);
+
+/* changes.c: compares the image, which has its config, with the one that its name stands for
+ * (without a tag: that of the build before); before the outputs move the name. */
+void build_compare(struct build *b);
+void build_change_free(gpointer change);
+
+/* result.c: after the solver, what came of the steps. */
+void build_collect_steps(struct build *b);
+/* And of the one that failed, err. */
+void build_collect_failure(struct build *b, const GError *err);
+void build_result_clear(struct build_result *r);
+void build_step_free(gpointer step);
+
+/* missing.c: where in the Dockerfile what ended the step v is, and for a source that was not found
+ * why: *err is then replaced. */
+struct span build_explain_missing(const struct build *b, const struct vertex *v, GError **err);
+/* hint.c: what the log of the failed step and its exit code say about the cause, as far as it is
+ * known: one line, newly allocated, or NULL. */
+char *build_hint(struct build *b, const struct build_step *step);
+/* notfound.c: the same of a RUN whose exit code is 127; log: the end of its log. */
+char *build_hint_not_found(const struct build *b, const struct vertex *v, const char *log);
+/* Of a RUN that was meant as JSON and is none; NULL: it was not. */
+char *build_hint_json_form(const struct build *b, const struct vertex *v);
+
+#endif

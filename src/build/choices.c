@@ -1,0 +1,216 @@
+/* Words that choose among what there is: names, arguments, platforms, policies, the context. */
+#include "build/values.h"
+
+#include "base/error.h"
+#include "text/giturl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+gboolean build_is_off(const char *value)
+{
+    return !value || g_str_equal(value, "false") || g_str_equal(value, "0");
+}
+
+gboolean build_add_tag(struct build_request *r, const char *text, GError **err)
+{
+    g_autoptr(reference) ref = reference_parse(text, err);
+    if (ref && ref->digest)
+        error_set(err, VARVE_ERROR_USAGE, "%s: a tag cannot hold a digest", text);
+    if (!ref || ref->digest) {
+        g_prefix_error(err, "-t %s: ", text);
+        error_as_usage(err);
+        return FALSE;
+    }
+    if (!r->name)
+        r->name = g_strdup(text);
+    g_ptr_array_insert(r->tags, (int)r->tags->len - 1, reference_text(ref));
+    return TRUE;
+}
+
+gboolean build_add_arg(struct build_request *r, const char *text, char **env, GError **err)
+{
+    gsize len = strcspn(text, "=");
+    if (len == 0)
+        return error_set(err, VARVE_ERROR_USAGE, "--build-arg %s: no name", text);
+    char *name = g_strndup(text, len);
+    const char *value = text[len] ? text + len + 1 : g_environ_getenv(env, name);
+    if (value)
+        g_hash_table_insert(r->build_args, g_strdup(name), g_strdup(value));
+    g_ptr_array_add(r->given_args, name);
+    return TRUE;
+}
+
+/* Built-in arguments of Docker's builder that change its output in ways this version cannot. */
+void build_note_ignored_args(const struct build_request *r, struct event_sink *events)
+{
+    static const char *const names[] = {"BUILDKIT_INLINE_CACHE", "BUILDKIT_MULTI_PLATFORM"};
+    for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
+        const char *value = g_hash_table_lookup(r->build_args, names[i]);
+        if (value && *value && !build_is_off(value))
+            event_note(events, "--build-arg %s=%s has no effect in this version", names[i], value);
+    }
+}
+
+void build_inherit_epoch(struct build_request *r, char **env)
+{
+    static const char name[] = "SOURCE_DATE_EPOCH";
+    const char *text = g_environ_getenv(env, name);
+    if (text && *text && !g_hash_table_contains(r->build_args, name))
+        g_hash_table_insert(r->build_args, g_strdup(name), g_strdup(text));
+}
+
+void build_inherit_proxies(struct build_request *r, char **lines)
+{
+    for (char **l = lines; *l; l += 2) {
+        gsize len = strcspn(*l, "=");
+        g_autofree char *upper = g_strndup(l[0], len), *lower = g_strndup(l[1], len);
+        if (g_hash_table_contains(r->build_args, upper) ||
+            g_hash_table_contains(r->build_args, lower))
+            continue;
+        g_hash_table_insert(r->build_args, g_steal_pointer(&upper), g_strdup(l[0] + len + 1));
+        g_hash_table_insert(r->build_args, g_steal_pointer(&lower), g_strdup(l[1] + len + 1));
+    }
+}
+
+gboolean build_set_labels(struct build_request *r, char **labels, GError **err)
+{
+    for (char **l = labels; l && *l; l++)
+        if (!**l || **l == '=')
+            return error_set(err, VARVE_ERROR_USAGE, "--label \"%s\": no name", *l);
+    g_strfreev(r->labels);
+    r->labels = g_strdupv(labels);
+    return TRUE;
+}
+
+gboolean build_set_network(struct build_request *r, const char *text, GError **err)
+{
+    static const char *const names[] = {"default", "none", "host", NULL};
+    static const enum net_mode modes[] = {NET_DEFAULT, NET_NONE, NET_HOST};
+    for (guint i = 0; names[i]; i++) {
+        if (text && *text && !g_str_equal(text, names[i]))
+            continue;
+        r->network = modes[i];
+        return TRUE;
+    }
+    error_set(err, VARVE_ERROR_USAGE, "--network %s: not default, host or none", text);
+    return FALSE;
+}
+
+gboolean build_set_pull(struct build_request *r, const char *text, GError **err)
+{
+    const char *p = text ? text : "missing";
+    if (g_str_equal(p, "") || g_str_equal(p, "true") || g_str_equal(p, "always"))
+        r->pull = PULL_ALWAYS;
+    else if (g_str_equal(p, "missing") || g_str_equal(p, "false"))
+        r->pull = PULL_MISSING;
+    else if (g_str_equal(p, "never"))
+        r->pull = PULL_NEVER;
+    else
+        return error_set(err, VARVE_ERROR_USAGE, "--pull=%s: not always, missing or never", p);
+    return TRUE;
+}
+
+gboolean build_allow(struct build_request *r, const char *text, GError **err)
+{
+    if (g_str_equal(text, "security.insecure"))
+        r->allow_insecure = TRUE;
+    else if (g_str_equal(text, "network.host"))
+        r->allow_host_network = TRUE;
+    else
+        return error_set(err, VARVE_ERROR_USAGE,
+                         "--allow %s: not network.host or security.insecure", text);
+    return TRUE;
+}
+
+gboolean build_set_call(struct build_request *r, const char *text, GError **err)
+{
+    static const struct {
+        const char *name;
+        enum build_call call;
+    } calls[] = {{"build", CALL_BUILD},
+                 {"check", CALL_CHECK},
+                 {"lint", CALL_CHECK},
+                 {"outline", CALL_OUTLINE},
+                 {"targets", CALL_TARGETS}};
+    g_auto(GStrv) parts = g_strsplit(text ? text : "build", ",", 3);
+    for (guint i = 0; i < G_N_ELEMENTS(calls); i++) {
+        if (g_strcmp0(parts[0], calls[i].name) != 0)
+            continue;
+        r->call = calls[i].call;
+        if (parts[0] && parts[1])
+            r->call_json = g_str_equal(parts[1], "format=json");
+        if (parts[1] && (parts[2] || (!r->call_json && !g_str_equal(parts[1], "format=text"))))
+            break;
+        return TRUE;
+    }
+    return error_set(
+        err, VARVE_ERROR_USAGE,
+        "--call=%s: not build, check, outline or targets, each with ,format=json where wanted",
+        text ? text : "");
+}
+
+void build_set_filters(struct build_request *r, char **lists)
+{
+    g_autofree char *all = lists ? g_strjoinv(",", lists) : NULL;
+    g_strfreev(r->no_cache_filter);
+    r->no_cache_filter = all ? g_strsplit(all, ",", -1) : NULL;
+}
+
+gboolean build_set_platforms(struct build_request *r, char **platforms, GError **err)
+{
+    g_autofree char *all = platforms ? g_strjoinv(",", platforms) : NULL;
+    if (!all || g_ascii_strcasecmp(all, "local") == 0)
+        return TRUE;
+    if (strchr(all, ',')) {
+        error_set(err, VARVE_ERROR_UNSUPPORTED,
+                  "--platform %s: several platforms at once are not supported yet", all);
+        error_add_next(err, "build one at a time");
+        return FALSE;
+    }
+    if (platform_parse_known(&r->platform, all, err))
+        return TRUE;
+    g_prefix_error(err, "--platform: ");
+    return FALSE;
+}
+
+/* What the argument is. An archive is only told from other files when it is read. */
+static gboolean context_kind_of(const char *context, enum build_context_kind *kind, GError **err)
+{
+    g_autoptr(giturl) git = NULL;
+    gboolean dir = g_file_test(context, G_FILE_TEST_IS_DIR);
+    enum giturl_result r = dir ? GITURL_NONE : giturl_parse(context, &git, err);
+    if (r == GITURL_BAD)
+        return FALSE;
+    if (dir)
+        *kind = BUILD_CONTEXT_DIR;
+    else if (g_str_equal(context, "-"))
+        *kind = BUILD_CONTEXT_STDIN;
+    else if (r == GITURL_OK)
+        *kind = BUILD_CONTEXT_GIT;
+    else if (giturl_is_web(context))
+        *kind = BUILD_CONTEXT_HTTP;
+    else if (g_file_test(context, G_FILE_TEST_IS_REGULAR))
+        *kind = BUILD_CONTEXT_ARCHIVE;
+    else {
+        error_set(err, VARVE_ERROR_USAGE, "the context %s is not a directory", context);
+        error_add_next(err,
+                       "varve build . builds the directory you are in; -f names the Dockerfile");
+        return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean build_set_context(struct build_request *r, const char *text, GError **err)
+{
+    if (!context_kind_of(text, &r->context_kind, err))
+        return FALSE;
+    if (r->context_kind == BUILD_CONTEXT_STDIN && g_strcmp0(r->file, "-") == 0)
+        return error_set(err, VARVE_ERROR_USAGE,
+                         "the context and the Dockerfile cannot both be stdin");
+    r->context = g_strdup(text);
+    char *real = r->context_kind == BUILD_CONTEXT_DIR ? realpath(text, NULL) : NULL;
+    r->context_dir = g_strdup(real);
+    free(real);
+    return TRUE;
+}

@@ -1,0 +1,49 @@
+#include "build/building.h"
+
+#include "base/error.h"
+
+#include <string.h>
+
+static struct step_row *step_row_for(const struct build_step *s)
+{
+    const struct vertex_result *r = s->result;
+    char hex[DIGEST_HEX_LEN + 1];
+    struct step_row *row = g_new0(struct step_row, 1);
+    row->number = r->step;
+    row->name = g_strdup(s->vertex->meta.name);
+    row->stage = g_strdup(s->stage);
+    row->outcome = r->outcome;
+    row->started_us = r->started_us;
+    row->duration_us = r->duration_us;
+    row->layer_bytes = r->layer_bytes;
+    row->cpu_us = r->cpu_us;
+    row->memory_peak = r->memory_peak;
+    row->why = g_strdup(r->why);
+    row->key = g_strdup(digest_hex(&r->key, hex));
+    return row;
+}
+
+void build_record(struct build *b, const GError *err)
+{
+    if (!b->store || b->row.id == 0)
+        return;
+    g_autoptr(GPtrArray) steps = g_ptr_array_new_with_free_func((GDestroyNotify)step_row_free);
+    for (guint i = 0; i < b->result.steps->len; i++) {
+        const struct build_step *s = g_ptr_array_index(b->result.steps, i);
+        if (s->result->done)
+            g_ptr_array_add(steps, step_row_for(s));
+    }
+    b->row.steps_ran = b->result.ran;
+    b->row.steps_cached = b->result.cached;
+    b->row.duration_us = g_get_monotonic_time() - b->result.started_us;
+    b->row.status = varve_error_exit_code(err);
+    if (err)
+        b->row.error = g_strndup(err->message, strcspn(err->message, "\n"));
+    else if (b->result.image && b->result.image->has_config)
+        b->row.image = digest_text(&b->result.image->config);
+    GError *local = NULL;
+    if (!store_build_end(b->store, &b->row, steps, &local)) {
+        event_warn(b->ports.events, "this build could not be recorded: %s", local->message);
+        g_error_free(local);
+    }
+}

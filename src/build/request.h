@@ -1,0 +1,74 @@
+/* What a build is asked for: values only, owned, with nothing of a command line in them. A front
+ * door fills one in (build/values.h has what the words of people and files mean) and may free it
+ * once the build is freed.
+ *
+ * Descriptors and the environment are the front door's: what a build needs of them is a field here.
+ * Paths are the process's: relative ones count from its working directory, so whoever serves
+ * several clients gives absolute ones. */
+#ifndef VARVE_BUILD_REQUEST_H
+#define VARVE_BUILD_REQUEST_H
+
+#include "exec/resources.h"
+#include "graph/lower.h"
+#include "output/output.h"
+#include "source/sources.h"
+
+enum build_context_kind {
+    BUILD_CONTEXT_DIR,
+    BUILD_CONTEXT_STDIN,   /* a Dockerfile or an archive, from in_fd */
+    BUILD_CONTEXT_ARCHIVE, /* a file */
+    BUILD_CONTEXT_HTTP,    /* a Dockerfile or an archive */
+    BUILD_CONTEXT_GIT,
+};
+enum build_call { CALL_BUILD, CALL_CHECK, CALL_OUTLINE, CALL_TARGETS };
+
+struct build_request {
+    enum build_context_kind context_kind;
+    char *context;     /* as given: a path, a URL or "-" */
+    char *context_dir; /* of BUILD_CONTEXT_DIR, canonical; else NULL */
+    char *file;        /* the Dockerfile: a path, a URL, "-" for in_fd; NULL: CONTEXT/Dockerfile */
+    int in_fd;         /* what "-" is read from, borrowed; -1: none */
+    int out_fd;        /* what an output's dest "-" is written to, borrowed; -1: none */
+
+    char *name;             /* the first tag as the user writes it; NULL: none was given */
+    GPtrArray *tags;        /* char*: canonical names, NULL-terminated */
+    char *target;           /* a stage; NULL: the last */
+    GHashTable *build_args; /* char* → char* */
+    GPtrArray *given_args;  /* char*: names of those that a person gave, to tell of typing errors */
+    char **labels;          /* "key=value", or NULL */
+    char **no_cache_filter; /* stages, or NULL */
+    gboolean no_cache;
+    enum pull_policy pull;
+    struct platform platform;
+    enum build_call call; /* what is wanted in place of a build */
+    gboolean call_json;   /* as JSON */
+    GPtrArray *contexts;  /* struct named_context* */
+    GHashTable *secrets;  /* id → GBytes* */
+    GHashTable *ssh;      /* id → socket's path */
+    char *ssh_agent;  /* socket's path for contexts over ssh without a default in ssh; or NULL */
+    GArray *hosts;    /* struct host_ip; strings borrowed from owned */
+    GArray *ulimits;  /* struct ulimit; likewise */
+    GPtrArray *owned; /* char* */
+    enum net_mode network; /* of RUN */
+    guint64 shm_size;      /* bytes, 0: default */
+    char *cgroup_parent;   /* or NULL */
+    struct resources resources;
+    gboolean host_ca; /* this host's certificates are usable inside RUN */
+    char *ca_bundle;  /* the file of them (SSL_CERT_FILE); NULL: where systems have it */
+    gboolean allow_insecure, allow_host_network;
+    gboolean keep_failed; /* what a RUN that failed left, for build_debug() */
+
+    GPtrArray *outputs; /* struct output* */
+    char **annotations; /* "key=value" that build_set_outputs() gives each output; or NULL */
+    gboolean wants_id;  /* an image's id is needed, whatever the outputs make */
+    char *docker_host;  /* as DOCKER_HOST; NULL: its default */
+};
+/* One with empty collections, this machine's platform and no descriptors. */
+struct build_request *build_request_new(void);
+void build_request_free(struct build_request *r);
+void named_context_free(struct named_context *c);
+
+typedef struct build_request build_request;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(build_request, build_request_free)
+
+#endif

@@ -1,0 +1,105 @@
+/* What came of a build, gathered for whoever asked for it. */
+#include "build/building.h"
+
+#include "base/error.h"
+
+static const struct vertex *vertex_at(const struct build *b, guint i)
+{
+    return g_ptr_array_index(b->lowered->graph->vertices, i);
+}
+
+static gboolean is_step(const struct build *b, const struct vertex *v)
+{
+    return solver_result(b->solver, v)->needed && !v->meta.internal;
+}
+
+/* NULL for the only one there is, when it has no name. */
+static char *stage_label(const struct build *b, const struct vertex *v)
+{
+    const char *stage = v->meta.stage;
+    gboolean alone = stage && g_ascii_isdigit(*stage);
+    for (guint i = 0; alone && i < b->lowered->graph->vertices->len; i++)
+        alone = !is_step(b, vertex_at(b, i)) || g_strcmp0(vertex_at(b, i)->meta.stage, stage) == 0;
+    return alone ? NULL : event_stage_label(stage);
+}
+
+void build_step_free(gpointer data)
+{
+    struct build_step *s = data;
+    g_free(s->stage);
+    g_free(s);
+}
+
+static void count_step(struct build_result *r, const struct vertex_result *v)
+{
+    if (!v->done)
+        return;
+    r->ran += v->outcome == OUTCOME_RAN;
+    r->cached += v->outcome == OUTCOME_CACHED || v->outcome == OUTCOME_CUT;
+}
+
+void build_collect_steps(struct build *b)
+{
+    for (guint i = 0; b->solver && i < b->lowered->graph->vertices->len; i++) {
+        const struct vertex *v = vertex_at(b, i);
+        if (!is_step(b, v))
+            continue;
+        struct build_step *s = g_new(struct build_step, 1);
+        *s = (struct build_step){v, solver_result(b->solver, v), stage_label(b, v)};
+        g_ptr_array_add(b->result.steps, s);
+        count_step(&b->result, s->result);
+    }
+}
+
+static const struct build_step *step_of(const struct build *b, const struct vertex *v)
+{
+    for (guint i = 0; i < b->result.steps->len; i++) {
+        const struct build_step *s = g_ptr_array_index(b->result.steps, i);
+        if (s->vertex == v)
+            return s;
+    }
+    return NULL;
+}
+
+void build_collect_failure(struct build *b, const GError *err)
+{
+    const struct vertex *failed = b->solver ? solver_failed(b->solver) : NULL;
+    if (!failed || g_error_matches(err, VARVE_ERROR, VARVE_ERROR_CANCELLED))
+        return;
+    struct build_failure *f = b->result.failure = g_new0(struct build_failure, 1);
+    f->error = g_error_copy(err);
+    f->step = step_of(b, failed);
+    if (!f->step) { /* a part of an instruction */
+        f->own =
+            (struct build_step){failed, solver_result(b->solver, failed), stage_label(b, failed)};
+        f->step = &f->own;
+    }
+    if (f->step->result->exit_code == 0)
+        f->place = build_explain_missing(b, failed, &f->error);
+    else
+        f->hint = build_hint(b, f->step);
+}
+
+static void failure_free(struct build_failure *f)
+{
+    if (!f)
+        return;
+    g_clear_error(&f->error);
+    g_free(f->hint);
+    g_free(f->own.stage);
+    g_free(f);
+}
+
+void build_result_clear(struct build_result *r)
+{
+    failure_free(r->failure);
+    g_ptr_array_unref(r->steps);
+    if (r->outputs)
+        g_array_unref(r->outputs);
+    g_clear_pointer(&r->changes, g_ptr_array_unref);
+    built_image_free(r->image);
+    lint_report_free(r->lint);
+    dockerfile_free(r->df);
+    diags_free(r->diags);
+    g_free(r->network);
+}

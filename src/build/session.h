@@ -1,0 +1,51 @@
+/* What the builds of one process share: where the store is, what the user configured, how many
+ * helping threads all of them have together. A front door makes one at its start, without I/O; any
+ * number of builds use it at the same time. The store itself is opened by each build: what it
+ * leases is then free when it ends. Thread-safe. */
+#ifndef VARVE_BUILD_SESSION_H
+#define VARVE_BUILD_SESSION_H
+
+#include "base/slots.h"
+#include "build/config.h"
+#include "source/sources.h"
+
+struct session;
+struct session_options {
+    const char *root;        /* of the store; NULL: store_default_root() */
+    const char *config_file; /* read instead of the usual ones (VARVE_CONFIG); NULL: these */
+    struct slots *slots; /* helping threads of all builds, borrowed; NULL: they are not counted */
+};
+struct session *session_new(const struct session_options *o);
+/* After its builds were freed. */
+void session_free(struct session *s);
+/* The configuration, read by the first who asks (again where it could not be read); the session's.
+ * events gets warnings about it, once. */
+const struct build_config *session_config(struct session *s, struct event_sink *events,
+                                          GError **err);
+/* A handle of the store, the caller's to close: session_open_store() of its root. */
+struct store *session_store(struct session *s, struct event_sink *events, GError **err);
+struct slots *session_slots(const struct session *s); /* or NULL */
+
+/* The store at root (NULL: the default). After a restart of the machine what it wrote last is
+ * verified first, and removed where it is damaged; events gets warnings about that. */
+struct store *session_open_store(const char *root, struct event_sink *events, GError **err);
+/* From now on events gets a warning when another varve is waited for; NULL: no more. */
+void session_show_waits(struct store *s, struct event_sink *events);
+/* For store_fsck(): compares a layer with its index without reading its files. */
+gboolean session_check_sizes(struct store *s, const char *id, GError **err);
+
+/* Pulling an image that no build asks for. */
+struct session_pull {
+    const struct registry_config *registry;
+    enum pull_policy policy;
+    struct event_sink *events; /* or NULL */
+    struct cancel *cancel;     /* or NULL */
+};
+/* Afterwards ref is in the store, unpacked. */
+gboolean session_pull(const struct session_pull *how, struct store *s, const struct reference *ref,
+                      const struct platform *p, GError **err);
+
+typedef struct session session;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(session, session_free)
+
+#endif

@@ -1,0 +1,50 @@
+/* One run of varve build as its user sees it; private to cli/. */
+#ifndef VARVE_CLI_BUILD_SHOWN_H
+#define VARVE_CLI_BUILD_SHOWN_H
+
+#include "build/build.h"
+#include "cli/build_options.h"
+
+#include <stdio.h>
+
+struct shown_build {
+    const struct build_options *o;
+    const struct build_request *r; /* o's */
+    struct session *session;
+    struct progress *progress;
+    struct build *build;
+    const struct build_result *res; /* build's */
+};
+
+/* cmd_build.c: makes the build that o asks for, and its progress. shown_clear() frees both. */
+void shown_init(struct shown_build *b, const struct build_options *o);
+void shown_clear(struct shown_build *b);
+
+/* build_call.c: --call and --check in place of a build. Returns the exit code when *err is not set.
+ */
+int build_call(struct shown_build *b, GError **err);
+void build_print_findings(const struct shown_build *b, FILE *f);
+
+/* build_debug.c: after the report of a failure, a shell in the failed step, or how to get one. */
+void build_offer_debug(struct shown_build *b);
+/* cmd_debug.c: notes the command line for varve debug. FALSE: it cannot be repeated. */
+gboolean build_debug_note(const struct shown_build *b);
+
+/* build_files.c: an id of an earlier build, which nothing shall take for this one's, is removed. */
+void build_drop_stale_id(const struct shown_build *b);
+/* --metadata-file and --iidfile. */
+gboolean build_write_files(const struct shown_build *b, GError **err);
+
+/* build_report.c: what the user sees afterwards, on stderr (and with -q the digest on stdout). */
+void build_report_success(struct shown_build *b);
+/* What --explain shows: a line for each step that did not hit, and for what changed of the config.
+ */
+void build_print_explanations(const struct shown_build *b);
+/* What the checks found, on one line; nothing when that is nothing. */
+void build_print_warnings(const struct shown_build *b);
+
+/* build_failure.c. The failing step: its lines with a caret, the end of its log, what is kept.
+ * Returns the exit code. */
+int build_report_failure(struct shown_build *b, const GError *err);
+
+#endif

@@ -1,0 +1,22 @@
+/* Text from outside, made fit to be shown: harmless, and no wider than there is room. */
+#ifndef VARVE_TEXT_FIT_H
+#define VARVE_TEXT_FIT_H
+
+#include <glib.h>
+
+/* Terminal columns that s takes (UTF-8, wide characters, no control characters). */
+int text_width(const char *s);
+/* s cut to at most columns with "…" where cut; control characters and invalid bytes made visible.
+ */
+char *text_fit(const char *s, int columns);
+/* s without the sequences by which programs move, colour and clear (ECMA-48: CSI and strings such
+ * as OSC, and the short ones); newly allocated. What was cut off in the middle is dropped too. */
+char *text_without_escapes(const char *s);
+
+/* The name of a step, "RUN --network=none make", without the flags of RUN: "RUN make". Newly
+ * allocated. */
+char *text_command(const char *step);
+/* The name of a step in at most columns: a RUN's flags give way before its command does. */
+char *text_step(const char *step, int columns);
+
+#endif
