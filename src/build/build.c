@@ -134,20 +134,30 @@ static gboolean needs_config(const struct build *b)
     return FALSE;
 }
 
+/* The config needs the digests of the layers' tars. Where blobs are made of them anyhow, that comes
+ * first. */
+static gboolean make_config(struct build *b, const struct output_env *env, GError **err)
+{
+    for (guint i = 0; i < b->r->outputs->len; i++)
+        if (!output_export(g_ptr_array_index(b->r->outputs, i), b->result.image, env, err))
+            return FALSE;
+    return !needs_config(b) || built_image_config(b->result.image, err);
+}
+
 static gboolean make_outputs(struct build *b, GError **err)
 {
+    struct output_env env = {.registry = b->config->registry,
+                             .tags = (const char *const *)b->r->tags->pdata,
+                             .docker_host = b->r->docker_host,
+                             .stream = b->r->out_fd};
     b->result.image = built_image_new(b->store, b->chain, b->lowered->conf);
     b->result.image->cancel = b->ports.cancel;
     b->result.image->events = b->ports.events;
     b->result.image->epoch = b->times.epoch;
     b->result.image->keep_times = b->times.keep;
-    if (needs_config(b) && !built_image_config(b->result.image, err))
+    if (!make_config(b, &env, err))
         return FALSE;
     build_compare(b);
-    struct output_env env = {.registry = b->config->registry,
-                             .tags = (const char *const *)b->r->tags->pdata,
-                             .docker_host = b->r->docker_host,
-                             .stream = b->r->out_fd};
     b->result.outputs = g_array_new(FALSE, TRUE, sizeof(struct output_result));
     for (guint i = 0; i < b->r->outputs->len; i++) {
         const struct output *out = g_ptr_array_index(b->r->outputs, i);

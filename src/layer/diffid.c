@@ -20,52 +20,70 @@
 struct hash_sink {
     struct tar_sink sink; /* first */
     struct hasher *h;
-    guint64 size; /* bytes of tar */
 };
 
 static gboolean hash_write(struct tar_sink *self, const void *bytes, gsize len, GError **err)
 {
-    struct hash_sink *s = (struct hash_sink *)self;
-    hasher_update(s->h, bytes, len);
-    s->size += len;
+    hasher_update(((struct hash_sink *)self)->h, bytes, len);
     return TRUE;
 }
 
 static gboolean hash_tar(struct store *s, const char *layer_id, gint64 clamp, struct cancel *c,
-                         struct layer_blob *out, GError **err)
+                         struct digest *out, GError **err)
 {
     g_autoptr(hasher) h = hasher_new();
     struct hash_sink sink = {.sink = {.write = hash_write}, .h = h};
     struct tar_options o = {.clamp_mtime = clamp};
     if (!tarwriter_run(s, layer_id, &o, &sink.sink, c, err))
         return FALSE;
-    hasher_final(h, &out->diff_id);
-    out->digest = out->diff_id;
-    out->size = sink.size;
+    hasher_final(h, out);
     return TRUE;
+}
+
+static char *clamp_variant(gint64 clamp_mtime)
+{
+    return g_strdup_printf(DIFF_CLAMP "%" G_GINT64_FORMAT, clamp_mtime);
+}
+
+gboolean layer_diff_id_known(struct store *s, const char *layer_id, gint64 clamp_mtime,
+                             gboolean *known, struct digest *out, GError **err)
+{
+    struct layer_blob b;
+    struct layer_info info;
+    if (!store_layer_get(s, layer_id, &info, err))
+        return FALSE;
+    *known = info.has_diff_id && (clamp_mtime < 0 || info.unpacked);
+    if (*known)
+        *out = info.diff_id;
+    if (*known || clamp_mtime < 0)
+        return TRUE;
+    g_autofree char *variant = clamp_variant(clamp_mtime);
+    *known = store_layer_blob_known(s, layer_id, variant, &b);
+    if (*known)
+        *out = b.diff_id;
+    return TRUE;
+}
+
+gboolean layer_diff_id_note(struct store *s, const char *layer_id, gint64 clamp_mtime,
+                            const struct digest *diff_id, GError **err)
+{
+    struct layer_blob b = {.digest = *diff_id,
+                           .diff_id = *diff_id,
+                           .media_type = "application/vnd.oci.image.layer.v1.tar"};
+    if (clamp_mtime < 0)
+        return store_layer_set_diff_id(s, layer_id, diff_id, err);
+    g_autofree char *variant = clamp_variant(clamp_mtime);
+    return store_layer_blob_put(s, layer_id, variant, &b, err);
 }
 
 gboolean layer_diff_id(struct store *s, const char *layer_id, gint64 clamp_mtime, struct cancel *c,
                        struct digest *out, GError **err)
 {
-    struct layer_blob b = {.media_type = "application/vnd.oci.image.layer.v1.tar"};
-    struct layer_info info;
-    if (!store_layer_get(s, layer_id, &info, err))
+    gboolean known;
+    if (!layer_diff_id_known(s, layer_id, clamp_mtime, &known, out, err))
         return FALSE;
-    if (info.has_diff_id && (clamp_mtime < 0 || info.unpacked)) {
-        *out = info.diff_id;
-        return TRUE;
-    }
-    g_autofree char *variant = g_strdup_printf(DIFF_CLAMP "%" G_GINT64_FORMAT, clamp_mtime);
-    if (clamp_mtime >= 0 && store_layer_blob_known(s, layer_id, variant, &b)) {
-        *out = b.diff_id;
-        return TRUE;
-    }
-    if (!hash_tar(s, layer_id, clamp_mtime, c, &b, err))
-        return FALSE;
-    *out = b.diff_id;
-    return clamp_mtime < 0 ? store_layer_set_diff_id(s, layer_id, out, err)
-                           : store_layer_blob_put(s, layer_id, variant, &b, err);
+    return known || (hash_tar(s, layer_id, clamp_mtime, c, out, err) &&
+                     layer_diff_id_note(s, layer_id, clamp_mtime, out, err));
 }
 
 static gboolean expect(const char *layer_id, const struct digest *is, const struct digest *said,
@@ -81,9 +99,9 @@ static gboolean expect(const char *layer_id, const struct digest *is, const stru
 static gboolean verify_tar(struct store *s, const char *layer_id, gint64 clamp,
                            const struct digest *said, GError **err)
 {
-    struct layer_blob b;
-    return hash_tar(s, layer_id, clamp, NULL, &b, err) &&
-           expect(layer_id, &b.diff_id, said, "its tar", err);
+    struct digest is;
+    return hash_tar(s, layer_id, clamp, NULL, &is, err) &&
+           expect(layer_id, &is, said, "its tar", err);
 }
 
 static gssize read_blob(gpointer ctx, void *buf, gsize len, GError **err)

@@ -10,6 +10,13 @@
  */
 gboolean layer_diff_id(struct store *s, const char *layer_id, gint64 clamp_mtime, struct cancel *c,
                        struct digest *out, GError **err);
+/* *known: somebody hashed the tar before; out is set then. No file is read. */
+gboolean layer_diff_id_known(struct store *s, const char *layer_id, gint64 clamp_mtime,
+                             gboolean *known, struct digest *out, GError **err);
+/* Remembers the diff id of a tar that was written anyhow, so that layer_diff_id() need not read the
+ * layer again. A layer that was pulled has its own already. */
+gboolean layer_diff_id_note(struct store *s, const char *layer_id, gint64 clamp_mtime,
+                            const struct digest *diff_id, GError **err);
 
 /* Whether the diff ids that the store has for the layer and its blobs are those of the tars: hashes
  * the tar that its index gives and the content of its blobs. A layer that was pulled may have a tar

@@ -5,6 +5,7 @@
 #include "base/io.h"
 #include "layer/batcher.h"
 #include "layer/decompress.h"
+#include "layer/diffid.h"
 #include "layer/tarwriter.h"
 #include "store/blob.h"
 
@@ -147,8 +148,8 @@ static gboolean note_members(const struct job *j, struct pipeline_result *r,
 
 static gboolean note_layer(const struct job *j, const struct layer_blob *b, GError **err)
 {
-    if (!j->info.has_diff_id && j->clamp_mtime < 0 &&
-        !store_layer_set_diff_id(j->store, j->layer_id, &b->diff_id, err))
+    if ((!j->info.has_diff_id || j->clamp_mtime >= 0) &&
+        !layer_diff_id_note(j->store, j->layer_id, j->clamp_mtime, &b->diff_id, err))
         return FALSE;
     return store_layer_blob_put(j->store, j->layer_id, j->variant, b, err);
 }

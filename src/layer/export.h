@@ -28,7 +28,8 @@ struct export_options {
  * force gives the blob it came as; with force, and in another compression, that blob's own tar is
  * compressed again (its diff ID stays, clamp_mtime does not count). When came_as is not in the
  * store the layer is compressed anew, and when no blob of it is and the layer's tar cannot be made
- * again as it was, VARVE_ERROR_FAILED. Sets the diff ID of a layer that has none. Uses all CPUs and
+ * again as it was, VARVE_ERROR_FAILED. Remembers
+ * the diff ID, so that layer_diff_id() costs nothing afterwards. Uses all CPUs and
  * about 5 MiB for each of them: export one layer after the other. */
 gboolean layer_export(struct store *s, const char *layer_id, const struct export_options *o,
                       struct cancel *c, struct layer_blob *out, GError **err);

@@ -194,30 +194,47 @@ gboolean built_image_is_whole(struct built_image *b, gboolean *whole, GError **e
 /* The image below: its blobs are those of the lowest layers. */
 struct base {
     struct manifest *manifest; /* or NULL */
+    struct image_conf *conf;   /* or NULL */
     guint n;                   /* layers from below that are the same in both */
 };
+
+static void base_clear(struct base *base)
+{
+    g_clear_pointer(&base->manifest, manifest_free);
+    g_clear_pointer(&base->conf, image_conf_free);
+}
 
 static const struct digest *diff_id_at(const struct image_conf *c, guint i)
 {
     return &g_array_index(c->diff_ids, struct digest, i);
 }
 
+/* Layer i of b is layer i of the image below, whose config conf is. Layers of an image that came
+ * from elsewhere have their diff ids. */
+static gboolean is_base_layer(struct built_image *b, const struct image_conf *conf, guint i)
+{
+    gboolean known;
+    struct digest is;
+    return layer_diff_id_known(b->store, b->chain->ids[i], clamp_of(b), &known, &is, NULL) &&
+           known && digest_cmp(diff_id_at(conf, i), &is) == 0;
+}
+
 static struct base find_base(struct built_image *b)
 {
-    struct base base = {NULL, 0};
+    struct base base = {NULL, NULL, 0};
     g_autoptr(GError) why = NULL;
     if (digest_is_zero(&b->conf->base))
         return base;
     base.manifest = manifest_load(b->store, &b->conf->base, &why);
-    g_autoptr(image_conf) conf =
+    base.conf =
         base.manifest ? image_conf_load(b->store, &base.manifest->config.digest, &why) : NULL;
-    if (!conf) {
+    if (!base.conf) {
         warn(b, "what the base image's layers came as is lost (%s): they may get other digests",
              why->message);
         return base;
     }
-    guint n = MIN(MIN(conf->diff_ids->len, base.manifest->items->len), b->conf->diff_ids->len);
-    while (base.n < n && digest_cmp(diff_id_at(conf, base.n), diff_id_at(b->conf, base.n)) == 0)
+    guint n = MIN(MIN(base.conf->diff_ids->len, base.manifest->items->len), b->chain->n);
+    while (base.n < n && is_base_layer(b, base.conf, base.n))
         base.n++;
     return base;
 }
@@ -230,7 +247,7 @@ static const struct layer_blob *came_as(struct built_image *b, const struct base
         return NULL;
     const struct descriptor *d = g_ptr_array_index(base->manifest->items, i);
     *out = (struct layer_blob){
-        .digest = d->digest, .diff_id = *diff_id_at(b->conf, i), .size = d->size};
+        .digest = d->digest, .diff_id = *diff_id_at(base->conf, i), .size = d->size};
     g_strlcpy(out->media_type, d->media_type, sizeof out->media_type);
     return out;
 }
@@ -287,7 +304,7 @@ static gboolean add_layers(struct built_image *b, struct manifest *m, const stru
         b->blob_bytes += blob.size;
         g_ptr_array_add(m->items, d);
     }
-    g_clear_pointer(&base.manifest, manifest_free);
+    base_clear(&base);
     return ok;
 }
 
@@ -297,21 +314,26 @@ static void set_annotations(struct manifest *m, const struct image_options *o)
         m->annotations = g_tree_ref(o->annotations);
 }
 
+gboolean built_image_export(struct built_image *b, const struct image_options *o, GError **err)
+{
+    g_autoptr(manifest) unused = manifest_new(MEDIA_OCI_MANIFEST);
+    return add_layers(b, unused, o, err);
+}
+
+/* The layers come first: making their blobs tells the diff ids that the config needs. */
 gboolean built_image_manifest(struct built_image *b, const struct image_options *o, GError **err)
 {
-    if (!built_image_config(b, err))
-        return FALSE;
     guint64 size = 0;
-    if (!store_blob_has(b->store, &b->config, &size))
-        return error_set(err, VARVE_ERROR_FAILED, "the image's config vanished from the store");
     b->manifest_type = o->docker_types ? MEDIA_DOCKER_MANIFEST : MEDIA_OCI_MANIFEST;
     g_autoptr(manifest) m = manifest_new(b->manifest_type);
+    if (!add_layers(b, m, o, err) || !built_image_config(b, err))
+        return FALSE;
+    if (!store_blob_has(b->store, &b->config, &size))
+        return error_set(err, VARVE_ERROR_FAILED, "the image's config vanished from the store");
     m->config.media_type = g_strdup(o->docker_types ? MEDIA_DOCKER_CONFIG : MEDIA_OCI_CONFIG);
     m->config.digest = b->config;
     m->config.size = size;
     set_annotations(m, o);
-    if (!add_layers(b, m, o, err))
-        return FALSE;
     g_autoptr(GBytes) json = manifest_write(m);
     b->manifest_size = g_bytes_get_size(json);
     b->has_manifest = store_blob_put(b->store, g_bytes_get_data(json, NULL), g_bytes_get_size(json),

@@ -35,8 +35,8 @@ struct built_image {
 struct built_image *built_image_new(struct store *s, const struct chain *chain,
                                     const struct image_conf *conf);
 void built_image_free(struct built_image *b);
-/* Hashes what layers' tars are not known yet (in parallel) and writes the config blob. With an
- * epoch, "created" and history times are it. Does nothing when done before. */
+/* Hashes what layers' tars are not known yet (in parallel; after an export none) and writes the
+ * config blob. With an epoch, "created" and history times are it. Does nothing when done before. */
 gboolean built_image_config(struct built_image *b, GError **err);
 
 /* How blobs and manifests are made. */
@@ -51,6 +51,10 @@ struct image_options {
  * that the store lacks are fetched from source. One that cannot be had is compressed anew, with a
  * warning. */
 gboolean built_image_manifest(struct built_image *b, const struct image_options *o, GError **err);
+
+/* Makes the blobs of built_image_manifest() and nothing else. Before built_image_config() it saves
+ * that one from reading the layers: each is read and hashed once. */
+gboolean built_image_export(struct built_image *b, const struct image_options *o, GError **err);
 
 /* *whole: the store has all blobs of the manifest, after fetching from source what it lacks. FALSE
  * when that cannot be told. */

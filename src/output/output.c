@@ -223,3 +223,24 @@ gboolean output_run(const struct output *o, struct built_image *b, const struct 
     registry_blob_source_free(g_steal_pointer(&b->source));
     return ok;
 }
+
+static gboolean needs_blobs(const struct output *o)
+{
+    return o->type == OUTPUT_OCI || o->type == OUTPUT_DOCKER ||
+           (o->type == OUTPUT_IMAGE && o->push);
+}
+
+gboolean output_export(const struct output *o, struct built_image *b, const struct output_env *env,
+                       GError **err)
+{
+    if (!needs_blobs(o))
+        return TRUE;
+    g_auto(GStrv) names = names_for(o, env, err);
+    if (!names)
+        return FALSE;
+    g_autoptr(registry) client = client_for(o, b, env, names);
+    b->source = registry_origin_source(client);
+    gboolean ok = built_image_export(b, &o->image, err);
+    registry_blob_source_free(g_steal_pointer(&b->source));
+    return ok;
+}

@@ -56,6 +56,11 @@ struct output_env {
 gboolean output_run(const struct output *o, struct built_image *b, const struct output_env *env,
                     struct output_result *result, GError **err);
 
+/* Makes the blobs of layers that output_run() will need, if it will. Whoever makes the config
+ * before the output calls it first, so that no layer is read twice. */
+gboolean output_export(const struct output *o, struct built_image *b, const struct output_env *env,
+                       GError **err);
+
 /* An image and the names that an archive gives it. */
 struct archived {
     struct built_image *image; /* its manifest is made already */
