@@ -191,7 +191,8 @@ gboolean filework_copy(struct filework *w, GError **err)
 {
     struct selection sel;
     fileop_selection(w->a, &sel);
-    g_autoptr(GPtrArray) selected = tree_select(w->tree, &sel, err);
+    g_autoptr(GPtrArray) selected =
+        w->selected ? g_ptr_array_ref(w->selected) : tree_select(w->tree, &sel, err);
     if (!selected || !tree_ensure_selected(w->tree, selected, err) ||
         !check_single(w, selected, err))
         return FALSE;

@@ -329,6 +329,7 @@ static gboolean run_action(struct run *r, guint i, GError **err)
     int source = result_of(r->op, a->secondary);
     if (source < 0) {
         w.tree = r->env->inputs[a->secondary];
+        w.selected = r->env->selected ? r->env->selected[i] : NULL;
         return apply(&w, err);
     }
     guint first = first_action(r->op, source);

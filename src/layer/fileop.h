@@ -11,8 +11,11 @@
 struct fileop_env {
     struct store *store;
     struct chainview *base; /* the destination's chain; NULL for scratch */
-    struct tree **inputs;  /* by input number of the vertex; only those that actions read are set */
-    guint n_inputs;        /* length of inputs */
+    struct tree **inputs; /* by input number of the vertex; only those that actions read are set */
+    guint n_inputs;       /* length of inputs */
+    /* By action: what tree_select() gave for its fileop_selection(), borrowed; NULL: not known. A
+     * NULL array knows none. */
+    GPtrArray **selected;
     struct cancel *cancel; /* may be NULL */
     gint64 now_ns;         /* mtime of what is made and has no source; SOURCE_DATE_EPOCH when set */
     /* Receives a line about what was done, but may not be what was meant. May be NULL. */

@@ -10,12 +10,13 @@
 struct filework {
     const struct fileop_env *env;
     const struct file_action *a;
-    struct dest *dest;  /* what it changes */
-    struct tree *tree;  /* copy: where sources come from */
-    gboolean has_owner; /* a->owner is set: */
-    guint32 uid, gid;   /* it, resolved */
-    gboolean has_mode;  /* a->mode_text is set: */
-    struct chmod chmod; /* it, parsed */
+    struct dest *dest;   /* what it changes */
+    struct tree *tree;   /* copy: where sources come from */
+    GPtrArray *selected; /* copy: fileop_env's for the action, or NULL */
+    gboolean has_owner;  /* a->owner is set: */
+    guint32 uid, gid;    /* it, resolved */
+    gboolean has_mode;   /* a->mode_text is set: */
+    struct chmod chmod;  /* it, parsed */
 };
 /* An entry made by the action itself, not copied, with the action's owner; with its mode if it has
  * one, else mode. Its path is "". */

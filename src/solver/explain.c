@@ -45,7 +45,9 @@ static json_t *read_json(struct node *n, const struct read *r)
     g_autofree char *name = g_utf8_make_valid(*r->sel.pattern ? r->sel.pattern : ".", -1);
     json_object_set_new(in, "name", json_string(name));
     json_object_set_new(in, "digest", hex_json(&r->digest));
-    json_t *files = files_json(r->manifest);
+    g_autofree char *manifest =
+        r->selected ? tree_selection_manifest(r->selected, EXPLAIN_MAX_FILES) : NULL;
+    json_t *files = files_json(manifest);
     if (files)
         json_object_set_new(in, "files", files);
     return in;

@@ -1,7 +1,6 @@
-#include "solver/node.h"
+#include "solver/inputs.h"
 
 #include "base/error.h"
-#include "layer/chainview.h"
 #include "layer/fileop.h"
 
 #include <string.h>
@@ -57,7 +56,7 @@ gboolean node_is_local(const struct vertex *v)
     return v->op.type == OP_SOURCE && v->op.source.kind == SOURCE_LOCAL;
 }
 
-struct node *node_base(struct solver *s, const struct node *n)
+int node_base_input(const struct node *n)
 {
     int input = -1;
     if (n->v->op.type == OP_EXEC)
@@ -66,7 +65,13 @@ struct node *node_base(struct solver *s, const struct node *n)
         input = n->v->op.file.actions[0].input;
     if (n->v->op.type == OP_MERGE)
         input = 0;
-    return input >= 0 && (guint)input < n->v->n_inputs ? node_of(s, n->v->inputs[input]) : NULL;
+    return input >= 0 && (guint)input < n->v->n_inputs ? input : -1;
+}
+
+struct node *node_base(struct solver *s, const struct node *n)
+{
+    int input = node_base_input(n);
+    return input >= 0 ? node_of(s, n->v->inputs[input]) : NULL;
 }
 
 void node_init_reads(struct node *n)
@@ -84,17 +89,13 @@ static gboolean digest_read(struct node *n, struct tree *t, struct read *r, GErr
 {
     n->res.missing = 0;
     g_clear_pointer(&r->selected, g_ptr_array_unref);
-    g_clear_pointer(&r->manifest, g_free);
     GError *local = NULL;
     r->selected = tree_select(t, &r->sel, &local);
     if (g_error_matches(local, VARVE_ERROR, VARVE_ERROR_NOT_FOUND))
         n->res.missing = r->part + 1;
     if (local)
         g_propagate_error(err, local);
-    if (!r->selected || !tree_selection_digest(t, r->selected, &r->digest, err))
-        return FALSE;
-    r->manifest = tree_selection_manifest(r->selected, EXPLAIN_MAX_FILES);
-    return TRUE;
+    return r->selected && tree_selection_digest(t, r->selected, &r->digest, err);
 }
 
 /* Hashes what n's reads select from its local inputs. */
@@ -156,22 +157,13 @@ gboolean chain_content(struct solver *s, const struct chain *c, struct digest *o
     return TRUE;
 }
 
-/* "stage build", "stage-1", or for what belongs to no stage what it is. Newly allocated. */
-static char *shown_name(const struct vertex *input)
-{
-    const char *stage = input->meta.stage;
-    if (!stage)
-        return g_strdup(input->meta.name);
-    return g_ascii_isdigit(*stage) ? event_stage_label(stage) : g_strconcat("stage ", stage, NULL);
-}
-
 /* Tells of a failed read of an input's part; for what was not found the whole is looked at, so that
  * the message can say what is there. */
 static gboolean tell_missing(struct node *n, struct chainview *view, struct read *r, GError *error,
                              GError **err)
 {
     const struct vertex *input = n->v->inputs[r->input];
-    g_autofree char *name = shown_name(input);
+    g_autofree char *name = node_shown_name(input);
     g_autoptr(tree) all = n->res.missing ? chainview_tree(view, name, NULL) : NULL;
     if (!all || digest_read(n, all, r, err)) {
         g_propagate_error(err, error);
@@ -186,20 +178,14 @@ static gboolean digest_chain_reads(struct solver *s, struct node *n, GError **er
 {
     for (guint i = 0; i < n->reads->len; i++) {
         struct read *r = &g_array_index(n->reads, struct read, i);
-        struct node *input = node_of(s, n->v->inputs[r->input]);
-        if (input->local)
+        if (node_of(s, n->v->inputs[r->input])->local)
             continue;
-        g_autoptr(chainview) view = chainview_new(s->o.store, input->chain, s->stop, err);
-        if (!view)
-            return FALSE;
-        g_autofree char *name = shown_name(input->v);
-        g_autoptr(tree) t = chainview_tree_for(view, name, &r->sel, 1, err);
+        struct tree *t = node_tree(s, n, r->input, err);
+        GError *local = NULL;
         if (!t)
             return FALSE;
-        GError *local = NULL;
         if (!digest_read(n, t, r, &local))
-            return tell_missing(n, view, r, local, err);
-        g_clear_pointer(&r->selected, g_ptr_array_unref); /* points into t */
+            return tell_missing(n, node_view(s, n, r->input, NULL), r, local, err);
     }
     return TRUE;
 }

@@ -14,8 +14,7 @@ struct read {
     guint part;  /* index of the action or mount */
     struct selection sel;
     struct digest digest; /* of what is selected, once known */
-    char *manifest;       /* tree_selection_manifest(), or NULL */
-    GPtrArray *selected;  /* struct selected*, while wanted; else NULL */
+    GPtrArray *selected;  /* struct selected*, while the tree that they point into is there */
 };
 
 /* What steps above wrote to a cache mount before this one sees it. */
@@ -24,12 +23,14 @@ struct volume_past {
     struct digest digest; /* of who wrote, as the content key counts it */
 };
 
+struct opened;
 struct node {
     struct vertex *v;
     struct vertex_result res;
-    GArray *reads;    /* struct read: of local inputs and of parts of other inputs */
-    GArray *pasts;    /* struct volume_past: of cache mounts, once its inputs are done */
-    gboolean local;   /* a local source: has no chain of its own and is never run */
+    GArray *reads;         /* struct read: of local inputs and of parts of other inputs */
+    struct opened *opened; /* by input, while n is solved */
+    GArray *pasts;         /* struct volume_past: of cache mounts, once its inputs are done */
+    gboolean local;        /* a local source: has no chain of its own and is never run */
     gboolean tainted; /* it or something below it has no_cache: its definition key proves nothing */
     gboolean keyed;   /* res.key is made */
     gboolean visited; /* seen by the top-down pass */
@@ -82,6 +83,8 @@ struct work node_work(const struct solver *s, const struct node *n);
 gboolean node_is_local(const struct vertex *v);
 /* The input whose root file system n's layer lies on; NULL for scratch and for other ops. */
 struct node *node_base(struct solver *s, const struct node *n);
+/* Its number, or -1. */
+int node_base_input(const struct node *n);
 
 /* keys.c */
 

@@ -1,62 +1,8 @@
-#include "solver/node.h"
+#include "solver/inputs.h"
 
 #include "layer/fileop.h"
 
 #include <string.h>
-
-/* The trees that a file op's actions read, by input number. Those of local sources belong to env.
- */
-struct inputs {
-    struct tree **trees;
-    gboolean *owned;
-    guint n;
-};
-
-static void inputs_clear(struct inputs *in)
-{
-    for (guint i = 0; i < in->n; i++)
-        if (in->owned[i])
-            tree_free(in->trees[i]);
-    g_free(in->trees);
-    g_free(in->owned);
-}
-
-static struct tree *open_input(struct solver *s, struct node *n, guint i, gboolean *owned,
-                               GError **err)
-{
-    struct vertex *input = n->v->inputs[i];
-    if (node_is_local(input))
-        return s->o.env->local(s->o.env, input->op.source.identifier, err);
-    g_autoptr(chainview) view = chainview_new(s->o.store, node_of(s, input)->chain, s->stop, err);
-    g_autoptr(GArray) sels = g_array_new(FALSE, FALSE, sizeof(struct selection));
-    for (guint k = 0; k < n->reads->len; k++) {
-        const struct read *r = &g_array_index(n->reads, struct read, k);
-        if (r->input == i)
-            g_array_append_val(sels, r->sel);
-    }
-    *owned = TRUE;
-    return view ? chainview_tree_for(view, input->meta.name, (struct selection *)sels->data,
-                                     sels->len, err)
-                : NULL;
-}
-
-static gboolean inputs_open(struct solver *s, struct node *n, struct inputs *in, GError **err)
-{
-    in->n = n->v->n_inputs;
-    in->trees = g_new0(struct tree *, in->n + 1);
-    in->owned = g_new0(gboolean, in->n + 1);
-    for (guint i = 0; i < n->reads->len; i++) {
-        guint k = g_array_index(n->reads, struct read, i).input;
-        if (in->trees[k])
-            continue;
-        in->trees[k] = open_input(s, n, k, &in->owned[k], err);
-        if (!in->trees[k]) {
-            in->owned[k] = FALSE;
-            return FALSE;
-        }
-    }
-    return TRUE;
-}
 
 /* Applies op over base into a new committed layer. */
 static gboolean make_layer(struct solver *s, const struct file_op *op, struct fileop_env *env,
@@ -82,22 +28,29 @@ void node_warn(gpointer ctx, const char *text)
                &(struct event){.type = EVENT_WARNING, .vertex = w->n->v->number, .text = text});
 }
 
-static struct chain *run_over(struct solver *s, struct node *n, struct inputs *in, GError **err)
+/* The trees that n's actions read, by input number, and what each action selects. */
+static gboolean open_inputs(struct solver *s, struct node *n, struct fileop_env *env, GError **err)
 {
-    struct node *base = node_base(s, n);
-    g_autoptr(chainview) view = NULL;
-    if (base && !(view = chainview_new(s->o.store, base->chain, s->stop, err)))
-        return NULL;
-    struct warned warned = {s, n};
-    struct fileop_env env = {.base = view,
-                             .inputs = in->trees,
-                             .n_inputs = in->n,
-                             .warn = node_warn,
-                             .warn_ctx = &warned};
+    env->n_inputs = n->v->n_inputs;
+    for (guint i = 0; i < n->reads->len; i++) {
+        const struct read *r = &g_array_index(n->reads, struct read, i);
+        if (!(env->inputs[r->input] = node_tree(s, n, r->input, err)))
+            return FALSE;
+        env->selected[r->part] = r->selected;
+    }
+    return TRUE;
+}
+
+static struct chain *run_over(struct solver *s, struct node *n, struct fileop_env *env,
+                              GError **err)
+{
     struct layer_info info = {0};
-    if (!make_layer(s, &n->v->op.file, &env, &info, err))
+    int base = node_base_input(n);
+    if (base >= 0 && !(env->base = node_view(s, n, base, err)))
         return NULL;
-    struct chain *c = chain_copy(base ? base->chain : NULL);
+    if (!make_layer(s, &n->v->op.file, env, &info, err))
+        return NULL;
+    struct chain *c = chain_copy(base >= 0 ? node_of(s, n->v->inputs[base])->chain : NULL);
     chain_append(c, info.id);
     n->res.layer_bytes = info.size;
     return c;
@@ -105,10 +58,12 @@ static struct chain *run_over(struct solver *s, struct node *n, struct inputs *i
 
 struct chain *run_file(struct solver *s, struct node *n, GError **err)
 {
-    struct inputs in = {0};
-    struct chain *c = inputs_open(s, n, &in, err) ? run_over(s, n, &in, err) : NULL;
-    inputs_clear(&in);
-    return c;
+    struct warned warned = {s, n};
+    g_autofree struct tree **trees = g_new0(struct tree *, n->v->n_inputs + 1);
+    g_autofree GPtrArray **selected = g_new0(GPtrArray *, n->v->op.file.n_actions + 1);
+    struct fileop_env env = {
+        .inputs = trees, .selected = selected, .warn = node_warn, .warn_ctx = &warned};
+    return open_inputs(s, n, &env, err) ? run_over(s, n, &env, err) : NULL;
 }
 
 static struct chain *make_local_chain(struct solver *s, struct node *n, struct read *r,

@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "base/pool.h"
-#include "solver/node.h"
+#include "solver/inputs.h"
 
 #include <string.h>
 
@@ -44,9 +44,9 @@ static void node_free(struct node *n)
 {
     for (guint i = 0; i < n->reads->len; i++) {
         struct read *r = &g_array_index(n->reads, struct read, i);
-        g_free(r->manifest);
         g_clear_pointer(&r->selected, g_ptr_array_unref);
     }
+    node_close_inputs(n);
     g_array_unref(n->reads);
     g_array_unref(n->pasts);
     g_ptr_array_unref(n->dependents);
@@ -407,6 +407,8 @@ static gboolean solve_node(struct solver *s, struct node *n, GError **err)
     n->res.started_us = g_get_real_time();
     if (!cancel_check(s->stop, err) || !node_content_key(s, n, err))
         return FALSE;
+    if (n->v->op.type != OP_FILE) /* nothing that runs long keeps them */
+        node_close_inputs(n);
     g_free(n->inputs_json);
     n->inputs_json = node_inputs_json(s, n);
     if (!n->v->meta.no_cache && take_cut(s, n)) {
@@ -526,6 +528,7 @@ static gpointer worker_main(gpointer data)
         struct work mine = node_work(s, n);
         work_enter(&mine);
         gboolean ok = solve_node(s, n, &error);
+        node_close_inputs(n);
         if (ok)
             tell(s, n);
         work_enter(&s->work);

@@ -1,0 +1,19 @@
+/* What a step reads of its solved inputs, opened once for its keys and its run. What is returned is
+ * the node's, until node_close_inputs(). Of one node only its own thread opens and closes.
+ * Private to solver/. */
+#ifndef VARVE_SOLVER_INPUTS_H
+#define VARVE_SOLVER_INPUTS_H
+
+#include "layer/chainview.h"
+#include "solver/node.h"
+
+/* Input i's chain. */
+struct chainview *node_view(struct solver *s, struct node *n, guint i, GError **err);
+/* What n's reads select of input i; the whole of it for a local source. */
+struct tree *node_tree(struct solver *s, struct node *n, guint i, GError **err);
+/* Gives up views, trees and the selections that point into them. */
+void node_close_inputs(struct node *n);
+/* "stage build", "stage-1", or for what belongs to no stage what it is. Newly allocated. */
+char *node_shown_name(const struct vertex *input);
+
+#endif
