@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "dockerfile/expand.h"
-#include "graph/lowering.h"
+#include "graph/lower_images.h"
 
 #include <string.h>
 
@@ -306,19 +306,13 @@ static void copy_limits(struct lowering *lw)
     lw->ulimits = ulimits;
 }
 
-static void image_free(gpointer p)
-{
-    resolved_image_clear(p);
-    g_free(p);
-}
-
 static void lowering_init(struct lowering *lw)
 {
     lw->graph = lw->o->graph ? graph_ref(lw->o->graph) : graph_new();
     lw->stages = g_ptr_array_new_with_free_func(lower_free_stage);
     lw->by_name = g_hash_table_new(g_str_hash, g_str_equal);
     lw->made = g_hash_table_new(g_str_hash, g_str_equal);
-    lw->images = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, image_free);
+    lw->images = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, lower_free_asked);
     lw->triggers = g_ptr_array_new_with_free_func((GDestroyNotify)dockerfile_free);
     vars_init(&lw->globals);
     lw->epoch = -1;

@@ -26,7 +26,8 @@ struct named_context {
 
 struct image_resolver {
     /* Finds reference (normalised text; or the value of an image or oci-layout context, by kind)
-     * for platform. Blocking; called once per distinct reference and platform. */
+     * for platform. Blocking; called once per distinct reference and platform, from several threads
+     * at once. */
     gboolean (*resolve)(struct image_resolver *self, enum context_kind kind, const char *reference,
                         const struct platform *p, struct resolved_image *out, GError **err);
     /* When the content of a repository or a URL is from, in seconds since 1970: of a commit its

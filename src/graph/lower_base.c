@@ -1,4 +1,4 @@
-#include "graph/lowering.h"
+#include "graph/lower_images.h"
 
 #include "base/error.h"
 #include "base/suggest.h"
@@ -41,28 +41,19 @@ static void report_unresolved(struct lowering *lw, struct build_stage *s, const 
                near->label, s->base_name, story);
 }
 
-/* Asks the resolver once for each image and platform; NULL with a diagnostic. */
+/* NULL with a diagnostic. */
 static const struct resolved_image *resolve(struct lowering *lw, struct build_stage *s,
                                             enum context_kind kind, const char *reference)
 {
-    g_autofree char *platform = platform_text(&s->platform);
-    g_autofree char *key = g_strdup_printf("%d %s %s", kind, platform, reference);
-    struct resolved_image *r = g_hash_table_lookup(lw->images, key);
+    g_autoptr(GError) err = NULL;
+    const struct resolved_image *r = lower_image(lw, kind, reference, &s->platform, &err);
     if (r)
         return r;
-    g_autoptr(GError) err = NULL;
-    r = g_new0(struct resolved_image, 1);
-    struct image_resolver *resolver = lw->o->resolver;
-    if (!resolver->resolve(resolver, kind, reference, &s->platform, r, &err)) {
-        g_free(r);
-        if (g_error_matches(err, VARVE_ERROR, VARVE_ERROR_CANCELLED))
-            g_propagate_error(lw->err, g_steal_pointer(&err));
-        else
-            report_unresolved(lw, s, err);
-        return NULL;
-    }
-    g_hash_table_insert(lw->images, g_steal_pointer(&key), r);
-    return r;
+    if (g_error_matches(err, VARVE_ERROR, VARVE_ERROR_CANCELLED))
+        g_propagate_error(lw->err, g_steal_pointer(&err));
+    else
+        report_unresolved(lw, s, err);
+    return NULL;
 }
 
 /* An image without layers is scratch with a config. */
@@ -125,6 +116,23 @@ static gboolean is_scratch(const struct build_stage *s)
     if (!s->context)
         return strcmp(s->base_name, "scratch") == 0;
     return s->context->kind == CONTEXT_IMAGE && strcmp(s->context->value, "scratch") == 0;
+}
+
+char *lower_base_reference(struct lowering *lw, const struct build_stage *s,
+                           enum context_kind *kind)
+{
+    const struct named_context *c =
+        s->override ? s->override : lower_find_context(lw, s->base_name, &s->platform);
+    const char *name = c ? c->value : s->base_name;
+    *kind = c ? c->kind : CONTEXT_IMAGE;
+    if (strcmp(s->platform.os, "windows") == 0)
+        return NULL;
+    if (*kind == CONTEXT_OCI_LAYOUT)
+        return g_strdup(name);
+    if (*kind != CONTEXT_IMAGE || strcmp(name, "scratch") == 0)
+        return NULL;
+    g_autoptr(reference) ref = reference_parse(name, NULL);
+    return ref ? reference_text(ref) : NULL;
 }
 
 gboolean lower_base(struct lowering *lw, struct build_stage *s)

@@ -1,5 +1,5 @@
 /* What the target needs: stages named by FROM, COPY --from and RUN --mount, images, triggers. */
-#include "graph/lowering.h"
+#include "graph/lower_images.h"
 
 #include "dockerfile/mount.h"
 
@@ -216,6 +216,23 @@ static void push_sources(GPtrArray *stack, const struct build_stage *s)
     }
 }
 
+/* What need() will ask for as far as the file tells: triggers may add to it. */
+static void ask_early(struct lowering *lw, const GPtrArray *targets)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
+    g_autoptr(GPtrArray) starts = g_ptr_array_new(), stack = g_ptr_array_new();
+    g_ptr_array_extend(stack, (GPtrArray *)targets, NULL, NULL);
+    while (stack->len) {
+        struct build_stage *s = g_ptr_array_steal_index(stack, stack->len - 1);
+        if (!g_hash_table_add(seen, s))
+            continue;
+        g_ptr_array_add(s->base ? stack : starts, s->base ? s->base : s);
+        if (!s->override && s->index >= 0)
+            push_sources(stack, s);
+    }
+    lower_ask_images(lw, starts);
+}
+
 static gboolean need(struct lowering *lw, GPtrArray *stack, struct build_stage *s)
 {
     s->needed = TRUE;
@@ -249,6 +266,7 @@ gboolean lower_reach(struct lowering *lw, struct build_stage *target)
     for (guint i = 0; lw->o->all_stages && i < lw->n_file_stages; i++)
         g_ptr_array_add(stack, g_ptr_array_index(lw->stages, i));
     g_ptr_array_add(stack, target);
+    ask_early(lw, stack);
     while (stack->len && !diags_full(lw->diags) && !(lw->err && *lw->err)) {
         struct build_stage *s = g_ptr_array_steal_index(stack, stack->len - 1);
         if (!s->needed)

@@ -70,7 +70,7 @@ struct lowering {
     guint n_file_stages;
     GHashTable *by_name; /* char* → struct build_stage*; the last of a name wins */
     GHashTable *made;    /* char* → struct build_stage*: made for an image, by name as written */
-    GHashTable *images;  /* char* → struct resolved_image*: resolved before */
+    GHashTable *images;  /* char* → struct asked* (lower_images.c): asked for before */
     GPtrArray *triggers; /* struct dockerfile*: parsed triggers */
     struct vars globals; /* automatic ARGs and those before the first FROM */
     const char *const *proxy_env; /* or NULL */

@@ -15,8 +15,23 @@
 
 struct fake {
     struct image_resolver resolver;
-    guint calls; /* of resolve */
+    guint calls; /* of resolve, atomic */
+    guint meet;  /* calls that wait for one another; 0: none do */
+    GMutex lock;
+    GCond came;
 };
+
+/* Returns when as many calls are there at the same time as are to meet. */
+static void meet(struct fake *f)
+{
+    gint64 end = g_get_monotonic_time() + 20 * G_TIME_SPAN_SECOND;
+    g_mutex_lock(&f->lock);
+    g_cond_broadcast(&f->came);
+    while ((guint)g_atomic_int_get(&f->calls) < f->meet)
+        if (!g_cond_wait_until(&f->came, &f->lock, end))
+            g_error("%u images were asked for at once, not %u", f->calls, f->meet);
+    g_mutex_unlock(&f->lock);
+}
 
 static void add_layer(struct image_conf *c, const char *created_by, gboolean empty)
 {
@@ -29,7 +44,9 @@ static void add_layer(struct image_conf *c, const char *created_by, gboolean emp
 static gboolean fake_resolve(struct image_resolver *self, enum context_kind kind, const char *ref,
                              const struct platform *p, struct resolved_image *out, GError **err)
 {
-    ((struct fake *)self)->calls++;
+    struct fake *f = (struct fake *)self;
+    g_atomic_int_inc(&f->calls);
+    meet(f);
     if (strstr(ref, "missing"))
         return error_set(err, VARVE_ERROR_NOT_FOUND, "cannot pull %s: not found", ref);
     if (strstr(ref, "interrupted"))
@@ -325,10 +342,12 @@ static void describe_result(GString *out, const struct lowered *l, guint calls)
     describe_conf(out, l->conf);
 }
 
-static char *describe(const char *source, gsize len)
+/* meet: how many images are to be asked for at once. */
+static char *describe_meeting(const char *source, gsize len, guint meet)
 {
     struct setup s;
     setup_init(&s, source);
+    s.fake.meet = meet;
     g_autoptr(diags) d = diags_new();
     g_autoptr(dockerfile) df = dockerfile_parse(source, len, "Dockerfile", d);
     g_autoptr(GError) err = NULL;
@@ -343,6 +362,11 @@ static char *describe(const char *source, gsize len)
         describe_result(out, l, s.fake.calls);
     setup_clear(&s);
     return g_string_free(out, FALSE);
+}
+
+static char *describe(const char *source, gsize len)
+{
+    return describe_meeting(source, len, 0);
 }
 
 static void test_case(gconstpointer name)
@@ -385,6 +409,19 @@ static void expect(GString *source, const char *part)
     if (!strstr(got, part))
         g_error("expected \"%s\" in: %.2000s", part, got);
     g_assert_cmpfloat(seconds, <, 10); /* generous: sanitizers, loaded machines */
+}
+
+/* Base images that the target needs are asked for at the same time, others not at all; one that is
+ * missing is told once. */
+static void test_at_once(void)
+{
+    static const char good[] = "FROM a AS one\nFROM unused\nFROM a\nCOPY --from=b /x /x\n"
+                               "RUN --mount=from=c,target=/c true\nFROM one\nCOPY --from=2 /x /y\n";
+    static const char bad[] = "FROM missing1 AS one\nFROM missing2\nCOPY --from=one /x /x\n";
+    g_autofree char *got = describe_meeting(good, strlen(good), 3);
+    g_assert_nonnull(strstr(got, " of stage 3, 3 images resolved"));
+    g_autofree char *lacking = describe_meeting(bad, strlen(bad), 2);
+    g_assert_nonnull(strstr(lacking, "Dockerfile:2:6: error: cannot pull"));
 }
 
 static void test_bombs(void)
@@ -524,6 +561,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     add_cases();
+    g_test_add_func("/lower/at-once", test_at_once);
     g_test_add_func("/lower/bombs", test_bombs);
     g_test_add_func("/lower/many-stages", test_many_stages);
     g_test_add_func("/lower/values", test_values);
