@@ -15,8 +15,8 @@
 /* The layers of one image on their way. */
 struct unpacking {
     struct store *store;
-    struct manifest *manifest;
-    struct image_conf *conf;
+    const GPtrArray *blobs; /* struct descriptor*, lowest layer first */
+    const GArray *diff_ids; /* struct digest, likewise */
     struct blob_source *source;
     struct event_sink *events;
     struct cancel *cancel;
@@ -28,12 +28,12 @@ struct unpacking {
 
 static const struct descriptor *blob_of(const struct unpacking *u, guint i)
 {
-    return g_ptr_array_index(u->manifest->items, i);
+    return g_ptr_array_index(u->blobs, i);
 }
 
 static const struct digest *diff_id_of(const struct unpacking *u, guint i)
 {
-    return &g_array_index(u->conf->diff_ids, struct digest, i);
+    return &g_array_index(u->diff_ids, struct digest, i);
 }
 
 /* The same layer lies deeper in the image already. */
@@ -76,26 +76,17 @@ static gboolean check_type(const struct descriptor *d, GError **err)
                      d->media_type);
 }
 
-static gboolean load(struct unpacking *u, const struct digest *manifest, GError **err)
+static gboolean check(const struct unpacking *u, GError **err)
 {
-    u->manifest = manifest_load(u->store, manifest, err);
-    if (!u->manifest)
-        return FALSE;
-    if (u->manifest->is_index)
+    if (u->diff_ids->len != u->blobs->len)
         return error_set(err, VARVE_ERROR_INVALID,
-                         "an index was given where an image's manifest is needed");
-    u->conf = image_conf_load(u->store, &u->manifest->config.digest, err);
-    if (!u->conf)
-        return FALSE;
-    if (u->conf->diff_ids->len != u->manifest->items->len)
-        return error_set(err, VARVE_ERROR_INVALID,
-                         "the image's manifest has %u layers, but its config %u",
-                         u->manifest->items->len, u->conf->diff_ids->len);
-    if (u->manifest->items->len > MAX_LAYERS)
+                         "the image's manifest has %u layers, but its config %u", u->blobs->len,
+                         u->diff_ids->len);
+    if (u->blobs->len > MAX_LAYERS)
         return error_set(err, VARVE_ERROR_UNSUPPORTED,
                          "the image has %u layers, which cannot be mounted: overlayfs takes %d",
-                         u->manifest->items->len, MAX_LAYERS);
-    for (guint i = 0; i < u->manifest->items->len; i++)
+                         u->blobs->len, MAX_LAYERS);
+    for (guint i = 0; i < u->blobs->len; i++)
         if (!check_type(blob_of(u, i), err))
             return FALSE;
     return TRUE;
@@ -103,7 +94,7 @@ static gboolean load(struct unpacking *u, const struct digest *manifest, GError 
 
 static void find_done(struct unpacking *u)
 {
-    for (guint i = 0; i < u->manifest->items->len; i++) {
+    for (guint i = 0; i < u->blobs->len; i++) {
         g_autoptr(chain) below = chain_below(u, i);
         if (!is_repeated(u, i) &&
             !layer_find_unpacked(u->store, diff_id_of(u, i), below, &u->done[i]))
@@ -155,7 +146,7 @@ static gboolean from_source(struct unpacking *u, guint i, const struct chain *pa
  */
 static void keep_blobs(struct unpacking *u)
 {
-    for (guint i = 0; u->source && u->source->once && i < u->manifest->items->len; i++)
+    for (guint i = 0; u->source && u->source->once && i < u->blobs->len; i++)
         if (*u->done[i].id)
             ensure_blob(u, i, NULL);
 }
@@ -179,7 +170,7 @@ static gint64 take_layer(struct unpacking *u, struct chain **parents)
 {
     gint64 taken = -1;
     g_mutex_lock(&u->lock);
-    while (taken < 0 && !u->err && u->next < u->manifest->items->len) {
+    while (taken < 0 && !u->err && u->next < u->blobs->len) {
         if (!*u->done[u->next].id)
             taken = u->next;
         u->next++;
@@ -215,7 +206,7 @@ static gboolean unpack_missing(struct unpacking *u, GError **err)
 {
     GThread *threads[PARALLEL - 1] = {0};
     guint missing = 0;
-    for (guint i = 0; i < u->manifest->items->len; i++)
+    for (guint i = 0; i < u->blobs->len; i++)
         missing += *u->done[i].id ? 0 : 1;
     for (guint i = 0; i < PARALLEL - 1 && i + 1 < missing; i++)
         threads[i] = work_helper("varve-unpack", worker_main, u);
@@ -232,7 +223,7 @@ static gboolean unpack_missing(struct unpacking *u, GError **err)
 /* Those that need the layers below them, from the bottom up. */
 static gboolean unpack_rest(struct unpacking *u, GError **err)
 {
-    for (guint i = 0; i < u->manifest->items->len; i++) {
+    for (guint i = 0; i < u->blobs->len; i++) {
         if (*u->done[i].id)
             continue;
         g_autoptr(chain) below = chain_below(u, i);
@@ -242,33 +233,45 @@ static gboolean unpack_rest(struct unpacking *u, GError **err)
     return TRUE;
 }
 
-static void unpacking_clear(struct unpacking *u)
+static gboolean unpack_layers(struct unpacking *u, GError **err)
 {
-    g_clear_pointer(&u->manifest, manifest_free);
-    g_clear_pointer(&u->conf, image_conf_free);
-    g_free(u->done);
-    g_clear_error(&u->err);
-    g_mutex_clear(&u->lock);
-}
-
-static gboolean unpack_image(struct unpacking *u, const struct digest *manifest, GError **err)
-{
-    if (!load(u, manifest, err))
+    if (!check(u, err))
         return FALSE;
-    u->done = g_new0(struct layer_info, u->manifest->items->len + 1);
     find_done(u);
     keep_blobs(u);
     return unpack_missing(u, err) && unpack_rest(u, err);
 }
 
+gboolean layers_unpack(struct store *s, const GPtrArray *blobs, const GArray *diff_ids,
+                       struct blob_source *src, struct event_sink *events, struct cancel *c,
+                       struct chain **out, GError **err)
+{
+    struct unpacking u = {.store = s,
+                          .blobs = blobs,
+                          .diff_ids = diff_ids,
+                          .source = src,
+                          .events = events,
+                          .cancel = c};
+    g_mutex_init(&u.lock);
+    u.done = g_new0(struct layer_info, blobs->len + 1);
+    gboolean ok = unpack_layers(&u, err);
+    if (ok)
+        *out = chain_below(&u, blobs->len);
+    g_free(u.done);
+    g_clear_error(&u.err);
+    g_mutex_clear(&u.lock);
+    return ok;
+}
+
 gboolean image_unpack(struct store *s, const struct digest *manifest, struct blob_source *src,
                       struct event_sink *events, struct cancel *c, struct chain **out, GError **err)
 {
-    struct unpacking u = {.store = s, .source = src, .events = events, .cancel = c};
-    g_mutex_init(&u.lock);
-    gboolean ok = unpack_image(&u, manifest, err);
-    if (ok)
-        *out = chain_below(&u, u.manifest->items->len);
-    unpacking_clear(&u);
-    return ok;
+    g_autoptr(manifest) m = manifest_load(s, manifest, err);
+    if (!m)
+        return FALSE;
+    if (m->is_index)
+        return error_set(err, VARVE_ERROR_INVALID,
+                         "an index was given where an image's manifest is needed");
+    g_autoptr(image_conf) conf = image_conf_load(s, &m->config.digest, err);
+    return conf && layers_unpack(s, m->items, conf->diff_ids, src, events, c, out, err);
 }

@@ -1,4 +1,4 @@
-/* From a manifest in the store to a chain of layers. */
+/* From the descriptors of layers, or a manifest in the store, to a chain of layers. */
 #ifndef VARVE_IMAGE_UNPACK_H
 #define VARVE_IMAGE_UNPACK_H
 
@@ -22,10 +22,17 @@ struct blob_source {
                              struct blob_tap *tap, GError **err);
     gboolean once; /* nobody can be asked again for what is not fetched now */
 };
-/* Unpacks the layers of the manifest (its config is in the store too), in parallel where they do
- * not need each other; layers already unpacked cost nothing and their blobs are not fetched
- * (but from a source that can be asked once). src may be NULL when all blobs are there. *out is
- * owned by the caller. */
+/* Unpacks layers that are known by descriptor, lowest first: blobs holds struct descriptor*,
+ * diff_ids one struct digest for each. In parallel where they do not need each other; layers
+ * already unpacked cost nothing and their blobs are not fetched (but from a source that can be
+ * asked once). src may be NULL when all blobs are there. *out is owned by the caller, its layers
+ * are leased. VARVE_ERROR_INVALID when the two lists differ in length or a blob is not the tar that
+ * its diff id names, VARVE_ERROR_UNSUPPORTED for what is no file system or too many layers to be
+ * mounted. */
+gboolean layers_unpack(struct store *s, const GPtrArray *blobs, const GArray *diff_ids,
+                       struct blob_source *src, struct event_sink *events, struct cancel *c,
+                       struct chain **out, GError **err);
+/* The same for the layers of the manifest, whose config is in the store too. */
 gboolean image_unpack(struct store *s, const struct digest *manifest, struct blob_source *src,
                       struct event_sink *events, struct cancel *c, struct chain **out,
                       GError **err);

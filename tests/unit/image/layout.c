@@ -352,7 +352,8 @@ static void test_docker_archive(void)
         "cp layout/blobs/sha256/%s d/2/layer.tar && ln -s ../1/layer.tar d/3/layer.tar && echo 1.0 "
         ">d/1/VERSION &&"
         "echo "
-        "'[{\"Config\":\"c.json\",\"RepoTags\":[\"reg:5/n:v1\",\"n:v2\"],\"Layers\":[\"1/layer.tar\","
+        "'[{\"Config\":\"c.json\",\"RepoTags\":[\"reg:5/n:v1\",\"n:v2\"],\"Layers\":[\"1/"
+        "layer.tar\","
         "\"2/layer.tar\",\"3/layer.tar\"]},"
         "{\"Config\":\"c.json\",\"RepoTags\":null,\"Layers\":[\"1/layer.tar\",\"2/layer.tar\","
         "\"3/layer.tar\"]}]' >d/manifest.json && tar -C d -cf d.tar 1 2 3 c.json manifest.json",
@@ -414,10 +415,37 @@ static void test_odd_sources(void)
     }
 }
 
+/* Layers are unpacked by their descriptors alone; as many diff ids as blobs are needed. */
+static void test_descriptors(void)
+{
+    struct fixture f;
+    struct digest manifest;
+    g_autoptr(GError) err = NULL;
+    fixture_init(&f);
+    put_index(&f, put_image(&f, (const char *const[]){"", "x=1", NULL}, "amd64"), NULL);
+    g_assert_true(layout_resolve(f.store, f.layout, NULL, &amd64, &manifest, &err));
+    g_autoptr(manifest) m = manifest_load(f.store, &manifest, &err);
+    g_autoptr(image_conf) conf = image_conf_load(f.store, &m->config.digest, &err);
+    g_assert_no_error(err);
+    struct blob_source *src = layout_blob_source(f.store, f.layout);
+    struct chain *c = NULL;
+    g_autoptr(GArray) few = g_array_new(FALSE, FALSE, sizeof(struct digest));
+    g_assert_false(layers_unpack(f.store, m->items, few, src, NULL, NULL, &c, &err));
+    g_assert_error(err, VARVE_ERROR, VARVE_ERROR_INVALID);
+    g_clear_error(&err);
+    layers_unpack(f.store, m->items, conf->diff_ids, src, NULL, NULL, &c, &err);
+    g_assert_no_error(err);
+    check_file(&f, c, 1, "x", "1");
+    chain_free(c);
+    layout_blob_source_free(src);
+    fixture_clear(&f);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/layout/choose", test_choose);
+    g_test_add_func("/layout/descriptors", test_descriptors);
     g_test_add_func("/layout/nested-index", test_nested_index);
     g_test_add_func("/layout/oci-archive", test_oci_archive);
     g_test_add_func("/layout/docker-archive", test_docker_archive);
