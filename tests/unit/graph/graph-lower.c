@@ -385,6 +385,65 @@ static void test_case(gconstpointer name)
     g_assert_cmpstr(got, ==, expected);
 }
 
+/* What the ops of a graph and their inputs are for the solver's keys, as one digest. */
+static void hash_graph(const struct graph *g, char hex[DIGEST_HEX_LEN + 1])
+{
+    struct digest d;
+    g_autoptr(hasher) h = hasher_new();
+    for (guint i = 0; i < g->vertices->len; i++) {
+        const struct vertex *v = g_ptr_array_index(g->vertices, i);
+        op_hash(&v->op, h);
+        for (guint k = 0; k < v->n_inputs; k++)
+            hasher_add_u64(h, v->inputs[k]->number);
+    }
+    hasher_final(h, &d);
+    digest_hex(&d, hex);
+}
+
+static int by_text(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void append_keys(GString *out, const char *dir, const char *name)
+{
+    g_autofree char *path = g_build_filename(dir, name, NULL), *source = NULL;
+    gsize len;
+    g_assert_true(g_file_get_contents(path, &source, &len, NULL));
+    struct setup s;
+    setup_init(&s, source);
+    g_autoptr(diags) d = diags_new();
+    g_autoptr(dockerfile) df = dockerfile_parse(source, len, "Dockerfile", d);
+    g_autoptr(lowered) l = df && !diags_has_errors(d) ? lower(df, &s.o, d, NULL) : NULL;
+    char hex[DIGEST_HEX_LEN + 1];
+    if (l) {
+        hash_graph(l->graph, hex);
+        g_string_append_printf(out, "%.32s %s\n", hex, name);
+    }
+    setup_clear(&s);
+}
+
+/* Whoever changes a line of tests/data/lower/keys makes every store miss once, and has to raise
+ * KEY_EPOCH where the result differs. */
+static void test_keys(void)
+{
+    g_autofree char *dir = g_test_build_filename(G_TEST_DIST, "tests/data/lower", NULL);
+    g_autofree char *path = g_build_filename(dir, "keys", NULL), *expected = NULL;
+    g_autoptr(GDir) d = g_dir_open(dir, 0, NULL);
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GString) got = g_string_new(NULL);
+    for (const char *name; (name = g_dir_read_name(d));)
+        if (g_str_has_suffix(name, ".in"))
+            g_ptr_array_add(names, g_strdup(name));
+    g_ptr_array_sort(names, by_text);
+    for (guint i = 0; i < names->len; i++)
+        append_keys(got, dir, names->pdata[i]);
+    if (g_getenv("VARVE_UPDATE"))
+        g_assert_true(g_file_set_contents(path, got->str, -1, NULL));
+    g_assert_true(g_file_get_contents(path, &expected, NULL, NULL));
+    g_assert_cmpstr(got->str, ==, expected);
+}
+
 static void add_cases(void)
 {
     g_autofree char *dir = g_test_build_filename(G_TEST_DIST, "tests/data/lower", NULL);
@@ -562,6 +621,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     add_cases();
     g_test_add_func("/lower/at-once", test_at_once);
+    g_test_add_func("/lower/keys", test_keys);
     g_test_add_func("/lower/bombs", test_bombs);
     g_test_add_func("/lower/many-stages", test_many_stages);
     g_test_add_func("/lower/values", test_values);
