@@ -42,3 +42,11 @@ char *event_stage_label(const char *stage)
 {
     return stage && g_ascii_isdigit(*stage) ? g_strconcat("stage-", stage, NULL) : g_strdup(stage);
 }
+
+char *event_step_label(const char *stage, const char *platform)
+{
+    g_autofree char *label = event_stage_label(stage);
+    if (!platform || !label)
+        return platform ? g_strdup(platform) : g_steal_pointer(&label);
+    return g_strconcat(platform, " ", label, NULL);
+}

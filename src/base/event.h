@@ -26,11 +26,12 @@ enum event_outcome {
 
 struct event {
     enum event_type type;
-    gint64 time_us;    /* wall clock, microseconds since the epoch */
-    int vertex;        /* index in the build's graph, from 0; -1 when none */
-    const char *name;  /* VERTEX: "RUN npm ci"; TRANSFER: what is moved */
-    const char *stage; /* VERTEX: the stage's name or number, or NULL */
-    const char *level; /* VERTEX: "system", "dependencies", "configuration", "source" or NULL */
+    gint64 time_us;       /* wall clock, microseconds since the epoch */
+    int vertex;           /* index in the build's graph, from 0; -1 when none */
+    const char *name;     /* VERTEX: "RUN npm ci"; TRANSFER: what is moved */
+    const char *stage;    /* VERTEX: the stage's name or number, or NULL */
+    const char *platform; /* VERTEX: "linux/amd64", or NULL: of none, or of several */
+    const char *level;    /* VERTEX: "system", "dependencies", "configuration", "source" or NULL */
     const struct digest *id;    /* VERTEX: definition digest, unique in the build */
     const int *inputs;          /* VERTEX: n_inputs vertex numbers */
     int n_inputs;               /* VERTEX */
@@ -63,5 +64,8 @@ void event_note(struct event_sink *sink, const char *fmt, ...) G_GNUC_PRINTF(2, 
 /* How people are shown a stage: by its name, or as "stage-1" where it has only a number. Newly
  * allocated; NULL for NULL. */
 char *event_stage_label(const char *stage);
+/* The same behind the platform: "linux/arm64 build". Both may be NULL; newly allocated, NULL when
+ * both are. */
+char *event_step_label(const char *stage, const char *platform);
 
 #endif

@@ -31,6 +31,7 @@ static struct lower_options lower_options_for(struct build *b)
                               .allow_host_network = r->allow_host_network,
                               .resolver = sources_resolver(b->sources)};
     platform_host(&l.build_platform);
+    l.slot_prefix = b->slot_prefix;
     return l;
 }
 
@@ -98,7 +99,6 @@ static gboolean solve(struct build *b, GError **err)
     g_autofree char *ca = NULL;
     if (b->r->host_ca && !(ca = hostca_find(b->r->ca_bundle, err)))
         return FALSE;
-    b->slot_prefix = make_slot_prefix(b);
     b->nets = netpool_new(b->config->network);
     gint64 now_ns =
         b->lowered->epoch >= 0 ? b->lowered->epoch * 1000000000 : g_get_real_time() * 1000;
@@ -111,8 +111,7 @@ static gboolean solve(struct build *b, GError **err)
                                 .host_ca = ca,
                                 .resources = &b->r->resources,
                                 .nets = b->nets,
-                                .keep_failed = b->r->keep_failed,
-                                .slot_prefix = b->slot_prefix};
+                                .keep_failed = b->r->keep_failed};
     b->solver = solver_new(b->lowered->graph, &so);
     gboolean ok =
         !b->lowered->result || solver_run(b->solver, &b->lowered->result, 1, &b->chain, err);
@@ -222,6 +221,7 @@ gboolean build_prepare(struct build *b, GError **err)
     note_filters(b);
     build_note_unused_args(b);
     open_sources(b);
+    b->slot_prefix = make_slot_prefix(b);
     return lower_build(b, err);
 }
 

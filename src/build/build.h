@@ -29,7 +29,7 @@ struct build_ports {
 struct build_step {
     const struct vertex *vertex;
     const struct vertex_result *result;
-    char *stage; /* as people are shown it (event_stage_label()); NULL: it has none, or is the only
+    char *stage; /* as people are shown it (event_step_label()); NULL: it has none, or is the only
                     one and has no name */
 };
 

@@ -12,6 +12,7 @@ static struct step_row *step_row_for(const struct build_step *s)
     row->number = r->step;
     row->name = g_strdup(s->vertex->meta.name);
     row->stage = g_strdup(s->stage);
+    row->level = g_strdup(s->vertex->meta.level);
     row->outcome = r->outcome;
     row->started_us = r->started_us;
     row->duration_us = r->duration_us;

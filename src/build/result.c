@@ -20,7 +20,8 @@ static char *stage_label(const struct build *b, const struct vertex *v)
     gboolean alone = stage && g_ascii_isdigit(*stage);
     for (guint i = 0; alone && i < b->lowered->graph->vertices->len; i++)
         alone = !is_step(b, vertex_at(b, i)) || g_strcmp0(vertex_at(b, i)->meta.stage, stage) == 0;
-    return alone ? NULL : event_stage_label(stage);
+    const char *platform = graph_has_platforms(b->lowered->graph) ? v->meta.platform : NULL;
+    return event_step_label(alone ? NULL : stage, platform);
 }
 
 void build_step_free(gpointer data)

@@ -132,6 +132,8 @@ static json_t *step_object(const struct step_row *r)
     json_object_set_new(o, "Step", json_integer(r->number));
     jsonset_text(o, "Name", r->name);
     jsonset_text(o, "Stage", r->stage);
+    if (r->level)
+        jsonset_text(o, "Level", r->level);
     jsonset_text(o, "Outcome", outcome_word(r->outcome));
     json_object_set_new(o, "Seconds", json_real(r->duration_us / 1e6));
     json_object_set_new(o, "Bytes", json_integer(r->layer_bytes));

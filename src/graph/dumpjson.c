@@ -100,6 +100,8 @@ static void add_meta(json_t *o, const struct vertex_meta *m)
 {
     jsonset_filled(o, "name", m->name);
     jsonset_filled(o, "stage", m->stage);
+    jsonset_filled(o, "platform", m->platform);
+    jsonset_filled(o, "level", m->level);
     jsonset_int(o, "line", m->line);
     jsonset_int(o, "lineEnd", m->line_end != m->line ? m->line_end : 0);
     jsonset_true(o, "noCache", m->no_cache);

@@ -53,13 +53,23 @@ const char *const *graph_strv(struct graph *g, const char *const *v)
     return copy;
 }
 
+/* What a RUN is started with and is in no key. */
+static void hash_surroundings(const struct exec_op *e, struct hasher *h)
+{
+    hasher_add_strv(h, e->proxy_env);
+    if (*e->platform.os) {
+        hasher_add_str(h, e->platform.arch);
+        hasher_add_str(h, e->platform.variant);
+    }
+}
+
 static void make_id(const struct op *op, struct vertex *const *inputs, guint n_inputs,
                     const struct vertex_meta *meta, struct digest *out)
 {
     g_autoptr(hasher) h = hasher_new();
     op_hash(op, h);
     if (op->type == OP_EXEC) /* not in keys, but two such steps are not one */
-        hasher_add_strv(h, op->exec.proxy_env);
+        hash_surroundings(&op->exec, h);
     hasher_add_u64(h, meta->no_cache);
     hasher_add_u64(h, n_inputs);
     for (guint i = 0; i < n_inputs; i++)
@@ -73,8 +83,11 @@ struct vertex *graph_add(struct graph *g, const struct op *op, struct vertex *co
     struct digest id;
     make_id(op, inputs, n_inputs, meta, &id);
     struct vertex *known = g_hash_table_lookup(g->by_id, &id);
-    if (known)
+    if (known) {
+        if (g_strcmp0(known->meta.platform, meta->platform) != 0)
+            known->meta.platform = NULL;
         return known;
+    }
     struct vertex *v = graph_alloc0(g, sizeof *v);
     v->number = g->vertices->len;
     v->op = *op;
@@ -87,4 +100,18 @@ struct vertex *graph_add(struct graph *g, const struct op *op, struct vertex *co
     g_ptr_array_add(g->vertices, v);
     g_hash_table_insert(g->by_id, &v->id, v);
     return v;
+}
+
+gboolean graph_has_platforms(const struct graph *g)
+{
+    const char *first = NULL;
+    for (guint i = 0; i < g->vertices->len; i++) {
+        const struct vertex *v = g_ptr_array_index(g->vertices, i);
+        if (v->meta.internal || !v->meta.platform)
+            continue;
+        if (first && !g_str_equal(first, v->meta.platform))
+            return TRUE;
+        first = v->meta.platform;
+    }
+    return FALSE;
 }

@@ -1,7 +1,7 @@
 /* The build graph: vertices with ordered inputs, in an order where inputs come first. The graph
  * owns all memory of its vertices and ops. Built by lowering, of one Dockerfile or of several
  * (platforms, targets), and read by the solver; it may grow between the solver's runs, but what is
- * in it never changes. */
+ * in it does not change then, except for a platform that is forgotten. */
 #ifndef VARVE_GRAPH_GRAPH_H
 #define VARVE_GRAPH_GRAPH_H
 
@@ -12,8 +12,12 @@
 struct vertex_meta {
     const char *name;  /* "RUN npm ci": the instruction as written, one line */
     const char *stage; /* stage name, or its number as text; NULL for internal vertices */
+    const char *slot;  /* stable place, to compare with earlier builds: "<stage>/<nth instruction>",
+                          with the prefix of its Dockerfile and platform where there is one */
+    const char *platform; /* "linux/amd64": what it is made for; NULL: it is the same for all that
+                             use it (contexts, steps that several platforms share) */
     const char
-        *slot; /* stable place: "<stage>/<nth instruction>", to compare with earlier builds */
+        *level; /* how often it is expected to change (EVENT_VERTEX, base/event.h), or NULL */
     int line, line_end; /* in the Dockerfile, from 1; 0: none */
     gboolean no_cache;  /* --no-cache(-filter): never look this one up */
     gboolean internal;  /* not counted as a step (local sources, merges) */
@@ -42,9 +46,11 @@ const char *const *graph_strv(struct graph *g, const char *const *v);
 gpointer graph_alloc0(struct graph *g, gsize size);
 /* Adds a vertex; op (a shallow copy is taken: what it points to must come from graph_str or
  * graph_alloc0) and inputs as given. When an equal one exists (same op, same inputs, same
- * no_cache), returns that. */
+ * no_cache), returns that; its platform is forgotten when meta's is another. */
 struct vertex *graph_add(struct graph *g, const struct op *op, struct vertex *const *inputs,
                          guint n_inputs, const struct vertex_meta *meta);
+/* Whether the steps of g are for more than one platform: then people are told which. */
+gboolean graph_has_platforms(const struct graph *g);
 /* Text with a line per vertex, and graphviz dot; newly allocated. */
 char *graph_dump_text(const struct graph *g);
 char *graph_dump_dot(const struct graph *g);

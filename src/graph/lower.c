@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define LEVEL_COMMENT "varve:level="
+
 void resolved_image_clear(struct resolved_image *r)
 {
     g_clear_pointer(&r->canonical, g_free);
@@ -97,16 +99,50 @@ static char *command_name(struct build_stage *s, const struct command *cmd)
     return g_string_free(out, FALSE);
 }
 
+/* The level that the comment above cmd says, "# varve:level=NAME", or NULL. */
+static const char *level_of(struct lowering *lw, struct build_stage *s, const struct command *cmd)
+{
+    static const char *const levels[] = {"system", "dependencies", "configuration", "source"};
+    for (guint i = 0; cmd && !cmd->foreign && i < cmd->ins->n_comments; i++) {
+        const char *comment = cmd->ins->comments[i];
+        if (!g_str_has_prefix(comment, LEVEL_COMMENT))
+            continue;
+        const char *name = comment + strlen(LEVEL_COMMENT);
+        for (guint k = 0; k < G_N_ELEMENTS(levels); k++)
+            if (strcmp(name, levels[k]) == 0)
+                return levels[k];
+        diags_error(lw->diags, lower_place(s, cmd, cmd->ins->span),
+                    "the comment above names an unknown level: %s", name);
+        diags_hint(lw->diags, "levels are system, dependencies, configuration and source");
+    }
+    return NULL;
+}
+
+static const char *platform_of(struct lowering *lw, const struct build_stage *s)
+{
+    g_autofree char *text = platform_text(&s->platform);
+    return graph_str(lw->graph, text);
+}
+
+static const char *slot_of(struct lowering *lw, const struct build_stage *s, guint position)
+{
+    const char *prefix = lw->o->slot_prefix;
+    g_autofree char *slot =
+        g_strdup_printf("%s%s%s/%u", prefix ? prefix : "", prefix ? "|" : "", s->label, position);
+    return graph_str(lw->graph, slot);
+}
+
 struct vertex *lower_add(struct lowering *lw, struct build_stage *s, const struct command *cmd,
                          const struct op *op, struct vertex *const *inputs, guint n_inputs,
                          gboolean internal)
 {
     g_autofree char *name = command_name(s, cmd);
-    g_autofree char *slot = g_strdup_printf("%s/%u", s->label, cmd ? s->position : 0);
     const struct instruction *at = cmd && !cmd->foreign ? cmd->ins : s->st ? s->st->from : NULL;
     struct vertex_meta meta = {.name = graph_str(lw->graph, name),
                                .stage = s->index >= 0 ? graph_str(lw->graph, s->label) : NULL,
-                               .slot = graph_str(lw->graph, slot),
+                               .slot = slot_of(lw, s, cmd ? s->position : 0),
+                               .platform = platform_of(lw, s),
+                               .level = internal ? NULL : level_of(lw, s, cmd),
                                .line = at ? (int)at->first_line : (int)s->place.line,
                                .line_end = at ? (int)at->last_line : (int)s->place.line,
                                .no_cache = s->no_cache && cmd && !internal,

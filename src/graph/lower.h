@@ -56,7 +56,9 @@ struct lower_options {
                                                it is now; NULL: it is none */
     gboolean no_cache;
     const char *const *no_cache_filter; /* stage names or NULL */
-    const char *created;                /* RFC 3339 for history entries, NULL: none */
+    const char *slot_prefix;     /* names this Dockerfile, context and platform, for comparing with
+                                    earlier builds; or NULL */
+    const char *created;         /* RFC 3339 for history entries, NULL: none */
     gboolean all_stages;         /* look up the bases of stages the target does not need, too */
     gboolean allow_insecure;     /* --allow security.insecure */
     gboolean allow_host_network; /* --allow network.host */

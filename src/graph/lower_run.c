@@ -315,6 +315,7 @@ static gboolean set_exec(struct run *r, struct exec_op *e)
     e->proxy_env = make_proxies(r);
     e->cwd = graph_str(g, cwd);
     e->user = r->s->conf->user && *r->s->conf->user ? graph_str(g, r->s->conf->user) : NULL;
+    e->platform = r->s->platform;
     e->hostname = graph_str(g, lower_build_arg(r->lw, "BUILDKIT_SANDBOX_HOSTNAME"));
     e->n_mounts = r->mounts->len;
     e->mounts = graph_alloc0(g, e->n_mounts * sizeof *e->mounts);

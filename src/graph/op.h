@@ -61,11 +61,12 @@ struct ulimit {
     gint64 soft, hard; /* -1: unlimited */
 };
 struct exec_op {
-    const char *const *args; /* argv, NULL-terminated */
-    const char *const *env;  /* "K=v", NULL-terminated, in order; proxies not included */
-    const char *cwd;         /* absolute */
-    const char *user;        /* as in USER, NULL: root */
-    const char *hostname;    /* NULL: default */
+    const char *const *args;  /* argv, NULL-terminated */
+    const char *const *env;   /* "K=v", NULL-terminated, in order; proxies not included */
+    const char *cwd;          /* absolute */
+    const char *user;         /* as in USER, NULL: root */
+    const char *hostname;     /* NULL: default */
+    struct platform platform; /* whose programs it runs; in no key: its inputs tell */
     struct exec_mount *mounts;
     guint n_mounts;
     enum net_mode network;

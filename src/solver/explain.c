@@ -301,7 +301,6 @@ char *node_slot(struct solver *s, struct node *n)
     if (n->v->meta.internal)
         return NULL;
     /* The sources of an ADD have its place; they must not be taken for it. */
-    return g_strdup_printf("%s|%s%s", s->o.slot_prefix ? s->o.slot_prefix : "",
-                           n->v->meta.slot ? n->v->meta.slot : n->v->meta.name,
-                           n->resolved ? "|source" : "");
+    return g_strconcat(n->v->meta.slot ? n->v->meta.slot : n->v->meta.name,
+                       n->resolved ? "|source" : NULL, NULL);
 }

@@ -122,6 +122,8 @@ static void announce_one(struct solver *s, struct node *n)
          &(struct event){.type = EVENT_VERTEX,
                          .name = n->v->meta.name,
                          .stage = n->v->meta.stage,
+                         .platform = n->v->meta.platform,
+                         .level = n->v->meta.level,
                          .id = &n->v->id,
                          .inputs = inputs,
                          .n_inputs = n->v->n_inputs});

@@ -57,8 +57,7 @@ struct solver_options {
     struct netpool *nets;              /* networks for RUN, borrowed; NULL: the host's */
     gboolean
         keep_failed; /* keep the file system and mounts of a RUN that failed, for solver_debug() */
-    const char *slot_prefix; /* names this Dockerfile and context, for explanations */
-    gboolean keep_going;     /* a step that fails ends only what needs it */
+    gboolean keep_going; /* a step that fails ends only what needs it */
     /* Told of each vertex whose chain became known, because it ran, was cut or hit: once each, from
      * any thread, without a lock. May be NULL. */
     void (*finished)(gpointer ctx, const struct vertex *v, const struct chain *c);

@@ -34,6 +34,7 @@ static void step_free(gpointer data)
     struct step *s = data;
     g_free(s->name);
     g_free(s->stage);
+    g_free(s->platform);
     g_free(s->level);
     g_free(s->id);
     g_free(s->inputs);
@@ -67,12 +68,24 @@ char *progress_number(struct progress *p, const struct step *s)
     return g_strdup_printf("%u/%d", at + 1, p->total);
 }
 
+static gboolean has_platforms(const struct progress *p)
+{
+    const char *first = NULL;
+    for (guint i = 0; i < p->steps->len; i++) {
+        const char *platform = ((struct step *)g_ptr_array_index(p->steps, i))->platform;
+        if (first && platform && !g_str_equal(first, platform))
+            return TRUE;
+        first = platform ? platform : first;
+    }
+    return FALSE;
+}
+
 char *progress_stage(struct progress *p, const struct step *s)
 {
     gboolean alone = s->stage && g_ascii_isdigit(*s->stage);
     for (guint i = 0; i < p->steps->len && alone; i++)
         alone = g_strcmp0(((struct step *)g_ptr_array_index(p->steps, i))->stage, s->stage) == 0;
-    return alone ? NULL : event_stage_label(s->stage);
+    return event_step_label(alone ? NULL : s->stage, has_platforms(p) ? s->platform : NULL);
 }
 
 static struct step *add_step(struct progress *p, const struct event *ev)
@@ -81,6 +94,7 @@ static struct step *add_step(struct progress *p, const struct event *ev)
     s->vertex = ev->vertex;
     s->name = text_fit(ev->name ? ev->name : "", 4000);
     s->stage = g_strdup(ev->stage);
+    s->platform = g_strdup(ev->platform);
     s->level = g_strdup(ev->level);
     s->id = ev->id ? digest_text(ev->id) : NULL;
     s->inputs = g_memdup2(ev->inputs, ev->n_inputs * sizeof *ev->inputs);

@@ -83,7 +83,9 @@ static void add_step(struct frame *f, struct progress *p, enum text_style style,
                      const struct step *s, const char *right)
 {
     g_autofree char *label = f->columns < 60 ? NULL : progress_stage(p, s);
-    g_autofree char *stage = text_fit(label ? label : "", STAGE_COLUMNS);
+    gboolean os = label && text_width(label) > STAGE_COLUMNS && g_str_has_prefix(label, "linux/");
+    g_autofree char *stage =
+        text_fit(label ? label + (os ? strlen("linux/") : 0) : "", STAGE_COLUMNS);
     int pad = label ? STAGE_COLUMNS - text_width(stage) + 1 : 0;
     int room = f->columns - 5 - text_width(stage) - pad - text_width(right);
     g_autofree char *name = text_step(s->name, MAX(10, room));

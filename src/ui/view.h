@@ -7,10 +7,11 @@
 enum step_state { STEP_WAITING, STEP_RUNNING, STEP_DONE };
 
 struct step {
-    int vertex;                 /* number in the graph */
-    char *name, *stage, *level; /* stage and level may be NULL */
-    char *id;                   /* "sha256:…" */
-    int *inputs;                /* vertex numbers */
+    int vertex;             /* number in the graph */
+    char *name, *stage;     /* stage may be NULL */
+    char *platform, *level; /* each may be NULL */
+    char *id;               /* "sha256:…" */
+    int *inputs;            /* vertex numbers */
     int n_inputs;
     enum step_state state;
     enum event_outcome outcome;
@@ -66,7 +67,8 @@ struct progress {
 
 struct step *progress_step(struct progress *p, int vertex); /* NULL when unknown */
 /* What people know s by: "3/7", its number among all steps of the build (what varve logs --step
- * takes), and its stage: NULL for an unnamed one where there is no other. Newly allocated. */
+ * takes), and its stage: NULL for an unnamed one where there is no other. Where there are several
+ * platforms, its own is before the stage: "linux/arm64 build". Newly allocated. */
 char *progress_number(struct progress *p, const struct step *s);
 char *progress_stage(struct progress *p, const struct step *s);
 /* Begins the redrawing of views that tick; does nothing when it runs already. */

@@ -135,6 +135,8 @@ static void describe_mount(GString *out, const struct exec_mount *m)
 static void describe_exec(GString *out, const struct exec_op *e)
 {
     g_string_append(out, "exec ");
+    if (!g_str_equal(e->platform.arch, "amd64"))
+        g_string_append_printf(out, "for %s ", e->platform.arch);
     gotext_append_quoted_list(out, e->args);
     append_strv(out, "env", e->env);
     append_strv(out, "proxy", e->proxy_env);
@@ -175,10 +177,14 @@ static void describe_action(GString *out, const struct file_action *a)
 
 static void describe_vertex(GString *out, const struct vertex *v)
 {
-    g_string_append_printf(out, "%d  %s | %s %s %d-%d%s%s\n    ", v->number, v->meta.name,
+    g_string_append_printf(out, "%d  %s | %s %s %d-%d%s%s", v->number, v->meta.name,
                            v->meta.stage ? v->meta.stage : "-", v->meta.slot ? v->meta.slot : "-",
                            v->meta.line, v->meta.line_end, v->meta.internal ? " internal" : "",
                            v->meta.no_cache ? " no-cache" : "");
+    append_text(out, "level", v->meta.level);
+    if (v->meta.platform && !g_str_equal(v->meta.platform, "linux/amd64"))
+        append_text(out, "platform", v->meta.platform);
+    g_string_append(out, "\n    ");
     if (v->op.type == OP_SOURCE)
         describe_source(out, &v->op.source);
     else if (v->op.type == OP_EXEC)
@@ -558,13 +564,15 @@ static void test_one_graph(void)
     static const char text[] = "FROM --platform=$BUILDPLATFORM node AS build\nRUN make\n"
                                "FROM node\nRUN install\nCOPY --from=build /a /a\n";
     g_autoptr(graph) g = graph_new();
-    guint expected[] = {
-        5, 8}; /* per platform a base, an install and a COPY; in common base and make */
+    /* per platform a base, an install and a COPY; in common base and make */
+    guint expected[] = {5, 8};
     static const char *const platforms[] = {"linux/arm64", "linux/riscv64"};
+    static const char *const prefixes[] = {"arm", "riscv"};
     for (guint i = 0; i < G_N_ELEMENTS(platforms); i++) {
         struct setup setup;
         setup_init(&setup, text);
         setup.o.graph = g;
+        setup.o.slot_prefix = prefixes[i];
         g_assert_true(platform_parse(&setup.o.platform, platforms[i], NULL));
         g_autoptr(diags) d = diags_new();
         g_autoptr(dockerfile) df = dockerfile_parse(text, sizeof text - 1, "Dockerfile", d);
@@ -574,7 +582,38 @@ static void test_one_graph(void)
         g_assert_cmpstr(l->conf->platform.arch, ==, setup.o.platform.arch);
         setup_clear(&setup);
         g_assert_cmpuint(g->vertices->len, ==, expected[i]);
+        g_assert_cmpstr(l->result->meta.platform, ==, platforms[i]);
+        g_autofree char *slot = g_strconcat(prefixes[i], "|1/2", NULL);
+        g_assert_cmpstr(l->result->meta.slot, ==, slot);
     }
+    g_assert_true(graph_has_platforms(g));
+    g_assert_cmpstr(((struct vertex *)g->vertices->pdata[1])->meta.platform, ==, "linux/amd64");
+}
+
+/* What is the same for two platforms is of neither; a RUN of each stays its own. */
+static void test_no_platform(void)
+{
+    static const char text[] = "FROM scratch\nCOPY a /a\nRUN [\"/a\"]\n";
+    g_autoptr(graph) g = graph_new();
+    static const char *const platforms[] = {"linux/arm64", "linux/riscv64"};
+    struct vertex *results[2];
+    for (guint i = 0; i < G_N_ELEMENTS(platforms); i++) {
+        struct setup setup;
+        setup_init(&setup, text);
+        setup.o.graph = g;
+        g_assert_true(platform_parse(&setup.o.platform, platforms[i], NULL));
+        g_autoptr(diags) d = diags_new();
+        g_autoptr(dockerfile) df = dockerfile_parse(text, sizeof text - 1, "Dockerfile", d);
+        g_autoptr(lowered) l = lower(df, &setup.o, d, NULL);
+        g_assert_nonnull(l);
+        results[i] = l->result;
+        setup_clear(&setup);
+    }
+    g_assert_true(results[0] != results[1]);
+    g_assert_cmpstr(results[0]->op.exec.platform.arch, ==, "arm64");
+    g_assert_cmpstr(results[1]->op.exec.platform.arch, ==, "riscv64");
+    g_assert_true(results[0]->inputs[0] == results[1]->inputs[0]);
+    g_assert_null(results[0]->inputs[0]->meta.platform);
 }
 
 static void test_gotext(void)
@@ -626,6 +665,7 @@ int main(int argc, char **argv)
     g_test_add_func("/lower/many-stages", test_many_stages);
     g_test_add_func("/lower/values", test_values);
     g_test_add_func("/lower/one-graph", test_one_graph);
+    g_test_add_func("/lower/no-platform", test_no_platform);
     g_test_add_func("/lower/gotext", test_gotext);
     g_test_add_func("/lower/speed", test_speed);
     return g_test_run();

@@ -217,7 +217,6 @@ static void build(struct fake *f, char **words, GString *out)
                                .env = &f->env,
                                .cancel = f->cancel,
                                .now_ns = 1000000000,
-                               .slot_prefix = "test",
                                .finished = on_finished,
                                .finished_ctx = f,
                                .keep_going =

@@ -81,8 +81,9 @@ static void test_rawjson(void)
     free(out);
 }
 
-/* The names of the steps that stages (a letter or digit each, '-' for none) announce, joined. */
-static char *names_of(const char *stages)
+/* The names of the steps that stages (a letter or digit each, '-' for none) announce, joined; the
+ * step at is for another platform than the rest. */
+static char *names_of(const char *stages, int at)
 {
     char *out = NULL;
     gsize len;
@@ -91,6 +92,7 @@ static char *names_of(const char *stages)
     for (int i = 0; stages[i]; i++) {
         char stage[2] = {stages[i], '\0'};
         event_emit(progress_sink(p), &(struct event){.type = EVENT_VERTEX, .vertex = i, .name = "x",
+                                                     .platform = i == at ? "linux/arm64" : "linux/amd64",
                                                      .stage = stages[i] == '-' ? NULL : stage});
     }
     fflush(f);
@@ -121,9 +123,12 @@ static void test_rawjson_names(void)
         {"bbbbbbbbbb", "[b  1/10] x;[b  2/10] x;[b  3/10] x;[b  4/10] x;[b  5/10] x;[b  6/10] x;[b  7/10] x;"
                        "[b  8/10] x;[b  9/10] x;[b 10/10] x;"}};
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
-        g_autofree char *names = names_of(cases[i][0]);
+        g_autofree char *names = names_of(cases[i][0], -1);
         g_assert_cmpstr(names, ==, cases[i][1]);
     }
+    g_autofree char *names = names_of("bc", 1), *alone = names_of("00", 1);
+    g_assert_cmpstr(names, ==, "[linux/amd64 b 1/2] x;[linux/arm64 c 2/2] x;");
+    g_assert_cmpstr(alone, ==, "[linux/amd64 1/2] x;[linux/arm64 2/2] x;");
 }
 
 static void test_modes(void)
