@@ -70,6 +70,8 @@ static void make_id(const struct op *op, struct vertex *const *inputs, guint n_i
     op_hash(op, h);
     if (op->type == OP_EXEC) /* not in keys, but two such steps are not one */
         hash_surroundings(&op->exec, h);
+    if (op->type == OP_SOURCE && op->source.context)
+        hasher_add_str(h, op->source.context);
     hasher_add_u64(h, meta->no_cache);
     hasher_add_u64(h, n_inputs);
     for (guint i = 0; i < n_inputs; i++)

@@ -46,7 +46,8 @@ const char *const *graph_strv(struct graph *g, const char *const *v);
 gpointer graph_alloc0(struct graph *g, gsize size);
 /* Adds a vertex; op (a shallow copy is taken: what it points to must come from graph_str or
  * graph_alloc0) and inputs as given. When an equal one exists (same op, same inputs, same
- * no_cache), returns that; its platform is forgotten when meta's is another. */
+ * no_cache, of the same context, for the same platform where it is a RUN), returns that; its
+ * platform is forgotten when meta's is another. */
 struct vertex *graph_add(struct graph *g, const struct op *op, struct vertex *const *inputs,
                          guint n_inputs, const struct vertex_meta *meta);
 /* Whether the steps of g are for more than one platform: then people are told which. */

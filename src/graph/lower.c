@@ -185,12 +185,15 @@ struct vertex *lower_document(struct lowering *lw, struct build_stage *s, const 
     return lower_add(lw, s, cmd, &op, NULL, 0, TRUE);
 }
 
-struct vertex *lower_local(struct lowering *lw, const char *name)
+struct vertex *lower_local(struct lowering *lw, const struct named_context *c)
 {
+    const char *id = lw->o->context_id;
     struct op op = {.type = OP_SOURCE,
-                    .source = {.kind = SOURCE_LOCAL, .identifier = graph_str(lw->graph, name)}};
-    g_autofree char *text = strcmp(name, "context") == 0 ? g_strdup("the build context")
-                                                         : g_strdup_printf("the context %s", name);
+                    .source = {.kind = SOURCE_LOCAL,
+                               .identifier = graph_str(lw->graph, c ? c->name : "context"),
+                               .context = graph_str(lw->graph, id && c ? c->value : id)}};
+    g_autofree char *text =
+        c ? g_strdup_printf("the context %s", c->name) : g_strdup("the build context");
     struct vertex_meta meta = {.name = graph_str(lw->graph, text), .internal = TRUE};
     return graph_add(lw->graph, &op, NULL, 0, &meta);
 }

@@ -51,7 +51,10 @@ struct lower_options {
     guint n_ulimits;
     guint64 shm_size;
     const char *cgroup_parent;
-    GPtrArray *contexts;                    /* struct named_context* or NULL */
+    const char *context_id; /* tells the build context, its ignore file included, from others in the
+                               same graph; named ones then are told apart by their directories.
+                               NULL: all results of the graph have the same contexts */
+    GPtrArray *contexts;    /* struct named_context* or NULL */
     const struct source_op *context_source; /* the repository or URL that the context came from, as
                                                it is now; NULL: it is none */
     gboolean no_cache;

@@ -218,9 +218,9 @@ gboolean lower_start(struct lowering *lw, struct build_stage *s)
     } else if (s->context && named_context_is_remote(s->context)) {
         return start_remote(lw, s);
     } else if (s->context && s->index < 0) {
-        s->vertex = lower_local(lw, s->context->name); /* files to copy from: nothing is built */
+        s->vertex = lower_local(lw, s->context); /* files to copy from: nothing is built */
     } else if (s->context) {
-        start_tree(lw, s, lower_local(lw, s->context->name), "", FALSE);
+        start_tree(lw, s, lower_local(lw, s->context), "", FALSE);
     }
     return TRUE;
 }

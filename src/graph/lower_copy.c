@@ -178,7 +178,7 @@ static gboolean add_path(struct copy *c, const char *text, const struct word *w)
         diags_gerror(c->lw->diags, lower_place(c->s, cmd, w->span), err);
         return FALSE;
     }
-    struct vertex *v = from ? lower_result(c->lw, from) : lower_local(c->lw, "context");
+    struct vertex *v = from ? lower_result(c->lw, from) : lower_local(c->lw, NULL);
     if (!v)
         v = lower_empty(c->lw, c->s, cmd); /* what can be found in scratch is found in this */
     g_autofree char *src = source_path(text, c->parents);

@@ -108,7 +108,7 @@ static gboolean set_source(struct run *r, const struct run_mount *m, guint flag,
     if (from)
         out->input = add_input(r, lower_result(r->lw, from));
     else if (m->type == RUN_MOUNT_BIND)
-        out->input = add_input(r, lower_local(r->lw, "context"));
+        out->input = add_input(r, lower_local(r->lw, NULL));
     out->selector = selector(r, m->source);
     out->written = graph_str(r->lw->graph, m->source);
     out->place = r->cmd->foreign ? 0 : flag + 1;

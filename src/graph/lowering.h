@@ -101,8 +101,8 @@ struct vertex *lower_result(struct lowering *lw, struct build_stage *s);
 /* An internal vertex: scratch with one file. */
 struct vertex *lower_document(struct lowering *lw, struct build_stage *s, const struct command *cmd,
                               const char *name, const char *data, guint32 mode);
-/* The main build context. */
-struct vertex *lower_local(struct lowering *lw, const char *name);
+/* A context that is a directory; NULL: the main build context. */
+struct vertex *lower_local(struct lowering *lw, const struct named_context *c);
 
 /* lower_stages.c */
 gboolean lower_make_stages(struct lowering *lw);

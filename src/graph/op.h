@@ -14,9 +14,11 @@ enum source_kind { SOURCE_IMAGE, SOURCE_LOCAL, SOURCE_HTTP, SOURCE_GIT, SOURCE_O
 struct source_op {
     enum source_kind kind;
     const char
-        *identifier;    /* image: canonical "name@sha256:…"; local: context name ("context", or a
-                           named context's); oci-layout: "<path>@sha256:…"; http, git: the URL */
-    const char *digest; /* image, oci-layout: manifest digest of the platform, "sha256:…" */
+        *identifier;     /* image: canonical "name@sha256:…"; local: context name ("context", or a
+                            named context's); oci-layout: "<path>@sha256:…"; http, git: the URL */
+    const char *context; /* local: which of the contexts of this name that one graph reads, a text
+                            of lowering's caller; NULL: there is one. In no key: files are */
+    const char *digest;  /* image, oci-layout: manifest digest of the platform, "sha256:…" */
     struct platform platform; /* image, oci-layout */
     const char *checksum;     /* http: "sha256:…"; git: commit or prefix */
     const char *filename;     /* http: name of the file in the result */
@@ -132,7 +134,7 @@ struct op {
 
 struct hasher;
 /* Adds everything that defines the op to h: never proxies, secret values, cache contents, ssh
- * agents (DESIGN "Keys"). Identifiers of local sources count by name only: the
+ * agents (DESIGN "Keys"). Local sources count by name only, also where their contexts differ: the
  * solver adds the digest of what is selected. Image sources count by digest. */
 void op_hash(const struct op *op, struct hasher *h);
 

@@ -32,7 +32,7 @@ struct tree *node_tree(struct solver *s, struct node *n, guint i, GError **err)
 {
     const struct vertex *input = n->v->inputs[i];
     if (node_is_local(input))
-        return s->o.env->local(s->o.env, input->op.source.identifier, err);
+        return s->o.env->local(s->o.env, &input->op.source, err);
     struct opened *o = opened_of(n, i);
     struct chainview *view = o->tree ? NULL : node_view(s, n, i, err);
     if (!view)

@@ -106,7 +106,7 @@ static gboolean digest_local_reads(struct solver *s, struct node *n, GError **er
         struct vertex *input = n->v->inputs[r->input];
         if (!node_is_local(input))
             continue;
-        struct tree *t = s->o.env->local(s->o.env, input->op.source.identifier, err);
+        struct tree *t = s->o.env->local(s->o.env, &input->op.source, err);
         if (!t || !digest_read(n, t, r, err))
             return FALSE;
     }

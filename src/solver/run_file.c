@@ -70,7 +70,7 @@ static struct chain *make_local_chain(struct solver *s, struct node *n, struct r
                                       GError **err)
 {
     const struct vertex *input = n->v->inputs[r->input];
-    struct tree *t = s->o.env->local(s->o.env, input->op.source.identifier, err);
+    struct tree *t = s->o.env->local(s->o.env, &input->op.source, err);
     if (!t)
         return NULL;
     const char *path = r->selected && r->selected->len > 0

@@ -25,8 +25,8 @@
 
 /* What the solver asks of its surroundings; all functions may be called from several threads. */
 struct solver_env {
-    /* The tree of a local source ("context" or a named context's name), scanned at most once. */
-    struct tree *(*local)(struct solver_env *self, const char *name, GError **err);
+    /* The tree of a local source, scanned at most once. */
+    struct tree *(*local)(struct solver_env *self, const struct source_op *op, GError **err);
     /* Chain of any but a local source, pulled and unpacked or fetched as needed. */
     struct chain *(*image)(struct solver_env *self, const struct source_op *op,
                            struct event_sink *events, int vertex, GError **err);

@@ -118,10 +118,10 @@ static struct tree *scan_local(struct sources *s, struct local *l, GError **err)
     return l->tree;
 }
 
-static struct tree *env_local(struct solver_env *self, const char *name, GError **err)
+static struct tree *env_local(struct solver_env *self, const struct source_op *op, GError **err)
 {
     struct sources *s = from_env(self);
-    struct local *l = find_local(s, name);
+    struct local *l = find_local(s, op->identifier);
     if (!l) {
         error_set(err, VARVE_ERROR_NOT_FOUND, "this build has no context to copy from");
         error_add_next(err, "give a directory as the last argument: varve build .");

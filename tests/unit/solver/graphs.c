@@ -30,11 +30,11 @@ struct fake {
     guint told;
 };
 
-static struct tree *fake_local(struct solver_env *self, const char *name, GError **err)
+static struct tree *fake_local(struct solver_env *self, const struct source_op *op, GError **err)
 {
     struct fake *f = (struct fake *)self;
     if (!f->tree)
-        f->tree = scan_dir(NULL, f->context, NULL, name, NULL, err);
+        f->tree = scan_dir(NULL, f->context, NULL, op->identifier, NULL, err);
     return f->tree;
 }
 
