@@ -122,7 +122,9 @@ struct file_op {
     guint n_inputs; /* copy of the vertex's number of inputs, for the numbering above */
 };
 
-/* merge: the inputs' chains one after the other; diff: what inputs[1] has over inputs[0]. */
+/* merge: the inputs' chains one after the other; of layers that several have, the topmost place
+ * counts. diff: the layers that the last input has above those of the first; with one input: all
+ * of it. */
 struct op {
     enum op_type type;
     union {

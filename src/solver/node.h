@@ -130,6 +130,7 @@ struct chain *run_exec(struct solver *s, struct node *n, GError **err);
 void run_release_kept(struct solver *s);
 struct chain *run_file(struct solver *s, struct node *n, GError **err);
 struct chain *run_merge(struct solver *s, struct node *n, GError **err);
+struct chain *run_diff(struct solver *s, struct node *n, GError **err);
 /* Adds to n's content key what a merge reads beyond contents. */
 gboolean hash_merged(struct solver *s, struct node *n, struct hasher *h, GError **err);
 /* Receives the warnings of file ops; ctx is a struct warned. */

@@ -1,13 +1,19 @@
-/* Merges: chains laid over one another. A layer that was made on scratch (COPY --link) is put on
- * what is below it by the rules of layer/graft.h. */
+/* Merges: chains laid over one another. A layer that files were put into on scratch (COPY --link)
+ * is put on what is below it by the rules of layer/graft.h. Diffs: the way back, from a chain to
+ * the layers it has above another. */
 #include "solver/node.h"
 
+#include "base/error.h"
 #include "layer/graft.h"
 
-/* A single layer is laid over what is below it; several are a chain that something was made for. */
+#include <string.h>
+
+/* A single layer of a file op is laid over what is below it; several are a chain that something was
+ * made for, and a layer that was taken out of a chain may say what is gone. */
 static gboolean is_grafted(struct solver *s, struct node *n, guint input)
 {
-    return input > 0 && node_of(s, n->v->inputs[input])->chain->n == 1;
+    struct node *from = node_of(s, n->v->inputs[input]);
+    return input > 0 && from->chain->n == 1 && from->v->op.type == OP_FILE;
 }
 
 gboolean hash_merged(struct solver *s, struct node *n, struct hasher *h, GError **err)
@@ -102,4 +108,51 @@ struct chain *run_merge(struct solver *s, struct node *n, GError **err)
                 return NULL;
     }
     return g_steal_pointer(&all);
+}
+
+static gboolean begins_with(const struct chain *c, const struct chain *with)
+{
+    return c->n >= with->n && memcmp(c->ids, with->ids, with->n * sizeof *c->ids) == 0;
+}
+
+/* How many layers of upper are those of lower: the very same, or, where either was found by its
+ * content, as many as hold the same. -1: upper was not made over lower, or with *err. */
+static int common_layers(struct solver *s, const struct node *lower, const struct chain *upper,
+                         GError **err)
+{
+    if (begins_with(upper, lower->chain))
+        return (int)lower->chain->n;
+    g_autoptr(chain) part = chain_new();
+    for (guint i = 0; i < upper->n; i++) {
+        struct digest content;
+        chain_append(part, upper->ids[i]);
+        if (!chain_content(s, part, &content, err))
+            return -1;
+        if (digest_cmp(&content, &lower->content) == 0)
+            return (int)part->n;
+    }
+    return -1;
+}
+
+struct chain *run_diff(struct solver *s, struct node *n, GError **err)
+{
+    const struct chain *upper = node_of(s, n->v->inputs[n->v->n_inputs - 1])->chain;
+    GError *local = NULL;
+    int common =
+        n->v->n_inputs > 1 ? common_layers(s, node_of(s, n->v->inputs[0]), upper, &local) : 0;
+    if (local) {
+        g_propagate_error(err, local);
+        return NULL;
+    }
+    if (common < 0) {
+        error_set(err, VARVE_ERROR_UNSUPPORTED,
+                  "%s: a difference of two results of which one was not made over the other is not "
+                  "supported",
+                  n->v->meta.name);
+        return NULL;
+    }
+    struct chain *above = chain_new();
+    for (guint i = (guint)common; i < upper->n; i++)
+        chain_append(above, upper->ids[i]);
+    return above;
 }

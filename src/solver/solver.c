@@ -373,11 +373,9 @@ static struct chain *run_op(struct solver *s, struct node *n, GError **err)
     case OP_MERGE:
         return run_merge(s, n, err);
     case OP_DIFF:
-        break;
+        return run_diff(s, n, err);
     }
-    error_set(err, VARVE_ERROR_UNSUPPORTED, "%s: diff is not supported by this solver",
-              n->v->meta.name);
-    return NULL;
+    g_return_val_if_reached(NULL);
 }
 
 /* Runs the op while this process alone holds its key; another process may have done it meanwhile.

@@ -123,6 +123,15 @@ static struct vertex *make_merge(struct making *m)
     return finish(m, &op);
 }
 
+static struct vertex *make_diff(struct making *m)
+{
+    struct op op = {.type = OP_DIFF};
+    for (char **w = m->words + 3; *w; w++)
+        add_input(m, *w);
+    m->meta.internal = TRUE;
+    return finish(m, &op);
+}
+
 void script_define(struct graph *g, GHashTable *known, const char *line)
 {
     static const struct {
@@ -132,7 +141,8 @@ void script_define(struct graph *g, GHashTable *known, const char *line)
     } kinds[] = {{"image", 4, make_image},
                  {"exec", 5, make_exec},
                  {"copy", 5, make_copy},
-                 {"merge", 4, make_merge}};
+                 {"merge", 4, make_merge},
+                 {"diff", 5, make_diff}};
     g_auto(GStrv) words = g_strsplit(line, " ", -1);
     struct making m = {.g = g, .known = known, .words = words};
     m.meta.no_cache = g_strv_contains((const char *const *)words, "no-cache");

@@ -3,6 +3,7 @@
  *   exec BASE|- do=WORD …   an exec op whose command is WORD, over BASE or scratch
  *   copy BASE|- PATH        a file op that copies PATH of the context to /PATH
  *   merge NAME…
+ *   diff LOWER UPPER   (LOWER -: nothing)
  * Further words of exec:
  *   writes=PATH:TEXT   what its layer has (else it is empty)     reads=NAME   a mount of all of it
  *   part=NAME:PATH     a mount of one path of it                 cache=ID     a writable cache mount
