@@ -378,41 +378,34 @@ static void form_onbuild(struct parser *ps, struct instruction *ins)
 }
 
 static const struct form {
-    const char *name;
     void (*parse)(struct parser *ps, struct instruction *ins);
     const char *example;
 } forms[] = {
-    [INSTRUCTION_ADD] = {"ADD", form_copy, "ADD https://example.org/tool.tar.gz /opt/"},
-    [INSTRUCTION_ARG] = {"ARG", form_arg, "ARG VERSION=1"},
-    [INSTRUCTION_CMD] = {"CMD", form_command, "CMD [\"node\", \"server.js\"]"},
-    [INSTRUCTION_COPY] = {"COPY", form_copy, "COPY package.json src/ /app/"},
-    [INSTRUCTION_ENTRYPOINT] = {"ENTRYPOINT", form_command, "ENTRYPOINT [\"/app/server\"]"},
-    [INSTRUCTION_ENV] = {"ENV", form_pairs, "ENV LOG=debug"},
-    [INSTRUCTION_EXPOSE] = {"EXPOSE", form_expose, "EXPOSE 8080"},
-    [INSTRUCTION_FROM] = {"FROM", form_from, "FROM debian:12 AS build"},
-    [INSTRUCTION_HEALTHCHECK] = {"HEALTHCHECK", form_healthcheck,
+    [INSTRUCTION_ADD] = {form_copy, "ADD https://example.org/tool.tar.gz /opt/"},
+    [INSTRUCTION_ARG] = {form_arg, "ARG VERSION=1"},
+    [INSTRUCTION_CMD] = {form_command, "CMD [\"node\", \"server.js\"]"},
+    [INSTRUCTION_COPY] = {form_copy, "COPY package.json src/ /app/"},
+    [INSTRUCTION_ENTRYPOINT] = {form_command, "ENTRYPOINT [\"/app/server\"]"},
+    [INSTRUCTION_ENV] = {form_pairs, "ENV LOG=debug"},
+    [INSTRUCTION_EXPOSE] = {form_expose, "EXPOSE 8080"},
+    [INSTRUCTION_FROM] = {form_from, "FROM debian:12 AS build"},
+    [INSTRUCTION_HEALTHCHECK] = {form_healthcheck,
                                  "HEALTHCHECK --interval=30s CMD wget -qO- http://127.0.0.1/"},
-    [INSTRUCTION_LABEL] = {"LABEL", form_pairs, "LABEL version=\"1.0\""},
-    [INSTRUCTION_MAINTAINER] = {"MAINTAINER", form_single,
-                                "LABEL maintainer=NAME (MAINTAINER is deprecated)"},
-    [INSTRUCTION_ONBUILD] = {"ONBUILD", form_onbuild, "ONBUILD COPY . /app"},
-    [INSTRUCTION_RUN] = {"RUN", form_run, "RUN make install"},
-    [INSTRUCTION_SHELL] = {"SHELL", form_shell, "SHELL [\"/bin/bash\", \"-c\"]"},
-    [INSTRUCTION_STOPSIGNAL] = {"STOPSIGNAL", form_single, "STOPSIGNAL SIGTERM"},
-    [INSTRUCTION_USER] = {"USER", form_single, "USER app"},
-    [INSTRUCTION_VOLUME] = {"VOLUME", form_volume, "VOLUME /data"},
-    [INSTRUCTION_WORKDIR] = {"WORKDIR", form_single, "WORKDIR /app"},
+    [INSTRUCTION_LABEL] = {form_pairs, "LABEL version=\"1.0\""},
+    [INSTRUCTION_MAINTAINER] = {form_single, "LABEL maintainer=NAME (MAINTAINER is deprecated)"},
+    [INSTRUCTION_ONBUILD] = {form_onbuild, "ONBUILD COPY . /app"},
+    [INSTRUCTION_RUN] = {form_run, "RUN make install"},
+    [INSTRUCTION_SHELL] = {form_shell, "SHELL [\"/bin/bash\", \"-c\"]"},
+    [INSTRUCTION_STOPSIGNAL] = {form_single, "STOPSIGNAL SIGTERM"},
+    [INSTRUCTION_USER] = {form_single, "USER app"},
+    [INSTRUCTION_VOLUME] = {form_volume, "VOLUME /data"},
+    [INSTRUCTION_WORKDIR] = {form_single, "WORKDIR /app"},
 };
-
-const char *instruction_name(enum instruction_kind kind)
-{
-    return kind < INSTRUCTION_UNKNOWN ? forms[kind].name : "an unknown instruction";
-}
 
 enum instruction_kind parse_kind(const char *keyword)
 {
     for (guint i = 0; i < INSTRUCTION_UNKNOWN; i++)
-        if (g_ascii_strcasecmp(forms[i].name, keyword) == 0)
+        if (g_ascii_strcasecmp(instruction_name(i), keyword) == 0)
             return i;
     return INSTRUCTION_UNKNOWN;
 }
@@ -442,7 +435,7 @@ static void report_unknown(struct parser *ps, const struct instruction *ins)
 {
     const char *names[INSTRUCTION_UNKNOWN];
     for (guint i = 0; i < INSTRUCTION_UNKNOWN; i++)
-        names[i] = forms[i].name;
+        names[i] = instruction_name(i);
     const char *near = suggest_nearest(ins->keyword, names, INSTRUCTION_UNKNOWN);
     if (near) {
         parse_error(ps, ins, "unknown instruction %s; did you mean %s?", ins->keyword, near);

@@ -111,17 +111,3 @@ void parse_heredocs(struct parser *ps, struct instruction *ins)
     ins->n_heredocs = ps->heredocs->len;
     ins->last_line = ps->reader.line;
 }
-
-char *heredoc_chomp(const char *content)
-{
-    GString *out = g_string_new(NULL);
-    for (const char *p = content; *p;) {
-        while (*p == '\t')
-            p++;
-        const char *nl = strchr(p, '\n');
-        gsize n = nl ? (gsize)(nl - p) + 1 : strlen(p);
-        g_string_append_len(out, p, n);
-        p += n;
-    }
-    return g_string_free(out, FALSE);
-}

@@ -2,44 +2,6 @@
 #include "dockerfile/parser.h"
 #include "text/space.h"
 
-struct span instruction_span(const struct instruction *ins, gsize offset, gsize len)
-{
-    guint lo = 0, hi = ins->n_segments;
-    while (hi - lo > 1) {
-        guint mid = lo + (hi - lo) / 2;
-        if (ins->segments[mid].offset <= offset)
-            lo = mid;
-        else
-            hi = mid;
-    }
-    if (ins->n_segments == 0)
-        return (struct span){0};
-    const struct segment *s = &ins->segments[lo];
-    if (lo + 1 < ins->n_segments)
-        len = MIN(len, ins->segments[lo + 1].offset - offset);
-    return (struct span){s->line, (guint)(s->col + offset - s->offset), (guint)MAX(len, 1)};
-}
-
-const struct flag *instruction_flag(const struct instruction *ins, const char *name)
-{
-    for (guint i = ins->n_flags; i-- > 0;)
-        if (strcmp(ins->flags[i].name, name) == 0)
-            return &ins->flags[i];
-    return NULL;
-}
-
-const char *instruction_flag_value(const struct instruction *ins, const char *name)
-{
-    const struct flag *f = instruction_flag(ins, name);
-    return f && f->value ? f->value : "";
-}
-
-gboolean instruction_flag_on(const struct instruction *ins, const char *name)
-{
-    const struct flag *f = instruction_flag(ins, name);
-    return f && (!f->value || g_ascii_strcasecmp(f->value, "true") == 0);
-}
-
 /* Links w to the heredoc h if w is the word `<<NAME` that opens it. */
 static void link_heredoc(struct parser *ps, const struct instruction *ins, struct word *w,
                          const struct heredoc *h)

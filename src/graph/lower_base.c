@@ -225,6 +225,12 @@ gboolean lower_start(struct lowering *lw, struct build_stage *s)
     return TRUE;
 }
 
+struct vertex *lower_result(struct lowering *lw, struct build_stage *s)
+{
+    lower_start(lw, s); /* stages made for an image have no instructions: this is all of them */
+    return s->vertex;
+}
+
 struct vertex *lower_empty(struct lowering *lw, struct build_stage *s, const struct command *cmd)
 {
     struct file_action *make = graph_alloc0(lw->graph, sizeof *make);

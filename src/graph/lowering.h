@@ -1,7 +1,8 @@
 /* What the files of lowering share; internal to graph/lower*.c. The order of work: make a
  * build_stage for every FROM (lower_stages.c), find what the target needs while resolving base
  * images and triggers (lower_reach.c), then lower the needed stages in the order of the file
- * (lower.c), instruction by instruction (lower_run.c, lower_copy.c, lower_config.c). */
+ * (lower.c), instruction by instruction (lower_run.c, lower_copy.c, lower_config.c), with what
+ * lower_emit.c lends to all of them. */
 #ifndef VARVE_GRAPH_LOWERING_H
 #define VARVE_GRAPH_LOWERING_H
 
@@ -81,6 +82,7 @@ struct lowering {
     gsize spent;                  /* bytes written down, against LOWER_MAX_BYTES */
 };
 
+/* lower_emit.c */
 /* Where an error of cmd is shown: at (a place in the file), or the stage's FROM for triggers. */
 struct span lower_place(const struct build_stage *s, const struct command *cmd, struct span at);
 /* Counts n bytes; FALSE with an error at the stage's FROM when there are too many. */
@@ -96,8 +98,6 @@ struct vertex *lower_add(struct lowering *lw, struct build_stage *s, const struc
                          gboolean internal);
 void lower_history(struct lowering *lw, struct build_stage *s, const char *created_by,
                    gboolean empty_layer);
-/* What a COPY or RUN sees of s, which must be earlier; NULL: nothing, it is scratch. */
-struct vertex *lower_result(struct lowering *lw, struct build_stage *s);
 /* An internal vertex: scratch with one file. */
 struct vertex *lower_document(struct lowering *lw, struct build_stage *s, const struct command *cmd,
                               const char *name, const char *data, guint32 mode);
@@ -137,6 +137,8 @@ gboolean lower_base(struct lowering *lw, struct build_stage *s);
 /* Adds the vertex that s starts from, once. Called in the file's order, so that vertex numbers
  * follow it. FALSE with a diagnostic. */
 gboolean lower_start(struct lowering *lw, struct build_stage *s);
+/* What a COPY or RUN sees of s, which must be earlier; NULL: nothing, it is scratch. */
+struct vertex *lower_result(struct lowering *lw, struct build_stage *s);
 /* An internal vertex: an empty directory. */
 struct vertex *lower_empty(struct lowering *lw, struct build_stage *s, const struct command *cmd);
 /* Each lowers one instruction; FALSE with a diagnostic. */
