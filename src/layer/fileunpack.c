@@ -115,7 +115,8 @@ static struct xattr *entry_xattrs(struct unpacking *u, struct archive_entry *ae,
     return x->len ? (struct xattr *)g_array_free(g_steal_pointer(&x), FALSE) : NULL;
 }
 
-/* Takes the header into e (path and xattrs are set by the caller). */
+/* Takes the header into e (path and xattrs are set by the caller). The archive says the time, as it
+ * says the content: a step that reads it must not be cut over an archive with other times. */
 static void take_header(struct unpacking *u, struct archive_entry *ae, struct entry *e)
 {
     struct stat st = *u->lib->entry_stat(ae);
@@ -125,6 +126,7 @@ static void take_header(struct unpacking *u, struct archive_entry *ae, struct en
     /* What is beyond the year 2262 counts as then. */
     gint64 seconds = CLAMP(u->lib->entry_mtime(ae), -TARNUMBER_MAX_SECONDS, TARNUMBER_MAX_SECONDS);
     e->mtime_ns = seconds * NS + u->lib->entry_mtime_nsec(ae);
+    e->mtime_set = TRUE;
     e->ino = 0;
     if (u->w->has_owner) {
         e->uid = u->w->uid;

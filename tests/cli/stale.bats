@@ -179,6 +179,28 @@ RUN touch /f; /bin/setcap cap_kill=ep /f' '/bin/getfattr -m. -d -e hex /f'
     differs 'a time with a fraction' 'touch /f; touch -d "2001-01-01 00:00:00" /f' 'touch /f' '[ /f -nt /bin ] && echo new || echo old'
 }
 
+@test "times that an archive brings, with a fraction of a second or without" {
+    local time a b
+    mkdir -p t/d
+    echo a >t/d/f
+    ln -s f t/d/l
+    printf 'ADD a.tar /w/\nRUN stat -c "%%y %%n" /w/d /w/d/f /w/d/l >/out\n' >df
+    for time in '2001-01-01 00:00:00' '2002-01-01 00:00:00' '2002-01-01 00:00:00.5'; do
+        touch -h -d "$time" t/d/l t/d/f t/d
+        tar --format=posix -cf a.tar -C t d
+        b=$(made <df)
+        [ "$a" != "$b" ] || { echo "$time: stale: $a"; return 1; }
+        a=$b
+    done
+    made --no-cache <df >../fresh
+    [ "$b" = "$(cat ../fresh)" ]
+    # The same archive, made anew, is another one only by what it holds.
+    touch a.tar
+    made --explain <df
+    grep -q '^hit ' ../log
+    run ! grep -E '^(run|cut) ' ../log
+}
+
 # given LOOK OPTIONS OPTIONS: what LOOK prints in a build with the first options and in one with the others; it must see them.
 given() {
     local a b
