@@ -2,15 +2,16 @@
 """Looks for stale images: random Dockerfiles and contexts are edited at random, and after each edit what a store makes that has seen
 all the versions before is compared with what an empty store makes of the same.
 
-usage: stale.py VARVE BASES [--seed N] [--seeds N] [--edits N] [--seconds N] [--keep DIR] [--shrink]
+usage: stale.py VARVE BASES [--seed N] [--seeds N] [--edits N] [--seconds N] [--keep DIR] [--shrink [SECONDS]]
 
 BASES holds busybox-oci (tests/testbed/busybox-base.sh). Seeds N, N+1, … are tried until there were --seeds of them or --seconds are
-over. A difference is status 1 and shown with seed, edit, Dockerfile and lines; --shrink looks for fewer edits and instructions that
-show one; --keep leaves the folders of the last seed.
+over. A difference is status 1 and shown with seed, edit, Dockerfile and lines; --shrink takes up to SECONDS (120) to show it with few
+builds and instructions; --keep leaves the folders of the last seed.
 
 The random things are chosen so that the empty store is always right: what a RUN does depends only on what keys count. What they leave out by
 design is kept out of sight:
-  - times of files in the context are after NEW, where normalise.py shows them as "now"; those that a RUN sets are before it;
+  - times of files in the context are after NEW, where normalise.py shows them as "now"; those that a RUN sets or an archive brings
+    are before it;
   - a step reads of a cache mount only what a step above it writes there, and no value comes back there after another
     (a step that is found in the store does not fill the cache again).
 """
@@ -48,7 +49,7 @@ def archive(rng):
     with tarfile.open(fileobj=out, mode='w', format=tarfile.PAX_FORMAT) as tar:
         for name in rng.sample(['p', 'q', 'r/s', 'r/t', 'u'], rng.randint(1, 4)):
             info = tarfile.TarInfo(name)
-            info.mode, info.uid, info.mtime = int(rng.choice(MODES), 8), rng.choice([0, 1, 1000]), NEW + rng.randint(0, 9)
+            info.mode, info.uid, info.mtime = int(rng.choice(MODES), 8), rng.choice([0, 1, 1000]), 1000 + rng.randint(0, 9)
             kind = rng.choice(['file', 'file', 'file', 'link', 'symlink', 'dir', 'attr', 'cap'])
             data = rng.choice(VALUES).encode()
             if kind == 'attr':
@@ -247,6 +248,11 @@ class World:
                     self.at[len(lines) + 1] = s, i
                     lines += self.line(number, at).split('\n')
         return '\n'.join(lines) + '\n'
+
+    def shown(self, without=()):
+        """All that a build of it is told."""
+        files = ', '.join(f'{p} {n.type} {oct(n.mode)} {n.data if len(n.data) < 40 else len(n.data)}' for p, n in sorted(self.files.items()))
+        return f'{self.dockerfile(without)}files {files}\nignore {self.ignore} args {self.args} target {self.target} options {self.options}'
 
     def repair(self, log):
         """Removes the instruction that a failed build names."""
@@ -464,23 +470,25 @@ def forget(folder):
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def trial(args, seed, edits, skip=(), without=(), only_last=False):
-    """(number of the edit that showed a difference or None, what it was, counts)"""
+def trial(args, seed, edits):
+    """(number of the edit that showed a difference or None, what it was, counts, the states that were built one after the other)"""
     folder = tempfile.mkdtemp(prefix='varve-stale-')
     rng = random.Random(seed)
-    world, history, log, n = World(rng), [], ['first'], 0
-    t = Trial(args.varve, args.bases, folder, without)
+    world, history, log, n, built = World(rng), [], ['first'], 0, []
+    t = Trial(args.varve, args.bases, folder)
+
+    def check():
+        built.append(world.state())
+        return t.check(world)
     try:
         for n in range(edits + 1):
-            if n in skip:
-                continue
             if n:
                 edits_rng = random.Random(f'{seed}.{n}')
                 log.append(', '.join(world.edit(edits_rng, history) for _ in range(edits_rng.choice([1, 1, 2]))))
             world.settle()
-            failed = t.check(world)
+            failed = check()
             for _ in range(30 if n == 0 else 0):
-                failed = failed and world.repair(failed) and t.check(world)
+                failed = failed and world.repair(failed) and check()
             history.append(world.state())
             what = random.Random(f'{seed}.{n}.failed').random() if failed else 1
             if what < .5 and len(history) > 1:
@@ -488,11 +496,10 @@ def trial(args, seed, edits, skip=(), without=(), only_last=False):
                 world.restore(history[-1])
             elif what < .9:
                 world.repair(failed)
-        return None, None, t.counts
+        return None, None, t.counts, built
     except Difference as e:
-        text = f'seed {seed}, edit {n} ({log[-1]}), before it: {"; ".join(log[:-1][-6:])}\n{world.dockerfile(without)}'
-        text += f'ignore {world.ignore} args {world.args} target {world.target} options {world.options}\n{e}'
-        return n, text, t.counts
+        text = f'seed {seed}, edit {n} ({log[-1]}), before it: {"; ".join(log[:-1][-6:])}\n{world.shown()}\n{e}'
+        return n, text, t.counts, built
     finally:
         if args.keep:
             forget(args.keep)
@@ -500,25 +507,59 @@ def trial(args, seed, edits, skip=(), without=(), only_last=False):
         forget(folder)
 
 
-def shrink(args, seed, last):
-    skip, without = set(), set()
-    world = World(random.Random(seed))
+def replay(args, states, without=()):
+    """Builds the states one after the other; only of the last it is asked whether an empty store makes the same. The difference or None."""
+    folder = tempfile.mkdtemp(prefix='varve-stale-')
+    world, t = World(random.Random(0)), Trial(args.varve, args.bases, folder, without)
+    try:
+        for state in states[:-1]:
+            world.restore(state)
+            t.place(world)
+            t.build(world, 'store')
+        world.restore(states[-1])
+        t.check(world)
+        return None
+    except Difference as e:
+        return str(e)
+    finally:
+        forget(folder)
 
-    def shows(s, w):
-        n, _, _ = trial(args, seed, last, s, w)
-        return n == last
-    size = max(1, last // 2)
+
+def fewer(things, shows):
+    """A part of things that still shows, found by leaving out ever smaller groups."""
+    size = len(things)
     while size:
-        for start in range(1, last, size):
-            some = set(range(start, min(start + size, last))) - skip
-            if some and shows(skip | some, without):
-                skip |= some
+        start = 0
+        while start < len(things):
+            rest = things[:start] + things[start + size:]
+            if shows(rest):
+                things = rest
+            else:
+                start += size
         size //= 2
-    for i in range(1, world.next + 60):
-        if shows(skip, without | {i}):
-            without.add(i)
-    print(f'-- with only the edits {sorted(set(range(last + 1)) - skip)}:')
-    print(trial(args, seed, last, skip, without)[1])
+    return things
+
+
+def shrink(args, built, text):
+    """Shows the difference with few builds, mostly two, and few instructions."""
+    until = time.monotonic() + args.shrink
+    failing = '\nexit code ' in text  # a difference of another kind is another fault
+
+    def shows(states, without=()):
+        if time.monotonic() > until:
+            return False
+        found = replay(args, states, without)
+        return found is not None and found.startswith('exit code ') == failing
+    last = built[-1]
+    one = next(([state] for state in reversed(built[:-1]) if shows([state, last])), None)
+    before = one or fewer(built[:-1], lambda some: shows(some + [last]))
+    ids = sorted({i['id'] for state in before + [last] for stage in state['stages'] for i in stage['body']})
+    kept = fewer(ids, lambda some: shows(before + [last], set(ids) - set(some)))
+    world = World(random.Random(0))
+    for number, state in enumerate(before + [last]):
+        world.restore(state)
+        print(f'-- build {number + 1} of {len(before) + 1}:\n{world.shown(set(ids) - set(kept))}')
+    print(replay(args, before + [last], set(ids) - set(kept)))
 
 
 def main():
@@ -528,18 +569,18 @@ def main():
     for name, default in (('seed', 1), ('seeds', 10**9), ('edits', 12), ('seconds', 0)):
         parser.add_argument('--' + name, type=int, default=default)
     parser.add_argument('--keep')
-    parser.add_argument('--shrink', action='store_true')
+    parser.add_argument('--shrink', type=int, nargs='?', const=120, default=0)
     args = parser.parse_args()
     args.varve, args.bases, start = os.path.abspath(args.varve), os.path.abspath(args.bases), time.monotonic()
     for seed in range(args.seed, args.seed + args.seeds):
         if args.seconds and time.monotonic() - start > args.seconds:
             break
-        last, text, counts = trial(args, seed, args.edits)
+        last, text, counts, built = trial(args, seed, args.edits)
         print(f'seed {seed}: ' + (f'edit {last}: a difference' if text else 'alike') + ', ' + ', '.join(f'{v} {k}' for k, v in sorted(counts.items())), flush=True)
         if text:
             print(text)
             if args.shrink:
-                shrink(args, seed, last)
+                shrink(args, built, text)
             return 1
     return 0
 
