@@ -29,8 +29,11 @@ static const struct {
     {AF_INET, 16, "169.254.0.0"},     /* link-local: RFC 3927 */
     {AF_INET, 32, "100.100.100.200"}, /* metadata at Alibaba */
     {AF_INET, 32, "192.0.0.192"},     /* metadata at Oracle */
+    {AF_INET, 4, "224.0.0.0"},        /* groups: pasta would send to those of this machine */
+    {AF_INET, 32, "255.255.255.255"},
     {AF_INET6, 80, "::"},             /* loopback, and every IPv4 address in two ways */
     {AF_INET6, 10, "fe80::"},         /* link-local: RFC 4291 */
+    {AF_INET6, 8, "ff00::"},          /* groups */
     {AF_INET6, 128, "fd00:ec2::254"}, /* metadata at Amazon */
     {AF_INET6, 128, "fd20:ce::254"},  /* metadata at Google */
 };
@@ -175,6 +178,12 @@ static gboolean has_ipv6(void)
     return fd >= 0 || errno != EAFNOSUPPORT;
 }
 
+/* Programs of one sandbox may meet in a group, which goes by routes too. */
+static gboolean is_group(const struct netns_range *r)
+{
+    return r->address[0] >= (r->family == AF_INET ? 0xe0 : 0xff);
+}
+
 static gpointer block_all(gpointer data)
 {
     struct job *j = data;
@@ -185,7 +194,7 @@ static gpointer block_all(gpointer data)
     gboolean ipv6 = has_ipv6();
     for (guint i = 0; !j->error && i < j->ranges->len; i++) {
         const struct netns_range *r = &g_array_index(j->ranges, struct netns_range, i);
-        if (ipv6 || r->family == AF_INET)
+        if ((ipv6 || r->family == AF_INET) && !is_group(r))
             j->error = block(netlink, r);
     }
     return NULL;

@@ -33,7 +33,8 @@ static guint32 mask_of(int bits)
     return bits >= 32 ? G_MAXUINT32 : ~(G_MAXUINT32 >> bits);
 }
 
-/* Neighbours ask each other for their hardware addresses by ICMPv6 at link-local addresses. */
+/* Neighbours ask each other for their hardware addresses by ICMPv6 at link-local addresses, and at
+ * groups. */
 static void emit_drop(GArray *prog, gboolean neighbours)
 {
     if (neighbours) {
@@ -59,7 +60,7 @@ static void emit_range(GArray *prog, const struct netns_range *r)
         jumps[n] = prog->len;
         emit(prog, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, ntohl(words[n]) & mask_of(left));
     }
-    emit_drop(prog, r->family == AF_INET6 && r->bits == 10); /* fe80::/10 */
+    emit_drop(prog, r->family == AF_INET6 && r->bits <= 10); /* fe80::/10, ff00::/8 */
     for (guint i = 0; i < n; i++)
         g_array_index(prog, struct sock_filter, jumps[i]).jf = prog->len - jumps[i] - 1;
 }

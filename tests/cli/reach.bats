@@ -21,7 +21,7 @@ teardown() {
 serve() {
     ARRIVED=$BATS_TEST_TMPDIR/arrived
     cat >../server.py <<'END'
-import socket, threading
+import socket, struct, threading
 def on(kind, port):
     s = socket.socket(socket.AF_INET6, kind)
     s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
@@ -30,6 +30,13 @@ def on(kind, port):
 udp = on(socket.SOCK_DGRAM, 0)
 tcp = on(socket.SOCK_STREAM, udp.getsockname()[1])
 tcp.listen(100)
+for number, name in socket.if_nameindex():  # groups, on every interface that has them
+    for level, option, member in ((socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton("224.0.0.251") + struct.pack("=4si", bytes(4), number)),
+                                  (socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, socket.inet_pton(socket.AF_INET6, "ff02::fb") + struct.pack("=i", number))):
+        try:
+            udp.setsockopt(level, option, member)
+        except OSError:
+            pass
 print(udp.getsockname()[1], flush=True)
 def datagrams():
     while True:
@@ -76,6 +83,12 @@ reach() {
     reach 10.213.79.1 ${own:+"$own"} fd13:79::1
     [ -z "$WENT" ] || { echo "$WENT"; return 1; }
     [[ "$output" == *"device-tcp-fd13:79::1: Network is unreachable"* || "$output" == *"No route to host"* ]] || { echo "$output"; return 1; }
+}
+
+@test "services of the host that listen to a group or to broadcasts are not reached" {
+    serve
+    reach 224.0.0.251 ff02::fb 255.255.255.255
+    [ -z "$WENT" ] || { echo "$WENT"; return 1; }
 }
 
 @test "a metadata service is not reached either, what lies beside it is" {
