@@ -14,14 +14,14 @@ struct netns_range {
 };
 /* The host's own addresses, each once: of interfaces that are up, 150 at most. */
 GArray *netns_own(void);
-/* Addresses that belong to this machine or its network alone: its loopback, link-local ones, those
- * at which clouds hand out a machine's credentials, groups, and with own netns_own(). pasta would take what
- * a sandbox sends to them for its own host's. */
+/* Addresses that belong to this machine or its network alone: its loopback, link-local ones,
+ * groups, those at which clouds hand out a machine's credentials, and with own netns_own(). pasta
+ * would take what a sandbox sends to them for its own host's. */
 GArray *netns_closed(gboolean own);
-/* Makes ranges unreachable, so that programs are told at once. Rules, not routes: they come before
- * every route that is copied from the host, and after the namespace's own addresses. A program that
- * chooses the interface gets past them (tapfilter.h). To be called when the interface is
- * configured: its gateway may itself be link-local. */
+/* Makes ranges unreachable, but for groups, so that programs are told at once. Rules, not routes:
+ * they come before every route that is copied from the host, and after the namespace's own
+ * addresses. A program that chooses the interface gets past them (tapfilter.h). To be called when
+ * the interface is configured: its gateway may itself be link-local. */
 gboolean netns_block(int ns, const GArray *ranges, GError **err);
 
 #endif
