@@ -2,17 +2,16 @@
 """Run the conformance cases, or have Docker's builder say what is expected of them. See README.md here for the form of a case.
 
 usage: conformance.py run VARVE [CASE...]     compare a varve with the expectations; TAP, last line "N passed, N failed"
-       conformance.py oracle [CASE...]        write expected.config.json, expected.tree, expected.error
+       conformance.py oracle [CASE...]        write expected.config, expected.tree, expected.error into the files of the cases
 
-CASE is the name of a directory of cases/, or a shell pattern. `run` works on JOBS cases at a time (default: the processors). `oracle` takes
+CASE is the name of a case, or a shell pattern. `run` works on JOBS cases at a time (default: the processors). `oracle` takes
 one after the other: builds that BuildKit runs at the same time share steps, and with them the times of their files.
 """
 import atexit, concurrent.futures, difflib, fnmatch, http.server, os, re, shutil, signal, subprocess, sys, tempfile, threading, urllib.parse, zlib
 
-import normalise
+import casefile, normalise
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-CASES = os.path.join(HERE, 'cases')
 PEERS = os.path.join(HERE, '..', '..', 'bench', 'peers.sh')
 CHROOT = os.environ.get('VARVE_PEERS', '/var/tmp/varve-peers')
 NEW = 1600000000    # normalise.py: from here on a time is "now"
@@ -73,56 +72,44 @@ class Server:
         threading.Thread(target=self.httpd.serve_forever, daemon=True).start()
 
 
-class Case:
-    def __init__(self, name):
-        self.name, self.dir = name, os.path.join(CASES, name)
-
-    def path(self, name):
-        return os.path.join(self.dir, name)
-
-    def read(self, name, default=''):
-        try:
-            with open(self.path(name), encoding='utf-8', errors='surrogateescape') as f:
-                return f.read()
-        except FileNotFoundError:
-            return default
-
-    def lines(self, name):
-        return [l for l in self.read(name).splitlines() if l.strip() and not l.startswith('#')]
-
-    def error(self):
-        """The fields of expected.error, or None when the case must succeed."""
-        if not os.path.exists(self.path('expected.error')):
-            return None
-        return dict(l.split(': ', 1) for l in self.lines('expected.error') if ': ' in l)
-
-    def remove(self, *names):
-        for name in names:
-            if os.path.exists(self.path(name)):
-                os.remove(self.path(name))
-
-    def epoch(self):
-        """The SOURCE_DATE_EPOCH that the case sets, or 0."""
-        found = re.search(r'SOURCE_DATE_EPOCH=(\d+)', self.read('args') + self.read('env'))
-        return int(found[1]) if found else 0
-
-    def missing(self):
-        """What this machine lacks to run the case, or None."""
-        have = {'root': lambda: os.geteuid() == 0, 'git': lambda: shutil.which('git'), 'http': lambda: True,
-                'xattr': lambda: shutil.which('setfattr'), 'caps': lambda: shutil.which('setcap'), 'zstd': lambda: shutil.which('zstd'),
-                'xz': lambda: shutil.which('xz'), 'bzip2': lambda: shutil.which('bzip2'),
-                'network': lambda: os.environ.get('CONFORMANCE_NETWORK')}
-        return next((w for w in self.read('needs').split() if not have[w]()), None)
+def error_of(case):
+    """The fields of expected.error, or None when the case must succeed."""
+    return dict(l.split(': ', 1) for l in case.lines('expected.error') if ': ' in l) if case.has('expected.error') else None
 
 
-def plain_modes(top):
-    """A checkout's modes depend on the umask; a case's do not."""
-    for folder, dirs, files in os.walk(top):
-        os.chmod(folder, 0o755)
-        for name in files:
-            path = os.path.join(folder, name)
-            if not os.path.islink(path):
-                os.chmod(path, 0o755 if os.stat(path).st_mode & 0o100 else 0o644)
+def epoch_of(case):
+    """The SOURCE_DATE_EPOCH that the case sets, or 0."""
+    found = re.search(r'SOURCE_DATE_EPOCH=(\d+)', case.read('args') + case.read('env'))
+    return int(found[1]) if found else 0
+
+
+def missing(case):
+    """What this machine lacks to run the case, or None."""
+    have = {'root': lambda: os.geteuid() == 0, 'git': lambda: shutil.which('git'), 'http': lambda: True,
+            'xattr': lambda: shutil.which('setfattr'), 'caps': lambda: shutil.which('setcap'), 'zstd': lambda: shutil.which('zstd'),
+            'xz': lambda: shutil.which('xz'), 'bzip2': lambda: shutil.which('bzip2'),
+            'network': lambda: os.environ.get('CONFORMANCE_NETWORK')}
+    return next((w for w in case.read('needs').split() if not have[w]()), None)
+
+
+def lay_out(case, ctx):
+    """Make the case's context, without what setup.sh adds. The umask is 022."""
+    os.makedirs(ctx)
+    files = case.files()
+    if case.has('Dockerfile'):
+        files.append(case.part('Dockerfile'))
+    for part in files:
+        path = os.path.join(os.fsencode(ctx), normalise.raw_name(part.name).rstrip(b'/'))
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        if part.kind == 'link':
+            os.symlink(part.content, path)
+            continue
+        if part.kind == 'dir':
+            os.makedirs(path, exist_ok=True)
+        else:
+            with open(path, 'wb') as f:
+                f.write(part.content)
+        os.chmod(path, part.mode)
 
 
 def fix_times(top, time):
@@ -149,15 +136,9 @@ class Bench:
         shutil.rmtree(top, ignore_errors=True)
         ctx = os.path.join(top, 'ctx')
         os.makedirs(os.path.join(top, 'http'))
-        if os.path.isdir(case.path('context')):
-            shutil.copytree(case.path('context'), ctx, symlinks=True)
-        else:
-            os.makedirs(ctx)
-        if os.path.exists(case.path('Dockerfile')):
-            shutil.copyfile(case.path('Dockerfile'), os.path.join(ctx, 'Dockerfile'))
-        plain_modes(top)
-        if os.path.exists(case.path('setup.sh')):
-            done = subprocess.run(['sh', '-eu', case.path('setup.sh')], cwd=ctx, env=dict(os.environ, W=top, LC_ALL='C'),
+        lay_out(case, ctx)
+        if case.has('setup.sh'):
+            done = subprocess.run(['sh', '-euc', case.read('setup.sh')], cwd=ctx, env=dict(os.environ, W=top, LC_ALL='C'),
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
             if done.returncode:
                 raise RuntimeError('setup.sh failed: ' + done.stdout.decode(errors='replace'))
@@ -187,9 +168,9 @@ class Bench:
             args += ['-f', os.path.join(context, 'Dockerfile')]
         env = dict(l.split('=', 1) for l in case.lines('env'))
         stdin = None
-        if os.path.exists(case.path('stdin')):
+        if case.has('stdin'):
             top = os.path.join(self.work, case.name)
-            stdin = subprocess.run(['sh', '-eu', case.path('stdin')], cwd=top, stdout=subprocess.PIPE, check=True).stdout
+            stdin = subprocess.run(['sh', '-euc', case.read('stdin')], cwd=top, stdout=subprocess.PIPE, check=True).stdout
         return builder(case, args, context), env, stdin
 
     def build(self, case, builder):
@@ -202,10 +183,10 @@ class Bench:
         return done.returncode, done.stdout.decode(errors='replace')
 
     def normalise(self, case, image):
-        """(config, tree), or Broken with the reason."""
-        url = f'{self.server.url}/{case.name}'
-        return normalise.normalise(image, os.path.join(self.work, 'bases'), case.epoch(), self.time(case),
-                                   [(url, 'http://HTTP'), (url.split('//')[1], 'HTTP')])
+        """(config beside the base's, tree), or Broken with the reason."""
+        url, bases = f'{self.server.url}/{case.name}', os.path.join(self.work, 'bases')
+        config, tree = normalise.normalise(image, bases, epoch_of(case), self.time(case), [(url, 'http://HTTP'), (url.split('//')[1], 'HTTP')])
+        return normalise.config_difference(config, tree, bases), tree
 
 
 def indent(text, limit=60):
@@ -254,11 +235,11 @@ class Runner:
 
     def __call__(self, case):
         """('ok' | 'not ok' | 'skip', notes)"""
-        if case.missing():
-            return 'skip', 'needs ' + case.missing()
+        if missing(case):
+            return 'skip', 'needs ' + missing(case)
         top = self.bench.prepare(case)
         code, output = self.bench.build(case, self.builder)
-        want = case.error()
+        want = error_of(case)
         if want is not None:
             wrong = check_error(want, code, output)
         elif code:
@@ -266,7 +247,7 @@ class Runner:
         else:
             try:
                 config, tree = self.bench.normalise(case, top + '/image.tar')
-                wrong = differences('config.json', case.read('expected.config.json'), config) + differences('tree', case.read('expected.tree'), tree)
+                wrong = differences('config', case.read('expected.config'), config) + differences('tree', case.read('expected.tree'), tree)
             except normalise.Broken as e:
                 wrong = str(e)
         if self.impossible is not None:
@@ -289,16 +270,16 @@ class Oracle:
                 '--no-cache', '-o', f'type=oci,dest={inside}/image.tar', *args, context]
 
     def __call__(self, case):
-        if case.missing():
-            return 'skip', 'needs ' + case.missing()
+        if missing(case):
+            return 'skip', 'needs ' + missing(case)
         top = self.bench.prepare(case)
         code, output = self.bench.build(case, self.builder)
-        if os.path.exists(case.path('keep')):
+        if case.read('keep'):
             return 'ok', ''
         return self.failed(case, output) if code else self.succeeded(case, top)
 
     def failed(self, case, output):
-        fields = case.error() or {}
+        fields = error_of(case) or {}
         place = re.findall(r'^(?:\S*/)?Dockerfile:(\d+)$', output, re.MULTILINE)
         said = re.findall(r'^ERROR: (.*)', output, re.MULTILINE)
         if 'ours' not in fields:
@@ -309,36 +290,36 @@ class Oracle:
                                (r': failed to do request: .*?(?= \(did you mean|$)', ': failed to do request')):
             message = re.sub(pattern, plain, message)  # what is not the same the next time
         fields['docker'] = message.replace(self.bench.server.url + '/' + case.name, 'http://HTTP').replace(os.path.join(self.bench.inside, case.name), 'W')
-        with open(case.path('expected.error'), 'w', encoding='utf-8') as f:
-            f.write(''.join(f'{k}: {fields[k]}\n' for k in ('line', 'match', 'ours', 'docker') if k in fields))
-        case.remove('expected.config.json', 'expected.tree')
+        text = ''.join(f'{k}: {fields[k]}\n' for k in ('line', 'match', 'ours', 'docker') if k in fields)
+        case.change({'expected.error': text, 'expected.config': None, 'expected.tree': None})
         return ('ok', '') if 'match' in fields else ('not ok', f'fails at line {fields["line"]}, and has no match:\n{fields["docker"]}')
 
     def succeeded(self, case, top):
-        if 'match' not in (case.error() or {}):
-            case.remove('expected.error')  # left by an earlier failure that nobody expects
-        if case.error() is not None:
-            return ('ok', '') if 'ours' in case.error() and case.read('why') else ('not ok', 'docker accepts this; the case needs ours: and a why')
+        if 'match' not in (error_of(case) or {}):
+            case.change({'expected.error': None})  # left by an earlier failure that nobody expects
+        if error_of(case) is not None:
+            return ('ok', '') if 'ours' in error_of(case) and case.read('why') else ('not ok', 'docker accepts this; the case needs ours: and a why')
         try:
             config, tree = self.bench.normalise(case, top + '/image.tar')
         except normalise.Broken as e:
             return 'not ok', str(e)
         if case.read('why') and case.read('expected.tree'):
-            differ = differences('config.json', case.read('expected.config.json'), config) + differences('tree', case.read('expected.tree'), tree)
+            differ = differences('config', case.read('expected.config'), config) + differences('tree', case.read('expected.tree'), tree)
             return 'ok', 'differs on purpose:\n' + differ if differ else ''
-        for name, content in (('expected.config.json', config), ('expected.tree', tree)):
-            with open(case.path(name), 'w', encoding='utf-8') as f:
-                f.write(content)
+        case.change({'expected.config': config, 'expected.tree': tree})
         shutil.rmtree(top, ignore_errors=True)
         return 'ok', ''
 
 
 def select(patterns):
-    names = sorted(n for n in os.listdir(CASES) if os.path.isdir(os.path.join(CASES, n)))
-    chosen = [n for n in names if not patterns or any(fnmatch.fnmatch(n, p) for p in patterns)]
+    try:
+        cases = casefile.load()
+    except casefile.Malformed as e:
+        sys.exit(f'conformance: {e}')
+    chosen = [c for n, c in cases.items() if not patterns or any(fnmatch.fnmatch(n, p) for p in patterns)]
     if not chosen:
         sys.exit('conformance: no such case')
-    return [Case(n) for n in chosen]
+    return chosen
 
 
 def guarded(work, case):

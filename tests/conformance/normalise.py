@@ -11,6 +11,9 @@ config: JSON with sorted keys: the config object (empty members dropped), os, ar
 layers, and for every history entry created_by and empty_layer. Times are dropped, unless they are --epoch SECONDS (what the build
 was given as SOURCE_DATE_EPOCH): then it says so.
 
+Beside the base's it is shown (config_difference) by a line for each member that differs: `NAME.NAME = JSON`, `- NAME.NAME` for one that is
+gone, `NAME + JSON` for each value behind those of the base in a list that builds add to.
+
 tree: a sorted line for each path:  PATH TYPE MODE UID:GID [key=value]...
   size, sha256   of regular files                text=     their content when it is text of at most 400 bytes
   target=        of symbolic links
@@ -53,6 +56,9 @@ class Files:
             return self.tar.extractfile(self.members[name]).read()
         with open(os.path.join(self.path, name), 'rb') as f:
             return f.read()
+
+
+GROWING = ('history', 'config.Env', 'config.OnBuild')  # lists that a build adds to
 
 
 def sha256(data):
@@ -222,13 +228,13 @@ def tree_of(layers, context_time=None):
 
 @functools.lru_cache(maxsize=None)
 def load_bases(folder):
-    """name → (its diff_ids, its lines)"""
-    bases = {'scratch': ([], {})}
+    """name → (its diff_ids, its lines, its config as a text)"""
+    bases = {'scratch': ([], {}, '{}')}
     for entry in sorted(os.listdir(folder)) if folder else []:
         if entry.endswith('-oci') and os.path.exists(os.path.join(folder, entry, 'index.json')):
             try:
                 config, layers = load(os.path.join(folder, entry))
-                bases[entry[:-4]] = (config['rootfs']['diff_ids'], tree_of(layers))
+                bases[entry[:-4]] = (config['rootfs']['diff_ids'], tree_of(layers), config_text(config, (), None))
             except Broken:
                 pass  # an index of several platforms is nobody's base
     return bases
@@ -237,7 +243,7 @@ def load_bases(folder):
 def find_base(bases, config):
     """The name of the base image whose layers are the longest beginning of this one's."""
     ids = config['rootfs'].get('diff_ids') or []
-    return max((n for n, (base_ids, _) in bases.items() if ids[:len(base_ids)] == base_ids), key=lambda n: len(bases[n][0]))
+    return max((n for n, (base_ids, *_) in bases.items() if ids[:len(base_ids)] == base_ids), key=lambda n: len(bases[n][0]))
 
 
 def tree_text(layers, config, bases, context_time):
@@ -273,6 +279,30 @@ def config_text(config, replace, epoch):
     for old, new in replace:
         result = result.replace(old, new)
     return result
+
+
+def difference(path, old, new):
+    """Lines that say what makes the one JSON value of the other; see GROWING and the text at the top."""
+    if isinstance(new, dict) and new and isinstance(old, (dict, type(None))):
+        for key in sorted({**(old or {}), **new}):
+            below = (path + '.' if path else '') + (key if re.fullmatch(r'\w+', key, re.ASCII) else json.dumps(key, ensure_ascii=False))
+            if key not in new:
+                yield '- ' + below
+            elif not old or key not in old:
+                yield from difference(below, None, new[key])
+            elif old[key] != new[key]:
+                yield from difference(below, old[key], new[key])
+    elif path in GROWING and isinstance(new, list) and new and new[:len(old or [])] == (old or []):
+        for value in new[len(old or []):]:
+            yield f'{path} + {json.dumps(value, sort_keys=True, ensure_ascii=False)}'
+    else:
+        yield f'{path} = {json.dumps(new, sort_keys=True, ensure_ascii=False)}'
+
+
+def config_difference(config, tree, bases):
+    """A config's text as the difference to that of the base that the tree's text names."""
+    base = load_bases(bases)[tree.split('\n', 1)[0].removeprefix('base ')][2]
+    return ''.join(line + '\n' for line in difference('', json.loads(base), json.loads(config)))
 
 
 def normalise(image, bases=None, epoch=None, context_time=None, replace=()):

@@ -1,1 +1,0 @@
-echo plain | gzip -n >x.gz

@@ -1,1 +1,0 @@
-mkdir t; cd t; mkdir d; echo in >d/f; ln -s f d/l; ln d/f d/h; chmod 4750 d/f; echo top >top; TAR="tar --mtime=@1000000001 --numeric-owner --owner=1000 --group=33 --sort=name"; $TAR -cf ../x.tar top; cd ..; rm -r t; echo x >plain.txt

@@ -1,1 +1,0 @@
-head -c 10240 /dev/zero >x.tar

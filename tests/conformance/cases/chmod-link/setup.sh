@@ -1,1 +1,0 @@
-mkdir l; ln -s f l/s; echo f >l/f

@@ -1,1 +1,0 @@
-mkdir d; echo f >d/f; chmod 640 d/f

@@ -1,1 +1,0 @@
-mkdir -p d/k; touch d/x d/k/y

@@ -1,1 +1,0 @@
-mkdir l; ln -s x l/s; echo f >l/f

@@ -1,1 +1,0 @@
-mkdir $W/top; echo x >$W/top/x

@@ -1,1 +1,0 @@
-mkdir -p d/sub; echo f >d/f; chmod 2750 d; chmod 711 d/sub

@@ -1,1 +1,0 @@
-mkdir d; ln -s elsewhere d/l

@@ -1,1 +1,0 @@
-mkdir -p d/k; echo f >d/k/f

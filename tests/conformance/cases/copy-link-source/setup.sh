@@ -1,1 +1,0 @@
-echo target >t; ln -s t link

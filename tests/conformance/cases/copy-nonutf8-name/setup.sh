@@ -1,1 +1,0 @@
-mkdir n; printf x >"n/$(printf "\351")"; printf y >n/plain

@@ -1,1 +1,0 @@
-truncate -s 2000000 s; printf end >>s

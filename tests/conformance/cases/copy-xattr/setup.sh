@@ -1,1 +1,0 @@
-mkdir x; echo x >x/f; setfattr -n user.color -v blue x/f; echo y >x/g

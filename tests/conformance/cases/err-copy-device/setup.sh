@@ -1,1 +1,0 @@
-mkdir p; mknod p/null c 1 3; echo x >p/f

@@ -1,1 +1,0 @@
-mkdir p; mkfifo -m 640 p/fifo; echo x >p/f

@@ -1,1 +1,0 @@
-mkdir d; touch d/x d/y

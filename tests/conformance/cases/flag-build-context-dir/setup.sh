@@ -1,1 +1,0 @@
-mkdir $W/src; echo s >$W/src/s

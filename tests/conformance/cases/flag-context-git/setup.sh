@@ -1,1 +1,0 @@
-cd $W; export GIT_CONFIG_GLOBAL=/dev/null GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b; git init -q -b main r; cd r; mkdir sub; printf "FROM busybox\nCOPY . /x\n" >sub/Dockerfile; echo git >sub/f; git add -A; git commit -qm one; cd ..; git clone -q --bare r http/r.git; rm -rf r

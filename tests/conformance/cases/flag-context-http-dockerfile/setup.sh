@@ -1,1 +1,0 @@
-printf "FROM busybox\nRUN echo http >/f\n" >$W/http/Dockerfile

@@ -1,1 +1,0 @@
-printf "FROM busybox\nCOPY a.txt /\n" >$W/Outside

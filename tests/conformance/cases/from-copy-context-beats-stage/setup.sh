@@ -1,1 +1,0 @@
-mkdir $W/two; echo context >$W/two/x

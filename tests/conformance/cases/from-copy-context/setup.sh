@@ -1,1 +1,0 @@
-mkdir $W/two; echo two >$W/two/x; mkdir $W/two/y; echo z >$W/two/y/z

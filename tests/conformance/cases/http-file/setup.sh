@@ -1,1 +1,0 @@
-cd $W/http; echo remote >file.txt; touch -d @1200000000 file.txt; mkdir nn; echo index >nn/index.html; touch -d @1200000000 nn/index.html; mkdir t; echo t >t/f; tar --numeric-owner --owner=3 --group=4 --mtime=@1000000000 -czf x.tar.gz t; 

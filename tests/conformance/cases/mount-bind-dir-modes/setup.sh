@@ -1,1 +1,0 @@
-mkdir -p a/b; chmod 711 a; chmod 1770 a/b

@@ -1,1 +1,0 @@
-mkdir $W/other; echo other >$W/other/o.txt

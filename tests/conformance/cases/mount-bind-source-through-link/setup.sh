@@ -1,1 +1,0 @@
-mkdir d; echo x >d/x; ln -s d l

@@ -1,1 +1,0 @@
-printf pw >$W/tok

@@ -1,1 +1,0 @@
-printf 'a\nb\000c\n' >$W/tok

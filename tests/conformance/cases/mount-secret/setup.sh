@@ -1,1 +1,0 @@
-printf secret >$W/tok

@@ -1,2 +1,0 @@
-cp /bin/busybox .
-chmod 755 busybox

@@ -1,1 +1,0 @@
-ln -s a.txt l1; ln -s dir l2
