@@ -212,9 +212,8 @@ await() { for _ in $(seq 100); do grep -q "$1" out && return 0; sleep 0.05; done
 
 @test "a program that does not handle the stop signal ends with it at once, as process 1 too" {
     for flag in "" --init; do
-        start $flag --entrypoint sh app:1 -c 'echo up; exec sleep 60'
-        await up
-        sleep 0.2
+        start $flag --entrypoint sh app:1 -c 'exec sleep 60.125'
+        for _ in $(seq 100); do pgrep -fx 'sleep 60.125' && break; sleep 0.05; done
         begin=$(date +%s%N) code=0
         kill -INT "$pid"
         wait "$pid" || code=$?
@@ -235,12 +234,12 @@ await() { for _ in $(seq 100); do grep -q "$1" out && return 0; sleep 0.05; done
 }
 
 @test "a second signal kills at once; others are passed on" {
-    start app:1 "trap '' TERM; trap 'echo got usr2' USR2; echo up; while :; do sleep 0.05; done"
+    start app:1 "trap 'echo got term' TERM; trap 'echo got usr2' USR2; echo up; while :; do sleep 0.05; done"
     await up
     kill -USR2 "$pid"
     await "got usr2"
     kill -INT "$pid"
-    sleep 0.3
+    await "got term"
     kill -INT "$pid"
     wait "$pid" || code=$?
     [ "$code" -eq 137 ]

@@ -30,6 +30,8 @@ n matches pass. What a rule can do:
     no-mount      answers a mount with 202
     absolute      gives absolute upload locations (relative ones are the default)
 
+Of /token, whatever it does: expires is how many seconds the token lives (300), expires_in how many the answer says (the same).
+
 `GET /_log` answers a JSON list of {"method", "path", "status", "authorization", "range", "content_range", "bytes", "other"}: other is true
 for the second listener. `GET /_stats` answers {"received": bytes of blobs}.
 """
@@ -291,7 +293,7 @@ class Handler(BaseHTTPRequestHandler):
         life = self.rule.get("expires", 300)
         with LOCK:
             self.state.tokens[token] = (time.time() + life, scopes)
-        return self.answer(200, {"token": token, "expires_in": life})
+        return self.answer(200, {"token": token, "expires_in": self.rule.get("expires_in", life)})
 
     # Requests
 

@@ -14,13 +14,6 @@
 #include "base/fs.h"
 #include "snapshot/mountfd.h"
 
-static gpointer cancel_later(gpointer c)
-{
-    g_usleep(150000);
-    cancel_trigger(c);
-    return NULL;
-}
-
 /* A number of seconds that only this test's processes sleep: other runs of it may be under way. */
 static const char *marker(void)
 {
@@ -36,8 +29,9 @@ static char *marked(const char *script)
     return g_strjoinv(marker(), parts);
 }
 
-/* Whether a process in this pid namespace has the marker in its command line. */
-static gboolean marker_runs(void)
+/* Whether a process in this pid namespace has the marker in its command line; as_sleep: is the
+ * sleep itself, so that the shell has done what stands before it. */
+static gboolean marker_runs(gboolean as_sleep)
 {
     g_autoptr(GDir) proc = g_dir_open("/proc", 0, NULL);
     for (const char *name; (name = g_dir_read_name(proc));) {
@@ -45,11 +39,29 @@ static gboolean marker_runs(void)
         gsize len;
         if (!g_ascii_isdigit(*name) || !g_file_get_contents(path, &text, &len, NULL))
             continue;
+        if (as_sleep && !(len > 6 && strcmp(text, "sleep") == 0))
+            continue;
         for (gsize i = 0; i < len; i++)
             if (g_str_has_prefix(text + i, marker()))
                 return TRUE;
     }
     return FALSE;
+}
+
+/* Waits until the sleep runs; FALSE after 5 s. */
+static gboolean wait_for_sleep(void)
+{
+    gboolean runs = FALSE;
+    for (int i = 0; i < 500 && !(runs = marker_runs(TRUE)); i++)
+        g_usleep(10000);
+    return runs;
+}
+
+static gpointer cancel_sleep(gpointer c)
+{
+    gboolean runs = wait_for_sleep();
+    cancel_trigger(c);
+    return GINT_TO_POINTER(runs);
 }
 
 static void test_cancel(struct fixture *f, gconstpointer data)
@@ -67,13 +79,13 @@ static void test_cancel(struct fixture *f, gconstpointer data)
         const char *const argv[] = {"/bin/sh", "-c", script, NULL};
         f->spec.args = argv;
         g_autoptr(GError) err = NULL;
-        GThread *thread = g_thread_new("cancel", cancel_later, c);
+        GThread *thread = g_thread_new("cancel", cancel_sleep, c);
         gint64 start = g_get_monotonic_time();
         g_assert_false(fixture_run(f, c, &err));
         g_assert_error(err, VARVE_ERROR, VARVE_ERROR_CANCELLED);
         g_assert_cmpint(g_get_monotonic_time() - start, <, 3000000);
-        g_assert_false(marker_runs());
-        g_thread_join(thread);
+        g_assert_false(marker_runs(FALSE));
+        g_assert_true(GPOINTER_TO_INT(g_thread_join(thread)));
     }
 }
 
@@ -85,16 +97,12 @@ static void check_killed_parent(struct fixture *f, const char *text)
         fixture_sh(f, script, NULL);
         _exit(0);
     }
-    gboolean runs = FALSE;
-    for (int i = 0; i < 500 && !(runs = marker_runs()); i++)
-        g_usleep(10000);
-    g_assert_true(runs);
-    g_usleep(50000); /* it may still have had another program to execute */
+    g_assert_true(wait_for_sleep());
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
-    for (int i = 0; i < 200 && marker_runs(); i++)
+    for (int i = 0; i < 200 && marker_runs(FALSE); i++)
         g_usleep(10000);
-    g_assert_false(marker_runs());
+    g_assert_false(marker_runs(FALSE));
 }
 
 /* kill -9 of varve ends the sandbox, also when the program has become another user. */

@@ -339,11 +339,14 @@ static void test_retry_after(struct puller *p, gconstpointer data)
     g_assert_cmpuint(faults_count(&server, "HEAD", "/manifests/"), ==, 2);
 }
 
-static gpointer cancel_soon(gpointer data)
+/* Once the server has been asked for a blob. */
+static gpointer cancel_blob(gpointer data)
 {
-    g_usleep(300000);
+    guint asked = 0;
+    for (guint i = 0; i < 250 && !(asked = faults_count(&server, "GET", "/blobs/")); i++)
+        g_usleep(20000);
     cancel_trigger(data);
-    return NULL;
+    return GUINT_TO_POINTER(asked);
 }
 
 static void test_cancel(struct puller *p, gconstpointer data)
@@ -354,9 +357,9 @@ static void test_cancel(struct puller *p, gconstpointer data)
     p->registry = registry_new(p->store, p->config, NULL, p->cancel);
     faults_rules(&server, data);
     gint64 start = g_get_monotonic_time();
-    GThread *t = g_thread_new("cancel", cancel_soon, p->cancel);
+    GThread *t = g_thread_new("cancel", cancel_blob, p->cancel);
     g_assert_false(pull(p, &err));
-    g_thread_join(t);
+    g_assert_cmpuint(GPOINTER_TO_UINT(g_thread_join(t)), >, 0);
     g_assert_error(err, VARVE_ERROR, VARVE_ERROR_CANCELLED);
     g_error_free(err);
     g_assert_cmpint(g_get_monotonic_time() - start, <, 1300000);
