@@ -118,6 +118,12 @@ static int exec_in(struct run *r, GError **err)
         error_add_next(err, "varve exec %s %s & does the same", r->name, word);
         return 0;
     }
+    if (r->o->workdir && *r->o->workdir != '/') {
+        error_set(err, VARVE_ERROR_USAGE, "-w %s: the working directory must be absolute",
+                  r->o->workdir);
+        error_add_next(err, "begin it with /: -w /%s", r->o->workdir);
+        return 0;
+    }
     if (!run_check_terminal(r->o, err) || !(r->store = open_store(err)))
         return 0;
     g_autoptr(run_row) row = store_run_find(r->store, r->name, err);

@@ -5,6 +5,7 @@
 #include "base/jsonset.h"
 #include "output/image.h"
 #include "store/blob.h"
+#include "store/runs.h"
 #include "text/reference.h"
 
 #include <string.h>
@@ -153,10 +154,28 @@ static void add_empty_fields(json_t *image)
             json_object_set_new(image, texts[i], json_string(""));
 }
 
+/* What is no image may be a run. */
+static void tell_run(struct store *s, const char *name, GError **err)
+{
+    GError *none = NULL;
+    g_autoptr(run_row) run = store_run_find(s, name, &none);
+    g_clear_error(&none);
+    if (!run || !g_error_matches(*err, VARVE_ERROR, VARVE_ERROR_NOT_FOUND))
+        return;
+    g_clear_error(err);
+    error_set(err, VARVE_ERROR_NOT_FOUND, "%s is a run, and varve inspect is of images", name);
+    error_add_next(err,
+                   "varve ps -a --filter id=%s --format json shows the run; varve inspect %s "
+                   "its image",
+                   run->id, run->image);
+}
+
 static json_t *describe_name(struct store *s, const char *name, const struct platform *p,
                              GError **err)
 {
     g_autoptr(image_row) r = stored_image_find(s, name, p, err);
+    if (!r)
+        tell_run(s, name, err);
     if (r)
         set_true_platform(s, r);
     json_t *o = r ? describe(s, r, err) : NULL;

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define INDENT 2 /* columns, of the further lines of a message on a terminal */
+
 /* Messages may hold bytes from Dockerfiles, registries and programs: make them safe for a terminal.
  */
 static char *safe(const char *message)
@@ -21,11 +23,16 @@ static char *safe(const char *message)
     return g_string_free(out, FALSE);
 }
 
+/* On a terminal lines break between words. */
 static void print_tagged(const char *tag, enum text_style style, const char *message)
 {
+    int columns = text_columns(stderr);
     g_autofree char *shown = text_styled(tag, style, text_colours(stderr));
     g_autofree char *clean = safe(message);
-    fprintf(stderr, "%s %s\n", shown, clean);
+    g_autofree char *line = g_strdup_printf("%s %s", tag, clean);
+    g_autofree char *wrapped =
+        text_wrap(line, columns > 0 ? MAX(20, columns - INDENT) : 0, columns > 0 ? INDENT : 0);
+    fprintf(stderr, "%s%s\n", shown, wrapped + strlen(tag));
 }
 
 void report_next(const char *next)

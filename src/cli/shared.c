@@ -185,9 +185,8 @@ char *time_text(gint64 seconds)
 static void print_next_line(const char *fmt, va_list ap)
 {
     g_autofree char *text = g_strdup_vprintf(fmt, ap);
-    g_autofree char *tag = text_styled("next:", STYLE_CYAN, text_colours(stderr));
     fflush(stdout);
-    fprintf(stderr, "%s %s\n", tag, text);
+    report_next(text);
 }
 
 void print_next(const char *fmt, ...)

@@ -335,6 +335,17 @@ static void form_healthcheck(struct parser *ps, struct instruction *ins)
     }
 }
 
+static void hint_no_trigger(struct parser *ps, enum instruction_kind kind)
+{
+    if (kind == INSTRUCTION_ONBUILD)
+        diags_hint(ps->diags, "write ONBUILD once: a trigger holds for one build");
+    else if (kind == INSTRUCTION_FROM)
+        diags_hint(ps->diags, "the build that is triggered names its own FROM; COPY --from=IMAGE "
+                              "takes files of another image");
+    else
+        diags_hint(ps->diags, "write ONBUILD LABEL org.opencontainers.image.authors=NAME");
+}
+
 /* The instruction that ONBUILD holds, as a part of ONBUILD's own text. */
 static void form_onbuild(struct parser *ps, struct instruction *ins)
 {
@@ -351,8 +362,10 @@ static void form_onbuild(struct parser *ps, struct instruction *ins)
     else if (kind == INSTRUCTION_FROM || kind == INSTRUCTION_MAINTAINER)
         diags_error(ps->diags, at, "%s isn't allowed as an ONBUILD trigger",
                     instruction_name(kind));
-    if (kind == INSTRUCTION_ONBUILD || kind == INSTRUCTION_FROM || kind == INSTRUCTION_MAINTAINER)
+    if (kind == INSTRUCTION_ONBUILD || kind == INSTRUCTION_FROM || kind == INSTRUCTION_MAINTAINER) {
+        hint_no_trigger(ps, kind);
         return;
+    }
     struct instruction *trigger = arena_new_of(ps->arena, struct instruction);
     trigger->text = ins->rest;
     trigger->first_line = ins->first_line;

@@ -83,7 +83,8 @@ static gboolean resolve_user(struct identity *id, int rootfd, const char *user, 
     error_set(err, VARVE_ERROR_NOT_FOUND,
               "unable to find user %s: no matching entries in passwd file", user);
     error_add_next(
-        err, "create the user in an earlier RUN (adduser, useradd), or give its number in USER");
+        err,
+        "create the user when the image is built (RUN adduser or useradd), or give its number");
     return FALSE;
 }
 
@@ -95,7 +96,8 @@ static gboolean resolve_group(struct identity *id, char **lines, const char *gro
     error_set(err, VARVE_ERROR_NOT_FOUND,
               "unable to find group %s: no matching entries in group file", group);
     error_add_next(
-        err, "create the group in an earlier RUN (addgroup, groupadd), or give its number in USER");
+        err,
+        "create the group when the image is built (RUN addgroup or groupadd), or give its number");
     return FALSE;
 }
 

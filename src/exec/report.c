@@ -64,6 +64,9 @@ void launch_failed(const struct plan *p, const struct launch_report *r, GError *
         error_set_errno(err, r->error, "changing to the working directory %s", p->cwd);
         if (r->error == ELOOP)
             error_add_next(err, "name a directory that is not reached through a link of /proc");
+        else if (r->error == ENOENT || r->error == ENOTDIR)
+            error_add_next(err, "name a directory that is there, or make it first: mkdir -p %s",
+                           p->cwd);
         return;
     case STAGE_USER:
         set_user_error(p, r->error, err);

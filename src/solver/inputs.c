@@ -23,8 +23,13 @@ struct chainview *node_view(struct solver *s, struct node *n, guint i, GError **
 char *node_shown_name(const struct vertex *input)
 {
     const char *stage = input->meta.stage;
+    const struct op *op = &input->op;
     if (!stage)
         return g_strdup(input->meta.name);
+    gboolean image = op->type == OP_SOURCE &&
+                     (op->source.kind == SOURCE_IMAGE || op->source.kind == SOURCE_OCI_LAYOUT);
+    if (image && g_ascii_isdigit(*stage) && g_str_has_prefix(input->meta.name, "FROM "))
+        return g_strconcat("the image ", input->meta.name + strlen("FROM "), NULL);
     return g_ascii_isdigit(*stage) ? event_stage_label(stage) : g_strconcat("stage ", stage, NULL);
 }
 

@@ -266,3 +266,40 @@ foreign_program() {
     [ "$status" -eq 4 ]
     says 'this machine does not have that address' 'next: ip address'
 }
+
+@test "what cannot trigger a build, and what says so" {
+    wrong 'FROM busybox\nONBUILD FROM x\n' "isn't allowed as an ONBUILD trigger" 'hint: the build that is triggered'
+    wrong 'FROM busybox\nONBUILD MAINTAINER x\n' "isn't allowed" 'hint: write ONBUILD LABEL'
+    wrong 'FROM busybox\nONBUILD ONBUILD RUN true\n' "isn't allowed" 'hint: write ONBUILD once'
+}
+
+@test "a file that an image lacks: the image is named, not a stage that has it too" {
+    wrong 'FROM busybox\nCOPY --from=busybox /nofile /x\n' 'the image busybox has no /nofile' 'next: '
+    [[ "$output" != *"stage-0"* ]]
+}
+
+@test "exec in a directory or as a user that is not there, and inspect of a run" {
+    printf 'FROM busybox\n' >Dockerfile
+    build -t app:1 .
+    varve run -d --name web app:1 sleep 100
+    option exec -w rel web ls -- '-w rel: the working directory must be absolute' 'next: begin it with /: -w /rel'
+    run varve exec -w /nodir web ls
+    [ "$status" -eq 1 ]
+    says 'working directory /nodir' 'next: name a directory that is there'
+    run varve exec -u nobody9 web ls
+    says 'unable to find user nobody9' 'next: create the user when the image is built'
+    run varve inspect web
+    [ "$status" -eq 1 ]
+    says 'web is a run' 'next: varve ps -a --filter id=' 'varve inspect app:1'
+    varve rm -f web
+}
+
+@test "on a narrow terminal errors break between words" {
+    printf 'stty cols 40; exec "$0" images --format "{{.Nope}}"\n' >narrow
+    run -1 script -qec "sh -c '. ./narrow' '$VARVE'" /dev/null
+    says 'error: --format: at character 3,' '  ".Nope": there is no field' 'next: the fields here are'
+    while IFS= read -r line; do
+        line=${line%$'\r'}
+        [ "${#line}" -le 40 ]
+    done <<<"$output"
+}
