@@ -203,3 +203,9 @@ logged() {
     run ! grep -q $'\e\]\|\e\[2J' screen
     grep -q text screen
 }
+
+@test "runs of one second are listed in the order they were started in" {
+    seq 6 | while read -r n; do varve run -d --name "r$n" app:1 true >/dev/null; done
+    [ "$(varve ps -a --format '{{.Names}}' | grep '^r[1-6]$' | tr '\n' ' ')" = "r6 r5 r4 r3 r2 r1 " ]
+    [ "$(varve ps -l --format '{{.Names}}')" = r6 ]
+}
