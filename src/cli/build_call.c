@@ -2,7 +2,8 @@
 #include "cli/build_shown.h"
 
 #include "base/error.h"
-#include "cli/shared.h"
+#include "cli/report.h"
+#include "cli/show.h"
 #include "lint/dump.h"
 #include "ui/text.h"
 

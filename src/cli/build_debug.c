@@ -4,7 +4,6 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "cli/report.h"
-#include "cli/shared.h"
 #include "cli/run.h"
 #include "ui/text.h"
 

@@ -2,7 +2,7 @@
 #include "cli/build_shown.h"
 
 #include "base/fs.h"
-#include "cli/shared.h"
+#include "cli/show.h"
 
 #include <jansson.h>
 #include <string.h>

@@ -2,8 +2,10 @@
 
 #include "base/error.h"
 #include "build/values.h"
+#include "cli/arguments.h"
+#include "cli/proxies.h"
+#include "cli/outside.h"
 #include "cli/report.h"
-#include "cli/shared.h"
 #include "cli/spec_values.h"
 #include "text/reference.h"
 

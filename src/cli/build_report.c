@@ -2,7 +2,6 @@
 
 #include "base/shellword.h"
 #include "cli/report.h"
-#include "cli/shared.h"
 #include "ui/text.h"
 
 #include <stdio.h>

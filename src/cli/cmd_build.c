@@ -1,5 +1,6 @@
 #include "cli/build_shown.h"
 
+#include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/report.h"
 #include "cli/root.h"

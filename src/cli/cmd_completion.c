@@ -1,8 +1,9 @@
-#include "cli/complete.h"
-#include "cli/shared.h"
-
 #include "base/error.h"
+#include "cli/commands.h"
+#include "cli/complete.h"
+#include "cli/table.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Each script asks varve itself what may stand next (complete.h), so that it fits every version. */
@@ -110,7 +111,7 @@ int cmd_completion(const struct command *c, int argc, char **argv, GError **err)
 {
     /* What the scripts call; before options are parsed: the words are another command line's. */
     if (argc > 3 && g_str_equal(argv[1], "candidates") && g_str_equal(argv[2], "--")) {
-        complete_print(argv + 3);
+        complete_print(commands, argv + 3);
         return 0;
     }
     if (command_begin(c, NULL, &argc, &argv, 1, 1, err))

@@ -4,7 +4,9 @@
 
 #include "base/error.h"
 #include "base/fs.h"
-#include "cli/shared.h"
+#include "cli/commands.h"
+#include "cli/outside.h"
+#include "cli/table.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -95,5 +97,5 @@ int cmd_debug(const struct command *c, int argc, char **argv, GError **err)
         return 0;
     }
     fprintf(stderr, "in %s: varve %s\n", where, words);
-    return cmd_build(command_find("build"), n, (char **)call->pdata, err);
+    return cmd_build(command_find(commands, "build"), n, (char **)call->pdata, err);
 }

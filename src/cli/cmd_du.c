@@ -1,8 +1,10 @@
+#include "cli/commands.h"
 #include "cli/format.h"
+#include "cli/imagerow.h"
+#include "cli/outside.h"
 #include "cli/report.h"
-#include "cli/shared.h"
+#include "cli/show.h"
 #include "cli/volume_name.h"
-
 #include "store/gc.h"
 #include "store/images.h"
 #include "ui/text.h"

@@ -4,7 +4,8 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/shellword.h"
-#include "cli/shared.h"
+#include "cli/commands.h"
+#include "cli/outside.h"
 #include "snapshot/userns.h"
 
 #include <signal.h>

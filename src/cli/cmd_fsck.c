@@ -1,6 +1,8 @@
 #include "build/session.h"
-#include "cli/shared.h"
 
+#include "cli/commands.h"
+#include "cli/outside.h"
+#include "cli/report.h"
 #include "cli/root.h"
 #include "layer/diffid.h"
 #include "layer/index.h"

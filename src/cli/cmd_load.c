@@ -1,8 +1,12 @@
-#include "cli/shared.h"
 
 #include "base/error.h"
+#include "cli/arguments.h"
+#include "cli/commands.h"
+#include "cli/imagerow.h"
 #include "cli/interrupt.h"
+#include "cli/outside.h"
 #include "cli/report.h"
+#include "cli/show.h"
 #include "image/load.h"
 #include "text/reference.h"
 #include "ui/progress.h"

@@ -1,12 +1,14 @@
-#include "cli/shared.h"
 
 #include "base/error.h"
 #include "base/fs.h"
+#include "cli/commands.h"
 #include "cli/interrupt.h"
+#include "cli/outside.h"
 #include "cli/pulling.h"
 #include "cli/report.h"
 #include "registry/registry.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>

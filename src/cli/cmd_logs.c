@@ -1,9 +1,9 @@
-#include "cli/logcopy.h"
-#include "cli/shared.h"
-
 #include "base/error.h"
 #include "base/event.h"
 #include "base/fs.h"
+#include "cli/commands.h"
+#include "cli/logcopy.h"
+#include "cli/outside.h"
 #include "store/history.h"
 #include "ui/text.h"
 

@@ -1,7 +1,10 @@
 #include "cli/build_shown.h"
 
 #include "base/error.h"
-#include "cli/shared.h"
+#include "base/error.h"
+#include "cli/commands.h"
+#include "cli/interrupt.h"
+#include "cli/show.h"
 #include "dockerfile/dump.h"
 #include "ui/text.h"
 

@@ -1,6 +1,8 @@
-#include "cli/shared.h"
 
 #include "base/error.h"
+#include "cli/arguments.h"
+#include "cli/commands.h"
+#include "cli/outside.h"
 #include "cli/prune_volumes.h"
 #include "cli/report.h"
 #include "store/gc.h"

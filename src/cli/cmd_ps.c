@@ -1,9 +1,11 @@
-#include "cli/format.h"
-#include "cli/shared.h"
-
 #include "base/error.h"
 #include "base/jsonset.h"
 #include "base/suggest.h"
+#include "cli/commands.h"
+#include "cli/format.h"
+#include "cli/outside.h"
+#include "cli/report.h"
+#include "cli/show.h"
 #include "store/runs.h"
 #include "ui/text.h"
 

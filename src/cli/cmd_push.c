@@ -1,8 +1,11 @@
-#include "cli/shared.h"
 
 #include "base/error.h"
+#include "cli/arguments.h"
+#include "cli/commands.h"
 #include "cli/interrupt.h"
+#include "cli/outside.h"
 #include "cli/pulling.h"
+#include "cli/report.h"
 #include "output/image.h"
 #include "registry/registry.h"
 #include "text/reference.h"

@@ -1,7 +1,9 @@
-#include "cli/shared.h"
 
 #include "base/error.h"
+#include "cli/commands.h"
+#include "cli/outside.h"
 #include "cli/report.h"
+#include "cli/show.h"
 #include "output/image.h"
 #include "text/reference.h"
 

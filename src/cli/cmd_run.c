@@ -2,10 +2,12 @@
 
 #include "base/error.h"
 #include "base/fs.h"
+#include "cli/arguments.h"
+#include "cli/commands.h"
 #include "cli/interrupt.h"
+#include "cli/outside.h"
 #include "cli/pulling.h"
 #include "cli/report.h"
-#include "cli/shared.h"
 #include "store/images.h"
 
 #include <string.h>

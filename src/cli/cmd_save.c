@@ -1,9 +1,12 @@
-#include "cli/shared.h"
 
 #include "base/error.h"
 #include "base/shellword.h"
+#include "cli/arguments.h"
+#include "cli/commands.h"
 #include "cli/interrupt.h"
+#include "cli/outside.h"
 #include "cli/pulling.h"
+#include "cli/report.h"
 #include "output/output.h"
 #include "registry/registry.h"
 #include "text/reference.h"

@@ -3,9 +3,10 @@
 
 #include "base/error.h"
 #include "base/fs.h"
+#include "cli/commands.h"
 #include "cli/interrupt.h"
+#include "cli/outside.h"
 #include "cli/report.h"
-#include "cli/shared.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -1,9 +1,13 @@
-#include "cli/shared.h"
 
 #include "base/error.h"
+#include "cli/arguments.h"
+#include "cli/commands.h"
+#include "cli/outside.h"
+#include "cli/report.h"
 #include "output/image.h"
 #include "text/reference.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static gboolean put_as(struct store *s, const struct image_row *r, const char *name, GError **err)

@@ -1,7 +1,7 @@
-#include "cli/format.h"
-#include "cli/shared.h"
-
 #include "base/jsonset.h"
+#include "base/platform.h"
+#include "cli/commands.h"
+#include "cli/format.h"
 #include "cli/root.h"
 #include "store/store.h"
 

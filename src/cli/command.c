@@ -58,11 +58,6 @@ static GOptionEntry entry_for(const struct option_row *row, struct parse *p)
     return e;
 }
 
-gboolean command_is_strict(const struct command *c)
-{
-    return g_str_equal(c->name, "run") || g_str_equal(c->name, "exec");
-}
-
 static const struct option_row *row_of_letter(const struct command *c, char letter)
 {
     for (const struct option_row *row = c->options; row && row->name; row++)
@@ -87,7 +82,7 @@ static GOptionContext *make_context(struct parse *p, gboolean *help)
     g_array_append_val(entries, h);
     g_option_group_add_entries(group, (GOptionEntry *)entries->data);
     g_option_context_set_main_group(ctx, group);
-    g_option_context_set_strict_posix(ctx, command_is_strict(c));
+    g_option_context_set_strict_posix(ctx, c->strict);
     return ctx;
 }
 
@@ -208,7 +203,7 @@ static gboolean respell(const struct command *c, int *argc, char **argv, GError 
         const char *value, *alias = docker_option_alias(c->name, argv[i]);
         argv[i] = alias ? (char *)alias : argv[i];
         const struct option_row *row = row_of(c, argv[i], &value);
-        if (argv[i][0] != '-' && command_is_strict(c))
+        if (argv[i][0] != '-' && c->strict)
             return TRUE;
         int before = *argc;
         if (g_str_has_prefix(argv[i], "--help=") && !row)
@@ -267,6 +262,38 @@ gboolean command_parse(const struct command *c, gpointer opts, int *argc, char *
     return TRUE;
 }
 
+/* "needs two arguments: IMAGE and NAME": the first min words of the synopsis. */
+static void missing_arguments(const struct command *c, int min, GError **err)
+{
+    g_auto(GStrv) words = g_strsplit(c->synopsis, " ", -1);
+    char **w = words;
+    while (*w && g_str_has_prefix(*w, "[OPTIONS"))
+        w++;
+    const char *first = *w ? *w : "", *second = *w && w[1] ? w[1] : "";
+    if (min == 1)
+        error_set(err, VARVE_ERROR_USAGE, "varve %s: needs an argument: %s", c->name, first);
+    else
+        error_set(err, VARVE_ERROR_USAGE, "varve %s: needs two arguments: %s and %s", c->name,
+                  first, second);
+}
+
+gboolean command_begin(const struct command *c, gpointer opts, int *argc, char ***argv, int min,
+                       int max, GError **err)
+{
+    if (!command_parse(c, opts, argc, argv, err))
+        return FALSE;
+    int n = *argc - 1;
+    if (n >= min && (max < 0 || n <= max))
+        return TRUE;
+    if (n < min)
+        missing_arguments(c, min, err);
+    else
+        error_set(err, VARVE_ERROR_USAGE, "varve %s: did not expect \"%s\"", c->name,
+                  (*argv)[max + 1]);
+    error_add_next(err, "usage: varve %s%s%s", c->name, *c->synopsis ? " " : "", c->synopsis);
+    return FALSE;
+}
+
 void command_clear(const struct command *c, gpointer opts)
 {
     for (const struct option_row *row = c->options; row && row->name; row++) {
@@ -316,13 +343,13 @@ void command_print_help(const struct command *c)
     printf("\nexample:\n%s\n\nman varve-%s tells more.\n", c->example, c->name);
 }
 
-void commands_print_help(void)
+void commands_print_help(const struct command *table)
 {
     printf("usage: varve [--root DIR] COMMAND [OPTIONS]\n\n");
     print_wrapped("varve builds container images: no daemon, no waiting for what did not change.",
                   0);
     printf("\ncommands:\n");
-    for (const struct command *c = commands; c->name; c++) {
+    for (const struct command *c = table; c->name; c++) {
         printf("  %-10s  ", c->name);
         print_wrapped(c->summary, 14);
     }
@@ -330,9 +357,9 @@ void commands_print_help(void)
     print_wrapped("varve help COMMAND explains a command; man varve has it all.", 0);
 }
 
-const struct command *command_find(const char *name)
+const struct command *command_find(const struct command *table, const char *name)
 {
-    for (const struct command *c = commands; c->name; c++)
+    for (const struct command *c = table; c->name; c++)
         if (g_str_equal(c->name, name))
             return c;
     return NULL;

@@ -2,11 +2,13 @@
 
 #include "cli/docker.h"
 #include "cli/root.h"
-#include "cli/shared.h"
+#include "cli/show.h"
 #include "store/history.h"
+#include "store/images.h"
 #include "store/runs.h"
 #include "ui/text.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define SHOWN_BUILDS 20
@@ -33,9 +35,9 @@ static void offer_words(const struct query *q, const char *words)
         offer(q, *word, NULL);
 }
 
-static void offer_commands(const struct query *q)
+static void offer_commands(const struct query *q, const struct command *table)
 {
-    for (const struct command *c = commands; c->name; c++)
+    for (const struct command *c = table; c->name; c++)
         offer(q, c->name, c->summary);
     offer(q, "help", "explain a command");
 }
@@ -205,7 +207,7 @@ static gboolean read_words(const struct command *c, char **words, guint n, guint
         else if (!row && (plain || words[i][0] != '-' || !words[i][1]))
             (*arguments)++;
     }
-    return *arguments == 0 || !command_is_strict(c);
+    return *arguments == 0 || !c->strict;
 }
 
 static void complete_command(const struct command *c, char **words)
@@ -246,33 +248,33 @@ static char **skip_root(char **words)
     return words;
 }
 
-static void complete_first(const struct query *q)
+static void complete_first(const struct query *q, const struct command *table)
 {
     if (g_str_has_prefix(q->begun, "--root="))
         printf(":dirs\n");
     else if (q->begun[0] == '-')
         offer_words(q, "--root --help --version");
     else
-        offer_commands(q);
+        offer_commands(q, table);
 }
 
-void complete_print(char **words)
+void complete_print(const struct command *table, char **words)
 {
     words = skip_root(words);
     if (!*words)
         return;
     struct query q = {"", words[g_strv_length(words) - 1]};
     g_autofree char **translated =
-        words[1] && !command_find(*words) ? docker_translate(words) : NULL;
+        words[1] && !command_find(table, *words) ? docker_translate(table, words) : NULL;
     if (translated)
         words = translated;
-    const struct command *c = words[1] ? command_find(*words) : NULL;
+    const struct command *c = words[1] ? command_find(table, *words) : NULL;
     if (!words[1])
-        complete_first(&q);
+        complete_first(&q, table);
     else if (g_str_equal(*words, "--root"))
         printf(":dirs\n");
     else if (g_str_equal(*words, "help") && !words[2])
-        offer_commands(&q);
+        offer_commands(&q, table);
     else if (c)
         complete_command(c, words + 1);
 }

@@ -105,10 +105,10 @@ static gboolean is_at(const char *noun, const char *verb, char **argv)
     return g_str_equal(argv[0], noun) && (!verb || g_strcmp0(argv[1], verb) == 0);
 }
 
-char **docker_translate(char **argv)
+char **docker_translate(const struct command *table, char **argv)
 {
     for (guint i = 0; i < G_N_ELEMENTS(same); i++) {
-        if (!is_at(same[i].noun, same[i].verb, argv) || !command_find(same[i].words[0]))
+        if (!is_at(same[i].noun, same[i].verb, argv) || !command_find(table, same[i].words[0]))
             continue;
         GPtrArray *out = g_ptr_array_new();
         for (guint w = 0; w < G_N_ELEMENTS(same[i].words) && same[i].words[w]; w++)

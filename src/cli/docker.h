@@ -3,12 +3,13 @@
 #ifndef VARVE_CLI_DOCKER_H
 #define VARVE_CLI_DOCKER_H
 
-#include <glib.h>
+#include "cli/command.h"
 
 /* argv (argv[0] is what varve has no command for) with Docker's words replaced by varve's, where
  * both mean the same: "image ls -q" becomes "images -q". NULL-terminated; free the array only: its
- * words are argv's, or live for ever. NULL when there is no such command. */
-char **docker_translate(char **argv);
+ * words are argv's, or live for ever. NULL when table has no such
+ * command. */
+char **docker_translate(const struct command *table, char **argv);
 /* "image", "system": the next word says what to do with it. */
 gboolean docker_is_noun(const char *word);
 /* What to do instead of argv, a sentence that ends with a command of varve; NULL when these are no

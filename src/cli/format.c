@@ -1,7 +1,7 @@
 #include "cli/format.h"
 
 #include "base/error.h"
-#include "cli/shared.h"
+#include "cli/show.h"
 #include "ui/text.h"
 
 #include <stdio.h>

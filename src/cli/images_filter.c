@@ -2,7 +2,7 @@
 
 #include "base/boolean.h"
 #include "base/error.h"
-#include "cli/shared.h"
+#include "cli/show.h"
 #include "image/config.h"
 #include "output/image.h"
 #include "text/reference.h"

@@ -1,7 +1,7 @@
 #include "cli/limits.h"
 
 #include "base/error.h"
-#include "cli/shared.h"
+#include "cli/arguments.h"
 
 /* The option of a resource's own. */
 static gboolean add_limit(struct resources *r, const char *key, const char *value, GError **err)

@@ -1,8 +1,8 @@
 #include "base/error.h"
-#include "cli/command.h"
 #include "cli/docker.h"
 #include "cli/report.h"
 #include "cli/root.h"
+#include "cli/table.h"
 #include "snapshot/userns.h"
 
 #include <locale.h>
@@ -45,7 +45,7 @@ static gboolean misplaced_option(char **argv, GError **err)
     const struct command *c = NULL;
     const char *advice = docker_option_advice(NULL, *argv);
     for (char **word = argv + 1; *word && !c; word++)
-        c = command_find(*word);
+        c = command_find(commands, *word);
     error_set(err, VARVE_ERROR_USAGE, "unknown option %s before the command", *argv);
     if (advice)
         error_add_next(err, "%s", advice);
@@ -112,23 +112,23 @@ static int run_command(const struct command *c, int argc, char **argv)
 
 static int show_help(char **topic)
 {
-    const struct command *about = *topic ? command_find(*topic) : NULL;
+    const struct command *about = *topic ? command_find(commands, *topic) : NULL;
     if (*topic && !about)
         return unknown_command(topic);
     if (about)
         command_print_help(about);
     else
-        commands_print_help();
+        commands_print_help(commands);
     return 0;
 }
 
 static int run_words(char **words)
 {
-    const struct command *c = command_find(is_version(*words) ? "version" : *words);
-    g_autofree char **translated = c ? NULL : docker_translate(words);
+    const struct command *c = command_find(commands, is_version(*words) ? "version" : *words);
+    g_autofree char **translated = c ? NULL : docker_translate(commands, words);
     if (translated) {
         words = translated;
-        c = command_find(*words);
+        c = command_find(commands, *words);
     }
     return c ? run_command(c, g_strv_length(words), words) : unknown_command(words);
 }

@@ -1,9 +1,9 @@
-/* What commands are given from outside: the store, the configuration, the terminal. */
+#include "cli/outside.h"
+
 #include "base/error.h"
 #include "build/session.h"
 #include "cli/report.h"
 #include "cli/root.h"
-#include "cli/shared.h"
 
 #include <unistd.h>
 

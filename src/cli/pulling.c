@@ -1,7 +1,7 @@
 #include "cli/pulling.h"
 
 #include "build/session.h"
-#include "cli/shared.h"
+#include "cli/outside.h"
 #include "ui/progress.h"
 
 struct registry_config *registry_config_for(char **insecure, GError **err)

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define INDENT 2 /* columns, of the further lines of a message on a terminal */
 
@@ -112,4 +113,40 @@ void report_network(struct netpool *nets)
     g_autofree char *note = netpool_note(nets);
     if (note)
         report_note("%s", note);
+}
+
+void warn_platform(const char *name, const struct platform *have, const struct platform *want)
+{
+    struct platform host;
+    platform_host(&host);
+    if (!*have->arch || platform_match(want ? want : &host, have) > 0)
+        return;
+    g_autofree char *is = platform_text(have), *wanted = platform_text(want ? want : &host);
+    report_warning("%s: the image's platform (%s) does not match %s platform (%s)", name, is,
+                   want ? "the specified" : "this machine's", wanted);
+}
+
+static void print_next_line(const char *fmt, va_list ap)
+{
+    g_autofree char *text = g_strdup_vprintf(fmt, ap);
+    g_autofree char *tag = text_styled("next:", STYLE_CYAN, text_colours(stderr));
+    fflush(stdout);
+    fprintf(stderr, "%s %s\n", tag, text);
+}
+
+void print_next(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    print_next_line(fmt, ap);
+    va_end(ap);
+}
+
+void print_next_after_list(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    if (isatty(STDOUT_FILENO))
+        print_next_line(fmt, ap);
+    va_end(ap);
 }

@@ -3,6 +3,7 @@
 #define VARVE_CLI_REPORT_H
 
 #include "base/event.h"
+#include "base/platform.h"
 #include "exec/network.h"
 
 /* Prints err to stderr ("error: …", next moves on lines of their own) and returns its exit code. */
@@ -22,5 +23,11 @@ void report_single_id(void);
 struct event_sink *report_sink(void);
 /* Tells that programs had the host's network though they should not; once is enough. */
 void report_network(struct netpool *nets);
+/* Warns when image name, made for have, does not fit want (NULL: this machine). */
+void warn_platform(const char *name, const struct platform *have, const struct platform *want);
+/* "next: …" on stderr, after what is on stdout. */
+void print_next(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
+/* The same after a listing: only when somebody looks at it. */
+void print_next_after_list(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
 
 #endif

@@ -1,7 +1,7 @@
 /* A program of varve run or exec that could not be started: what to do. */
 #include "cli/run.h"
 
-#include "cli/shared.h"
+#include "cli/report.h"
 #include "ui/text.h"
 
 #include <errno.h>

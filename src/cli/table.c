@@ -1,4 +1,6 @@
-#include "cli/command.h"
+#include "cli/table.h"
+
+#include "cli/commands.h"
 
 const struct command commands[] = {
     {"build", "[OPTIONS] CONTEXT", "build an image from a Dockerfile",
@@ -8,11 +10,11 @@ const struct command commands[] = {
      TRUE, build_options_rows, cmd_build},
     {"run", "[OPTIONS] IMAGE [COMMAND [ARG…]]", "start an image in the foreground", NULL,
      "  varve run hello:1\n  varve run -v data:/data -e LOG=debug --wait-healthy hello:1", TRUE,
-     run_option_rows, cmd_run},
+     run_option_rows, cmd_run, .strict = TRUE},
     {"ps", "[OPTIONS]", "list what varve run started", NULL, "  varve ps -a", FALSE, ps_option_rows,
      cmd_ps},
     {"exec", "[OPTIONS] RUN COMMAND [ARG…]", "run one more program in a running sandbox", NULL,
-     "  varve exec -it web sh", FALSE, exec_option_rows, cmd_exec},
+     "  varve exec -it web sh", FALSE, exec_option_rows, cmd_exec, .strict = TRUE},
     {"stop", "[OPTIONS] RUN…", "ask runs to end, and kill them when they do not", NULL,
      "  varve stop -t 30 web", FALSE, stop_option_rows, cmd_stop},
     {"kill", "[OPTIONS] RUN…", "kill runs, or send them a signal", NULL, "  varve kill -s HUP web",

@@ -1,0 +1,73 @@
+#include "cli/arguments.h"
+
+#include "base/error.h"
+#include "base/shellword.h"
+#include "text/bytesize.h"
+#include "text/reference.h"
+
+#include <string.h>
+
+struct reference *reference_argument(const char *text, GError **err)
+{
+    struct reference *ref = reference_parse(text, err);
+    if (ref)
+        return ref;
+    error_as_usage(err);
+    return NULL;
+}
+
+struct reference *name_parse(const char *text, GError **err)
+{
+    g_autoptr(reference) ref = reference_argument(text, err);
+    if (!ref || !ref->digest)
+        return g_steal_pointer(&ref);
+    error_set(err, VARVE_ERROR_USAGE, "%s: a name cannot hold a digest", text);
+    return NULL;
+}
+
+gboolean destination_option(const char *flag, const char *path, GError **err)
+{
+    if (!path || g_str_equal(path, "-"))
+        return TRUE;
+    g_autofree char *parent = g_path_get_dirname(path);
+    if (g_file_test(path, G_FILE_TEST_IS_DIR))
+        return error_set(err, VARVE_ERROR_USAGE, "%s %s: is a directory, not a file", flag, path);
+    if (*path && g_file_test(parent, G_FILE_TEST_IS_DIR))
+        return TRUE;
+    error_set(err, VARVE_ERROR_USAGE, "%s %s: there is no directory %s", flag, path, parent);
+    g_autofree char *word = shell_path(parent);
+    error_add_next(err, "mkdir -p %s", word);
+    return FALSE;
+}
+
+gboolean platform_option(const char *text, struct platform *store, const struct platform **out,
+                         GError **err)
+{
+    *out = text ? store : NULL;
+    if (!text || platform_parse_known(store, text, err))
+        return TRUE;
+    g_prefix_error(err, "--platform: ");
+    return FALSE;
+}
+
+gboolean platform_wanted(const char *text, struct platform *store, const struct platform **out,
+                         GError **err)
+{
+    const char *preset = g_getenv("DOCKER_DEFAULT_PLATFORM");
+    if (text || !preset || !*preset)
+        return platform_option(text, store, out, err);
+    *out = store;
+    if (platform_parse_known(store, preset, err))
+        return TRUE;
+    g_prefix_error(err, "DOCKER_DEFAULT_PLATFORM: ");
+    return FALSE;
+}
+
+gboolean size_option(const char *flag, const char *text, guint64 *out, GError **err)
+{
+    if (!text || bytesize_parse(text, out, err))
+        return TRUE;
+    g_prefix_error(err, "%s: ", flag);
+    error_as_usage(err);
+    return FALSE;
+}
