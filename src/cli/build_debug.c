@@ -3,8 +3,8 @@
 
 #include "base/error.h"
 #include "base/fs.h"
+#include "cli/console.h"
 #include "cli/report.h"
-#include "cli/run.h"
 #include "ui/text.h"
 
 #include <poll.h>

@@ -4,7 +4,7 @@
 #include "cli/outside.h"
 #include "cli/report.h"
 #include "cli/show.h"
-#include "cli/volume_name.h"
+#include "run/volume_name.h"
 #include "store/gc.h"
 #include "store/images.h"
 #include "ui/text.h"

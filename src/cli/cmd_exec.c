@@ -6,6 +6,9 @@
 #include "base/shellword.h"
 #include "cli/commands.h"
 #include "cli/outside.h"
+#include "exec/sandbox.h"
+#include "run/process.h"
+#include "run/record.h"
 #include "snapshot/userns.h"
 
 #include <signal.h>
@@ -13,7 +16,6 @@
 #include <unistd.h>
 
 #define AT(field) G_STRUCT_OFFSET(struct run_options, field)
-#define PROCESS_MAX (16 << 20) /* bytes: more than the kernel takes as variables */
 
 const struct option_row exec_option_rows[] = {
     {"interactive", 'i', OPTION_FLAG, AT(interactive), NULL, "pass stdin on"},
@@ -28,37 +30,43 @@ const struct option_row exec_option_rows[] = {
     {0},
 };
 
-/* What run_record.c wrote: working directory, user, variables. */
-static gboolean take_process(struct run *r, const struct run_row *row, GPtrArray *env, GError **err)
+/* One varve exec. */
+struct exec_call {
+    const struct run_options *o;
+    const char *name; /* of the run */
+    char **command;
+    struct store *store;
+    struct run_process process; /* the run's, with what was given here */
+    struct run_control *control;
+    GError *output_lost; /* why the program's output could not be passed on, or NULL */
+};
+
+static void replace(char **at, const char *text)
 {
-    fd_auto int fd = store_run_open(r->store, row, "process", err);
-    g_autoptr(GBytes) bytes = fd < 0 ? NULL : fs_read_fd(fd, "process", PROCESS_MAX, err);
-    if (!bytes)
-        return FALSE;
-    gsize len;
-    const char *at = g_bytes_get_data(bytes, &len), *end = at + len;
-    for (guint i = 0; at < end; i++, at += strlen(at) + 1) {
-        if (i > 1)
-            g_ptr_array_add(env, g_strdup(at));
-        else if (i == 0)
-            r->cwd = g_intern_string(r->o->workdir ? r->o->workdir : at);
-        else
-            r->user = g_intern_string(r->o->user ? r->o->user : at);
-    }
-    return TRUE;
+    if (!text)
+        return;
+    g_free(*at);
+    *at = g_strdup(text);
 }
 
-static gboolean set_process(struct run *r, const struct run_row *row, GError **err)
+static gboolean set_process(struct exec_call *x, const struct run_row *row, GError **err)
 {
-    GPtrArray *env = g_ptr_array_new_with_free_func(g_free);
-    gboolean ok = take_process(r, row, env, err);
-    if (ok && r->o->tty)
+    struct run_process *p = &x->process;
+    if (!run_record_process(x->store, row, p, err))
+        return FALSE;
+    g_autoptr(GPtrArray) env = g_ptr_array_new_with_free_func(g_free);
+    for (char **e = p->env; *e; e++)
+        g_ptr_array_add(env, g_strdup(*e));
+    replace(&p->cwd, x->o->workdir);
+    replace(&p->user, x->o->user);
+    if (x->o->tty)
         g_ptr_array_add(env, g_strdup("TERM=xterm"));
-    ok = ok && run_add_env(r->o, env, err);
+    if (!run_take_env(x->o, env, err))
+        return FALSE;
     g_ptr_array_add(env, NULL);
-    g_ptr_array_set_free_func(env, NULL);
-    r->env = (char **)g_ptr_array_free(env, FALSE);
-    return ok;
+    g_strfreev(p->env);
+    p->env = g_strdupv((char **)env->pdata);
+    return TRUE;
 }
 
 /* Of the row, whose numbers may stand for other processes by now. */
@@ -72,88 +80,92 @@ static gboolean is_there(const struct run_row *row, GError **err)
     return FALSE;
 }
 
-static void on_started(gpointer run, int pid)
+static void on_started(gpointer exec, int pid)
 {
-    g_atomic_int_set(&((struct run *)run)->pid, pid);
+    run_control_started(((struct exec_call *)exec)->control, pid);
 }
 
-static void pass_on(gpointer run, int fd, const void *bytes, gsize len)
+static void pass_on(gpointer exec, int fd, const void *bytes, gsize len)
 {
-    struct run *r = run;
-    if (!r->output_lost && !fs_write_all(fd, bytes, len, &r->output_lost))
-        g_prefix_error(&r->output_lost, "passing on the program's output: ");
+    console_pass_on(&((struct exec_call *)exec)->output_lost, fd, bytes, len);
 }
 
-static int join(struct run *r, const struct run_row *row, GError **err)
+static gboolean join(struct exec_call *x, const struct run_row *row, struct sandbox_result *res,
+                     GError **err)
 {
-    struct sandbox_result res = {0};
     struct sandbox_spec spec = {.root_fd = -1,
-                                .args = (const char *const *)r->command,
-                                .env = (const char *const *)r->env,
-                                .cwd = r->cwd,
-                                .user = r->user,
-                                .insecure = r->o->privileged,
-                                .stdin_fd = r->o->interactive ? STDIN_FILENO : -1,
-                                .terminal = r->o->tty ? run_terminal : NULL,
-                                .terminal_ctx = r,
+                                .args = (const char *const *)x->command,
+                                .env = (const char *const *)x->process.env,
+                                .cwd = x->process.cwd,
+                                .user = x->process.user,
+                                .insecure = x->o->privileged,
+                                .stdin_fd = x->o->interactive ? STDIN_FILENO : -1,
+                                .terminal = x->o->tty ? run_control_terminal : NULL,
+                                .terminal_ctx = x->control,
                                 .output = pass_on,
-                                .output_ctx = r,
+                                .output_ctx = x,
                                 .keep_pipes = TRUE,
                                 .started = on_started,
-                                .started_ctx = r};
-    if (run_control_start(r, err) && !sandbox_join(row->program, &spec, 0, r->kill, &res, err))
-        g_prefix_error(err, "cannot run %s in %s: ", r->command[0], r->name);
-    run_control_end(r);
-    if (!*err)
-        run_print_exec_next(r, r->command[0], res.exec_errno, "exec");
-    if (r->output_lost && !*err)
-        g_propagate_error(err, g_steal_pointer(&r->output_lost));
+                                .started_ctx = x};
+    if (sandbox_join(row->program, &spec, 0, run_control_kill(x->control), res, err))
+        return TRUE;
+    g_prefix_error(err, "cannot run %s in %s: ", x->command[0], x->name);
+    return FALSE;
+}
+
+static int join_controlled(struct exec_call *x, const struct run_row *row, GError **err)
+{
+    struct sandbox_result res = {0};
+    struct console console = {.master = -1, .interactive = x->o->interactive};
+    const struct run_console port = console_of_run(&console);
+    x->control = run_control_new(&(struct run_control_options){
+        .stop_signal = SIGTERM, .stop_timeout = -1, .signals = TRUE, .console = &port});
+    gboolean ok = run_control_start(x->control, err) && join(x, row, &res, err);
+    run_control_end(x->control);
+    console_close(&console);
+    run_control_free(g_steal_pointer(&x->control));
+    if (ok)
+        run_print_exec_next("exec", x->name, x->command[0], res.exec_errno);
+    if (ok && x->output_lost)
+        g_propagate_error(err, g_steal_pointer(&x->output_lost));
     return res.exit_code;
 }
 
-static int exec_in(struct run *r, GError **err)
+static int exec_in(struct exec_call *x, GError **err)
 {
-    if (r->o->detach) {
+    if (x->o->detach) {
         error_set(err, VARVE_ERROR_UNSUPPORTED, "exec -d is not supported");
-        g_autofree char *word = shell_word(r->command[0]);
-        error_add_next(err, "varve exec %s %s & does the same", r->name, word);
+        g_autofree char *word = shell_word(x->command[0]);
+        error_add_next(err, "varve exec %s %s & does the same", x->name, word);
         return 0;
     }
-    if (r->o->workdir && *r->o->workdir != '/') {
+    if (x->o->workdir && *x->o->workdir != '/') {
         error_set(err, VARVE_ERROR_USAGE, "-w %s: the working directory must be absolute",
-                  r->o->workdir);
-        error_add_next(err, "begin it with /: -w /%s", r->o->workdir);
+                  x->o->workdir);
+        error_add_next(err, "begin it with /: -w /%s", x->o->workdir);
         return 0;
     }
-    if (!run_check_terminal(r->o, err) || !(r->store = open_store(err)))
+    if (!run_check_terminal(x->o, err) || !(x->store = open_store(err)))
         return 0;
-    g_autoptr(run_row) row = store_run_find(r->store, r->name, err);
-    if (!row || !is_there(row, err) || !set_process(r, row, err))
+    g_autoptr(run_row) row = store_run_find(x->store, x->name, err);
+    if (!row || !is_there(row, err) || !set_process(x, row, err))
         return 0;
-    fd_auto int pidfd = store_run_pidfd(r->store, row, err);
+    fd_auto int pidfd = store_run_pidfd(x->store, row, err);
     if (pidfd < 0 || !userns_join(pidfd, row->pid, err))
         return 0;
-    return join(r, row, err);
+    return join_controlled(x, row, err);
 }
 
 int cmd_exec(const struct command *c, int argc, char **argv, GError **err)
 {
-    struct run_options o = {.stop_timeout = -1};
+    struct run_options o = {0};
     int code = 0;
     if (command_begin(c, &o, &argc, &argv, 2, -1, err)) {
-        struct run r = {.o = &o,
-                        .name = argv[1],
-                        .command = argv + 2,
-                        .stop_signal = SIGTERM,
-                        .report_fd = -1,
-                        .wake_fd = -1,
-                        .console = {.master = -1},
-                        .kill = cancel_new()};
-        code = exec_in(&r, err);
-        g_strfreev(r.env);
-        g_clear_error(&r.output_lost);
-        store_close(r.store);
-        cancel_free(r.kill);
+        struct exec_call x = {.o = &o, .name = argv[1], .command = argv + 2};
+        code = exec_in(&x, err);
+        run_process_clear(&x.process);
+        g_clear_error(&x.output_lost);
+        store_close(x.store);
     }
     command_clear(c, &o);
     return code;

@@ -9,12 +9,13 @@
 #include "cli/pulling.h"
 #include "cli/report.h"
 #include "store/images.h"
+#include "ui/text.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #define AT(field) G_STRUCT_OFFSET(struct run_options, field)
-#define EXIT_KILLED 137
 #define DEFAULT_STOP_TIMEOUT 10
 
 const struct option_row run_option_rows[] = {
@@ -88,52 +89,6 @@ const struct option_row run_option_rows[] = {
     {0},
 };
 
-static void close_mount(gpointer m)
-{
-    fd_cleanup(&((struct sandbox_mount *)m)->fd);
-}
-
-static void run_init(struct run *r, const struct run_options *o, char **argv)
-{
-    *r = (struct run){.o = o, .name = argv[1], .command = argv + 2, .report_fd = -1, .wake_fd = -1};
-    r->console.master = -1;
-    r->mounts = g_array_new(FALSE, TRUE, sizeof(struct sandbox_mount));
-    g_array_set_clear_func(r->mounts, close_mount);
-    r->ports = g_array_new(FALSE, TRUE, sizeof(struct network_port));
-    r->hosts = g_array_new(FALSE, TRUE, sizeof(struct host_ip));
-    r->ulimits = g_array_new(FALSE, TRUE, sizeof(struct ulimit));
-    r->owned = g_ptr_array_new_with_free_func(g_free);
-    r->volumes = g_ptr_array_new_with_free_func((GDestroyNotify)store_volume_release);
-    r->tmps = g_ptr_array_new_with_free_func(g_free);
-    r->kill = cancel_new();
-}
-
-static void run_clear(struct run *r)
-{
-    g_array_unref(r->mounts);
-    g_array_unref(r->ports);
-    netpool_free(r->nets);
-    g_array_unref(r->hosts);
-    g_array_unref(r->ulimits);
-    snapshot_discard(r->root);
-    g_ptr_array_unref(r->volumes);
-    for (guint i = 0; r->store && i < r->tmps->len; i++)
-        store_tmp_discard(r->store, g_ptr_array_index(r->tmps, i));
-    g_ptr_array_unref(r->tmps);
-    g_ptr_array_unref(r->owned);
-    healthcheck_free(r->health);
-    resources_clear(&r->resources);
-    g_strfreev(r->args);
-    g_strfreev(r->env);
-    g_free(r->hostname);
-    g_free(r->complaint);
-    g_clear_error(&r->output_lost);
-    fd_cleanup(&r->report_fd);
-    built_image_free(r->image);
-    store_close(r->store);
-    cancel_free(r->kill);
-}
-
 static gboolean parse_pull(const char *text, enum pull_policy *out, GError **err)
 {
     static const char *const words[] = {
@@ -150,7 +105,8 @@ static gboolean parse_pull(const char *text, enum pull_policy *out, GError **err
     return error_set(err, VARVE_ERROR_USAGE, "--pull %s: not always, missing or never", text);
 }
 
-static gboolean pull(struct run *r, enum pull_policy policy, const struct platform *p, GError **err)
+static gboolean pull(struct run_call *r, enum pull_policy policy, const struct platform *p,
+                     GError **err)
 {
     struct platform platform;
     platform_host(&platform);
@@ -160,7 +116,7 @@ static gboolean pull(struct run *r, enum pull_policy policy, const struct platfo
 }
 
 /* From the store, else from its registry. */
-static gboolean open_image(struct run *r, GError **err)
+static gboolean open_image(struct run_call *r, GError **err)
 {
     struct platform wanted;
     const struct platform *p;
@@ -181,74 +137,42 @@ static gboolean open_image(struct run *r, GError **err)
         g_propagate_error(err, why);
         return FALSE;
     }
-    r->conf = r->image->conf;
-    warn_platform(r->name, &r->conf->platform, p);
+    warn_platform(r->name, &r->image->conf->platform, p);
     return TRUE;
 }
 
-static void on_started(gpointer ctx, int pid)
+static void show_healthy(const struct run_call *r, gint64 took_us)
 {
-    struct run *r = ctx;
-    r->started_us = g_get_monotonic_time();
-    g_atomic_int_set(&r->pid, pid);
-    run_entry_started(r->entry, pid);
-    report_network(r->nets);
-    if (r->health)
-        run_health_start(r);
-    else
+    g_autofree char *took = text_duration(took_us);
+    fprintf(stderr, "%s is healthy after %s\n", r->name, took);
+}
+
+/* Of the run's threads. */
+static void on_news(gpointer call, const struct run_news *news)
+{
+    struct run_call *r = call;
+    if (news->kind == RUN_NEWS_NOTE)
+        report_note("%s", news->text);
+    else if (news->kind == RUN_NEWS_WARNING)
+        report_warning("%s", news->text);
+    else if (news->kind == RUN_NEWS_HEALTHY)
+        show_healthy(r, news->took_us);
+    else if (news->kind == RUN_NEWS_RECOVERED)
+        report_note("%s is healthy again", r->name);
+    else if (news->kind == RUN_NEWS_UNHEALTHY)
+        report_warning("%s is unhealthy: %s", r->name, news->text);
+    else if (news->kind == RUN_NEWS_INTERRUPTED && isatty(STDERR_FILENO))
+        fprintf(stderr, "\nstopping %s (Ctrl-C again kills it)\n", r->name);
+    if (news->kind == (r->o->wait_healthy ? RUN_NEWS_HEALTHY : RUN_NEWS_STARTED))
         run_report_ready(r);
 }
 
-/* A file or terminal of the user's is not the program's to open by name (/dev/stdout): it gets a
- * pipe, as Docker's does. */
-static void pass_on(gpointer run, int fd, const void *bytes, gsize len)
+static void pass_on(gpointer call, int fd, const void *bytes, gsize len)
 {
-    struct run *r = run;
-    if (r->output_lost)
-        return;
-    if (!fs_write_all(fd, bytes, len, &r->output_lost))
-        g_prefix_error(&r->output_lost, "passing on the program's output: ");
+    console_pass_on(&((struct run_call *)call)->output_lost, fd, bytes, len);
 }
 
-static gboolean run_program(struct run *r, struct sandbox_result *res, GError **err)
-{
-    struct sandbox_spec spec = {.root_fd = r->root->mount_fd,
-                                .root_readonly = r->o->read_only,
-                                .args = (const char *const *)r->args,
-                                .env = (const char *const *)r->env,
-                                .cwd = r->cwd,
-                                .user = r->user,
-                                .hostname = r->hostname,
-                                .network = r->network,
-                                .net_at_once = TRUE,
-                                .nets = r->nets,
-                                .ports = (const struct network_port *)r->ports->data,
-                                .n_ports = r->ports->len,
-                                .hosts = (const struct host_ip *)r->hosts->data,
-                                .n_hosts = r->hosts->len,
-                                .ulimits = (const struct ulimit *)r->ulimits->data,
-                                .n_ulimits = r->ulimits->len,
-                                .shm_size = r->shm_size,
-                                .resources = &r->resources,
-                                .mounts = (struct sandbox_mount *)r->mounts->data,
-                                .n_mounts = r->mounts->len,
-                                .init = r->o->init,
-                                .stdin_fd = r->o->interactive ? STDIN_FILENO : -1,
-                                .terminal = r->o->tty ? run_terminal : NULL,
-                                .terminal_ctx = r,
-                                .output = r->o->detach ? run_log_output : pass_on,
-                                .output_ctx = r,
-                                .keep_pipes = !r->o->detach,
-                                .started = on_started,
-                                .started_ctx = r};
-    gboolean ok = sandbox_run(&spec, r->kill, res, err);
-    if (ok)
-        return TRUE;
-    g_prefix_error(err, "cannot run %s: ", r->name);
-    return FALSE;
-}
-
-static void tell_out_of_memory(const struct run *r)
+static void tell_out_of_memory(const struct run_call *r)
 {
     const char *limit = r->o->limits.memory;
     report_warning("%s needed more memory than its limit%s%s allows, and the kernel killed a "
@@ -257,74 +181,83 @@ static void tell_out_of_memory(const struct run *r)
 }
 
 /* The exit code: the program's own, unless the run was given up. */
-static int conclude(struct run *r, gboolean ran, const struct sandbox_result *res, GError *why,
-                    GError **err)
+static int conclude(struct run_call *r, const struct run_result *res, GError **err)
 {
-    gboolean waiting = r->health && !g_atomic_int_get(&r->healthy);
-    if (!ran && !(g_error_matches(why, VARVE_ERROR, VARVE_ERROR_CANCELLED) && r->stopping)) {
-        g_propagate_error(err, why);
-        return 0;
-    }
-    g_clear_error(&why);
-    int code = ran ? res->exit_code : EXIT_KILLED;
-    if (code == EXIT_KILLED && r->unheard)
-        code = 128 + r->unheard;
     run_print_log_tail(r);
-    run_print_exec_next(r, r->args[0], res->exec_errno, "run");
+    run_print_exec_next("run", r->name, run_carrier_program(r->carrier), res->exec_errno);
     if (res->out_of_memory)
         tell_out_of_memory(r);
-    if (r->complaint) {
+    if (res->unhealthy) {
         error_set(err, VARVE_ERROR_FAILED, "%s is unhealthy and was stopped; its last check: %s",
-                  r->name, r->complaint);
+                  r->name, res->unhealthy);
         error_add_next(err,
                        "try the check by hand; --health-start-period gives it more time to start");
     } else if (r->output_lost) {
         g_propagate_error(err, g_steal_pointer(&r->output_lost));
-    } else if (waiting && !r->stopping) {
-        report_warning("%s ended with exit code %d before it was healthy", r->name, code);
-        code = code ? code : 1;
+    } else if (res->early) {
+        report_warning("%s ended with exit code %d before it was healthy", r->name, res->exit_code);
+        return res->exit_code ? res->exit_code : 1;
     }
-    return code;
+    return res->exit_code;
 }
 
-static gboolean open_root(struct run *r, GError **err)
+static int carry(struct run_call *r, GError **err)
 {
-    r->root = snapshot_open(r->store, r->image->chain, TRUE, err);
-    g_autofree char *text = r->root ? snapshot_warning(r->root) : NULL;
-    if (text)
-        report_warning("%s", text);
-    return r->root != NULL;
-}
-
-static int run_image(struct run *r, GError **err)
-{
-    struct sandbox_result res = {0};
-    GError *why = NULL;
-    if (!run_check_terminal(r->o, err) || !limit_options(&r->o->limits, &r->resources, err) ||
-        !run_set_network(r, err) || !run_set_ports(r, err) || !open_image(r, err) ||
-        !run_setup(r, err) || !run_record_begin(r, err))
-        return 0;
-    gboolean ok = run_add_volumes(r, &why) && open_root(r, &why) && run_control_start(r, &why) &&
-                  run_program(r, &res, &why);
-    run_health_end(r);
-    run_control_end(r);
-    int code = conclude(r, ok, &res, why, err);
+    struct run_result res = {0};
+    gboolean ran = run_carrier_run(r->carrier, &res, err);
+    console_close(&r->console);
+    int code = ran ? conclude(r, &res, err) : 0;
+    run_result_clear(&res);
     /* A run that never got going has told why, and leaves nothing. */
-    gboolean keep = r->o->detach && !r->o->rm && r->report_fd < 0;
-    run_entry_end(g_steal_pointer(&r->entry), *err ? varve_error_exit_code(*err) : code, keep);
+    gboolean keep = r->request.kept && r->report_fd < 0;
+    run_carrier_end(g_steal_pointer(&r->carrier), *err ? varve_error_exit_code(*err) : code, keep);
     return code;
+}
+
+static int run_image(struct run_call *r, char **words, GError **err)
+{
+    if (!run_check_terminal(r->o, err) || !run_request_take(&r->request, r->o, words, err))
+        return 0;
+    r->carrier = run_carrier_new(&r->request, &r->watch, err);
+    if (!r->carrier || !open_image(r, err) ||
+        !run_carrier_prepare(r->carrier, r->store, r->image, err))
+        return 0;
+    return carry(r, err);
+}
+
+static void call_init(struct run_call *r, const struct run_options *o, const char *name)
+{
+    *r = (struct run_call){.o = o, .name = name, .report_fd = -1};
+    r->console = (struct console){.master = -1, .interactive = o->interactive};
+    r->port = console_of_run(&r->console);
+    r->watch = (struct run_watch){.ctx = r,
+                                  .tell = on_news,
+                                  .output = pass_on,
+                                  .keep_pipes = TRUE,
+                                  .signals = TRUE,
+                                  .console = o->tty ? &r->port : NULL};
+}
+
+static void call_clear(struct run_call *r)
+{
+    run_carrier_end(r->carrier, 0, FALSE);
+    run_request_clear(&r->request);
+    g_clear_error(&r->output_lost);
+    fd_cleanup(&r->report_fd);
+    built_image_free(r->image);
+    store_close(r->store);
 }
 
 int cmd_run(const struct command *c, int argc, char **argv, GError **err)
 {
     struct run_options o = {.stop_timeout = DEFAULT_STOP_TIMEOUT};
-    struct run r;
+    struct run_call r;
     int code = 0;
     if (command_begin(c, &o, &argc, &argv, 1, -1, err)) {
-        run_init(&r, &o, argv);
+        call_init(&r, &o, argv[1]);
         if (!run_detach(&r, &code, err))
-            code = run_image(&r, err);
-        run_clear(&r);
+            code = run_image(&r, argv + 1, err);
+        call_clear(&r);
     }
     command_clear(c, &o);
     return code;

@@ -1,12 +1,13 @@
 /* varve stop, kill, wait and rm: what ends runs, or waits for their end. */
-#include "cli/run.h"
-
 #include "base/error.h"
 #include "base/fs.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/outside.h"
 #include "cli/report.h"
+#include "run/ask.h"
+#include "store/runs.h"
+#include "text/signalname.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -61,12 +62,12 @@ static int each(char **names, const struct end_options *o, each_fn act, GError *
 }
 
 /* FALSE without error: it has ended. */
-static gboolean ask(struct store *s, const struct run_row *r, int what, GError **err)
+static gboolean ask(struct store *s, const struct run_row *r, struct run_ask what, GError **err)
 {
     fd_auto int pidfd = store_run_pidfd(s, r, NULL);
     if (pidfd < 0)
         return FALSE;
-    if (run_ask(pidfd, what))
+    if (run_ask_send(pidfd, &what))
         return TRUE;
     return errno == ESRCH ? FALSE : error_set_errno(err, errno, "cannot signal process %d", r->pid);
 }
@@ -84,14 +85,12 @@ static gboolean parse_signal(const char *text, int *sig, GError **err)
 static gboolean stop_one(struct store *s, const char *name, struct run_row *r,
                          const struct end_options *o, GError **err)
 {
-    int sig, time = o->timeout == OWN_TIME ? RUN_ASK_OWN_TIME
-                    : o->timeout < 0       ? RUN_ASK_NO_TIME
-                                           : MIN(o->timeout, RUN_ASK_NO_TIME - 1);
+    struct run_ask what = {
+        .stop = TRUE, .seconds = o->timeout == OWN_TIME ? RUN_ASK_OWN_TIME : MAX(o->timeout, -1)};
     GError *why = NULL;
-    if (!parse_signal(o->signal, &sig, err))
+    if (!parse_signal(o->signal, &what.sig, err))
         return FALSE;
-    if (ask(s, r, RUN_ASK_STOP | sig << RUN_ASK_SHIFT | time, &why) &&
-        !store_run_wait(s, r, interrupt_watch(), &why))
+    if (ask(s, r, what, &why) && !store_run_wait(s, r, interrupt_watch(), &why))
         g_prefix_error(&why, "waiting for %s: ", name);
     if (why) {
         g_propagate_error(err, why);
@@ -104,12 +103,12 @@ static gboolean stop_one(struct store *s, const char *name, struct run_row *r,
 static gboolean kill_one(struct store *s, const char *name, struct run_row *r,
                          const struct end_options *o, GError **err)
 {
-    int sig;
+    struct run_ask what = {0};
     GError *why = NULL;
-    if (!parse_signal(o->signal ? o->signal : "KILL", &sig, err))
+    if (!parse_signal(o->signal ? o->signal : "KILL", &what.sig, err))
         return FALSE;
-    if (ask(s, r, sig << RUN_ASK_SHIFT, &why)) {
-        if (sig == SIGKILL && !store_run_wait(s, r, interrupt_watch(), err))
+    if (ask(s, r, what, &why)) {
+        if (what.sig == SIGKILL && !store_run_wait(s, r, interrupt_watch(), err))
             return FALSE;
         printf("%s\n", name);
         return TRUE;
@@ -141,7 +140,7 @@ static gboolean rm_one(struct store *s, const char *name, struct run_row *r,
                        const struct end_options *o, GError **err)
 {
     GError *why = NULL;
-    if (o->force && ask(s, r, SIGKILL << RUN_ASK_SHIFT, &why))
+    if (o->force && ask(s, r, (struct run_ask){.sig = SIGKILL}, &why))
         store_run_wait(s, r, interrupt_watch(), &why);
     if (why || !store_run_remove(s, r, &why)) {
         g_propagate_error(err, why);

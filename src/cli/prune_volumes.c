@@ -3,7 +3,7 @@
 #include "base/boolean.h"
 #include "base/error.h"
 #include "base/suggest.h"
-#include "cli/volume_name.h"
+#include "run/volume_name.h"
 
 #include <string.h>
 

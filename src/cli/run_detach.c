@@ -33,7 +33,7 @@ static int wait_for_child(pid_t child, int fd)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-gboolean run_detach(struct run *r, int *code, GError **err)
+gboolean run_detach(struct run_call *r, int *code, GError **err)
 {
     int ends[2];
     if (!r->o->detach)
@@ -55,16 +55,11 @@ gboolean run_detach(struct run *r, int *code, GError **err)
     return FALSE;
 }
 
-void run_log_output(gpointer run, int fd, const void *bytes, gsize len)
-{
-    run_entry_log(((struct run *)run)->entry, bytes, len);
-}
-
-void run_report_ready(struct run *r)
+void run_report_ready(struct run_call *r)
 {
     if (r->report_fd < 0)
         return;
-    const char *id = run_entry_id(r->entry), *name = r->o->name ? r->o->name : id;
+    const char *id = run_carrier_id(r->carrier), *name = r->o->name ? r->o->name : id;
     g_autofree char *text =
         g_strdup_printf("log: %s/runs/%s/log\nnext: varve logs -f %s follows it; varve stop %s",
                         store_root(r->store), id, name, name);
@@ -75,11 +70,11 @@ void run_report_ready(struct run *r)
         dup2(null_fd, fd);
 }
 
-void run_print_log_tail(struct run *r)
+void run_print_log_tail(struct run_call *r)
 {
     if (!r->o->detach || r->report_fd < 0)
         return;
-    g_autoptr(GBytes) tail = run_entry_tail(r->entry, TAIL_BYTES);
+    g_autoptr(GBytes) tail = run_carrier_tail(r->carrier, TAIL_BYTES);
     if (!tail)
         return;
     g_autofree char *text = g_strndup(g_bytes_get_data(tail, NULL), g_bytes_get_size(tail));

@@ -7,11 +7,11 @@
 #include <errno.h>
 #include <string.h>
 
-static void next_of_missing(const struct run *r, const char *program, const char *command)
+static void next_of_missing(const char *command, const char *name, const char *program)
 {
     if (*program == '-')
         print_next("options stand before the %s: varve %s %s … %s",
-                   g_str_equal(command, "run") ? "image" : "run's name", command, program, r->name);
+                   g_str_equal(command, "run") ? "image" : "run's name", command, program, name);
     else if (*program == '[')
         print_next("--entrypoint takes one program; what it gets as arguments follows the image");
     else if (strchr(program, ' '))
@@ -26,14 +26,14 @@ static void next_of_missing(const struct run *r, const char *program, const char
                    "their own program");
 }
 
-void run_print_exec_next(const struct run *r, const char *name, int error, const char *command)
+void run_print_exec_next(const char *command, const char *name, const char *program, int error)
 {
-    g_autofree char *program = text_fit(name, 100);
+    g_autofree char *shown = text_fit(program, 100);
     if (error == ENOENT)
-        next_of_missing(r, program, command);
+        next_of_missing(command, name, shown);
     else if (error == EACCES)
         print_next("make it executable for the user it runs as: COPY --chmod=755, or RUN chmod +x");
     else if (error == ENOEXEC)
         print_next("a script begins with a line like #!/bin/sh; else a shell can read it: sh %s",
-                   program);
+                   shown);
 }

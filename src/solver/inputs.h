@@ -13,8 +13,8 @@ struct chainview *node_view(struct solver *s, struct node *n, guint i, GError **
 struct tree *node_tree(struct solver *s, struct node *n, guint i, GError **err);
 /* Gives up views, trees and the selections that point into them. */
 void node_close_inputs(struct node *n);
-/* "stage build", "stage-1", "the image busybox" where it has no stage of a name, or for what belongs to
- * no stage what it is. Newly allocated. */
+/* "stage build", "stage-1", "the image busybox" where it has no stage of a name, or for what
+ * belongs to no stage what it is. Newly allocated. */
 char *node_shown_name(const struct vertex *input);
 
 #endif

@@ -39,6 +39,10 @@ result "only store/ knows SQLite" "$(sqlite)"
 prints() { git grep -nE '\b(exit|printf|puts|g_print|g_printerr)\(|fprintf\(std(out|err)' -- 'src/*.c' | grep -vE '^src/(cli)/|_exit\(|snprintf|g_strdup_printf|vprintf'; }
 result "only cli/ prints or exits" "$(prints)"
 
+# What front doors share is told everything: it looks at no environment, terminal or standard stream.
+process() { git grep -nE '\b(g_)?getenv\(|\bisatty\(|\bFILE \*|\b(STDIN|STDOUT|STDERR)_FILENO\b|\bstd(in|out|err)\b[^_]' -- 'src/run/*.c' 'src/run/*.h' | grep -vE ':[0-9]+: *(/?\*|//)|/\*.*std(in|out)'; }
+result "run/ asks nothing of its process" "$(process)"
+
 big() { git ls-files 'src/*.c' | xargs wc -l | awk '$2 != "total" && $1 > 700 {print $2 ": " $1 " lines"}'
         git ls-files 'src/*.h' | xargs wc -l | awk '$2 != "total" && $1 > 150 {print $2 ": " $1 " lines"}'; }
 result "files stay small" "$(big)"

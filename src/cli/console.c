@@ -1,5 +1,4 @@
-/* The terminal of varve run -t. */
-#include "cli/run.h"
+#include "cli/console.h"
 
 #include "base/fs.h"
 
@@ -53,4 +52,45 @@ void console_input(struct console *c)
     if (n < 0 && errno == EINTR)
         return;
     c->input = n > 0 && fs_write_all(c->master, buf, n, NULL);
+}
+
+static void attach_run(gpointer console, int master_fd)
+{
+    struct console *c = console;
+    console_attach(c, master_fd, c->interactive);
+}
+
+static gboolean poll_run(gpointer console, gboolean ended, struct pollfd fds[2])
+{
+    struct console *c = console;
+    int master = g_atomic_int_get(&c->master);
+    gboolean input = master >= 0 && c->input && !ended;
+    fds[0] = (struct pollfd){.fd = master, .events = POLLIN};
+    fds[1] = (struct pollfd){.fd = input ? STDIN_FILENO : -1, .events = POLLIN};
+    return master >= 0;
+}
+
+static gboolean handle_run(gpointer console, const struct pollfd fds[2])
+{
+    if (fds[0].revents && !console_output(console))
+        return FALSE;
+    if (fds[1].revents)
+        console_input(console);
+    return TRUE;
+}
+
+static void resize_run(gpointer console)
+{
+    console_resize(console);
+}
+
+struct run_console console_of_run(struct console *c)
+{
+    return (struct run_console){c, attach_run, poll_run, handle_run, resize_run};
+}
+
+void console_pass_on(GError **lost, int fd, const void *bytes, gsize len)
+{
+    if (!*lost && !fs_write_all(fd, bytes, len, lost))
+        g_prefix_error(lost, "passing on the program's output: ");
 }

@@ -5,27 +5,28 @@
  * start interval), whose failures never count.
  *
  * A state machine without clock or process: times are microseconds of one monotonic clock. */
-#ifndef VARVE_CLI_HEALTH_H
-#define VARVE_CLI_HEALTH_H
+#ifndef VARVE_RUN_HEALTH_H
+#define VARVE_RUN_HEALTH_H
 
 #include "graph/imageconf.h"
 
-enum health_state { HEALTH_STARTING, HEALTH_HEALTHY, HEALTH_UNHEALTHY };
-struct health {
+enum run_health_state { HEALTH_STARTING, HEALTH_HEALTHY, HEALTH_UNHEALTHY };
+struct run_health {
     gint64 interval, timeout, start_period; /* Docker's defaults where the image says nothing */
     gint64 early_max;                       /* longest time between the further probes */
     int retries;
     gint64 started; /* when the program started */
-    enum health_state state;
+    enum run_health_state state;
     int failures;        /* in a row, counted */
     gint64 next_counted; /* when the next counted probe is due */
     gint64 next_early;   /* when the next further probe is due */
     gint64 early_step;   /* time to the one after it */
 };
-void health_init(struct health *h, const struct healthcheck *conf, gint64 now);
+void run_health_init(struct run_health *h, const struct healthcheck *conf, gint64 now);
 /* When the next probe is due. */
-gint64 health_due(const struct health *h);
+gint64 run_health_due(const struct run_health *h);
 /* A probe that began and ended at these times: the state it leads to. */
-enum health_state health_note(struct health *h, gint64 began, gint64 ended, gboolean ok);
+enum run_health_state run_health_note(struct run_health *h, gint64 began, gint64 ended,
+                                      gboolean ok);
 
 #endif

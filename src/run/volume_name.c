@@ -1,4 +1,4 @@
-#include "cli/volume_name.h"
+#include "run/volume_name.h"
 
 #include <string.h>
 

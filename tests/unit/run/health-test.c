@@ -1,4 +1,4 @@
-#include "cli/health.h"
+#include "run/health.h"
 
 #define MS 1000LL
 #define NS_PER_MS 1000000LL
@@ -24,7 +24,7 @@ static const struct script scripts[] = {
     {"a start interval bounds the further probes", 10000, 0, 60, 1, "-----", "sssss", 330},
 };
 
-static char letter(enum health_state s)
+static char letter(enum run_health_state s)
 {
     return "shu"[s];
 }
@@ -36,14 +36,14 @@ static void test_script(gconstpointer data)
                                .start_period = t->start_period_ms * NS_PER_MS,
                                .start_interval = t->start_interval_ms * NS_PER_MS,
                                .retries = t->retries};
-    struct health h;
+    struct run_health h;
     gint64 start = 1000000;
-    health_init(&h, &conf, start);
+    run_health_init(&h, &conf, start);
     g_autoptr(GString) states = g_string_new(NULL);
     gint64 due = 0;
     for (const char *p = t->probes; *p; p++) {
-        due = health_due(&h);
-        g_string_append_c(states, letter(health_note(&h, due, due + 10 * MS, *p == '+')));
+        due = run_health_due(&h);
+        g_string_append_c(states, letter(run_health_note(&h, due, due + 10 * MS, *p == '+')));
     }
     g_assert_cmpstr(states->str, ==, t->states);
     g_assert_cmpint((due - start) / MS, ==, t->last_ms);
@@ -52,20 +52,20 @@ static void test_script(gconstpointer data)
 static void test_times(void)
 {
     struct healthcheck conf = {.interval = 1000 * NS_PER_MS};
-    struct health h;
-    health_init(&h, &conf, 0);
+    struct run_health h;
+    run_health_init(&h, &conf, 0);
     g_assert_cmpint(h.timeout, ==, 30000 * MS);
     g_assert_cmpint(h.retries, ==, 3);
     const gint64 due[] = {50 * MS, 160 * MS, 370 * MS, 780 * MS, 1000 * MS};
     for (guint i = 0; i < G_N_ELEMENTS(due); i++) {
-        g_assert_cmpint(health_due(&h), ==, due[i]);
-        health_note(&h, due[i], due[i] + 10 * MS, FALSE);
+        g_assert_cmpint(run_health_due(&h), ==, due[i]);
+        run_health_note(&h, due[i], due[i] + 10 * MS, FALSE);
     }
     g_assert_cmpint(h.failures, ==, 1);
-    health_note(&h, health_due(&h), health_due(&h) + 10 * MS, TRUE);
-    gint64 next = health_due(&h);
-    health_note(&h, next, next + 10 * MS, TRUE);
-    g_assert_cmpint(health_due(&h), ==, next + 1010 * MS);
+    run_health_note(&h, run_health_due(&h), run_health_due(&h) + 10 * MS, TRUE);
+    gint64 next = run_health_due(&h);
+    run_health_note(&h, next, next + 10 * MS, TRUE);
+    g_assert_cmpint(run_health_due(&h), ==, next + 1010 * MS);
 }
 
 /* A probe at the end of the start period counts; one that makes the program healthy within it ends
@@ -74,13 +74,13 @@ static void test_start_period(void)
 {
     struct healthcheck conf = {
         .interval = 100 * NS_PER_MS, .start_period = 1000 * NS_PER_MS, .retries = 1};
-    struct health h;
-    health_init(&h, &conf, 0);
-    g_assert_cmpint(health_note(&h, 100 * MS, 110 * MS, FALSE), ==, HEALTH_STARTING);
-    g_assert_cmpint(health_note(&h, 1000 * MS, 1010 * MS, FALSE), ==, HEALTH_UNHEALTHY);
-    health_init(&h, &conf, 0);
-    g_assert_cmpint(health_note(&h, 100 * MS, 110 * MS, TRUE), ==, HEALTH_HEALTHY);
-    g_assert_cmpint(health_note(&h, 300 * MS, 310 * MS, FALSE), ==, HEALTH_UNHEALTHY);
+    struct run_health h;
+    run_health_init(&h, &conf, 0);
+    g_assert_cmpint(run_health_note(&h, 100 * MS, 110 * MS, FALSE), ==, HEALTH_STARTING);
+    g_assert_cmpint(run_health_note(&h, 1000 * MS, 1010 * MS, FALSE), ==, HEALTH_UNHEALTHY);
+    run_health_init(&h, &conf, 0);
+    g_assert_cmpint(run_health_note(&h, 100 * MS, 110 * MS, TRUE), ==, HEALTH_HEALTHY);
+    g_assert_cmpint(run_health_note(&h, 300 * MS, 310 * MS, FALSE), ==, HEALTH_UNHEALTHY);
 }
 
 int main(int argc, char **argv)

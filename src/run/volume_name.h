@@ -1,6 +1,6 @@
 /* Names of `varve run`'s volumes, and the ids by which the store knows them. */
-#ifndef VARVE_CLI_VOLUME_NAME_H
-#define VARVE_CLI_VOLUME_NAME_H
+#ifndef VARVE_RUN_VOLUME_NAME_H
+#define VARVE_RUN_VOLUME_NAME_H
 
 #include <glib.h>
 

@@ -1,0 +1,63 @@
+/* The thread beside a program that runs: takes what it is to be told, ends it, and moves its
+ * terminal's bytes. The main thread meanwhile sits in sandbox_run() or sandbox_join().
+ *
+ * Ending: run_control_stop(), a first SIGINT, SIGTERM or SIGHUP, or another varve (run_ask()) has
+ * the program asked by its stop signal and, when the grace time is over, killed; a second signal
+ * kills at once.
+ *
+ * Order: run_control_new(); run_control_start(); the sandbox, with run_control_terminal() and, from
+ * its started(), run_control_started(); run_control_end(); run_control_free(). */
+#ifndef VARVE_RUN_CONTROL_H
+#define VARVE_RUN_CONTROL_H
+
+#include "base/cancel.h"
+
+#include <poll.h>
+
+/* The other side of the program's terminal, where it has one. Of these only attach is called by
+ * another thread than the control's. */
+struct run_console {
+    gpointer ctx;
+    void (*attach)(gpointer ctx, int master_fd); /* takes it */
+    /* Fills what is to be waited for, descriptors of -1 where nothing is; ended: the program is
+     * gone. FALSE: there is no terminal yet. */
+    gboolean (*poll)(gpointer ctx, gboolean ended, struct pollfd fds[2]);
+    /* Does what can be done without waiting. FALSE at the end of the program's output. */
+    gboolean (*handle)(gpointer ctx, const struct pollfd fds[2]);
+    void (*resize)(gpointer ctx); /* the window was resized (SIGWINCH) */
+};
+struct run_control_options {
+    int stop_signal;
+    int stop_timeout; /* seconds until it is killed, -1: never */
+    gboolean signals; /* this process's signals are for the program: they are blocked in the calling
+                         thread, and those it makes, from run_control_start() on */
+    const struct run_console *console; /* borrowed, or NULL */
+    void (*interrupted)(gpointer ctx); /* the first Ctrl-C; may be NULL */
+    gpointer ctx;
+};
+struct run_control;
+struct run_control *run_control_new(const struct run_control_options *o);
+/* NULL is fine. */
+void run_control_free(struct run_control *c);
+/* Set when the program is to end at once; c's. */
+struct cancel *run_control_kill(struct run_control *c);
+void run_control_set_stop_signal(struct run_control *c, int sig);
+
+gboolean run_control_start(struct run_control *c, GError **err);
+/* The program runs as this process. */
+void run_control_started(struct run_control *c, int pid);
+/* Of what run_control_started() was told; 0 before. */
+int run_control_pid(struct run_control *c);
+/* A sandbox_spec's terminal(); its ctx is c. */
+void run_control_terminal(gpointer control, int master_fd);
+void run_control_stop(struct run_control *c);
+/* The program is gone: passes on what is left of its output, and ends the thread. Also when it was
+ * never started. */
+void run_control_end(struct run_control *c);
+
+/* Whether somebody wanted it to end. */
+gboolean run_control_is_stopping(struct run_control *c);
+/* The stop signal, when the program would not have heard it and was killed; else 0. */
+int run_control_unheard(struct run_control *c);
+
+#endif

@@ -1,0 +1,26 @@
+/* How a run's program is started: what its image says and what was asked for, put together by
+ * Docker's rules. */
+#ifndef VARVE_RUN_PROCESS_H
+#define VARVE_RUN_PROCESS_H
+
+#include "run/request.h"
+
+struct run_process {
+    char **args, **env; /* NULL-terminated; all here is owned */
+    char *cwd;          /* absolute */
+    char *user;         /* or NULL */
+    char *hostname;
+};
+/* VARVE_ERROR_USAGE where no program comes of it, or no working directory. */
+gboolean run_process_init(struct run_process *p, const struct run_request *q,
+                          const struct image_conf *conf, GError **err);
+void run_process_clear(struct run_process *p);
+/* The check to be made of the program, newly allocated; *out is NULL where none was asked for.
+ * VARVE_ERROR_USAGE where there is none to be made. */
+gboolean run_process_health(const struct run_request *q, const struct image_conf *conf,
+                            struct healthcheck **out, GError **err);
+/* What asks the program to end; 0 with VARVE_ERROR_USAGE where the image names no signal. */
+int run_process_stop_signal(const struct run_request *q, const struct image_conf *conf,
+                            GError **err);
+
+#endif

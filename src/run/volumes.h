@@ -1,0 +1,31 @@
+/* Mounts of a run, made of what was asked for (mount.h): volumes of the store, files of the host,
+ * tmpfs. They are the run's until its end, and fresh volumes go with it. */
+#ifndef VARVE_RUN_VOLUMES_H
+#define VARVE_RUN_VOLUMES_H
+
+#include "exec/sandbox.h"
+#include "run/mount.h"
+#include "store/record.h"
+
+/* All borrowed. */
+struct run_volumes_options {
+    struct store *store;
+    const struct chain *chain; /* the image's: a new volume begins as what is at its place there */
+    struct cancel *cancel;     /* or NULL */
+};
+struct run_volumes;
+struct run_volumes *run_volumes_new(const struct run_volumes_options *o);
+/* Once nothing uses the mounts: closes, gives the named volumes back and removes the fresh ones. */
+void run_volumes_free(struct run_volumes *v);
+
+gboolean run_volumes_mount(struct run_volumes *v, const struct run_mount *m, GError **err);
+/* A mount made elsewhere; takes its descriptor and copies its destination. */
+void run_volumes_add(struct run_volumes *v, const struct sandbox_mount *mount);
+/* An image's VOLUMEs (a set of paths): those that nothing is mounted on yet get fresh ones. */
+gboolean run_volumes_add_paths(struct run_volumes *v, GTree *volumes, GError **err);
+/* The host's CA certificates (exec/hostca.h). */
+gboolean run_volumes_add_host_ca(struct run_volumes *v, const char *bundle, GError **err);
+/* All, for a sandbox_spec; v's. */
+struct sandbox_mount *run_volumes_mounts(struct run_volumes *v, guint *n);
+
+#endif
