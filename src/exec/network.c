@@ -15,6 +15,8 @@
 #include "exec/sandbox.h"
 #include "exec/tapfilter.h"
 
+/* What tells more of a pasta that does not work. */
+#define TRY_PASTA "try it by hand: pasta --config-net true"
 #define MAX_KERNEL_STRUCT 4096 /* of a notification: the kernel says how long its own is */
 
 enum state {
@@ -32,6 +34,7 @@ struct network {
     enum state state;
     struct pasta pasta;
     char *why;                        /* NETWORK_REFUSED: what pasta said */
+    gboolean hung;                    /* NETWORK_REFUSED: it said nothing */
     gboolean used;                    /* its processes may have left something in it */
     gboolean gateway;                 /* NETWORK_GATEWAY is wanted */
     gboolean listens;                 /* the sandbox has a filter */
@@ -93,10 +96,12 @@ char *netpool_note(struct netpool *p)
     if (p->trouble && p->rule == NETPOOL_PREFER)
         return g_strdup_printf(
             "%s: programs had the host's network, where they reach services on its 127.0.0.1 and "
-            "link-local addresses (%s set network=host in varve.conf to accept this)",
-            p->trouble, p->program ? "" : "install the package passt, or");
-    return p->refusal ? g_strdup_printf("%s: programs had no network but their loopback interface",
-                                        p->refusal)
+            "link-local addresses (%sset network=host in varve.conf to accept this)",
+            p->trouble, p->program ? TRY_PASTA "; " : "install the package passt, or ");
+    return p->refusal ? g_strdup_printf(
+                            "%s: programs had no network but their loopback interface (" TRY_PASTA
+                            "; network=host in varve.conf does without it)",
+                            p->refusal)
                       : NULL;
 }
 
@@ -106,7 +111,7 @@ static gboolean must_be_private(const struct netpool *p, const char *why, GError
     error_add_next(err,
                    "%sset network=host in varve.conf to accept the host's network, or use "
                    "--network none",
-                   p->program ? "" : "install the package passt; ");
+                   p->program ? TRY_PASTA "; " : "install the package passt; ");
     return FALSE;
 }
 
@@ -193,29 +198,33 @@ static void begin(struct network *n)
         refuse(n, why);
 }
 
-/* pasta has something to say. */
+/* pasta may have something to say, or has had its time. */
 static void settle(struct network *n)
 {
     GError *why = NULL;
+    enum pasta_state pasta = pasta_look(&n->pasta, &why);
+    if (pasta == PASTA_STARTING)
+        return;
     g_autoptr(GArray) closed = netns_closed(!n->gateway);
-    if (pasta_started(&n->pasta, &why) && tapfilter_attach(n->pasta.pidfd, closed, &why) &&
-        netns_block(n->ns, closed, &why))
+    if (pasta == PASTA_READY && tapfilter_attach(n->pasta.pidfd, closed, &why) &&
+        netns_block(n->ns, closed, &why)) {
         n->state = NETWORK_READY;
-    else
-        refuse(n, why);
+        return;
+    }
+    n->hung = pasta == PASTA_HUNG;
+    refuse(n, why);
 }
 
 static gboolean wait_ready(struct network *n, struct cancel *c, GError **err)
 {
     begin(n);
     while (n->state == NETWORK_STARTING) {
-        struct pollfd fds[] = {{.fd = n->pasta.ready, .events = POLLIN},
-                               {.fd = cancel_fd(c), .events = POLLIN}};
-        int ready = poll(fds, 2, -1);
+        struct pollfd fds[] = {pasta_poll(&n->pasta), {.fd = cancel_fd(c), .events = POLLIN}};
+        gint64 left = n->pasta.give_up - g_get_monotonic_time();
+        poll(fds, 2, (int)MAX(left / 1000 + 1, 0));
         if (!cancel_check(c, err))
             return FALSE;
-        if (ready > 0 && fds[0].revents)
-            settle(n);
+        settle(n);
     }
     return TRUE;
 }
@@ -228,8 +237,9 @@ static gboolean wants_gateway(const struct sandbox_spec *spec)
     return FALSE;
 }
 
-/* No network for spec because of why: TRUE when the host's does. */
-static gboolean without(const struct sandbox_spec *spec, const char *why, GError **err)
+/* No network for spec because of why (hung: pasta did not get ready): TRUE when the host's does. */
+static gboolean without(const struct sandbox_spec *spec, const char *why, gboolean hung,
+                        GError **err)
 {
     const struct netpool *p = spec->nets;
     if (p->rule == NETPOOL_PRIVATE || (!spec->n_ports && p->lent))
@@ -237,10 +247,12 @@ static gboolean without(const struct sandbox_spec *spec, const char *why, GError
     if (!spec->n_ports)
         return TRUE;
     error_set(err, VARVE_ERROR_OUTSIDE, "cannot publish ports: %s", why);
-    error_add_next(err, p->program ? "choose other ports of this host: free ones, and from 1024 on "
-                                     "for an ordinary user"
-                                   : "install the package passt; or leave out -p and use --network "
-                                     "host: then every port of the program is this host's");
+    error_add_next(err, hung ? TRY_PASTA
+                        : p->program
+                            ? "choose other ports of this host: free ones, and from 1024 on "
+                              "for an ordinary user"
+                            : "install the package passt; or leave out -p and use --network "
+                              "host: then every port of the program is this host's");
     return FALSE;
 }
 
@@ -292,14 +304,14 @@ gboolean network_take(const struct sandbox_spec *spec, struct cancel *c, struct 
         return FALSE;
     }
     if (!n)
-        return without(spec, spec->nets->trouble, err);
+        return without(spec, spec->nets->trouble, FALSE, err);
     n->used |= at_once(spec);
     gboolean ok = !at_once(spec) || wait_ready(n, c, err);
     if (ok && n->state != NETWORK_REFUSED) {
         *out = lend(n);
         return TRUE;
     }
-    ok = ok && without(spec, n->why, err);
+    ok = ok && without(spec, n->why, n->hung, err);
     network_free(n);
     return ok;
 }
@@ -367,9 +379,14 @@ static void hear(struct network *n)
 
 void network_poll(const struct network *n, struct pollfd fds[2])
 {
-    gboolean starting = n && n->state == NETWORK_STARTING;
     fds[FROM_LISTENER] = (struct pollfd){.fd = n ? n->listener : -1, .events = POLLIN};
-    fds[FROM_PASTA] = (struct pollfd){.fd = starting ? n->pasta.ready : -1, .events = POLLIN};
+    fds[FROM_PASTA] =
+        n && n->state == NETWORK_STARTING ? pasta_poll(&n->pasta) : (struct pollfd){.fd = -1};
+}
+
+gint64 network_due(const struct network *n)
+{
+    return n && n->state == NETWORK_STARTING ? n->pasta.give_up : 0;
 }
 
 void network_handle(struct network *n, const struct pollfd fds[2])
@@ -380,7 +397,8 @@ void network_handle(struct network *n, const struct pollfd fds[2])
         hear(n);
     else if (fds[FROM_LISTENER].revents)
         fd_cleanup(&n->listener); /* no process is left that could call */
-    if (fds[FROM_PASTA].revents && n->state == NETWORK_STARTING)
+    gboolean due = n->state == NETWORK_STARTING && g_get_monotonic_time() >= n->pasta.give_up;
+    if ((fds[FROM_PASTA].revents && n->state == NETWORK_STARTING) || due)
         settle(n);
     if (n->state != NETWORK_STARTING)
         answer_all(n);

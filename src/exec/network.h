@@ -16,7 +16,8 @@
  *
  * Where pasta is missing, or refuses before any program ran, the host's network is used, and
  * netpool_note() says why: once a build. A refusal that comes later leaves the program with its
- * loopback alone, and a note: a program could bring it about to get out.
+ * loopback alone, and a note: a program could bring it about to get out. One that hangs is given up
+ * after PASTA_PATIENCE seconds (pasta.h), and counts as one that refuses.
  *
  * Order: netpool_new(); for each sandbox network_take(), network_poll() and network_handle() while
  * it runs, network_release() when all its processes are gone; netpool_free(). A pool may be used by
@@ -69,7 +70,10 @@ const char *network_resolv(const struct network *n);
 void network_listen(struct network *n, int listener);
 /* Fills what is to be waited for; with n NULL nothing. */
 void network_poll(const struct network *n, struct pollfd fds[2]);
-/* Does what can be done without waiting; fds as after poll(). */
+/* When network_handle() has something to do though nothing can be read: monotonic microseconds; 0:
+ * never. */
+gint64 network_due(const struct network *n);
+/* Does what can be done without waiting; fds as after poll(), also when its time was over. */
 void network_handle(struct network *n, const struct pollfd fds[2]);
 /* All processes are gone. Frees n, which may be NULL, or keeps it for another sandbox. */
 void network_release(struct network *n);

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +30,7 @@ struct start {
 
 void pasta_init(struct pasta *p)
 {
-    *p = (struct pasta){-1, -1, -1};
+    *p = (struct pasta){-1, -1, -1, 0};
 }
 
 char *pasta_find(GError **err)
@@ -155,7 +157,8 @@ gboolean pasta_start(struct pasta *p, const struct pasta_how *how, GError **err)
         return FALSE;
     g_auto(GStrv) argv = make_args(how);
     struct start s = {{how->ns, out, errors}, how->program, argv};
-    p->pidfd = spawn_within(keeper, pasta_main, &s, 0, NULL);
+    p->give_up = g_get_monotonic_time() + (gint64)PASTA_PATIENCE * G_USEC_PER_SEC;
+    p->pidfd = spawn_within(keeper, pasta_main, &s, CLONE_NEWPID, NULL);
     if (p->pidfd < 0)
         return error_set_errno(err, errno, "starting %s", how->program);
     return TRUE;
@@ -175,18 +178,44 @@ static char *complaint(const struct pasta *p)
     return g_utf8_make_valid(last, -1);
 }
 
-gboolean pasta_started(struct pasta *p, GError **err)
+struct pollfd pasta_poll(const struct pasta *p)
+{
+    return (struct pollfd){.fd = p->ready >= 0 ? p->ready : p->pidfd, .events = POLLIN};
+}
+
+static gboolean can_be_read(int fd)
+{
+    struct pollfd at = {.fd = fd, .events = POLLIN};
+    return poll(&at, 1, 0) > 0;
+}
+
+/* TRUE when it said that it is ready. At the pipe's end it is about to be gone, and only then has
+ * it said all: but it may as well have closed the pipe and stay. */
+static gboolean read_ready(struct pasta *p)
 {
     char pid[32];
-    ssize_t n;
-    while ((n = read(p->ready, pid, sizeof pid)) < 0 && errno == EINTR)
-        ;
-    if (n > 0)
-        return TRUE;
-    spawn_wait(p->pidfd, NULL);
-    fd_cleanup(&p->pidfd);
-    g_autofree char *why = complaint(p);
-    return error_set(err, VARVE_ERROR_OUTSIDE, "pasta refused: %s", why);
+    ssize_t n = p->ready < 0 ? -1 : read(p->ready, pid, sizeof pid);
+    if (n == 0)
+        fd_cleanup(&p->ready);
+    return n > 0;
+}
+
+enum pasta_state pasta_look(struct pasta *p, GError **err)
+{
+    if (read_ready(p))
+        return PASTA_READY;
+    if (p->ready < 0 && can_be_read(p->pidfd)) {
+        spawn_wait(p->pidfd, NULL);
+        fd_cleanup(&p->pidfd);
+        g_autofree char *why = complaint(p);
+        error_set(err, VARVE_ERROR_OUTSIDE, "pasta refused: %s", why);
+        return PASTA_REFUSED;
+    }
+    if (g_get_monotonic_time() < p->give_up)
+        return PASTA_STARTING;
+    pasta_stop(p);
+    error_set(err, VARVE_ERROR_OUTSIDE, "pasta did not get ready in %d s", PASTA_PATIENCE);
+    return PASTA_HUNG;
 }
 
 void pasta_stop(struct pasta *p)

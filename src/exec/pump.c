@@ -130,7 +130,9 @@ static void end_if_asked(struct pump *p, struct cancel *c, gint64 *kill_at)
 
 static int wait_time(const struct pump *p, gint64 kill_at)
 {
-    gint64 until = kill_at ? kill_at : p->deadline;
+    gint64 until = kill_at ? kill_at : p->deadline, due = network_due(p->plan->net);
+    if (due && (!until || due < until))
+        until = due;
     if (!until)
         return -1;
     gint64 left = until - g_get_monotonic_time();

@@ -168,6 +168,71 @@ s = socket.socket(socket.AF_UNIX); s.bind("\0varve-test-abstract"); s.listen(); 
     [ "$(grep -c '^note: .*no way.*loopback' <<<"$output")" -eq 1 ] || { echo "$output"; return 1; }
 }
 
+# hanging NAME 'SCRIPT' SECONDS: a pasta below ../NAME that runs this and then sleeps; its sleep is known by the seconds.
+hanging() {
+    mkdir "../$1"
+    printf '#!/bin/sh\n%s\nsleep %s & wait\n' "$2" "$3" >"../$1/pasta"
+    chmod +x "../$1/pasta"
+}
+
+# Each waits for 15 s: all of them at once.
+@test "a pasta that hangs, or closes its pipe: given up after 15 s with all it started, the waiting call is answered" {
+    hanging sleeps : 98761
+    hanging closes 'exec >&-' 98762
+    printf 'FROM busybox\nCMD ["echo", "came to run"]\n' >Dockerfile
+    build -q -t hang:1 . >/dev/null
+    printf 'FROM busybox\nRUN nc -w 1 192.0.2.77 1 </dev/null; echo "went on: $?"\n' >Dockerfile
+    for how in sleeps closes; do
+        PATH=$BATS_TEST_TMPDIR/$how:$PATH timeout 60 "$VARVE" build --no-cache --progress=plain --build-context "busybox=oci-layout://$BASES/busybox-oci" . >../$how.out 2>&1 3>&- &
+    done
+    PATH=$BATS_TEST_TMPDIR/sleeps:$PATH timeout 60 "$VARVE" run hang:1 >../run.out 2>&1 3>&- &
+    local port=$((20000 + RANDOM % 10000)) status=0
+    PATH=$BATS_TEST_TMPDIR/closes:$PATH timeout 60 "$VARVE" run -p 127.0.0.1:$port:80 hang:1 >../port.out 2>&1 3>&- &
+    local publishing=$!
+    mkdir -p ../private/varve
+    printf '[run]\nnetwork=private\n' >../private/varve/varve.conf
+    XDG_CONFIG_HOME=$BATS_TEST_TMPDIR/private PATH=$BATS_TEST_TMPDIR/sleeps:$PATH timeout 60 "$VARVE" run hang:1 >../private.out 2>&1 3>&- &
+    local private=$!
+    SECONDS=0
+    wait $publishing || status=$?
+    [ "$status" -eq 4 ] || { cat ../port.out; return 1; }
+    status=0
+    wait $private || status=$?
+    [ "$status" -eq 4 ] || { cat ../private.out; return 1; }
+    wait
+    [ "$SECONDS" -ge 13 ] && [ "$SECONDS" -lt 45 ] || { echo "$SECONDS s"; return 1; }
+    for how in sleeps closes; do
+        grep -q 'went on: 1' ../$how.out || { cat ../$how.out; return 1; }
+        [ "$(grep -c '^note: pasta did not get ready in 15 s: .*loopback.*try it by hand' ../$how.out)" -eq 1 ] || { cat ../$how.out; return 1; }
+    done
+    grep -q '^note: pasta did not get ready in 15 s: .*the host.s network.*try it by hand' ../run.out || { cat ../run.out; return 1; }
+    grep -q 'came to run' ../run.out
+    grep -q 'cannot publish ports: pasta did not get ready in 15 s' ../port.out || { cat ../port.out; return 1; }
+    grep -q '^next: try it by hand' ../port.out
+    grep -q 'of its own: pasta did not get ready in 15 s' ../private.out || { cat ../private.out; return 1; }
+    run ! pgrep -f 'sleep 9876[12]'
+}
+
+@test "Ctrl-C while a pasta hangs ends a build and a run at once" {
+    hanging sleeps : 98763
+    printf 'FROM busybox\nRUN nc -w 1 192.0.2.77 1 </dev/null\n' >Dockerfile
+    printf 'FROM busybox\n' >Dockerfile.run
+    build -q -t hang:1 -f Dockerfile.run . >/dev/null
+    for what in "build --no-cache --build-context busybox=oci-layout://$BASES/busybox-oci ." "run hang:1 true"; do
+        # shellcheck disable=SC2086
+        PATH=$BATS_TEST_TMPDIR/sleeps:$PATH env --default-signal=INT "$VARVE" $what >../out 2>&1 3>&- &
+        local varve=$! status=0
+        for _ in $(seq 100); do pgrep -f 'sleep 98763' >/dev/null && break; sleep 0.05; done
+        pgrep -f 'sleep 98763' >/dev/null || { cat ../out; return 1; }
+        SECONDS=0
+        kill -INT $varve
+        wait $varve || status=$?
+        [ "$SECONDS" -lt 5 ] || { echo "$what took $SECONDS s"; return 1; }
+        [ "$status" -ne 0 ]
+        run ! pgrep -f 'sleep 98763'
+    done
+}
+
 @test "varve run publishes ports, tcp and udp, at an address, and all that are exposed" {
     cat >Dockerfile <<'END'
 FROM busybox
