@@ -177,8 +177,9 @@ hanging() {
 
 # Each waits for 15 s: all of them at once.
 @test "a pasta that hangs, or closes its pipe: given up after 15 s with all it started, the waiting call is answered" {
-    hanging sleeps : 98761
-    hanging closes 'exec >&-' 98762
+    local long=$((1000000 + BASHPID)) # no other test's
+    hanging sleeps : "$long"
+    hanging closes 'exec >&-' "$long"
     printf 'FROM busybox\nCMD ["echo", "came to run"]\n' >Dockerfile
     build -q -t hang:1 . >/dev/null
     printf 'FROM busybox\nRUN nc -w 1 192.0.2.77 1 </dev/null; echo "went on: $?"\n' >Dockerfile
@@ -210,11 +211,12 @@ hanging() {
     grep -q 'cannot publish ports: pasta did not get ready in 15 s' ../port.out || { cat ../port.out; return 1; }
     grep -q '^next: try it by hand' ../port.out
     grep -q 'of its own: pasta did not get ready in 15 s' ../private.out || { cat ../private.out; return 1; }
-    run ! pgrep -f 'sleep 9876[12]'
+    run ! pgrep -f "sleep $long"
 }
 
 @test "Ctrl-C while a pasta hangs ends a build and a run at once" {
-    hanging sleeps : 98763
+    local long=$((1000000 + BASHPID))
+    hanging sleeps : "$long"
     printf 'FROM busybox\nRUN nc -w 1 192.0.2.77 1 </dev/null\n' >Dockerfile
     printf 'FROM busybox\n' >Dockerfile.run
     build -q -t hang:1 -f Dockerfile.run . >/dev/null
@@ -222,14 +224,14 @@ hanging() {
         # shellcheck disable=SC2086
         PATH=$BATS_TEST_TMPDIR/sleeps:$PATH env --default-signal=INT "$VARVE" $what >../out 2>&1 3>&- &
         local varve=$! status=0
-        for _ in $(seq 100); do pgrep -f 'sleep 98763' >/dev/null && break; sleep 0.05; done
-        pgrep -f 'sleep 98763' >/dev/null || { cat ../out; return 1; }
+        for _ in $(seq 100); do pgrep -f "sleep $long" >/dev/null && break; sleep 0.05; done
+        pgrep -f "sleep $long" >/dev/null || { cat ../out; return 1; }
         SECONDS=0
         kill -INT $varve
         wait $varve || status=$?
         [ "$SECONDS" -lt 5 ] || { echo "$what took $SECONDS s"; return 1; }
         [ "$status" -ne 0 ]
-        run ! pgrep -f 'sleep 98763'
+        run ! pgrep -f "sleep $long"
     done
 }
 
