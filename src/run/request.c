@@ -19,7 +19,8 @@ void run_request_init(struct run_request *q)
 
 void run_request_clear(struct run_request *q)
 {
-    char *strings[] = {q->image, q->entrypoint, q->user, q->workdir, q->name, q->hostname, q->ca_bundle};
+    char *strings[] = {q->image, q->entrypoint, q->user,     q->workdir,
+                       q->name,  q->hostname,   q->ca_bundle};
     for (guint i = 0; i < G_N_ELEMENTS(strings); i++)
         g_free(strings[i]);
     g_strfreev(q->command);

@@ -236,7 +236,8 @@ void progress_put_message(struct progress *p, const struct event *ev)
     gboolean note = ev->type == EVENT_NOTE;
     g_autofree char *tag =
         text_styled(note ? "note:" : "warning:", note ? STYLE_DIM : STYLE_YELLOW, p->colours);
-    fprintf(p->out, "%s %s\n", tag, ev->text);
+    g_autofree char *text = text_without_escapes(ev->text);
+    fprintf(p->out, "%s %s\n", tag, text);
     fflush(p->out);
 }
 

@@ -93,7 +93,8 @@ static void run_steps(struct screen *s, int n, const char *log)
         g_autofree char *name = g_strdup_printf("RUN step%d", i);
         tell(s, &(struct event){.type = EVENT_VERTEX, .vertex = i, .name = name, .stage = "build"});
         tell(s, &(struct event){.type = EVENT_START, .vertex = i});
-        tell(s, &(struct event){.type = EVENT_LOG, .vertex = i, .fd = 1, .bytes = log, .n_bytes = strlen(log)});
+        tell(s, &(struct event){
+                    .type = EVENT_LOG, .vertex = i, .fd = 1, .bytes = log, .n_bytes = strlen(log)});
     }
 }
 
@@ -106,11 +107,13 @@ static void test_small(void)
     tell(&s, &(struct event){.type = EVENT_VERTEX, .vertex = 90, .name = "FROM base"});
     tell(&s, &(struct event){.type = EVENT_DONE, .vertex = 90, .outcome = OUTCOME_CACHED});
     run_steps(&s, 6, "one\ntwo\n\nthree\nfour\n");
-    tell(&s, &(struct event){.type = EVENT_TRANSFER, .vertex = -1, .name = "image", .current = 1, .target = 9});
+    tell(&s, &(struct event){
+                 .type = EVENT_TRANSFER, .vertex = -1, .name = "image", .current = 1, .target = 9});
     static const struct {
         int rows, steps, logs, transfers, ended, more;
-    } cases[] = {{40, 6, 18, 1, 1, 0}, {22, 6, 12, 1, 1, 0}, {15, 6, 6, 1, 0, 0}, {10, 6, 0, 1, 1, 0},
-                 {9, 6, 0, 1, 0, 0},   {8, 5, 0, 0, 0, 1},   {3, 0, 0, 0, 0, 1},  {2, 0, 0, 0, 0, 0}};
+    } cases[] = {{40, 6, 18, 1, 1, 0}, {22, 6, 12, 1, 1, 0}, {15, 6, 6, 1, 0, 0},
+                 {10, 6, 0, 1, 1, 0},  {9, 6, 0, 1, 0, 0},   {8, 5, 0, 0, 0, 1},
+                 {3, 0, 0, 0, 0, 1},   {2, 0, 0, 0, 0, 0}};
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
         resize(&s, cases[i].rows, 80);
         g_auto(GStrv) lines = draw(&s, &up);
@@ -173,7 +176,8 @@ static void test_warning(void)
     tell(&s, &(struct event){.type = EVENT_WARNING, .vertex = 0, .text = "take \x1b[31mcare"});
     g_autoptr(GString) raw = g_string_new(NULL);
     drain(&s, raw);
-    g_assert_true(g_str_has_prefix(raw->str, "\x1b[3A\rwarning: take care\x1b[K"));
+    g_assert_true(
+        g_str_has_prefix(raw->str, "\x1b[3A\r\x1b[J\x1b[33mwarning:\x1b[0m take care\r\n"));
     g_strfreev(draw(&s, &up));
     g_assert_cmpint(up, ==, 0);
     screen_close(&s);
@@ -193,7 +197,8 @@ static void test_transfer(void)
         screen_open(&s, 24, cases[i / 2].columns);
         tell(&s, &(struct event){.type = EVENT_TRANSFER,
                                  .vertex = -1,
-                                 .name = titled ? "pull demo:1 92cf57ad2b1c" : "pull 127.0.0.1:5000/some/node:20 92cf57ad2b1c",
+                                 .name = titled ? "pull demo:1 92cf57ad2b1c"
+                                                : "pull 127.0.0.1:5000/some/node:20 92cf57ad2b1c",
                                  .time_us = g_get_real_time() - 2 * G_USEC_PER_SEC,
                                  .current = 29000000,
                                  .target = 98000000});
@@ -218,7 +223,8 @@ static void test_waiting(void)
     screen_open(&s, 24, 80);
     run_steps(&s, 1, "1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n");
     for (int i = 1; i < 20; i++)
-        tell(&s, &(struct event){.type = EVENT_VERTEX, .vertex = i, .name = "RUN later", .stage = "build"});
+        tell(&s, &(struct event){
+                     .type = EVENT_VERTEX, .vertex = i, .name = "RUN later", .stage = "build"});
     g_auto(GStrv) lines = draw(&s, &up);
     g_assert_cmpint(count(lines, "│"), ==, 10);
     g_assert_cmpint(count(lines, "○"), ==, 3);
