@@ -209,34 +209,52 @@ static const struct digest *diff_id_at(const struct image_conf *c, guint i)
     return &g_array_index(c->diff_ids, struct digest, i);
 }
 
-/* Layer i of b is layer i of the image below, whose config conf is. Layers of an image that came
- * from elsewhere have their diff ids. */
-static gboolean is_base_layer(struct built_image *b, const struct image_conf *conf, guint i)
+/* *same: layer i of b is layer i of the image below, whose config conf is. Layers of an image that
+ * came from elsewhere have their diff ids. */
+static gboolean is_base_layer(struct built_image *b, const struct image_conf *conf, guint i,
+                              gboolean *same, GError **err)
 {
     gboolean known;
     struct digest is;
-    return layer_diff_id_known(b->store, b->chain->ids[i], clamp_of(b), &known, &is, NULL) &&
-           known && digest_cmp(diff_id_at(conf, i), &is) == 0;
+    if (!layer_diff_id_known(b->store, b->chain->ids[i], clamp_of(b), &known, &is, err))
+        return FALSE;
+    *same = known && digest_cmp(diff_id_at(conf, i), &is) == 0;
+    return TRUE;
 }
 
-static struct base find_base(struct built_image *b)
+static gboolean is_lost(const GError *e)
+{
+    return g_error_matches(e, VARVE_ERROR, VARVE_ERROR_NOT_FOUND) ||
+           g_error_matches(e, VARVE_ERROR, VARVE_ERROR_INVALID);
+}
+
+/* Without what says how they came, the layers of the image below are made anew; FALSE only where
+ * that might be there, and could not be read this time. */
+static gboolean find_base(struct built_image *b, struct base *out, GError **err)
 {
     struct base base = {NULL, NULL, 0};
     g_autoptr(GError) why = NULL;
+    *out = base;
     if (digest_is_zero(&b->conf->base))
-        return base;
+        return TRUE;
     base.manifest = manifest_load(b->store, &b->conf->base, &why);
     base.conf =
         base.manifest ? image_conf_load(b->store, &base.manifest->config.digest, &why) : NULL;
+    *out = base;
+    if (!base.conf && !is_lost(why)) {
+        g_propagate_error(err, g_steal_pointer(&why));
+        return FALSE;
+    }
     if (!base.conf) {
         warn(b, "what the base image's layers came as is lost (%s): they may get other digests",
              why->message);
-        return base;
+        return TRUE;
     }
     guint n = MIN(MIN(base.conf->diff_ids->len, base.manifest->items->len), b->chain->n);
-    while (base.n < n && is_base_layer(b, base.conf, base.n))
-        base.n++;
-    return base;
+    for (gboolean same = TRUE; same && out->n < n; out->n += same)
+        if (!is_base_layer(b, base.conf, out->n, &same, err))
+            return FALSE;
+    return TRUE;
 }
 
 /* What layer i of the base image came as; NULL when that does not count. */
@@ -286,8 +304,8 @@ static gboolean add_layers(struct built_image *b, struct manifest *m, const stru
                            GError **err)
 {
     struct export_options e = o->layers;
-    struct base base = find_base(b);
-    gboolean ok = TRUE;
+    struct base base;
+    gboolean ok = find_base(b, &base, err);
     e.events = b->events;
     if (e.clamp_mtime < 0)
         e.clamp_mtime = clamp_of(b);
