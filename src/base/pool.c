@@ -109,6 +109,10 @@ gboolean pool_for_each(gsize n, pool_item_fn fn, gpointer ctx, GError **err)
     l->refs = helpers + 1;
     g_mutex_init(&l->lock);
     g_cond_init(&l->left);
+    /* Helpers see what the caller wrote because they take the lock after it: no need to trust the
+     * pool's queue for that. */
+    g_mutex_lock(&l->lock);
+    g_mutex_unlock(&l->lock);
     for (guint i = 0; i < helpers; i++)
         g_thread_pool_push(shared_pool(), l, NULL);
     loop_work(l);
