@@ -368,3 +368,13 @@ has_note() {
         [ "$(varve run $args setgid:1 stat -c '%a %u %g' /d /d/s /d/e)" = $'2775 0 5\n4711 0 0\n755 0 0' ]
     done
 }
+
+@test "a volume that cannot be taken is an error" {
+    export VARVE_ROOT=$BATS_TEST_TMPDIR/store
+    printf 'FROM busybox\n' >Dockerfile
+    "$VARVE" build -q --build-context "busybox=oci-layout://$BASES/busybox-oci" -t vol:1 . >/dev/null
+    rm -rf "$VARVE_ROOT/volumes" && touch "$VARVE_ROOT/volumes"
+    run "$VARVE" run -v data:/data vol:1 true
+    [ "$status" -eq 1 ] || { echo "status $status: $output"; return 1; }
+    [[ "$output" == *"error: taking the "*"run-volume:data"* ]] || { echo "$output"; return 1; }
+}
