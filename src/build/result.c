@@ -13,15 +13,33 @@ static gboolean is_step(const struct build *b, const struct vertex *v)
     return solver_result(b->solver, v)->needed && !v->meta.internal;
 }
 
+/* What the labels of all steps have in common. */
+struct labelling {
+    const struct vertex *any; /* one of them; NULL: there is none */
+    gboolean one_stage;       /* all are of its stage */
+    gboolean platforms;       /* they are for several platforms */
+};
+
+static struct labelling labelling_of(const struct build *b)
+{
+    struct labelling l = {NULL, TRUE, graph_has_platforms(b->lowered->graph)};
+    for (guint i = 0; l.one_stage && i < b->lowered->graph->vertices->len; i++) {
+        const struct vertex *v = vertex_at(b, i);
+        if (!is_step(b, v))
+            continue;
+        l.one_stage = !l.any || g_strcmp0(v->meta.stage, l.any->meta.stage) == 0;
+        l.any = v;
+    }
+    return l;
+}
+
 /* NULL for the only one there is, when it has no name. */
-static char *stage_label(const struct build *b, const struct vertex *v)
+static char *stage_label(const struct labelling *l, const struct vertex *v)
 {
     const char *stage = v->meta.stage;
-    gboolean alone = stage && g_ascii_isdigit(*stage);
-    for (guint i = 0; alone && i < b->lowered->graph->vertices->len; i++)
-        alone = !is_step(b, vertex_at(b, i)) || g_strcmp0(vertex_at(b, i)->meta.stage, stage) == 0;
-    const char *platform = graph_has_platforms(b->lowered->graph) ? v->meta.platform : NULL;
-    return event_step_label(alone ? NULL : stage, platform);
+    gboolean alone = stage && g_ascii_isdigit(*stage) && l->one_stage &&
+                     (!l->any || g_strcmp0(l->any->meta.stage, stage) == 0);
+    return event_step_label(alone ? NULL : stage, l->platforms ? v->meta.platform : NULL);
 }
 
 void build_step_free(gpointer data)
@@ -41,12 +59,15 @@ static void count_step(struct build_result *r, const struct vertex_result *v)
 
 void build_collect_steps(struct build *b)
 {
-    for (guint i = 0; b->solver && i < b->lowered->graph->vertices->len; i++) {
+    if (!b->solver)
+        return;
+    const struct labelling labels = labelling_of(b);
+    for (guint i = 0; i < b->lowered->graph->vertices->len; i++) {
         const struct vertex *v = vertex_at(b, i);
         if (!is_step(b, v))
             continue;
         struct build_step *s = g_new(struct build_step, 1);
-        *s = (struct build_step){v, solver_result(b->solver, v), stage_label(b, v)};
+        *s = (struct build_step){v, solver_result(b->solver, v), stage_label(&labels, v)};
         g_ptr_array_add(b->result.steps, s);
         count_step(&b->result, s->result);
     }
@@ -71,8 +92,9 @@ void build_collect_failure(struct build *b, const GError *err)
     f->error = g_error_copy(err);
     f->step = step_of(b, failed);
     if (!f->step) { /* a part of an instruction */
-        f->own =
-            (struct build_step){failed, solver_result(b->solver, failed), stage_label(b, failed)};
+        const struct labelling labels = labelling_of(b);
+        f->own = (struct build_step){failed, solver_result(b->solver, failed),
+                                     stage_label(&labels, failed)};
         f->step = &f->own;
     }
     if (f->step->result->exit_code == 0)

@@ -108,13 +108,6 @@ struct event_sink *report_sink(void)
     return &sink;
 }
 
-void report_network(struct netpool *nets)
-{
-    g_autofree char *note = netpool_note(nets);
-    if (note)
-        report_note("%s", note);
-}
-
 void warn_platform(const char *name, const struct platform *have, const struct platform *want)
 {
     struct platform host;

@@ -4,7 +4,6 @@
 
 #include "base/event.h"
 #include "base/platform.h"
-#include "exec/network.h"
 
 /* Prints err to stderr ("error: …", next moves on lines of their own) and returns its exit code. */
 int report_error(const GError *err);
@@ -21,8 +20,6 @@ void report_warning(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
 void report_single_id(void);
 /* Prints warnings and notes as these; nothing else. The process's. */
 struct event_sink *report_sink(void);
-/* Tells that programs had the host's network though they should not; once is enough. */
-void report_network(struct netpool *nets);
 /* Warns when image name, made for have, does not fit want (NULL: this machine). */
 void warn_platform(const char *name, const struct platform *have, const struct platform *want);
 /* "next: …" on stderr, after what is on stdout. */

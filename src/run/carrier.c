@@ -290,11 +290,6 @@ gboolean run_carrier_run(struct run_carrier *r, struct run_result *res, GError *
     return TRUE;
 }
 
-void run_carrier_stop(struct run_carrier *r)
-{
-    run_control_stop(r->control);
-}
-
 void run_carrier_end(struct run_carrier *r, int exit_code, gboolean keep)
 {
     if (!r)

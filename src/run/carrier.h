@@ -55,8 +55,6 @@ gboolean run_carrier_prepare(struct run_carrier *r, struct store *store,
 /* FALSE when it could not be started. Ended on request is TRUE with exit code 137, where it was
  * killed for that. */
 gboolean run_carrier_run(struct run_carrier *r, struct run_result *res, GError **err);
-/* Asks the program to end; any thread's, while run_carrier_run() runs. */
-void run_carrier_stop(struct run_carrier *r);
 /* Others get to know this exit code; keep FALSE: nothing stays of it. NULL is fine. */
 void run_carrier_end(struct run_carrier *r, int exit_code, gboolean keep);
 

@@ -56,11 +56,6 @@ void run_control_set_stop_signal(struct run_control *c, int sig)
     c->o.stop_signal = sig;
 }
 
-int run_control_pid(struct run_control *c)
-{
-    return g_atomic_int_get(&c->pid);
-}
-
 void run_control_started(struct run_control *c, int pid)
 {
     g_atomic_int_set(&c->pid, pid);

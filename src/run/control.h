@@ -46,8 +46,6 @@ void run_control_set_stop_signal(struct run_control *c, int sig);
 gboolean run_control_start(struct run_control *c, GError **err);
 /* The program runs as this process. */
 void run_control_started(struct run_control *c, int pid);
-/* Of what run_control_started() was told; 0 before. */
-int run_control_pid(struct run_control *c);
 /* A sandbox_spec's terminal(); its ctx is c. */
 void run_control_terminal(gpointer control, int master_fd);
 void run_control_stop(struct run_control *c);
