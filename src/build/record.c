@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-static struct step_row *step_row_for(const struct build_step *s)
+static struct step_row *step_row_for(const struct build *b, const struct build_step *s)
 {
     const struct vertex_result *r = s->result;
     char hex[DIGEST_HEX_LEN + 1];
@@ -21,6 +21,8 @@ static struct step_row *step_row_for(const struct build_step *s)
     row->memory_peak = r->memory_peak;
     row->why = g_strdup(r->why);
     row->key = g_strdup(digest_hex(&r->key, hex));
+    row->slot = solver_slot(b->solver, s->vertex);
+    row->platform = g_strdup(s->vertex->meta.platform);
     return row;
 }
 
@@ -32,7 +34,7 @@ void build_record(struct build *b, const GError *err)
     for (guint i = 0; i < b->result.steps->len; i++) {
         const struct build_step *s = g_ptr_array_index(b->result.steps, i);
         if (s->result->done)
-            g_ptr_array_add(steps, step_row_for(s));
+            g_ptr_array_add(steps, step_row_for(b, s));
     }
     b->row.steps_ran = b->result.ran;
     b->row.steps_cached = b->result.cached;

@@ -1,20 +1,18 @@
 /* varve debug: the build that failed last once more, with a shell where it fails. What was called,
- * and where, is in a file of the store that each failed step replaces. */
+ * and where, is in a note of the store that each failed step replaces: the directory and the words,
+ * a NUL after each. */
 #include "cli/build_shown.h"
 
 #include "base/error.h"
-#include "base/fs.h"
 #include "cli/commands.h"
 #include "cli/outside.h"
 #include "cli/table.h"
+#include "store/note.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
-#define NOTE "failed-build"  /* below the store's root */
-#define NOTE_MAX (1u << 20)  /* bytes: the directory and the words, a NUL after each */
 #define NOTE_MAX_WORDS 10000 /* so that nothing absurd is called */
 
 gboolean build_debug_note(const struct shown_build *b)
@@ -24,35 +22,33 @@ gboolean build_debug_note(const struct shown_build *b)
     gboolean repeatable = g_strcmp0(b->r->context, "-") != 0 && g_strcmp0(b->o->file, "-") != 0;
     for (char **word = b->o->words; *word; word++)
         g_string_append_len(text, *word, strlen(*word) + 1);
-    if (repeatable && text->len <= NOTE_MAX)
-        return fs_replace(store_fd(build_store(b->build)), NOTE, text->str, text->len, 0600, NULL);
-    unlinkat(store_fd(build_store(b->build)), NOTE, 0);
-    return FALSE;
+    struct store *s = build_store(b->build);
+    return store_failed_build_save(s, repeatable ? text->str : NULL, text->len);
 }
 
 /* Takes note. A whole one has at least the directory, and ends with a NUL. */
-static GBytes *check_note(GBytes *note, const char *path, GError **err)
+static GBytes *check_note(GBytes *note, const char *root, GError **err)
 {
     gsize len = 0;
     const char *text = note ? g_bytes_get_data(note, &len) : NULL;
     if (!note || (len > 1 && *text == '/' && text[len - 1] == '\0'))
         return note;
-    error_set(err, VARVE_ERROR_INVALID, "%s is damaged", path);
+    error_set(err, VARVE_ERROR_INVALID, "%s/failed-build is damaged", root);
     error_add_next(err, "run the build that failed again, with --debug-on-failure");
     g_bytes_unref(note);
     return NULL;
 }
 
-static GBytes *read_note(const char *root, GError **err)
+static GBytes *read_note(struct store *s, GError **err)
 {
-    g_autofree char *path = g_build_filename(root, NOTE, NULL);
-    fd_auto int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd >= 0)
-        return check_note(fs_read_fd(fd, path, NOTE_MAX, err), path, err);
-    if (errno != ENOENT) {
-        error_set_errno(err, errno, "cannot read %s", path);
-        return NULL;
+    GError *why = NULL;
+    GBytes *note = store_failed_build_load(s, &why);
+    if (!g_error_matches(why, VARVE_ERROR, VARVE_ERROR_NOT_FOUND)) {
+        if (why)
+            g_propagate_error(err, why);
+        return check_note(note, store_root(s), err);
     }
+    g_error_free(why);
     error_set(err, VARVE_ERROR_USAGE,
               "no step of a build that can be repeated has failed in this store");
     error_add_next(err, "varve build --debug-on-failure . opens a shell when one does");
@@ -77,7 +73,7 @@ static GPtrArray *call_of(GBytes *note, const char **where)
 static GBytes *find_note(GError **err)
 {
     g_autoptr(store) s = open_store(err);
-    return s ? read_note(store_root(s), err) : NULL;
+    return s ? read_note(s, err) : NULL;
 }
 
 int cmd_debug(const struct command *c, int argc, char **argv, GError **err)

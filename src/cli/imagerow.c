@@ -1,6 +1,7 @@
 #include "cli/imagerow.h"
 
 #include "image/config.h"
+#include "store/layer.h"
 
 guint64 image_bytes(struct store *s, const struct image_row *r)
 {

@@ -3,7 +3,7 @@
 #define VARVE_LAYER_DIFFID_H
 
 #include "base/cancel.h"
-#include "store/record.h"
+#include "store/layer.h"
 
 /* SHA-256 of the layer's tar: known from a pull or an earlier export, or hashed now and remembered.
  * clamp_mtime as in tarwriter.h; layers that were pulled keep their own diff id whatever it says.

@@ -6,7 +6,7 @@
 
 #include "base/cancel.h"
 #include "base/event.h"
-#include "store/record.h"
+#include "store/layer.h"
 
 enum compression { COMPRESS_NONE, COMPRESS_GZIP, COMPRESS_ZSTD };
 struct export_options {

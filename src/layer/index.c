@@ -178,24 +178,17 @@ void layer_index_unref(struct layer_index *x)
 
 #define NS G_GINT64_CONSTANT(1000000000)
 
-/* The process-wide cache: "<store root>/<layer id>" → index, each holding one reference. */
+/* A store's cache: layer id → index, each holding one reference. It lives as long as the leases of
+ * its layers do, so nothing that garbage collection removed stays mapped. */
 #define CACHE_MAX 512
-static GMutex cache_lock;
-static GHashTable *cache;
+struct index_cache {
+    GMutex lock;
+    GHashTable *by_id;
+};
 
 static gboolean unused(gpointer key, gpointer value, gpointer data)
 {
     return atomic_load(&((struct layer_index *)value)->refs) == 1;
-}
-
-static struct layer_index *cache_find(const char *key)
-{
-    g_mutex_lock(&cache_lock);
-    struct layer_index *x = cache ? g_hash_table_lookup(cache, key) : NULL;
-    if (x)
-        layer_index_ref(x);
-    g_mutex_unlock(&cache_lock);
-    return x;
 }
 
 static void unref_index(gpointer x)
@@ -203,15 +196,35 @@ static void unref_index(gpointer x)
     layer_index_unref(x);
 }
 
-static void cache_add(const char *key, struct layer_index *x)
+static gpointer index_cache_new(void)
 {
-    g_mutex_lock(&cache_lock);
-    if (!cache)
-        cache = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, unref_index);
-    if (g_hash_table_size(cache) >= CACHE_MAX)
-        g_hash_table_foreach_remove(cache, unused, NULL);
-    g_hash_table_replace(cache, g_strdup(key), layer_index_ref(x));
-    g_mutex_unlock(&cache_lock);
+    struct index_cache *c = g_new0(struct index_cache, 1);
+    g_mutex_init(&c->lock);
+    c->by_id = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, unref_index);
+    return c;
+}
+
+static void index_cache_free(gpointer p)
+{
+    struct index_cache *c = p;
+    g_hash_table_unref(c->by_id);
+    g_mutex_clear(&c->lock);
+    g_free(c);
+}
+
+static struct layer_index *cache_find(struct index_cache *c, const char *id)
+{
+    g_autoptr(GMutexLocker) lock G_GNUC_UNUSED = g_mutex_locker_new(&c->lock);
+    struct layer_index *x = g_hash_table_lookup(c->by_id, id);
+    return x ? layer_index_ref(x) : NULL;
+}
+
+static void cache_add(struct index_cache *c, const char *id, struct layer_index *x)
+{
+    g_autoptr(GMutexLocker) lock G_GNUC_UNUSED = g_mutex_locker_new(&c->lock);
+    if (g_hash_table_size(c->by_id) >= CACHE_MAX)
+        g_hash_table_foreach_remove(c->by_id, unused, NULL);
+    g_hash_table_replace(c->by_id, g_strdup(id), layer_index_ref(x));
 }
 
 /* The kernel's times have a fraction of a second: one without was set by a program (touch -d, cp
@@ -274,13 +287,13 @@ static struct layer_index *open_index(struct store *s, const char *id, struct ca
 struct layer_index *layer_index_open(struct store *s, const char *layer_id, struct cancel *c,
                                      GError **err)
 {
-    g_autofree char *key = g_strconcat(store_root(s), "/", layer_id, NULL);
-    struct layer_index *x = cache_find(key);
+    struct index_cache *known = store_cache(s, index_cache_new, index_cache_free);
+    struct layer_index *x = cache_find(known, layer_id);
     if (x)
         return x;
     x = open_index(s, layer_id, c, err);
     if (x)
-        cache_add(key, x);
+        cache_add(known, layer_id, x);
     return x;
 }
 

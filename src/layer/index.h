@@ -14,12 +14,12 @@
 
 #include "base/cancel.h"
 #include "base/entry.h"
-#include "store/record.h"
+#include "store/layer.h"
 
 struct layer_index;
 /* Opens a committed layer's index, making it first when it is missing (walking and hashing the
  * layer's fs in parallel; times that a program set get mtime_set, unless it is an image's layer).
- * Shared and cached per process; release with layer_index_unref. */
+ * Shared, and cached by s until its leases end; release with layer_index_unref. */
 struct layer_index *layer_index_open(struct store *s, const char *layer_id, struct cancel *c,
                                      GError **err);
 void layer_index_unref(struct layer_index *x);

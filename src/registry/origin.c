@@ -1,11 +1,9 @@
 #include "registry/origin.h"
 
-#include "base/fs.h"
+#include "store/note.h"
 
 #include <string.h>
 
-#define FOLDER "origins"
-#define MAX_FILE 8192
 #define MAX_ORIGINS 8
 
 void origin_free(struct origin *o)
@@ -17,17 +15,10 @@ void origin_free(struct origin *o)
     g_free(o);
 }
 
-static char *path_of(const struct digest *blob)
-{
-    char hex[DIGEST_HEX_LEN + 1];
-    return g_strconcat(FOLDER "/", digest_hex(blob, hex), NULL);
-}
-
 GPtrArray *origin_list(struct store *s, const struct digest *blob)
 {
     GPtrArray *list = g_ptr_array_new_with_free_func((GDestroyNotify)origin_free);
-    g_autofree char *path = path_of(blob);
-    g_autoptr(GBytes) bytes = fs_read(store_fd(s), path, MAX_FILE, NULL);
+    g_autoptr(GBytes) bytes = store_origins_load(s, blob);
     g_auto(GStrv) lines = bytes ? g_strsplit(g_bytes_get_data(bytes, NULL), "\n", -1) : NULL;
     for (char **line = lines; line && *line && list->len < MAX_ORIGINS; line++) {
         char *blank = strchr(*line, ' ');
@@ -59,7 +50,5 @@ void origin_add(struct store *s, const struct digest *blob, const char *host,
         if (!is_same(o, host, repository))
             g_string_append_printf(text, "%s %s\n", o->host, o->repository);
     }
-    g_autofree char *path = path_of(blob);
-    if (fs_mkdir_p(store_fd(s), FOLDER, 0755, NULL))
-        fs_replace(store_fd(s), path, text->str, text->len, 0644, NULL);
+    store_origins_save(s, blob, text->str, text->len);
 }

@@ -13,6 +13,7 @@
 #include "base/fs.h"
 #include "base/work.h"
 #include "layer/overlaymark.h"
+#include "store/layer.h"
 
 #define MAX_DEPTH 1000
 #define MAX_XATTRS 65536

@@ -4,7 +4,7 @@
 #ifndef VARVE_SNAPSHOT_COPYTREE_H
 #define VARVE_SNAPSHOT_COPYTREE_H
 
-#include "store/record.h"
+#include "store/chain.h"
 
 struct copytree;
 /* Copies chain into the (empty) directory at path, relative to the store's root. Whiteouts and

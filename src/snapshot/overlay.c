@@ -14,6 +14,7 @@
 #include "base/fs.h"
 #include "layer/overlaymark.h"
 #include "snapshot/mountfd.h"
+#include "store/layer.h"
 
 #define MAX_OPTIONS 4095 /* mount(2) takes one page */
 

@@ -2,7 +2,7 @@
 #ifndef VARVE_SNAPSHOT_OVERLAY_H
 #define VARVE_SNAPSHOT_OVERLAY_H
 
-#include "store/record.h"
+#include "store/chain.h"
 
 /* What overlayfs takes (OVL_MAX_STACK in the kernel). */
 #define OVERLAY_MAX_LOWERS 500

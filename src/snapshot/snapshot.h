@@ -14,7 +14,7 @@
 #define VARVE_SNAPSHOT_SNAPSHOT_H
 
 #include "base/cancel.h"
-#include "store/record.h"
+#include "store/layer.h"
 
 enum snapshot_driver { DRIVER_AUTO, DRIVER_OVERLAY_FD, DRIVER_OVERLAY_CLASSIC, DRIVER_COPY };
 

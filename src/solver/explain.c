@@ -296,7 +296,7 @@ char *node_explain_miss(struct solver *s, struct node *n)
     return why;
 }
 
-char *node_slot(struct solver *s, struct node *n)
+char *node_slot(const struct solver *s, const struct node *n)
 {
     if (n->v->meta.internal)
         return NULL;

@@ -27,7 +27,8 @@ struct opened;
 struct node {
     struct vertex *v;
     struct vertex_result res;
-    GArray *reads;         /* struct read: of local inputs and of parts of other inputs */
+    gint64 begun_us; /* monotonic time when res.started_us was: durations do not follow the clock */
+    GArray *reads;   /* struct read: of local inputs and of parts of other inputs */
     struct opened *opened; /* by input, while n is solved */
     GArray *pasts;         /* struct volume_past: of cache mounts, once its inputs are done */
     gboolean local;        /* a local source: has no chain of its own and is never run */
@@ -115,7 +116,7 @@ gboolean resolve_sources(struct solver *s, GError **err);
 
 /* Where n stands, for comparing with earlier builds. NULL for internal vertices: they share the
  * slot of their instruction. */
-char *node_slot(struct solver *s, struct node *n);
+char *node_slot(const struct solver *s, const struct node *n);
 
 /* JSON text of what n reads: op digest, per input a name, a digest and, where small, its files. */
 char *node_inputs_json(struct solver *s, struct node *n);

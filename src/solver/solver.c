@@ -92,6 +92,11 @@ void solver_step(const struct solver *s, const struct vertex *v, struct solver_s
     *out = (struct solver_step){n->res.key, n->content_key, n->chain, n->content};
 }
 
+char *solver_slot(const struct solver *s, const struct vertex *v)
+{
+    return node_slot(s, g_ptr_array_index(s->nodes, v->number));
+}
+
 struct vertex *solver_failed(const struct solver *s)
 {
     return s->failed ? s->failed->v : NULL;
@@ -148,7 +153,7 @@ static void finish(struct solver *s, struct node *n, enum event_outcome outcome,
         n->res.why = g_strdup(why);
     }
     if (n->res.started_us)
-        n->res.duration_us = g_get_real_time() - n->res.started_us;
+        n->res.duration_us = g_get_monotonic_time() - n->begun_us;
     emit(s, n,
          &(struct event){.type = EVENT_DONE,
                          .outcome = outcome,
@@ -353,7 +358,7 @@ static gboolean put_records(struct solver *s, struct node *n, GError **err)
                        .created = g_get_real_time() / G_USEC_PER_SEC,
                        .duration_us = n->res.outcome == OUTCOME_CUT
                                           ? n->res.saved_us
-                                          : g_get_real_time() - n->res.started_us,
+                                          : g_get_monotonic_time() - n->begun_us,
                        .inputs = n->inputs_json};
     g_autofree char *slot = node_slot(s, n);
     return store_result_put(s->o.store, &n->res.key, &n->content_key, slot, &r, err);
@@ -405,6 +410,7 @@ static gboolean run_locked(struct solver *s, struct node *n, GError **err)
 static gboolean solve_node(struct solver *s, struct node *n, GError **err)
 {
     n->res.started_us = g_get_real_time();
+    n->begun_us = g_get_monotonic_time();
     if (!cancel_check(s->stop, err) || !node_content_key(s, n, err))
         return FALSE;
     if (n->v->op.type != OP_FILE) /* nothing that runs long keeps them */

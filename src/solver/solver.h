@@ -100,6 +100,9 @@ struct solver_step {
     struct digest content;                 /* of chain */
 };
 void solver_step(const struct solver *s, const struct vertex *v, struct solver_step *out);
+/* The step's stable place, under which the store keeps its inputs and history; newly allocated.
+ * NULL: it has none. */
+char *solver_slot(const struct solver *s, const struct vertex *v);
 /* The vertex that failed first in the last solver_run(), or NULL. */
 struct vertex *solver_failed(const struct solver *s);
 /* What the RUN v was started over, borrowed; NULL: nothing, or it is not made. */

@@ -184,17 +184,17 @@ gboolean db_create(struct db *db, const char *sql, int version, GError **err)
     return db_end(db, ok, ok ? err : NULL);
 }
 
-gboolean db_migrate(struct db *db, const char *const *steps, int version, GError **err)
+int db_migrate(struct db *db, const char *const *steps, const char *sign, int version, GError **err)
 {
-    g_autofree char *set = g_strdup_printf("PRAGMA user_version=%d", version);
+    g_autofree char *set = g_strdup_printf("%s; PRAGMA user_version=%d", sign, version);
     if (!db_begin(db, err))
-        return FALSE;
-    int now = db_version(db, err);
-    gboolean ok = now > 0, behind = now < version;
+        return -1;
+    int found = db_version(db, err), now = found;
+    gboolean ok = found > 0;
     for (; ok && now < version; now++)
         ok = run_text(db, steps[now - 1], err);
-    ok = ok && (!behind || run_text(db, set, err));
-    return db_end(db, ok, ok ? err : NULL);
+    ok = ok && (found >= version || run_text(db, set, err));
+    return db_end(db, ok, ok ? err : NULL) ? now : -1;
 }
 
 static sqlite3_stmt *prepare(struct db *db, const char *sql, GError **err)

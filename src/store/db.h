@@ -23,9 +23,11 @@ int db_version(struct db *db, GError **err);
 /* Turns an empty database into schema version version by running sql, in one transaction. */
 gboolean db_create(struct db *db, const char *sql, int version, GError **err);
 
-/* Brings an older schema to version: steps[n] leads from version n+1 to n+2. In one transaction,
- * and nothing is done when another process did it meanwhile. */
-gboolean db_migrate(struct db *db, const char *const *steps, int version, GError **err);
+/* Brings an older schema to version: steps[n] leads from version n+1 to n+2, sign is run after
+ * them. In one transaction, and nothing is done when another process did it meanwhile. Returns the
+ * version that is there then, which may be that other process's newer one; -1 on error. */
+int db_migrate(struct db *db, const char *const *steps, const char *sign, int version,
+               GError **err);
 
 /* A bound statement. sql must be a string literal: statements are cached by its address. types
  * holds one letter per parameter: 's' const char * (may be NULL), 'd' const struct digest * (NULL

@@ -38,6 +38,7 @@ struct gc {
     GHashTable *blobs;  /* digests to keep */
     struct tally tally; /* what is freed */
     guint64 removed;    /* number of things */
+    gint64 began;       /* seconds since the epoch: what is written later is left alone */
 };
 
 static void candidate_clear(gpointer p)
@@ -50,6 +51,7 @@ static void gc_init(struct gc *gc, struct store *s, const struct gc_options *o)
     memset(gc, 0, sizeof *gc);
     gc->s = s;
     gc->o = o;
+    gc->began = now_seconds();
     gc->records = g_array_new(FALSE, FALSE, sizeof(struct candidate));
     g_array_set_clear_func(gc->records, candidate_clear);
     gc->layers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -471,6 +473,7 @@ static gboolean collect(struct gc *gc, GError **err)
     if (!choose(gc, err) || !delete_with_reserve(gc, err))
         return FALSE;
     gc->removed += partials_sweep(gc->s, gc->o->all, gc->o->dry_run, &gc->tally.bytes);
+    gc->removed += notes_sweep(gc->s, gc->blobs, gc->began, gc->o->dry_run, &gc->tally.bytes);
     if (gc->o->dry_run)
         return remove_volumes(gc, err);
     if (!remove_orphans(gc, err) || !remove_volumes(gc, err))

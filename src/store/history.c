@@ -14,6 +14,10 @@
     "id, name, target, platform, started_us, duration_us, status, steps_ran, steps_cached, "       \
     "image, error"
 
+#define STEP_COLUMNS                                                                               \
+    "number, name, stage, level, outcome, started_us, duration_us, layer_bytes, why, key, "        \
+    "cpu_us, memory_peak, slot, platform"
+
 void build_row_free(struct build_row *b)
 {
     if (!b)
@@ -35,6 +39,8 @@ void step_row_free(struct step_row *r)
     g_free(r->level);
     g_free(r->why);
     g_free(r->key);
+    g_free(r->slot);
+    g_free(r->platform);
     g_free(r);
 }
 
@@ -81,11 +87,11 @@ static gboolean put_step(struct store *s, gint64 build, const struct step_row *r
     return db_exec(
         s->db, err,
         "INSERT OR REPLACE INTO steps(build, number, name, stage, level, outcome, started_us,"
-        " duration_us, layer_bytes, why, key, cpu_us, memory_peak)"
-        " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)",
-        "iisssiiiissii", build, (gint64)r->number, r->name, r->stage, r->level, (gint64)r->outcome,
-        r->started_us, r->duration_us, r->layer_bytes, r->why, r->key, r->cpu_us,
-        (gint64)r->memory_peak);
+        " duration_us, layer_bytes, why, key, cpu_us, memory_peak, slot, platform)"
+        " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        "iisssiiiissiiss", build, (gint64)r->number, r->name, r->stage, r->level,
+        (gint64)r->outcome, r->started_us, r->duration_us, r->layer_bytes, r->why, r->key,
+        r->cpu_us, (gint64)r->memory_peak, r->slot, r->platform);
 }
 
 static gboolean put_end(struct store *s, const struct build_row *b, GPtrArray *steps, GError **err)
@@ -154,21 +160,34 @@ static struct step_row *step_from_row(sqlite3_stmt *q)
     r->key = db_col_text(q, 9);
     r->cpu_us = sqlite3_column_int64(q, 10);
     r->memory_peak = sqlite3_column_int64(q, 11);
+    r->slot = db_col_text(q, 12);
+    r->platform = db_col_text(q, 13);
     return r;
+}
+
+static GPtrArray *load_steps(struct store *s, sqlite3_stmt *q)
+{
+    GPtrArray *all = g_ptr_array_new_with_free_func(free_step);
+    while (db_step(s->db, q, NULL))
+        g_ptr_array_add(all, step_from_row(q));
+    return all;
 }
 
 GPtrArray *store_build_steps(struct store *s, gint64 id)
 {
-    GPtrArray *all = g_ptr_array_new_with_free_func(free_step);
     DB_LOCK(s->db);
     db_auto sqlite3_stmt *q = db_query(
-        s->db, NULL,
-        "SELECT number, name, stage, level, outcome, started_us, duration_us,"
-        " layer_bytes, why, key, cpu_us, memory_peak FROM steps WHERE build=? ORDER BY number",
-        "i", id);
-    while (db_step(s->db, q, NULL))
-        g_ptr_array_add(all, step_from_row(q));
-    return all;
+        s->db, NULL, "SELECT " STEP_COLUMNS " FROM steps WHERE build=? ORDER BY number", "i", id);
+    return load_steps(s, q);
+}
+
+GPtrArray *store_slot_steps(struct store *s, const char *slot, guint max)
+{
+    DB_LOCK(s->db);
+    db_auto sqlite3_stmt *q = db_query(
+        s->db, NULL, "SELECT " STEP_COLUMNS " FROM steps WHERE slot=? ORDER BY build DESC LIMIT ?",
+        "si", slot, (gint64)max);
+    return load_steps(s, q);
 }
 
 int store_log_create(struct store *s, gint64 build, int step, GError **err)

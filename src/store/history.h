@@ -27,7 +27,9 @@ struct step_row {
     gint64 cpu_us;                  /* of all that a RUN started */
     guint64 memory_peak;            /* bytes, of a RUN; 0: unknown */
     char *why;                      /* why it ran or hit */
-    char *key;                      /* definition key, hex */
+    char *key;                      /* definition key, hex; another one after every edit */
+    char *slot;                     /* its place, the same in all builds of a Dockerfile, or NULL */
+    char *platform;                 /* "linux/amd64" that it is for, or NULL */
 };
 void build_row_free(struct build_row *b);
 void step_row_free(struct step_row *r);
@@ -40,6 +42,8 @@ gboolean store_build_end(struct store *s, const struct build_row *b, GPtrArray *
 GPtrArray *store_build_list(struct store *s, guint max);       /* newest first */
 struct build_row *store_build_get(struct store *s, gint64 id); /* 0: the newest; NULL if none */
 GPtrArray *store_build_steps(struct store *s, gint64 id);      /* by number */
+/* What the steps in slot did, newest build first, at most max; never NULL. */
+GPtrArray *store_slot_steps(struct store *s, const char *slot, guint max);
 /* Opens a step's log for appending (made as needed), or for reading; -1 with errno style error. */
 int store_log_create(struct store *s, gint64 build, int step, GError **err);
 int store_log_open(struct store *s, gint64 build, int step, GError **err);

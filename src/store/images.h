@@ -2,7 +2,7 @@
 #ifndef VARVE_STORE_IMAGES_H
 #define VARVE_STORE_IMAGES_H
 
-#include "store/record.h"
+#include "store/chain.h"
 
 /* One tagged or pulled image of one platform. */
 struct image_row {
@@ -55,6 +55,15 @@ struct volume *store_volume_take(struct store *s, const char *id, enum volume_sh
                                  struct cancel *c, GError **err);
 /* The ids of all volumes, sorted; owns its strings. */
 GPtrArray *store_volume_ids(struct store *s, GError **err);
+/* All volumes that are filled, sorted by id; owns its struct volume_info. NULL on error. */
+struct volume_info {
+    char *id;         /* as given to take; several when it was private to several at once */
+    char *dir;        /* "volumes/<id>", relative to the root */
+    gint64 created;   /* seconds since the epoch */
+    gint64 last_used; /* seconds since the epoch */
+};
+void volume_info_free(struct volume_info *v);
+GPtrArray *store_volume_list(struct store *s, GError **err);
 /* Removes the volumes of id that nobody uses now, so that the next take is fresh. One in use stays
  * as it is: waiting for its user could deadlock, since it may be waiting for a volume we hold. */
 gboolean store_volume_forget(struct store *s, const char *id, GError **err);

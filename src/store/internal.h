@@ -32,6 +32,8 @@ struct store {
     guint next_tmp;     /* number of the next thing below owner */
     GPtrArray *put_off; /* char *: what store_tmp_discard_later() got */
     GHashTable *leased; /* lease lines already written */
+    gpointer cache;     /* store_cache()'s, NULL until asked for */
+    void (*cache_unmake)(gpointer);
 };
 
 gint64 now_seconds(void);
@@ -54,6 +56,8 @@ gboolean lease_has_layer(struct store *s, const char *id);
 gboolean lease_layers(struct store *s, const struct chain *c);
 gboolean lease_layer(struct store *s, const char *id);
 gboolean lease_blob(struct store *s, const struct digest *d);
+/* Forgets all leases of s (store_end_use()). */
+void lease_drop(struct store *s);
 /* All lease lines of living owners: a set of strings. NULL when any cannot be read. */
 GHashTable *lease_living(struct store *s, GError **err);
 
@@ -62,6 +66,8 @@ GHashTable *lease_living(struct store *s, GError **err);
 gboolean chain_hold(struct store *s, const struct chain *c);
 /* The same with the gate taken and given back; NOT_FOUND names what when a layer is gone. */
 gboolean chain_hold_gated(struct store *s, const struct chain *c, const char *what, GError **err);
+/* TRUE when every layer of c has its row and directory; neither leased nor marked used. */
+gboolean chain_present(struct store *s, const struct chain *c);
 char *chain_text(const struct chain *c);         /* the ids one after the other */
 struct chain *chain_from_text(const char *text); /* NULL for NULL */
 char *blob_path(const struct digest *d);
@@ -84,6 +90,10 @@ struct store_lock *lock_take(struct store *s, const char *name, gboolean shared,
 /* store_run_trim() for who holds the lock "runs". */
 gboolean run_trim_locked(struct store *s, guint keep, gint64 since, gboolean dry_run,
                          guint64 *bytes, guint64 *things, GError **err);
+/* Removes origins of digests that are not in named (struct digest) and not written since before,
+ * and an old failed build (note.h). Counts them. */
+guint64 notes_sweep(struct store *s, GHashTable *named, gint64 before, gboolean dry_run,
+                    guint64 *bytes);
 /* Removes lock files that nobody holds. */
 void lock_sweep(struct store *s);
 /* The id of the volume in dir, NULL without an error when it has no row. */

@@ -1,4 +1,4 @@
-/* Layers, their compressed forms and cached members (record.h). */
+/* Layers, their compressed forms and cached members (layer.h). */
 #include "store/blob.h"
 #include "store/internal.h"
 
@@ -181,9 +181,8 @@ gboolean store_layer_by_source(struct store *s, const char *source, struct layer
     return held;
 }
 
-/* TRUE when the layer's row and directory are there; used layers are marked so. Else errno is
- * ENOENT for one that is gone. */
-static gboolean layer_present(struct store *s, const char *id)
+/* TRUE when the layer's row and directory are there. Else errno is ENOENT for one that is gone. */
+static gboolean layer_present(struct store *s, const char *id, gint64 *last_used)
 {
     g_autoptr(GError) why = NULL;
     db_auto sqlite3_stmt *q =
@@ -196,18 +195,29 @@ static gboolean layer_present(struct store *s, const char *id)
     snprintf(path, sizeof path, "layers/%s/fs", id);
     if (faccessat(s->fd, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
         return FALSE;
-    touch(s, 'L', id, sqlite3_column_int64(q, 0));
+    *last_used = sqlite3_column_int64(q, 0);
+    return TRUE;
+}
+
+gboolean chain_present(struct store *s, const struct chain *c)
+{
+    gint64 last_used;
+    for (guint i = 0; i < c->n; i++)
+        if (!layer_present(s, c->ids[i], &last_used))
+            return FALSE;
     return TRUE;
 }
 
 gboolean chain_hold(struct store *s, const struct chain *c)
 {
     g_autoptr(chain) more = chain_new();
+    gint64 last_used;
     for (guint i = 0; i < c->n; i++) {
         if (lease_has_layer(s, c->ids[i]))
             continue;
-        if (!layer_present(s, c->ids[i]))
+        if (!layer_present(s, c->ids[i], &last_used))
             return FALSE;
+        touch(s, 'L', c->ids[i], last_used);
         chain_append(more, c->ids[i]);
     }
     return lease_layers(s, more);

@@ -157,6 +157,14 @@ int gate_close(struct store *s, GError **err)
     return fd_steal(&fd);
 }
 
+/* A file that cannot be cut keeps its lines, and so must the set of what need not be written. */
+void lease_drop(struct store *s)
+{
+    g_autoptr(GMutexLocker) lock G_GNUC_UNUSED = g_mutex_locker_new(&s->owner_lock);
+    if (s->lease_fd < 0 || ftruncate(s->lease_fd, 0) == 0)
+        g_hash_table_remove_all(s->leased);
+}
+
 static gboolean lease_file_ensure(struct store *s)
 {
     if (s->lease_fd >= 0)

@@ -48,6 +48,14 @@ struct record *store_record_find(struct store *s, const struct digest *key)
     return g_steal_pointer(&r);
 }
 
+struct record *store_record_peek(struct store *s, const struct digest *key)
+{
+    DB_LOCK(s->db);
+    gint64 last_used;
+    g_autoptr(record) r = record_load(s, key, &last_used);
+    return r && chain_present(s, r->chain) ? g_steal_pointer(&r) : NULL;
+}
+
 gboolean chain_hold_gated(struct store *s, const struct chain *c, const char *what, GError **err)
 {
     if (!gate_enter(s))

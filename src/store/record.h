@@ -1,96 +1,9 @@
-/* Layers, chains and records: what steps yield and how they are found again by key. */
+/* Records: what steps yield, found again by key. Layers and chains come with it. */
 #ifndef VARVE_STORE_RECORD_H
 #define VARVE_STORE_RECORD_H
 
-#include "store/store.h"
-
-#define LAYER_ID_LEN                                                                               \
-    12 /* random lower-case hex: short, so that many fit in one page of mount options */
-
-/* What is known of a committed layer. */
-struct layer_info {
-    char id[LAYER_ID_LEN + 1];
-    gboolean indexed;      /* content, size and entries below are known */
-    struct digest content; /* digest over its index without mtimes */
-    guint64 size;          /* bytes of file content */
-    guint64 entries;       /* number of index entries */
-    gboolean has_diff_id;  /* diff_id is known (it was pulled, or exported before) */
-    struct digest diff_id; /* digest of its uncompressed tar, in varve's order or as pulled */
-    gboolean unpacked;     /* it came with an image, which calls it by diff_id */
-    gint64 created;        /* seconds since the epoch */
-    gint64 last_used;      /* seconds since the epoch */
-};
-
-/* Ordered layer ids, lowest first. An empty chain is scratch. */
-struct chain {
-    guint n;
-    char (*ids)[LAYER_ID_LEN + 1];
-};
-struct chain *chain_new(void);
-struct chain *chain_copy(const struct chain *c); /* NULL gives an empty chain */
-void chain_free(struct chain *c);
-void chain_append(struct chain *c, const char *layer_id);
-gboolean chain_equal(const struct chain *a, const struct chain *b);
-
-/* Commits tmp (a directory from store_tmp_dir() that holds "fs" and perhaps "index") as a new
- * layer: renames it in, then writes the row. info may carry what is known (NULL: nothing yet); id,
- * created and last_used are filled. tmp belongs to the store afterwards, also on error. */
-gboolean store_layer_commit(struct store *s, const char *tmp, struct layer_info *info,
-                            GError **err);
-/* The same for a layer that came as a tar of diff_id (in info): the row has source, the key of
- * store_layer_by_source(), from the beginning. Without it, diff_id would be that of varve's own
- * tar. */
-gboolean store_layer_commit_unpacked(struct store *s, const char *tmp, struct layer_info *info,
-                                     const char *source, GError **err);
-/* Records what indexing found (content, size, entries); the index file is in place already. */
-gboolean store_layer_set_indexed(struct store *s, const struct layer_info *info, GError **err);
-gboolean store_layer_set_diff_id(struct store *s, const char *id, const struct digest *diff_id,
-                                 GError **err);
-/* FALSE with VARVE_ERROR_NOT_FOUND when there is no such layer. */
-gboolean store_layer_get(struct store *s, const char *id, struct layer_info *out, GError **err);
-/* Path relative to the root of a layer's directory, newly allocated ("layers/<id>"). */
-char *store_layer_path(const char *id);
-
-/* Compressed forms of a layer: which blob is the layer's tar under codec ("gzip", "zstd", "none";
- * with variant text such as "gzip-isal2.30-2" naming the exact encoder, or "pulled"). */
-struct layer_blob {
-    struct digest digest;  /* of the compressed bytes */
-    struct digest diff_id; /* of the tar */
-    guint64 size;          /* compressed bytes */
-    char media_type[80];   /* as it appeared, or the OCI type */
-};
-gboolean store_layer_blob_put(struct store *s, const char *layer_id, const char *variant,
-                              const struct layer_blob *b, GError **err);
-/* What was put, whether or not the blob's bytes are there (size is 0). FALSE without error when
- * unknown. */
-gboolean store_layer_blob_known(struct store *s, const char *layer_id, const char *variant,
-                                struct layer_blob *out);
-/* The same, when the bytes are in the store; FALSE without error otherwise. */
-gboolean store_layer_blob_find(struct store *s, const char *layer_id, const char *variant,
-                               struct layer_blob *out);
-/* All that were put for a layer, for checking them; NULL on error. */
-struct layer_variant {
-    char variant[80];
-    struct layer_blob blob; /* size is 0 */
-};
-GArray *store_layer_blob_list(struct store *s, const char *layer_id, GError **err);
-/* The layer unpacked from this key ("diff:<hex>" or "chain:<hex>"; see layer/apply.h). */
-gboolean store_layer_by_source(struct store *s, const char *source, struct layer_info *out);
-/* The key that a layer has, newly allocated; NULL: none. */
-char *store_layer_source(struct store *s, const char *id);
-
-/* Cached compressed members (PROTOCOLS.md): where the member for raw bytes of digest raw lies. */
-struct member_info {
-    struct digest blob; /* the blob that holds it */
-    guint64 offset;     /* in the blob, bytes */
-    guint64 size;       /* compressed bytes */
-    guint64 raw_size;   /* bytes before compression */
-};
-gboolean store_member_find(struct store *s, const struct digest *raw, const char *variant,
-                           struct member_info *out);
-/* Adds n members in one transaction. */
-gboolean store_member_put(struct store *s, const char *variant, const struct digest *raw,
-                          const struct member_info *m, gsize n, GError **err);
+#include "store/chain.h"
+#include "store/layer.h"
 
 /* A record: under key, a step's result. */
 struct record {
@@ -104,6 +17,9 @@ void record_free(struct record *r);
 /* Finds a record all of whose layers are still there; marks them used and leases them to this
  * process so that garbage collection leaves them alone. NULL without error when there is none. */
 struct record *store_record_find(struct store *s, const struct digest *key);
+/* The same without marking or leasing anything, for who only wants to know: its layers may be gone
+ * the next moment. */
+struct record *store_record_peek(struct store *s, const struct digest *key);
 /* VARVE_ERROR_NOT_FOUND when a layer of r is not in the store. */
 gboolean store_record_put(struct store *s, const struct digest *key, const struct record *r,
                           GError **err);
@@ -116,8 +32,6 @@ gboolean store_result_put(struct store *s, const struct digest *definition,
                           const struct digest *content, const char *slot, const struct record *r,
                           GError **err);
 
-typedef struct chain chain;
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(chain, chain_free)
 typedef struct record record;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(record, record_free)
 

@@ -5,14 +5,22 @@
 #ifndef VARVE_STORE_SCHEMA_H
 #define VARVE_STORE_SCHEMA_H
 
-#define SCHEMA_VERSION 3
-/* MIGRATIONS[n] turns version n+1 into n+2. Older programs may have the store open meanwhile: what
- * their statements name must stay. */
+#define SCHEMA_VERSION 4
+#define SCHEMA_ABOUT "CREATE TABLE about(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
+#define SCHEMA_STEPS_SLOT "CREATE INDEX steps_slot ON steps(slot, build) WHERE slot IS NOT NULL"
+/* Written with every change of the schema: an older varve tells its user which one is needed. */
+#define SCHEMA_SIGN "INSERT OR REPLACE INTO about VALUES('varve', '" VARVE_VERSION "')"
+/* MIGRATIONS[n] turns version n+1 into n+2, into exactly what SCHEMA_SQL makes: new columns come
+ * last. All that are needed run in one transaction (db_migrate()). Older programs may have the
+ * store open meanwhile: what their statements name must stay. Each version that was ever released
+ * stands in tests/data/store. */
 #define MIGRATIONS                                                                                 \
     {                                                                                              \
         "ALTER TABLE images ADD COLUMN base BLOB",                                                 \
             "ALTER TABLE steps ADD COLUMN cpu_us INTEGER NOT NULL DEFAULT 0;"                      \
-            "ALTER TABLE steps ADD COLUMN memory_peak INTEGER NOT NULL DEFAULT 0"                  \
+            "ALTER TABLE steps ADD COLUMN memory_peak INTEGER NOT NULL DEFAULT 0",                 \
+            "ALTER TABLE steps ADD COLUMN slot TEXT;"                                              \
+            "ALTER TABLE steps ADD COLUMN platform TEXT;" SCHEMA_STEPS_SLOT ";" SCHEMA_ABOUT       \
     }
 #define SCHEMA_SQL                                                                                 \
     "CREATE TABLE layers(id TEXT PRIMARY KEY, indexed INTEGER NOT NULL, content BLOB,"             \
@@ -43,6 +51,7 @@
     "CREATE TABLE steps(build INTEGER, number INTEGER, name TEXT, stage TEXT, level TEXT,"         \
     "  outcome INTEGER NOT NULL, started_us INTEGER NOT NULL, duration_us INTEGER NOT NULL,"       \
     "  layer_bytes INTEGER NOT NULL, why TEXT, key TEXT, cpu_us INTEGER NOT NULL DEFAULT 0,"       \
-    "  memory_peak INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(build, number)) WITHOUT ROWID;"
+    "  memory_peak INTEGER NOT NULL DEFAULT 0, slot TEXT, platform TEXT,"                          \
+    "  PRIMARY KEY(build, number)) WITHOUT ROWID;" SCHEMA_STEPS_SLOT ";" SCHEMA_ABOUT ";"
 
 #endif

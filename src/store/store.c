@@ -21,6 +21,7 @@
 #define RESERVE_BYTES (1024 * 1024)
 /* A schema's number above this was never written by a varve. */
 #define SCHEMA_PLAUSIBLE (SCHEMA_VERSION + 1000)
+#define WRITER_MAX 40 /* bytes of a version's name */
 #define STATCACHE_MAX (256 * 1024 * 1024)
 /* Reading refreshes a stat cache's age, by which garbage collection drops it, once a day at most.
  */
@@ -169,7 +170,8 @@ static gboolean create_schema(struct store *s, GError **err)
 {
     DB_LOCK(s->db);
     int version = db_version(s->db, err);
-    return version > 0 || (version == 0 && db_create(s->db, SCHEMA_SQL, SCHEMA_VERSION, err));
+    return version > 0 ||
+           (version == 0 && db_create(s->db, SCHEMA_SQL SCHEMA_SIGN, SCHEMA_VERSION, err));
 }
 
 static gboolean open_db(struct store *s, GError **err)
@@ -216,31 +218,61 @@ static int read_version(struct store *s, GError **err)
     return version;
 }
 
-static gboolean migrate(struct store *s, GError **err)
+/* The version that is there then; -1 on error. */
+static int migrate(struct store *s, GError **err)
 {
     static const char *const steps[] = MIGRATIONS;
     G_STATIC_ASSERT(G_N_ELEMENTS(steps) == SCHEMA_VERSION - 1);
-    if (db_migrate(s->db, steps, SCHEMA_VERSION, err))
-        return TRUE;
-    g_prefix_error(err, "bringing the store %s up to date: ", s->root);
-    return FALSE;
+    int version = db_migrate(s->db, steps, SCHEMA_SIGN, SCHEMA_VERSION, err);
+    if (version < 0)
+        g_prefix_error(err, "bringing the store %s up to date: ", s->root);
+    return version;
+}
+
+/* " 1.2.3" of the varve that made the schema; "" when it is not known, or is no version. */
+static char *writer(struct store *s)
+{
+    static const char allowed[] = G_CSET_DIGITS G_CSET_a_2_z G_CSET_A_2_Z "._~+-";
+    db_auto sqlite3_stmt *q =
+        db_query(s->db, NULL, "SELECT value FROM about WHERE name='varve'", "");
+    g_autofree char *text = db_step(s->db, q, NULL) ? db_col_text(q, 0) : NULL;
+    gsize len = text ? strlen(text) : 0;
+    return len > 0 && len <= WRITER_MAX && strspn(text, allowed) == len
+               ? g_strconcat(" ", text, NULL)
+               : g_strdup("");
+}
+
+static int refuse_newer(struct store *s, int version, GError **err)
+{
+    g_autofree char *by = writer(s);
+    error_set(err, VARVE_ERROR_UNSUPPORTED,
+              "the store %s was written by a newer varve%s (schema %d, this varve " VARVE_VERSION
+              " knows %d)",
+              s->root, by, version, SCHEMA_VERSION);
+    if (*by)
+        error_add_next(err, "use varve%s or newer, or another folder with --root or VARVE_ROOT",
+                       by);
+    else
+        error_add_next(err, "use the newer varve, or another folder with --root or VARVE_ROOT");
+    return -1;
 }
 
 static int schema_version(struct store *s, GError **err)
 {
+    GError *why = NULL;
     DB_LOCK(s->db);
-    int version = read_version(s, err);
-    if (version > 0 && version < SCHEMA_VERSION && !migrate(s, err))
-        return -1;
-    if (version <= SCHEMA_VERSION && (version >= 0 || (err && *err)))
-        return version;
-    if (version < 0 || version > SCHEMA_PLAUSIBLE) {
-        db_damaged(s->db, "it has a version that there never was", err);
+    int version = read_version(s, &why);
+    if (version > 0 && version < SCHEMA_VERSION)
+        version = migrate(s, &why);
+    if (why) {
+        g_propagate_error(err, why);
         return -1;
     }
-    error_set(err, VARVE_ERROR_UNSUPPORTED, "the store %s was written by a newer varve (schema %d)",
-              s->root, version);
-    error_add_next(err, "use the newer varve, or another folder with --root or VARVE_ROOT");
+    if (version >= 0 && version <= SCHEMA_VERSION)
+        return version;
+    if (version > 0 && version <= SCHEMA_PLAUSIBLE)
+        return refuse_newer(s, version, err);
+    db_damaged(s->db, "it has a version that there never was", err);
     return -1;
 }
 
@@ -297,12 +329,40 @@ static void flush_at_close(struct store *s)
     touch_commit(s);
 }
 
+gpointer store_cache(struct store *s, gpointer (*make)(void), void (*unmake)(gpointer))
+{
+    g_autoptr(GMutexLocker) lock G_GNUC_UNUSED = g_mutex_locker_new(&s->owner_lock);
+    if (!s->cache) {
+        s->cache = make();
+        s->cache_unmake = unmake;
+    }
+    return s->cache;
+}
+
+static void cache_drop(struct store *s)
+{
+    g_mutex_lock(&s->owner_lock);
+    gpointer cache = g_steal_pointer(&s->cache);
+    g_mutex_unlock(&s->owner_lock);
+    if (cache)
+        s->cache_unmake(cache);
+}
+
+void store_end_use(struct store *s)
+{
+    cache_drop(s);
+    flush_at_close(s);
+    store_tmp_tidy(s);
+    lease_drop(s);
+}
+
 void store_close(struct store *s)
 {
     if (!s)
         return;
     if (s->db)
         flush_at_close(s);
+    cache_drop(s);
     owner_close(s);
     db_close(s->db);
     fd_cleanup(&s->gate_fd);

@@ -15,6 +15,8 @@
  *   locks/                 one flock file per key being worked on
  *   tmp/<pid>-<random>/    under construction, and what this process leases ("leases"); swept by the
  *                          next process that opens the store once its flock is free
+ *   origins/<hex>          where blobs were seen (store/note.h)
+ *   failed-build           what was called when a build failed last (store/note.h)
  *   reserve                1 MiB that garbage collection frees when the disk is full
  *
  * Writes go to tmp and are renamed in; the database row comes after the rename. A crash therefore
@@ -35,13 +37,23 @@ struct store;
  * Opens (creating it if needed) the store at root; NULL root means
  * store_default_root(). A store of a newer format is VARVE_ERROR_UNSUPPORTED.
  * Cleans up after dead processes. Opening an existing store takes about a millisecond. */
+/* What is looked up or made through a store is leased by it: garbage collection leaves it alone
+ * until store_close() or store_end_use(). So the rule is one store_open() for each build, also in a
+ * process that runs many: stores of one folder are as independent as those of two processes. */
 struct store *store_open(const char *root, GError **err);
 void store_close(struct store *s);
+/* For a store that stays open between uses: gives up all its leases, writes when what was used, and
+ * removes what was put off. Nothing that was looked up before may be used afterwards without being
+ * looked up again, so no build may be running on s. */
+void store_end_use(struct store *s);
 const char *store_root(const struct store *s);
 /* The root's directory descriptor; owned by s. */
 int store_fd(const struct store *s);
 /* How layers of this store are mounted best, as snapshot/ found out; 0 at first. Atomic. */
 gint *store_mounting(struct store *s);
+/* What layer/index.h keeps of the layers that s leases: made by make() when it is first asked for,
+ * given to unmake() when the leases end. */
+gpointer store_cache(struct store *s, gpointer (*make)(void), void (*unmake)(gpointer));
 /* /var/lib/varve for uid 0, else $XDG_DATA_HOME/varve; newly allocated. */
 char *store_default_root(void);
 

@@ -166,6 +166,40 @@ GPtrArray *store_volume_ids(struct store *s, GError **err)
     return NULL;
 }
 
+void volume_info_free(struct volume_info *v)
+{
+    if (!v)
+        return;
+    g_free(v->id);
+    g_free(v->dir);
+    g_free(v);
+}
+
+static struct volume_info *volume_from_row(sqlite3_stmt *q)
+{
+    struct volume_info *v = g_new0(struct volume_info, 1);
+    v->id = db_col_text(q, 0);
+    v->dir = db_col_text(q, 1);
+    v->created = sqlite3_column_int64(q, 2);
+    v->last_used = sqlite3_column_int64(q, 3);
+    return v;
+}
+
+GPtrArray *store_volume_list(struct store *s, GError **err)
+{
+    GError *why = NULL;
+    g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func((GDestroyNotify)volume_info_free);
+    DB_LOCK(s->db);
+    db_auto sqlite3_stmt *q = db_query(
+        s->db, &why, "SELECT name, dir, created, last_used FROM volumes ORDER BY name, dir", "");
+    while (db_step(s->db, q, &why))
+        g_ptr_array_add(all, volume_from_row(q));
+    if (!why)
+        return g_steal_pointer(&all);
+    g_propagate_error(err, why);
+    return NULL;
+}
+
 gboolean volume_remove(struct store *s, const char *dir, GError **err)
 {
     {

@@ -258,6 +258,41 @@ static void test_content(void)
     fix_clear(&f);
 }
 
+/* Files below the store's root that are mapped. */
+static guint count_mapped(const struct fix *f)
+{
+    g_autofree char *maps = NULL;
+    guint n = 0;
+    g_assert_true(g_file_get_contents("/proc/self/maps", &maps, NULL, NULL));
+    for (const char *at = maps; (at = strstr(at, f->root)); at += strlen(f->root))
+        n += strstr(at, "/index") != NULL && strchr(at, '\n') > strstr(at, "/index");
+    return n;
+}
+
+/* An index is mapped once for all who open it, and not any more when the store's use has ended. */
+static void test_cache_ends(void)
+{
+    struct fix f = fix_new();
+    layers_commit(f.store, f.chain, "f644 a =x");
+    const char *id = f.chain->ids[0];
+    struct layer_index *x = layer_index_open(f.store, id, NULL, NULL);
+    struct layer_index *again = layer_index_open(f.store, id, NULL, NULL);
+    g_assert_true(x && x == again);
+    g_assert_cmpuint(count_mapped(&f), ==, 1);
+    layer_index_unref(again);
+    layer_index_unref(x);
+    g_assert_cmpuint(count_mapped(&f), ==, 1);
+    store_end_use(f.store);
+    g_assert_cmpuint(count_mapped(&f), ==, 0);
+    x = layer_index_open(f.store, id, NULL, NULL);
+    g_assert_nonnull(x);
+    store_end_use(f.store); /* who holds one keeps it */
+    g_assert_cmpint(layer_index_find(x, "a"), ==, 0);
+    layer_index_unref(x);
+    g_assert_cmpuint(count_mapped(&f), ==, 0);
+    fix_clear(&f);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -268,5 +303,6 @@ int main(int argc, char **argv)
     g_test_add_func("/layer/index/damage", test_damage);
     g_test_add_func("/layer/index/verify", test_verify);
     g_test_add_func("/layer/index/content", test_content);
+    g_test_add_func("/layer/index/cache-ends", test_cache_ends);
     return g_test_run();
 }

@@ -8,6 +8,7 @@
 #include "store/gc.h"
 #include "store/history.h"
 #include "store/images.h"
+#include "store/note.h"
 #include "store/record.h"
 
 #include <errno.h>

@@ -169,6 +169,111 @@ static void test_found_is_leased(void)
 }
 
 /* Blobs a manifest mentions stay with the image, those of layers with the layer. */
+/* What two stores of one process lease: when one ends its use, what only it used can go. */
+static void leases_end(gboolean by_close)
+{
+    fixture_begin();
+    g_autoptr(store) gc = fixture_open();
+    g_autoptr(store) a = fixture_open();
+    struct store *b = fixture_open();
+    g_autoptr(chain) base = fixture_chain(gc, NULL, 10);
+    g_autoptr(chain) mine = fixture_chain(gc, base, 10), theirs = fixture_chain(gc, base, 10);
+    fixture_record(gc, "mine", mine);
+    fixture_record(gc, "theirs", theirs);
+    store_end_use(gc);
+    g_assert_true(fixture_has_record(a, "mine"));
+    g_assert_true(fixture_has_record(b, "theirs"));
+    fixture_gc(gc, (struct gc_options){.all = TRUE}, NULL);
+    g_assert_cmpuint(fixture_count(gc, "layers"), ==, 3);
+    if (by_close)
+        g_clear_pointer(&b, store_close);
+    else
+        store_end_use(b);
+    fixture_gc(gc, (struct gc_options){.all = TRUE}, NULL);
+    g_assert_cmpuint(fixture_count(gc, "layers"), ==, 2);
+    g_assert_true(fixture_has_record(a, "mine"));
+    if (b) { /* and it leases again */
+        g_assert_false(fixture_has_record(b, "theirs"));
+        g_assert_true(fixture_has_record(b, "mine"));
+        store_end_use(a);
+        fixture_gc(gc, (struct gc_options){.all = TRUE}, NULL);
+        g_assert_cmpuint(fixture_count(gc, "layers"), ==, 2);
+    }
+    store_close(b);
+    fixture_end();
+}
+
+static void test_leases_end(void)
+{
+    leases_end(FALSE);
+    leases_end(TRUE);
+}
+
+static void test_peek(void)
+{
+    fixture_begin();
+    g_autoptr(store) gc = fixture_open();
+    g_autoptr(store) s = fixture_open();
+    g_autoptr(chain) c = fixture_chain(gc, NULL, 10);
+    struct digest key = fixture_digest("r"), none = fixture_digest("none");
+    fixture_record(gc, "r", c);
+    store_end_use(gc);
+    {
+        g_autoptr(record) r = store_record_peek(s, &key);
+        g_assert_true(r && chain_equal(r->chain, c));
+        g_assert_null(store_record_peek(s, &none));
+    }
+    fixture_gc(gc, (struct gc_options){.all = TRUE}, NULL); /* peeking leased nothing */
+    g_assert_cmpuint(fixture_count(gc, "layers"), ==, 0);
+    g_assert_null(store_record_peek(s, &key));
+    fixture_end();
+}
+
+static void make_older(struct store *s, const char *path)
+{
+    struct timespec then[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+    g_assert_cmpint(utimensat(store_fd(s), path, then, 0), ==, 0);
+}
+
+/* Origins stay while a blob names them, and what was written just now; a failed build for months.
+ */
+static void test_notes(void)
+{
+    fixture_begin();
+    g_autoptr(store) s = fixture_open();
+    struct digest kept, gone = fixture_digest("gone"), fresh = fixture_digest("fresh");
+    g_assert_true(store_blob_put(s, "blob", 4, &kept, NULL));
+    store_origins_save(s, &kept, "h r\n", 4);
+    store_origins_save(s, &gone, "h r\n", 4);
+    store_origins_save(s, &fresh, "h r\n", 4);
+    g_autofree char *large = g_malloc0(STORE_ORIGINS_MAX + 1);
+    store_origins_save(s, &fresh, large, STORE_ORIGINS_MAX + 1); /* ignored */
+    fixture_write(s, "origins/strange", "", 0);
+    char hex[2][DIGEST_HEX_LEN + 1];
+    g_autofree char *a = g_strconcat("origins/", digest_hex(&kept, hex[0]), NULL);
+    g_autofree char *b = g_strconcat("origins/", digest_hex(&gone, hex[1]), NULL);
+    make_older(s, a);
+    make_older(s, b);
+    make_older(s, "origins/strange");
+    guint64 removed = 0;
+    fixture_gc(s, (struct gc_options){.dry_run = TRUE}, &removed);
+    g_assert_cmpuint(removed, ==, 2);
+    fixture_gc(s, (struct gc_options){.all = FALSE}, &removed); /* s leases the blob */
+    g_assert_cmpuint(removed, ==, 2);
+    g_autoptr(GBytes) left = store_origins_load(s, &kept);
+    g_autoptr(GBytes) new = store_origins_load(s, &fresh);
+    g_assert_true(left && new &&g_bytes_get_size(new) == 4);
+    g_assert_null(store_origins_load(s, &gone));
+    g_assert_true(store_failed_build_save(s, "/\0b", 4));
+    fixture_gc(s, (struct gc_options){.all = TRUE}, NULL);
+    g_autoptr(GBytes) note = store_failed_build_load(s, NULL);
+    g_assert_true(note && g_bytes_get_size(note) == 4);
+    make_older(s, "failed-build");
+    fixture_gc(s, (struct gc_options){.all = FALSE}, NULL);
+    g_assert_null(store_failed_build_load(s, NULL));
+    fixture_end();
+}
+
 static void test_blobs(void)
 {
     fixture_begin();
@@ -531,5 +636,8 @@ int main(int argc, char **argv)
     g_test_add_func("/store/gc/orphans", test_orphans);
     g_test_add_func("/store/fsck/breakages", test_fsck);
     g_test_add_func("/store/fsck/deep", test_fsck_deep);
+    g_test_add_func("/store/gc/leases-end", test_leases_end);
+    g_test_add_func("/store/gc/peek", test_peek);
+    g_test_add_func("/store/gc/notes", test_notes);
     return g_test_run();
 }

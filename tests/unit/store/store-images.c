@@ -330,43 +330,19 @@ static void test_logs(void)
     fixture_end();
 }
 
-static void run_sql(const char *sql)
-{
-    sqlite3 *db;
-    g_autofree char *path = g_build_filename(fixture_root, "varve.db", NULL);
-    g_assert_cmpint(sqlite3_open(path, &db), ==, SQLITE_OK);
-    char *why = NULL;
-    sqlite3_exec(db, sql, NULL, NULL, &why);
-    g_assert_cmpstr(why, ==, NULL);
-    sqlite3_close(db);
-}
-
-/* A store of schema 1, in which images had no base and steps no usage: what is in it stays, and
- * more can be put. */
-static void test_schema_1(void)
+static void test_volume_list(void)
 {
     fixture_begin();
-    store_close(fixture_open());
-    run_sql("ALTER TABLE images DROP COLUMN base; PRAGMA user_version=1;"
-            "ALTER TABLE steps DROP COLUMN cpu_us; ALTER TABLE steps DROP COLUMN memory_peak;"
-            "INSERT INTO steps(build, number, outcome, started_us, duration_us, layer_bytes)"
-            " VALUES(1, 1, 0, 5, 6, 7);"
-            "INSERT INTO images(name, platform, origin, created, size)"
-            " VALUES('docker.io/library/old:1', 'linux/amd64', 'build', 5, 6)");
     g_autoptr(store) s = fixture_open();
-    g_autoptr(store) second = fixture_open();
-    g_autoptr(image_row) old = store_image_find(s, "docker.io/library/old:1", "linux/amd64");
-    g_assert_nonnull(old);
-    g_assert_cmpint(old->created, ==, 5);
-    g_assert_true(digest_is_zero(&old->base));
-    g_autoptr(GPtrArray) steps = store_build_steps(s, 1);
-    const struct step_row *step = g_ptr_array_index(steps, 0);
-    g_assert_true(step->layer_bytes == 7 && step->cpu_us == 0 && step->memory_peak == 0);
-    old->base = fixture_digest("base");
-    g_assert_true(store_image_put(s, old, NULL));
-    g_autoptr(image_row) now = store_image_find(second, "docker.io/library/old:1", NULL);
-    g_assert_true(now && digest_cmp(&now->base, &old->base) == 0);
-    g_assert_cmpuint(fixture_fsck(s, FALSE, NULL), ==, 0);
+    store_volume_release(store_volume_take(s, "b", VOLUME_SHARED, NULL, NULL));
+    store_volume_release(store_volume_take(s, "a", VOLUME_LOCKED, NULL, NULL));
+    g_autoptr(GPtrArray) all = store_volume_list(s, NULL);
+    g_assert_cmpuint(all->len, ==, 2);
+    const struct volume_info *a = g_ptr_array_index(all, 0), *b = g_ptr_array_index(all, 1);
+    g_assert_cmpstr(a->id, ==, "a");
+    g_assert_cmpstr(b->id, ==, "b");
+    g_assert_true(g_str_has_prefix(a->dir, "volumes/") && fixture_exists(s, a->dir));
+    g_assert_true(a->created > 0 && a->last_used >= a->created);
     fixture_end();
 }
 
@@ -383,6 +359,6 @@ int main(int argc, char **argv)
     g_test_add_func("/store/volume/private", test_volume_private);
     g_test_add_func("/store/history", test_history);
     g_test_add_func("/store/logs", test_logs);
-    g_test_add_func("/store/images/schema-1", test_schema_1);
+    g_test_add_func("/store/volume/list", test_volume_list);
     return g_test_run();
 }

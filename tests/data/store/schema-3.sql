@@ -1,0 +1,25 @@
+-- The database of schema 3, as commit 5d3de5c made it, with some rows.
+CREATE TABLE layers(id TEXT PRIMARY KEY, indexed INTEGER NOT NULL, content BLOB, size INTEGER NOT NULL, entries INTEGER NOT NULL, diff_id BLOB, source TEXT, created INTEGER NOT NULL, last_used INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX layers_source ON layers(source) WHERE source IS NOT NULL;
+CREATE TABLE layer_blobs(layer TEXT, variant TEXT, digest BLOB NOT NULL, diff_id BLOB, media_type TEXT NOT NULL, PRIMARY KEY(layer, variant)) WITHOUT ROWID;
+CREATE TABLE blobs(digest BLOB PRIMARY KEY, size INTEGER NOT NULL, created INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE members(raw BLOB, variant TEXT, blob BLOB NOT NULL, offset INTEGER NOT NULL, size INTEGER NOT NULL, raw_size INTEGER NOT NULL, PRIMARY KEY(raw, variant)) WITHOUT ROWID;
+CREATE TABLE records(key BLOB PRIMARY KEY, chain TEXT NOT NULL, content BLOB, created INTEGER NOT NULL, last_used INTEGER NOT NULL, duration_us INTEGER NOT NULL, inputs TEXT);
+CREATE TABLE slots(slot TEXT PRIMARY KEY, key BLOB, inputs TEXT, written INTEGER NOT NULL);
+CREATE TABLE images(name TEXT NOT NULL, platform TEXT NOT NULL, manifest BLOB, target BLOB, config BLOB, origin TEXT NOT NULL, chain TEXT, created INTEGER NOT NULL, size INTEGER NOT NULL, base BLOB);
+CREATE UNIQUE INDEX images_name ON images(name, platform) WHERE name != '';
+CREATE UNIQUE INDEX images_untagged ON images(config, platform) WHERE name = '';
+CREATE TABLE volumes(dir TEXT PRIMARY KEY, name TEXT NOT NULL, created INTEGER NOT NULL, last_used INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE builds(id INTEGER PRIMARY KEY, name TEXT, target TEXT, platform TEXT, started_us INTEGER NOT NULL, duration_us INTEGER NOT NULL, status INTEGER NOT NULL, steps_ran INTEGER NOT NULL, steps_cached INTEGER NOT NULL, image TEXT, error TEXT);
+CREATE TABLE steps(build INTEGER, number INTEGER, name TEXT, stage TEXT, level TEXT, outcome INTEGER NOT NULL, started_us INTEGER NOT NULL, duration_us INTEGER NOT NULL, layer_bytes INTEGER NOT NULL, why TEXT, key TEXT, cpu_us INTEGER NOT NULL DEFAULT 0, memory_peak INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(build, number)) WITHOUT ROWID;
+PRAGMA user_version=3;
+INSERT INTO layers VALUES('0123456789ab', 1, x'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA', 7, 2, NULL, 'diff:1', 100, 200);
+INSERT INTO layer_blobs VALUES('0123456789ab', 'gzip', x'BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB', NULL, 'application/x');
+INSERT INTO blobs VALUES(x'BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB', 9, 100);
+INSERT INTO members VALUES(x'CCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCC', 'gzip', x'BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB', 0, 9, 20);
+INSERT INTO records VALUES(x'DDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDD', '0123456789ab', NULL, 100, 200, 300, '{}');
+INSERT INTO slots VALUES('prefix|stage/1', NULL, '{}', 100);
+INSERT INTO images(name, platform, config, origin, chain, created, size) VALUES('docker.io/library/old:1', 'linux/amd64', x'BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB', 'build', '0123456789ab', 5, 6);
+INSERT INTO volumes VALUES('volumes/0123456789abcdef', 'cache', 100, 200);
+INSERT INTO builds VALUES(1, 'old', '', 'linux/amd64', 5, 6, 0, 1, 0, NULL, NULL);
+INSERT INTO steps(build, number, name, stage, outcome, started_us, duration_us, layer_bytes, why, key) VALUES(1, 1, 'RUN x', 's', 0, 5, 6, 7, 'new', 'dd');
