@@ -1,7 +1,8 @@
 #!/bin/bash
 # Boots Debian's kernels in QEMU and runs there what depends on the kernel: the unit tests of sandboxes, snapshots and the
-# store, and a build as root and as an ordinary user. TAP. Needs root, mmdebstrap and qemu-system-x86; a kernel takes two
-# minutes without KVM, so this is no part of `make test` but of `tests/run.sh BUILD_DIR kernels`.
+# store, a build as root and as an ordinary user, and the ways out of the sandbox (tests/cli/escape.bats) as both. TAP. Needs root,
+# mmdebstrap and qemu-system-x86; a kernel takes many minutes without KVM, so this is no part of `make test` but of
+# `tests/run.sh BUILD_DIR kernels`.
 #
 # usage: kernels.sh BUILD_DIR [RELEASE...]      (bookworm: Linux 6.1, trixie: 6.12)
 set -u
@@ -47,6 +48,19 @@ mkdir -p /sys/fs/cgroup/tester/shell && chown -R tester /sys/fs/cgroup/tester
 as_tester() { (echo $BASHPID >/sys/fs/cgroup/tester/shell/cgroup.procs && exec su tester -c "export VARVE_ROOT=/home/tester/store; $1"); }
 check "$(uname -r) limits of steps, ordinary user" as_tester "$limited"
 check "$(uname -r) usage of steps, ordinary user" as_tester "$counted"
+# The ways out of the sandbox. A network is there to look at, without anybody at its end.
+busybox modprobe tun && chmod 666 /dev/net/tun
+busybox modprobe dummy numdummies=1
+busybox ip link set dummy0 up && busybox ip addr add 192.0.2.1/24 dev dummy0 && busybox ip route add default via 192.0.2.2
+escape='cd /t && VARVE=/t/varve VARVE_TESTBED=$HOME/bases bats --tap /t/tests/cli/escape.bats'
+report() { # WHO: the lines of a bats run, in this machine's count
+    sed -n "s/^\\(ok\\|not ok\\) [0-9]* /@\\1 - $(uname -r) escape, $1: /p; s/^#/@#/p" /tmp/log
+    tail -1 /tmp/log | grep -q . || echo "@not ok - $(uname -r) escape, $1: nothing ran"
+}
+bash -c "$escape" >/tmp/log 2>&1
+report root
+su tester -c "$escape" >/tmp/log 2>&1
+report "ordinary user"
 echo @end
 sync
 echo o >/proc/sysrq-trigger
@@ -61,12 +75,20 @@ make_root() {
     libraries=$(ldd "$build/varve" "$build"/tests/test-{exec,snapshot,store}* 2>/dev/null | awk '/=> \// {print $3}' | sort -u |
         xargs -n1 realpath | xargs dpkg -S 2>/dev/null | cut -d: -f1 | sort -u | paste -sd,)
     own=$(. /etc/os-release && echo "$VERSION_CODENAME")
-    mmdebstrap --quiet --variant=minbase --include="busybox-static,kmod,uidmap,$libraries" "$own" "$work/root" >"$work/log" 2>&1 ||
+    mmdebstrap --quiet --variant=minbase --include="busybox-static,kmod,uidmap,passt,bats,procps,bsdutils,$libraries" "$own" "$work/root" >"$work/log" 2>&1 ||
         return 1
     mkdir -p "$work/root/usr/lib/modules" "$work/root/t"
     cp "$build/varve" "$work/root/usr/bin/"
     for t in "$build"/tests/test-{exec,snapshot,store}*; do [ -f "$t" ] && cp "$t" "$work/root/t/"; done
     cp /bin/busybox "$work/root/t/"
+    cp "$build/varve" "$work/root/t/varve"
+    mkdir "$work/root/t/tests"
+    cp -r tests/cli tests/testbed "$work/root/t/tests/"
+    # No compiler there: what the tests compile is brought along.
+    gcc -O1 -D_GNU_SOURCE -static-pie -o "$work/root/t/exe" tests/cli/escape/exe.c &&
+        gcc -O1 -D_GNU_SOURCE -static -o "$work/root/t/spy" tests/cli/escape/spy.c || return 1
+    printf '#!/bin/sh\nwhile [ "$1" != -o ]; do shift; done\nexec cp "/t/$(basename "$2")" "$2"\n' >"$work/root/usr/bin/gcc"
+    chmod +x "$work/root/usr/bin/gcc"
     cat >"$work/root/t/Dockerfile" <<'END'
 FROM scratch AS base
 COPY busybox /bin/
@@ -88,7 +110,7 @@ boot() { # RELEASE
     cp -a "$work/$1"/usr/lib/modules/* "$work/root/usr/lib/modules/"
     rm -f "$work/disk"
     mke2fs -q -t ext4 -d "$work/root" "$work/disk" 4G >"$work/log" 2>&1 || return 1
-    timeout 600 qemu-system-x86_64 -accel tcg,thread=multi -cpu max -m 2048 -smp 2 -nographic -no-reboot -net none \
+    timeout 2400 qemu-system-x86_64 -accel tcg,thread=multi -cpu max -m 2048 -smp 2 -nographic -no-reboot -net none \
         -kernel "$work/$1"/boot/vmlinuz-* -initrd "$work/$1"/boot/initrd.img-* \
         -append "root=/dev/vda rw console=ttyS0 init=/test.sh quiet panic=-1" \
         -drive "file=$work/disk,if=virtio,format=raw" >"$work/log" 2>&1 </dev/null

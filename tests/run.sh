@@ -89,7 +89,7 @@ for suite in "${suites[@]}"; do
         run_tap rootless-reach tests/rootless.sh --bats tests/cli/reach.bats "$build/varve"
         LIMIT=1800 run_tap rootless-single-id tests/rootless.sh --single "$build/varve"
         ;;
-    kernels) LIMIT=1800 run_tap kernels tests/kernels.sh "$build" ;;
+    kernels) LIMIT=5400 run_tap kernels tests/kernels.sh "$build" ;;
     *) echo "unknown suite $suite" >&2; exit 2 ;;
     esac
 done
