@@ -29,6 +29,7 @@ enum {
     SEEK_TO_END = 2,
     PROT_RW = 3,
     MAPPED_PRIVATE = 2,
+    MAPPED_AT_ONCE = 0x8000, /* no page fault for each page that is written */
     PRCTL_SET_DUMPABLE = 4,
     PRCTL_SET_NAME = 15,
 };
@@ -61,7 +62,8 @@ static void send_report(const struct launch_report *r)
 static struct launch_config *map_config(long *size)
 {
     *size = call3(__NR_lseek, LAUNCH_CONFIG_FD, 0, SEEK_TO_END);
-    long at = call6(__NR_mmap, 0, *size, PROT_RW, MAPPED_PRIVATE, LAUNCH_CONFIG_FD, 0);
+    long at =
+        call6(__NR_mmap, 0, *size, PROT_RW, MAPPED_PRIVATE | MAPPED_AT_ONCE, LAUNCH_CONFIG_FD, 0);
     if (*size < (long)sizeof(struct launch_config) || (at < 0 && at > -4096))
         program_fail(STAGE_INIT, 0, at < 0 ? at : -ERR_INVAL);
     call1(__NR_close, LAUNCH_CONFIG_FD);

@@ -15,6 +15,7 @@
 #define QUICK (CLONE_VM | CLONE_VFORK)
 #define STACK 65536
 #define ALIGN 64
+#define STACKS 3
 
 /* A process on its way into a namespace below the keeper's: setns() decides where one's children
  * are born, and only who was born there can make a namespace there. So there are two helpers, each
@@ -23,13 +24,13 @@
 struct birth {
     int (*entry)(void *);
     void *data;
-    int flags;     /* CLONE_NEW… */
-    int keeper;    /* pidfd */
-    int *cgroup;   /* out: as of spawn() */
-    int helper;    /* pid of be_inside(), seen from here */
-    int pidfd;     /* out: -1 until it is there */
-    int error;     /* out: errno */
-    char *tops[3]; /* ends of the stacks */
+    int flags;          /* CLONE_NEW… */
+    int keeper;         /* pidfd */
+    int *cgroup;        /* out: as of spawn() */
+    int helper;         /* pid of be_inside(), seen from here */
+    int pidfd;          /* out: -1 until it is there */
+    int error;          /* out: errno */
+    char *tops[STACKS]; /* ends of the stacks */
 };
 
 /* clone3() has a 64-bit set of flags, but no function in libc: the new process has an empty stack
@@ -100,12 +101,16 @@ UNCHECKED static int enter(void *data)
     _exit(0);
 }
 
-static char *stacks_new(char **tops, guint n)
+/* The calling thread's stacks for helpers, kept for its next process: fresh memory costs a page
+ * fault for each stack. */
+static void stacks_get(char **tops, guint n)
 {
-    char *stacks = g_malloc(n * STACK + ALIGN);
+    static GPrivate kept = G_PRIVATE_INIT(g_free);
+    char *stacks = g_private_get(&kept);
+    if (!stacks)
+        g_private_set(&kept, stacks = g_malloc(STACKS * STACK + ALIGN));
     for (guint i = 0; i < n; i++)
         tops[i] = (char *)(((gsize)stacks + (i + 1) * STACK) & ~(gsize)(ALIGN - 1));
-    return stacks;
 }
 
 static void block_signals(sigset_t *old)
@@ -118,7 +123,7 @@ static void block_signals(sigset_t *old)
 UNCHECKED int spawn(int (*entry)(void *), void *data, int flags, int *cgroup)
 {
     char *top;
-    g_autofree char *stack G_GNUC_UNUSED = stacks_new(&top, 1);
+    stacks_get(&top, 1);
     sigset_t old;
     int pidfd = -1;
     block_signals(&old);
@@ -143,7 +148,7 @@ UNCHECKED int spawn_within(int keeper, int (*entry)(void *), void *data, int fla
                       .keeper = keeper,
                       .cgroup = cgroup,
                       .pidfd = -1};
-    g_autofree char *stacks G_GNUC_UNUSED = stacks_new(b.tops, G_N_ELEMENTS(b.tops));
+    stacks_get(b.tops, STACKS);
     sigset_t old;
     block_signals(&old);
     int pid = clone(enter, b.tops[0], QUICK | CLONE_FILES, &b);
