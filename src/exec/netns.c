@@ -17,8 +17,6 @@
 #include "base/error.h"
 #include "base/fs.h"
 
-#define MAX_OWN 150 /* what a filter of packets has room for (tapfilter.h) */
-
 static const struct {
     int family;
     guint8 bits;
@@ -118,7 +116,7 @@ GArray *netns_own(void)
     struct netns_range r;
     if (getifaddrs(&all) < 0)
         return ranges;
-    for (const struct ifaddrs *a = all; a && ranges->len < MAX_OWN; a = a->ifa_next)
+    for (const struct ifaddrs *a = all; a; a = a->ifa_next)
         if (range_of(a, &r))
             add_range(ranges, &r);
     freeifaddrs(all);

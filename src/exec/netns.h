@@ -12,7 +12,7 @@ struct netns_range {
     guint8 bits; /* of the prefix */
     guint8 address[16];
 };
-/* The host's own addresses, each once: of interfaces that are up, 150 at most. */
+/* The host's own addresses, each once: of interfaces that are up. */
 GArray *netns_own(void);
 /* Addresses that belong to this machine or its network alone: its loopback, link-local ones,
  * groups, those at which clouds hand out a machine's credentials, and with own netns_own(). pasta

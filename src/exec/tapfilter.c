@@ -111,6 +111,11 @@ static int find_tun(int pid)
 
 gboolean tapfilter_attach(int pasta, const GArray *ranges, GError **err)
 {
+    if (ranges->len > TAPFILTER_MAX)
+        return error_set(err, VARVE_ERROR_OUTSIDE,
+                         "this machine has so many addresses that a sandbox's network cannot be "
+                         "closed to all of them (%u, the kernel's filter has room for %d)",
+                         ranges->len, TAPFILTER_MAX);
     g_autoptr(GArray) prog = tapfilter_program(ranges);
     struct sock_fprog fprog = {(unsigned short)prog->len, (struct sock_filter *)prog->data};
     int number = find_tun(signal_pid(pasta));

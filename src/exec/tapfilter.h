@@ -12,10 +12,13 @@
 #include <glib.h>
 #include <linux/filter.h>
 
+#define TAPFILTER_MAX 162 /* ranges: what the kernel has room for (net.core.optmem_max) */
+
 /* The filter for ranges (struct netns_range), as classic BPF for a packet with its Ethernet header:
  * struct sock_filter. */
 GArray *tapfilter_program(const GArray *ranges);
-/* Gives it to the interface of pasta, a pidfd. FALSE with OUTSIDE when that cannot be. */
+/* Gives it to the interface of pasta, a pidfd. FALSE with OUTSIDE when that cannot be, or when
+ * there are more than TAPFILTER_MAX ranges. */
 gboolean tapfilter_attach(int pasta, const GArray *ranges, GError **err);
 
 #endif

@@ -2,6 +2,8 @@
 #include "exec/netns.h"
 #include "exec/tapfilter.h"
 
+#include "base/error.h"
+
 #include <arpa/inet.h>
 #include <glib.h>
 #include <linux/if_ether.h>
@@ -105,14 +107,22 @@ static void test_cases(void)
     close(pair[1]);
 }
 
-/* Of a machine with as many addresses as are looked at. */
-static void test_many(void)
+/* Those of every machine, and n of its own: fd00:: to fd00::(n - 1). */
+static GArray *closed_of(guint n)
 {
-    g_autoptr(GArray) ranges = netns_closed(FALSE);
-    for (guint i = 0; i < 150; i++) {
+    GArray *ranges = netns_closed(FALSE);
+    for (guint i = 0; i < n; i++) {
         struct netns_range r = {AF_INET6, 128, {0xfd, [14] = (guint8)(i >> 8), (guint8)i}};
         g_array_append_val(ranges, r);
     }
+    return ranges;
+}
+
+/* Of a machine with as many addresses as there is room for. */
+static void test_many(void)
+{
+    g_autoptr(GArray) ranges = closed_of(150);
+    g_assert_cmpuint(ranges->len, ==, TAPFILTER_MAX);
     g_autoptr(GArray) prog = tapfilter_program(ranges);
     g_assert_cmpuint(prog->len, <=, BPF_MAXINSNS);
     struct sock_fprog fprog = {(unsigned short)prog->len, (struct sock_filter *)prog->data};
@@ -128,10 +138,22 @@ static void test_many(void)
     close(pair[1]);
 }
 
+/* None is left open: with more there is no network at all. */
+static void test_too_many(void)
+{
+    g_autoptr(GArray) ranges = closed_of(151);
+    GError *err = NULL;
+    g_assert_false(tapfilter_attach(-1, ranges, &err));
+    g_assert_error(err, VARVE_ERROR, VARVE_ERROR_OUTSIDE);
+    g_assert_nonnull(strstr(err->message, "so many addresses"));
+    g_error_free(err);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/exec/tapfilter/cases", test_cases);
     g_test_add_func("/exec/tapfilter/many", test_many);
+    g_test_add_func("/exec/tapfilter/too-many", test_too_many);
     return g_test_run();
 }
