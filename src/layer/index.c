@@ -237,7 +237,15 @@ static void mark_set_times(struct entry_list *l)
     }
 }
 
-/* Walks the layer and writes its index; one process at a time does. */
+gboolean layer_index_make(int dirfd, struct cancel *c, struct layer_info *info, GError **err)
+{
+    g_autoptr(entry_list) entries = layer_walk(dirfd, c, err);
+    if (entries && !info->unpacked)
+        mark_set_times(entries);
+    return entries && layer_index_write(dirfd, entries, info, err);
+}
+
+/* Of a layer that has none; one process at a time makes it. */
 static struct layer_index *make_index(struct store *s, int dirfd, const char *id, struct cancel *c,
                                       GError **err)
 {
@@ -254,11 +262,7 @@ static struct layer_index *make_index(struct store *s, int dirfd, const char *id
         return NULL;
     }
     struct layer_info info;
-    g_autoptr(entry_list) entries = layer_walk(dirfd, c, err);
-    gboolean ok = entries && store_layer_get(s, id, &info, err);
-    if (ok && !info.unpacked)
-        mark_set_times(entries);
-    if (!ok || !layer_index_write(dirfd, entries, &info, err) ||
+    if (!store_layer_get(s, id, &info, err) || !layer_index_make(dirfd, c, &info, err) ||
         !store_layer_set_indexed(s, &info, err)) {
         g_prefix_error(err, "cannot index layer %s: ", id);
         return NULL;

@@ -17,8 +17,7 @@
 #include "store/layer.h"
 
 struct layer_index;
-/* Opens a committed layer's index, making it first when it is missing (walking and hashing the
- * layer's fs in parallel; times that a program set get mtime_set, unless it is an image's layer).
+/* Opens a committed layer's index, making it first when it is missing (layer_index_make()).
  * Shared, and cached by s until its leases end; release with layer_index_unref. */
 struct layer_index *layer_index_open(struct store *s, const char *layer_id, struct cancel *c,
                                      GError **err);
@@ -44,6 +43,9 @@ gboolean layer_index_write(int dirfd, struct entry_list *entries, struct layer_i
  * 0:0), opaque marks (trusted.overlay.opaque or user.overlay.opaque), hard links, the xattrs
  * attrs_keeps_xattr() names, and contents hashed in parallel. Sockets are left out. */
 struct entry_list *layer_walk(int dirfd, struct cancel *c, GError **err);
+/* Both: makes the index of the layer at dirfd. Times that a program set get mtime_set, unless
+ * info->unpacked: then they are the image's. */
+gboolean layer_index_make(int dirfd, struct cancel *c, struct layer_info *info, GError **err);
 /* Checks a layer's index (order, paths, content digest) and the layer against it: files present,
  * types, sizes, modes, and with contents also their digests. VARVE_ERROR_INVALID names what differs
  * first. */

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/fs.h"
+#include "layer/index.h"
 #include "layer/overlaymark.h"
 #include "snapshot/copytree.h"
 #include "snapshot/mountfd.h"
@@ -390,18 +391,26 @@ static gboolean finish_upper(struct snapshot *sn, GError **err)
     return fs >= 0;
 }
 
-gboolean snapshot_commit(struct snapshot *snap, struct layer_info *out, GError **err)
+static gboolean index_upper(struct snapshot *sn, struct cancel *c, struct layer_info *out,
+                            GError **err)
+{
+    fd_auto int dirfd = fs_open_dir(store_fd(sn->store), sn->tmp, err);
+    return dirfd >= 0 && layer_index_make(dirfd, c, out, err);
+}
+
+gboolean snapshot_commit(struct snapshot *snap, struct cancel *c, struct layer_info *out,
+                         GError **err)
 {
     g_autoptr(snapshot) sn = snap;
     if (!sn->writable)
         return error_set(err, VARVE_ERROR_FAILED,
                          "a read-only view of layers cannot become a layer");
     fd_cleanup(&sn->mount_fd);
-    if (!finish_upper(sn, err)) {
+    *out = (struct layer_info){0};
+    if (!finish_upper(sn, err) || !index_upper(sn, c, out, err)) {
         g_prefix_error(err, "finishing a new layer: ");
         return FALSE;
     }
-    *out = (struct layer_info){0};
     g_autofree char *tmp = g_steal_pointer(&sn->tmp);
     return store_layer_commit(sn->store, tmp, out, err);
 }

@@ -59,9 +59,10 @@ void snapshot_forget(struct snapshot *sn, const GPtrArray *touched);
 /* A line for the user when sn had to be copied, newly allocated; else NULL. Only the first of a
  * store's snapshots has one where all will be copied. */
 char *snapshot_warning(const struct snapshot *sn);
-/* Unmounts, and turns the upper into a committed layer (index not yet made): *out is filled. Frees
- * sn in every case. */
-gboolean snapshot_commit(struct snapshot *sn, struct layer_info *out, GError **err);
+/* Unmounts, and turns the upper into a committed layer with its index: *out is filled. Its files
+ * are hashed meanwhile, until c is triggered (may be NULL). Frees sn in every case. */
+gboolean snapshot_commit(struct snapshot *sn, struct cancel *c, struct layer_info *out,
+                         GError **err);
 /* Unmounts and throws the upper away. NULL is fine. */
 void snapshot_discard(struct snapshot *sn);
 

@@ -8,7 +8,6 @@
 #include "exec/sandbox.h"
 #include "layer/chainview.h"
 #include "layer/fill.h"
-#include "layer/index.h"
 #include "snapshot/snapshot.h"
 #include "store/history.h"
 #include "store/images.h"
@@ -471,13 +470,9 @@ static struct chain *commit(struct run *r, GError **err)
 {
     struct layer_info info = {0};
     const struct chain *base = root_chain(r);
-    if (!snapshot_commit(g_steal_pointer(&r->root), &info, err))
+    if (!snapshot_commit(g_steal_pointer(&r->root), r->s->stop, &info, err))
         return NULL;
-    g_autoptr(layer_index) x = layer_index_open(r->s->o.store, info.id, r->s->stop, err);
-    if (!x)
-        return NULL;
-    struct digest content;
-    layer_index_content(x, &content, &r->n->res.layer_bytes);
+    r->n->res.layer_bytes = info.size;
     struct chain *c = chain_copy(base);
     chain_append(c, info.id);
     return c;

@@ -72,7 +72,7 @@ static gboolean run_step(struct step *s, enum snapshot_driver d, const char *scr
     g_assert_cmpint(s->f.result.exit_code, ==, 0);
     snapshot_forget(sn, touched);
     struct layer_info info;
-    snapshot_commit(sn, &info, &err);
+    snapshot_commit(sn, NULL, &info, &err);
     g_assert_no_error(err);
     chain_append(s->chain, info.id);
     return TRUE;

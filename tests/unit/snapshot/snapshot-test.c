@@ -68,7 +68,7 @@ static void commit(struct fixture *f, struct snapshot *sn)
 {
     struct layer_info info;
     g_autoptr(GError) err = NULL;
-    snapshot_commit(sn, &info, &err);
+    snapshot_commit(sn, NULL, &info, &err);
     g_assert_no_error(err);
     chain_append(f->chain, info.id);
 }
@@ -135,7 +135,7 @@ static void test_drivers(struct fixture *f, gconstpointer data)
     g_autofree char *top = layer_names(f, "fs");
     g_assert_cmpstr(top, ==, "etc file gone swap");
     g_autofree char *all = layer_names(f, "");
-    g_assert_cmpstr(all, ==, "fs"); /* work/ and merged/ are gone */
+    g_assert_cmpstr(all, ==, "fs index"); /* work/ and merged/ are gone */
     for (enum snapshot_driver r = DRIVER_OVERLAY_FD; r <= DRIVER_COPY; r++) {
         g_autoptr(snapshot) sn = open_with(f, FALSE, r);
         if (!sn)
@@ -301,7 +301,7 @@ static void test_readonly(struct fixture *f, gconstpointer data)
     fd_auto int fd = openat(sn->mount_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     names = fs_list(fd, NULL);
     g_assert_cmpuint(names->len, ==, 0);
-    g_assert_false(snapshot_commit(sn, &info, &err));
+    g_assert_false(snapshot_commit(sn, NULL, &info, &err));
     g_assert_nonnull(err);
 }
 
