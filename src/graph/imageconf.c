@@ -129,35 +129,14 @@ void image_conf_free(struct image_conf *c)
     g_free(c);
 }
 
-/* Position of name in env, or -1. A later duplicate (seen in foreign images) never wins in a
- * process's own lookup, so the first one counts. */
-static int env_find(const struct image_conf *c, const char *name)
-{
-    gsize n = strlen(name);
-    for (guint i = 0; i < c->env->len; i++) {
-        const char *e = c->env->pdata[i];
-        if (!strncmp(e, name, n) && e[n] == '=')
-            return (int)i;
-    }
-    return -1;
-}
-
 const char *image_conf_getenv(const struct image_conf *c, const char *name)
 {
-    int i = env_find(c, name);
-    return i < 0 ? NULL : (const char *)c->env->pdata[i] + strlen(name) + 1;
+    return envlist_get(c->env, name);
 }
 
 void image_conf_setenv(struct image_conf *c, const char *name, const char *value)
 {
-    char *pair = g_strconcat(name, "=", value, NULL);
-    int i = env_find(c, name);
-    if (i < 0) {
-        g_ptr_array_add(c->env, pair);
-        return;
-    }
-    g_free(c->env->pdata[i]);
-    c->env->pdata[i] = pair;
+    envlist_set(c->env, name, value);
 }
 
 void image_conf_add_history(struct image_conf *c, const char *created_by, gboolean empty_layer)

@@ -4,10 +4,8 @@
 #define VARVE_GRAPH_IMAGECONF_H
 
 #include "base/digest.h"
+#include "base/envlist.h"
 #include "base/platform.h"
-
-/* The PATH of an image that sets none. */
-#define IMAGE_DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 struct healthcheck {
     char **test; /* {"NONE"}, {"CMD", …}, {"CMD-SHELL", text} */

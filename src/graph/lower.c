@@ -24,7 +24,8 @@ void lowered_free(struct lowered *l)
     g_free(l);
 }
 
-static gboolean lower_command(struct lowering *lw, struct build_stage *s, const struct command *cmd)
+static gboolean lower_command(struct lowering *lw, struct build_stage *s,
+                              const struct stage_command *cmd)
 {
     s->position++;
     switch (cmd->ins->kind) {
@@ -42,43 +43,32 @@ static gboolean lower_command(struct lowering *lw, struct build_stage *s, const 
 
 static gboolean must_stop(const struct lowering *lw)
 {
-    return diags_full(lw->diags) || lw->spent > LOWER_MAX_BYTES || *lw->err;
+    return diags_full(lw->diags) || lw->scopes.spent > SCOPES_MAX_BYTES || *lw->err;
 }
 
 /* Takes over what the base stage ended with. */
 static gboolean inherit(struct lowering *lw, struct build_stage *s)
 {
-    const struct build_stage *base = s->base;
-    if (!lower_spend(lw, s, base->conf->history->len * 128 + vars_count(&base->env) * 64))
+    const struct build_stage *base = lower_stage_of(lw, s->scope->base);
+    if (!lower_spend(lw, s, base->conf->history->len * 128))
         return FALSE;
     s->vertex = base->vertex;
     s->conf = image_conf_copy(base->conf);
-    g_ptr_array_set_size(s->conf->onbuild, 0);
     s->platform = base->platform;
-    vars_copy(&s->env, &base->env);
-    for (guint i = 0; i < base->args->len; i++) {
-        char *name = g_strdup(g_ptr_array_index(base->args, i));
-        g_ptr_array_add(s->args, name);
-        g_hash_table_add(s->arg_names, name);
-    }
     return TRUE;
 }
 
 static gboolean lower_stage(struct lowering *lw, struct build_stage *s)
 {
-    if (!(s->base ? inherit(lw, s) : lower_start(lw, s)))
+    if (!(s->scope->base ? inherit(lw, s) : lower_start(lw, s)) ||
+        !scope_start(&lw->scopes, s->scope))
         return FALSE;
-    if (!image_conf_getenv(s->conf, "PATH"))
-        image_conf_setenv(s->conf, "PATH",
-                          "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-    for (guint i = 0; i < s->conf->env->len; i++) {
-        const char *pair = g_ptr_array_index(s->conf->env, i), *eq = strchr(pair, '=');
-        g_autofree char *name = eq ? g_strndup(pair, eq - pair) : g_strdup(pair);
-        vars_set(&s->env, name, eq ? eq + 1 : "");
-    }
+    g_ptr_array_set_size(s->conf->onbuild, 0); /* they are among the commands */
+    g_ptr_array_unref(s->conf->env);
+    s->conf->env = g_ptr_array_ref(s->scope->config); /* ENV says what both hold */
     gboolean ok = TRUE;
-    for (guint i = 0; i < s->commands->len && !must_stop(lw); i++)
-        ok &= lower_command(lw, s, &g_array_index(s->commands, struct command, i));
+    for (guint i = 0; i < s->scope->commands->len && !must_stop(lw); i++)
+        ok &= lower_command(lw, s, &g_array_index(s->scope->commands, struct stage_command, i));
     s->done = TRUE;
     return ok;
 }
@@ -88,12 +78,10 @@ static gboolean lower_stage(struct lowering *lw, struct build_stage *s)
 static gboolean lower_stages(struct lowering *lw)
 {
     gboolean ok = TRUE;
-    for (guint i = 0; i < lw->n_file_stages && !must_stop(lw); i++) {
-        struct build_stage *s = g_ptr_array_index(lw->stages, i);
-        if (s->needed && s->override)
-            ok &= lower_start(lw, s);
-        else if (s->needed && !s->done)
-            ok &= lower_stage(lw, s);
+    for (guint i = 0; i < lw->scopes.n_stages && !must_stop(lw); i++) {
+        struct build_stage *s = lower_stage_of(lw, g_ptr_array_index(lw->scopes.all, i));
+        if (s->scope->needed)
+            ok &= s->override ? lower_start(lw, s) : lower_stage(lw, s);
     }
     return ok;
 }
@@ -107,11 +95,11 @@ static void set_labels(const struct lower_options *o, struct image_conf *conf)
     }
 }
 
-static GPtrArray *copy_bases(const struct lowering *lw)
+static GPtrArray *copy_bases(struct lowering *lw)
 {
     GPtrArray *bases = g_ptr_array_new_with_free_func((GDestroyNotify)image_conf_free);
-    for (guint i = 0; i < lw->n_file_stages; i++) {
-        const struct build_stage *s = g_ptr_array_index(lw->stages, i);
+    for (guint i = 0; i < lw->scopes.n_stages; i++) {
+        const struct build_stage *s = lower_stage_of(lw, g_ptr_array_index(lw->scopes.all, i));
         g_ptr_array_add(bases, s->image ? image_conf_copy(s->image->conf) : NULL);
     }
     return bases;
@@ -123,7 +111,7 @@ static struct lowered *make_result(struct lowering *lw, struct build_stage *targ
     l->graph = g_steal_pointer(&lw->graph);
     l->result = target->vertex;
     l->conf = g_steal_pointer(&target->conf);
-    l->stage = g_strdup(target->label);
+    l->stage = g_strdup(target->scope->label);
     l->epoch = lw->epoch;
     l->bases = copy_bases(lw);
     l->conf->created = g_strdup(lw->o->created);
@@ -175,23 +163,21 @@ static void lowering_init(struct lowering *lw)
 {
     lw->graph = lw->o->graph ? graph_ref(lw->o->graph) : graph_new();
     lw->stages = g_ptr_array_new_with_free_func(lower_free_stage);
-    lw->by_name = g_hash_table_new(g_str_hash, g_str_equal);
-    lw->made = g_hash_table_new(g_str_hash, g_str_equal);
     lw->images = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, lower_free_asked);
-    lw->triggers = g_ptr_array_new_with_free_func((GDestroyNotify)dockerfile_free);
-    vars_init(&lw->globals);
+    lw->scopes = (struct scopes){.df = lw->df,
+                                 .build_args = lw->o->build_args,
+                                 .diags = lw->diags,
+                                 .conf_of = lower_conf_of,
+                                 .ctx = lw};
     lw->epoch = -1;
 }
 
 static void lowering_clear(struct lowering *lw)
 {
     graph_unref(lw->graph);
-    g_hash_table_unref(lw->by_name);
-    g_hash_table_unref(lw->made);
     g_hash_table_unref(lw->images);
     g_ptr_array_unref(lw->stages);
-    g_ptr_array_unref(lw->triggers);
-    vars_clear(&lw->globals);
+    scopes_clear(&lw->scopes);
     g_free(lw->epoch_text);
 }
 

@@ -41,7 +41,7 @@ struct lower_options {
     GHashTable
         *build_args; /* char* → char* (NULL value: from the environment, already looked up) */
     const char *const *labels; /* "k=v" list or NULL */
-    const char *target;        /* stage name or number, NULL: the last */
+    const char *target;        /* stage name, NULL: the last */
     struct platform platform;  /* wanted */
     struct platform build_platform;
     enum net_mode network; /* of RUN without --network */

@@ -1,44 +1,41 @@
 #include "graph/lower_images.h"
 
 #include "base/error.h"
-#include "base/suggest.h"
 #include "text/reference.h"
 
 #include <string.h>
 
 /* The name of a stage that was probably meant instead of name, or NULL. */
-static struct build_stage *near_stage(struct lowering *lw, const char *name)
+static struct scope *near_stage(struct lowering *lw, const char *name)
 {
-    g_autofree const char **names =
-        (const char **)g_hash_table_get_keys_as_array(lw->by_name, NULL);
-    const char *near = suggest_nearest(name, names, g_hash_table_size(lw->by_name));
-    return near ? g_hash_table_lookup(lw->by_name, near) : NULL;
+    const char *near = scopes_near(&lw->scopes, name);
+    return near ? scopes_target(&lw->scopes, near) : NULL;
 }
 
 /* A name that no image has, but a stage or nearly so: that comes first, the registry's story last.
  */
 static void report_unresolved(struct lowering *lw, struct build_stage *s, const GError *err)
 {
-    struct build_stage *near = near_stage(lw, s->base_name);
-    if (!near || near == s) {
-        diags_gerror(lw->diags, s->place, err);
+    struct scope *near = near_stage(lw, s->scope->base_name);
+    if (!near || near == s->scope) {
+        diags_gerror(lw->diags, s->scope->place, err);
         return;
     }
     g_autofree char *story = g_strndup(err->message, strcspn(err->message, "\n"));
-    guint line = near->st->from->first_line;
-    if (g_ascii_strcasecmp(near->label, s->base_name) == 0) {
-        diags_error(lw->diags, s->place,
+    guint line = near->stage->from->first_line;
+    if (g_ascii_strcasecmp(near->label, s->scope->base_name) == 0) {
+        diags_error(lw->diags, s->scope->place,
                     "stage \"%s\" is defined later (line %u); a stage can only build on stages "
                     "above it",
                     near->label, line);
         diags_hint(lw->diags, "move it above line %u (no image of this name was found: %s)",
-                   s->place.line, story);
+                   s->scope->place.line, story);
         return;
     }
-    diags_error(lw->diags, s->place, "no stage named \"%s\"; did you mean \"%s\" (line %u)?",
-                s->base_name, near->label, line);
+    diags_error(lw->diags, s->scope->place, "no stage named \"%s\"; did you mean \"%s\" (line %u)?",
+                s->scope->base_name, near->label, line);
     diags_hint(lw->diags, "write \"%s\" if that is meant (no image is called \"%s\": %s)",
-               near->label, s->base_name, story);
+               near->label, s->scope->base_name, story);
 }
 
 /* NULL with a diagnostic. */
@@ -84,7 +81,7 @@ static gboolean find_named_image(struct lowering *lw, struct build_stage *s, con
     g_autoptr(GError) err = NULL;
     g_autoptr(reference) ref = reference_parse(name, &err);
     if (!ref) {
-        diags_gerror(lw->diags, s->place, err);
+        diags_gerror(lw->diags, s->scope->place, err);
         return FALSE;
     }
     g_autofree char *text = reference_text(ref);
@@ -105,7 +102,7 @@ static gboolean check_system(struct lowering *lw, struct build_stage *s, const s
     if (strcmp(p->os, "windows") != 0)
         return TRUE;
     g_autofree char *text = platform_text(p);
-    diags_error(lw->diags, s->place, "images for %s are not supported", text);
+    diags_error(lw->diags, s->scope->place, "images for %s are not supported", text);
     diags_hint(lw->diags, "name a platform that is not Windows, for example linux/amd64");
     return FALSE;
 }
@@ -114,7 +111,7 @@ static gboolean check_system(struct lowering *lw, struct build_stage *s, const s
 static gboolean is_scratch(const struct build_stage *s)
 {
     if (!s->context)
-        return strcmp(s->base_name, "scratch") == 0;
+        return strcmp(s->scope->base_name, "scratch") == 0;
     return s->context->kind == CONTEXT_IMAGE && strcmp(s->context->value, "scratch") == 0;
 }
 
@@ -122,8 +119,8 @@ char *lower_base_reference(struct lowering *lw, const struct build_stage *s,
                            enum context_kind *kind)
 {
     const struct named_context *c =
-        s->override ? s->override : lower_find_context(lw, s->base_name, &s->platform);
-    const char *name = c ? c->value : s->base_name;
+        s->override ? s->override : lower_find_context(lw, s->scope->base_name, &s->platform);
+    const char *name = c ? c->value : s->scope->base_name;
     *kind = c ? c->kind : CONTEXT_IMAGE;
     if (strcmp(s->platform.os, "windows") == 0)
         return NULL;
@@ -137,7 +134,8 @@ char *lower_base_reference(struct lowering *lw, const struct build_stage *s,
 
 gboolean lower_base(struct lowering *lw, struct build_stage *s)
 {
-    s->context = s->override ? s->override : lower_find_context(lw, s->base_name, &s->platform);
+    s->context =
+        s->override ? s->override : lower_find_context(lw, s->scope->base_name, &s->platform);
     if (!check_system(lw, s, is_scratch(s) ? &lw->o->platform : &s->platform))
         return FALSE;
     if (is_scratch(s)) {
@@ -146,7 +144,7 @@ gboolean lower_base(struct lowering *lw, struct build_stage *s)
         return TRUE;
     }
     if (!s->context)
-        return find_named_image(lw, s, s->base_name);
+        return find_named_image(lw, s, s->scope->base_name);
     if (s->context->kind == CONTEXT_OCI_LAYOUT)
         return find_image(lw, s, CONTEXT_OCI_LAYOUT, s->context->value);
     if (s->context->kind == CONTEXT_IMAGE)
@@ -190,7 +188,7 @@ static void start_tree(struct lowering *lw, struct build_stage *s, struct vertex
                                  .mtime_ns = -1};
     struct op op = {.type = OP_FILE, .file = {.actions = copy, .n_actions = 1, .n_inputs = 1}};
     s->vertex = lower_add(lw, s, NULL, &op, &source, 1, TRUE);
-    g_autofree char *text = g_strconcat("FROM ", s->base_name, NULL);
+    g_autofree char *text = g_strconcat("FROM ", s->scope->base_name, NULL);
     lower_history(lw, s, text, FALSE);
 }
 
@@ -199,7 +197,7 @@ static gboolean start_remote(struct lowering *lw, struct build_stage *s)
     g_autoptr(GError) err = NULL;
     struct op op = {.type = OP_SOURCE};
     if (!lower_context_source(lw, s->context, &op.source, &err)) {
-        diags_gerror(lw->diags, s->place, err);
+        diags_gerror(lw->diags, s->scope->place, err);
         return FALSE;
     }
     gboolean file = op.source.kind == SOURCE_HTTP;
@@ -217,7 +215,7 @@ gboolean lower_start(struct lowering *lw, struct build_stage *s)
         start_image(lw, s);
     } else if (s->context && named_context_is_remote(s->context)) {
         return start_remote(lw, s);
-    } else if (s->context && s->index < 0) {
+    } else if (s->context && s->scope->index < 0) {
         s->vertex = lower_local(lw, s->context); /* files to copy from: nothing is built */
     } else if (s->context) {
         start_tree(lw, s, lower_local(lw, s->context), "", FALSE);
@@ -231,7 +229,8 @@ struct vertex *lower_result(struct lowering *lw, struct build_stage *s)
     return s->vertex;
 }
 
-struct vertex *lower_empty(struct lowering *lw, struct build_stage *s, const struct command *cmd)
+struct vertex *lower_empty(struct lowering *lw, struct build_stage *s,
+                           const struct stage_command *cmd)
 {
     struct file_action *make = graph_alloc0(lw->graph, sizeof *make);
     *make = (struct file_action){.type = FILE_MKDIR,

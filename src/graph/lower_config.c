@@ -2,7 +2,6 @@
 #include "graph/lowering.h"
 
 #include "base/path.h"
-#include "dockerfile/expand.h"
 #include "graph/gotext.h"
 #include "graph/ports.h"
 #include "graph/signalname.h"
@@ -17,16 +16,6 @@ static gboolean record(struct lowering *lw, struct build_stage *s, const char *t
         return FALSE;
     lower_history(lw, s, text, TRUE);
     return TRUE;
-}
-
-static gboolean check_variables(struct lowering *lw, struct build_stage *s,
-                                const struct command *cmd)
-{
-    guint n = MAX(vars_count(&s->env), s->args->len);
-    if (n == LOWER_MAX_VARIABLES + 1) /* later ones are no news */
-        diags_error(lw->diags, lower_place(s, cmd, cmd->ins->span), "more than %d variables",
-                    LOWER_MAX_VARIABLES);
-    return n <= LOWER_MAX_VARIABLES;
 }
 
 /* The words of RUN-like instructions as a list, with the shell before a shell form. */
@@ -49,7 +38,7 @@ static char **command_words(struct build_stage *s, const struct instruction *ins
 }
 
 static gboolean config_command(struct lowering *lw, struct build_stage *s,
-                               const struct command *cmd)
+                               const struct stage_command *cmd)
 {
     gboolean entrypoint = cmd->ins->kind == INSTRUCTION_ENTRYPOINT;
     char **words = command_words(s, cmd->ins, 0);
@@ -70,73 +59,19 @@ static gboolean config_command(struct lowering *lw, struct build_stage *s,
     return record(lw, s, text->str);
 }
 
-/* ENV and LABEL: all values see the variables from before the instruction. */
-static gboolean config_pairs(struct lowering *lw, struct build_stage *s, const struct command *cmd)
+/* ARG, ENV and LABEL. */
+static gboolean config_pairs(struct lowering *lw, struct build_stage *s,
+                             const struct stage_command *cmd)
 {
-    const struct instruction *ins = cmd->ins;
-    gboolean env = ins->kind == INSTRUCTION_ENV;
-    g_autoptr(GPtrArray) flat =
-        g_ptr_array_new_with_free_func(g_free); /* key, value, key, value … */
-    g_autoptr(GString) text = g_string_new(env ? "ENV" : "LABEL");
-    for (guint i = 0; i < ins->n_pairs; i++) {
-        char *key = lower_expand(lw, s, cmd, ins->pairs[i].key, ins->pairs[i].span);
-        g_ptr_array_add(flat, key);
-        char *value =
-            key ? lower_expand(lw, s, cmd, ins->pairs[i].value, ins->pairs[i].span) : NULL;
-        if (!value)
-            return FALSE;
-        g_ptr_array_add(flat, value);
-        g_string_append_printf(text, " %s=%s", key, value);
-    }
-    for (guint i = 0; i < flat->len; i += 2) {
+    g_autoptr(GPtrArray) flat = scope_take_pairs(&lw->scopes, s->scope, cmd);
+    g_autoptr(GString) text = g_string_new(instruction_name(cmd->ins->kind));
+    for (guint i = 0; flat && i < flat->len; i += 2) {
         const char *key = flat->pdata[i], *value = flat->pdata[i + 1];
-        if (env) {
-            vars_set(&s->env, key, value);
-            image_conf_setenv(s->conf, key, value);
-        } else {
+        g_string_append_printf(text, value ? " %s=%s" : " %s", key, value);
+        if (cmd->ins->kind == INSTRUCTION_LABEL)
             g_tree_replace(s->conf->labels, g_strdup(key), g_strdup(value));
-        }
-        if (!check_variables(lw, s, cmd))
-            return FALSE;
     }
-    return record(lw, s, text->str);
-}
-
-/* The value an ARG has here; *ok is FALSE after an error. */
-static char *arg_value(struct lowering *lw, struct build_stage *s, const struct command *cmd,
-                       const struct pair *pair, gboolean *ok)
-{
-    const char *given = lower_build_arg(lw, pair->key);
-    if (given)
-        return g_strdup(given);
-    if (!pair->value)
-        return g_strdup(vars_get(&lw->globals, pair->key));
-    char *value = lower_expand(lw, s, cmd, pair->value, pair->span);
-    *ok = value != NULL;
-    return value;
-}
-
-static gboolean config_arg(struct lowering *lw, struct build_stage *s, const struct command *cmd)
-{
-    g_autoptr(GString) text = g_string_new("ARG");
-    for (guint i = 0; i < cmd->ins->n_pairs; i++) {
-        const struct pair *pair = &cmd->ins->pairs[i];
-        gboolean ok = TRUE;
-        g_autofree char *value = arg_value(lw, s, cmd, pair, &ok);
-        if (!ok)
-            return FALSE;
-        if (value)
-            vars_set(&s->env, pair->key, value);
-        if (!g_hash_table_contains(s->arg_names, pair->key)) {
-            char *name = g_strdup(pair->key);
-            g_ptr_array_add(s->args, name);
-            g_hash_table_add(s->arg_names, name);
-        }
-        if (!check_variables(lw, s, cmd))
-            return FALSE;
-        g_string_append_printf(text, value ? " %s=%s" : " %s", pair->key, value);
-    }
-    return record(lw, s, text->str);
+    return flat && record(lw, s, text->str);
 }
 
 static int by_text(gconstpointer a, gconstpointer b)
@@ -144,11 +79,10 @@ static int by_text(gconstpointer a, gconstpointer b)
     return strcmp((*(const struct word *const *)a)->text, (*(const struct word *const *)b)->text);
 }
 
-static gboolean expose_word(struct lowering *lw, struct build_stage *s, const struct command *cmd,
-                            const struct word *w, GPtrArray *ports)
+static gboolean expose_word(struct lowering *lw, struct build_stage *s,
+                            const struct stage_command *cmd, const struct word *w, GPtrArray *ports)
 {
-    struct expand x = {
-        .lookup = vars_get, .ctx = &s->env, .escape = cmd->foreign ? '\\' : lw->df->escape};
+    struct expand x = scopes_expander(&lw->scopes, &s->scope->env, cmd->foreign);
     g_autoptr(GError) err = NULL;
     g_auto(GStrv) words = expand_words(&x, w->text, &err);
     gboolean ok = words != NULL;
@@ -159,7 +93,8 @@ static gboolean expose_word(struct lowering *lw, struct build_stage *s, const st
     return ok && lower_spend(lw, s, ports->len * 16);
 }
 
-static gboolean config_expose(struct lowering *lw, struct build_stage *s, const struct command *cmd)
+static gboolean config_expose(struct lowering *lw, struct build_stage *s,
+                              const struct stage_command *cmd)
 {
     g_autoptr(GPtrArray) sorted = g_ptr_array_new();
     g_autoptr(GPtrArray) ports = g_ptr_array_new_with_free_func(g_free);
@@ -177,7 +112,8 @@ static gboolean config_expose(struct lowering *lw, struct build_stage *s, const 
     return record(lw, s, text->str);
 }
 
-static gboolean config_volume(struct lowering *lw, struct build_stage *s, const struct command *cmd)
+static gboolean config_volume(struct lowering *lw, struct build_stage *s,
+                              const struct stage_command *cmd)
 {
     g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func(g_free);
     for (guint i = 0; i < cmd->ins->n_words; i++) {
@@ -199,7 +135,8 @@ static gboolean config_volume(struct lowering *lw, struct build_stage *s, const 
     return record(lw, s, text->str);
 }
 
-static gboolean config_shell(struct lowering *lw, struct build_stage *s, const struct command *cmd)
+static gboolean config_shell(struct lowering *lw, struct build_stage *s,
+                             const struct stage_command *cmd)
 {
     g_autoptr(GString) text = g_string_new("SHELL ");
     g_strfreev(s->conf->shell);
@@ -209,7 +146,8 @@ static gboolean config_shell(struct lowering *lw, struct build_stage *s, const s
 }
 
 /* USER, STOPSIGNAL, MAINTAINER. */
-static gboolean config_single(struct lowering *lw, struct build_stage *s, const struct command *cmd)
+static gboolean config_single(struct lowering *lw, struct build_stage *s,
+                              const struct stage_command *cmd)
 {
     const struct word *w = &cmd->ins->words[0];
     gboolean literal = cmd->ins->kind == INSTRUCTION_MAINTAINER;
@@ -254,7 +192,7 @@ static struct healthcheck *make_health(const struct instruction *ins)
 }
 
 static gboolean config_healthcheck(struct lowering *lw, struct build_stage *s,
-                                   const struct command *cmd)
+                                   const struct stage_command *cmd)
 {
     struct healthcheck *h = make_health(cmd->ins);
     healthcheck_free(s->conf->health);
@@ -272,17 +210,16 @@ static gboolean config_healthcheck(struct lowering *lw, struct build_stage *s,
     return record(lw, s, text->str);
 }
 
-gboolean lower_config(struct lowering *lw, struct build_stage *s, const struct command *cmd)
+gboolean lower_config(struct lowering *lw, struct build_stage *s, const struct stage_command *cmd)
 {
     switch (cmd->ins->kind) {
     case INSTRUCTION_CMD:
     case INSTRUCTION_ENTRYPOINT:
         return config_command(lw, s, cmd);
+    case INSTRUCTION_ARG:
     case INSTRUCTION_ENV:
     case INSTRUCTION_LABEL:
         return config_pairs(lw, s, cmd);
-    case INSTRUCTION_ARG:
-        return config_arg(lw, s, cmd);
     case INSTRUCTION_EXPOSE:
         return config_expose(lw, s, cmd);
     case INSTRUCTION_VOLUME:
@@ -305,7 +242,7 @@ gboolean lower_config(struct lowering *lw, struct build_stage *s, const struct c
     }
 }
 
-gboolean lower_workdir(struct lowering *lw, struct build_stage *s, const struct command *cmd)
+gboolean lower_workdir(struct lowering *lw, struct build_stage *s, const struct stage_command *cmd)
 {
     const struct word *w = &cmd->ins->words[0];
     g_autofree char *value = lower_expand(lw, s, cmd, w->text, w->span);

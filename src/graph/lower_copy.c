@@ -13,7 +13,7 @@
 struct copy {
     struct lowering *lw;
     struct build_stage *s;
-    const struct command *cmd;
+    const struct stage_command *cmd;
     gboolean add;             /* ADD */
     GPtrArray *inputs;        /* struct vertex*: what is changed (if not scratch), then sources */
     GArray *actions;          /* struct file_action */
@@ -168,8 +168,8 @@ static char *source_path(const char *text, gboolean parents)
 
 static gboolean add_path(struct copy *c, const char *text, const struct word *w)
 {
-    const struct command *cmd = c->cmd;
-    struct build_stage *from = cmd->n_sources ? cmd->sources[0] : NULL;
+    const struct stage_command *cmd = c->cmd;
+    struct scope *from = cmd->n_sources ? cmd->sources[0] : NULL;
     g_autoptr(GError) err = NULL;
     if (c->checksum)
         return wrong(c, instruction_flag(cmd->ins, "checksum")->span,
@@ -178,7 +178,8 @@ static gboolean add_path(struct copy *c, const char *text, const struct word *w)
         diags_gerror(c->lw->diags, lower_place(c->s, cmd, w->span), err);
         return FALSE;
     }
-    struct vertex *v = from ? lower_result(c->lw, from) : lower_local(c->lw, NULL);
+    struct vertex *v =
+        from ? lower_result(c->lw, lower_stage_of(c->lw, from)) : lower_local(c->lw, NULL);
     if (!v)
         v = lower_empty(c->lw, c->s, cmd); /* what can be found in scratch is found in this */
     g_autofree char *src = source_path(text, c->parents);
@@ -219,7 +220,7 @@ static gboolean add_heredoc(struct copy *c, const struct word *w)
     const struct heredoc *h = w->heredoc;
     g_autofree char *text = h->chomp ? heredoc_chomp(h->content) : g_strdup(h->content);
     struct expand x = {.lookup = vars_get,
-                       .ctx = &c->s->env,
+                       .ctx = &c->s->scope->env,
                        .escape = '\\',
                        .ignore_quotes = TRUE,
                        .max = EXPAND_MAX_TEXT};
@@ -325,7 +326,7 @@ static gboolean lower_all(struct copy *c)
     return finish(c, link);
 }
 
-gboolean lower_copy(struct lowering *lw, struct build_stage *s, const struct command *cmd)
+gboolean lower_copy(struct lowering *lw, struct build_stage *s, const struct stage_command *cmd)
 {
     g_autoptr(GPtrArray) inputs = g_ptr_array_new();
     g_autoptr(GArray) actions = g_array_new(FALSE, FALSE, sizeof(struct file_action));

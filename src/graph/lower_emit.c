@@ -2,48 +2,30 @@
  * they do before, substitution within limits. */
 #include "graph/lowering.h"
 
-#include "dockerfile/expand.h"
-
 #include <string.h>
 
 #define LEVEL_COMMENT "varve:level="
 
 const char *lower_build_arg(const struct lowering *lw, const char *name)
 {
-    const char *given = lw->o->build_args ? g_hash_table_lookup(lw->o->build_args, name) : NULL;
-    gboolean resolved = given && lw->epoch_text && strcmp(name, "SOURCE_DATE_EPOCH") == 0;
-    return resolved ? lw->epoch_text : given;
+    return scopes_given(&lw->scopes, name);
 }
 
-struct span lower_place(const struct build_stage *s, const struct command *cmd, struct span at)
+struct span lower_place(const struct build_stage *s, const struct stage_command *cmd,
+                        struct span at)
 {
-    return cmd && cmd->foreign ? s->place : at;
+    return scope_place(s->scope, cmd, at);
 }
 
 gboolean lower_spend(struct lowering *lw, struct build_stage *s, gsize n)
 {
-    gboolean reported = lw->spent > LOWER_MAX_BYTES;
-    lw->spent += n;
-    if (lw->spent <= LOWER_MAX_BYTES || reported)
-        return lw->spent <= LOWER_MAX_BYTES;
-    diags_error(lw->diags, s->place,
-                "the build is too large: its variables, commands and history take more than %d MiB",
-                LOWER_MAX_BYTES >> 20);
-    return FALSE;
+    return scope_spend(&lw->scopes, s->scope, n);
 }
 
-char *lower_expand(struct lowering *lw, struct build_stage *s, const struct command *cmd,
+char *lower_expand(struct lowering *lw, struct build_stage *s, const struct stage_command *cmd,
                    const char *word, struct span at)
 {
-    struct expand x = {
-        .lookup = vars_get, .ctx = &s->env, .escape = cmd->foreign ? '\\' : lw->df->escape};
-    g_autoptr(GError) err = NULL;
-    g_autofree char *out = expand_word(&x, word, &err);
-    if (!out) {
-        diags_gerror(lw->diags, lower_place(s, cmd, at), err);
-        return NULL;
-    }
-    return lower_spend(lw, s, strlen(out)) ? g_steal_pointer(&out) : NULL;
+    return scope_expand(&lw->scopes, s->scope, cmd, word, at);
 }
 
 /* " (first line…)" of a heredoc. */
@@ -58,10 +40,10 @@ static void append_summary(GString *out, const char *content)
 }
 
 /* The instruction on one line. */
-static char *command_name(struct build_stage *s, const struct command *cmd)
+static char *command_name(struct build_stage *s, const struct stage_command *cmd)
 {
     if (!cmd)
-        return g_strconcat("FROM ", s->base_name, NULL);
+        return g_strconcat("FROM ", s->scope->base_name, NULL);
     const struct instruction *ins = cmd->ins;
     GString *out = g_string_new(instruction_name(ins->kind));
     for (guint i = 0; i < ins->n_flags; i++) {
@@ -82,7 +64,8 @@ static char *command_name(struct build_stage *s, const struct command *cmd)
 }
 
 /* The level that the comment above cmd says, "# varve:level=NAME", or NULL. */
-static const char *level_of(struct lowering *lw, struct build_stage *s, const struct command *cmd)
+static const char *level_of(struct lowering *lw, struct build_stage *s,
+                            const struct stage_command *cmd)
 {
     static const char *const levels[] = {"system", "dependencies", "configuration", "source"};
     for (guint i = 0; cmd && !cmd->foreign && i < cmd->ins->n_comments; i++) {
@@ -109,24 +92,27 @@ static const char *platform_of(struct lowering *lw, const struct build_stage *s)
 static const char *slot_of(struct lowering *lw, const struct build_stage *s, guint position)
 {
     const char *prefix = lw->o->slot_prefix;
-    g_autofree char *slot =
-        g_strdup_printf("%s%s%s/%u", prefix ? prefix : "", prefix ? "|" : "", s->label, position);
+    g_autofree char *slot = g_strdup_printf("%s%s%s/%u", prefix ? prefix : "", prefix ? "|" : "",
+                                            s->scope->label, position);
     return graph_str(lw->graph, slot);
 }
 
-struct vertex *lower_add(struct lowering *lw, struct build_stage *s, const struct command *cmd,
-                         const struct op *op, struct vertex *const *inputs, guint n_inputs,
-                         gboolean internal)
+struct vertex *lower_add(struct lowering *lw, struct build_stage *s,
+                         const struct stage_command *cmd, const struct op *op,
+                         struct vertex *const *inputs, guint n_inputs, gboolean internal)
 {
     g_autofree char *name = command_name(s, cmd);
-    const struct instruction *at = cmd && !cmd->foreign ? cmd->ins : s->st ? s->st->from : NULL;
+    const struct instruction *at = cmd && !cmd->foreign ? cmd->ins
+                                   : s->scope->stage    ? s->scope->stage->from
+                                                        : NULL;
     struct vertex_meta meta = {.name = graph_str(lw->graph, name),
-                               .stage = s->index >= 0 ? graph_str(lw->graph, s->label) : NULL,
+                               .stage = s->scope->index >= 0 ? graph_str(lw->graph, s->scope->label)
+                                                             : NULL,
                                .slot = slot_of(lw, s, cmd ? s->position : 0),
                                .platform = platform_of(lw, s),
                                .level = internal ? NULL : level_of(lw, s, cmd),
-                               .line = at ? (int)at->first_line : (int)s->place.line,
-                               .line_end = at ? (int)at->last_line : (int)s->place.line,
+                               .line = at ? (int)at->first_line : (int)s->scope->place.line,
+                               .line_end = at ? (int)at->last_line : (int)s->scope->place.line,
                                .no_cache = s->no_cache && cmd && !internal,
                                .internal = internal};
     return graph_add(lw->graph, op, inputs, n_inputs, &meta);
@@ -140,8 +126,9 @@ void lower_history(struct lowering *lw, struct build_stage *s, const char *creat
     h->created = g_strdup(lw->o->created);
 }
 
-struct vertex *lower_document(struct lowering *lw, struct build_stage *s, const struct command *cmd,
-                              const char *name, const char *data, guint32 mode)
+struct vertex *lower_document(struct lowering *lw, struct build_stage *s,
+                              const struct stage_command *cmd, const char *name, const char *data,
+                              guint32 mode)
 {
     g_autofree char *dest = g_strconcat("/", name, NULL);
     gsize len = strlen(data);

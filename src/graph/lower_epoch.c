@@ -37,7 +37,7 @@ static gboolean refuse(struct lowering *lw, struct span at, const char *value)
     return FALSE;
 }
 
-static gboolean refuse_stage(struct lowering *lw, const struct build_stage *s, struct span at)
+static gboolean refuse_stage(struct lowering *lw, const struct scope *s, struct span at)
 {
     diags_error(lw->diags, at, "the stage \"%s\" has no time of its own for " NAME, s->label);
     diags_hint(lw->diags,
@@ -47,7 +47,7 @@ static gboolean refuse_stage(struct lowering *lw, const struct build_stage *s, s
 }
 
 /* What the ADD gets, as lower_copy() has it. */
-static gboolean read_add(struct lowering *lw, const struct build_stage *s, struct vars *env,
+static gboolean read_add(struct lowering *lw, const struct scope *s, struct vars *env,
                          const struct instruction *ins, struct source_op *out)
 {
     if (ins->n_words != 2 || ins->words[0].heredoc)
@@ -55,9 +55,9 @@ static gboolean read_add(struct lowering *lw, const struct build_stage *s, struc
     const struct word *w = &ins->words[0];
     g_autoptr(giturl) git = NULL;
     g_autoptr(GError) err = NULL;
-    g_autofree char *text = lower_expand_vars(lw, env, w->text, w->span);
+    g_autofree char *text = scopes_expand(&lw->scopes, env, w->text, w->span);
     g_autofree char *sum =
-        lower_expand_vars(lw, env, instruction_flag_value(ins, "checksum"), ins->span);
+        scopes_expand(&lw->scopes, env, instruction_flag_value(ins, "checksum"), ins->span);
     if (!text || !sum)
         return FALSE;
     const char *checksum = *sum ? sum : NULL;
@@ -77,18 +77,24 @@ static gboolean read_add(struct lowering *lw, const struct build_stage *s, struc
     return refuse_stage(lw, s, w->span);
 }
 
+static gboolean take_arg(struct lowering *lw, struct vars *env, const struct pair *pair)
+{
+    g_autofree char *value = NULL;
+    return scopes_take_arg(&lw->scopes, env, FALSE, pair, pair->span, &value);
+}
+
 /* The stage itself is not lowered for this: its variables are those that its ADD sees. */
-static gboolean read_stage(struct lowering *lw, const struct build_stage *s, struct source_op *out)
+static gboolean read_stage(struct lowering *lw, const struct scope *s, struct source_op *out)
 {
     gboolean ok = strcmp(s->base_name, "scratch") == 0 || refuse_stage(lw, s, s->place);
     gboolean found = FALSE;
     struct vars env;
     vars_init(&env);
-    vars_copy(&env, &lw->globals);
-    for (guint i = 0; ok && i < s->st->n_instructions; i++) {
-        const struct instruction *ins = s->st->instructions[i];
+    vars_copy(&env, &lw->scopes.globals);
+    for (guint i = 0; ok && i < s->stage->n_instructions; i++) {
+        const struct instruction *ins = s->stage->instructions[i];
         for (guint k = 0; ok && ins->kind == INSTRUCTION_ARG && k < ins->n_pairs; k++)
-            ok = lower_take_arg(lw, &env, &ins->pairs[k]);
+            ok = take_arg(lw, &env, &ins->pairs[k]);
         if (ins->kind == INSTRUCTION_ARG)
             continue;
         ok = ins->kind == INSTRUCTION_ADD && !found ? read_add(lw, s, &env, ins, out)
@@ -119,8 +125,7 @@ static gboolean find_source(struct lowering *lw, const char *name, struct span a
         diags_gerror(lw->diags, at, err);
         return FALSE;
     }
-    g_autofree char *lower = g_ascii_strdown(name, -1);
-    const struct build_stage *s = g_hash_table_lookup(lw->by_name, lower);
+    const struct scope *s = scopes_target(&lw->scopes, name);
     return s ? read_stage(lw, s, out) : refuse(lw, at, name);
 }
 
@@ -150,7 +155,7 @@ static gboolean read_number(const char *text, gint64 *out)
 gboolean lower_epoch(struct lowering *lw)
 {
     const char *given = lower_build_arg(lw, NAME);
-    g_autofree char *value = g_strdup(given ? given : vars_get(&lw->globals, NAME));
+    g_autofree char *value = g_strdup(given ? given : vars_get(&lw->scopes.globals, NAME));
     struct span at = place_of(lw);
     struct source_op op;
     gboolean known;
@@ -159,11 +164,12 @@ gboolean lower_epoch(struct lowering *lw)
     if (read_number(value, &lw->epoch))
         return (lw->epoch >= 0 && lw->epoch <= LATEST) || refuse(lw, at, value);
     lw->epoch = -1;
-    vars_set(&lw->globals, NAME, ""); /* a stage that tells it cannot itself depend on it */
+    vars_set(&lw->scopes.globals, NAME, ""); /* a stage that tells it cannot itself depend on it */
     if (!find_source(lw, value, at, &op, &known) || (known && !ask_time(lw, &op, at)))
         return FALSE;
     lw->epoch_text =
         lw->epoch >= 0 ? g_strdup_printf("%" G_GINT64_FORMAT, lw->epoch) : g_strdup("");
-    vars_set(&lw->globals, NAME, lw->epoch_text);
+    lw->scopes.epoch = lw->epoch_text;
+    vars_set(&lw->scopes.globals, NAME, lw->epoch_text);
     return TRUE;
 }

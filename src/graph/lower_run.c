@@ -1,7 +1,6 @@
 #include "graph/lowering.h"
 
 #include "base/path.h"
-#include "dockerfile/expand.h"
 #include "dockerfile/mount.h"
 
 #include <string.h>
@@ -14,7 +13,7 @@
 struct run {
     struct lowering *lw;
     struct build_stage *s;
-    const struct command *cmd;
+    const struct stage_command *cmd;
     GPtrArray *inputs; /* struct vertex* */
     GArray *mounts;    /* struct exec_mount */
     GPtrArray *args;   /* char*, owned */
@@ -51,9 +50,7 @@ static const char *absolute(struct run *r, const char *target)
 static char *expand_value(gpointer ctx, const char *value, GError **err)
 {
     struct run *r = ctx;
-    struct expand x = {.lookup = vars_get,
-                       .ctx = &r->s->env,
-                       .escape = r->cmd->foreign ? '\\' : r->lw->df->escape};
+    struct expand x = scopes_expander(&r->lw->scopes, &r->s->scope->env, r->cmd->foreign);
     return expand_word(&x, value, err);
 }
 
@@ -104,9 +101,9 @@ static void fill_ssh(struct run *r, const struct run_mount *m, struct exec_mount
 static gboolean set_source(struct run *r, const struct run_mount *m, guint flag,
                            struct exec_mount *out)
 {
-    struct build_stage *from = flag < r->cmd->n_sources ? r->cmd->sources[flag] : NULL;
+    struct scope *from = flag < r->cmd->n_sources ? r->cmd->sources[flag] : NULL;
     if (from)
-        out->input = add_input(r, lower_result(r->lw, from));
+        out->input = add_input(r, lower_result(r->lw, lower_stage_of(r->lw, from)));
     else if (m->type == RUN_MOUNT_BIND)
         out->input = add_input(r, lower_local(r->lw, NULL));
     out->selector = selector(r, m->source);
@@ -225,21 +222,22 @@ static void make_args(struct run *r)
 /* "RUN |2 A=1 B= /bin/sh -c …": declared arguments count as part of the command. */
 static gboolean add_history(struct run *r)
 {
-    struct build_stage *s = r->s;
+    const struct scope *s = r->s->scope;
     g_autoptr(GString) text = g_string_new("RUN ");
     if (s->args->len)
         g_string_append_printf(text, "|%u ", s->args->len);
     for (guint i = 0; i < s->args->len; i++) {
-        const char *name = g_ptr_array_index(s->args, i), *value = vars_get(&s->env, name);
+        const char *name = g_ptr_array_index(s->args, i),
+                   *value = vars_get((gpointer)&s->env, name);
         g_string_append_printf(text, "%s=%s ", name, value ? value : "");
     }
     for (guint i = 0; i < r->args->len; i++)
         g_string_append_printf(text, "%s%s", i ? " " : "",
                                (const char *)g_ptr_array_index(r->args, i));
     g_string_append(text, " # buildkit");
-    if (!lower_spend(r->lw, s, text->len))
+    if (!lower_spend(r->lw, r->s, text->len))
         return FALSE;
-    lower_history(r->lw, s, text->str, FALSE);
+    lower_history(r->lw, r->s, text->str, FALSE);
     return TRUE;
 }
 
@@ -277,7 +275,7 @@ static gboolean set_security(struct run *r, struct exec_op *e)
 /* The stage's variables as a list that lives with the graph. */
 static const char *const *make_env(struct run *r)
 {
-    const struct vars *v = &r->s->env;
+    const struct vars *v = &r->s->scope->env;
     const char **env = graph_alloc0(r->lw->graph, (vars_count(v) + 1) * sizeof *env);
     guint n = 0;
     for (guint i = 0; i < v->pairs->len; i++)
@@ -296,7 +294,7 @@ static const char *const *make_proxies(struct run *r)
     guint n = 0;
     for (const char *const *p = r->lw->proxy_env; *p; p++) {
         g_autofree char *name = g_strndup(*p, strchr(*p, '=') - *p);
-        if (!vars_get(&r->s->env, name))
+        if (!vars_get(&r->s->scope->env, name))
             list[n++] = *p;
     }
     return n ? list : NULL;
@@ -307,7 +305,7 @@ static gboolean set_exec(struct run *r, struct exec_op *e)
     const struct lower_options *o = r->lw->o;
     struct graph *g = r->lw->graph;
     if (!set_network(r, e) || !set_security(r, e) ||
-        !lower_spend(r->lw, r->s, (vars_count(&r->s->env) + 1) * sizeof(char *)))
+        !lower_spend(r->lw, r->s, (vars_count(&r->s->scope->env) + 1) * sizeof(char *)))
         return FALSE;
     g_autofree char *cwd = path_clean(workdir(r->s));
     e->args = graph_strv(g, (const char *const *)r->args->pdata);
@@ -343,7 +341,7 @@ static gboolean finish(struct run *r)
     return TRUE;
 }
 
-gboolean lower_run(struct lowering *lw, struct build_stage *s, const struct command *cmd)
+gboolean lower_run(struct lowering *lw, struct build_stage *s, const struct stage_command *cmd)
 {
     g_autoptr(GPtrArray) inputs = g_ptr_array_new();
     g_autoptr(GArray) mounts = g_array_new(FALSE, FALSE, sizeof(struct exec_mount));

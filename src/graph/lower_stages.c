@@ -1,36 +1,28 @@
 #include "graph/lowering.h"
 
-#include "base/suggest.h"
-#include "dockerfile/autoargs.h"
-#include "dockerfile/expand.h"
 #include "text/reference.h"
 
 #include <string.h>
 
-struct build_stage *lower_new_stage(struct lowering *lw)
+struct build_stage *lower_stage_of(struct lowering *lw, struct scope *s)
 {
-    struct build_stage *s = g_new0(struct build_stage, 1);
-    s->index = -1;
-    s->commands = g_array_new(FALSE, FALSE, sizeof(struct command));
-    s->args = g_ptr_array_new_with_free_func(g_free);
-    s->arg_names = g_hash_table_new(g_str_hash, g_str_equal);
-    vars_init(&s->env);
-    g_ptr_array_add(lw->stages, s);
-    return s;
+    if (lw->stages->len <= s->number)
+        g_ptr_array_set_size(lw->stages, (int)s->number + 1);
+    struct build_stage *known = g_ptr_array_index(lw->stages, s->number);
+    if (known)
+        return known;
+    struct build_stage *made = g_new0(struct build_stage, 1);
+    made->scope = s;
+    made->platform = lw->o->platform;
+    lw->stages->pdata[s->number] = made;
+    return made;
 }
 
 void lower_free_stage(gpointer stage)
 {
     struct build_stage *s = stage;
-    for (guint i = 0; i < s->commands->len; i++)
-        g_free(g_array_index(s->commands, struct command, i).sources);
-    g_array_unref(s->commands);
-    g_hash_table_unref(s->arg_names);
-    g_ptr_array_unref(s->args);
-    vars_clear(&s->env);
-    image_conf_free(s->conf);
-    g_free(s->label);
-    g_free(s->base_name);
+    if (s)
+        image_conf_free(s->conf);
     g_free(s);
 }
 
@@ -81,72 +73,21 @@ const struct named_context *lower_find_context(const struct lowering *lw, const 
     return best;
 }
 
-char *lower_expand_vars(struct lowering *lw, struct vars *v, const char *text, struct span at)
-{
-    struct expand x = {.lookup = vars_get, .ctx = v, .escape = lw->df->escape};
-    g_autoptr(GError) err = NULL;
-    char *out = expand_word(&x, text, &err);
-    if (!out)
-        diags_gerror(lw->diags, at, err);
-    return out;
-}
-
-gboolean lower_take_arg(struct lowering *lw, struct vars *v, const struct pair *pair)
-{
-    const char *given = lower_build_arg(lw, pair->key);
-    if (!given && !pair->value)
-        return TRUE;
-    g_autofree char *value =
-        given ? g_strdup(given) : lower_expand_vars(lw, v, pair->value, pair->span);
-    if (value)
-        vars_set(v, pair->key, value);
-    return value != NULL;
-}
-
-/* ARGs before the first FROM: their values may use those before them. */
-static gboolean read_meta_args(struct lowering *lw)
-{
-    for (guint i = 0; i < lw->df->n_meta_args; i++) {
-        const struct instruction *ins = lw->df->meta_args[i];
-        for (guint k = 0; k < ins->n_pairs; k++) {
-            if (!lower_take_arg(lw, &lw->globals, &ins->pairs[k]))
-                return FALSE;
-            if (vars_count(&lw->globals) > LOWER_MAX_VARIABLES) {
-                diags_error(lw->diags, ins->span, "more than %d variables", LOWER_MAX_VARIABLES);
-                return FALSE;
-            }
-        }
-    }
-    return TRUE;
-}
-
-/* autoargs_fn; build arguments may replace it. */
-static void set_automatic(gpointer lowering, const char *name, const char *value)
-{
-    struct lowering *lw = lowering;
-    const char *given = lower_build_arg(lw, name);
-    vars_set(&lw->globals, name, given ? given : value);
-}
-
 static gboolean read_platform(struct lowering *lw, struct build_stage *s)
 {
-    const char *text = s->st->platform;
-    if (!text || !*text) /* an empty one counts as none, as in BuildKit; a variable's does not */
+    const struct stage *st = s->scope->stage;
+    if (!s->scope->platform)
         return TRUE;
-    struct span at = instruction_flag(s->st->from, "platform")->span;
-    g_autofree char *value = lower_expand_vars(lw, &lw->globals, text, at);
-    if (!value)
-        return FALSE;
+    struct span at = instruction_flag(st->from, "platform")->span;
     g_autoptr(GError) err = NULL;
-    if (!*value) {
-        diags_error(lw->diags, at, "empty platform value from expression %s", text);
+    if (!*s->scope->platform) {
+        diags_error(lw->diags, at, "empty platform value from expression %s", st->platform);
         return FALSE;
     }
-    if (!platform_parse(&s->platform, value, &err)) {
+    if (!platform_parse(&s->platform, s->scope->platform, &err)) {
         diags_gerror(lw->diags, at, err);
         return FALSE;
     }
-    s->has_platform = TRUE;
     return TRUE;
 }
 
@@ -160,42 +101,30 @@ static gboolean is_filtered(const struct lower_options *o, const char *name)
 
 static gboolean make_stage(struct lowering *lw, const struct stage *st)
 {
-    struct build_stage *s = lower_new_stage(lw);
-    s->st = st;
-    s->index = (int)st->index;
-    s->label = st->name ? g_strdup(st->name) : g_strdup_printf("%u", st->index);
-    s->place = st->base->span;
-    s->platform = lw->o->platform;
-    s->no_cache = lw->o->no_cache || is_filtered(lw->o, st->name);
-    s->base_name = lower_expand_vars(lw, &lw->globals, st->base->text, s->place);
-    if (!s->base_name || !read_platform(lw, s))
+    struct scope *scope = scopes_add(&lw->scopes, st);
+    if (!scope)
         return FALSE;
-    if (!*s->base_name) {
-        diags_error(lw->diags, s->place, "base name (%s) should not be blank", st->base->text);
+    struct build_stage *s = lower_stage_of(lw, scope);
+    s->no_cache = lw->o->no_cache || is_filtered(lw->o, st->name);
+    if (!read_platform(lw, s))
+        return FALSE;
+    if (!*scope->base_name) {
+        diags_error(lw->diags, scope->place, "base name (%s) should not be blank", st->base->text);
         diags_hint(lw->diags, "give the ARG a default before FROM, or pass --build-arg");
         return FALSE;
     }
     s->override = st->name ? lower_find_context(lw, st->name, &s->platform) : NULL;
-    s->base = s->override ? NULL : g_hash_table_lookup(lw->by_name, s->base_name);
-    if (st->name)
-        g_hash_table_insert(lw->by_name, (gpointer)st->name, s);
-    for (guint i = 0; i < st->n_instructions && !s->override; i++) {
-        struct command cmd = {.ins = st->instructions[i]};
-        g_array_append_val(s->commands, cmd);
-    }
+    scope_enter(&lw->scopes, scope, s->override != NULL);
     return TRUE;
 }
 
 gboolean lower_make_stages(struct lowering *lw)
 {
-    autoargs_each(lw->df, &lw->o->build_platform, &lw->o->platform, lw->o->target, set_automatic,
-                  lw);
-    if (!read_meta_args(lw))
+    if (!scopes_init(&lw->scopes, &lw->o->build_platform, &lw->o->platform, lw->o->target))
         return FALSE;
     gboolean ok = TRUE;
     for (guint i = 0; i < lw->df->n_stages && !diags_full(lw->diags); i++)
         ok &= make_stage(lw, &lw->df->stages[i]);
-    lw->n_file_stages = lw->stages->len;
     return ok;
 }
 
@@ -204,10 +133,10 @@ static void hint_stages(struct lowering *lw)
 {
     g_autoptr(GString) names = g_string_new(NULL);
     guint shown = 0;
-    for (guint i = 0; i < lw->n_file_stages && shown < 10; i++) {
-        const struct build_stage *s = g_ptr_array_index(lw->stages, i);
-        if (s->st->name)
-            g_string_append_printf(names, "%s%s", shown++ ? ", " : "", s->st->name);
+    for (guint i = 0; i < lw->scopes.n_stages && shown < 10; i++) {
+        const struct scope *s = g_ptr_array_index(lw->scopes.all, i);
+        if (s->stage->name)
+            g_string_append_printf(names, "%s%s", shown++ ? ", " : "", s->stage->name);
     }
     if (shown)
         diags_hint(lw->diags, "the stages are %s (varve build --call=targets lists all)",
@@ -220,15 +149,10 @@ static void hint_stages(struct lowering *lw)
 struct build_stage *lower_find_target(struct lowering *lw)
 {
     const char *target = lw->o->target;
-    if (!target || !*target)
-        return g_ptr_array_index(lw->stages, lw->n_file_stages - 1);
-    g_autofree char *name = g_ascii_strdown(target, -1);
-    struct build_stage *s = g_hash_table_lookup(lw->by_name, name);
+    struct scope *s = scopes_target(&lw->scopes, target);
     if (s)
-        return s;
-    g_autofree const char **names =
-        (const char **)g_hash_table_get_keys_as_array(lw->by_name, NULL);
-    const char *near = suggest_nearest(target, names, g_hash_table_size(lw->by_name));
+        return lower_stage_of(lw, s);
+    const char *near = scopes_near(&lw->scopes, target);
     if (near) {
         diags_error(lw->diags, (struct span){0},
                     "target stage \"%s\" could not be found; did you mean \"%s\"?", target, near);

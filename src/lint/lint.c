@@ -53,19 +53,19 @@ void lint_add(struct lint *l, const struct instruction *ins, struct span at, con
     g_ptr_array_add(l->report->findings, f);
 }
 
-static void check_instruction(struct lint *l, struct scope *s, const struct instruction *ins)
+static void check_instruction(struct lint *l, struct lint_stage *s, const struct instruction *ins)
 {
     for (const struct lint_rule *r = lint_rules; r->name; r++) {
         l->rule = r;
         if (r->instruction && !l->left_out[s->stage->index] && enabled(l, r))
             r->instruction(l, s, ins);
     }
-    scope_apply(l, s, ins);
+    g_autoptr(GPtrArray) pairs = lint_stage_apply(l, s, ins);
 }
 
 static void check_stage(struct lint *l, const struct stage *st)
 {
-    struct scope *s = scope_begin(l, st);
+    struct lint_stage *s = lint_stage_begin(l, st);
     for (const struct lint_rule *r = lint_rules; r->name; r++) {
         l->rule = r;
         if (r->stage && enabled(l, r))
@@ -89,17 +89,10 @@ static void check_file(struct lint *l)
 /* As in BuildKit, a build hears of nothing in stages that it does not need. */
 static void leave_out(struct lint *l)
 {
-    struct lint all = {.df = l->df, .o = l->o};
-    scope_init(&all);
-    for (guint i = 0; i < l->df->n_stages; i++)
-        scope_begin(&all, &l->df->stages[i]);
-    const struct stage *target = reach_target(&all, l->o->target);
-    g_autoptr(GPtrArray) needed = target ? reach_stages(&all, target) : NULL;
-    for (guint i = 0; needed && i < l->df->n_stages; i++)
-        l->left_out[i] = TRUE;
-    for (guint i = 0; needed && i < needed->len; i++)
-        l->left_out[((const struct stage *)g_ptr_array_index(needed, i))->index] = FALSE;
-    scope_clear(&all);
+    struct scope *target = scopes_target(&l->scopes, l->o->target);
+    g_autoptr(GPtrArray) needed = lint_needed(l, l->o->all_stages ? NULL : target);
+    for (guint i = 0; target && i < l->df->n_stages; i++)
+        l->left_out[i] = !((const struct scope *)g_ptr_array_index(l->scopes.all, i))->needed;
 }
 
 static gboolean find_check(struct lint *l, GError **err)
@@ -152,13 +145,12 @@ struct lint_report *lint_run(const struct dockerfile *df, const struct lint_opti
         g_propagate_error(err, local);
         return NULL;
     }
-    if (!o->all_stages)
-        leave_out(&l);
-    scope_init(&l);
+    lint_scopes_init(&l);
+    leave_out(&l);
     check_file(&l);
     report->error = l.check && l.check->error && report->n_findings > 0;
     g_ptr_array_sort(report->findings, by_place);
-    scope_clear(&l);
+    lint_scopes_clear(&l);
     return g_steal_pointer(&report);
 }
 

@@ -9,11 +9,13 @@
 
 #include <string.h>
 
+#define MAX_DEPTH 100 /* stages that are looked through for an ARG */
+
 /* The work of outline_new(). */
 struct outlining {
     struct lint l; /* for its scopes */
     struct outline *x;
-    GPtrArray *needed;   /* const struct stage*: of the target */
+    GPtrArray *needed;   /* struct scope*: what the target needs */
     GHashTable *used;    /* char* set: global ARGs that these use */
     GPtrArray *args;     /* by needed stage: GHashTable*, char* → const struct pair*: its ARGs */
     GHashTable *defines; /* the same of them all: which one stands for a name */
@@ -67,14 +69,12 @@ static struct outline_item *item(GPtrArray *list, const char *name, const struct
     return made;
 }
 
-static const struct stage *find_target(const struct outlining *w, const char *target, GError **err)
+static struct scope *find_target(const struct outlining *w, const char *target, GError **err)
 {
-    const struct stage *st = reach_target(&w->l, target);
-    if (st)
-        return st;
-    g_autofree const char **names =
-        (const char **)g_hash_table_get_keys_as_array(w->l.by_name, NULL);
-    const char *near = suggest_nearest(target, names, g_hash_table_size(w->l.by_name));
+    struct scope *s = scopes_target(&w->l.scopes, target);
+    if (s)
+        return s;
+    const char *near = scopes_near(&w->l.scopes, target);
     error_set(err, VARVE_ERROR_USAGE, "there is no stage \"%s\" to be the target", target);
     if (near)
         error_add_next(err, "did you mean \"%s\"?", near);
@@ -87,11 +87,11 @@ static gboolean given(const struct outlining *w, const char *name)
 }
 
 /* TRUE when a stage that this one starts from has an ARG of the name. */
-static gboolean has_base_arg(const struct outlining *w, const struct stage *st, const char *name)
+static gboolean has_base_arg(const struct outlining *w, const struct scope *s, const char *name)
 {
-    const struct scope *s = ((const struct scope *)g_ptr_array_index(w->l.scopes, st->index))->base;
-    for (guint depth = 0; s && depth < SCOPE_MAX_DEPTH; depth++, s = s->base)
-        if (g_hash_table_contains(g_ptr_array_index(w->args, s->stage->index), name))
+    s = s->base;
+    for (guint depth = 0; s && depth < MAX_DEPTH; depth++, s = s->base)
+        if (g_hash_table_contains(g_ptr_array_index(w->args, s->index), name))
             return TRUE;
     return FALSE;
 }
@@ -104,8 +104,7 @@ static GHashTable *stage_args(struct outlining *w, const struct stage *st)
         const struct instruction *ins = st->instructions[i];
         for (guint k = 0; ins->kind == INSTRUCTION_ARG && k < ins->n_pairs; k++) {
             const struct pair *pair = &ins->pairs[k];
-            if (pair->value || given(w, pair->key) ||
-                !g_hash_table_contains(w->l.globals, pair->key))
+            if (pair->value || given(w, pair->key) || !vars_get(&w->l.scopes.globals, pair->key))
                 g_hash_table_insert(own, (gpointer)pair->key, (gpointer)pair);
             else
                 g_hash_table_add(w->used, g_strdup(pair->key));
@@ -115,15 +114,15 @@ static GHashTable *stage_args(struct outlining *w, const struct stage *st)
 }
 
 /* The stage nearest to the target counts, but for an ARG that has its value from a base. */
-static void choose_args(struct outlining *w, const struct stage *st)
+static void choose_args(struct outlining *w, const struct scope *s)
 {
     GHashTableIter it;
     gpointer name, value;
-    g_hash_table_iter_init(&it, g_ptr_array_index(w->args, st->index));
+    g_hash_table_iter_init(&it, g_ptr_array_index(w->args, s->index));
     while (g_hash_table_iter_next(&it, &name, &value)) {
         const struct pair *pair = value;
         if (!g_hash_table_contains(w->defines, name) &&
-            (pair->value || given(w, name) || !has_base_arg(w, st, name)))
+            (pair->value || given(w, name) || !has_base_arg(w, s, name)))
             g_hash_table_insert(w->defines, name, value);
     }
 }
@@ -131,7 +130,7 @@ static void choose_args(struct outlining *w, const struct stage *st)
 static void use_global(struct outlining *w, const char *word)
 {
     if (word)
-        g_free(scope_expand_global(&w->l, w->l.globals, word, w->used, w->used));
+        g_free(lint_expand_global(&w->l.scopes, word, w->used, w->used));
 }
 
 /* What the needed stages take, and what the globals among it are made of: those before them. */
@@ -139,13 +138,18 @@ static void choose(struct outlining *w)
 {
     g_ptr_array_set_size(w->args, (int)w->l.df->n_stages);
     for (guint i = 0; i < w->needed->len; i++) {
-        const struct stage *st = g_ptr_array_index(w->needed, i);
+        const struct stage *st = ((const struct scope *)g_ptr_array_index(w->needed, i))->stage;
+        if (!st)
+            continue;
         use_global(w, st->base->text);
         use_global(w, st->platform);
         w->args->pdata[st->index] = stage_args(w, st);
     }
-    for (guint i = 0; i < w->needed->len; i++)
-        choose_args(w, g_ptr_array_index(w->needed, i));
+    for (guint i = 0; i < w->needed->len; i++) {
+        const struct scope *s = g_ptr_array_index(w->needed, i);
+        if (s->stage)
+            choose_args(w, s);
+    }
     for (guint i = w->l.df->n_meta_args; i-- > 0;) {
         const struct instruction *ins = w->l.df->meta_args[i];
         for (guint k = ins->n_pairs; k-- > 0;)
@@ -177,7 +181,7 @@ static void add_globals(struct outlining *w)
             const char *name = ins->pairs[k].key;
             if (g_hash_table_contains(w->used, name) && !g_hash_table_contains(w->defines, name) &&
                 g_hash_table_lookup(last, name) == &ins->pairs[k])
-                add_arg(w, ins, name, g_hash_table_lookup(w->l.globals, name));
+                add_arg(w, ins, name, vars_get(&w->l.scopes.globals, name));
         }
     }
 }
@@ -185,17 +189,17 @@ static void add_globals(struct outlining *w)
 /* Expands values of mounts. */
 struct mount_ctx {
     const struct lint *l;
-    struct scope *s;
+    struct lint_stage *s;
 };
 
 static char *expand_value(gpointer ctx, const char *value, GError **err)
 {
     struct mount_ctx *m = ctx;
-    char *out = scope_expand(m->l, m->s, value, NULL);
+    char *out = lint_expand(m->l, m->s, value, NULL);
     return out ? out : g_strdup(value);
 }
 
-static void add_mount(struct outlining *w, struct scope *s, const struct instruction *ins,
+static void add_mount(struct outlining *w, struct lint_stage *s, const struct instruction *ins,
                       const char *text)
 {
     struct mount_ctx ctx = {&w->l, s};
@@ -217,38 +221,39 @@ static void add_mount(struct outlining *w, struct scope *s, const struct instruc
     run_mount_clear(&m);
 }
 
-static void add_instruction(struct outlining *w, struct scope *s, const struct instruction *ins)
+static void add_instruction(struct outlining *w, struct lint_stage *s,
+                            const struct instruction *ins)
 {
     for (guint i = 0; ins->kind == INSTRUCTION_RUN && i < ins->n_flags; i++)
         if (strcmp(ins->flags[i].name, "mount") == 0 && ins->flags[i].value)
             add_mount(w, s, ins, ins->flags[i].value);
-    scope_apply(&w->l, s, ins);
+    g_autoptr(GPtrArray) said = lint_stage_apply(&w->l, s, ins);
     for (guint i = 0; ins->kind == INSTRUCTION_ARG && i < ins->n_pairs; i++) {
         const struct pair *pair = &ins->pairs[i];
         if (g_hash_table_lookup(w->defines, pair->key) == pair)
-            add_arg(w, ins, pair->key, g_hash_table_lookup(s->vars, pair->key));
+            add_arg(w, ins, pair->key, said ? g_ptr_array_index(said, 2 * i + 1) : NULL);
     }
 }
 
-/* Scopes are made for all stages first: names have to be known. Then those needed are walked. */
+static void add_stage(struct outlining *w, const struct stage *st)
+{
+    struct lint_stage *s = lint_stage_begin(&w->l, st);
+    for (guint i = 0; s->scope->needed && i < st->n_instructions; i++)
+        add_instruction(w, s, st->instructions[i]);
+}
+
 static gboolean describe(struct outlining *w, const char *target, GError **err)
 {
-    for (guint i = 0; i < w->l.df->n_stages; i++)
-        scope_begin(&w->l, &w->l.df->stages[i]);
-    const struct stage *st = find_target(w, target, err);
-    if (!st)
+    struct scope *s = find_target(w, target, err);
+    if (!s)
         return FALSE;
-    w->x->name = g_strdup(st->name);
-    w->x->description = st->name ? outline_description(st->from, st->name) : NULL;
-    w->needed = reach_stages(&w->l, st);
+    w->x->name = g_strdup(s->stage->name);
+    w->x->description = s->stage->name ? outline_description(s->stage->from, s->stage->name) : NULL;
+    w->needed = lint_needed(&w->l, s);
     choose(w);
     add_globals(w);
-    for (guint i = 0; i < w->l.df->n_stages; i++) {
-        const struct stage *s = &w->l.df->stages[i];
-        gboolean needed = w->args->pdata[i] != NULL;
-        for (guint k = 0; needed && k < s->n_instructions; k++)
-            add_instruction(w, g_ptr_array_index(w->l.scopes, i), s->instructions[k]);
-    }
+    for (guint i = 0; i < w->l.df->n_stages; i++)
+        add_stage(w, &w->l.df->stages[i]);
     return TRUE;
 }
 
@@ -270,9 +275,9 @@ struct outline *outline_new(const struct dockerfile *df, const struct lint_optio
     g_autoptr(GPtrArray) args = g_ptr_array_new_with_free_func(table_free);
     struct outlining w = {
         .l = {.df = df, .o = o}, .x = x, .used = used, .args = args, .defines = defines};
-    scope_init(&w.l);
+    lint_scopes_init(&w.l);
     gboolean ok = describe(&w, o->target, err);
     g_clear_pointer(&w.needed, g_ptr_array_unref);
-    scope_clear(&w.l);
+    lint_scopes_clear(&w.l);
     return ok ? g_steal_pointer(&x) : NULL;
 }

@@ -54,7 +54,7 @@ static void rule_empty_continuation(struct lint *l)
     }
 }
 
-static void rule_json_args(struct lint *l, struct scope *s, const struct instruction *ins)
+static void rule_json_args(struct lint *l, struct lint_stage *s, const struct instruction *ins)
 {
     gboolean command = ins->kind == INSTRUCTION_CMD || ins->kind == INSTRUCTION_ENTRYPOINT;
     if (command && !ins->json && !s->has_shell)
@@ -64,7 +64,7 @@ static void rule_json_args(struct lint *l, struct scope *s, const struct instruc
 }
 
 /* A rule of our own: BuildKit's runs it, and says what the shell says. */
-static void rule_json_form(struct lint *l, struct scope *s, const struct instruction *ins)
+static void rule_json_form(struct lint *l, struct lint_stage *s, const struct instruction *ins)
 {
     g_autofree char *better = jsonform_fix(ins);
     if (better)
@@ -83,11 +83,11 @@ static void rule_maintainer(struct lint *l)
     }
 }
 
-static void rule_workdir(struct lint *l, struct scope *s, const struct instruction *ins)
+static void rule_workdir(struct lint *l, struct lint_stage *s, const struct instruction *ins)
 {
     if (ins->kind != INSTRUCTION_WORKDIR || s->has_workdir || ins->n_words == 0)
         return;
-    g_autofree char *path = scope_expand(l, s, ins->words[0].text, NULL);
+    g_autofree char *path = lint_expand(l, s, ins->words[0].text, NULL);
     if (path && *path != '/' && !(s->open && *ins->words[0].text == '$'))
         lint_add(l, ins, ins->words[0].span,
                  "where WORKDIR %s leads depends on the base image: begin with an absolute path",
@@ -95,7 +95,7 @@ static void rule_workdir(struct lint *l, struct scope *s, const struct instructi
 }
 
 /* What is lost is the earlier one. */
-static void rule_multiple(struct lint *l, struct scope *s, const struct instruction *ins)
+static void rule_multiple(struct lint *l, struct lint_stage *s, const struct instruction *ins)
 {
     if (ins->kind != INSTRUCTION_CMD && ins->kind != INSTRUCTION_ENTRYPOINT &&
         ins->kind != INSTRUCTION_HEALTHCHECK)
@@ -107,17 +107,17 @@ static void rule_multiple(struct lint *l, struct scope *s, const struct instruct
                  instruction_name(ins->kind), ins->first_line);
 }
 
-static void rule_legacy_pair(struct lint *l, struct scope *s, const struct instruction *ins)
+static void rule_legacy_pair(struct lint *l, struct lint_stage *s, const struct instruction *ins)
 {
     if (ins->legacy && ins->n_pairs)
         lint_add(l, ins, ins->span, "the form without '=' is deprecated: write %s %s=…",
                  instruction_name(ins->kind), ins->pairs[0].key);
 }
 
-static void rule_expose_casing(struct lint *l, struct scope *s, const struct instruction *ins)
+static void rule_expose_casing(struct lint *l, struct lint_stage *s, const struct instruction *ins)
 {
     for (guint i = 0; ins->kind == INSTRUCTION_EXPOSE && i < ins->n_words; i++) {
-        g_autofree char *port = scope_expand(l, s, ins->words[i].text, NULL);
+        g_autofree char *port = lint_expand(l, s, ins->words[i].text, NULL);
         const char *slash = port ? strchr(port, '/') : NULL;
         g_autofree char *lower = slash ? g_ascii_strdown(slash + 1, -1) : NULL;
         if (slash && strcmp(slash + 1, lower) != 0)
@@ -126,10 +126,10 @@ static void rule_expose_casing(struct lint *l, struct scope *s, const struct ins
     }
 }
 
-static void rule_expose_format(struct lint *l, struct scope *s, const struct instruction *ins)
+static void rule_expose_format(struct lint *l, struct lint_stage *s, const struct instruction *ins)
 {
     for (guint i = 0; ins->kind == INSTRUCTION_EXPOSE && i < ins->n_words; i++) {
-        g_autofree char *port = scope_expand(l, s, ins->words[i].text, NULL);
+        g_autofree char *port = lint_expand(l, s, ins->words[i].text, NULL);
         const char *last = port ? strrchr(port, ':') : NULL;
         if (last)
             lint_add(l, ins, ins->words[i].span,
@@ -164,10 +164,10 @@ static gboolean is_left_out(const struct ignore *ig, const char *path)
     return ignore_match(ig, path);
 }
 
-static void check_source(struct lint *l, struct scope *s, const struct instruction *ins,
+static void check_source(struct lint *l, struct lint_stage *s, const struct instruction *ins,
                          const struct word *w)
 {
-    g_autofree char *text = scope_expand(l, s, w->text, NULL);
+    g_autofree char *text = lint_expand(l, s, w->text, NULL);
     if (!text || strstr(text, "://") || g_str_has_prefix(text, "git@"))
         return;
     g_autofree char *clean = path_clean(text);
@@ -179,7 +179,7 @@ static void check_source(struct lint *l, struct scope *s, const struct instructi
                  root ? "." : path);
 }
 
-static void rule_ignored_file(struct lint *l, struct scope *s, const struct instruction *ins)
+static void rule_ignored_file(struct lint *l, struct lint_stage *s, const struct instruction *ins)
 {
     gboolean copies = (ins->kind == INSTRUCTION_COPY && !instruction_flag(ins, "from")) ||
                       ins->kind == INSTRUCTION_ADD;

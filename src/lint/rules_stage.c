@@ -16,7 +16,7 @@ static const char *written_name(const struct instruction *from)
     return rest >= len ? from->rest + rest - len : NULL;
 }
 
-void rule_stage_name_casing(struct lint *l, struct scope *s)
+void rule_stage_name_casing(struct lint *l, struct lint_stage *s)
 {
     const struct instruction *from = s->stage->from;
     const char *name = written_name(from);
@@ -25,7 +25,7 @@ void rule_stage_name_casing(struct lint *l, struct scope *s)
                  "the stage name \"%s\" should be in lower case: \"%s\"", name, s->stage->name);
 }
 
-void rule_from_as_casing(struct lint *l, struct scope *s)
+void rule_from_as_casing(struct lint *l, struct lint_stage *s)
 {
     const struct instruction *from = s->stage->from;
     if (from->n_words != 3)
@@ -37,15 +37,15 @@ void rule_from_as_casing(struct lint *l, struct scope *s)
                  from->keyword, as, right == CASING_LOWER ? "as" : "AS");
 }
 
-void rule_duplicate_stage_name(struct lint *l, struct scope *s)
+void rule_duplicate_stage_name(struct lint *l, struct lint_stage *s)
 {
-    if (s->namesake)
+    if (s->scope->namesake)
         lint_add(l, s->stage->from, s->stage->from->words[2].span,
                  "the stage name \"%s\" is also on line %u; the later one counts", s->stage->name,
-                 s->namesake->stage->from->first_line);
+                 s->scope->namesake->stage->from->first_line);
 }
 
-void rule_reserved_stage_name(struct lint *l, struct scope *s)
+void rule_reserved_stage_name(struct lint *l, struct lint_stage *s)
 {
     const char *name = s->stage->name;
     if (name && (strcmp(name, "context") == 0 || strcmp(name, "scratch") == 0))
@@ -73,7 +73,7 @@ static void report_undefined(struct lint *l, const struct stage *st, struct span
 static void check_word(struct lint *l, const struct stage *st, const char *word, struct span at)
 {
     g_autoptr(GHashTable) unset = expand_names_new();
-    g_autofree char *value = scope_expand_global(l, l->globals, word, NULL, unset);
+    g_autofree char *value = lint_expand_global(&l->scopes, word, NULL, unset);
     GHashTableIter it;
     gpointer name;
     g_hash_table_iter_init(&it, unset);
@@ -87,17 +87,17 @@ static struct span platform_span(const struct stage *st)
     return instruction_flag(st->from, "platform")->span;
 }
 
-void rule_undefined_arg_in_from(struct lint *l, struct scope *s)
+void rule_undefined_arg_in_from(struct lint *l, struct lint_stage *s)
 {
     check_word(l, s->stage, s->stage->base->text, s->stage->base->span);
     if (s->stage->platform)
         check_word(l, s->stage, s->stage->platform, platform_span(s->stage));
 }
 
-void rule_invalid_default_arg(struct lint *l, struct scope *s)
+void rule_invalid_default_arg(struct lint *l, struct lint_stage *s)
 {
     const char *word = s->stage->base->text;
-    g_autofree char *value = scope_expand_global(l, l->defaults, word, NULL, NULL);
+    g_autofree char *value = lint_expand_global(&l->defaults, word, NULL, NULL);
     if (!strchr(word, '$') || !value)
         return;
     g_autoptr(reference) ref = reference_parse(value, NULL);
@@ -112,7 +112,7 @@ void rule_invalid_default_arg(struct lint *l, struct scope *s)
 static char *only_argument(struct lint *l, const char *text, char **value)
 {
     g_autoptr(GHashTable) used = expand_names_new();
-    *value = scope_expand_global(l, l->globals, text, used, NULL);
+    *value = lint_expand_global(&l->scopes, text, used, NULL);
     GHashTableIter it;
     gpointer name;
     g_hash_table_iter_init(&it, used);
@@ -121,18 +121,18 @@ static char *only_argument(struct lint *l, const char *text, char **value)
     return g_strdup(name);
 }
 
-void rule_redundant_platform(struct lint *l, struct scope *s)
+void rule_redundant_platform(struct lint *l, struct lint_stage *s)
 {
     if (!s->stage->platform)
         return;
     g_autofree char *value = NULL, *name = only_argument(l, s->stage->platform, &value);
     if (name && strcmp(name, "TARGETPLATFORM") == 0 &&
-        g_strcmp0(value, g_hash_table_lookup(l->globals, "TARGETPLATFORM")) == 0)
+        g_strcmp0(value, vars_get(&l->scopes.globals, "TARGETPLATFORM")) == 0)
         lint_add(l, s->stage->from, platform_span(s->stage),
                  "--platform=%s is FROM's default: leave it out", s->stage->platform);
 }
 
-void rule_const_platform(struct lint *l, struct scope *s)
+void rule_const_platform(struct lint *l, struct lint_stage *s)
 {
     const char *text = s->stage->platform, *name = s->stage->name ? s->stage->name : "";
     struct platform p;
@@ -147,10 +147,10 @@ void rule_const_platform(struct lint *l, struct scope *s)
 }
 
 /* As BuildKit compares them: variants may differ. */
-void rule_base_platform(struct lint *l, struct scope *s)
+void rule_base_platform(struct lint *l, struct lint_stage *s)
 {
     const char *said = s->stage->platform, *text = said && *said ? said : NULL;
-    g_autofree char *value = text ? scope_expand_global(l, l->globals, text, NULL, NULL) : NULL;
+    g_autofree char *value = text ? lint_expand_global(&l->scopes, text, NULL, NULL) : NULL;
     struct platform want = l->o->platform;
     if (!s->conf || (text && !(value && platform_parse(&want, value, NULL))))
         return;
@@ -190,7 +190,7 @@ static void check_description(struct lint *l, const struct instruction *ins,
              ins->kind == INSTRUCTION_FROM ? "a stage" : "an argument", names[0]);
 }
 
-void rule_stage_description(struct lint *l, struct scope *s)
+void rule_stage_description(struct lint *l, struct lint_stage *s)
 {
     check_description(l, s->stage->from, &s->stage->name, s->stage->name ? 1 : 0);
 }

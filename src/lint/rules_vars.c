@@ -6,19 +6,16 @@
 
 #include <string.h>
 
-/* The names of variables that can be used here; borrowed. */
-static GPtrArray *known_names(const struct scope *s)
+/* The name of a variable here that was probably meant; or NULL. */
+static char *near_variable(const struct lint_stage *s, const char *name)
 {
-    GPtrArray *names = g_ptr_array_new();
-    g_ptr_array_add(names, (gpointer) "PATH"); /* every stage has one */
-    for (guint depth = 0; s && depth < SCOPE_MAX_DEPTH && names->len < 1000; depth++, s = s->base) {
-        GHashTableIter it;
-        gpointer name;
-        g_hash_table_iter_init(&it, s->vars);
-        while (g_hash_table_iter_next(&it, &name, NULL))
-            g_ptr_array_add(names, name);
-    }
-    return names;
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    GHashTableIter it;
+    gpointer known;
+    g_hash_table_iter_init(&it, s->scope->env.index);
+    while (names->len < 1000 && g_hash_table_iter_next(&it, &known, NULL))
+        g_ptr_array_add(names, known);
+    return g_strdup(suggest_nearest(name, (const char *const *)names->pdata, names->len));
 }
 
 /* What steers BuildKit's scan for an SBOM, which it never calls undefined. */
@@ -27,13 +24,12 @@ static gboolean steers_scan(const char *name)
     return g_str_has_prefix(name, "BUILDKIT_SBOM_SCAN");
 }
 
-static void report(struct lint *l, struct scope *s, const struct instruction *ins, struct span at,
-                   const char *name)
+static void report(struct lint *l, struct lint_stage *s, const struct instruction *ins,
+                   struct span at, const char *name)
 {
-    if (scope_declares(s, name) || steers_scan(name))
+    if (g_hash_table_contains(s->scope->declared, name) || steers_scan(name))
         return;
-    g_autoptr(GPtrArray) known = known_names(s);
-    const char *near = suggest_nearest(name, (const char *const *)known->pdata, known->len);
+    g_autofree char *near = near_variable(s, name);
     if (near)
         lint_add(l, ins, at, "the variable $%s is not set; did you mean $%s?", name, near);
     else
@@ -43,13 +39,13 @@ static void report(struct lint *l, struct scope *s, const struct instruction *in
                  name, name);
 }
 
-static void check_word(struct lint *l, struct scope *s, const struct instruction *ins,
+static void check_word(struct lint *l, struct lint_stage *s, const struct instruction *ins,
                        const char *word, struct span at)
 {
     if (!word || !strchr(word, '$'))
         return;
     g_autoptr(GHashTable) unset = expand_names_new();
-    g_autofree char *value = scope_expand(l, s, word, unset);
+    g_autofree char *value = lint_expand(l, s, word, unset);
     GHashTableIter it;
     gpointer name;
     g_hash_table_iter_init(&it, unset);
@@ -58,14 +54,14 @@ static void check_word(struct lint *l, struct scope *s, const struct instruction
 }
 
 /* The contents that COPY and ADD write have no quotes. */
-static void check_heredoc(struct lint *l, struct scope *s, const struct instruction *ins,
+static void check_heredoc(struct lint *l, struct lint_stage *s, const struct instruction *ins,
                           const struct heredoc *h)
 {
     if (!h->expand || !strchr(h->content, '$'))
         return;
     g_autoptr(GHashTable) unset = expand_names_new();
-    struct expand x = {.lookup = scope_lookup,
-                       .ctx = s,
+    struct expand x = {.lookup = vars_get,
+                       .ctx = &s->scope->env,
                        .escape = '\\',
                        .ignore_quotes = TRUE,
                        .max = EXPAND_MAX_TEXT,
@@ -78,7 +74,7 @@ static void check_heredoc(struct lint *l, struct scope *s, const struct instruct
         report(l, s, ins, h->span, name);
 }
 
-static void check_flags(struct lint *l, struct scope *s, const struct instruction *ins)
+static void check_flags(struct lint *l, struct lint_stage *s, const struct instruction *ins)
 {
     static const char *const expanded[] = {"chown", "chmod", "checksum", "exclude", "mount", NULL};
     for (guint i = 0; i < ins->n_flags; i++)
@@ -86,7 +82,7 @@ static void check_flags(struct lint *l, struct scope *s, const struct instructio
             check_word(l, s, ins, ins->flags[i].value, ins->flags[i].span);
 }
 
-static void check_words(struct lint *l, struct scope *s, const struct instruction *ins)
+static void check_words(struct lint *l, struct lint_stage *s, const struct instruction *ins)
 {
     for (guint i = 0; i < ins->n_words; i++) {
         if (ins->words[i].heredoc)
@@ -96,7 +92,7 @@ static void check_words(struct lint *l, struct scope *s, const struct instructio
     }
 }
 
-static void check_pairs(struct lint *l, struct scope *s, const struct instruction *ins)
+static void check_pairs(struct lint *l, struct lint_stage *s, const struct instruction *ins)
 {
     for (guint i = 0; i < ins->n_pairs; i++) {
         check_word(l, s, ins, ins->pairs[i].key, ins->pairs[i].span);
@@ -104,7 +100,7 @@ static void check_pairs(struct lint *l, struct scope *s, const struct instructio
     }
 }
 
-void rule_undefined_var(struct lint *l, struct scope *s, const struct instruction *ins)
+void rule_undefined_var(struct lint *l, struct lint_stage *s, const struct instruction *ins)
 {
     if (s->open)
         return;
@@ -146,7 +142,7 @@ static gboolean looks_secret(const char *name)
     return secret;
 }
 
-void rule_secrets(struct lint *l, struct scope *s, const struct instruction *ins)
+void rule_secrets(struct lint *l, struct lint_stage *s, const struct instruction *ins)
 {
     if (ins->kind != INSTRUCTION_ARG && ins->kind != INSTRUCTION_ENV)
         return;
@@ -170,11 +166,11 @@ static gboolean has_password(const char *url)
     return at && colon && colon + 1 < at;
 }
 
-void rule_url_password(struct lint *l, struct scope *s, const struct instruction *ins)
+void rule_url_password(struct lint *l, struct lint_stage *s, const struct instruction *ins)
 {
     for (guint i = 0; ins->kind == INSTRUCTION_ADD && i + 1 < ins->n_words; i++) {
         const struct word *w = &ins->words[i];
-        g_autofree char *text = w->heredoc ? NULL : scope_expand(l, s, w->text, NULL);
+        g_autofree char *text = w->heredoc ? NULL : lint_expand(l, s, w->text, NULL);
         if (text && has_password(text))
             lint_add(l, ins, w->span,
                      "the password in this URL stays in the image's history: give it with --secret "

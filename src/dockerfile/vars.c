@@ -1,4 +1,4 @@
-#include "graph/lowering.h"
+#include "dockerfile/vars.h"
 
 #include <string.h>
 
