@@ -4,6 +4,7 @@
 #define VARVE_EXEC_PLAN_H
 
 #include <glib.h>
+#include <sys/mount.h>
 
 #include "exec/cgroupdir.h"
 #include "exec/launch.h"
@@ -74,7 +75,10 @@ gboolean plan_prepare_join(struct plan *p, int pid, const struct sandbox_spec *s
 /* MOUNT_ATTR_NODEV, but for an insecure sandbox: there is no device cgroup here, and CAP_MKNOD is
  * in the default set, so that only mounts keep device nodes (of a base image, or made inside) from
  * opening the host's devices. */
-guint64 plan_nodev(const struct plan *p);
+static inline guint64 plan_nodev(const struct plan *p)
+{
+    return p->insecure ? 0 : MOUNT_ATTR_NODEV;
+}
 /* Closes what the started process has got and varve must not keep: its ends of the pipes. */
 void plan_started(struct plan *p);
 void plan_clear(struct plan *p);

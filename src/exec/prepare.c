@@ -242,12 +242,6 @@ static gboolean check_spec(const struct sandbox_spec *spec, GError **err)
     return TRUE;
 }
 
-/* Mount flags of everything but --security=insecure. */
-guint64 plan_nodev(const struct plan *p)
-{
-    return p->insecure ? 0 : MOUNT_ATTR_NODEV;
-}
-
 /* A kernel before 6.15 cannot clone a detached mount: then the spec's own is attached (and can be
  * attached only once). */
 static gboolean prepare_root(struct plan *p, const struct sandbox_spec *spec, GError **err)

@@ -4,7 +4,7 @@
 #define VARVE_IMAGE_DOCKERARCHIVE_H
 
 #include "image/archive.h"
-#include "image/load.h"
+#include "image/loaded.h"
 
 /* Makes a manifest for each image of the archive, puts it into the store and the image (still
  * without platform and chain) into images. */

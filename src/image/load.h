@@ -5,18 +5,10 @@
 
 #include "base/cancel.h"
 #include "base/event.h"
+#include "image/loaded.h"
 #include "image/manifest.h"
 #include "store/store.h"
 
-/* An image that came in, unpacked; its manifest, config and layers are in the store. */
-struct loaded_image {
-    GPtrArray *names;       /* char*: canonical references that the file gives it; may be empty */
-    struct digest manifest; /* of its platform; made here for an old docker archive */
-    struct digest top;      /* what the file lists: the manifest, or an index around it */
-    struct digest config;
-    struct platform platform;
-    struct chain *chain;
-};
 struct load_options {
     struct store *store;
     const struct platform *platform; /* only images for it; NULL: all, of an index this machine's */
@@ -27,10 +19,5 @@ struct load_options {
  * verified. VARVE_ERROR_NOT_FOUND when it holds none for the platform, VARVE_ERROR_INVALID when it
  * is damaged or no image at all; nothing but unreferenced blobs stays in the store then. */
 GPtrArray *load_images(const struct load_options *o, const char *path, GError **err);
-
-struct loaded_image *loaded_image_new(void);
-void loaded_image_free(struct loaded_image *image);
-/* Text that is no name of an image (a bare tag) is passed over. */
-void loaded_image_add_name(struct loaded_image *image, const char *text);
 
 #endif

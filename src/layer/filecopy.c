@@ -1,6 +1,7 @@
 #include "layer/filework.h"
 
 #include "base/error.h"
+#include "text/pattern.h"
 #include "tree/resolve.h"
 
 #include <string.h>
@@ -185,6 +186,18 @@ static gboolean check_single(struct filework *w, GPtrArray *selected, GError **e
               selected->len, w->a->dest);
     error_add_next(err, "end the destination with a /");
     return FALSE;
+}
+
+void fileop_selection(const struct file_action *a, struct selection *sel)
+{
+    gboolean wild = a->allow_wildcard && pattern_has_wildcards(a->src);
+    *sel = (struct selection){.pattern = a->src,
+                              .wildcard = a->allow_wildcard,
+                              .follow = a->follow_symlink,
+                              .includes = a->includes,
+                              .excludes = a->excludes,
+                              .parents = a->parents,
+                              .required = !(wild && a->allow_empty_wildcard)};
 }
 
 gboolean filework_copy(struct filework *w, GError **err)

@@ -1,4 +1,4 @@
-/* What the parts of file ops share. Internal to fileop*.c. */
+/* What the parts of file ops share. Internal to file*.c. */
 #ifndef VARVE_LAYER_FILEWORK_H
 #define VARVE_LAYER_FILEWORK_H
 

@@ -21,11 +21,6 @@ void credential_free(struct credential *c)
     g_free(c);
 }
 
-gboolean credential_is_empty(const struct credential *c)
-{
-    return !(c->username && c->secret) && !c->identity_token && !c->registry_token;
-}
-
 static const char *env(const char *name)
 {
     const char *value = g_getenv(name);

@@ -23,7 +23,11 @@ struct credential {
 struct credential *credential_find(const struct registry_config *config, const char *host,
                                    const char *repository, struct cancel *c);
 void credential_free(struct credential *c);
-gboolean credential_is_empty(const struct credential *c);
+/* TRUE when there is nothing to log in with. */
+static inline gboolean credential_is_empty(const struct credential *c)
+{
+    return !(c->username && c->secret) && !c->identity_token && !c->registry_token;
+}
 
 /* Docker's config.json: in $DOCKER_CONFIG, else in ~/.docker; newly allocated. */
 char *credential_docker_file(void);
