@@ -55,14 +55,15 @@ static void open_sources(struct build *b)
                                  .registry = b->config->registry,
                                  .events = b->ports.events,
                                  .cancel = b->ports.cancel,
-                                 .context_dir = b->context_dir,
-                                 .context_archive = b->context_archive,
-                                 .context_ignore = b->ignore,
-                                 .contexts = r->contexts,
                                  .secrets = r->secrets,
                                  .ssh = r->ssh,
                                  .pull = r->pull};
+    const struct source_contexts contexts = {.dir = b->context_dir,
+                                             .archive = b->context_archive,
+                                             .ignore = b->ignore,
+                                             .named = r->contexts};
     b->sources = sources_new(&so);
+    sources_add_contexts(b->sources, &contexts);
 }
 
 /* Builds are compared with earlier ones of the same tag, wherever their files were then (a fresh

@@ -12,7 +12,9 @@
 /* A local source: scanned at its first use. */
 struct local {
     char *name;            /* "context" or the named context's name */
+    char *context;         /* source_op.context: which one of that name; or NULL */
     char *dir;             /* on this machine */
+    gboolean archive;      /* an archive was unpacked there */
     struct ignore *ignore; /* borrowed (the context's) or owned, see owned */
     gboolean owned;
     struct tree *tree; /* NULL until scanned */
@@ -22,7 +24,7 @@ struct sources {
     struct sources_options o;
     struct image_resolver resolver; /* first handed out; container_of by offset */
     struct solver_env env;
-    GMutex lock;       /* guards locals and images */
+    GMutex lock;       /* guards locals */
     GPtrArray *locals; /* struct local* */
     struct baseimages *images;
     struct remotes *remotes;
@@ -42,20 +44,12 @@ static void local_free(gpointer p)
 {
     struct local *l = p;
     g_free(l->name);
+    g_free(l->context);
     g_free(l->dir);
     if (l->owned)
         ignore_free(l->ignore);
     tree_free(l->tree);
     g_free(l);
-}
-
-static void add_local(struct sources *s, const char *name, const char *dir, struct ignore *ignore)
-{
-    struct local *l = g_new0(struct local, 1);
-    l->name = g_strdup(name);
-    l->dir = g_strdup(dir);
-    l->ignore = ignore;
-    g_ptr_array_add(s->locals, l);
 }
 
 static gboolean resolve_image(struct image_resolver *self, enum context_kind kind,
@@ -93,14 +87,45 @@ static gboolean load_ignore(struct local *l, GError **err)
     return l->ignore != NULL;
 }
 
-static struct local *find_local(struct sources *s, const char *name)
+static struct local *find_local(const struct sources *s, const char *name, const char *context)
 {
     for (guint i = 0; i < s->locals->len; i++) {
         struct local *l = g_ptr_array_index(s->locals, i);
-        if (g_str_equal(l->name, name))
+        if (g_str_equal(l->name, name) && g_strcmp0(l->context, context) == 0)
             return l;
     }
     return NULL;
+}
+
+/* The one that Dockerfiles may have in common is held once. */
+static struct local *add_local(struct sources *s, const char *name, const char *context,
+                               const char *dir)
+{
+    struct local *l = find_local(s, name, context);
+    if (l)
+        return l;
+    l = g_new0(struct local, 1);
+    l->name = g_strdup(name);
+    l->context = g_strdup(context);
+    l->dir = g_strdup(dir);
+    g_ptr_array_add(s->locals, l);
+    return l;
+}
+
+void sources_add_contexts(struct sources *s, const struct source_contexts *c)
+{
+    g_mutex_lock(&s->lock);
+    struct local *l = c->dir ? add_local(s, "context", c->id, c->dir) : NULL;
+    if (l) {
+        l->archive = c->archive;
+        l->ignore = c->ignore;
+    }
+    for (guint i = 0; c->named && i < c->named->len; i++) {
+        const struct named_context *n = g_ptr_array_index(c->named, i);
+        if (n->kind == CONTEXT_LOCAL)
+            add_local(s, n->name, c->id ? n->value : NULL, n->value);
+    }
+    g_mutex_unlock(&s->lock);
 }
 
 static struct tree *scan_local(struct sources *s, struct local *l, GError **err)
@@ -112,24 +137,22 @@ static struct tree *scan_local(struct sources *s, struct local *l, GError **err)
         return NULL;
     g_autofree char *name =
         main_context ? g_strdup("the build context") : g_strdup_printf("the context %s", l->name);
-    l->tree = main_context && s->o.context_archive
-                  ? scan_unpacked(l->dir, l->ignore, name, s->o.cancel, err)
-                  : scan_dir(s->o.store, l->dir, l->ignore, name, s->o.cancel, err);
+    l->tree = l->archive ? scan_unpacked(l->dir, l->ignore, name, s->o.cancel, err)
+                         : scan_dir(s->o.store, l->dir, l->ignore, name, s->o.cancel, err);
     return l->tree;
 }
 
 static struct tree *env_local(struct solver_env *self, const struct source_op *op, GError **err)
 {
     struct sources *s = from_env(self);
-    struct local *l = find_local(s, op->identifier);
+    g_mutex_lock(&s->lock);
+    struct local *l = find_local(s, op->identifier, op->context);
+    struct tree *t = l ? scan_local(s, l, err) : NULL;
+    g_mutex_unlock(&s->lock);
     if (!l) {
         error_set(err, VARVE_ERROR_NOT_FOUND, "this build has no context to copy from");
         error_add_next(err, "give a directory as the last argument: varve build .");
-        return NULL;
     }
-    g_mutex_lock(&s->lock);
-    struct tree *t = scan_local(s, l, err);
-    g_mutex_unlock(&s->lock);
     return t;
 }
 
@@ -178,13 +201,6 @@ struct sources *sources_new(const struct sources_options *o)
     s->env = (struct solver_env){env_local, env_image, env_secret, env_ssh, env_resolve};
     g_mutex_init(&s->lock);
     s->locals = g_ptr_array_new_with_free_func(local_free);
-    if (o->context_dir)
-        add_local(s, "context", o->context_dir, o->context_ignore);
-    for (guint i = 0; o->contexts && i < o->contexts->len; i++) {
-        const struct named_context *c = g_ptr_array_index(o->contexts, i);
-        if (c->kind == CONTEXT_LOCAL)
-            add_local(s, c->name, c->value, NULL);
-    }
     s->images = baseimages_new(o);
     struct remotes_options ro = {.store = o->store,
                                  .registry = o->registry,

@@ -20,18 +20,25 @@ struct sources_options {
     const struct registry_config *registry;
     struct event_sink *events; /* or NULL */
     struct cancel *cancel;     /* or NULL */
-    const char *context_dir;   /* NULL: there is no context (Dockerfile alone from stdin) */
-    gboolean context_archive;  /* that is a temporary place where an archive was unpacked: its files
-                                  keep  their owners, and nothing is remembered of it */
-    struct ignore *context_ignore; /* of the context, borrowed; or NULL */
-    GPtrArray *contexts;           /* struct named_context*, borrowed; or NULL */
-    GHashTable *secrets;           /* id (char*) → GBytes*, borrowed; or NULL */
-    GHashTable *ssh;               /* id (char*) → socket path (char*), borrowed; or NULL */
+    GHashTable *secrets;       /* id (char*) → GBytes*, borrowed; or NULL */
+    GHashTable *ssh;           /* id (char*) → socket path (char*), borrowed; or NULL */
     enum pull_policy pull;
+};
+/* The directories that one Dockerfile's local sources read. */
+struct source_contexts {
+    const char *id;   /* lower_options.context_id; NULL: all that is solved has these */
+    const char *dir;  /* the build context; NULL: there is none (Dockerfile alone from stdin) */
+    gboolean archive; /* that is a temporary place where an archive was unpacked: its files keep
+                         their owners, and nothing is remembered of it */
+    struct ignore *ignore; /* of the build context, borrowed; or NULL */
+    GPtrArray *named;      /* struct named_context*, or NULL */
 };
 struct sources;
 struct sources *sources_new(const struct sources_options *o);
 void sources_free(struct sources *s);
+/* Before the graph of that Dockerfile is solved; those of an id are added once. What is borrowed
+ * must outlive s. */
+void sources_add_contexts(struct sources *s, const struct source_contexts *c);
 struct image_resolver *sources_resolver(struct sources *s);
 struct solver_env *sources_env(struct sources *s);
 /* Saves stat caches; call after the build's keys were made. */
