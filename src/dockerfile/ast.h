@@ -61,6 +61,7 @@ struct health_flags {
     int retries;
 };
 
+struct mount_flag;
 /* A piece of an instruction's text that is one piece in the file too. */
 struct segment {
     gsize offset;    /* in text */
@@ -76,6 +77,8 @@ struct instruction {
     guint first_line, last_line; /* heredocs included */
     const struct flag *flags;
     guint n_flags;
+    const struct mount_flag *mounts; /* RUN: its --mount flags (mount.h) */
+    guint n_mounts;
     const struct word *words; /* FROM COPY ADD EXPOSE VOLUME: the words; RUN CMD ENTRYPOINT SHELL:
                                  the strings of the JSON form, or one word, the shell's command line
                                  (none when empty); HEALTHCHECK: the type, then the same; USER
@@ -92,8 +95,7 @@ struct instruction {
     const struct health_flags *health; /* HEALTHCHECK, else NULL */
     const struct instruction *trigger; /* ONBUILD: what it holds, else NULL */
     const char *trigger_text;    /* ONBUILD: the text for the image's config, heredocs included */
-    const char *const *comments; /* lines of the comment above, without '#', trimmed, none empty:
-                                    an empty one parts what is above it from the instruction */
+    const char *const *comments; /* lines of the comment directly above, without '#', trimmed */
     guint n_comments;
     const struct segment *segments; /* for instruction_span() */
     guint n_segments;
@@ -142,8 +144,7 @@ const struct flag *instruction_flag(const struct instruction *ins, const char *n
 const char *instruction_flag_value(const struct instruction *ins, const char *name);
 /* TRUE for --name and --name=true. */
 gboolean instruction_flag_on(const struct instruction *ins, const char *name);
-/* The content as a shell sees it after "<<-": without tabs at the start of lines; newly allocated.
- */
+/* The content as a shell sees it after "<<-": without tabs at the start of lines. */
 char *heredoc_chomp(const char *content);
 
 #endif

@@ -1,6 +1,7 @@
 #include "dockerfile/dump.h"
 
 #include "base/jsonset.h"
+#include "dockerfile/mount.h"
 
 #include <string.h>
 
@@ -24,20 +25,29 @@ static json_t *flags_json(const struct instruction *ins)
     return list;
 }
 
+static json_t *fields_json(const struct pair *fields, guint n)
+{
+    json_t *list = json_array();
+    for (guint i = 0; i < n; i++)
+        json_array_append_new(
+            list, json_pack("[o,o]", jsonset_value(fields[i].key), jsonset_value(fields[i].value)));
+    return list;
+}
+
+/* Each mount is a list of fields. */
+static json_t *mounts_json(const struct instruction *ins)
+{
+    json_t *list = json_array();
+    for (guint i = 0; i < ins->n_mounts; i++)
+        json_array_append_new(list, fields_json(ins->mounts[i].fields, ins->mounts[i].n_fields));
+    return list;
+}
+
 static json_t *words_json(const struct instruction *ins)
 {
     json_t *list = json_array();
     for (guint i = 0; i < ins->n_words; i++)
         json_array_append_new(list, jsonset_value(ins->words[i].text));
-    return list;
-}
-
-static json_t *pairs_json(const struct instruction *ins)
-{
-    json_t *list = json_array();
-    for (guint i = 0; i < ins->n_pairs; i++)
-        json_array_append_new(list, json_pack("[o,o]", jsonset_value(ins->pairs[i].key),
-                                              jsonset_value(ins->pairs[i].value)));
     return list;
 }
 
@@ -76,11 +86,12 @@ json_t *instruction_json(const struct instruction *ins)
     if (ins->last_line != ins->first_line)
         jsonset_int(o, "lastLine", ins->last_line);
     set_list(o, "flags", flags_json(ins));
+    set_list(o, "mounts", mounts_json(ins));
     if (ins->trigger)
         json_object_set_new(o, "trigger", instruction_json(ins->trigger));
     jsonset_text(o, "triggerText", ins->trigger_text);
     set_list(o, "words", words_json(ins));
-    set_list(o, "pairs", pairs_json(ins));
+    set_list(o, "pairs", fields_json(ins->pairs, ins->n_pairs));
     set_list(o, "heredocs", heredocs_json(ins));
     jsonset_true(o, "json", ins->json);
     jsonset_true(o, "jsonLike", ins->json_like);

@@ -78,24 +78,35 @@ static void check_choice(struct parser *ps, const struct instruction *ins, const
     }
 }
 
+/* Values with variables are checked when these are known. */
+static void add_mount(struct parser *ps, const struct flag *f, struct mount_flag *mounts, guint *n)
+{
+    g_autoptr(GError) err = NULL;
+    struct mount_spec m = {0};
+    if (mount_flag_parse(&mounts[*n], ps->arena, f, &err) &&
+        (strchr(f->value, '$') || mount_spec_read(&m, &mounts[*n], NULL, NULL, &err)))
+        *n += 1;
+    else
+        diags_gerror(ps->diags, f->span, err);
+    mount_spec_clear(&m);
+}
+
 static void form_run(struct parser *ps, struct instruction *ins)
 {
     static const char *const networks[] = {"default", "none", "host", NULL};
     static const char *const securities[] = {"sandbox", "insecure", NULL};
     check_choice(ps, ins, "network", networks, 3);
     check_choice(ps, ins, "security", securities, 2);
-    for (guint i = 0; i < ps->flags->len; i++) {
-        const struct flag *f = &g_array_index(ps->flags, struct flag, i);
-        g_autoptr(GError) err = NULL;
-        struct run_mount m = {0};
+    struct mount_flag *mounts =
+        ins->n_flags ? arena_alloc(ps->arena, ins->n_flags * sizeof *mounts) : NULL;
+    for (guint i = 0; i < ins->n_flags; i++) {
+        const struct flag *f = &ins->flags[i];
         if (strcmp(f->name, "device") == 0)
             diags_error(ps->diags, f->span, "RUN --device is not supported");
-        /* Values with variables are checked when these are known. */
-        if (strcmp(f->name, "mount") == 0 && f->value && !strchr(f->value, '$') &&
-            !run_mount_parse(&m, f->value, NULL, NULL, &err))
-            diags_gerror(ps->diags, f->span, err);
-        run_mount_clear(&m);
+        if (strcmp(f->name, "mount") == 0 && f->value)
+            add_mount(ps, f, mounts, &ins->n_mounts);
     }
+    ins->mounts = mounts;
     command_line(ps, ins, rest_offset(ins));
     if (ins->json && ps->words->len == 0) {
         parse_error(ps, ins, "RUN [] names no program to run");

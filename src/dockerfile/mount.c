@@ -52,29 +52,30 @@ static const struct key_name {
     {"env", KEY_ENV},
 };
 
-void run_mount_clear(struct run_mount *m)
+void mount_spec_clear(struct mount_spec *m)
 {
     g_free(m->target);
     g_free(m->source);
     g_free(m->from);
     g_free(m->id);
     g_free(m->env);
-    *m = (struct run_mount){0};
+    *m = (struct mount_spec){0};
 }
 
-static const struct key_name *find_key(const char *name, const char *field, GError **err)
+static const struct key_name *find_key(const struct pair *field, GError **err)
 {
     const char *names[G_N_ELEMENTS(keys)];
     for (guint i = 0; i < G_N_ELEMENTS(keys); i++) {
-        if (g_ascii_strcasecmp(keys[i].name, name) == 0)
+        if (g_ascii_strcasecmp(keys[i].name, field->key) == 0)
             return &keys[i];
         names[i] = keys[i].name;
     }
-    const char *near = suggest_nearest(name, names, G_N_ELEMENTS(names));
+    const char *near = suggest_nearest(field->key, names, G_N_ELEMENTS(names));
+    g_autofree char *text = g_strconcat(field->key, field->value ? "=" : NULL, field->value, NULL);
     error_set(err, VARVE_ERROR_INVALID,
               near ? "unexpected key '%s' in '%s'; did you mean %s?"
                    : "unexpected key '%s' in '%s'",
-              name, field, near);
+              field->key, text, near);
     return NULL;
 }
 
@@ -131,13 +132,13 @@ struct given {
     gboolean sharing;
 };
 
-static gboolean wrong_for_type(const struct run_mount *m, const char *key, GError **err)
+static gboolean wrong_for_type(const struct mount_spec *m, const char *key, GError **err)
 {
     return error_set(err, VARVE_ERROR_INVALID, "unexpected key '%s' for mount type '%s'", key,
                      type_names[m->type]);
 }
 
-static gboolean take_rest(struct run_mount *m, enum key key, const char *name, const char *value,
+static gboolean take_rest(struct mount_spec *m, enum key key, const char *name, const char *value,
                           GError **err)
 {
     gboolean secret_or_ssh = m->type == RUN_MOUNT_SECRET || m->type == RUN_MOUNT_SSH;
@@ -165,8 +166,8 @@ static gboolean take_rest(struct run_mount *m, enum key key, const char *name, c
     }
 }
 
-static gboolean take_field(struct run_mount *m, struct given *given, enum key key, const char *name,
-                           const char *value, GError **err)
+static gboolean take_field(struct mount_spec *m, struct given *given, enum key key,
+                           const char *name, const char *value, GError **err)
 {
     gboolean on = TRUE;
     int choice;
@@ -205,24 +206,23 @@ static gboolean take_field(struct run_mount *m, struct given *given, enum key ke
     }
 }
 
-static gboolean parse_field(struct run_mount *m, struct given *given, const char *field,
-                            mount_expand_fn expand, gpointer ctx, GError **err)
+static gboolean read_field(struct mount_spec *m, struct given *given, const struct pair *field,
+                           mount_expand_fn expand, gpointer ctx, GError **err)
 {
-    const char *eq = strchr(field, '=');
-    g_autofree char *name = g_strndup(field, eq ? (gsize)(eq - field) : strlen(field));
-    const struct key_name *k = find_key(name, field, err);
+    const struct key_name *k = find_key(field, err);
     if (!k)
         return FALSE;
-    if (!eq && k->key != KEY_READONLY && k->key != KEY_READWRITE && k->key != KEY_REQUIRED)
+    if (!field->value && k->key != KEY_READONLY && k->key != KEY_READWRITE &&
+        k->key != KEY_REQUIRED)
         return error_set(err, VARVE_ERROR_INVALID, "invalid field '%s' must be a key=value pair",
-                         field);
-    g_autofree char *value = !eq      ? g_strdup("true")
-                             : expand ? expand(ctx, eq + 1, err)
-                                      : g_strdup(eq + 1);
+                         field->key);
+    g_autofree char *value = !field->value ? g_strdup("true")
+                             : expand      ? expand(ctx, field->value, err)
+                                           : g_strdup(field->value);
     return value && take_field(m, given, k->key, k->name, value, err);
 }
 
-static gboolean check_secret(const struct run_mount *m, GError **err)
+static gboolean check_secret(const struct mount_spec *m, GError **err)
 {
     if (m->from)
         return error_set(err, VARVE_ERROR_INVALID, "a secret mount cannot have a from");
@@ -234,7 +234,7 @@ static gboolean check_secret(const struct run_mount *m, GError **err)
     return TRUE;
 }
 
-static gboolean check_mount(struct run_mount *m, const struct given *given, GError **err)
+static gboolean check_mount(struct mount_spec *m, const struct given *given, GError **err)
 {
     const char *owned = m->has_mode ? "mode" : m->has_uid ? "uid" : m->has_gid ? "gid" : NULL;
     if (owned && (m->type == RUN_MOUNT_BIND || m->type == RUN_MOUNT_TMPFS))
@@ -248,32 +248,56 @@ static gboolean check_mount(struct run_mount *m, const struct given *given, GErr
     return m->type != RUN_MOUNT_SECRET || check_secret(m, err);
 }
 
-gboolean run_mount_parse(struct run_mount *out, const char *text, mount_expand_fn expand,
+gboolean mount_spec_read(struct mount_spec *out, const struct mount_flag *m, mount_expand_fn expand,
                          gpointer ctx, GError **err)
 {
-    *out = (struct run_mount){0};
+    *out = (struct mount_spec){0};
     struct given given = {0};
-    g_auto(GStrv) fields = csv_split(text, err);
-    gboolean ok = fields != NULL;
-    for (char **f = fields; ok && *f; f++)
-        ok = parse_field(out, &given, *f, expand, ctx, err);
+    gboolean ok = TRUE;
+    for (guint i = 0; ok && i < m->n_fields; i++)
+        ok = read_field(out, &given, &m->fields[i], expand, ctx, err);
     ok = ok && check_mount(out, &given, err);
     if (!ok) {
         g_prefix_error(err, "invalid --mount: ");
-        run_mount_clear(out);
+        mount_spec_clear(out);
     }
     return ok;
 }
 
-char *run_mount_peek_from(const char *text)
+/* What the fields say of where the mount is from. */
+static const char *find_from(const struct mount_flag *m)
 {
-    g_auto(GStrv) fields = csv_split(text, NULL);
     const char *from = NULL;
-    for (char **f = fields; f && *f; f++) {
-        if (g_ascii_strcasecmp(*f, "type=tmpfs") == 0)
+    for (guint i = 0; i < m->n_fields; i++) {
+        const struct pair *f = &m->fields[i];
+        if (!f->value)
+            continue;
+        if (g_ascii_strcasecmp(f->key, "type") == 0 && g_ascii_strcasecmp(f->value, "tmpfs") == 0)
             return NULL;
-        if (g_ascii_strncasecmp(*f, "from=", strlen("from=")) == 0)
-            from = *f + strlen("from=");
+        if (g_ascii_strcasecmp(f->key, "from") == 0)
+            from = f->value;
     }
-    return from && *from ? g_strdup(from) : NULL;
+    return from && *from ? from : NULL;
+}
+
+gboolean mount_flag_parse(struct mount_flag *out, struct arena *a, const struct flag *f,
+                          GError **err)
+{
+    g_auto(GStrv) texts = csv_split(f->value, err);
+    if (!texts) {
+        g_prefix_error(err, "invalid --mount: ");
+        return FALSE;
+    }
+    guint n = g_strv_length(texts);
+    struct pair *fields = arena_alloc(a, n * sizeof *fields);
+    for (guint i = 0; i < n; i++) {
+        const char *eq = strchr(texts[i], '=');
+        fields[i] = (struct pair){
+            .key = arena_strndup(a, texts[i], eq ? (gsize)(eq - texts[i]) : strlen(texts[i])),
+            .value = eq ? arena_strdup(a, eq + 1) : NULL,
+            .span = f->span};
+    }
+    *out = (struct mount_flag){.flag = f, .fields = fields, .n_fields = n};
+    out->from = find_from(out);
+    return TRUE;
 }

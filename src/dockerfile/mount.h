@@ -3,7 +3,15 @@
 #ifndef VARVE_DOCKERFILE_MOUNT_H
 #define VARVE_DOCKERFILE_MOUNT_H
 
-#include <glib.h>
+#include "dockerfile/ast.h"
+
+/* The flag as the syntax tree has it. */
+struct mount_flag {
+    const struct flag *flag;
+    const struct pair *fields; /* in order; value as written, variables included; NULL: no '=' */
+    guint n_fields;
+    const char *from; /* what from= says; NULL: nothing, or a tmpfs, which has no source */
+};
 
 enum run_mount_type {
     RUN_MOUNT_BIND,
@@ -14,7 +22,7 @@ enum run_mount_type {
 };
 enum run_mount_sharing { RUN_SHARING_SHARED, RUN_SHARING_PRIVATE, RUN_SHARING_LOCKED };
 
-struct run_mount {
+struct mount_spec {
     enum run_mount_type type;
     char *target; /* as written, maybe relative to the working directory; NULL when not given: bind,
                      cache and tmpfs mean the working directory, secret and ssh a usual place */
@@ -34,13 +42,14 @@ struct run_mount {
 /* Expands the variables of one value; newly allocated, NULL with *err. */
 typedef char *(*mount_expand_fn)(gpointer ctx, const char *value, GError **err);
 
-/* Parses text; expand (may be NULL) is called for each value before it is used. On success *out is
- * to be cleared with run_mount_clear(). VARVE_ERROR_INVALID names the key that is wrong. */
-gboolean run_mount_parse(struct run_mount *out, const char *text, mount_expand_fn expand,
+/* Splits the value of f into fields; those are a's. Keys and values are looked at by
+ * mount_spec_read(). VARVE_ERROR_INVALID when the quotes are wrong. */
+gboolean mount_flag_parse(struct mount_flag *out, struct arena *a, const struct flag *f,
+                          GError **err);
+/* What m says; expand (may be NULL) is called for each value before it is used. On success *out is
+ * to be cleared with mount_spec_clear(). VARVE_ERROR_INVALID names the key that is wrong. */
+gboolean mount_spec_read(struct mount_spec *out, const struct mount_flag *m, mount_expand_fn expand,
                          gpointer ctx, GError **err);
-void run_mount_clear(struct run_mount *m);
-/* The value of "from" as written, variables and all, newly allocated; NULL when text has none (or
- * is malformed, or a tmpfs, which has no source). Lowering needs it before variables are known. */
-char *run_mount_peek_from(const char *text);
+void mount_spec_clear(struct mount_spec *m);
 
 #endif

@@ -64,20 +64,18 @@ static gboolean find_copy_source(struct scopes *x, const struct scope *s, struct
 static gboolean find_mount_sources(struct scopes *x, const struct scope *s,
                                    struct stage_command *cmd)
 {
-    cmd->n_sources = cmd->ins->n_flags;
+    cmd->n_sources = cmd->ins->n_mounts;
     if (cmd->n_sources == 0)
         return TRUE;
     cmd->sources = g_new0(struct scope *, cmd->n_sources);
     for (guint i = 0; i < cmd->n_sources; i++) {
-        const struct flag *f = &cmd->ins->flags[i];
-        g_autofree char *from =
-            strcmp(f->name, "mount") == 0 && f->value ? run_mount_peek_from(f->value) : NULL;
-        struct span at = scope_place(s, cmd, f->span);
-        if (!from)
+        const struct mount_flag *m = &cmd->ins->mounts[i];
+        struct span at = scope_place(s, cmd, m->flag->span);
+        if (!m->from)
             continue;
-        if (refuse_variable(x, "from= of RUN --mount", from, at))
+        if (refuse_variable(x, "from= of RUN --mount", m->from, at))
             return FALSE;
-        cmd->sources[i] = find_by_name(x, from, at);
+        cmd->sources[i] = find_by_name(x, m->from, at);
     }
     return TRUE;
 }
@@ -121,7 +119,7 @@ static gboolean leads_to(struct scope *from, const struct scope *to)
 
 static struct span source_place(const struct scope *s, const struct stage_command *cmd, guint k)
 {
-    const struct flag *f = cmd->ins->kind == INSTRUCTION_RUN ? &cmd->ins->flags[k]
+    const struct flag *f = cmd->ins->kind == INSTRUCTION_RUN ? cmd->ins->mounts[k].flag
                                                              : instruction_flag(cmd->ins, "from");
     return scope_place(s, cmd, f->span);
 }

@@ -61,7 +61,7 @@ static const char *selector(struct run *r, const char *source)
     return path[1] ? graph_str(r->lw->graph, path + 1) : NULL;
 }
 
-static void fill_cache(struct run *r, const struct run_mount *m, struct exec_mount *out)
+static void fill_cache(struct run *r, const struct mount_spec *m, struct exec_mount *out)
 {
     static const enum cache_sharing sharing[] = {[RUN_SHARING_SHARED] = SHARING_SHARED,
                                                  [RUN_SHARING_PRIVATE] = SHARING_PRIVATE,
@@ -75,7 +75,7 @@ static void fill_cache(struct run *r, const struct run_mount *m, struct exec_mou
     out->mode = m->has_mode ? m->mode : 0755;
 }
 
-static void fill_secret(struct run *r, const struct run_mount *m, struct exec_mount *out)
+static void fill_secret(struct run *r, const struct mount_spec *m, struct exec_mount *out)
 {
     g_autofree char *base = m->target ? path_base(m->target) : NULL;
     const char *id = m->source ? m->source : m->id ? m->id : base;
@@ -88,7 +88,7 @@ static void fill_secret(struct run *r, const struct run_mount *m, struct exec_mo
     out->mode = m->has_mode ? m->mode : 0400;
 }
 
-static void fill_ssh(struct run *r, const struct run_mount *m, struct exec_mount *out)
+static void fill_ssh(struct run *r, const struct mount_spec *m, struct exec_mount *out)
 {
     g_autofree char *usual = g_strdup_printf(SSH_SOCKET ".%u", r->n_ssh++);
     out->type = MOUNT_SSH;
@@ -98,21 +98,21 @@ static void fill_ssh(struct run *r, const struct run_mount *m, struct exec_mount
 }
 
 /* What a bind or cache mount shows. */
-static gboolean set_source(struct run *r, const struct run_mount *m, guint flag,
-                           struct exec_mount *out)
+static void set_source(struct run *r, const struct mount_spec *m, guint k, struct exec_mount *out)
 {
-    struct scope *from = flag < r->cmd->n_sources ? r->cmd->sources[flag] : NULL;
+    const struct instruction *ins = r->cmd->ins;
+    struct scope *from = r->cmd->sources[k];
     if (from)
         out->input = add_input(r, lower_result(r->lw, lower_stage_of(r->lw, from)));
     else if (m->type == RUN_MOUNT_BIND)
         out->input = add_input(r, lower_local(r->lw, NULL));
     out->selector = selector(r, m->source);
     out->written = graph_str(r->lw->graph, m->source);
-    out->place = r->cmd->foreign ? 0 : flag + 1;
-    return TRUE;
+    out->place = r->cmd->foreign ? 0 : (guint)(ins->mounts[k].flag - ins->flags) + 1;
 }
 
-static gboolean add_mount(struct run *r, const struct run_mount *m, guint flag)
+/* The k-th --mount. */
+static gboolean add_mount(struct run *r, const struct mount_spec *m, guint k)
 {
     struct exec_mount out = {.input = -1,
                              .readonly = m->readonly,
@@ -132,11 +132,11 @@ static gboolean add_mount(struct run *r, const struct run_mount *m, guint flag)
         } else {
             if (m->type == RUN_MOUNT_CACHE)
                 fill_cache(r, m, &out);
-            set_source(r, m, flag, &out);
+            set_source(r, m, k, &out);
         }
     }
     if (out.dest && strcmp(out.dest, "/") == 0) {
-        diags_error(r->lw->diags, lower_place(r->s, r->cmd, r->cmd->ins->flags[flag].span),
+        diags_error(r->lw->diags, lower_place(r->s, r->cmd, r->cmd->ins->mounts[k].flag->span),
                     "invalid mount target \"/\"");
         if (!m->target)
             diags_hint(r->lw->diags,
@@ -151,18 +151,15 @@ static gboolean add_mount(struct run *r, const struct run_mount *m, guint flag)
 static gboolean add_mounts(struct run *r)
 {
     const struct instruction *ins = r->cmd->ins;
-    for (guint i = 0; i < ins->n_flags; i++) {
-        const struct flag *f = &ins->flags[i];
+    for (guint i = 0; i < ins->n_mounts; i++) {
         g_autoptr(GError) err = NULL;
-        struct run_mount m;
-        if (strcmp(f->name, "mount") != 0)
-            continue;
-        if (!run_mount_parse(&m, f->value, expand_value, r, &err)) {
-            diags_gerror(r->lw->diags, lower_place(r->s, r->cmd, f->span), err);
+        struct mount_spec m;
+        if (!mount_spec_read(&m, &ins->mounts[i], expand_value, r, &err)) {
+            diags_gerror(r->lw->diags, lower_place(r->s, r->cmd, ins->mounts[i].flag->span), err);
             return FALSE;
         }
         gboolean ok = add_mount(r, &m, i);
-        run_mount_clear(&m);
+        mount_spec_clear(&m);
         if (!ok)
             return FALSE;
     }

@@ -200,11 +200,11 @@ static char *expand_value(gpointer ctx, const char *value, GError **err)
 }
 
 static void add_mount(struct outlining *w, struct lint_stage *s, const struct instruction *ins,
-                      const char *text)
+                      const struct mount_flag *flag)
 {
     struct mount_ctx ctx = {&w->l, s};
-    struct run_mount m = {0};
-    if (!run_mount_parse(&m, text, expand_value, &ctx, NULL))
+    struct mount_spec m = {0};
+    if (!mount_spec_read(&m, flag, expand_value, &ctx, NULL))
         return;
     GPtrArray *list = m.type == RUN_MOUNT_SECRET  ? w->x->secrets
                       : m.type == RUN_MOUNT_SSH   ? w->x->ssh
@@ -218,15 +218,14 @@ static void add_mount(struct outlining *w, struct lint_stage *s, const struct in
                                                                   : g_strdup(id);
     if (list && name)
         item(list, name, ins)->required |= m.required;
-    run_mount_clear(&m);
+    mount_spec_clear(&m);
 }
 
 static void add_instruction(struct outlining *w, struct lint_stage *s,
                             const struct instruction *ins)
 {
-    for (guint i = 0; ins->kind == INSTRUCTION_RUN && i < ins->n_flags; i++)
-        if (strcmp(ins->flags[i].name, "mount") == 0 && ins->flags[i].value)
-            add_mount(w, s, ins, ins->flags[i].value);
+    for (guint i = 0; i < ins->n_mounts; i++)
+        add_mount(w, s, ins, &ins->mounts[i]);
     g_autoptr(GPtrArray) said = lint_stage_apply(&w->l, s, ins);
     for (guint i = 0; ins->kind == INSTRUCTION_ARG && i < ins->n_pairs; i++) {
         const struct pair *pair = &ins->pairs[i];

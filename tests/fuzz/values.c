@@ -24,13 +24,15 @@ static void fuzz_git(const char *text)
 
 static void fuzz_mount(const char *text)
 {
-    struct run_mount m = {0};
+    struct mount_spec m = {0};
+    struct mount_flag parsed;
+    const struct flag flag = {.name = "mount", .value = text};
     g_autoptr(GError) err = NULL;
-    g_autofree char *from = run_mount_peek_from(text);
-    gboolean ok = run_mount_parse(&m, text, NULL, NULL, &err);
+    g_autoptr(arena) a = arena_new();
+    gboolean ok = mount_flag_parse(&parsed, a, &flag, &err) && mount_spec_read(&m, &parsed, NULL, NULL, &err);
     g_assert_true(ok == (err == NULL));
     if (ok)
-        run_mount_clear(&m);
+        mount_spec_clear(&m);
 }
 
 static void fuzz_url(const char *text)

@@ -326,9 +326,13 @@ static const struct {
 static char *describe_mount(const char *text)
 {
     static const char *const types[] = {"bind", "cache", "tmpfs", "secret", "ssh"};
-    struct run_mount m;
+    struct mount_spec m;
+    struct mount_flag parsed;
+    const struct flag flag = {.name = "mount", .value = text};
     g_autoptr(GError) err = NULL;
-    if (!run_mount_parse(&m, text, NULL, NULL, &err))
+    g_autoptr(arena) a = arena_new();
+    if (!mount_flag_parse(&parsed, a, &flag, &err) ||
+        !mount_spec_read(&m, &parsed, NULL, NULL, &err))
         return g_strconcat("!", err->message, NULL);
     GString *s = g_string_new(types[m.type]);
     const char *const fields[][2] = {
@@ -348,7 +352,7 @@ static char *describe_mount(const char *text)
         g_string_append_printf(s, " %u", m.uid);
     if (m.has_gid)
         g_string_append_printf(s, " %u", m.gid);
-    run_mount_clear(&m);
+    mount_spec_clear(&m);
     return g_string_free(s, FALSE);
 }
 
