@@ -8,9 +8,6 @@
 
 #include <string.h>
 
-static const char *const type_names[] = {"bind", "cache", "tmpfs", "secret", "ssh"};
-static const char *const sharing_names[] = {"shared", "private", "locked"};
-
 enum key {
     KEY_TYPE,
     KEY_FROM,
@@ -135,23 +132,23 @@ struct given {
 static gboolean wrong_for_type(const struct mount_spec *m, const char *key, GError **err)
 {
     return error_set(err, VARVE_ERROR_INVALID, "unexpected key '%s' for mount type '%s'", key,
-                     type_names[m->type]);
+                     mount_type_names[m->type]);
 }
 
 static gboolean take_rest(struct mount_spec *m, enum key key, const char *name, const char *value,
                           GError **err)
 {
-    gboolean secret_or_ssh = m->type == RUN_MOUNT_SECRET || m->type == RUN_MOUNT_SSH;
+    gboolean secret_or_ssh = m->type == MOUNT_SECRET || m->type == MOUNT_SSH;
     switch (key) {
     case KEY_REQUIRED:
         return secret_or_ssh ? take_bool(&m->required, name, value, err)
                              : wrong_for_type(m, name, err);
     case KEY_SIZE:
-        if (m->type != RUN_MOUNT_TMPFS)
+        if (m->type != MOUNT_TMPFS)
             return wrong_for_type(m, name, err);
         return bytesize_parse(value, &m->size, NULL) || bad_value(err, name, value);
     case KEY_ENV:
-        if (m->type != RUN_MOUNT_SECRET)
+        if (m->type != MOUNT_SECRET)
             return wrong_for_type(m, name, err);
         take_text(&m->env, value);
         return TRUE;
@@ -173,12 +170,11 @@ static gboolean take_field(struct mount_spec *m, struct given *given, enum key k
     int choice;
     switch (key) {
     case KEY_TYPE:
-        choice = take_choice("mount type", value, type_names, G_N_ELEMENTS(type_names), err);
+        choice = take_choice("mount type", value, mount_type_names, MOUNT_TYPES, err);
         m->type = MAX(choice, 0);
         return choice >= 0;
     case KEY_SHARING:
-        choice =
-            take_choice("sharing value", value, sharing_names, G_N_ELEMENTS(sharing_names), err);
+        choice = take_choice("sharing value", value, cache_sharing_names, CACHE_SHARINGS, err);
         m->sharing = MAX(choice, 0);
         given->sharing = TRUE;
         return choice >= 0;
@@ -237,15 +233,15 @@ static gboolean check_secret(const struct mount_spec *m, GError **err)
 static gboolean check_mount(struct mount_spec *m, const struct given *given, GError **err)
 {
     const char *owned = m->has_mode ? "mode" : m->has_uid ? "uid" : m->has_gid ? "gid" : NULL;
-    if (owned && (m->type == RUN_MOUNT_BIND || m->type == RUN_MOUNT_TMPFS))
+    if (owned && (m->type == MOUNT_BIND || m->type == MOUNT_TMPFS))
         return error_set(err, VARVE_ERROR_INVALID, "%s not allowed for \"%s\" type mounts", owned,
-                         type_names[m->type]);
+                         mount_type_names[m->type]);
     if (!given->access)
-        m->readonly = m->type != RUN_MOUNT_CACHE && m->type != RUN_MOUNT_TMPFS;
-    if (given->sharing && m->type != RUN_MOUNT_CACHE)
+        m->readonly = m->type != MOUNT_CACHE && m->type != MOUNT_TMPFS;
+    if (given->sharing && m->type != MOUNT_CACHE)
         return error_set(err, VARVE_ERROR_INVALID, "invalid cache sharing set for %s mount",
-                         type_names[m->type]);
-    return m->type != RUN_MOUNT_SECRET || check_secret(m, err);
+                         mount_type_names[m->type]);
+    return m->type != MOUNT_SECRET || check_secret(m, err);
 }
 
 gboolean mount_spec_read(struct mount_spec *out, const struct mount_flag *m, mount_expand_fn expand,

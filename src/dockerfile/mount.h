@@ -3,6 +3,7 @@
 #ifndef VARVE_DOCKERFILE_MOUNT_H
 #define VARVE_DOCKERFILE_MOUNT_H
 
+#include "base/mounttype.h"
 #include "dockerfile/ast.h"
 
 /* The flag as the syntax tree has it. */
@@ -13,17 +14,8 @@ struct mount_flag {
     const char *from; /* what from= says; NULL: nothing, or a tmpfs, which has no source */
 };
 
-enum run_mount_type {
-    RUN_MOUNT_BIND,
-    RUN_MOUNT_CACHE,
-    RUN_MOUNT_TMPFS,
-    RUN_MOUNT_SECRET,
-    RUN_MOUNT_SSH
-};
-enum run_mount_sharing { RUN_SHARING_SHARED, RUN_SHARING_PRIVATE, RUN_SHARING_LOCKED };
-
 struct mount_spec {
-    enum run_mount_type type;
+    enum mount_type type;
     char *target; /* as written, maybe relative to the working directory; NULL when not given: bind,
                      cache and tmpfs mean the working directory, secret and ssh a usual place */
     char *source; /* bind, cache: path in from; secret: its id in the old spelling; or NULL */
@@ -31,7 +23,7 @@ struct mount_spec {
                      nothing (cache) */
     char *id;     /* cache, secret, ssh; or NULL */
     char *env;    /* secret: variable that gets it; or NULL */
-    enum run_mount_sharing sharing; /* cache */
+    enum cache_sharing sharing; /* cache */
     gboolean readonly; /* with the type's default: cache and tmpfs are writable, others read-only */
     gboolean required; /* secret, ssh */
     gboolean has_mode, has_uid, has_gid;

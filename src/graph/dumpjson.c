@@ -33,17 +33,15 @@ static void add_source(json_t *o, const struct source_op *s)
 
 static json_t *mount_json(const struct exec_mount *m)
 {
-    static const char *const types[] = {"bind", "cache", "tmpfs", "secret", "ssh"};
-    static const char *const sharing[] = {"shared", "private", "locked"};
     json_t *o = json_object();
-    jsonset_filled(o, "type", types[m->type]);
+    jsonset_filled(o, "type", mount_type_names[m->type]);
     json_object_set_new(o, "input", json_integer(m->input));
     jsonset_filled(o, "selector", m->selector);
     jsonset_filled(o, "dest", m->dest);
     jsonset_true(o, "readonly", m->readonly);
     jsonset_true(o, "output", m->output);
     jsonset_filled(o, "cacheId", m->cache_id);
-    jsonset_filled(o, "sharing", m->type == MOUNT_CACHE ? sharing[m->sharing] : NULL);
+    jsonset_filled(o, "sharing", m->type == MOUNT_CACHE ? cache_sharing_names[m->sharing] : NULL);
     jsonset_filled(o, "id", m->id);
     jsonset_filled(o, "env", m->env);
     jsonset_true(o, "optional", m->optional);

@@ -63,15 +63,11 @@ static const char *selector(struct run *r, const char *source)
 
 static void fill_cache(struct run *r, const struct mount_spec *m, struct exec_mount *out)
 {
-    static const enum cache_sharing sharing[] = {[RUN_SHARING_SHARED] = SHARING_SHARED,
-                                                 [RUN_SHARING_PRIVATE] = SHARING_PRIVATE,
-                                                 [RUN_SHARING_LOCKED] = SHARING_LOCKED};
     const char *space = lower_build_arg(r->lw, "BUILDKIT_CACHE_MOUNT_NS");
     g_autofree char *clean = path_clean(m->target ? m->target : "");
     g_autofree char *id = g_strconcat(space ? space : "", "/", m->id ? m->id : clean, NULL);
-    out->type = MOUNT_CACHE;
     out->cache_id = graph_str(r->lw->graph, id);
-    out->sharing = sharing[m->sharing];
+    out->sharing = m->sharing;
     out->mode = m->has_mode ? m->mode : 0755;
 }
 
@@ -81,7 +77,6 @@ static void fill_secret(struct run *r, const struct mount_spec *m, struct exec_m
     const char *id = m->source ? m->source : m->id ? m->id : base;
     g_autofree char *name = path_base(id);
     g_autofree char *usual = g_strconcat(SECRET_DIR, name, NULL);
-    out->type = MOUNT_SECRET;
     out->id = graph_str(r->lw->graph, id);
     out->env = graph_str(r->lw->graph, m->env);
     out->dest = m->target ? absolute(r, m->target) : m->env ? NULL : graph_str(r->lw->graph, usual);
@@ -91,7 +86,6 @@ static void fill_secret(struct run *r, const struct mount_spec *m, struct exec_m
 static void fill_ssh(struct run *r, const struct mount_spec *m, struct exec_mount *out)
 {
     g_autofree char *usual = g_strdup_printf(SSH_SOCKET ".%u", r->n_ssh++);
-    out->type = MOUNT_SSH;
     out->id = graph_str(r->lw->graph, m->id ? m->id : "default");
     out->dest = m->target ? absolute(r, m->target) : graph_str(r->lw->graph, usual);
     out->mode = m->has_mode ? m->mode : 0600;
@@ -104,7 +98,7 @@ static void set_source(struct run *r, const struct mount_spec *m, guint k, struc
     struct scope *from = r->cmd->sources[k];
     if (from)
         out->input = add_input(r, lower_result(r->lw, lower_stage_of(r->lw, from)));
-    else if (m->type == RUN_MOUNT_BIND)
+    else if (m->type == MOUNT_BIND)
         out->input = add_input(r, lower_local(r->lw, NULL));
     out->selector = selector(r, m->source);
     out->written = graph_str(r->lw->graph, m->source);
@@ -114,23 +108,23 @@ static void set_source(struct run *r, const struct mount_spec *m, guint k, struc
 /* The k-th --mount. */
 static gboolean add_mount(struct run *r, const struct mount_spec *m, guint k)
 {
-    struct exec_mount out = {.input = -1,
+    struct exec_mount out = {.type = m->type,
+                             .input = -1,
                              .readonly = m->readonly,
                              .uid = m->uid,
                              .gid = m->gid,
                              .optional = !m->required};
-    if (m->type == RUN_MOUNT_SECRET) {
+    if (m->type == MOUNT_SECRET) {
         fill_secret(r, m, &out);
-    } else if (m->type == RUN_MOUNT_SSH) {
+    } else if (m->type == MOUNT_SSH) {
         fill_ssh(r, m, &out);
     } else {
         out.optional = FALSE;
         out.dest = absolute(r, m->target);
-        if (m->type == RUN_MOUNT_TMPFS) {
-            out.type = MOUNT_TMPFS;
+        if (m->type == MOUNT_TMPFS) {
             out.size = m->size;
         } else {
-            if (m->type == RUN_MOUNT_CACHE)
+            if (m->type == MOUNT_CACHE)
                 fill_cache(r, m, &out);
             set_source(r, m, k, &out);
         }

@@ -4,6 +4,7 @@
 #ifndef VARVE_GRAPH_OP_H
 #define VARVE_GRAPH_OP_H
 
+#include "base/mounttype.h"
 #include "base/platform.h"
 
 #include <sys/types.h>
@@ -31,8 +32,6 @@ struct source_op {
     gboolean by_commit;       /* git: checksum, a whole commit, is got without asking what ref is */
 };
 
-enum mount_type { MOUNT_BIND, MOUNT_CACHE, MOUNT_TMPFS, MOUNT_SECRET, MOUNT_SSH };
-enum cache_sharing { SHARING_SHARED, SHARING_PRIVATE, SHARING_LOCKED };
 struct exec_mount {
     enum mount_type type;
     int input;            /* index in the vertex's inputs, -1: none (scratch) */

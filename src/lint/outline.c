@@ -206,16 +206,16 @@ static void add_mount(struct outlining *w, struct lint_stage *s, const struct in
     struct mount_spec m = {0};
     if (!mount_spec_read(&m, flag, expand_value, &ctx, NULL))
         return;
-    GPtrArray *list = m.type == RUN_MOUNT_SECRET  ? w->x->secrets
-                      : m.type == RUN_MOUNT_SSH   ? w->x->ssh
-                      : m.type == RUN_MOUNT_CACHE ? w->x->caches
-                                                  : NULL;
-    const char *id = m.id ? m.id : m.type == RUN_MOUNT_SECRET && m.source ? m.source : m.target;
-    if (!m.id && m.type == RUN_MOUNT_SSH)
+    GPtrArray *list = m.type == MOUNT_SECRET  ? w->x->secrets
+                      : m.type == MOUNT_SSH   ? w->x->ssh
+                      : m.type == MOUNT_CACHE ? w->x->caches
+                                              : NULL;
+    const char *id = m.id ? m.id : m.type == MOUNT_SECRET && m.source ? m.source : m.target;
+    if (!m.id && m.type == MOUNT_SSH)
         id = "default";
-    g_autofree char *name = !id                                   ? NULL
-                            : m.type == RUN_MOUNT_SECRET && !m.id ? path_base(id)
-                                                                  : g_strdup(id);
+    g_autofree char *name = !id                               ? NULL
+                            : m.type == MOUNT_SECRET && !m.id ? path_base(id)
+                                                              : g_strdup(id);
     if (list && name)
         item(list, name, ins)->required |= m.required;
     mount_spec_clear(&m);

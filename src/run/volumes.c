@@ -121,7 +121,7 @@ static gboolean add_named(struct run_volumes *v, const char *name, const char *d
                           gboolean readonly, GError **err)
 {
     g_autofree char *id = volume_name_id(name);
-    struct volume *volume = store_volume_take(v->o.store, id, VOLUME_SHARED, v->o.cancel, err);
+    struct volume *volume = store_volume_take(v->o.store, id, SHARING_SHARED, v->o.cancel, err);
     if (!volume)
         return FALSE;
     fd_auto int dir = fs_open_dir(store_fd(v->o.store), volume->dir, err);

@@ -232,13 +232,10 @@ static gboolean renew_volume(struct run *r, const char *id, GError **err)
 
 static gboolean add_cache(struct run *r, const struct exec_mount *m, GError **err)
 {
-    static const enum volume_sharing sharing[] = {[SHARING_SHARED] = VOLUME_SHARED,
-                                                  [SHARING_PRIVATE] = VOLUME_PRIVATE,
-                                                  [SHARING_LOCKED] = VOLUME_LOCKED};
     g_autofree char *id = volume_id(r, m, err);
     if (!id || !renew_volume(r, id, err))
         return FALSE;
-    struct volume *v = store_volume_take(r->s->o.store, id, sharing[m->sharing], r->s->stop, err);
+    struct volume *v = store_volume_take(r->s->o.store, id, m->sharing, r->s->stop, err);
     if (!v)
         return FALSE;
     g_ptr_array_add(r->volumes, v);

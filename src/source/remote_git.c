@@ -236,7 +236,7 @@ static gboolean with_cache(const struct getting *g, with_cache_fn fn, gpointer o
     struct store *s = g->r->o.store;
     g_autofree char *shown = http_shown(g->op->identifier); /* ids are listed and kept */
     g_autofree char *id = g_strconcat("git ", shown, NULL);
-    struct volume *v = store_volume_take(s, id, VOLUME_LOCKED, g->r->o.cancel, err);
+    struct volume *v = store_volume_take(s, id, SHARING_LOCKED, g->r->o.cancel, err);
     if (!v)
         return FALSE;
     struct access a;

@@ -2,6 +2,7 @@
 #ifndef VARVE_STORE_IMAGES_H
 #define VARVE_STORE_IMAGES_H
 
+#include "base/mounttype.h"
 #include "store/chain.h"
 
 /* One tagged or pulled image of one platform. */
@@ -36,7 +37,6 @@ GPtrArray *store_image_list(struct store *s);
 /* Removes a name; layers go with the next prune. FALSE with NOT_FOUND when absent. */
 gboolean store_image_remove(struct store *s, const char *name, const char *platform, GError **err);
 
-enum volume_sharing { VOLUME_SHARED, VOLUME_PRIVATE, VOLUME_LOCKED };
 /* A cache mount in use: dir is the path relative to the root that is mounted. */
 struct volume {
     char *dir;      /* "volumes/<id>" */
@@ -51,7 +51,7 @@ struct volume {
 };
 /* id is any text (cache id and namespace); private gives a free one of several instances, locked
  * waits; shared waits only for somebody who is filling it. */
-struct volume *store_volume_take(struct store *s, const char *id, enum volume_sharing sharing,
+struct volume *store_volume_take(struct store *s, const char *id, enum cache_sharing sharing,
                                  struct cancel *c, GError **err);
 /* The ids of all volumes, sorted; owns its strings. */
 GPtrArray *store_volume_ids(struct store *s, GError **err);

@@ -103,13 +103,13 @@ static gboolean take_shared(struct volume *v, struct cancel *c, GError **err)
     return TRUE;
 }
 
-static gboolean take_in(struct volume *v, enum volume_sharing sharing, struct cancel *c,
+static gboolean take_in(struct volume *v, enum cache_sharing sharing, struct cancel *c,
                         GError **err)
 {
     gboolean ok, ready;
-    if (sharing == VOLUME_PRIVATE)
+    if (sharing == SHARING_PRIVATE)
         ok = take_private(v, c, err);
-    else if (sharing == VOLUME_LOCKED)
+    else if (sharing == SHARING_LOCKED)
         ok = take_fill(v, TRUE, c, err) && take_use(v, c, err);
     else
         ok = take_shared(v, c, err);
@@ -125,7 +125,7 @@ static void volume_free(struct volume *v)
     g_free(v);
 }
 
-struct volume *store_volume_take(struct store *s, const char *id, enum volume_sharing sharing,
+struct volume *store_volume_take(struct store *s, const char *id, enum cache_sharing sharing,
                                  struct cancel *c, GError **err)
 {
     struct digest d;
@@ -134,7 +134,7 @@ struct volume *store_volume_take(struct store *s, const char *id, enum volume_sh
     struct volume *v = g_new0(struct volume, 1);
     v->store = s;
     v->id = g_strdup(id);
-    v->exclusive = sharing != VOLUME_SHARED;
+    v->exclusive = sharing != SHARING_SHARED;
     v->dir = g_strdup_printf("volumes/%.16s", digest_hex(&d, hex));
     if (take_in(v, sharing, c, err))
         return v;

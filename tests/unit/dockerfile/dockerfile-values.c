@@ -325,7 +325,6 @@ static const struct {
 
 static char *describe_mount(const char *text)
 {
-    static const char *const types[] = {"bind", "cache", "tmpfs", "secret", "ssh"};
     struct mount_spec m;
     struct mount_flag parsed;
     const struct flag flag = {.name = "mount", .value = text};
@@ -334,7 +333,7 @@ static char *describe_mount(const char *text)
     if (!mount_flag_parse(&parsed, a, &flag, &err) ||
         !mount_spec_read(&m, &parsed, NULL, NULL, &err))
         return g_strconcat("!", err->message, NULL);
-    GString *s = g_string_new(types[m.type]);
+    GString *s = g_string_new(mount_type_names[m.type]);
     const char *const fields[][2] = {
         {"to", m.target}, {"from", m.from}, {"src", m.source}, {"id", m.id}, {"env", m.env}};
     for (guint i = 0; i < G_N_ELEMENTS(fields); i++)

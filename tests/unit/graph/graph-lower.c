@@ -109,8 +109,7 @@ static void describe_source(GString *out, const struct source_op *s)
 
 static void describe_mount(GString *out, const struct exec_mount *m)
 {
-    static const char *const types[] = {"bind", "cache", "tmpfs", "secret", "ssh"};
-    g_string_append_printf(out, "\n        %s %d:%s on %s", types[m->type], m->input,
+    g_string_append_printf(out, "\n        %s %d:%s on %s", mount_type_names[m->type], m->input,
                            m->selector ? m->selector : "", m->dest ? m->dest : "-");
     append_text(out, "cache", m->cache_id);
     append_text(out, "id", m->id);

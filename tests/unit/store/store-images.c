@@ -134,7 +134,7 @@ static void test_find_id(void)
     fixture_end();
 }
 
-static struct volume *take(struct store *s, enum volume_sharing sharing)
+static struct volume *take(struct store *s, enum cache_sharing sharing)
 {
     GError *err = NULL;
     struct volume *v = store_volume_take(s, "cache", sharing, NULL, &err);
@@ -153,12 +153,12 @@ static void test_volume_shared(void)
 {
     fixture_begin();
     g_autoptr(store) s = fixture_open();
-    struct volume *a = take(s, VOLUME_SHARED);
+    struct volume *a = take(s, SHARING_SHARED);
     g_assert_true(a->fresh);
     g_autofree char *file = g_strconcat(a->dir, "/f", NULL);
     fixture_write(s, file, "x", 1);
     g_assert_true(store_volume_ready(a, NULL));
-    struct volume *b = take(s, VOLUME_SHARED);
+    struct volume *b = take(s, SHARING_SHARED);
     g_assert_false(b->fresh);
     g_assert_cmpstr(a->dir, ==, b->dir);
     guint64 removed;
@@ -173,7 +173,7 @@ static void test_volume_shared(void)
     g_assert_cmpuint(ids->len, ==, 1);
     fixture_gc(s, (struct gc_options){.volume = is_taken, .ctx = s}, &removed);
     g_assert_cmpuint(removed, ==, 1);
-    b = take(s, VOLUME_SHARED);
+    b = take(s, SHARING_SHARED);
     g_assert_true(b->fresh);
     store_volume_release(b);
     fixture_end();
@@ -182,7 +182,7 @@ static void test_volume_shared(void)
 static void die_filling(int arg)
 {
     struct store *s = fixture_open();
-    struct volume *v = take(s, VOLUME_SHARED);
+    struct volume *v = take(s, SHARING_SHARED);
     g_autofree char *file = g_strconcat(v->dir, "/half", NULL);
     fixture_write(s, file, "x", 1);
     raise(SIGKILL);
@@ -193,14 +193,14 @@ static void test_volume_half_filled(void)
     fixture_begin();
     fixture_wait(fixture_fork(die_filling, 0));
     g_autoptr(store) s = fixture_open();
-    struct volume *v = take(s, VOLUME_SHARED);
+    struct volume *v = take(s, SHARING_SHARED);
     g_assert_true(v->fresh);
     g_assert_cmpuint(fixture_count(s, v->dir), ==, 0);
     store_volume_discard(v);
-    v = take(s, VOLUME_LOCKED);
+    v = take(s, SHARING_LOCKED);
     g_assert_true(v->fresh);
     store_volume_release(v); /* counts as filled */
-    v = take(s, VOLUME_LOCKED);
+    v = take(s, SHARING_LOCKED);
     g_assert_false(v->fresh);
     store_volume_release(v);
     fixture_end();
@@ -208,14 +208,14 @@ static void test_volume_half_filled(void)
 
 static gpointer take_locked(gpointer s)
 {
-    return take(s, VOLUME_LOCKED);
+    return take(s, SHARING_LOCKED);
 }
 
 static void test_volume_locked(void)
 {
     fixture_begin();
     g_autoptr(store) s = fixture_open();
-    struct volume *a = take(s, VOLUME_LOCKED);
+    struct volume *a = take(s, SHARING_LOCKED);
     g_autofree char *file = g_strconcat(a->dir, "/f", NULL);
     GThread *t = g_thread_new("take", take_locked, s);
     g_usleep(30000);
@@ -226,7 +226,7 @@ static void test_volume_locked(void)
     g_autoptr(cancel) c = cancel_new();
     cancel_trigger(c);
     GError *err = NULL;
-    g_assert_null(store_volume_take(s, "cache", VOLUME_LOCKED, c, &err));
+    g_assert_null(store_volume_take(s, "cache", SHARING_LOCKED, c, &err));
     g_assert_error(err, VARVE_ERROR, VARVE_ERROR_CANCELLED);
     g_clear_error(&err);
     store_volume_release(b);
@@ -237,11 +237,11 @@ static void test_volume_private(void)
 {
     fixture_begin();
     g_autoptr(store) s = fixture_open();
-    struct volume *a = take(s, VOLUME_PRIVATE), *b = take(s, VOLUME_PRIVATE);
+    struct volume *a = take(s, SHARING_PRIVATE), *b = take(s, SHARING_PRIVATE);
     g_assert_cmpstr(a->dir, !=, b->dir);
     g_autofree char *dir = g_strdup(a->dir);
     store_volume_release(a);
-    a = take(s, VOLUME_PRIVATE);
+    a = take(s, SHARING_PRIVATE);
     g_assert_cmpstr(a->dir, ==, dir);
     g_assert_false(a->fresh);
     store_volume_release(a);
@@ -334,8 +334,8 @@ static void test_volume_list(void)
 {
     fixture_begin();
     g_autoptr(store) s = fixture_open();
-    store_volume_release(store_volume_take(s, "b", VOLUME_SHARED, NULL, NULL));
-    store_volume_release(store_volume_take(s, "a", VOLUME_LOCKED, NULL, NULL));
+    store_volume_release(store_volume_take(s, "b", SHARING_SHARED, NULL, NULL));
+    store_volume_release(store_volume_take(s, "a", SHARING_LOCKED, NULL, NULL));
     g_autoptr(GPtrArray) all = store_volume_list(s, NULL);
     g_assert_cmpuint(all->len, ==, 2);
     const struct volume_info *a = g_ptr_array_index(all, 0), *b = g_ptr_array_index(all, 1);
