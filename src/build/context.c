@@ -185,7 +185,9 @@ static void pin(struct build *b, const struct source_op *op, const char *holds)
     s->filename = g_strdup(op->filename);
     s->subdir = g_strdup(op->subdir);
     s->ref = op->kind == SOURCE_GIT ? g_strdup(holds) : NULL;
-    s->checksum = op->kind == SOURCE_HTTP ? g_strdup(holds) : NULL;
+    s->commit = NULL;
+    if (op->kind == SOURCE_HTTP && !digest_parse(&s->checksum, holds, NULL))
+        g_assert_not_reached(); /* source/remote_http.c made the text of it */
 }
 
 void build_free_context_source(struct build *b)
@@ -197,7 +199,6 @@ void build_free_context_source(struct build *b)
     g_free((char *)s->filename);
     g_free((char *)s->subdir);
     g_free((char *)s->ref);
-    g_free((char *)s->checksum);
     g_clear_pointer(&b->context_source, g_free);
 }
 
@@ -242,7 +243,7 @@ static gboolean open_git(struct build *b, GError **err)
         .kind = SOURCE_GIT,
         .identifier = git->remote,
         .ref = git->ref,
-        .checksum = git->checksum,
+        .commit = git->checksum,
         .subdir = git->subdir,
         .keep_git_dir = git->keep_git_dir == GIT_UNSET ? keep_arg : git->keep_git_dir == GIT_YES,
         .submodules = git->submodules != GIT_NO,

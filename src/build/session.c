@@ -118,7 +118,7 @@ gboolean session_pull(const struct session_pull *how, struct store *s, const str
                                  .pull = how->policy};
     session_show_waits(s, so.events);
     g_autoptr(sources) sources = sources_new(&so);
-    g_autoptr(chain) chain = sources_pull(sources, ref, p, NULL, err);
+    g_autoptr(chain) chain = sources_pull(sources, ref, p, err);
     session_show_waits(s, NULL);
     return chain != NULL;
 }

@@ -9,7 +9,6 @@
 void resolved_image_clear(struct resolved_image *r)
 {
     g_clear_pointer(&r->canonical, g_free);
-    g_clear_pointer(&r->digest, g_free);
     g_clear_pointer(&r->conf, image_conf_free);
 }
 

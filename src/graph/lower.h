@@ -12,7 +12,7 @@
 /* A base image as found. */
 struct resolved_image {
     char *canonical;         /* "docker.io/library/node:20" */
-    char *digest;            /* "sha256:…" of the platform's manifest */
+    struct digest digest;    /* of the platform's manifest; of an image built here its config's */
     struct image_conf *conf; /* parsed config */
 };
 void resolved_image_clear(struct resolved_image *r);

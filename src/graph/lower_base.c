@@ -159,14 +159,15 @@ static void start_image(struct lowering *lw, struct build_stage *s)
     if (!has_layers(r->conf))
         return;
     gboolean layout = s->context && s->context->kind == CONTEXT_OCI_LAYOUT;
+    g_autofree char *digest = digest_text(&r->digest);
     g_autofree char *identifier = strchr(r->canonical, '@')
                                       ? g_strdup(r->canonical)
-                                      : g_strconcat(r->canonical, "@", r->digest, NULL);
+                                      : g_strconcat(r->canonical, "@", digest, NULL);
     struct op op = {.type = OP_SOURCE,
                     .source = {.kind = layout ? SOURCE_OCI_LAYOUT : SOURCE_IMAGE,
                                .platform = s->platform,
                                .identifier = graph_str(lw->graph, identifier),
-                               .digest = graph_str(lw->graph, r->digest)}};
+                               .digest = r->digest}};
     s->vertex = lower_add(lw, s, NULL, &op, NULL, 0, FALSE);
 }
 

@@ -148,7 +148,8 @@ static gboolean add_http(struct copy *c, const char *url, const struct word *w)
                      err);
         return FALSE;
     }
-    struct op op = {.type = OP_SOURCE, .source = lower_http_source(c->lw, url, c->checksum)};
+    struct op op = {.type = OP_SOURCE,
+                    .source = lower_http_source(c->lw, url, c->checksum ? &parsed : NULL)};
     struct vertex *v = lower_add(c->lw, c->s, c->cmd, &op, NULL, 0, TRUE);
     struct file_action *a = add_action(c, v, op.source.filename);
     a->attempt_unpack = instruction_flag_on(c->cmd->ins, "unpack");

@@ -61,6 +61,7 @@ static gboolean read_add(struct lowering *lw, const struct scope *s, struct vars
     if (!text || !sum)
         return FALSE;
     const char *checksum = *sum ? sum : NULL;
+    struct digest digest;
     switch (lower_remote_kind(ins, text, &git, &err)) {
     case REMOTE_BAD:
         diags_gerror(lw->diags, w->span, err);
@@ -69,7 +70,11 @@ static gboolean read_add(struct lowering *lw, const struct scope *s, struct vars
         *out = lower_git_source(lw, git, checksum, instruction_flag_on(ins, "keep-git-dir"));
         return TRUE;
     case REMOTE_HTTP:
-        *out = lower_http_source(lw, text, checksum);
+        if (checksum && !digest_parse(&digest, checksum, &err)) {
+            diags_gerror(lw->diags, ins->span, err);
+            return FALSE;
+        }
+        *out = lower_http_source(lw, text, checksum ? &digest : NULL);
         return TRUE;
     case REMOTE_NONE:
         break;

@@ -19,14 +19,14 @@ enum remote_kind lower_remote_kind(const struct instruction *add, const char *te
     return giturl_is_web(text) ? REMOTE_HTTP : REMOTE_NONE;
 }
 
-struct source_op lower_git_source(struct lowering *lw, const struct giturl *git,
-                                  const char *checksum, gboolean keep_git_dir)
+struct source_op lower_git_source(struct lowering *lw, const struct giturl *git, const char *commit,
+                                  gboolean keep_git_dir)
 {
     struct graph *g = lw->graph;
     return (struct source_op){.kind = SOURCE_GIT,
                               .identifier = graph_str(g, git->remote),
                               .ref = graph_str(g, git->ref),
-                              .checksum = graph_str(g, checksum ? checksum : git->checksum),
+                              .commit = graph_str(g, commit ? commit : git->checksum),
                               .subdir = graph_str(g, git->subdir),
                               .keep_git_dir = git->keep_git_dir == GIT_UNSET
                                                   ? keep_git_dir
@@ -49,12 +49,13 @@ static char *url_filename(const char *url)
     return g_steal_pointer(&base);
 }
 
-struct source_op lower_http_source(struct lowering *lw, const char *url, const char *checksum)
+struct source_op lower_http_source(struct lowering *lw, const char *url,
+                                   const struct digest *checksum)
 {
     g_autofree char *name = url_filename(url);
     return (struct source_op){.kind = SOURCE_HTTP,
                               .identifier = graph_str(lw->graph, url),
-                              .checksum = graph_str(lw->graph, checksum),
+                              .checksum = checksum ? *checksum : (struct digest){{0}},
                               .filename = graph_str(lw->graph, name),
                               .mode = 0600};
 }

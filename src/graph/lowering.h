@@ -81,10 +81,12 @@ enum remote_kind { REMOTE_NONE, REMOTE_GIT, REMOTE_HTTP, REMOTE_BAD };
 enum remote_kind lower_remote_kind(const struct instruction *add, const char *text,
                                    struct giturl **git, GError **err);
 /* What a repository, a URL and a named context of either kind are got with; all text in the graph's
- * memory. checksum may be NULL: the URL's own, if any. */
-struct source_op lower_git_source(struct lowering *lw, const struct giturl *git,
-                                  const char *checksum, gboolean keep_git_dir);
-struct source_op lower_http_source(struct lowering *lw, const char *url, const char *checksum);
+ * memory. commit may be NULL: the URL's own, if
+ * any; checksum: none. */
+struct source_op lower_git_source(struct lowering *lw, const struct giturl *git, const char *commit,
+                                  gboolean keep_git_dir);
+struct source_op lower_http_source(struct lowering *lw, const char *url,
+                                   const struct digest *checksum);
 gboolean lower_context_source(struct lowering *lw, const struct named_context *c,
                               struct source_op *out, GError **err);
 gboolean named_context_is_remote(const struct named_context *c);

@@ -1,7 +1,5 @@
 #include "graph/op.h"
 
-#include "base/digest.h"
-
 static void hash_platform(const struct platform *p, struct hasher *h)
 {
     hasher_add_str(h, p->os);
@@ -9,16 +7,25 @@ static void hash_platform(const struct platform *p, struct hasher *h)
     hasher_add_str(h, p->variant);
 }
 
+static void hash_digest_text(const struct digest *d, struct hasher *h)
+{
+    g_autofree char *text = digest_text(d);
+    hasher_add_str(h, text);
+}
+
 static void hash_source(const struct source_op *s, struct hasher *h)
 {
     hasher_add_u64(h, s->kind);
-    if (s->digest) { /* its content is named by digest: where it came from does not matter */
-        hasher_add_str(h, s->digest);
+    if (!digest_is_zero(&s->digest)) { /* that names its content, wherever it came from */
+        hash_digest_text(&s->digest, h);
         return;
     }
     hasher_add_str(h, s->identifier);
     hash_platform(&s->platform, h);
-    hasher_add_str(h, s->checksum);
+    if (digest_is_zero(&s->checksum))
+        hasher_add_str(h, s->commit);
+    else
+        hash_digest_text(&s->checksum, h);
     hasher_add_str(h, s->filename);
     hasher_add_u64(h, (guint64)s->uid << 32 | s->gid);
     hasher_add_u64(h, (guint64)s->mode << 2 | (s->keep_git_dir ? 2 : 0) | (s->submodules ? 1 : 0));

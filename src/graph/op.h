@@ -4,6 +4,7 @@
 #ifndef VARVE_GRAPH_OP_H
 #define VARVE_GRAPH_OP_H
 
+#include "base/digest.h"
 #include "base/mounttype.h"
 #include "base/platform.h"
 
@@ -19,9 +20,11 @@ struct source_op {
                             named context's); oci-layout: "<path>@sha256:…"; http, git: the URL */
     const char *context; /* local: which of the contexts of this name that one graph reads, a text
                             of lowering's caller; NULL: there is one. In no key: files are */
-    const char *digest;  /* image, oci-layout: manifest digest of the platform, "sha256:…" */
+    struct digest digest;     /* image, oci-layout: the platform's manifest (of an image built here:
+                                 its config); zero: not known */
     struct platform platform; /* image, oci-layout */
-    const char *checksum;     /* http: "sha256:…"; git: commit or prefix */
+    struct digest checksum;   /* http: what the file must be; zero: anything */
+    const char *commit;       /* git: commit or prefix that ref must be */
     const char *filename;     /* http: name of the file in the result */
     guint32 mode;             /* http: permission bits, default 0600 */
     guint32 uid, gid;         /* http */
@@ -29,7 +32,7 @@ struct source_op {
     const char *ref, *subdir; /* git */
     gboolean submodules;      /* git: default TRUE */
     gboolean commit_times;    /* git: files have the time of the commit, not of the checkout */
-    gboolean by_commit;       /* git: checksum, a whole commit, is got without asking what ref is */
+    gboolean by_commit;       /* git: commit, a whole one, is got without asking what ref is */
 };
 
 struct exec_mount {

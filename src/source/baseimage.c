@@ -12,8 +12,8 @@
 
 /* One resolved image. */
 struct found {
-    char *id;        /* digest text that identifies it in the graph */
-    char *canonical; /* name with tag or digest, or the layout's path */
+    struct digest id; /* identifies it in the graph */
+    char *canonical;  /* name with tag or digest, or the layout's path */
     enum context_kind kind;
     struct reference *ref;  /* registry and local images; NULL for layouts */
     char *platform;         /* as text */
@@ -27,14 +27,13 @@ struct found {
 struct baseimages {
     const struct sources_options *o;
     GMutex lock;             /* guards table and client */
-    GHashTable *table;       /* id → struct found* */
+    GHashTable *table;       /* struct digest* → struct found* */
     struct registry *client; /* made at its first use */
 };
 
 static void found_free(gpointer p)
 {
     struct found *f = p;
-    g_free(f->id);
     g_free(f->canonical);
     reference_free(f->ref);
     g_free(f->platform);
@@ -47,7 +46,7 @@ struct baseimages *baseimages_new(const struct sources_options *o)
     struct baseimages *b = g_new0(struct baseimages, 1);
     b->o = g_memdup2(o, sizeof *o);
     g_mutex_init(&b->lock);
-    b->table = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, found_free);
+    b->table = g_hash_table_new_full(digest_ghash, digest_gequal, NULL, found_free);
     return b;
 }
 
@@ -96,7 +95,7 @@ static struct found *find_stored(struct baseimages *b, const char *name, const c
     f->target = row->target;
     f->config = row->config;
     f->base = built ? row->base : row->manifest;
-    f->id = digest_text(built ? &row->config : &row->manifest);
+    f->id = built ? row->config : row->manifest;
     f->chain = g_steal_pointer(&row->chain);
     return f;
 }
@@ -124,7 +123,7 @@ static struct found *ask_registry(struct baseimages *b, const struct reference *
     f->manifest = f->base = r.manifest;
     f->target = r.target;
     f->config = r.config;
-    f->id = digest_text(&r.manifest);
+    f->id = r.manifest;
     return f;
 }
 
@@ -228,7 +227,7 @@ static struct found *find_layout(struct baseimages *b, const char *value, const 
     f->kind = CONTEXT_OCI_LAYOUT;
     f->manifest = f->target = f->base = manifest;
     f->config = config;
-    f->id = digest_text(&manifest);
+    f->id = manifest;
     f->canonical = g_steal_pointer(&path);
     f->platform = platform_text(p);
     return f;
@@ -244,12 +243,12 @@ gboolean baseimages_resolve(struct baseimages *b, enum context_kind kind, const 
         g_clear_pointer(&f, found_free);
         return FALSE;
     }
-    *out = (struct resolved_image){g_strdup(f->canonical), g_strdup(f->id), conf};
+    *out = (struct resolved_image){g_strdup(f->canonical), f->id, conf};
     g_mutex_lock(&b->lock);
-    if (g_hash_table_contains(b->table, f->id))
+    if (g_hash_table_contains(b->table, &f->id))
         found_free(f);
     else
-        g_hash_table_insert(b->table, f->id, f);
+        g_hash_table_insert(b->table, &f->id, f);
     g_mutex_unlock(&b->lock);
     return TRUE;
 }
@@ -275,7 +274,7 @@ static gboolean unpack_from_layout(struct baseimages *b, struct found *f, GError
 struct chain *baseimages_chain(struct baseimages *b, const struct source_op *op, GError **err)
 {
     g_mutex_lock(&b->lock);
-    struct found *f = op->digest ? g_hash_table_lookup(b->table, op->digest) : NULL;
+    struct found *f = g_hash_table_lookup(b->table, &op->digest);
     g_mutex_unlock(&b->lock);
     if (!f) {
         error_set(err, VARVE_ERROR_FAILED, "%s was not resolved", op->identifier);

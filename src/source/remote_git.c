@@ -77,7 +77,7 @@ static gboolean refuse_commit(const struct source_op *op, const char *got, GErro
     g_autofree char *shown = http_shown(op->identifier);
     error_set(err, VARVE_ERROR_INVALID,
               "checksum mismatch: %s of %s is commit %s, but the checksum wants %s",
-              op->ref ? op->ref : "the default branch", shown, got, op->checksum);
+              op->ref ? op->ref : "the default branch", shown, got, op->commit);
     error_add_next(err, "find out why it moved; if it is what you want now, write --checksum=%s",
                    got);
     return FALSE;
@@ -93,8 +93,8 @@ static gboolean resolve_now(struct remotes *r, const struct source_op *op, struc
     if (!ok)
         hint_login(&a.remote, err);
     access_clear(&a);
-    if (!ok || !op->checksum || g_str_has_prefix(out->commit, op->checksum) ||
-        (out->tag && g_str_has_prefix(out->tag, op->checksum)))
+    if (!ok || !op->commit || g_str_has_prefix(out->commit, op->commit) ||
+        (out->tag && g_str_has_prefix(out->tag, op->commit)))
         return ok;
     return refuse_commit(op, out->commit, err);
 }
@@ -104,8 +104,8 @@ char *remote_git_ask(struct remotes *r, const struct source_op *op, GError **err
     struct git_named named;
     if (!git_check(op->identifier, op->ref, err))
         return NULL;
-    if (op->checksum && giturl_is_commit(op->checksum))
-        return g_strdup(op->checksum);
+    if (op->commit && giturl_is_commit(op->commit))
+        return g_strdup(op->commit);
     gboolean ok = resolve_now(r, op, &named, err);
     char *commit = ok ? g_strdup(named.commit) : NULL;
     git_named_clear(&named);
@@ -188,7 +188,7 @@ static gboolean getting_init(struct getting *g, struct remotes *r, const struct 
 {
     *g = (struct getting){.r = r, .op = op, .holds = holds};
     gboolean unchecked =
-        op->checksum && giturl_is_commit(op->checksum) && g_strcmp0(op->ref, op->checksum) != 0;
+        op->commit && giturl_is_commit(op->commit) && g_strcmp0(op->ref, op->commit) != 0;
     if (op->by_commit) {
         gboolean whole = op->ref && g_str_has_prefix(op->ref, "refs/");
         g->named = (struct git_named){g_strdup(holds), whole ? g_strdup(op->ref) : NULL, NULL};

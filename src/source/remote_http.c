@@ -227,8 +227,8 @@ char *remote_http_ask(struct remotes *r, const struct source_op *op, GError **er
 {
     struct digest key;
     char name[DIGEST_HEX_LEN + 1];
-    if (op->checksum)
-        return g_strdup(op->checksum);
+    if (!digest_is_zero(&op->checksum))
+        return digest_text(&op->checksum);
     cache_key(op, &key);
     g_autoptr(store_lock) lock =
         store_lock_take(r->o.store, digest_hex(&key, name), r->o.cancel, NULL, err);
@@ -248,7 +248,7 @@ static gboolean check_digest(const struct source_op *op, const struct http_file_
     g_autofree char *shown = http_shown(op->identifier);
     if (g_str_equal(got, holds))
         return TRUE;
-    if (!op->checksum)
+    if (digest_is_zero(&op->checksum))
         return error_set(err, VARVE_ERROR_OUTSIDE, "%s changed while this build was running",
                          shown);
     error_set(err, VARVE_ERROR_INVALID, "checksum mismatch: %s is\n%s, but --checksum wants\n%s",

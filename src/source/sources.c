@@ -244,7 +244,7 @@ void sources_save(struct sources *s)
 }
 
 struct chain *sources_pull(struct sources *s, const struct reference *ref, const struct platform *p,
-                           struct digest *manifest, GError **err)
+                           GError **err)
 {
     g_autofree char *name = reference_text(ref);
     struct resolved_image image = {0};
@@ -252,8 +252,7 @@ struct chain *sources_pull(struct sources *s, const struct reference *ref, const
         return NULL;
     struct source_op op = {
         .kind = SOURCE_IMAGE, .identifier = image.canonical, .digest = image.digest};
-    gboolean ok = !manifest || digest_parse(manifest, image.digest, err);
-    struct chain *c = ok ? baseimages_chain(s->images, &op, err) : NULL;
+    struct chain *c = baseimages_chain(s->images, &op, err);
     resolved_image_clear(&image);
     return c;
 }

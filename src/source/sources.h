@@ -45,7 +45,7 @@ struct solver_env *sources_env(struct sources *s);
 void sources_save(struct sources *s);
 /* Chain of an image found by resolve() or held by the store, pulled and unpacked as needed. */
 struct chain *sources_pull(struct sources *s, const struct reference *ref, const struct platform *p,
-                           struct digest *manifest, GError **err);
+                           GError **err);
 
 typedef struct sources sources;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(sources, sources_free)

@@ -22,8 +22,7 @@ static gboolean resolve(struct image_resolver *self, enum context_kind kind, con
         g_ptr_array_add(c->onbuild, g_strdup("COPY --from=tools /t /t"));
         g_ptr_array_add(c->onbuild, g_strdup("RUN echo $A"));
     }
-    *out = (struct resolved_image){
-        g_strdup(ref), g_strdup("sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"), c};
+    *out = (struct resolved_image){g_strdup(ref), d, c};
     return TRUE;
 }
 

@@ -71,10 +71,12 @@ static gboolean fake_resolve(struct image_resolver *self, enum context_kind kind
         g_array_set_size(c->diff_ids, 0);
         g_ptr_array_set_size(c->history, 0);
     }
-    char *digest = g_strdup(DIGEST); /* each image has its own */
-    digest[7] = "0123456789abcdef"[g_str_hash(ref) % 16];
+    char text[] = DIGEST; /* each image has its own */
+    text[7] = "0123456789abcdef"[g_str_hash(ref) % 16];
     if (!g_str_equal(p->arch, "amd64")) /* and each of its platforms */
-        digest[8] = "0123456789abcdef"[g_str_hash(p->arch) % 16];
+        text[8] = "0123456789abcdef"[g_str_hash(p->arch) % 16];
+    struct digest digest;
+    g_assert_true(digest_parse(&digest, text, NULL));
     *out = (struct resolved_image){g_strdup(ref), digest, c};
     return TRUE;
 }
@@ -99,7 +101,9 @@ static void describe_source(GString *out, const struct source_op *s)
     g_string_append_printf(out, "%s %s", kinds[s->kind], s->identifier);
     if (*s->platform.arch)
         g_string_append_printf(out, " %s/%s", s->platform.os, s->platform.arch);
-    append_text(out, "checksum", s->checksum);
+    g_autofree char *checksum =
+        digest_is_zero(&s->checksum) ? g_strdup(s->commit) : digest_text(&s->checksum);
+    append_text(out, "checksum", checksum);
     append_text(out, "filename", s->filename);
     append_text(out, "ref", s->ref);
     append_text(out, "subdir", s->subdir);

@@ -29,7 +29,7 @@ static gboolean fake_resolve(struct image_resolver *self, enum context_kind kind
     g_array_append_val(c->diff_ids, d);
     image_conf_add_history(c, "base", FALSE);
     digest_of_bytes(&d, p->arch, strlen(p->arch));
-    *out = (struct resolved_image){g_strdup(ref), digest_text(&d), c};
+    *out = (struct resolved_image){g_strdup(ref), d, c};
     return TRUE;
 }
 

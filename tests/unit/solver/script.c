@@ -35,13 +35,10 @@ static struct vertex *finish(struct making *m, const struct op *op)
 
 static struct vertex *make_image(struct making *m)
 {
-    struct digest d;
-    digest_of_bytes(&d, m->words[3], strlen(m->words[3]));
-    g_autofree char *text = digest_text(&d);
     struct op op = {.type = OP_SOURCE};
     op.source.kind = SOURCE_IMAGE;
     op.source.identifier = graph_str(m->g, m->words[3]);
-    op.source.digest = graph_str(m->g, text);
+    digest_of_bytes(&op.source.digest, m->words[3], strlen(m->words[3]));
     return finish(m, &op);
 }
 
