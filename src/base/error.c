@@ -5,22 +5,24 @@
 /* What an error carries beside its text. */
 typedef struct varve_error_extra {
     int errnum; /* 0: none */
+    char *next; /* the next moves, a line each; NULL: none */
 } VarveErrorPrivate;
 typedef GError VarveError;
 
 static void varve_error_private_init(VarveErrorPrivate *p)
 {
-    p->errnum = 0;
+    *p = (VarveErrorPrivate){0};
 }
 
 static void varve_error_private_copy(const VarveErrorPrivate *from, VarveErrorPrivate *to)
 {
-    *to = *from;
+    to->errnum = from->errnum;
+    to->next = g_strdup(from->next);
 }
 
 static void varve_error_private_clear(VarveErrorPrivate *p)
 {
-    (void)p;
+    g_free(p->next);
 }
 
 G_DEFINE_EXTENDED_ERROR(VarveError, varve_error)
@@ -28,6 +30,20 @@ G_DEFINE_EXTENDED_ERROR(VarveError, varve_error)
 int error_errno(const GError *err)
 {
     return err && err->domain == VARVE_ERROR ? varve_error_get_private(err)->errnum : 0;
+}
+
+const char *error_next(const GError *err)
+{
+    return err && err->domain == VARVE_ERROR ? varve_error_get_private(err)->next : NULL;
+}
+
+char *error_text(const GError *err)
+{
+    GString *out = g_string_new(err->message);
+    g_auto(GStrv) moves = g_strsplit(error_next(err) ? error_next(err) : "", "\n", -1);
+    for (char **m = moves; *m; m++)
+        g_string_append_printf(out, "\nnext: %s", *m);
+    return g_string_free(out, FALSE);
 }
 
 gboolean errno_is_damage(int errnum)
@@ -113,6 +129,20 @@ gboolean error_set(GError **err, enum varve_error code, const char *fmt, ...)
     return FALSE;
 }
 
+/* Only errors of our domain have room for it. */
+static void append_next(GError **err, const char *next)
+{
+    if ((*err)->domain != VARVE_ERROR) {
+        GError *foreign = *err;
+        *err = g_error_new_literal(VARVE_ERROR, VARVE_ERROR_FAILED, foreign->message);
+        g_error_free(foreign);
+    }
+    VarveErrorPrivate *p = varve_error_get_private(*err);
+    char *all = p->next ? g_strconcat(p->next, "\n", next, NULL) : g_strdup(next);
+    g_free(p->next);
+    p->next = all;
+}
+
 void error_add_next(GError **err, const char *fmt, ...)
 {
     if (!err || !*err)
@@ -121,9 +151,13 @@ void error_add_next(GError **err, const char *fmt, ...)
     va_start(ap, fmt);
     g_autofree char *next = g_strdup_vprintf(fmt, ap);
     va_end(ap);
-    char *whole = g_strdup_printf("%s\nnext: %s", (*err)->message, next);
-    g_free((*err)->message);
-    (*err)->message = whole;
+    append_next(err, next);
+}
+
+void error_copy_next(GError **err, const GError *from)
+{
+    if (err && *err && error_next(from))
+        append_next(err, error_next(from));
 }
 
 void error_as_usage(GError **err)

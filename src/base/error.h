@@ -2,9 +2,9 @@
  * its exit code (0 ok, 1 failed, 2 usage, 3 a gate said no, 4 the outside failed, 130 interrupted).
  *
  * Rule: the lowest place that knows fills the error once, callers add context with
- * g_prefix_error(). The first line of a message says what was being done, to what, and why it
- * failed; the next move follows on a line of its own, added with error_add_next(). Messages carry
- * no trailing newline. */
+ * g_prefix_error(). The message says what was being done, to what, and why it failed, without a
+ * trailing newline. What to do next is a field of its own, set with error_add_next() and read with
+ * error_next(): prefixes do not reach it, g_error_copy() and g_propagate_error() keep it. */
 #ifndef VARVE_BASE_ERROR_H
 #define VARVE_BASE_ERROR_H
 
@@ -47,8 +47,17 @@ gboolean error_is_damage(const GError *err);
 /* Sets *err in VARVE_ERROR with the given class. Returns FALSE. */
 gboolean error_set(GError **err, enum varve_error code, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
 
-/* Appends "\nnext: <fmt…>" to *err (no-op when err or *err is NULL). */
+/* Adds a next move to *err, behind those it has (no-op when err or *err is NULL). An error of
+ * another domain becomes VARVE_ERROR_FAILED with the same message. */
 void error_add_next(GError **err, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+/* Adds the next moves of from, if any: for an error that quotes from's message. from stays the
+ * caller's. */
+void error_copy_next(GError **err, const GError *from);
+/* The next moves, a line each, without "next: "; the error's. NULL: it has none. */
+const char *error_next(const GError *err);
+/* The message and "next: <move>" lines, for where an error is kept or sent as text. The caller's.
+ */
+char *error_text(const GError *err);
 /* What is wrong was written on the command line: *err becomes VARVE_ERROR_USAGE (no-op likewise).
  */
 void error_as_usage(GError **err);

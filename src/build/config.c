@@ -134,7 +134,8 @@ gboolean build_config_load(struct build_config *c, const char *file, struct even
     *c = (struct build_config){.registry = registry_config_new()};
     /* Another program's file: what was read stays. */
     if (!registry_config_load_containers(c->registry, &local)) {
-        event_warn(events, "%s", local->message);
+        g_autofree char *why = error_text(local);
+        event_warn(events, "%s", why);
         g_error_free(local);
     }
     if (read_files(file, c, err))

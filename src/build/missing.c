@@ -117,7 +117,7 @@ static gboolean set_left_out(const struct build *b, const struct source *s, GErr
 static void add_next(const struct source *s, GError **err)
 {
     const char *stage = s->input->meta.stage;
-    if (strstr((*err)->message, "\nnext: ") || strstr((*err)->message, "did you mean"))
+    if (error_next(*err) || strstr((*err)->message, "did you mean"))
         return;
     if (is_context(s->input) && s->written && *s->written == '/')
         error_add_next(err, "paths begin at the context: %s means %s in it, not this machine's",

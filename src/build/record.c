@@ -41,12 +41,13 @@ void build_record(struct build *b, const GError *err)
     b->row.duration_us = g_get_monotonic_time() - b->result.started_us;
     b->row.status = varve_error_exit_code(err);
     if (err)
-        b->row.error = g_strndup(err->message, strcspn(err->message, "\n"));
+        b->row.error = error_text(err);
     else if (b->result.image && b->result.image->has_config)
         b->row.image = digest_text(&b->result.image->config);
     GError *local = NULL;
     if (!store_build_end(b->store, &b->row, steps, &local)) {
-        event_warn(b->ports.events, "this build could not be recorded: %s", local->message);
+        g_autofree char *why = error_text(local);
+        event_warn(b->ports.events, "this build could not be recorded: %s", why);
         g_error_free(local);
     }
 }

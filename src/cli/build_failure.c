@@ -82,18 +82,15 @@ static void print_failed_program(struct shown_build *b, const GError *err)
     g_autofree char *command = text_command(v->meta.name);
     g_autofree char *name = text_fit(command, 100);
     gboolean full = g_error_matches(err, VARVE_ERROR, VARVE_ERROR_OUTSIDE);
-    const char *next = strstr(err->message, "\nnext: ");
-    GError *shown = g_error_copy(err);
-    g_free(shown->message);
     const char *label = s->stage;
     gboolean named = label && !g_ascii_isdigit(*v->meta.stage);
     g_autofree char *stage =
         label ? g_strdup_printf("%s%s, ", named ? "stage " : "", label) : g_strdup("");
-    shown->message =
-        g_strdup_printf("%s failed with exit code %d%s   (%safter %s)%s", name, r->exit_code,
-                        full ? ": the store's disk is full" : "", stage, took, next ? next : "");
+    g_autoptr(GError) shown = NULL;
+    error_set(&shown, VARVE_ERROR_FAILED, "%s failed with exit code %d%s   (%safter %s)", name,
+              r->exit_code, full ? ": the store's disk is full" : "", stage, took);
+    error_copy_next(&shown, err);
     report_error(shown);
-    g_error_free(shown);
     print_source(b, v);
     print_log_tail(b, s);
     if (b->res->failure->hint)
@@ -110,15 +107,12 @@ static void print_failed_step(struct shown_build *b)
         report_error(shown);
         return;
     }
-    char *next = strstr(shown->message, "\nnext: ");
-    g_autofree char *what =
-        next ? g_strndup(shown->message, next - shown->message) : g_strdup(shown->message);
+    g_autofree char *what = report_safe(shown->message);
     struct diag d = {DIAG_ERROR, f->place, what, NULL};
     g_autofree char *text = diag_render(
         b->res->diags, &d, DIAG_RENDER_CONTEXT | (text_colours(stderr) ? DIAG_RENDER_COLOR : 0));
     fputs(text, stderr);
-    if (next)
-        report_next(next + strlen("\nnext: "));
+    report_next(shown);
     print_log_tail(b, f->step);
 }
 

@@ -213,7 +213,7 @@ static void print_row(const char *word, const char *what, const char *why, int c
 {
     int window = text_columns(stderr), room = window - columns - 8;
     g_autofree char *fit = text_step(what, columns);
-    g_autofree char *reason = text_fit(why, 200);
+    g_autofree char *line = text_first_line(why), *reason = text_fit(line, 200);
     if (window > 0 && room < text_width(reason) && room < 40)
         fprintf(stderr, "%-4s %s\n     %s\n", word, fit, reason);
     else

@@ -57,8 +57,10 @@ static char *result_text(const struct build_row *b, gboolean no_trunc)
         return g_strdup("running or killed");
     if (b->status == 130)
         return g_strdup("interrupted");
-    if (b->status > 0)
-        return g_strdup_printf("failed: %s", b->error ? b->error : "?");
+    if (b->status > 0) {
+        g_autofree char *error = text_first_line(b->error ? b->error : "?");
+        return g_strdup_printf("failed: %s", error);
+    }
     if (!b->image)
         return g_strdup("done");
     return no_trunc ? g_strdup(b->image) : g_strdup_printf("%.19s", b->image);
@@ -153,8 +155,8 @@ static void add_step(struct table *t, const struct step_row *r, gboolean no_trun
     g_autofree char *took = text_duration(r->duration_us);
     g_autofree char *size = r->layer_bytes ? text_size(r->layer_bytes) : NULL;
     g_autofree char *name = fit_unless(no_trunc, r->name ? r->name : "", NAME_COLUMNS);
-    const char *cells[] = {number, outcome_word(r->outcome), took, size, r->stage, name, r->why,
-                           NULL};
+    g_autofree char *why = r->why ? text_first_line(r->why) : NULL;
+    const char *cells[] = {number, outcome_word(r->outcome), took, size, r->stage, name, why, NULL};
     table_row(t, cells);
 }
 

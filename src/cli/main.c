@@ -102,7 +102,7 @@ static int run_command(const struct command *c, int argc, char **argv)
         argc == 2 && (g_str_equal(argv[1], "--help") || g_str_equal(argv[1], "-h"));
     if (!c->needs_userns || only_help || userns_enter(&state, &err))
         code = c->run(c, argc, argv, &err);
-    if (g_error_matches(err, VARVE_ERROR, VARVE_ERROR_USAGE) && !strstr(err->message, "\nnext: "))
+    if (g_error_matches(err, VARVE_ERROR, VARVE_ERROR_USAGE) && !error_next(err))
         error_add_next(&err, "varve %s --help tells how it is written", c->name);
     if (err)
         code = report_error(err);

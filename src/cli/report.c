@@ -11,9 +11,7 @@
 
 #define INDENT 2 /* columns, of the further lines of a message on a terminal */
 
-/* Messages may hold bytes from Dockerfiles, registries and programs: make them safe for a terminal.
- */
-static char *safe(const char *message)
+char *report_safe(const char *message)
 {
     GString *out = g_string_new(NULL);
     g_auto(GStrv) lines = g_strsplit(message, "\n", -1);
@@ -29,26 +27,25 @@ static void print_tagged(const char *tag, enum text_style style, const char *mes
 {
     int columns = text_columns(stderr);
     g_autofree char *shown = text_styled(tag, style, text_colours(stderr));
-    g_autofree char *clean = safe(message);
+    g_autofree char *clean = report_safe(message);
     g_autofree char *line = g_strdup_printf("%s %s", tag, clean);
     g_autofree char *wrapped =
         text_wrap(line, columns > 0 ? MAX(20, columns - INDENT) : 0, columns > 0 ? INDENT : 0);
     fprintf(stderr, "%s%s\n", shown, wrapped + strlen(tag));
 }
 
-void report_next(const char *next)
+void report_next(const GError *err)
 {
-    print_tagged("next:", STYLE_CYAN, next);
+    const char *next = error_next(err);
+    g_auto(GStrv) moves = g_strsplit(next ? next : "", "\n", -1);
+    for (char **m = moves; *m; m++)
+        print_tagged("next:", STYLE_CYAN, *m);
 }
 
 int report_error(const GError *err)
 {
-    const char *next = strstr(err->message, "\nnext: ");
-    g_autofree char *what =
-        next ? g_strndup(err->message, next - err->message) : g_strdup(err->message);
-    print_tagged("error:", STYLE_RED, what);
-    if (next)
-        report_next(next + strlen("\nnext: "));
+    print_tagged("error:", STYLE_RED, err->message);
+    report_next(err);
     return varve_error_exit_code(err);
 }
 

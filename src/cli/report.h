@@ -7,8 +7,11 @@
 
 /* Prints err to stderr ("error: …", next moves on lines of their own) and returns its exit code. */
 int report_error(const GError *err);
-/* The next moves of an error that was shown otherwise, without "next: ". */
-void report_next(const char *next);
+/* A message may hold bytes from Dockerfiles, registries and programs: the same, safe for a
+ * terminal, its lines bounded. The caller's. */
+char *report_safe(const char *message);
+/* Only err's next moves, if any, for an error that was shown otherwise. */
+void report_next(const GError *err);
 /* A text to stdout, broken between words where that is a terminal; each line but the first behind
  * indent blanks, the first behind what stands there already. */
 void print_wrapped(const char *text, int indent);

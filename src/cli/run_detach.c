@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/fs.h"
+#include "cli/report.h"
 #include "ui/text.h"
 
 #include <errno.h>
@@ -17,15 +18,23 @@
 #define TAIL_BYTES 8192
 #define TAIL_LINES 20
 
+/* said: the log's path and the run's name, each with its NUL. */
+static void print_ready(pid_t child, GBytes *said)
+{
+    const char *log = g_bytes_get_data(said, NULL), *name = log + strlen(log) + 1;
+    printf("%d\n", (int)child);
+    fflush(stdout);
+    fprintf(stderr, "log: %s\n", log);
+    print_next("varve logs -f %s follows it; varve stop %s", name, name);
+}
+
 /* The child says what there is to say once all is well; when it only ends, it has told why. */
 static int wait_for_child(pid_t child, int fd)
 {
     int status = 0;
     g_autoptr(GBytes) said = fs_read_fd(fd, "the background process", 65536, NULL);
     if (said && g_bytes_get_size(said) > 0) {
-        printf("%d\n", (int)child);
-        fprintf(stderr, "%.*s\n", (int)g_bytes_get_size(said),
-                (const char *)g_bytes_get_data(said, NULL));
+        print_ready(child, said);
         return 0;
     }
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)
@@ -60,10 +69,11 @@ void run_report_ready(struct run_call *r)
     if (r->report_fd < 0)
         return;
     const char *id = run_carrier_id(r->carrier), *name = r->o->name ? r->o->name : id;
-    g_autofree char *text =
-        g_strdup_printf("log: %s/runs/%s/log\nnext: varve logs -f %s follows it; varve stop %s",
-                        store_root(r->store), id, name, name);
-    fs_write_all(r->report_fd, text, strlen(text), NULL);
+    g_autoptr(GString) said = g_string_new(NULL);
+    g_string_printf(said, "%s/runs/%s/log", store_root(r->store), id);
+    g_string_append_c(said, '\0');
+    g_string_append_len(said, name, (gssize)strlen(name) + 1);
+    fs_write_all(r->report_fd, said->str, said->len, NULL);
     fd_cleanup(&r->report_fd);
     fd_auto int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
     for (int fd = 0; fd < 3 && null_fd >= 0; fd++)

@@ -138,18 +138,9 @@ void diags_error(struct diags *d, struct span at, const char *fmt, ...)
 
 void diags_gerror(struct diags *d, struct span at, const GError *err)
 {
-    const char *newline = strchr(err->message, '\n');
     if (g_error_matches(err, VARVE_ERROR, VARVE_ERROR_OUTSIDE))
         d->n_outside++;
-    if (!newline) {
-        add(d, at, err->message, NULL);
-        return;
-    }
-    g_autofree char *first = g_strndup(err->message, newline - err->message);
-    const char *rest = newline + 1;
-    if (g_str_has_prefix(rest, "next: "))
-        rest += strlen("next: ");
-    add(d, at, first, rest);
+    add(d, at, err->message, error_next(err));
 }
 
 int diags_error_class(const struct diags *d)

@@ -33,7 +33,7 @@ struct network {
     int listener; /* of the sandbox's filter, or -1 */
     enum state state;
     struct pasta pasta;
-    char *why;                        /* NETWORK_REFUSED: what pasta said */
+    GError *why;                      /* NETWORK_REFUSED: what pasta said */
     gboolean hung;                    /* NETWORK_REFUSED: it said nothing */
     gboolean used;                    /* its processes may have left something in it */
     gboolean gateway;                 /* NETWORK_GATEWAY is wanted */
@@ -49,8 +49,8 @@ struct netpool {
     gboolean looked;    /* program or trouble is set */
     gboolean lent;      /* a program ran, or runs, in one of its namespaces */
     char *program;      /* pasta's path */
-    char *trouble;      /* why the host's network is used instead */
-    char *refusal;      /* why one had loopback alone */
+    GError *trouble;    /* why the host's network is used instead */
+    GError *refusal;    /* why one had loopback alone */
     GPtrArray *idle;    /* struct network, as good as new */
     char *resolv;       /* the text for sandboxes */
     gboolean forwarded; /* it names PASTA_RESOLVER */
@@ -71,7 +71,7 @@ static void network_free(struct network *n)
     fd_cleanup(&n->listener);
     fd_cleanup(&n->ns);
     g_array_unref(n->waiting);
-    g_free(n->why);
+    g_clear_error(&n->why);
     g_free(n);
 }
 
@@ -84,8 +84,8 @@ void netpool_free(struct netpool *p)
     g_ptr_array_unref(p->idle);
     g_mutex_clear(&p->lock);
     g_free(p->program);
-    g_free(p->trouble);
-    g_free(p->refusal);
+    g_clear_error(&p->trouble);
+    g_clear_error(&p->refusal);
     g_free(p->resolv);
     g_free(p);
 }
@@ -97,17 +97,19 @@ char *netpool_note(struct netpool *p)
         return g_strdup_printf(
             "%s: programs had the host's network, where they reach services on its 127.0.0.1 and "
             "link-local addresses (%sset network=host in varve.conf to accept this)",
-            p->trouble, p->program ? TRY_PASTA "; " : "install the package passt, or ");
+            p->trouble->message, p->program ? TRY_PASTA "; " : "install the package passt, or ");
     return p->refusal ? g_strdup_printf(
                             "%s: programs had no network but their loopback interface (" TRY_PASTA
                             "; network=host in varve.conf does without it)",
-                            p->refusal)
+                            p->refusal->message)
                       : NULL;
 }
 
-static gboolean must_be_private(const struct netpool *p, const char *why, GError **err)
+static gboolean must_be_private(const struct netpool *p, const GError *why, GError **err)
 {
-    error_set(err, VARVE_ERROR_OUTSIDE, "cannot give the program a network of its own: %s", why);
+    error_set(err, VARVE_ERROR_OUTSIDE, "cannot give the program a network of its own: %s",
+              why->message);
+    error_copy_next(err, why);
     error_add_next(err,
                    "%sset network=host in varve.conf to accept the host's network, or use "
                    "--network none",
@@ -120,7 +122,7 @@ static const char *find_program(struct netpool *p)
 {
     g_autoptr(GError) why = NULL;
     if (!p->looked && !(p->program = pasta_find(&why)) && !p->trouble)
-        p->trouble = g_strdup(why->message);
+        p->trouble = g_steal_pointer(&why);
     p->looked = TRUE;
     return p->trouble ? NULL : p->program;
 }
@@ -183,12 +185,11 @@ static void refuse(struct network *n, GError *why)
 {
     g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&n->pool->lock);
     n->state = NETWORK_REFUSED;
-    n->why = g_strdup(why->message);
+    n->why = why;
     if (!n->n_ports && !n->pool->lent && !n->pool->trouble)
-        n->pool->trouble = g_strdup(n->why);
+        n->pool->trouble = g_error_copy(why);
     if (n->pool->lent && !n->pool->refusal)
-        n->pool->refusal = g_strdup(n->why);
-    g_error_free(why);
+        n->pool->refusal = g_error_copy(why);
 }
 
 static void begin(struct network *n)
@@ -238,7 +239,7 @@ static gboolean wants_gateway(const struct sandbox_spec *spec)
 }
 
 /* No network for spec because of why (hung: pasta did not get ready): TRUE when the host's does. */
-static gboolean without(const struct sandbox_spec *spec, const char *why, gboolean hung,
+static gboolean without(const struct sandbox_spec *spec, const GError *why, gboolean hung,
                         GError **err)
 {
     const struct netpool *p = spec->nets;
@@ -246,7 +247,8 @@ static gboolean without(const struct sandbox_spec *spec, const char *why, gboole
         return must_be_private(p, why, err);
     if (!spec->n_ports)
         return TRUE;
-    error_set(err, VARVE_ERROR_OUTSIDE, "cannot publish ports: %s", why);
+    error_set(err, VARVE_ERROR_OUTSIDE, "cannot publish ports: %s", why->message);
+    error_copy_next(err, why);
     error_add_next(err, hung ? TRY_PASTA
                         : p->program
                             ? "choose other ports of this host: free ones, and from 1024 on "

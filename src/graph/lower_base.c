@@ -21,7 +21,6 @@ static void report_unresolved(struct lowering *lw, struct build_stage *s, const 
         diags_gerror(lw->diags, s->scope->place, err);
         return;
     }
-    g_autofree char *story = g_strndup(err->message, strcspn(err->message, "\n"));
     guint line = near->stage->from->first_line;
     if (g_ascii_strcasecmp(near->label, s->scope->base_name) == 0) {
         diags_error(lw->diags, s->scope->place,
@@ -29,13 +28,13 @@ static void report_unresolved(struct lowering *lw, struct build_stage *s, const 
                     "above it",
                     near->label, line);
         diags_hint(lw->diags, "move it above line %u (no image of this name was found: %s)",
-                   s->scope->place.line, story);
+                   s->scope->place.line, err->message);
         return;
     }
     diags_error(lw->diags, s->scope->place, "no stage named \"%s\"; did you mean \"%s\" (line %u)?",
                 s->scope->base_name, near->label, line);
     diags_hint(lw->diags, "write \"%s\" if that is meant (no image is called \"%s\": %s)",
-               near->label, s->scope->base_name, story);
+               near->label, s->scope->base_name, err->message);
 }
 
 /* NULL with a diagnostic. */

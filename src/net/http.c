@@ -392,7 +392,7 @@ static gboolean get_retrying(struct get *g, const char *url, const char *etag,
 
 static void add_next(GError **err, const char *shown)
 {
-    if (!err || !*err || strstr((*err)->message, "\nnext: ") ||
+    if (!err || !*err || error_next(*err) ||
         g_error_matches(*err, VARVE_ERROR, VARVE_ERROR_CANCELLED))
         return;
     if (g_error_matches(*err, VARVE_ERROR, VARVE_ERROR_OUTSIDE))

@@ -177,7 +177,7 @@ static gboolean have_blob(struct built_image *b, const struct descriptor *d, gbo
     if (*have)
         return TRUE;
     g_hash_table_insert(b->lost, g_memdup2(&d->digest, sizeof d->digest),
-                        g_strndup(why ? why->message : "", why ? strcspn(why->message, "\n") : 0));
+                        g_strdup(why ? why->message : ""));
     return cancel_check(b->cancel, err);
 }
 

@@ -277,6 +277,7 @@ static gboolean give_up(struct sending *s, GError *why, GError **err)
     if (why) {
         error_set(err, VARVE_ERROR_OUTSIDE, "cannot %s: registry %s failed%s: %s", s->e->doing,
                   s->e->route->name, effort, why->message);
+        error_copy_next(err, why);
         g_error_free(why);
     } else {
         g_autofree char *status = answer_status_text(s->a);

@@ -46,14 +46,12 @@ void registry_allow_insecure(struct registry *r, const char *domain)
 /* Does something over one route. */
 typedef gboolean (*route_fn)(const struct errand *e, gpointer ctx, GError **err);
 
-/* "…reason\nnext: …" gains "; mirror m: reason" behind its first line. */
+/* "…reason" becomes "…reason; its mirror m did not help: …". */
 static void add_notes(GError **err, const GString *notes)
 {
     if (!err || !*err || notes->len == 0)
         return;
-    gsize n = strcspn((*err)->message, "\n");
-    char *whole =
-        g_strdup_printf("%.*s%s%s", (int)n, (*err)->message, notes->str, (*err)->message + n);
+    char *whole = g_strconcat((*err)->message, notes->str, NULL);
     g_free((*err)->message);
     (*err)->message = whole;
 }
@@ -64,8 +62,7 @@ static void note_mirror(GString *notes, const struct errand *e, const GError *wh
     g_autofree char *prefix = g_strdup_printf("cannot %s: ", e->doing);
     if (g_str_has_prefix(text, prefix))
         text += strlen(prefix);
-    g_string_append_printf(notes, "; its mirror %s did not help: %.*s", e->route->name,
-                           (int)strcspn(text, "\n"), text);
+    g_string_append_printf(notes, "; its mirror %s did not help: %s", e->route->name, text);
 }
 
 /* Tries ref's routes in turn until fn succeeds. */

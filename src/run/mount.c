@@ -272,7 +272,7 @@ gboolean run_mount_add(GArray *mounts, const char *text, GError **err)
     g_autofree char *what = g_strdup_printf("--mount %s", text);
     struct wish w = {.what = what, .tmpfs = {.noexec = TRUE}};
     gboolean ok = parse_wish(&w, text, err) && add_wish(mounts, &w, err);
-    if (!ok && err && *err && !strstr((*err)->message, "\nnext: "))
+    if (!ok && err && *err && !error_next(*err))
         error_add_next(err, "for example --mount type=bind,source=./src,target=/src,readonly");
     wish_clear(&w);
     return ok;

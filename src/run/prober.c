@@ -1,6 +1,7 @@
 #include "run/prober.h"
 
 #include "base/cancel.h"
+#include "base/error.h"
 #include "exec/sandbox.h"
 
 #include <poll.h>
@@ -52,7 +53,7 @@ static gboolean probe(struct run_prober *p, const struct run_health *h, char **w
     gboolean ran = sandbox_join(p->o.pid, &spec, h->timeout, p->cancel, &res, &err);
     g_strstrip(out->str);
     g_free(*why);
-    *why = !ran        ? g_strdup(err->message)
+    *why = !ran        ? error_text(err)
            : *out->str ? g_strdup_printf("exit code %d: %s", res.exit_code, out->str)
                        : g_strdup_printf("exit code %d", res.exit_code);
     g_string_free(out, TRUE);

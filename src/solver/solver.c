@@ -196,6 +196,12 @@ static enum event_outcome outcome_of(const GError *error)
                                                                       : OUTCOME_FAILED;
 }
 
+static void finish_failed(struct solver *s, struct node *n, const GError *error)
+{
+    g_autofree char *why = error_text(error);
+    finish(s, n, outcome_of(error), why);
+}
+
 static void note_failure(struct solver *s, struct node *n, GError *error)
 {
     if (!s->error) {
@@ -209,7 +215,7 @@ static void note_failure(struct solver *s, struct node *n, GError *error)
 gboolean node_failed_early(struct solver *s, struct node *n, GError *error, GError **err)
 {
     if (s->o.keep_going) {
-        finish(s, n, outcome_of(error), error->message);
+        finish_failed(s, n, error);
         note_failure(s, n, error);
         return TRUE;
     }
@@ -449,7 +455,7 @@ static void give_up_dependents(struct solver *s, struct node *n)
 
 static void node_failed(struct solver *s, struct node *n, GError *error)
 {
-    finish(s, n, outcome_of(error), error->message);
+    finish_failed(s, n, error);
     g_clear_pointer(&n->chain, chain_free);
     if (s->o.keep_going)
         give_up_dependents(s, n);

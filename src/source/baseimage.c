@@ -147,8 +147,7 @@ static void tell_near(struct baseimages *b, const struct reference *ref, const c
     g_autoptr(GError) why = g_steal_pointer(err);
     g_autofree char *wanted = reference_familiar(ref);
     g_autofree char *shown = reference_familiar(other);
-    error_set(err, why->code, "there is no %s here; %s is (%.*s)", wanted, shown,
-              (int)strcspn(why->message, "\n"), why->message);
+    error_set(err, why->code, "there is no %s here; %s is (%s)", wanted, shown, why->message);
     error_add_next(err, "varve run %s, or FROM %s", shown, shown);
 }
 
@@ -161,8 +160,8 @@ static gboolean tell_platform(struct baseimages *b, const struct reference *ref,
         return FALSE;
     g_autoptr(GError) why = g_steal_pointer(err);
     g_autofree char *shown = reference_familiar(ref);
-    error_set(err, why->code, "%s is here for %s, not for %s (%.*s)", shown, row->platform,
-              platform, (int)strcspn(why->message, "\n"), why->message);
+    error_set(err, why->code, "%s is here for %s, not for %s (%s)", shown, row->platform, platform,
+              why->message);
     error_add_next(err, "ask for %s, or build or load that image for %s first", row->platform,
                    platform);
     return TRUE;

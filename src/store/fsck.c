@@ -37,9 +37,6 @@ static void G_GNUC_PRINTF(2, 3) problem(struct fsck *f, const char *fmt, ...)
     va_start(ap, fmt);
     g_autofree char *text = g_strdup_vprintf(fmt, ap);
     va_end(ap);
-    char *next = strstr(text, "\nnext: "); /* of an error: repairing is what goes on here */
-    if (next)
-        *next = '\0';
     f->problems++;
     if (f->o.report)
         f->o.report(f->o.ctx, text);

@@ -14,7 +14,7 @@ struct build_row {
     int status;                  /* exit code; -1 while running (or its process died) */
     int steps_ran, steps_cached; /* numbers of steps */
     char *image;                 /* config digest text, or NULL */
-    char *error;                 /* first line, or NULL */
+    char *error;                 /* message and next moves (error_text()), or NULL */
 };
 struct step_row {
     int number;                     /* among the steps of the build, from 1 */

@@ -15,6 +15,11 @@ static gboolean is_unsafe(gunichar c)
     return g_unichar_iscntrl(c) || (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
 }
 
+char *text_first_line(const char *s)
+{
+    return g_strndup(s, strcspn(s, "\n"));
+}
+
 int text_width(const char *s)
 {
     int w = 0;

@@ -9,6 +9,8 @@ int text_width(const char *s);
 /* s cut to at most columns with "…" where cut; control characters and invalid bytes made visible.
  */
 char *text_fit(const char *s, int columns);
+/* s up to its first newline; the caller's. */
+char *text_first_line(const char *s);
 /* s without the sequences by which programs move, colour and clear (ECMA-48: CSI and strings such
  * as OSC, and the short ones); newly allocated. What was cut off in the middle is dropped too. */
 char *text_without_escapes(const char *s);

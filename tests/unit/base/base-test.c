@@ -19,12 +19,67 @@ static void test_exit_codes(void)
     GError *err = NULL;
     error_set_errno(&err, ENOSPC, "cannot write %s", "x");
     g_assert_cmpint(varve_error_exit_code(err), ==, 4);
-    g_assert_nonnull(strstr(err->message, "cannot write x: No space left on device\nnext: "));
+    g_assert_cmpstr(err->message, ==, "cannot write x: No space left on device");
+    g_assert_nonnull(strstr(error_next(err), "varve prune"));
     g_clear_error(&err);
     error_set(&err, VARVE_ERROR_CANCELLED, "interrupted");
     g_assert_cmpint(varve_error_exit_code(err), ==, 130);
     g_clear_error(&err);
     g_assert_cmpint(varve_error_exit_code(NULL), ==, 0);
+}
+
+/* What an error says and what it advises are two things, on every way that errors go. */
+static void test_next(void)
+{
+    GError *err = NULL, *copy = NULL;
+    error_add_next(NULL, "nothing");
+    error_add_next(&err, "nothing");
+    g_assert_null(err);
+    g_assert_null(error_next(NULL));
+    error_set(&err, VARVE_ERROR_DENIED, "no: it is shut");
+    g_assert_null(error_next(err));
+    error_add_next(&err, "open %s", "it");
+    g_prefix_error(&err, "cannot enter: ");
+    g_assert_cmpstr(err->message, ==, "cannot enter: no: it is shut");
+    g_assert_cmpstr(error_next(err), ==, "open it");
+    error_add_next(&err, "or knock");
+    copy = g_error_copy(err);
+    g_clear_error(&err);
+    g_propagate_prefixed_error(&err, copy, "far up: ");
+    g_assert_cmpstr(error_next(err), ==, "open it\nor knock");
+    g_autofree char *text = error_text(err);
+    g_assert_cmpstr(text, ==,
+                    "far up: cannot enter: no: it is shut\nnext: open it\nnext: or knock");
+    g_assert_error(err, VARVE_ERROR, VARVE_ERROR_DENIED);
+    g_clear_error(&err);
+}
+
+/* An error that quotes another one, and errors that are not ours. */
+static void test_next_of_others(void)
+{
+    GError *err = NULL;
+    g_autoptr(GError) why = NULL, plain = NULL;
+    error_set_errno(&why, EMFILE, "opening it");
+    g_assert_cmpint(error_errno(why), ==, EMFILE);
+    g_assert_cmpint(error_errno(NULL), ==, 0);
+    error_set(&plain, VARVE_ERROR_FAILED, "no reason");
+    error_copy_next(&err, why);
+    g_assert_null(err);
+    error_set(&err, VARVE_ERROR_OUTSIDE, "no network: %s", why->message);
+    error_copy_next(&err, why);
+    error_copy_next(&err, plain);
+    error_copy_next(&err, NULL);
+    g_assert_cmpstr(error_next(err), ==, error_next(why));
+    g_clear_error(&err);
+    g_set_error(&err, G_FILE_ERROR, G_FILE_ERROR_NOENT, "theirs");
+    g_assert_null(error_next(err));
+    error_copy_next(&err, plain);
+    g_assert_error(err, G_FILE_ERROR, G_FILE_ERROR_NOENT);
+    error_add_next(&err, "ours");
+    g_assert_error(err, VARVE_ERROR, VARVE_ERROR_FAILED);
+    g_assert_cmpstr(err->message, ==, "theirs");
+    g_assert_cmpstr(error_next(err), ==, "ours");
+    g_clear_error(&err);
 }
 
 static void test_digest(void)
@@ -287,7 +342,7 @@ static void test_lazylib(void)
         g_assert_error(err, VARVE_ERROR, VARVE_ERROR_FAILED);
         g_assert_nonnull(
             strstr(err->message, "cannot use libnowhere.so.1, which the test needs: "));
-        g_assert_nonnull(strstr(err->message, "libnowhere1"));
+        g_assert_nonnull(strstr(error_next(err), "libnowhere1"));
         g_clear_error(&err);
     }
     g_free(missing.problem);
@@ -374,6 +429,8 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/base/error/exit-codes", test_exit_codes);
+    g_test_add_func("/base/error/next", test_next);
+    g_test_add_func("/base/error/next-of-others", test_next_of_others);
     g_test_add_func("/base/digest/text", test_digest);
     g_test_add_func("/base/digest/fields", test_hasher_fields);
     g_test_add_func("/base/lazylib", test_lazylib);

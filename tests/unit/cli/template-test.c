@@ -181,11 +181,12 @@ static void fails(const struct example *e, guint n, enum varve_error code)
         g_autoptr(GError) err = NULL;
         g_autoptr(template) t = template_new(e[i].text, &err);
         g_autofree char *out = t ? template_render(t, doc, &err) : NULL;
-        g_test_message("%.60s: %.200s", e[i].text, err ? err->message : out);
+        g_autofree char *text = err ? error_text(err) : g_strdup(out);
+        g_test_message("%.60s: %.200s", e[i].text, text);
         g_assert_error(err, VARVE_ERROR, (int)code);
         g_assert_null(out);
-        g_assert_nonnull(strstr(err->message, e[i].output));
-        g_assert_nonnull(strstr(err->message, "\nnext: "));
+        g_assert_nonnull(strstr(text, e[i].output));
+        g_assert_nonnull(error_next(err));
     }
 }
 

@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "exec/sandbox.h"
 #include "fixture.h"
 #include "snapshot/userns.h"
@@ -50,7 +51,7 @@ static void test_other_user(struct fixture *f, gconstpointer data)
     }
     g_assert_false(fixture_sh(f, "id -u", &err));
     g_assert_nonnull(strstr(err->message, "running as user 1000:1000"));
-    g_assert_nonnull(strstr(err->message, "/etc/subuid"));
+    g_assert_nonnull(strstr(error_next(err), "/etc/subuid"));
 }
 
 int main(int argc, char **argv)

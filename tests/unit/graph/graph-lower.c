@@ -365,8 +365,9 @@ static char *describe_meeting(const char *source, gsize len, guint meet)
     GString *out = g_string_new(NULL);
     g_autofree char *text = diags_render(d, 0);
     g_string_append(out, text);
+    g_autofree char *error = err ? error_text(err) : NULL;
     if (err)
-        g_string_append_printf(out, "error: %s\n", err->message);
+        g_string_append_printf(out, "error: %s\n", error);
     if (l)
         describe_result(out, l, s.fake.calls);
     setup_clear(&s);

@@ -282,9 +282,10 @@ static void test_refused(struct puller *p, gconstpointer data)
     GError *err = NULL;
     faults_rules(&server, s->rules);
     g_assert_false(pull(p, &err));
+    g_autofree char *said = error_text(err);
     for (guint i = 0; i < G_N_ELEMENTS(s->part) && s->part[i]; i++)
-        if (!strstr(err->message, s->part[i]))
-            g_error("\"%s\" is not in: %s", s->part[i], err->message);
+        if (!strstr(said, s->part[i]))
+            g_error("\"%s\" is not in: %s", s->part[i], said);
     assert_error(&err, s->code, "cannot pull 127.0.0.1:", p->repository,
                  "registry 127.0.0.1:", NULL);
     for (guint i = 0; i < p->image.n_layers && strstr(s->name, "wrong"); i++)

@@ -39,7 +39,8 @@ gboolean fetch_all(struct registry *r, struct store *s, const struct reference *
 {
     g_autoptr(GBytes) json = store_blob_read(s, manifest, 4 << 20, err);
     g_autoptr(manifest) m =
-        json ? manifest_parse(g_bytes_get_data(json, NULL), g_bytes_get_size(json), NULL, err) : NULL;
+        json ? manifest_parse(g_bytes_get_data(json, NULL), g_bytes_get_size(json), NULL, err)
+             : NULL;
     struct blob_source *source = registry_blob_source(r, ref);
     gboolean ok = m && source->fetch(source, &m->config, err);
     for (guint i = 0; ok && i < m->items->len; i++)
@@ -230,12 +231,13 @@ void assert_error(GError **err, int code, ...)
     va_list ap;
     const char *part;
     g_assert_error(*err, VARVE_ERROR, code);
+    g_autofree char *text = error_text(*err);
     va_start(ap, code);
     while ((part = va_arg(ap, const char *)))
-        if (!strstr((*err)->message, part))
-            g_error("\"%s\" is not in: %s", part, (*err)->message);
+        if (!strstr(text, part))
+            g_error("\"%s\" is not in: %s", part, text);
     va_end(ap);
-    g_test_message("%s", (*err)->message);
+    g_test_message("%s", text);
     g_clear_error(err);
 }
 

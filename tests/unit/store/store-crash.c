@@ -236,7 +236,7 @@ static void full_disk(int arg)
     fixture_record(s, "key", c);
     GError *err = fill(s);
     g_assert_error(err, VARVE_ERROR, VARVE_ERROR_OUTSIDE);
-    g_assert_nonnull(strstr(err->message, "\nnext: "));
+    g_assert_nonnull(error_next(err));
     g_clear_error(&err);
     fill_to_the_brim();
     store_close(s);

@@ -18,7 +18,7 @@ static void expect_refused(enum varve_error code, const char *words)
     g_assert_error(err, VARVE_ERROR, (int)code);
     g_test_message("%s", err->message);
     g_assert_nonnull(strstr(err->message, words));
-    g_assert_nonnull(strstr(err->message, "\nnext: "));
+    g_assert_nonnull(error_next(err));
     g_error_free(err);
 }
 

@@ -211,9 +211,10 @@ static void expect_newer(const char *sql, const char *words, const char *not_wor
     GError *err = NULL;
     g_assert_null(store_open(fixture_root, &err));
     g_assert_error(err, VARVE_ERROR, VARVE_ERROR_UNSUPPORTED);
-    g_test_message("%s", err->message);
-    g_assert_nonnull(strstr(err->message, words));
-    g_assert_true(!not_words || !strstr(err->message, not_words));
+    g_autofree char *text = error_text(err);
+    g_test_message("%s", text);
+    g_assert_nonnull(strstr(text, words));
+    g_assert_true(!not_words || !strstr(text, not_words));
     g_error_free(err);
     fixture_end();
 }
