@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/epoll.h>
@@ -90,6 +91,19 @@ gboolean cancel_is_set(const struct cancel *c)
 int cancel_fd(const struct cancel *c)
 {
     return !c ? -1 : c->any >= 0 ? c->any : c->event;
+}
+
+gboolean cancel_wait(const struct cancel *c, gint64 ms, GError **err)
+{
+    gint64 end = g_get_monotonic_time() + ms * 1000;
+    while (cancel_check(c, err)) {
+        gint64 left_ms = (end - g_get_monotonic_time() + 999) / 1000;
+        if (left_ms <= 0)
+            return TRUE;
+        struct pollfd fd = {cancel_fd(c), POLLIN, 0};
+        poll(&fd, 1, MIN(left_ms, 1000));
+    }
+    return FALSE;
 }
 
 gboolean cancel_check(const struct cancel *c, GError **err)

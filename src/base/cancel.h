@@ -21,6 +21,8 @@ gboolean cancel_is_set(const struct cancel *c);
 int cancel_fd(const struct cancel *c);
 /* FALSE with VARVE_ERROR_CANCELLED when triggered, TRUE otherwise. */
 gboolean cancel_check(const struct cancel *c, GError **err);
+/* Waits for so many milliseconds: FALSE with VARVE_ERROR_CANCELLED as soon as it is triggered. */
+gboolean cancel_wait(const struct cancel *c, gint64 ms, GError **err);
 
 /* The flag of the whole command (SIGINT, SIGTERM): it counts where a thread works for nobody in
  * particular (base/work.h). c must stay. */

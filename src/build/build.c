@@ -53,6 +53,7 @@ static void open_sources(struct build *b)
     const struct build_request *r = b->r;
     struct sources_options so = {.store = b->store,
                                  .registry = b->config->registry,
+                                 .env = session_env(b->session),
                                  .events = b->ports.events,
                                  .cancel = b->ports.cancel,
                                  .secrets = r->secrets,
@@ -112,6 +113,7 @@ static gboolean solve(struct build *b, GError **err)
                                 .host_ca = ca,
                                 .resources = &b->r->resources,
                                 .nets = b->nets,
+                                .snapshots = b->config->snapshots,
                                 .keep_failed = b->r->keep_failed};
     b->solver = solver_new(b->lowered->graph, &so);
     gboolean ok =

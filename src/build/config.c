@@ -1,6 +1,7 @@
 #include "build/config.h"
 
 #include "base/error.h"
+#include "build/userenv.h"
 
 #include <string.h>
 
@@ -44,13 +45,13 @@ static gboolean take_registry_key(GKeyFile *kf, const char *file, const char *ke
     if (g_str_equal(key, "insecure"))
         take_insecure(kf, c);
     else if (g_str_equal(key, "auth-file"))
-        take_text(kf, key, &c->auth_file);
+        take_text(kf, key, &c->logins.only);
     else if (g_str_equal(key, "ca-file"))
-        take_text(kf, key, &c->ca_file);
+        take_text(kf, key, &c->trust.extra);
     else if (g_str_equal(key, "tries"))
-        return take_number(kf, file, key, &c->tries, err);
+        return take_number(kf, file, key, &c->patience.tries, err);
     else if (g_str_equal(key, "max-wait"))
-        return take_number(kf, file, key, &c->max_wait_s, err);
+        return take_number(kf, file, key, &c->patience.max_wait_s, err);
     else if (g_str_equal(key, "stall"))
         return take_number(kf, file, key, &c->stall_s, err);
     else
@@ -119,26 +120,28 @@ static gboolean read_file(const char *file, gboolean named, struct build_config 
     return TRUE;
 }
 
-static gboolean read_files(const char *one, struct build_config *c, GError **err)
+static gboolean read_files(char **env, const char *one, struct build_config *c, GError **err)
 {
     if (one && *one)
         return read_file(one, TRUE, c, err);
-    g_autofree char *own = g_build_filename(g_get_user_config_dir(), "varve", "varve.conf", NULL);
+    g_autofree char *own = userenv_config_file(env);
     return read_file("/etc/varve/varve.conf", FALSE, c, err) && read_file(own, FALSE, c, err);
 }
 
-gboolean build_config_load(struct build_config *c, const char *file, struct event_sink *events,
-                           GError **err)
+gboolean build_config_load(struct build_config *c, char **env, const char *file,
+                           struct event_sink *events, GError **err)
 {
     GError *local = NULL;
+    g_autofree char *conf = userenv_registries_conf(env);
     *c = (struct build_config){.registry = registry_config_new()};
+    userenv_registry(env, c->registry);
     /* Another program's file: what was read stays. */
-    if (!registry_config_load_containers(c->registry, &local)) {
+    if (!registry_config_load_containers(c->registry, conf, &local)) {
         g_autofree char *why = error_text(local);
         event_warn(events, "%s", why);
         g_error_free(local);
     }
-    if (read_files(file, c, err))
+    if (userenv_snapshots(env, &c->snapshots, err) && read_files(env, file, c, err))
         return TRUE;
     build_config_clear(c);
     return FALSE;

@@ -22,15 +22,18 @@
 
 #include "exec/network.h"
 #include "registry/registry.h"
+#include "snapshot/snapshot.h"
 
 struct build_config {
     struct registry_config *registry; /* containers' registries.conf included */
     enum netpool_rule network;        /* what programs have by default */
+    enum snapshot_driver snapshots;   /* how layers are mounted (VARVE_SNAPSHOT) */
 };
-/* Reads it. file: read instead of the usual ones; NULL or "": these. events gets a warning about
- * what cannot be read of other programs' files; may be NULL. On error *c is empty. */
-gboolean build_config_load(struct build_config *c, const char *file, struct event_sink *events,
-                           GError **err);
+/* Reads it. env: "NAME=value" strings of whom it is for (build/userenv.h). file: read instead of
+ * the usual ones; NULL or "": these. events gets a warning about what cannot be read of other
+ * programs' files; may be NULL. On error *c is empty. */
+gboolean build_config_load(struct build_config *c, char **env, const char *file,
+                           struct event_sink *events, GError **err);
 void build_config_clear(struct build_config *c);
 
 #endif

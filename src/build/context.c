@@ -6,7 +6,7 @@
 #include "base/fs.h"
 #include "base/io.h"
 #include "base/sniff.h"
-#include "net/http.h"
+#include "net/download.h"
 #include "source/remote.h"
 #include "text/giturl.h"
 #include "tree/scan.h"
@@ -114,7 +114,7 @@ static gboolean copy_stdin(struct build *b, int from, int to, GError **err)
         if (n == 0)
             return TRUE;
         total += MAX(n, 0);
-        if (total > HTTP_MAX_BYTES)
+        if (total > DOWNLOAD_MAX_BYTES)
             return error_set(err, VARVE_ERROR_INVALID,
                              "the context on stdin is larger than 64 GiB");
         if (n > 0 && !fs_write_all(to, buffer, n, err))
@@ -208,6 +208,7 @@ static char *fetch(struct build *b, const struct source_op *op, gboolean context
     const char *agent = g_hash_table_lookup(b->r->ssh, "default");
     struct remotes_options ro = {.store = b->store,
                                  .registry = b->config->registry,
+                                 .env = session_env(b->session),
                                  .events = b->ports.events,
                                  .cancel = b->ports.cancel,
                                  .secrets = b->r->secrets,
@@ -289,7 +290,7 @@ static char *full_name(const struct build_request *r)
 {
     if (r->context_kind == BUILD_CONTEXT_DIR)
         return g_strdup(r->context_dir);
-    return r->context_kind == BUILD_CONTEXT_STDIN ? g_strdup("stdin") : http_shown(r->context);
+    return r->context_kind == BUILD_CONTEXT_STDIN ? g_strdup("stdin") : url_shown(r->context);
 }
 
 static char *short_name(const struct build_request *r, const char *full)

@@ -1,5 +1,6 @@
 #include "build/session.h"
 
+#include "build/userenv.h"
 #include "layer/index.h"
 #include "store/gc.h"
 
@@ -15,7 +16,8 @@ struct session *session_new(const struct session_options *o)
 {
     struct session *s = g_new0(struct session, 1);
     s->o = *o;
-    s->o.root = s->root = g_strdup(o->root);
+    s->o.root = s->root = o->root ? g_strdup(o->root) : userenv_store_root(o->env);
+    s->o.env = g_strdupv(o->env);
     s->o.config_file = s->config_file = g_strdup(o->config_file);
     g_mutex_init(&s->lock);
     return s;
@@ -29,7 +31,16 @@ void session_free(struct session *s)
     g_mutex_clear(&s->lock);
     g_free(s->root);
     g_free(s->config_file);
+    g_strfreev(s->o.env);
     g_free(s);
+}
+
+static gboolean load_config(struct session *s, struct event_sink *events, GError **err)
+{
+    if (!build_config_load(&s->config, s->o.env, s->o.config_file, events, err))
+        return FALSE;
+    s->config.registry->login = s->o.login;
+    return TRUE;
 }
 
 const struct build_config *session_config(struct session *s, struct event_sink *events,
@@ -37,10 +48,15 @@ const struct build_config *session_config(struct session *s, struct event_sink *
 {
     g_mutex_lock(&s->lock);
     if (!s->loaded)
-        s->loaded = build_config_load(&s->config, s->o.config_file, events, err);
+        s->loaded = load_config(s, events, err);
     gboolean loaded = s->loaded;
     g_mutex_unlock(&s->lock);
     return loaded ? &s->config : NULL;
+}
+
+char **session_env(const struct session *s)
+{
+    return s->o.env;
 }
 
 struct store *session_store(struct session *s, struct event_sink *events, GError **err)

@@ -11,8 +11,11 @@
 
 struct session;
 struct session_options {
-    const char *root;        /* of the store; NULL: store_default_root() */
+    char **env;       /* "NAME=value" strings of whom the builds are for (build/userenv.h), copied;
+                         NULL: none */
+    const char *root; /* of the store; NULL: userenv_store_root() */
     const char *config_file; /* read instead of the usual ones (VARVE_CONFIG); NULL: these */
+    struct login_port login; /* whom to ask for logins in place of env's files; or none */
     struct slots *slots; /* helping threads of all builds, borrowed; NULL: they are not counted */
 };
 struct session *session_new(const struct session_options *o);
@@ -25,8 +28,9 @@ const struct build_config *session_config(struct session *s, struct event_sink *
 /* A handle of the store, the caller's to close: session_open_store() of its root. */
 struct store *session_store(struct session *s, struct event_sink *events, GError **err);
 struct slots *session_slots(const struct session *s); /* or NULL */
+char **session_env(const struct session *s);          /* or NULL */
 
-/* The store at root (NULL: the default). After a restart of the machine what it wrote last is
+/* The store at root. After a restart of the machine what it wrote last is
  * verified first, and removed where it is damaged; events gets warnings about that. */
 struct store *session_open_store(const char *root, struct event_sink *events, GError **err);
 /* From now on events gets a warning when another varve is waited for; NULL: no more. */

@@ -12,8 +12,9 @@ static void show_findings(gpointer progress, const struct lint_report *r, const 
 
 void shown_init(struct shown_build *b, const struct build_options *o)
 {
-    const struct session_options so = {.root = root_path(),
-                                       .config_file = g_getenv("VARVE_CONFIG")};
+    g_auto(GStrv) env = g_get_environ();
+    const struct session_options so = {
+        .env = env, .root = root_path(), .config_file = g_getenv("VARVE_CONFIG")};
     g_autofree char *title = build_title(o->request);
     gboolean quiet = o->request->call != CALL_BUILD;
     *b = (struct shown_build){.o = o, .r = o->request, .session = session_new(&so)};

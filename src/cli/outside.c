@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "build/session.h"
+#include "build/userenv.h"
 #include "cli/report.h"
 #include "cli/root.h"
 
@@ -12,14 +13,10 @@ struct store *open_store(GError **err)
     return session_open_store(root_path(), report_sink(), err);
 }
 
-struct registry_config *configured_registry(enum netpool_rule *network, GError **err)
+gboolean configured(struct build_config *c, GError **err)
 {
-    struct build_config c;
-    if (!build_config_load(&c, g_getenv("VARVE_CONFIG"), report_sink(), err))
-        return NULL;
-    if (network)
-        *network = c.network;
-    return c.registry;
+    g_auto(GStrv) env = g_get_environ();
+    return build_config_load(c, env, userenv_get(env, "VARVE_CONFIG"), report_sink(), err);
 }
 
 gboolean stdout_takes_archive(GError **err)

@@ -1,12 +1,15 @@
 #include "cli/proxies.h"
 
+#include "build/userenv.h"
 #include "cli/report.h"
 #include "registry/proxies.h"
 
 char **configured_proxies(void)
 {
     g_autoptr(GError) why = NULL;
-    char **lines = proxies_load(&why);
+    g_auto(GStrv) env = g_get_environ();
+    g_autofree char *file = userenv_docker_file(env);
+    char **lines = proxies_load(file, userenv_get(env, "DOCKER_HOST"), &why);
     if (lines)
         return lines;
     report_note("no proxies are taken from Docker's configuration: %s", why->message);

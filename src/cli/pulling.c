@@ -6,10 +6,12 @@
 
 struct registry_config *registry_config_for(char **insecure, GError **err)
 {
-    g_autoptr(registry_config) config = configured_registry(NULL, err);
-    for (; config && insecure && *insecure; insecure++)
-        g_hash_table_add(config->insecure, g_strdup(*insecure));
-    return g_steal_pointer(&config);
+    struct build_config config;
+    if (!configured(&config, err))
+        return NULL;
+    for (; insecure && *insecure; insecure++)
+        g_hash_table_add(config.registry->insecure, g_strdup(*insecure));
+    return g_steal_pointer(&config.registry);
 }
 
 gboolean pulling_run(const struct pulling *how, struct store *s, const struct reference *ref,

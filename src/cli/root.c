@@ -1,6 +1,6 @@
 #include "cli/root.h"
 
-#include "store/store.h"
+#include "build/userenv.h"
 
 static char *chosen;
 
@@ -12,9 +12,10 @@ void root_choose(const char *dir)
 
 const char *root_path(void)
 {
-    const char *given = g_getenv("VARVE_ROOT");
-    g_autofree char *standard = store_default_root();
-    if (!chosen)
-        root_choose(given && *given ? given : standard);
+    if (!chosen) {
+        g_auto(GStrv) env = g_get_environ();
+        g_autofree char *usual = userenv_store_root(env);
+        root_choose(usual);
+    }
     return chosen;
 }

@@ -48,9 +48,12 @@ static gboolean take_network(struct run_request *q, const char *text, GError **e
                             "what this host reaches; -p publishes its ports");
         return FALSE;
     }
-    g_autoptr(registry_config) registry = configured_registry(&q->net_rule, err);
-    if (!registry)
+    struct build_config config;
+    if (!configured(&config, err))
         return FALSE;
+    q->net_rule = config.network;
+    q->snapshots = config.snapshots;
+    build_config_clear(&config);
     q->network = g_str_equal(n, "none")                                  ? NET_NONE
                  : g_str_equal(n, "host") || q->net_rule == NETPOOL_HOST ? NET_HOST
                                                                          : NET_DEFAULT;

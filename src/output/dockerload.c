@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "base/fs.h"
-#include "net/curl.h"
+#include "net/http.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,39 +11,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DEFAULT_SOCKET "/var/run/docker.sock"
+#define DEFAULT_HOST "unix:///var/run/docker.sock"
 #define MAX_ANSWER (1 << 20)
 
-static size_t take_answer(char *bytes, size_t size, size_t n, void *ctx)
+/* Where to ask; *socket is NULL or part of host. */
+static struct url *engine_url(const char *host, const char **socket, GError **err)
 {
-    GString *answer = ctx;
-    if (answer->len + size * n > MAX_ANSWER)
-        return 0;
-    g_string_append_len(answer, bytes, size * n);
-    return size * n;
-}
-
-static size_t give_body(char *buf, size_t size, size_t n, void *ctx)
-{
-    ssize_t got = read(*(int *)ctx, buf, size * n);
-    return got < 0 ? CURL_READFUNC_ABORT : (size_t)got;
-}
-
-static int check_cancel(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
-{
-    (void)a, (void)b, (void)c, (void)d;
-    return cancel_is_set(ctx);
-}
-
-static char *set_host(const struct curl_api *api, CURL *curl, const char *host)
-{
-    if (!host || g_str_has_prefix(host, "unix://")) {
-        api->easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH,
-                         host ? host + strlen("unix://") : DEFAULT_SOCKET);
-        return g_strdup("http://docker/images/load?quiet=1");
-    }
-    const char *rest = g_str_has_prefix(host, "tcp://") ? host + strlen("tcp://") : host;
-    return g_strdup_printf("http://%s/images/load?quiet=1", rest);
+    *socket = g_str_has_prefix(host, "unix://") ? host + strlen("unix://") : NULL;
+    const char *name = *socket                            ? "docker"
+                       : g_str_has_prefix(host, "tcp://") ? host + strlen("tcp://")
+                                                          : host;
+    g_autofree char *text = g_strdup_printf("http://%s/images/load?quiet=1", name);
+    return url_parse(text, err);
 }
 
 /* The engine answers 200 and reports errors in a stream of JSON objects. */
@@ -64,53 +43,46 @@ static gboolean check_answer(const char *text, GError **err)
     return TRUE;
 }
 
-static void set_options(const struct curl_api *api, CURL *curl, struct built_image *b, int *fd,
-                        guint64 size, GString *answer)
+/* It says nothing while it loads, which may take as long as it wants. */
+static gboolean send_file(struct built_image *b, const char *host, int fd, guint64 size,
+                          struct http_response *a, GError **err)
 {
-    api->easy_setopt(curl, CURLOPT_NOPROXY, "*");
-    api->easy_setopt(curl, CURLOPT_POST, 1L);
-    api->easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)size);
-    api->easy_setopt(curl, CURLOPT_READFUNCTION, give_body);
-    api->easy_setopt(curl, CURLOPT_READDATA, fd);
-    api->easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_answer);
-    api->easy_setopt(curl, CURLOPT_WRITEDATA, answer);
-    api->easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-    api->easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, check_cancel);
-    api->easy_setopt(curl, CURLOPT_XFERINFODATA, b->cancel);
-}
-
-static gboolean explain_transfer(const struct curl_api *api, CURLcode rc, const char *host,
-                                 GError **err)
-{
-    if (rc == CURLE_ABORTED_BY_CALLBACK)
-        return error_set(err, VARVE_ERROR_CANCELLED, "interrupted");
-    error_set(err, VARVE_ERROR_OUTSIDE, "cannot reach the Docker engine at %s: %s",
-              host ? host : "unix://" DEFAULT_SOCKET, api->easy_strerror(rc));
+    static const char *const fields[] = {"Expect:", NULL};
+    const char *socket;
+    struct http_file_source source;
+    http_file_source_init(&source, fd, 0, size);
+    g_autoptr(url) u = engine_url(host, &socket, err);
+    g_autoptr(http_client) client = http_client_new(NULL);
+    struct http_request rq = {.method = "POST",
+                              .url = u,
+                              .socket = socket,
+                              .plain = TRUE,
+                              .fields = fields,
+                              .content_type = "application/x-tar",
+                              .source = &source.base,
+                              .max_body = MAX_ANSWER,
+                              .stall_s = HTTP_NO_STALL,
+                              .cancel = b->cancel};
+    if (u && http_exchange(client, &rq, a, err))
+        return TRUE;
+    if (err && g_error_matches(*err, VARVE_ERROR, VARVE_ERROR_CANCELLED))
+        return FALSE;
+    g_prefix_error(err, "cannot reach the Docker engine at %s: ", host);
     error_add_next(err, "start it, or set DOCKER_HOST; the image itself is in varve's store");
     return FALSE;
 }
 
-static gboolean send_file(struct built_image *b, const char *host, int fd, guint64 size,
+static gboolean load_file(struct built_image *b, const char *host, int fd, guint64 size,
                           GError **err)
 {
-    const struct curl_api *api = curl_api_load(err);
-    if (!api)
+    g_auto(http_response) a;
+    http_response_init(&a);
+    if (!send_file(b, host && *host ? host : DEFAULT_HOST, fd, size, &a, err) ||
+        !check_answer((const char *)a.body->data, err))
         return FALSE;
-    CURL *curl = api->easy_init();
-    GString *answer = g_string_new(NULL);
-    g_autofree char *url = set_host(api, curl, host);
-    struct curl_slist *headers = api->slist_append(NULL, "Content-Type: application/x-tar");
-    headers = api->slist_append(headers, "Expect:");
-    api->easy_setopt(curl, CURLOPT_URL, url);
-    api->easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    set_options(api, curl, b, &fd, size, answer);
-    CURLcode rc = api->easy_perform(curl);
-    gboolean ok =
-        rc == CURLE_OK ? check_answer(answer->str, err) : explain_transfer(api, rc, host, err);
-    api->slist_free_all(headers);
-    api->easy_cleanup(curl);
-    g_string_free(answer, TRUE);
-    return ok;
+    g_autofree char *status = http_status_text(a.status);
+    return a.status == 200 ||
+           error_set(err, VARVE_ERROR_FAILED, "the Docker engine answered %s", status);
 }
 
 gboolean docker_load(const struct archived *image, const char *host, guint64 *sent, GError **err)
@@ -124,9 +96,8 @@ gboolean docker_load(const struct archived *image, const char *host, guint64 *se
     gboolean ok = fd >= 0 || error_set_errno(err, errno, "cannot create %s", path);
     struct stat st;
     ok = ok && archive_write(image, 1, TRUE, fd, sent, err);
-    ok = ok && ((fstat(fd, &st) == 0 && lseek(fd, 0, SEEK_SET) == 0) ||
-                error_set_errno(err, errno, "cannot read %s again", path));
-    ok = ok && send_file(b, host, fd, st.st_size, err);
+    ok = ok && (fstat(fd, &st) == 0 || error_set_errno(err, errno, "cannot read %s again", path));
+    ok = ok && load_file(b, host, fd, st.st_size, err);
     store_tmp_discard(b->store, tmp);
     return ok;
 }

@@ -1,6 +1,7 @@
 #include "registry/auth.h"
 
 #include "base/error.h"
+#include "registry/answer.h"
 
 #include <jansson.h>
 #include <string.h>
@@ -22,7 +23,7 @@ struct auth_host {
     GHashTable *credentials; /* repository → struct credential* */
 };
 struct auth {
-    struct transport *transport;
+    struct http_client *http;
     const struct registry_config *config; /* may be NULL */
     struct cancel *cancel;                /* may be NULL */
     GMutex lock;
@@ -46,10 +47,11 @@ static void auth_host_free(struct auth_host *h)
     g_free(h);
 }
 
-struct auth *auth_new(struct transport *t, const struct registry_config *config, struct cancel *c)
+struct auth *auth_new(struct http_client *http, const struct registry_config *config,
+                      struct cancel *c)
 {
     struct auth *a = g_new0(struct auth, 1);
-    a->transport = t;
+    a->http = http;
     a->config = config;
     a->cancel = c;
     g_mutex_init(&a->lock);
@@ -145,7 +147,7 @@ static gboolean valid_token(const char *t)
 }
 
 /* Keeps what the token server answered; NULL when it holds no token. */
-static struct token *parse_token(const struct answer *answer)
+static struct token *parse_token(const struct http_response *answer)
 {
     json_t *root = json_loadb((const char *)answer->body->data, answer->body->len, 0, NULL);
     const char *text = json_string_value(json_object_get(root, "token"));
@@ -197,10 +199,10 @@ static void add_get_query(struct url *u, const struct challenge *ch, const char 
         url_add_query(u, "account", c->username);
 }
 
-static gboolean refuse_token(const struct answer *answer, const struct url *realm,
+static gboolean refuse_token(const struct http_response *answer, const struct url *realm,
                              const struct credential *c, struct auth_grant *out, GError **err)
 {
-    g_autofree char *status = answer_status_text(answer);
+    g_autofree char *status = http_status_text(answer->status);
     g_autofree char *reason = answer_reason(answer);
     const char *colon = reason ? ": " : "", *why = reason ? reason : "";
     out->retry_after_s = answer->retry_after_s;
@@ -244,23 +246,27 @@ static struct token *fetch_token(struct auth *a, struct auth_host *h, const stru
     gboolean post = c->identity_token != NULL;
     g_autofree char *form = post ? make_form(&h->challenge, scopes, c) : NULL;
     g_autofree char *basic = !post && c->secret ? basic_header(c) : NULL;
+    g_autofree char *line = basic ? g_strconcat("Authorization: ", basic, NULL) : NULL;
+    const char *const secrets[] = {line, NULL};
     if (!post)
         add_get_query(u, &h->challenge, scopes, c);
     struct http_request rq = {.method = post ? "POST" : "GET",
                               .url = u,
                               .insecure = route->insecure,
-                              .authorization = basic,
+                              .secrets = secrets,
                               .accept = "application/json",
-                              .max_body = MAX_ANSWER};
+                              .max_body = MAX_ANSWER,
+                              .cancel = a->cancel};
     if (post) {
         rq.body = form;
         rq.body_len = strlen(form);
         rq.content_type = "application/x-www-form-urlencoded";
     }
-    g_auto(answer) answer;
-    answer_init(&answer);
-    if (!transport_send(a->transport, &rq, &answer, err)) {
+    g_auto(http_response) answer;
+    http_response_init(&answer);
+    if (!http_exchange(a->http, &rq, &answer, err)) {
         out->temporary = answer.temporary;
+        answer_advise_trust(&answer, err);
         g_prefix_error(err, "its token server %s: ", realm->host);
         return NULL;
     }

@@ -4,12 +4,14 @@
 #ifndef VARVE_REGISTRY_AUTH_H
 #define VARVE_REGISTRY_AUTH_H
 
+#include "net/http.h"
+#include "registry/challenge.h"
 #include "registry/credential.h"
-#include "registry/transport.h"
 
 struct auth;
 /* All borrowed. */
-struct auth *auth_new(struct transport *t, const struct registry_config *config, struct cancel *c);
+struct auth *auth_new(struct http_client *http, const struct registry_config *config,
+                      struct cancel *c);
 void auth_free(struct auth *a);
 /* Uses this login for host instead of what files say (to check a login). */
 void auth_set_login(struct auth *a, const char *host, const char *username, const char *secret);

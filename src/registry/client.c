@@ -3,33 +3,22 @@
 #include "base/error.h"
 #include "base/work.h"
 
-#include <poll.h>
 #include <stdatomic.h>
 #include <string.h>
 
-#define DEFAULT_TRIES 5
-#define UNREACHABLE_TRIES 3
-#define DEFAULT_MAX_WAIT_S 60
-#define FIRST_DELAY_MS 400
-#define PROGRESS (64 * 1024)
 #define MAX_AUTH_ROUNDS 3
 
 enum { SPEAKS_HTTP = 1, SPEAKS_HTTPS = 2 };
 
 /* The state of one client_send(). */
 struct sending {
+    struct http_effort effort;
     const struct errand *e;
     struct http_request *rq;
     const char *target;         /* or */
     const struct url *location; /* one of both */
-    struct answer *a;
-    guint tries;          /* made so far, since the last progress */
-    gint64 waited_ms;     /* in all */
-    gint64 started;       /* monotonic */
-    guint64 range_from;   /* of the try before */
-    gint64 asked_s;       /* the last Retry-After, or -1 */
-    gboolean temporary;   /* the last failure may go away */
-    gboolean unreachable; /* the last failure: no connection */
+    struct retry_hook *hook;    /* or NULL */
+    gint64 started;             /* monotonic */
 };
 
 char *client_scope(const char *repository, const char *actions)
@@ -53,17 +42,10 @@ void client_prefix(const struct errand *e, GError **err)
     g_prefix_error(err, "cannot %s: registry %s: ", e->doing, e->route->name);
 }
 
-gboolean client_sleep(struct registry *r, gint64 ms, GError **err)
+char *client_transfer_name(const struct errand *e, const struct digest *d)
 {
-    gint64 end = g_get_monotonic_time() + ms * 1000;
-    while (cancel_check(r->cancel, err)) {
-        gint64 left_ms = (end - g_get_monotonic_time() + 999) / 1000;
-        if (left_ms <= 0)
-            return TRUE;
-        struct pollfd fd = {cancel_fd(r->cancel), POLLIN, 0};
-        poll(&fd, 1, MIN(left_ms, 1000));
-    }
-    return FALSE;
+    char hex[DIGEST_HEX_LEN + 1];
+    return g_strdup_printf("%s %.12s", e->doing, digest_hex(d, hex));
 }
 
 static int known_scheme(const struct errand *e)
@@ -96,7 +78,7 @@ static struct url *make_url(const struct errand *e, const char *target, gboolean
 }
 
 /* Whether the other scheme should be tried after a first request by this one. */
-static gboolean try_other(const struct errand *e, const struct answer *a, gboolean sent,
+static gboolean try_other(const struct errand *e, const struct http_response *a, gboolean sent,
                           gboolean tls)
 {
     if (e->route->plain || cancel_is_set(e->r->cancel) || (tls && !plain_allowed(e)))
@@ -108,52 +90,51 @@ static gboolean try_other(const struct errand *e, const struct answer *a, gboole
     return sent ? !tls && told : a->other_scheme;
 }
 
-static gboolean send_by(struct sending *s, gboolean tls, GError **err)
+static gboolean send_to(struct sending *s, const struct url *u, struct http_response *a,
+                        GError **err)
+{
+    s->rq->url = u;
+    gboolean ok = http_exchange(s->e->r->http, s->rq, a, err);
+    s->rq->url = NULL;
+    if (!ok)
+        answer_advise_trust(a, err);
+    return ok;
+}
+
+static gboolean send_by(struct sending *s, gboolean tls, struct http_response *a, GError **err)
 {
     g_autoptr(url) u = make_url(s->e, s->target, tls, err);
-    if (!u)
-        return FALSE;
-    s->rq->url = u;
-    gboolean ok = transport_send(s->e->r->transport, s->rq, s->a, err);
-    s->rq->url = NULL;
-    return ok;
+    return u && send_to(s, u, a, err);
 }
 
 /* One request whose scheme is not known yet: loopback hosts mostly speak http, others rather https.
  */
-static gboolean send_first(struct sending *s, GError **err)
+static gboolean send_first(struct sending *s, struct http_response *a, GError **err)
 {
     const struct errand *e = s->e;
     gboolean tls = !e->route->plain && !url_host_is_loopback(e->route->host);
     g_autoptr(GError) first = NULL, second = NULL;
-    gboolean sent = send_by(s, tls, &first);
-    if (try_other(e, s->a, sent, tls)) {
+    gboolean sent = send_by(s, tls, a, &first);
+    if (try_other(e, a, sent, tls)) {
         tls = !tls;
-        sent = send_by(s, tls, &second);
+        sent = send_by(s, tls, a, &second);
     }
     if (sent)
         learn_scheme(e, tls);
     else
         /* With neither, what the likelier one said tells more, unless only the other one spoke at
          * all. */
-        g_propagate_error(err, second && tls && !s->a->other_scheme ? g_steal_pointer(&second)
-                                                                    : g_steal_pointer(&first));
+        g_propagate_error(err, second && tls && !a->other_scheme ? g_steal_pointer(&second)
+                                                                 : g_steal_pointer(&first));
     return sent;
 }
 
-static gboolean send_raw(struct sending *s, GError **err)
+static gboolean send_raw(struct sending *s, struct http_response *a, GError **err)
 {
-    const struct errand *e = s->e;
-    int scheme = known_scheme(e);
-    s->rq->insecure = e->route->insecure;
-    if (!s->location && !scheme)
-        return send_first(s, err);
-    if (!s->location)
-        return send_by(s, scheme == SPEAKS_HTTPS, err);
-    s->rq->url = s->location;
-    gboolean ok = transport_send(e->r->transport, s->rq, s->a, err);
-    s->rq->url = NULL;
-    return ok;
+    int scheme = known_scheme(s->e);
+    if (s->location)
+        return send_to(s, s->location, a, err);
+    return scheme ? send_by(s, scheme == SPEAKS_HTTPS, a, err) : send_first(s, a, err);
 }
 
 /* An upload's location may be at another host (a storage service): its URL is authorization enough.
@@ -166,81 +147,78 @@ static gboolean wants_authorization(const struct sending *s)
     return home && url_same_origin(home, s->location);
 }
 
-/* One try, with as many rounds as authorization needs. FALSE: *err says why, s->temporary whether
- * to try again. */
-static gboolean try_once(struct sending *s, GError **err)
+/* Sends it with what the host wants to see. */
+static gboolean send_authorized(struct sending *s, const char *header, struct http_response *a,
+                                GError **err)
+{
+    g_autofree char *line = header ? g_strconcat("Authorization: ", header, NULL) : NULL;
+    const char *const secrets[] = {line, NULL};
+    s->rq->secrets = secrets;
+    gboolean ok = send_raw(s, a, err);
+    s->rq->secrets = NULL;
+    return ok;
+}
+
+/* Whether it makes sense to send again after a 401: it told what it wants to see. */
+static gboolean learns(const struct errand *e, const struct http_response *a,
+                       const struct auth_grant *grant)
+{
+    g_auto(challenge) c = {0};
+    answer_challenge(a, &c);
+    gboolean learned = auth_refused(e->r->auth, e->route, e->scopes, grant->header, &c);
+    return learned && !(grant->header && grant->fresh);
+}
+
+/* As many rounds as authorization needs. */
+static gboolean send_rounds(struct sending *s, struct http_response *a, GError **err)
 {
     const struct errand *e = s->e;
     gboolean authorize = wants_authorization(s);
     for (guint round = 0;; round++) {
         g_auto(auth_grant) grant = {0};
         if (authorize && !auth_take(e->r->auth, e->route, e->scopes, &grant, err)) {
-            s->temporary = grant.temporary;
-            s->asked_s = grant.retry_after_s;
+            http_response_reset(a);
+            a->temporary = grant.temporary;
+            a->retry_after_s = grant.retry_after_s;
             return FALSE;
         }
-        s->rq->authorization = grant.header;
-        gboolean sent = send_raw(s, err);
-        s->rq->authorization = NULL;
-        s->temporary = s->a->temporary;
-        s->unreachable = s->a->unreachable;
-        if (!sent)
+        if (!send_authorized(s, grant.header, a, err))
             return FALSE;
-        if (s->a->status != 401 || !authorize)
-            return TRUE;
-        gboolean learned =
-            auth_refused(e->r->auth, e->route, e->scopes, grant.header, &s->a->challenge);
-        if ((grant.header && grant.fresh) || !learned || round == MAX_AUTH_ROUNDS)
+        if (a->status != 401 || !authorize || !learns(e, a, &grant) || round == MAX_AUTH_ROUNDS)
             return TRUE;
     }
 }
 
-static gboolean is_temporary_status(int status)
+/* One try. */
+static gboolean try_once(struct http_effort *self, struct http_response *a, GError **err)
 {
-    return status == 429 || status == 408 || (status >= 500 && status != 501);
-}
-
-static guint max_tries(const struct sending *s)
-{
-    const struct registry_config *c = s->e->r->config;
-    guint tries = s->e->tries ? s->e->tries : c && c->tries ? c->tries : DEFAULT_TRIES;
-    return s->unreachable ? MIN(tries, UNREACHABLE_TRIES) : tries;
-}
-
-/* How long to wait before the next try; -1 when there shall be none. */
-static gint64 next_delay_ms(struct sending *s)
-{
-    const struct registry_config *c = s->e->r->config;
-    gint64 max_ms = (c && c->max_wait_s ? c->max_wait_s : DEFAULT_MAX_WAIT_S) * 1000LL;
-    if (s->rq->range_from >= s->range_from + PROGRESS)
-        s->tries = 0;
-    s->range_from = s->rq->range_from;
-    s->tries++;
-    guint first_ms = c && c->first_delay_ms ? c->first_delay_ms : FIRST_DELAY_MS;
-    if (s->tries >= max_tries(s))
-        return -1;
-    gint64 delay =
-        (gint64)(first_ms * (1 << MIN(s->tries - 1, 10)) * g_random_double_range(0.75, 1.25));
-    delay = MAX(delay, s->asked_s * 1000);
-    return s->waited_ms + delay > max_ms ? -1 : delay;
+    struct sending *s = (struct sending *)self;
+    if (s->hook)
+        s->hook->adjust(s->hook, s->rq);
+    gboolean ok = send_rounds(s, a, err);
+    if (s->hook)
+        s->hook->adjust(s->hook, s->rq);
+    self->there = s->rq->range_from;
+    return ok;
 }
 
 static char *effort_text(const struct sending *s)
 {
     gint64 seconds = (g_get_monotonic_time() - s->started + 500000) / 1000000;
-    return s->tries > 1 ? g_strdup_printf(" %u times in %" G_GINT64_FORMAT " s", s->tries, seconds)
-                        : g_strdup("");
+    guint tries = s->effort.tries;
+    return tries > 1 ? g_strdup_printf(" %u times in %" G_GINT64_FORMAT " s", tries, seconds)
+                     : g_strdup("");
 }
 
-static void advise_outside(const struct sending *s, GError **err)
+static void advise_outside(const struct sending *s, const struct http_response *a, GError **err)
 {
     g_autoptr(GString) next = g_string_new(NULL);
-    if (s->asked_s > 0)
-        g_string_append_printf(next, "it asks to wait %" G_GINT64_FORMAT " s", s->asked_s);
-    if (s->a->status == 429)
+    if (a->retry_after_s > 0)
+        g_string_append_printf(next, "it asks to wait %" G_GINT64_FORMAT " s", a->retry_after_s);
+    if (a->status == 429)
         g_string_append_printf(next, "%sa login may raise the limit (varve login %s)",
                                next->len ? "; " : "", s->e->route->name);
-    if (next->len == 0 && s->unreachable)
+    if (next->len == 0 && a->unreachable)
         g_string_append(
             next, "check the registry's name and the network, then run the same command again");
     if (next->len == 0)
@@ -263,10 +241,11 @@ static void advise_denied(const struct errand *e, int status, GError **err)
 }
 
 /* No more tries: why, of the last one, is NULL when an answer came. */
-static gboolean give_up(struct sending *s, GError *why, GError **err)
+static gboolean give_up(const struct sending *s, const struct http_response *a, GError *why,
+                        GError **err)
 {
     g_autofree char *effort = effort_text(s);
-    if (why && !s->temporary) {
+    if (why && !a->temporary) {
         if (!g_error_matches(why, VARVE_ERROR, VARVE_ERROR_CANCELLED))
             client_prefix(s->e, &why);
         if (g_error_matches(why, VARVE_ERROR, VARVE_ERROR_DENIED))
@@ -280,58 +259,48 @@ static gboolean give_up(struct sending *s, GError *why, GError **err)
         error_copy_next(err, why);
         g_error_free(why);
     } else {
-        g_autofree char *status = answer_status_text(s->a);
-        g_autofree char *reason = answer_reason(s->a);
+        g_autofree char *status = http_status_text(a->status);
+        g_autofree char *reason = answer_reason(a);
         error_set(err, VARVE_ERROR_OUTSIDE, "cannot %s: registry %s answered %s%s%s%s", s->e->doing,
                   s->e->route->name, status, effort, reason ? ": " : "", reason ? reason : "");
     }
-    advise_outside(s, err);
+    advise_outside(s, a, err);
     return FALSE;
 }
 
 gboolean client_send(const struct errand *e, struct http_request *rq, const char *target,
-                     const struct url *location, struct retry_hook *hook, struct answer *a,
+                     const struct url *location, struct retry_hook *hook, struct http_response *a,
                      GError **err)
 {
-    struct sending s = {.e = e,
+    const struct registry_config *c = e->r->config;
+    struct http_patience patience = c ? c->patience : (struct http_patience){0};
+    struct sending s = {.effort.run = try_once,
+                        .e = e,
                         .rq = rq,
                         .target = target,
                         .location = location,
-                        .a = a,
+                        .hook = hook,
                         .started = g_get_monotonic_time()};
-    for (;;) {
-        GError *why = NULL;
-        s.asked_s = -1;
-        s.unreachable = FALSE;
-        if (hook)
-            hook->before(hook, rq);
-        gboolean sent = try_once(&s, &why);
-        if (sent && !is_temporary_status(a->status))
-            return TRUE;
-        if (sent)
-            s.asked_s = a->retry_after_s;
-        if (hook)
-            hook->before(hook, rq);
-        gboolean again = sent || s.temporary;
-        gint64 delay_ms = again ? next_delay_ms(&s) : -1;
-        if (delay_ms < 0)
-            return give_up(&s, why, err);
-        g_clear_error(&why);
-        if (!client_sleep(e->r, delay_ms, err))
-            return FALSE;
-        s.waited_ms += delay_ms;
-    }
+    GError *why = NULL;
+    if (e->tries)
+        patience.tries = e->tries;
+    rq->insecure = e->route->insecure;
+    rq->cancel = e->r->cancel;
+    gboolean came = http_effort_run(&s.effort, &patience, e->r->cancel, a, &why);
+    if (came && !http_status_is_temporary(a->status))
+        return TRUE;
+    return give_up(&s, a, why, err);
 }
 
-gboolean client_refuse(const struct errand *e, const struct answer *a, const char *thing,
+gboolean client_refuse(const struct errand *e, const struct http_response *a, const char *thing,
                        GError **err)
 {
-    g_autofree char *status = answer_status_text(a);
+    g_autofree char *status = http_status_text(a->status);
     g_autofree char *reason = answer_reason(a);
-    enum varve_error code = a->status == 401 || a->status == 403 ? VARVE_ERROR_DENIED
-                            : a->status == 404                   ? VARVE_ERROR_NOT_FOUND
-                            : is_temporary_status(a->status)     ? VARVE_ERROR_OUTSIDE
-                                                                 : VARVE_ERROR_INVALID;
+    enum varve_error code = a->status == 401 || a->status == 403  ? VARVE_ERROR_DENIED
+                            : a->status == 404                    ? VARVE_ERROR_NOT_FOUND
+                            : http_status_is_temporary(a->status) ? VARVE_ERROR_OUTSIDE
+                                                                  : VARVE_ERROR_INVALID;
     error_set(err, code, "cannot %s: registry %s answered %s%s%s%s%s", e->doing, e->route->name,
               status, thing ? " for " : "", thing ? thing : "", reason ? ": " : "",
               reason ? reason : "");

@@ -3,6 +3,7 @@
 #ifndef VARVE_REGISTRY_CLIENT_H
 #define VARVE_REGISTRY_CLIENT_H
 
+#include "registry/answer.h"
 #include "registry/auth.h"
 #include "registry/registry.h"
 
@@ -11,7 +12,7 @@ struct registry {
     const struct registry_config *config; /* may be NULL */
     struct event_sink *events;            /* may be NULL */
     struct cancel *cancel;                /* may be NULL */
-    struct transport *transport;
+    struct http_client *http;
     struct auth *auth;
     GHashTable *insecure; /* set of domains, for this client alone; not changed once it is used */
     GMutex lock;
@@ -27,36 +28,36 @@ struct errand {
     const char *scopes; /* "repository:library/node:pull" */
     guint tries;        /* at most; 0: as configured */
 };
-/* Adjusts a request before each of its tries. */
+/* Adjusts a request before each of its tries, and after it. */
 struct retry_hook {
-    void (*before)(struct retry_hook *self, struct http_request *rq);
+    void (*adjust)(struct retry_hook *self, struct http_request *rq);
 };
 
 /* registry_config_routes() of r's configuration, with what r alone is allowed. */
 GPtrArray *client_routes(const struct registry *r, const char *domain, const char *path,
                          gboolean by_digest, gboolean pushing, GError **err);
 /* Sends rq to target (path below the route's host, beginning with "/v2/") or, when location is
- * given, there. rq.url, insecure and authorization are filled in. Waits and retries on 429, 5xx and
- * network failures, obtains tokens on 401. TRUE with every other answer, whatever its status: see
- * client_refuse(). A retried request whose range_from the hook (may be NULL) moves on has made
+ * given, there. rq.url, insecure, secrets and cancel are filled in. Waits and retries on 429, 5xx
+ * and network failures, obtains tokens on 401. TRUE with every other answer, whatever its status:
+ * see client_refuse(). A retried request whose range_from the hook (may be NULL) moves on has made
  * progress and gets its tries back. */
 gboolean client_send(const struct errand *e, struct http_request *rq, const char *target,
-                     const struct url *location, struct retry_hook *hook, struct answer *a,
+                     const struct url *location, struct retry_hook *hook, struct http_response *a,
                      GError **err);
 /* The error for an answer that is not what was hoped for; thing ("its tag 20", NULL) is what was
  * asked. FALSE. */
-gboolean client_refuse(const struct errand *e, const struct answer *a, const char *thing,
+gboolean client_refuse(const struct errand *e, const struct http_response *a, const char *thing,
                        GError **err);
 /* Prefixes "cannot <doing>: registry <host>: " to *err. */
 void client_prefix(const struct errand *e, GError **err);
-/* Waits, but not beyond cancellation. */
-gboolean client_sleep(struct registry *r, gint64 ms, GError **err);
+/* What the transfer of a blob is called in progress. */
+char *client_transfer_name(const struct errand *e, const struct digest *d);
 
 /* Does fn(ctx, 0..n-1) on up to max threads of its own: these wait for the network, not for a CPU.
  * The first error wins and stops items not yet begun. */
 gboolean client_fan_out(guint n, guint max, gboolean (*fn)(gpointer ctx, gsize i, GError **err),
                         gpointer ctx, GError **err);
-/* "repository:<name>:<actions>"; newly allocated. */
+/* "repository:<name>:<actions>". */
 char *client_scope(const char *repository, const char *actions);
 
 #endif

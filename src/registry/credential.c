@@ -21,61 +21,30 @@ void credential_free(struct credential *c)
     g_free(c);
 }
 
-static const char *env(const char *name)
-{
-    const char *value = g_getenv(name);
-    return value && *value ? value : NULL;
-}
-
-char *credential_docker_file(void)
-{
-    const char *folder = env("DOCKER_CONFIG");
-    return folder ? g_build_filename(folder, "config.json", NULL)
-                  : g_build_filename(g_get_home_dir(), ".docker", "config.json", NULL);
-}
-
-static const char *override_file(const struct registry_config *config)
-{
-    return config && config->auth_file ? config->auth_file : env("REGISTRY_AUTH_FILE");
-}
-
-/* Paths to look into, in order. */
-static GPtrArray *list_files(const struct registry_config *config)
-{
-    GPtrArray *files = g_ptr_array_new_with_free_func(g_free);
-    const char *only = override_file(config);
-    if (only) {
-        g_ptr_array_add(files, g_strdup(only));
-        return files;
-    }
-    const char *runtime = env("XDG_RUNTIME_DIR"), *user = env("XDG_CONFIG_HOME");
-    g_ptr_array_add(files, credential_docker_file());
-    if (runtime)
-        g_ptr_array_add(files, g_build_filename(runtime, "containers", "auth.json", NULL));
-    if (user)
-        g_ptr_array_add(files, g_build_filename(user, "containers", "auth.json", NULL));
-    else
-        g_ptr_array_add(
-            files, g_build_filename(g_get_home_dir(), ".config", "containers", "auth.json", NULL));
-    return files;
-}
-
 static void note_problem(struct credential *out, const GError *err)
 {
     if (!out->problem)
         out->problem = g_strdup(err->message);
 }
 
-static gboolean ask_helper(const struct authfile *f, const char *host, const char *repository,
-                           struct cancel *c, struct credential *out)
+/* A login that is looked for. */
+struct search {
+    const struct login_places *places;
+    const char *host, *repository;
+    struct cancel *cancel;
+    struct credential *out;
+};
+
+static gboolean ask_helper(const struct search *s, const struct authfile *f)
 {
+    struct credential *out = s->out;
     g_autofree char *server = NULL;
     g_autoptr(GError) err = NULL;
     g_auto(helper_login) login = {0};
-    const char *helper = authfile_helper(f, host, repository, &server);
+    const char *helper = authfile_helper(f, s->host, s->repository, &server);
     if (!helper)
         return FALSE;
-    if (!helper_get(helper, server, c, &login, &err)) {
+    if (!helper_get(helper, server, s->places->env, s->cancel, &login, &err)) {
         note_problem(out, err);
         return FALSE;
     }
@@ -91,48 +60,66 @@ static gboolean ask_helper(const struct authfile *f, const char *host, const cha
     return TRUE;
 }
 
-static gboolean look_into(struct authfile *f, const char *host, const char *repository,
-                          struct cancel *c, struct credential *out)
+static gboolean look_into(const struct search *s, const struct authfile *f)
 {
-    return authfile_entry(f, host, repository, out) || ask_helper(f, host, repository, c, out);
+    return authfile_entry(f, s->host, s->repository, s->out) || ask_helper(s, f);
 }
 
-static gboolean look_into_env(const char *host, const char *repository, struct cancel *c,
-                              struct credential *out)
+static gboolean look_into_text(const struct search *s)
 {
-    const char *text = env("DOCKER_AUTH_CONFIG");
-    if (!text)
-        return FALSE;
+    const char *text = s->places->text;
     g_autoptr(GError) err = NULL;
     g_autoptr(authfile) f = authfile_parse(text, strlen(text), "$DOCKER_AUTH_CONFIG", &err);
     if (!f)
-        note_problem(out, err);
-    return f && look_into(f, host, repository, c, out);
+        note_problem(s->out, err);
+    return f && look_into(s, f);
+}
+
+static gboolean look_into_file(const struct search *s, const char *path)
+{
+    g_autoptr(GError) err = NULL;
+    g_autoptr(authfile) f = authfile_open(path, &err);
+    if (!f)
+        note_problem(s->out, err);
+    return f && look_into(s, f);
+}
+
+static void look_into_places(const struct search *s)
+{
+    if (s->places->only) {
+        look_into_file(s, s->places->only);
+        return;
+    }
+    if (s->places->text && look_into_text(s))
+        return;
+    for (char **file = s->places->files; file && *file; file++)
+        if (look_into_file(s, *file))
+            return;
 }
 
 struct credential *credential_find(const struct registry_config *config, const char *host,
                                    const char *repository, struct cancel *c)
 {
     struct credential *out = g_new0(struct credential, 1);
-    if (!override_file(config) && look_into_env(host, repository, c, out))
+    g_autoptr(GError) err = NULL;
+    if (!config)
         return out;
-    g_autoptr(GPtrArray) files = list_files(config);
-    for (guint i = 0; i < files->len; i++) {
-        g_autoptr(GError) err = NULL;
-        g_autoptr(authfile) f = authfile_open(g_ptr_array_index(files, i), &err);
-        if (!f)
-            note_problem(out, err);
-        else if (look_into(f, host, repository, c, out))
-            break;
-    }
+    const struct search s = {&config->logins, host, repository, c, out};
+    if (!config->login.find)
+        look_into_places(&s);
+    else if (!config->login.find(config->login.ctx, host, repository, out, &err))
+        note_problem(out, err);
     return out;
 }
 
 static struct authfile *open_for_change(const struct registry_config *config, GError **err)
 {
-    const char *only = override_file(config);
-    g_autofree char *path = only ? g_strdup(only) : credential_docker_file();
-    return authfile_open(path, err);
+    const struct login_places *p = config && !config->login.find ? &config->logins : NULL;
+    const char *path = !p ? NULL : p->only ? p->only : p->files ? *p->files : NULL;
+    if (path)
+        return authfile_open(path, err);
+    error_set(err, VARVE_ERROR_UNSUPPORTED, "there is no file here to keep logins in");
+    return NULL;
 }
 
 gboolean credential_store(const struct registry_config *config, const char *host,
@@ -148,7 +135,7 @@ gboolean credential_store(const struct registry_config *config, const char *host
     if (!helper)
         return authfile_write_entry(f, host, username, secret, NULL, err);
     struct helper_login login = {(char *)username, (char *)secret};
-    return helper_store(helper, server, &login, c, err);
+    return helper_store(helper, server, config->logins.env, &login, c, err);
 }
 
 gboolean credential_erase(const struct registry_config *config, const char *host, gboolean *found,
@@ -161,8 +148,8 @@ gboolean credential_erase(const struct registry_config *config, const char *host
     g_auto(helper_login) login = {0};
     const char *helper = authfile_helper(f, host, "", &server);
     gboolean in_file = FALSE;
-    if (helper && (!helper_get(helper, server, c, &login, err) ||
-                   (login.secret && !helper_erase(helper, server, c, err))))
+    if (helper && (!helper_get(helper, server, config->logins.env, c, &login, err) ||
+                   (login.secret && !helper_erase(helper, server, config->logins.env, c, err))))
         return FALSE;
     gboolean ok = authfile_write_entry(f, host, NULL, NULL, &in_file, err);
     if (found)

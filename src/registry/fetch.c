@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "registry/origin.h"
-#include "registry/transfer.h"
+#include "net/transfer.h"
 #include "store/blob.h"
 
 #include <string.h>
@@ -29,23 +29,24 @@ gboolean fetch_digest(const struct errand *e, const char *name, struct digest *o
 {
     g_autofree char *target = manifest_target(e, name);
     struct http_request rq = {.method = "HEAD", .accept = ACCEPT};
-    g_auto(answer) a;
-    answer_init(&a);
+    g_auto(http_response) a;
+    http_response_init(&a);
     *known = FALSE;
     if (!client_send(e, &rq, target, NULL, NULL, &a, err))
         return FALSE;
-    *known = a.status == 200 && a.digest && digest_parse(out, a.digest, NULL);
+    *known = a.status == 200 && answer_digest(&a, out);
     return TRUE;
 }
 
 /* TRUE when body has the digest it must have. */
-static gboolean check_digest(const struct errand *e, const char *name, const struct answer *a,
-                             const struct digest *expected, struct digest *out, GError **err)
+static gboolean check_digest(const struct errand *e, const char *name,
+                             const struct http_response *a, const struct digest *expected,
+                             struct digest *out, GError **err)
 {
     struct digest said;
     digest_of_bytes(out, a->body->data, a->body->len);
     const struct digest *want = expected;
-    if (!want && a->digest && digest_parse(&said, a->digest, NULL))
+    if (!want && answer_digest(a, &said))
         want = &said;
     if (!want || digest_cmp(want, out) == 0)
         return TRUE;
@@ -59,8 +60,8 @@ static gboolean check_digest(const struct errand *e, const char *name, const str
     return FALSE;
 }
 
-static gboolean keep_document(const struct errand *e, const struct answer *a, struct document *out,
-                              GError **err)
+static gboolean keep_document(const struct errand *e, const struct http_response *a,
+                              struct document *out, GError **err)
 {
     out->manifest = manifest_parse(a->body->data, a->body->len, a->content_type, err);
     if (!out->manifest) {
@@ -75,8 +76,8 @@ gboolean fetch_document(const struct errand *e, const char *name, const struct d
 {
     g_autofree char *target = manifest_target(e, name);
     struct http_request rq = {.method = "GET", .accept = ACCEPT, .max_body = MAX_DOCUMENT};
-    g_auto(answer) a;
-    answer_init(&a);
+    g_auto(http_response) a;
+    http_response_init(&a);
     out->manifest = NULL;
     /* A wrong digest is worth one fresh try: a proxy may have sent half of something. */
     for (guint i = 0;; i++) {
@@ -119,13 +120,13 @@ struct blob_get {
     struct transfer transfer;
 };
 
-static void on_before(struct retry_hook *hook, struct http_request *rq)
+static void adjust_range(struct retry_hook *hook, struct http_request *rq)
 {
     struct blob_get *g = (struct blob_get *)((char *)hook - offsetof(struct blob_get, hook));
     rq->range_from = blob_writer_size(g->writer);
 }
 
-static gboolean on_begin(struct http_sink *sink, const struct answer *a, GError **err)
+static gboolean on_begin(struct http_sink *sink, const struct http_response *a, GError **err)
 {
     struct blob_get *g = (struct blob_get *)sink;
     if (a->status == 200 && blob_writer_size(g->writer) > 0 && !blob_writer_restart(g->writer, err))
@@ -134,7 +135,7 @@ static gboolean on_begin(struct http_sink *sink, const struct answer *a, GError 
     if (a->status == 206 && a->range_start != have)
         return error_set(err, VARVE_ERROR_INVALID,
                          "it sent another part of the blob than was asked for");
-    if (a->content_length == ANSWER_UNKNOWN || have + a->content_length == g->d->size)
+    if (a->content_length == HTTP_UNKNOWN || have + a->content_length == g->d->size)
         return TRUE;
     return error_set(err, VARVE_ERROR_INVALID,
                      "it has %" G_GUINT64_FORMAT
@@ -163,8 +164,8 @@ static gboolean get_rest(struct blob_get *g, GError **err)
 {
     g_autofree char *digest = digest_text(&g->d->digest);
     g_autofree char *target = g_strconcat("/v2/", g->e->route->repository, "/blobs/", digest, NULL);
-    g_auto(answer) a;
-    answer_init(&a);
+    g_auto(http_response) a;
+    http_response_init(&a);
     for (guint i = 0; i < MAX_SHORT && blob_writer_size(g->writer) < g->d->size; i++) {
         struct http_request rq = {.method = "GET", .sink = &g->sink};
         if (!client_send(g->e, &rq, target, NULL, &g->hook, &a, err))
@@ -189,7 +190,7 @@ static gboolean get_blob(const struct errand *e, const struct descriptor *d, str
                          GError **err)
 {
     struct blob_get g = {
-        .sink = {on_begin, on_data}, .hook = {on_before}, .e = e, .d = d, .tap = tap};
+        .sink = {on_begin, on_data}, .hook = {adjust_range}, .e = e, .d = d, .tap = tap};
     guint64 have;
     g.writer = blob_writer_resume(e->r->store, &d->digest, &have, err);
     if (!g.writer)
@@ -198,7 +199,8 @@ static gboolean get_blob(const struct errand *e, const struct descriptor *d, str
         blob_writer_abort(g.writer, FALSE);
         return FALSE;
     }
-    transfer_init(&g.transfer, e->r->events, e->doing, &d->digest, d->size);
+    g_autofree char *name = client_transfer_name(e, &d->digest);
+    transfer_init(&g.transfer, e->r->events, name, d->size);
     GError *why = NULL;
     gboolean ok = get_rest(&g, &why);
     transfer_finish(&g.transfer, blob_writer_size(g.writer));

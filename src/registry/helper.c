@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "base/fs.h"
-#include "registry/answer.h"
+#include "text/fit.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -72,20 +72,20 @@ static gboolean read_output(int fd, struct cancel *c, GString *out, GError **err
 }
 
 /* Runs the program; *ok says whether it left with 0. */
-static gboolean run_program(char **argv, int input, struct cancel *c, GString *out, gboolean *ok,
-                            GError **err)
+static gboolean run_program(char **argv, char **env, int input, struct cancel *c, GString *out,
+                            gboolean *ok, GError **err)
 {
     GPid pid;
     fd_auto int from = -1;
     g_autoptr(GError) spawn = NULL;
+    GSpawnFlags where = env ? G_SPAWN_SEARCH_PATH_FROM_ENVP : G_SPAWN_SEARCH_PATH;
     int pipe_fds[2];
     if (pipe2(pipe_fds, O_CLOEXEC) < 0)
         return error_set_errno(err, errno, "cannot make a pipe");
     from = pipe_fds[0];
     fd_auto int to = pipe_fds[1];
-    if (!g_spawn_async_with_fds(NULL, argv, NULL,
-                                G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD |
-                                    G_SPAWN_STDERR_TO_DEV_NULL,
+    if (!g_spawn_async_with_fds(NULL, argv, env,
+                                where | G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDERR_TO_DEV_NULL,
                                 NULL, NULL, &pid, input, to, -1, &spawn))
         return error_set(err, VARVE_ERROR_FAILED, "it cannot be started (%s)", spawn->message);
     int writing = fd_steal(&to);
@@ -101,7 +101,7 @@ static gboolean run_program(char **argv, int input, struct cancel *c, GString *o
 }
 
 /* *missing: it said that it knows no such login. */
-static gboolean run_helper(const char *name, const char *action, const char *input,
+static gboolean run_helper(const char *name, const char *action, const char *input, char **env,
                            struct cancel *c, GString *out, gboolean *missing, GError **err)
 {
     gboolean ok = FALSE;
@@ -111,7 +111,7 @@ static gboolean run_helper(const char *name, const char *action, const char *inp
     g_autofree char *program = g_strconcat("docker-credential-", name, NULL);
     char *argv[] = {program, (char *)action, NULL};
     fd_auto int in = make_input(input, err);
-    if (in < 0 || !run_program(argv, in, c, out, &ok, err)) {
+    if (in < 0 || !run_program(argv, env, in, c, out, &ok, err)) {
         g_prefix_error(err, "credential helper %s: ", program);
         return FALSE;
     }
@@ -120,18 +120,18 @@ static gboolean run_helper(const char *name, const char *action, const char *inp
     *missing = strstr(out->str, MISS) != NULL;
     if (*missing)
         return TRUE;
-    g_autofree char *said = answer_clean(out->str, 200);
+    g_autofree char *said = text_one_line(out->str, 200);
     return error_set(err, VARVE_ERROR_FAILED, "credential helper %s failed%s%s", program,
                      *said ? ": " : "", said);
 }
 
-gboolean helper_get(const char *name, const char *server, struct cancel *c,
+gboolean helper_get(const char *name, const char *server, char **env, struct cancel *c,
                     struct helper_login *out, GError **err)
 {
     g_autoptr(GString) text = g_string_new(NULL);
     gboolean missing;
     memset(out, 0, sizeof *out);
-    if (!run_helper(name, "get", server, c, text, &missing, err))
+    if (!run_helper(name, "get", server, env, c, text, &missing, err))
         return FALSE;
     if (missing)
         return TRUE;
@@ -148,8 +148,8 @@ gboolean helper_get(const char *name, const char *server, struct cancel *c,
         "credential helper docker-credential-%s: its answer has no Username and Secret", name);
 }
 
-gboolean helper_store(const char *name, const char *server, const struct helper_login *l,
-                      struct cancel *c, GError **err)
+gboolean helper_store(const char *name, const char *server, char **env,
+                      const struct helper_login *l, struct cancel *c, GError **err)
 {
     g_autoptr(GString) out = g_string_new(NULL);
     gboolean missing;
@@ -158,16 +158,17 @@ gboolean helper_store(const char *name, const char *server, const struct helper_
     if (!root)
         return error_set(err, VARVE_ERROR_USAGE, "the user name or password is not valid UTF-8");
     char *text = json_dumps(root, JSON_COMPACT);
-    gboolean ok = run_helper(name, "store", text, c, out, &missing, err);
+    gboolean ok = run_helper(name, "store", text, env, c, out, &missing, err);
     explicit_bzero(text, strlen(text));
     free(text);
     json_decref(root);
     return ok;
 }
 
-gboolean helper_erase(const char *name, const char *server, struct cancel *c, GError **err)
+gboolean helper_erase(const char *name, const char *server, char **env, struct cancel *c,
+                      GError **err)
 {
     g_autoptr(GString) out = g_string_new(NULL);
     gboolean missing;
-    return run_helper(name, "erase", server, c, out, &missing, err);
+    return run_helper(name, "erase", server, env, c, out, &missing, err);
 }

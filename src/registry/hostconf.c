@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "registry/toml.h"
-#include "registry/url.h"
+#include "net/url.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -38,8 +38,12 @@ void registry_config_free(struct registry_config *c)
     g_hash_table_unref(c->insecure);
     g_hash_table_unref(c->locations);
     g_hash_table_unref(c->blocked);
-    g_free(c->auth_file);
-    g_free(c->ca_file);
+    g_free(c->logins.only);
+    g_free(c->logins.text);
+    g_strfreev(c->logins.files);
+    g_strfreev(c->logins.env);
+    trust_places_clear(&c->trust);
+    http_proxies_clear(&c->proxies);
     g_free(c);
 }
 
@@ -202,21 +206,8 @@ static gboolean read_folder(struct registry_config *c, const char *folder, GErro
     return TRUE;
 }
 
-static char *containers_file(void)
+gboolean registry_config_load_containers(struct registry_config *c, const char *file, GError **err)
 {
-    const char *env = g_getenv("CONTAINERS_REGISTRIES_CONF");
-    if (env && *env)
-        return g_strdup(env);
-    char *user = g_build_filename(g_get_user_config_dir(), "containers", "registries.conf", NULL);
-    if (g_file_test(user, G_FILE_TEST_EXISTS))
-        return user;
-    g_free(user);
-    return g_strdup("/etc/containers/registries.conf");
-}
-
-gboolean registry_config_load_containers(struct registry_config *c, GError **err)
-{
-    g_autofree char *file = containers_file();
     g_autofree char *folder = g_strconcat(file, ".d", NULL);
     if (g_file_test(file, G_FILE_TEST_EXISTS) && !read_file(c, file, err))
         return FALSE;

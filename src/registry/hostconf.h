@@ -5,7 +5,29 @@
 #ifndef VARVE_REGISTRY_HOSTCONF_H
 #define VARVE_REGISTRY_HOSTCONF_H
 
-#include <glib.h>
+#include "net/proxy.h"
+#include "net/retry.h"
+#include "net/trust.h"
+
+struct credential;
+/* Hands out logins in place of files and helpers: a build that serves a client uses the client's,
+ * and nobody else's. */
+struct login_port {
+    /* Fills out with the login for host ("docker.io", "example.org:5000") and repository (or "");
+     * leaves it empty when there is none. Strings become out's. FALSE: it cannot tell, for *err,
+     * which is mentioned when the registry refuses. Called by any thread. find NULL: no port. */
+    gboolean (*find)(gpointer ctx, const char *host, const char *repository, struct credential *out,
+                     GError **err);
+    gpointer ctx;
+};
+/* Files with logins, as Docker and Podman keep them; all may be NULL. */
+struct login_places {
+    char *only;   /* a file, in place of all others */
+    char *text;   /* the content of another (JSON), looked into first */
+    char **files; /* looked into in this order; a login is kept in the first */
+    char **env;   /* of the credential helpers they name: "NAME=value" with their PATH; NULL: this
+                     process's */
+};
 
 /* All strings are owned by the struct. Keys of the tables are "host[:port]" or a longer prefix
  * "host/path"; the longest prefix that fits a repository decides. "*.example.org" as a host fits
@@ -19,23 +41,23 @@ struct registry_config {
     GHashTable *insecure;  /* set of prefixes: https unverified, else http */
     GHashTable *locations; /* prefix → char* "host[:port][/path]" that stands in its place */
     GHashTable *blocked;   /* set of prefixes that must not be used */
-    char *auth_file;       /* REGISTRY_AUTH_FILE-style override or NULL */
-    char *ca_file;         /* extra CA bundle or NULL */
-    guint tries;           /* 0: default 5 */
-    guint max_wait_s;      /* 0: default 60: longest total waiting on retries */
-    guint first_delay_ms;  /* 0: default 400: before the second try; doubles with every try */
-    guint stall_s;         /* 0: default 30: a transfer slower than 1 KiB/s for this long is dead */
+    struct login_port login; /* who knows the logins; without one: */
+    struct login_places logins;
+    struct trust_places trust; /* of certificates */
+    struct http_proxies proxies;
+    struct http_patience patience; /* with one request */
+    guint stall_s;                 /* 0: default 30: a transfer slower than 1 KiB/s for this long is
+                                      dead */
 };
 struct registry_config *registry_config_new(void);
 void registry_config_free(struct registry_config *c);
 
-/* Adds what containers' registries.conf says: $CONTAINERS_REGISTRIES_CONF, else the user's
- * containers/registries.conf, else /etc/containers/registries.conf, then the .conf files of the
- * .conf.d folder beside it. Without any nothing changes. [[registry]] with prefix, location,
+/* Adds what containers' registries.conf says: file, then the .conf files of the .conf.d folder
+ * beside it. Without any nothing changes. [[registry]] with prefix, location,
  * insecure, blocked, mirror-by-digest-only, and
  * [[registry.mirror]] with location, insecure and pull-from-mirror are understood, other keys
  * ignored. VARVE_ERROR_INVALID names file and line; what was read before it stays. */
-gboolean registry_config_load_containers(struct registry_config *c, GError **err);
+gboolean registry_config_load_containers(struct registry_config *c, const char *file, GError **err);
 /* Adds one such file's bytes; what names it in errors. */
 gboolean registry_config_read_containers(struct registry_config *c, const char *bytes, gsize len,
                                          const char *what, GError **err);

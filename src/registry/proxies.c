@@ -2,7 +2,6 @@
 
 #include "base/error.h"
 #include "base/fs.h"
-#include "registry/credential.h"
 
 #include <fcntl.h>
 #include <jansson.h>
@@ -26,11 +25,10 @@ static json_t *parse(const char *path, GError **err)
 }
 
 /* The entry of this engine; NULL when there is none. */
-static json_t *find_entry(json_t *root)
+static json_t *find_entry(json_t *root, const char *engine)
 {
-    const char *engine = g_getenv("DOCKER_HOST");
     json_t *proxies = json_object_get(root, "proxies");
-    json_t *own = json_object_get(proxies, engine && *engine ? engine : DEFAULT_ENGINE);
+    json_t *own = json_object_get(proxies, engine ? engine : DEFAULT_ENGINE);
     return own ? own : json_object_get(proxies, "default");
 }
 
@@ -57,15 +55,14 @@ static char **list(json_t *entry)
     return g_strv_builder_end(b);
 }
 
-char **proxies_load(GError **err)
+char **proxies_load(const char *file, const char *host, GError **err)
 {
-    g_autofree char *path = credential_docker_file();
-    if (access(path, F_OK) < 0)
+    if (access(file, F_OK) < 0)
         return g_new0(char *, 1);
-    json_t *root = parse(path, err);
+    json_t *root = parse(file, err);
     if (!root)
         return NULL;
-    char **lines = list(find_entry(root));
+    char **lines = list(find_entry(root, host));
     json_decref(root);
     return lines;
 }

@@ -4,9 +4,10 @@
 
 #include <glib.h>
 
-/* "HTTP_PROXY=…" and "http_proxy=…" for each that is set, NULL-terminated: those of the entry for
- * the engine that $DOCKER_HOST names, else of "default". Empty when there are none. The caller
- * frees the list. NULL when the file cannot be read or is not JSON. */
-char **proxies_load(GError **err);
+/* Of file, Docker's config.json: "HTTP_PROXY=…" and "http_proxy=…" for each that is set,
+ * NULL-terminated: those of the entry for the engine at host (as DOCKER_HOST; NULL: the usual
+ * place), else of "default". Empty when there are none, or no file. NULL when it cannot be read or
+ * is not JSON. */
+char **proxies_load(const char *file, const char *host, GError **err);
 
 #endif

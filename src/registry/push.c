@@ -94,8 +94,8 @@ static gboolean blob_is_there(struct push *p, const char *digest, gboolean *ther
 {
     g_autofree char *target = g_strconcat("/v2/", p->e.route->repository, "/blobs/", digest, NULL);
     struct http_request rq = {.method = "HEAD"};
-    g_auto(answer) a;
-    answer_init(&a);
+    g_auto(http_response) a;
+    http_response_init(&a);
     if (!client_send(&p->e, &rq, target, NULL, NULL, &a, err))
         return FALSE;
     *there = a.status == 200;
@@ -117,8 +117,8 @@ static enum mounted try_mount(struct push *p, const char *digest, const char *fr
                     "&from=", from_text, NULL);
     struct errand e = p->e;
     struct http_request rq = {.method = "POST"};
-    g_auto(answer) a;
-    answer_init(&a);
+    g_auto(http_response) a;
+    http_response_init(&a);
     e.scopes = scopes;
     e.tries = 1;
     if (!client_send(&e, &rq, target, NULL, NULL, &a, NULL))
@@ -199,17 +199,17 @@ static gboolean push_blob(gpointer ctx, gsize i, GError **err)
     return TRUE;
 }
 
-static gboolean check_put(struct push *p, const struct answer *a, const char *name,
+static gboolean check_put(struct push *p, const struct http_response *a, const char *name,
                           const struct digest *d, GError **err)
 {
     struct digest said;
     if (a->status != 201 && a->status != 200 && a->status != 202)
         return client_refuse(&p->e, a, name, err);
-    if (!a->digest || !digest_parse(&said, a->digest, NULL) || digest_cmp(&said, d) == 0)
+    if (!answer_digest(a, &said) || digest_cmp(&said, d) == 0)
         return TRUE;
-    g_autofree char *want = digest_text(d);
+    g_autofree char *want = digest_text(d), *got = digest_text(&said);
     return error_set(err, VARVE_ERROR_INVALID, "cannot %s: registry %s stored %s where %s was sent",
-                     p->e.doing, p->e.route->name, a->digest, want);
+                     p->e.doing, p->e.route->name, got, want);
 }
 
 static gboolean put_manifest(struct push *p, const struct digest *d, const char *name, GError **err)
@@ -221,8 +221,8 @@ static gboolean put_manifest(struct push *p, const struct digest *d, const char 
     g_autofree char *target =
         g_strconcat("/v2/", p->e.route->repository, "/manifests/", name, NULL);
     struct http_request rq = {.method = "PUT", .content_type = doc.manifest->media_type};
-    g_auto(answer) a;
-    answer_init(&a);
+    g_auto(http_response) a;
+    http_response_init(&a);
     rq.body = g_bytes_get_data(bytes, &rq.body_len);
     return client_send(&p->e, &rq, target, NULL, NULL, &a, err) && check_put(p, &a, name, d, err);
 }

@@ -18,8 +18,11 @@ struct registry *registry_new(struct store *s, const struct registry_config *con
     r->config = config;
     r->events = events;
     r->cancel = c;
-    r->transport = transport_new(config, c);
-    r->auth = auth_new(r->transport, config, c);
+    struct http_options ho = {.trust = config ? &config->trust : NULL,
+                              .proxies = config ? &config->proxies : NULL,
+                              .stall_s = config ? config->stall_s : 0};
+    r->http = http_client_new(&ho);
+    r->auth = auth_new(r->http, config, c);
     g_mutex_init(&r->lock);
     r->insecure = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     r->plain = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -31,7 +34,7 @@ void registry_free(struct registry *r)
     if (!r)
         return;
     auth_free(r->auth);
-    transport_free(r->transport);
+    http_client_free(r->http);
     g_hash_table_unref(r->insecure);
     g_hash_table_unref(r->plain);
     g_mutex_clear(&r->lock);
@@ -300,8 +303,8 @@ gboolean registry_login(struct registry *r, const char *host, const char *userna
     g_autofree char *doing = g_strconcat("log in to ", host, NULL);
     struct errand e = {.r = r, .route = g_ptr_array_index(routes, 0), .doing = doing, .scopes = ""};
     struct http_request rq = {.method = "GET"};
-    g_auto(answer) a;
-    answer_init(&a);
+    g_auto(http_response) a;
+    http_response_init(&a);
     auth_set_login(r->auth, host, username, secret);
     if (!client_send(&e, &rq, "/v2/", NULL, NULL, &a, err))
         return FALSE;

@@ -10,7 +10,7 @@
 
 #include "image/manifest.h"
 #include "image/unpack.h"
-#include "registry/transport.h"
+#include "registry/hostconf.h"
 #include "store/store.h"
 #include "text/reference.h"
 

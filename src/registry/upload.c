@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "base/fs.h"
-#include "registry/transfer.h"
+#include "net/transfer.h"
 #include "store/blob.h"
 
 #include <string.h>
@@ -25,9 +25,10 @@ struct upload {
     struct transfer transfer;
 };
 
-struct url *upload_location(const struct errand *e, const struct answer *a, GError **err)
+struct url *upload_location(const struct errand *e, const struct http_response *a, GError **err)
 {
-    struct url *u = a->location && a->url ? url_resolve(a->url, a->location, err) : NULL;
+    const char *location = http_response_field(a, "Location");
+    struct url *u = location && a->url ? url_resolve(a->url, location, err) : NULL;
     if (!u) {
         if (err && !*err)
             error_set(err, VARVE_ERROR_INVALID, "it began an upload without saying where");
@@ -42,13 +43,19 @@ struct url *upload_location(const struct errand *e, const struct answer *a, GErr
     return u;
 }
 
-static void on_sent(gpointer ctx, guint64 bytes)
+/* A part of the blob on its way. */
+struct part {
+    struct http_file_source source;
+    struct upload *u;
+};
+
+static void on_sent(struct http_source *self, guint64 bytes)
 {
-    struct upload *u = ctx;
+    struct upload *u = ((struct part *)self)->u;
     transfer_tell(&u->transfer, u->offset + bytes);
 }
 
-static gboolean set_location(struct upload *u, const struct answer *a, GError **err)
+static gboolean set_location(struct upload *u, const struct http_response *a, GError **err)
 {
     struct url *to = upload_location(u->e, a, err);
     if (!to)
@@ -59,9 +66,9 @@ static gboolean set_location(struct upload *u, const struct answer *a, GError **
 }
 
 /* The server said which bytes it has ("0-1023"): the next one is wanted. */
-static void set_offset(struct upload *u, const struct answer *a, guint64 otherwise)
+static void set_offset(struct upload *u, const struct http_response *a, guint64 otherwise)
 {
-    const char *dash = a->range ? strchr(a->range, '-') : NULL;
+    const char *range = http_response_field(a, "Range"), *dash = range ? strchr(range, '-') : NULL;
     guint64 last, next = otherwise;
     if (dash && g_ascii_string_to_unsigned(dash + 1, 10, 0, G_MAXINT64 - 1, &last, NULL))
         next = last + 1;
@@ -79,33 +86,35 @@ static gboolean begin(struct upload *u, GError **err)
 {
     g_autofree char *target = g_strconcat("/v2/", u->e->route->repository, "/blobs/uploads/", NULL);
     struct http_request rq = {.method = "POST"};
-    g_auto(answer) a;
-    answer_init(&a);
+    g_auto(http_response) a;
+    http_response_init(&a);
     if (!client_send(u->e, &rq, target, NULL, NULL, &a, err))
         return FALSE;
     if (a.status != 202)
         return client_refuse(u->e, &a, "beginning an upload", err);
-    u->min_chunk = a.min_chunk;
+    const char *min = http_response_field(&a, "OCI-Chunk-Min-Length");
+    if (!min || !g_ascii_string_to_unsigned(min, 10, 0, G_MAXINT64, &u->min_chunk, NULL))
+        u->min_chunk = 0;
     u->offset = 0;
     return set_location(u, &a, err);
 }
 
 /* One request with bytes [offset, offset+len) of the file, without retries. */
 static gboolean send_bytes(struct upload *u, const char *method, const struct url *to, guint64 len,
-                           struct answer *a, GError **err)
+                           struct http_response *a, GError **err)
 {
     struct errand once = *u->e;
     once.tries = 1;
-    struct http_file file = {
-        .fd = u->fd, .offset = u->offset, .len = len, .sent = on_sent, .ctx = u};
-    gboolean patch = strcmp(method, "PATCH") == 0;
-    g_autofree char *range = patch ? g_strdup_printf("%" G_GUINT64_FORMAT "-%" G_GUINT64_FORMAT,
-                                                     u->offset, u->offset + len - 1)
-                                   : NULL;
+    struct part part = {.u = u};
+    http_file_source_init(&part.source, u->fd, u->offset, len);
+    part.source.base.sent = on_sent;
+    g_autofree char *range = g_strdup_printf(
+        "Content-Range: %" G_GUINT64_FORMAT "-%" G_GUINT64_FORMAT, u->offset, u->offset + len - 1);
+    const char *const fields[] = {range, NULL};
     struct http_request rq = {.method = method,
                               .content_type = OCTETS,
-                              .content_range = range,
-                              .file = len ? &file : NULL};
+                              .fields = strcmp(method, "PATCH") == 0 ? fields : NULL,
+                              .source = len ? &part.source.base : NULL};
     return client_send(&once, &rq, NULL, to, NULL, a, err);
 }
 
@@ -118,7 +127,7 @@ static enum step after_failure(const GError *why)
 }
 
 /* The last request: names the digest, and carries what is still missing. */
-static enum step put_rest(struct upload *u, struct answer *a, GError **err)
+static enum step put_rest(struct upload *u, struct http_response *a, GError **err)
 {
     g_autofree char *digest = digest_text(u->d);
     g_autoptr(url) to = url_copy(u->location);
@@ -135,7 +144,7 @@ static enum step put_rest(struct upload *u, struct answer *a, GError **err)
     return a->status == 404 || a->status == 416 ? STEP_AGAIN : STEP_FAILED;
 }
 
-static enum step patch_next(struct upload *u, struct answer *a, GError **err)
+static enum step patch_next(struct upload *u, struct http_response *a, GError **err)
 {
     guint64 len = MIN(u->size - u->offset, u->chunk ? u->chunk : u->size);
     if (!send_bytes(u, "PATCH", u->location, len, a, err))
@@ -158,22 +167,22 @@ static enum step patch_next(struct upload *u, struct answer *a, GError **err)
 static gboolean recover(struct upload *u, GError **err)
 {
     struct http_request rq = {.method = "GET"};
-    g_auto(answer) a;
-    answer_init(&a);
+    g_auto(http_response) a;
+    http_response_init(&a);
     if (!client_send(u->e, &rq, NULL, u->location, NULL, &a, err))
         return FALSE;
-    if ((a.status == 204 || a.status == 202) && a.location) {
+    if ((a.status == 204 || a.status == 202) && http_response_field(&a, "Location")) {
         set_offset(u, &a, 0);
         return set_location(u, &a, err);
     }
     return begin(u, err);
 }
 
-static gboolean pause_and_recover(struct upload *u, const struct answer *a, GError **why,
+static gboolean pause_and_recover(struct upload *u, const struct http_response *a, GError **why,
                                   GError **err)
 {
     const struct registry_config *c = u->e->r->config;
-    gint64 first_ms = c && c->first_delay_ms ? c->first_delay_ms : FIRST_DELAY_MS;
+    gint64 first_ms = c && c->patience.first_delay_ms ? c->patience.first_delay_ms : FIRST_DELAY_MS;
     gint64 delay = MAX(first_ms << MIN(u->failures, 6), a->retry_after_s * 1000);
     if (++u->failures >= MAX_FAILURES ||
         g_error_matches(*why, VARVE_ERROR, VARVE_ERROR_CANCELLED)) {
@@ -181,12 +190,12 @@ static gboolean pause_and_recover(struct upload *u, const struct answer *a, GErr
         return FALSE;
     }
     g_clear_error(why);
-    return client_sleep(u->e->r, MIN(delay, 60000), err) && recover(u, err);
+    return cancel_wait(u->e->r->cancel, MIN(delay, 60000), err) && recover(u, err);
 }
 
 /* One request of the whole in one PUT; or, once that failed in the middle or was too large, of its
  * parts. */
-static enum step next_step(struct upload *u, struct answer *a, GError **err)
+static enum step next_step(struct upload *u, struct http_response *a, GError **err)
 {
     gboolean parts = u->offset > 0 || u->chunk;
     return parts && u->offset < u->size ? patch_next(u, a, err) : put_rest(u, a, err);
@@ -194,8 +203,8 @@ static enum step next_step(struct upload *u, struct answer *a, GError **err)
 
 static gboolean run_upload(struct upload *u, GError **err)
 {
-    g_auto(answer) a;
-    answer_init(&a);
+    g_auto(http_response) a;
+    http_response_init(&a);
     if (!u->location && !begin(u, err))
         return FALSE;
     for (;;) {
@@ -222,7 +231,8 @@ gboolean upload_blob(const struct errand *e, const struct digest *d, guint64 siz
     gboolean ok = fd >= 0;
     u.fd = fd;
     if (ok) {
-        transfer_init(&u.transfer, e->r->events, e->doing, d, size);
+        g_autofree char *name = client_transfer_name(e, d);
+        transfer_init(&u.transfer, e->r->events, name, size);
         ok = run_upload(&u, err);
         transfer_finish(&u.transfer, ok ? size : u.offset);
     }

@@ -10,6 +10,6 @@
 gboolean upload_blob(const struct errand *e, const struct digest *d, guint64 size,
                      struct url *location, GError **err);
 /* Where a's Location leads; VARVE_ERROR_INVALID when there is none. */
-struct url *upload_location(const struct errand *e, const struct answer *a, GError **err);
+struct url *upload_location(const struct errand *e, const struct http_response *a, GError **err);
 
 #endif

@@ -154,7 +154,7 @@ static gboolean mount_all(struct run_carrier *r, GError **err)
 
 static gboolean open_root(struct run_carrier *r, GError **err)
 {
-    r->root = snapshot_open(r->store, r->image->chain, TRUE, err);
+    r->root = snapshot_open(r->store, r->image->chain, TRUE, r->q->snapshots, err);
     g_autofree char *text = r->root ? snapshot_warning(r->root) : NULL;
     if (text)
         tell_text(r, RUN_NEWS_WARNING, "%s", text);

@@ -10,6 +10,7 @@
 #include "run/mount.h"
 #include "run/port.h"
 #include "run/resolv.h"
+#include "snapshot/snapshot.h"
 
 struct run_request {
     char *image;      /* its name as it was given, for messages and the run's record */
@@ -28,7 +29,8 @@ struct run_request {
     GPtrArray *owned;         /* char* */
     struct run_dns dns;       /* for the program's own resolv.conf */
     enum net_mode network;
-    enum netpool_rule net_rule; /* what NET_DEFAULT is */
+    enum netpool_rule net_rule;     /* what NET_DEFAULT is */
+    enum snapshot_driver snapshots; /* how the image's layers are mounted */
     struct resources resources;
     guint64 shm_size; /* bytes, 0: default */
     int stop_signal;  /* 0: the image's, else SIGTERM */

@@ -213,42 +213,34 @@ static gboolean open_with(struct snapshot *sn, enum snapshot_driver d, GError **
     return d == DRIVER_AUTO ? open_any(sn, err) : drivers[d](sn, err);
 }
 
-struct snapshot *snapshot_open_driver(struct store *s, const struct chain *chain, gboolean writable,
-                                      enum snapshot_driver d, GError **err)
-{
-    g_autoptr(snapshot) sn = snapshot_new(s, chain, writable);
-    return open_with(sn, d, err) ? g_steal_pointer(&sn) : NULL;
-}
-
-/* With the driver that is wished for. */
-static gboolean open_wished(struct snapshot *sn, GError **err)
+gboolean snapshot_driver_parse(const char *text, enum snapshot_driver *out)
 {
     static const char *const names[] = {[DRIVER_AUTO] = "auto",
                                         [DRIVER_OVERLAY_FD] = "overlay",
                                         [DRIVER_OVERLAY_CLASSIC] = "classic",
                                         [DRIVER_COPY] = "copy"};
-    const char *wanted = g_getenv("VARVE_SNAPSHOT");
-    for (guint d = 0; d < G_N_ELEMENTS(names); d++)
-        if (!wanted || !*wanted || g_str_equal(wanted, names[d]))
-            return open_with(sn, d, err);
-    error_set(err, VARVE_ERROR_USAGE, "VARVE_SNAPSHOT=%s names no way to mount layers", wanted);
-    error_add_next(err, "use auto, overlay, classic or copy");
+    for (guint d = 0; d < G_N_ELEMENTS(names); d++) {
+        if (!g_str_equal(text, names[d]))
+            continue;
+        *out = d;
+        return TRUE;
+    }
     return FALSE;
 }
 
 struct snapshot *snapshot_open(struct store *s, const struct chain *chain, gboolean writable,
-                               GError **err)
+                               enum snapshot_driver d, GError **err)
 {
     g_autoptr(snapshot) sn = snapshot_new(s, chain, writable);
-    return open_wished(sn, err) ? g_steal_pointer(&sn) : NULL;
+    return open_with(sn, d, err) ? g_steal_pointer(&sn) : NULL;
 }
 
 struct snapshot *snapshot_open_floor(struct store *s, const struct chain *chain, const char *floor,
-                                     GError **err)
+                                     enum snapshot_driver d, GError **err)
 {
     g_autoptr(snapshot) sn = snapshot_new(s, chain, TRUE);
     sn->floor = g_strdup(floor);
-    return open_wished(sn, err) ? g_steal_pointer(&sn) : NULL;
+    return open_with(sn, d, err) ? g_steal_pointer(&sn) : NULL;
 }
 
 char *snapshot_warning(const struct snapshot *sn)

@@ -17,6 +17,8 @@
 #include "store/layer.h"
 
 enum snapshot_driver { DRIVER_AUTO, DRIVER_OVERLAY_FD, DRIVER_OVERLAY_CLASSIC, DRIVER_COPY };
+/* "auto", "overlay", "classic" or "copy"; FALSE: none of them. */
+gboolean snapshot_driver_parse(const char *text, enum snapshot_driver *out);
 
 struct snapshot {
     struct store *store; /* borrowed */
@@ -36,19 +38,15 @@ struct snapshot {
     gpointer impl;      /* the driver's own */
 };
 /* Mounts chain; with writable a new upper is made (an empty chain needs none below it). readonly
- * views are shared lowers only. */
+ * views are shared lowers only. d: DRIVER_AUTO, or the one that must do. */
 struct snapshot *snapshot_open(struct store *s, const struct chain *chain, gboolean writable,
-                               GError **err);
+                               enum snapshot_driver d, GError **err);
 /* A writable one, with one more directory below all layers: floor, relative to the store's root. It
  * stays where it is and is no part of what becomes a layer. Only overlayfs shows it: without
  * layers, with as many as overlayfs takes, or where the chain is copied, the view is that of
  * snapshot_open(). */
 struct snapshot *snapshot_open_floor(struct store *s, const struct chain *chain, const char *floor,
-                                     GError **err);
-/* The same with one driver only (VARVE_SNAPSHOT=overlay|classic|copy chooses it for
- * snapshot_open()). */
-struct snapshot *snapshot_open_driver(struct store *s, const struct chain *chain, gboolean writable,
-                                      enum snapshot_driver d, GError **err);
+                                     enum snapshot_driver d, GError **err);
 /* Mounts it once more, as it is now: mount_fd is another one. A kernel before 6.15 can attach a
  * detached mount to one sandbox only. Nothing may be open in the former mount. */
 gboolean snapshot_remount(struct snapshot *sn, GError **err);

@@ -8,7 +8,7 @@
  * explained by the first element that differs. */
 #include "solver/node.h"
 
-#include "net/http.h"
+#include "net/url.h"
 
 #include <jansson.h>
 #include <string.h>
@@ -133,7 +133,7 @@ static json_t *inputs_json(struct solver *s, struct node *n)
         if (input->local)
             continue;
         json_t *in = json_object();
-        g_autofree char *url = input->resolved ? http_shown(input->v->op.source.identifier) : NULL;
+        g_autofree char *url = input->resolved ? url_shown(input->v->op.source.identifier) : NULL;
         const char *plain = is_heredoc(input->v) ? "" : input->v->meta.name;
         g_autofree char *name = g_utf8_make_valid(url ? url : plain, -1);
         json_object_set_new(in, "name", json_string(name));

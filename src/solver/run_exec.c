@@ -146,7 +146,7 @@ static gboolean add_bind(struct run *r, const struct exec_mount *m, GError **err
         return FALSE;
     /* A mount from scratch, and one that is written to, gets an upper that is thrown away. */
     gboolean writable = !m->readonly || c->n == 0;
-    struct snapshot *sn = snapshot_open(r->s->o.store, c, writable, err);
+    struct snapshot *sn = snapshot_open(r->s->o.store, c, writable, r->s->o.snapshots, err);
     if (!sn)
         return FALSE;
     warn_of_copying(r, sn);
@@ -499,7 +499,8 @@ static struct chain *run_all(struct run *r, GError **err)
     const char *floor = floor_of(r->s, err);
     if (!floor)
         return NULL;
-    r->root = snapshot_open_floor(r->s->o.store, base ? base : empty, floor, err);
+    r->root =
+        snapshot_open_floor(r->s->o.store, base ? base : empty, floor, r->s->o.snapshots, err);
     if (!r->root)
         return NULL;
     warn_of_copying(r, r->root);

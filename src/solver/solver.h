@@ -20,6 +20,7 @@
 #include "base/event.h"
 #include "exec/resources.h"
 #include "graph/graph.h"
+#include "snapshot/snapshot.h"
 #include "store/record.h"
 #include "tree/tree.h"
 
@@ -55,6 +56,7 @@ struct solver_options {
     const char *host_ca;       /* bundle to mount into RUN, or NULL */
     const struct resources *resources; /* of a RUN, borrowed */
     struct netpool *nets;              /* networks for RUN, borrowed; NULL: the host's */
+    enum snapshot_driver snapshots;    /* how layers are mounted */
     gboolean
         keep_failed; /* keep the file system and mounts of a RUN that failed, for solver_debug() */
     gboolean keep_going; /* a step that fails ends only what needs it */

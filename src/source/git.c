@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "base/fs.h"
-#include "net/http.h"
+#include "net/url.h"
 #include "source/gitrun.h"
 #include "text/giturl.h"
 
@@ -20,8 +20,8 @@
 
 gboolean git_check(const char *url, const char *ref, GError **err)
 {
-    g_autofree char *shown = http_shown(url);
-    g_autofree char *host = http_host(url);
+    g_autofree char *shown = url_shown(url);
+    g_autofree char *host = url_host_of(url);
     if (*url == '-' || *host == '-' || strstr(url, "@-"))
         return error_set(err, VARVE_ERROR_INVALID,
                          "the repository %s is refused: its name begins like an option", shown);
@@ -161,7 +161,7 @@ gboolean git_resolve(const struct git_remote *r, const char *ref, struct git_nam
     g_autofree char *said = run_network(&g, (const char *const *)argv->pdata, err);
     if (said && pick(ref, said, names, out, err))
         return TRUE;
-    g_autofree char *shown = http_shown(r->url);
+    g_autofree char *shown = url_shown(r->url);
     g_prefix_error(err, "cannot look into the repository %s: ", shown);
     return FALSE;
 }
@@ -242,7 +242,7 @@ gboolean git_fetch(const struct git_remote *r, const char *cache, const char *re
         return FALSE;
     if (has_commit(&g, commit) || fetch_commit(&g, ref, commit, err))
         return TRUE;
-    g_autofree char *shown = http_shown(r->url);
+    g_autofree char *shown = url_shown(r->url);
     g_prefix_error(err, "cannot fetch from the repository %s: ", shown);
     return FALSE;
 }
@@ -305,7 +305,7 @@ static gboolean tidy(const struct gitrun *g, GError **err)
 static gboolean check_out(const struct gitrun *g, const char *cache, const char *commit,
                           const char *ref, gboolean submodules, GError **err)
 {
-    g_autofree char *shown = http_shown(g->remote->url);
+    g_autofree char *shown = url_shown(g->remote->url);
     const char *format = strlen(commit) == 64 ? "--object-format=sha256" : "--object-format=sha1";
     const char *init[] = {"init", "-q", format, ".", NULL};
     const char *fetch_it[] = {"fetch", "-q", "--depth=1", "--no-tags", cache, commit, NULL};
@@ -325,7 +325,7 @@ gboolean git_checkout(const struct git_remote *r, const char *cache, const char 
     struct gitrun g = {.remote = r, .dir = dir, .local = TRUE};
     if (fs_mkdir_p(AT_FDCWD, dir, 0755, err) && check_out(&g, cache, commit, ref, submodules, err))
         return TRUE;
-    g_autofree char *shown = http_shown(r->url);
+    g_autofree char *shown = url_shown(r->url);
     g_prefix_error(err, "cannot check out the repository %s: ", shown);
     return FALSE;
 }

@@ -14,7 +14,8 @@ struct git_remote {
     const char *url; /* as for git, without fragment and query; may hold user and password */
     const char
         *auth; /* value of an Authorization header for the URL's host; kept off command lines */
-    const char *ssh_agent;         /* socket */
+    const char *ssh_agent; /* socket */
+    char **env; /* "NAME=value": PATH, HOME (for known hosts) and the proxies are taken from it */
     const char *ca_file, *ca_path; /* certificates to trust */
     guint tries;                   /* of what touches the network; 0: 3 */
     struct cancel *cancel;

@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "base/fs.h"
-#include "net/http.h"
+#include "net/url.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -20,18 +20,18 @@
 
 /* Environment being put together: configuration goes in as GIT_CONFIG_KEY_n and GIT_CONFIG_VALUE_n,
  * where no other user can read it, unlike a command line. */
-struct environ {
+struct git_env {
     char **env;
     guint n;
 };
 
-static void set(struct environ *e, const char *name, const char *value)
+static void set(struct git_env *e, const char *name, const char *value)
 {
     if (value)
         e->env = g_environ_setenv(e->env, name, value, TRUE);
 }
 
-static void config(struct environ *e, const char *key, const char *value)
+static void config(struct git_env *e, const char *key, const char *value)
 {
     g_autofree char *k = g_strdup_printf("GIT_CONFIG_KEY_%u", e->n);
     g_autofree char *v = g_strdup_printf("GIT_CONFIG_VALUE_%u", e->n);
@@ -41,18 +41,18 @@ static void config(struct environ *e, const char *key, const char *value)
 }
 
 /* What the outside world needs: where programs and proxies are. */
-static void inherit(struct environ *e)
+static void inherit(struct git_env *e, char **env)
 {
     static const char *const names[] = {"PATH",     "HTTP_PROXY",      "HTTPS_PROXY", "ALL_PROXY",
                                         "NO_PROXY", "http_proxy",      "https_proxy", "all_proxy",
                                         "no_proxy", "LD_LIBRARY_PATH", NULL};
     for (const char *const *n = names; *n; n++)
-        set(e, *n, g_getenv(*n));
+        set(e, *n, g_environ_getenv(env, *n));
 }
 
-static void set_ssh(struct environ *e, const struct git_remote *r)
+static void set_ssh(struct git_env *e, const struct git_remote *r)
 {
-    const char *home = g_getenv("HOME");
+    const char *home = g_environ_getenv(r->env, "HOME");
     g_autofree char *known = g_strconcat(home ? home : "/", "/.ssh/known_hosts", NULL);
     g_autofree char *option = g_strconcat("UserKnownHostsFile=", known, NULL);
     g_autofree char *quoted = g_shell_quote(option);
@@ -63,12 +63,12 @@ static void set_ssh(struct environ *e, const struct git_remote *r)
 }
 
 /* The header goes to the URL's own host only, and only where nobody listens. */
-static void set_auth(struct environ *e, const struct git_remote *r)
+static void set_auth(struct git_env *e, const struct git_remote *r)
 {
     gboolean tls = g_ascii_strncasecmp(r->url, "https://", 8) == 0;
     gboolean plain = g_ascii_strncasecmp(r->url, "http://", 7) == 0;
-    g_autofree char *host = http_host(r->url);
-    gboolean loopback = g_str_has_prefix(host, "127.") || g_str_has_prefix(host, "localhost:");
+    g_autofree char *host = url_host_of(r->url);
+    gboolean loopback = url_host_is_loopback(host);
     if (!r->auth || !(tls || (plain && loopback)))
         return;
     g_autofree char *key =
@@ -79,8 +79,8 @@ static void set_auth(struct environ *e, const struct git_remote *r)
 
 static char **make_environ(const struct gitrun *g)
 {
-    struct environ e = {NULL, 0};
-    inherit(&e);
+    struct git_env e = {NULL, 0};
+    inherit(&e, g->remote->env);
     set(&e, "LC_ALL", "C");
     set(&e, "HOME", "/nonexistent");
     set(&e, "GIT_CONFIG_NOSYSTEM", "1");
@@ -200,7 +200,7 @@ static enum varve_error class_of(const char *text)
 static char *clean_complaint(const struct gitrun *g, const char *raw)
 {
     g_autofree char *valid = g_utf8_make_valid(raw, -1);
-    g_autofree char *shown = http_shown(g->remote->url);
+    g_autofree char *shown = url_shown(g->remote->url);
     g_auto(GStrv) parts = g_strsplit(valid, g->remote->url, -1);
     g_autofree char *safe = g_strjoinv(shown, parts);
     for (char *p = safe; *p; p++)
@@ -225,7 +225,8 @@ static gboolean spawn(const struct gitrun *g, char **argv, struct pipes *p, GPid
 {
     g_auto(GStrv) env = make_environ(g);
     g_autoptr(GError) local = NULL;
-    if (g_spawn_async_with_pipes(g->dir, argv, env, G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD,
+    if (g_spawn_async_with_pipes(g->dir, argv, env,
+                                 G_SPAWN_SEARCH_PATH_FROM_ENVP | G_SPAWN_DO_NOT_REAP_CHILD,
                                  child_setup, NULL, pid, NULL, &p->out, &p->err, &local))
         return TRUE;
     error_set(err, VARVE_ERROR_FAILED, "the git program cannot be started (%s)", local->message);

@@ -9,6 +9,9 @@ struct remotes *remotes_new(const struct remotes_options *o)
 {
     struct remotes *r = g_new0(struct remotes, 1);
     r->o = *o;
+    struct http_options ho = {.trust = o->registry ? &o->registry->trust : NULL,
+                              .proxies = o->registry ? &o->registry->proxies : NULL};
+    r->http = http_client_new(&ho);
     g_mutex_init(&r->lock);
     r->known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     return r;
@@ -19,6 +22,7 @@ void remotes_free(struct remotes *r)
     if (!r)
         return;
     g_hash_table_unref(r->known);
+    http_client_free(r->http);
     g_mutex_clear(&r->lock);
     g_free(r);
 }

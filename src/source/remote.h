@@ -22,7 +22,8 @@
 
 struct remotes_options {
     struct store *store;
-    const struct registry_config *registry; /* for its extra CA certificates; or NULL */
+    const struct registry_config *registry; /* for its certificates and proxies; or NULL */
+    char **env;                             /* for git: git_remote.env; or NULL */
     struct event_sink *events;              /* or NULL */
     struct cancel *cancel;                  /* or NULL */
     GHashTable *secrets;   /* id (char*) → GBytes*: GIT_AUTH_TOKEN and GIT_AUTH_HEADER, also with

@@ -3,7 +3,7 @@
 
 #include "base/error.h"
 #include "base/fs.h"
-#include "net/http.h"
+#include "net/url.h"
 #include "source/git.h"
 #include "store/images.h"
 #include "text/giturl.h"
@@ -35,7 +35,7 @@ static char *secret_for(const struct remotes *r, const char *id, const char *hos
 /* GIT_AUTH_HEADER is a header's value; GIT_AUTH_TOKEN a password for any user. */
 static char *make_auth(const struct remotes *r, const char *url)
 {
-    g_autofree char *host = http_host(url);
+    g_autofree char *host = url_host_of(url);
     g_autofree char *header = secret_for(r, "GIT_AUTH_HEADER", host);
     g_autofree char *token = secret_for(r, "GIT_AUTH_TOKEN", host);
     if (header)
@@ -49,14 +49,16 @@ static char *make_auth(const struct remotes *r, const char *url)
 
 static void access_init(struct access *a, const struct remotes *r, const struct source_op *op)
 {
-    g_autofree char *host = http_host(op->identifier);
-    a->trust = trust_find(NULL, host);
+    g_autofree char *host = url_host_of(op->identifier);
+    const struct trust_places *p = r->o.registry ? &r->o.registry->trust : NULL;
+    struct trust_places general = {.bundle = p ? p->bundle : NULL, .folder = p ? p->folder : NULL};
+    a->trust = trust_find(&general, host);
     a->auth = make_auth(r, op->identifier);
-    const char *extra = r->o.registry ? r->o.registry->ca_file : NULL;
     a->remote = (struct git_remote){.url = op->identifier,
                                     .auth = a->auth,
                                     .ssh_agent = r->o.ssh_agent,
-                                    .ca_file = extra ? extra : a->trust->ca_file,
+                                    .env = r->o.env,
+                                    .ca_file = p && p->extra ? p->extra : a->trust->ca_file,
                                     .ca_path = a->trust->ca_path,
                                     .cancel = r->o.cancel};
 }
@@ -65,7 +67,7 @@ static void hint_login(const struct git_remote *r, GError **err)
 {
     if (!err || !g_error_matches(*err, VARVE_ERROR, VARVE_ERROR_DENIED) || !giturl_is_web(r->url))
         return;
-    g_autofree char *host = http_host(r->url);
+    g_autofree char *host = url_host_of(r->url);
     if (r->auth)
         error_add_next(err, "see whether the secret for %s is right and has not expired", host);
     else
@@ -74,7 +76,7 @@ static void hint_login(const struct git_remote *r, GError **err)
 
 static gboolean refuse_commit(const struct source_op *op, const char *got, GError **err)
 {
-    g_autofree char *shown = http_shown(op->identifier);
+    g_autofree char *shown = url_shown(op->identifier);
     error_set(err, VARVE_ERROR_INVALID,
               "checksum mismatch: %s of %s is commit %s, but the checksum wants %s",
               op->ref ? op->ref : "the default branch", shown, got, op->commit);
@@ -122,7 +124,7 @@ void remote_git_key(const struct source_op *op, const char *holds, struct digest
     hasher_add_str(h, op->subdir);
     hasher_add_u64(h, (op->commit_times ? 4 : 0) | (op->keep_git_dir ? 2 : 0) |
                           (op->submodules ? 1 : 0));
-    g_autofree char *shown = op->keep_git_dir ? http_shown(op->identifier) : NULL;
+    g_autofree char *shown = op->keep_git_dir ? url_shown(op->identifier) : NULL;
     hasher_add_str(h, shown);
     if (op->keep_git_dir)
         hasher_add_str(h, op->ref);
@@ -141,7 +143,7 @@ static struct chain *keep_tree(struct remotes *r, const struct source_op *op, co
 {
     static const char *const excludes[] = {".git", "**/.git", NULL};
     const char *sub = op->subdir ? op->subdir : "";
-    g_autofree char *shown = http_shown(op->identifier);
+    g_autofree char *shown = url_shown(op->identifier);
     g_autoptr(tree) t = scan_dir(NULL, dir, NULL, shown, r->o.cancel, err);
     const struct entry *top = NULL;
     g_autofree char *path = t ? tree_resolve(t, sub, TRUE, &top, err) : NULL;
@@ -234,7 +236,7 @@ typedef gboolean (*with_cache_fn)(const struct getting *g, const struct git_remo
 static gboolean with_cache(const struct getting *g, with_cache_fn fn, gpointer out, GError **err)
 {
     struct store *s = g->r->o.store;
-    g_autofree char *shown = http_shown(g->op->identifier); /* ids are listed and kept */
+    g_autofree char *shown = url_shown(g->op->identifier); /* ids are listed and kept */
     g_autofree char *id = g_strconcat("git ", shown, NULL);
     struct volume *v = store_volume_take(s, id, SHARING_LOCKED, g->r->o.cancel, err);
     if (!v)

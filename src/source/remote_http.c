@@ -8,7 +8,7 @@
 #include "layer/attrs.h"
 #include "layer/chainview.h"
 #include "layer/index.h"
-#include "net/http.h"
+#include "net/download.h"
 #include "tree/scan.h"
 
 #include <errno.h>
@@ -57,7 +57,7 @@ static gboolean load_said(struct remotes *r, const struct source_op *op, struct 
     return TRUE;
 }
 
-static void save_said(struct remotes *r, const struct source_op *op, const struct http_file_info *i)
+static void save_said(struct remotes *r, const struct source_op *op, const struct download_info *i)
 {
     struct digest key;
     cache_key(op, &key);
@@ -79,26 +79,26 @@ void remote_http_key(const struct source_op *op, const char *holds, struct diges
 }
 
 /* A download on its way into a layer directory. */
-struct download {
+struct fetch {
     struct remotes *r;
     const struct source_op *op;
     char *tmp; /* the layer directory */
     int dirfd; /* it */
     int fd;    /* fs/<name> in it */
-    struct http_file_info info;
+    struct download_info info;
 };
 
-static void download_clear(struct download *d)
+static void fetch_clear(struct fetch *d)
 {
     fd_cleanup(&d->fd);
     fd_cleanup(&d->dirfd);
-    http_file_info_clear(&d->info);
+    download_info_clear(&d->info);
     if (d->tmp)
         store_tmp_discard(d->r->o.store, d->tmp);
     g_free(d->tmp);
 }
 
-static gboolean download_open(struct download *d, GError **err)
+static gboolean fetch_open(struct fetch *d, GError **err)
 {
     d->tmp = store_tmp_dir(d->r->o.store, err);
     if (!d->tmp)
@@ -114,7 +114,7 @@ static gboolean download_open(struct download *d, GError **err)
 /* The URL's host without its port: what the secrets are named after. */
 static char *bare_host(const char *url)
 {
-    g_autofree char *host = http_host(url);
+    g_autofree char *host = url_host_of(url);
     if (*host == '[')
         return g_strndup(host + 1, strcspn(host + 1, "]"));
     return g_strndup(host, strcspn(host, ":"));
@@ -148,29 +148,27 @@ static void hint_login(const char *url, gboolean sent, GError **err)
         error_add_next(err, "give a token for it: --secret id=HTTP_AUTH_TOKEN_%s,src=FILE", host);
 }
 
-static gboolean download_run(struct download *d, const struct said *said, GError **err)
+static gboolean fetch_run(struct fetch *d, const struct said *said, GError **err)
 {
     const struct remotes_options *o = &d->r->o;
-    g_autofree char *host = http_host(d->op->identifier), *auth = NULL;
+    g_autofree char *auth = NULL;
     if (!find_auth(d->r, d->op->identifier, &auth, err))
         return FALSE;
-    struct trust *trust = trust_find(o->registry, host);
-    struct http_options ho = {.ca_file = trust->ca_file,
-                              .ca_path = trust->ca_path,
-                              .ca_bundle = trust->bundle,
-                              .auth = auth,
-                              .events = o->events,
-                              .cancel = o->cancel};
-    gboolean ok = http_get(&ho, d->op->identifier, said ? said->etag : NULL,
-                           said ? said->last_modified : NULL, d->fd, &d->info, err);
+    struct download_options how = {.client = d->r->http,
+                                   .url = d->op->identifier,
+                                   .auth = auth,
+                                   .etag = said ? said->etag : NULL,
+                                   .last_modified = said ? said->last_modified : NULL,
+                                   .events = o->events,
+                                   .cancel = o->cancel};
+    gboolean ok = download(&how, d->fd, &d->info, err);
     if (!ok && err && g_error_matches(*err, VARVE_ERROR, VARVE_ERROR_DENIED))
         hint_login(d->op->identifier, auth != NULL, err);
-    trust_free(trust);
     return ok;
 }
 
 /* The file that came becomes a layer. */
-static struct chain *download_keep(struct download *d, GError **err)
+static struct chain *fetch_keep(struct fetch *d, GError **err)
 {
     g_autofree char *holds = digest_text(&d->info.digest);
     struct entry e = {.path = d->op->filename,
@@ -197,19 +195,19 @@ static struct chain *download_keep(struct download *d, GError **err)
 static char *ask_now(struct remotes *r, const struct source_op *op, const struct said *said,
                      GError **err)
 {
-    struct download d = {.r = r, .op = op, .dirfd = -1, .fd = -1};
+    struct fetch d = {.r = r, .op = op, .dirfd = -1, .fd = -1};
     char *holds = NULL;
-    if (download_open(&d, err) && download_run(&d, said, err)) {
+    if (fetch_open(&d, err) && fetch_run(&d, said, err)) {
         if (d.info.unchanged) {
             holds = g_strdup(said->digest);
         } else {
-            g_autoptr(chain) c = download_keep(&d, err);
+            g_autoptr(chain) c = fetch_keep(&d, err);
             holds = c ? digest_text(&d.info.digest) : NULL;
             if (holds)
                 save_said(r, op, &d.info);
         }
     }
-    download_clear(&d);
+    fetch_clear(&d);
     return holds;
 }
 
@@ -241,11 +239,11 @@ char *remote_http_ask(struct remotes *r, const struct source_op *op, GError **er
     return holds;
 }
 
-static gboolean check_digest(const struct source_op *op, const struct http_file_info *i,
+static gboolean check_digest(const struct source_op *op, const struct download_info *i,
                              const char *holds, GError **err)
 {
     g_autofree char *got = digest_text(&i->digest);
-    g_autofree char *shown = http_shown(op->identifier);
+    g_autofree char *shown = url_shown(op->identifier);
     if (g_str_equal(got, holds))
         return TRUE;
     if (digest_is_zero(&op->checksum))
@@ -261,14 +259,13 @@ static gboolean check_digest(const struct source_op *op, const struct http_file_
 struct chain *remote_http_get(struct remotes *r, const struct source_op *op, const char *holds,
                               GError **err)
 {
-    struct download d = {.r = r, .op = op, .dirfd = -1, .fd = -1};
+    struct fetch d = {.r = r, .op = op, .dirfd = -1, .fd = -1};
     struct chain *c = NULL;
-    if (download_open(&d, err) && download_run(&d, NULL, err) &&
-        check_digest(op, &d.info, holds, err)) {
+    if (fetch_open(&d, err) && fetch_run(&d, NULL, err) && check_digest(op, &d.info, holds, err)) {
         save_said(r, op, &d.info);
-        c = download_keep(&d, err);
+        c = fetch_keep(&d, err);
     }
-    download_clear(&d);
+    fetch_clear(&d);
     return c;
 }
 

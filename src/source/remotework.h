@@ -2,12 +2,13 @@
 #ifndef VARVE_SOURCE_REMOTEWORK_H
 #define VARVE_SOURCE_REMOTEWORK_H
 
-#include "registry/trust.h"
+#include "net/http.h"
 #include "source/remote.h"
 
 struct remotes {
     struct remotes_options o;
-    GMutex lock;       /* guards known */
+    GMutex lock; /* guards known */
+    struct http_client *http;
     GHashTable *known; /* op's text (char*) → what it holds (char*): a digest, a commit */
 };
 

@@ -204,6 +204,7 @@ struct sources *sources_new(const struct sources_options *o)
     s->images = baseimages_new(o);
     struct remotes_options ro = {.store = o->store,
                                  .registry = o->registry,
+                                 .env = o->env,
                                  .events = o->events,
                                  .cancel = o->cancel,
                                  .secrets = o->secrets,

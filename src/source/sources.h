@@ -18,6 +18,7 @@ enum pull_policy {
 struct sources_options {
     struct store *store;
     const struct registry_config *registry;
+    char **env;                /* "NAME=value" of whom it is for, borrowed; or NULL */
     struct event_sink *events; /* or NULL */
     struct cancel *cancel;     /* or NULL */
     GHashTable *secrets;       /* id (char*) → GBytes*, borrowed; or NULL */

@@ -38,19 +38,6 @@ gint64 now_seconds(void)
     return g_get_real_time() / G_USEC_PER_SEC;
 }
 
-char *store_default_root(void)
-{
-    if (geteuid() == 0)
-        return g_strdup("/var/lib/varve");
-    return g_build_filename(g_get_user_data_dir(), "varve", NULL);
-}
-
-static char *choose_root(const char *root)
-{
-    g_autofree char *standard = root ? NULL : store_default_root();
-    return g_canonicalize_filename(root ? root : standard, NULL);
-}
-
 static int open_root(const char *root, GError **err)
 {
     int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -304,7 +291,7 @@ static struct store *store_new(char *root, int fd)
 
 struct store *store_open(const char *root, GError **err)
 {
-    g_autofree char *path = choose_root(root);
+    g_autofree char *path = g_canonicalize_filename(root, NULL);
     int fd = open_root(path, err);
     if (fd < 0)
         return NULL;

@@ -34,9 +34,9 @@ struct store;
 /* A forked child must not use the parent's store, and must exec or close its descriptors: they hold
  * the flocks that say that this process lives.
  *
- * Opens (creating it if needed) the store at root; NULL root means
- * store_default_root(). A store of a newer format is VARVE_ERROR_UNSUPPORTED.
- * Cleans up after dead processes. Opening an existing store takes about a millisecond. */
+ * Opens (creating it if needed) the store at root. A store of a newer format is
+ * VARVE_ERROR_UNSUPPORTED. Cleans up after dead processes. Opening an existing store takes about a
+ * millisecond. */
 /* What is looked up or made through a store is leased by it: garbage collection leaves it alone
  * until store_close() or store_end_use(). So the rule is one store_open() for each build, also in a
  * process that runs many: stores of one folder are as independent as those of two processes. */
@@ -54,8 +54,6 @@ gint *store_mounting(struct store *s);
 /* What layer/index.h keeps of the layers that s leases: made by make() when it is first asked for,
  * given to unmake() when the leases end. */
 gpointer store_cache(struct store *s, gpointer (*make)(void), void (*unmake)(gpointer));
-/* /var/lib/varve for uid 0, else $XDG_DATA_HOME/varve; newly allocated. */
-char *store_default_root(void);
 
 /* A fresh empty directory below tmp/, owned by this process. Returns its path relative to the
  * root, newly allocated. */

@@ -89,6 +89,20 @@ char *text_without_escapes(const char *s)
     return g_string_free(out, FALSE);
 }
 
+char *text_one_line(const char *s, gsize max)
+{
+    g_autofree char *valid = g_utf8_make_valid(s, strnlen(s, max * 4));
+    g_autoptr(GString) out = g_string_new(NULL);
+    for (const char *p = valid; *p && out->len < max; p = g_utf8_next_char(p)) {
+        gunichar c = g_utf8_get_char(p);
+        if (g_unichar_isprint(c))
+            g_string_append_unichar(out, c);
+        else if (out->len > 0 && out->str[out->len - 1] != ' ')
+            g_string_append_c(out, ' ');
+    }
+    return g_strchomp(g_string_free(g_steal_pointer(&out), FALSE));
+}
+
 char *text_command(const char *step)
 {
     const char *p = step + strlen("RUN ");

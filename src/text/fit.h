@@ -14,6 +14,8 @@ char *text_first_line(const char *s);
 /* s without the sequences by which programs move, colour and clear (ECMA-48: CSI and strings such
  * as OSC, and the short ones); newly allocated. What was cut off in the middle is dropped too. */
 char *text_without_escapes(const char *s);
+/* Text from outside for a message: one line, no control characters, at most max bytes. */
+char *text_one_line(const char *s, gsize max);
 
 /* The name of a step, "RUN --network=none make", without the flags of RUN: "RUN make". Newly
  * allocated. */

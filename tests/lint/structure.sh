@@ -43,6 +43,15 @@ result "only cli/ prints or exits" "$(prints)"
 process() { git grep -nE '\b(g_)?getenv\(|\bisatty\(|\bFILE \*|\b(STDIN|STDOUT|STDERR)_FILENO\b|\bstd(in|out|err)\b[^_]' -- 'src/run/*.c' 'src/run/*.h' | grep -vE ':[0-9]+: *(/?\*|//)|/\*.*std(in|out)'; }
 result "run/ asks nothing of its process" "$(process)"
 
+# Below build/ a process may serve several users: what their environment says comes as values (build/userenv.h).
+below=$(printf '%s\n' "${rooms[@]}" | sed '/^build$/,$d; s,.*,src/&,')
+environment() { git grep -nE '\b(g_|secure_)?getenv\(|\bg_get_(environ|home_dir|tmp_dir|user_[a-z]+_dir)\(|\benviron\b' -- $below | grep -vE ':[0-9]+: *(/?\*|//)'; }
+result "nothing below build/ reads the environment" "$(environment)"
+
+# One HTTP stack: only net/ speaks to libcurl.
+http() { git grep -nE '"net/(curl|exchange)\.h"|<curl/' -- src | grep -v '^src/net/'; }
+result "only net/ knows libcurl" "$(http)"
+
 big() { git ls-files 'src/*.c' | xargs wc -l | awk '$2 != "total" && $1 > 700 {print $2 ": " $1 " lines"}'
         git ls-files 'src/*.h' | xargs wc -l | awk '$2 != "total" && $1 > 150 {print $2 ": " $1 " lines"}'; }
 result "files stay small" "$(big)"

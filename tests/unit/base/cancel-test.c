@@ -100,11 +100,33 @@ static void test_signal(void)
     sigaction(SIGUSR1, &old, NULL);
 }
 
+static gpointer trigger_soon(gpointer c)
+{
+    g_usleep(50000);
+    cancel_trigger(c);
+    return NULL;
+}
+
+static void test_wait(void)
+{
+    g_autoptr(cancel) c = cancel_new();
+    g_autoptr(GError) err = NULL;
+    gint64 start = g_get_monotonic_time();
+    g_assert_true(cancel_wait(c, 20, NULL) && cancel_wait(NULL, 0, NULL));
+    g_assert_cmpint(g_get_monotonic_time() - start, >=, 20000);
+    GThread *t = g_thread_new("trigger", trigger_soon, c);
+    g_assert_false(cancel_wait(c, 60000, &err));
+    g_assert_error(err, VARVE_ERROR, VARVE_ERROR_CANCELLED);
+    g_assert_cmpint(g_get_monotonic_time() - start, <, 10000000);
+    g_thread_join(t);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/cancel/many-children", test_many_children);
     g_test_add_func("/cancel/generations", test_generations);
+    g_test_add_func("/cancel/wait", test_wait);
     g_test_add_func("/cancel/signal", test_signal);
     return g_test_run();
 }

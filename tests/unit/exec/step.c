@@ -56,7 +56,7 @@ static gboolean run_step(struct step *s, enum snapshot_driver d, const char *scr
 {
     g_autoptr(GError) err = NULL;
     g_autoptr(GPtrArray) touched = g_ptr_array_new_with_free_func(g_free);
-    struct snapshot *sn = snapshot_open_driver(s->store, s->chain, TRUE, d, &err);
+    struct snapshot *sn = snapshot_open(s->store, s->chain, TRUE, d, &err);
     if (!sn && (strstr(err->message, "not permitted") || strstr(err->message, "before 6.5"))) {
         g_test_skip(err->message);
         return FALSE;

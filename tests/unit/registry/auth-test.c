@@ -2,6 +2,7 @@
 #include "fixture.h"
 
 #include "base/error.h"
+#include "build/userenv.h"
 #include "registry/credential.h"
 
 #include <string.h>
@@ -54,6 +55,33 @@ static void fresh_home(void)
     g_unsetenv("DOCKER_AUTH_CONFIG");
 }
 
+/* Places of logins as the environment has them now. */
+static struct registry_config *env_config(void)
+{
+    g_auto(GStrv) env = g_get_environ();
+    struct registry_config *c = registry_config_new();
+    userenv_registry(env, c);
+    return c;
+}
+
+static struct credential *find(const char *host, const char *repository, struct cancel *cancel)
+{
+    g_autoptr(registry_config) c = env_config();
+    return credential_find(c, host, repository, cancel);
+}
+
+static gboolean keep(const char *host, const char *username, const char *secret, GError **err)
+{
+    g_autoptr(registry_config) c = env_config();
+    return credential_store(c, host, username, secret, NULL, err);
+}
+
+static gboolean forget(const char *host, gboolean *was, GError **err)
+{
+    g_autoptr(registry_config) c = env_config();
+    return credential_erase(c, host, was, NULL, err);
+}
+
 static char *encoded(const char *plain)
 {
     return g_base64_encode((const guchar *)plain, strlen(plain));
@@ -62,7 +90,7 @@ static char *encoded(const char *plain)
 /* "user:secret", "identity:…", "token:…" or "none". */
 static char *found(const char *host, const char *repository)
 {
-    g_autoptr(credential) c = credential_find(NULL, host, repository, NULL);
+    g_autoptr(credential) c = find(host, repository, NULL);
     if (c->identity_token)
         return g_strconcat("identity:", c->identity_token, NULL);
     if (c->registry_token)
@@ -123,9 +151,9 @@ static void test_broken_file(void)
     write_file("docker/config.json", "{\"auths\": [}");
     write_file("run/containers/auth.json", "{\"auths\":{\"a.example\":{\"auth\":\"dTpw\"}}}");
     assert_found("a.example", "x", "u:p");
-    g_autoptr(credential) c = credential_find(NULL, "b.example", "x", NULL);
+    g_autoptr(credential) c = find("b.example", "x", NULL);
     g_assert_nonnull(strstr(c->problem, "docker/config.json"));
-    g_assert_false(credential_store(NULL, "b.example", "u", "p", NULL, &err));
+    g_assert_false(keep("b.example", "u", "p", &err));
     assert_error(&err, VARVE_ERROR_INVALID, "config.json", NULL);
     g_autofree char *text = read_file("docker/config.json");
     g_assert_cmpstr(text, ==, "{\"auths\": [}");
@@ -140,7 +168,7 @@ static void test_keep(void)
     write_file("docker/config.json",
                "{\"HttpHeaders\":{\"A\":\"b\"},\"auths\":{\"https://a.example/v1/\":{},"
                "\"b.example\":{\"auth\":\"dTpw\"}},\"psFormat\":\"x\"}");
-    credential_store(NULL, "a.example", USER, PASSWORD, NULL, &err);
+    keep("a.example", USER, PASSWORD, &err);
     g_assert_no_error(err);
     assert_found("a.example", "x", USER ":" PASSWORD);
     assert_found("b.example", "x", "u:p");
@@ -151,12 +179,12 @@ static void test_keep(void)
     g_assert_nonnull(strstr(text, "\"HttpHeaders\""));
     g_assert_nonnull(strstr(text, "\"psFormat\""));
     g_assert_null(strstr(text, "https://a.example"));
-    credential_erase(NULL, "a.example", &was, NULL, &err);
+    forget("a.example", &was, &err);
     g_assert_no_error(err);
     g_assert_true(was);
     assert_found("a.example", "x", "none");
     assert_found("b.example", "x", "u:p");
-    credential_erase(NULL, "a.example", &was, NULL, &err);
+    forget("a.example", &was, &err);
     g_assert_no_error(err);
     g_assert_false(was);
 }
@@ -204,12 +232,12 @@ static void test_helper(void)
     assert_found("f.example", "x", "u:p");
     assert_found("none.example", "x", "none");
     for (gsize i = 0; i < G_N_ELEMENTS(PROBLEMS); i++) {
-        g_autoptr(credential) c = credential_find(NULL, PROBLEMS[i].host, "x", NULL);
+        g_autoptr(credential) c = find(PROBLEMS[i].host, "x", NULL);
         g_assert_true(credential_is_empty(c));
         if (!c->problem || !strstr(c->problem, PROBLEMS[i].problem))
             g_error("%s: %s", PROBLEMS[i].host, c->problem);
     }
-    credential_store(NULL, "new.example", USER, PASSWORD, NULL, &err);
+    keep("new.example", USER, PASSWORD, &err);
     g_assert_no_error(err);
     g_autofree char *text = read_file("bin/stored");
     g_assert_nonnull(strstr(text, PASSWORD));
@@ -233,7 +261,7 @@ static void test_helper_cancelled(void)
     g_autoptr(cancel) c = cancel_new();
     gint64 start = g_get_monotonic_time();
     GThread *t = g_thread_new("cancel", cancel_slow, c);
-    g_autoptr(credential) found_one = credential_find(NULL, "slow.example", "x", c);
+    g_autoptr(credential) found_one = find("slow.example", "x", c);
     g_assert_true(GPOINTER_TO_INT(g_thread_join(t)));
     g_assert_true(credential_is_empty(found_one));
     g_assert_cmpint(g_get_monotonic_time() - start, <, 1200000);
@@ -256,6 +284,8 @@ static void world_init(struct world *w, const char *kind)
     w->folder = fixture_folder();
     w->store = fixture_store(w->folder);
     w->config = fixture_config();
+    g_auto(GStrv) env = g_get_environ();
+    userenv_registry(env, w->config);
     image_make(w->store, 1, 3, 1000, &w->image);
 }
 
@@ -325,7 +355,7 @@ static void test_redirect(gconstpointer kind)
     guint all, leaked;
     world_init(&w, kind);
     g_autofree char *host = g_strdup_printf("127.0.0.1:%u", w.server.port);
-    credential_store(NULL, host, USER, PASSWORD, NULL, &err);
+    keep(host, USER, PASSWORD, &err);
     push_to(&w, "a/b", &err);
     g_assert_no_error(err);
     g_autofree char *folder = in_home("other");
@@ -361,7 +391,7 @@ static void test_tokens(void)
     GError *err = NULL;
     world_init(&w, "token");
     g_autofree char *host = g_strdup_printf("127.0.0.1:%u", w.server.port);
-    credential_store(NULL, host, USER, PASSWORD, NULL, &err);
+    keep(host, USER, PASSWORD, &err);
     g_assert_no_error(err);
     push_to(&w, "a/b", &err);
     g_assert_no_error(err);
@@ -401,6 +431,44 @@ static void test_identity_token(void)
     world_clear(&w);
 }
 
+/* What a login port knows. */
+static gboolean client_login(gpointer ctx, const char *host, const char *repository,
+                             struct credential *out, GError **err)
+{
+    if (strcmp(host, "shy.example") == 0)
+        return error_set(err, VARVE_ERROR_FAILED, "the client is gone");
+    if (strcmp(host, ctx) == 0) {
+        out->username = g_strdup(USER);
+        out->secret = g_strdup(PASSWORD);
+        out->source = g_strdup("the client");
+    }
+    return TRUE;
+}
+
+/* With a port nothing but the port counts: no file, no helper. */
+static void test_port(void)
+{
+    struct world w;
+    GError *err = NULL;
+    world_init(&w, "token");
+    g_autofree char *host = g_strdup_printf("127.0.0.1:%u", w.server.port);
+    g_autofree char *config = g_strdup_printf("{\"auths\":{\"%s\":{\"auth\":\"bm86bm8=\"}}}", host);
+    write_file("docker/config.json", config);
+    g_assert_false(push_to(&w, "a/b", &err));
+    assert_error(&err, VARVE_ERROR_DENIED, "docker/config.json", NULL);
+    w.config->login = (struct login_port){client_login, host};
+    push_to(&w, "a/b", &err);
+    g_assert_no_error(err);
+    w.config->login.ctx = (char *)"another.example";
+    g_assert_false(push_to(&w, "c/d", &err));
+    assert_error(&err, VARVE_ERROR_DENIED, "no login was found", NULL);
+    g_autoptr(credential) shy = credential_find(w.config, "shy.example", "x", NULL);
+    g_assert_cmpstr(shy->problem, ==, "the client is gone");
+    g_assert_false(credential_store(w.config, host, "u", "p", NULL, &err));
+    assert_error(&err, VARVE_ERROR_UNSUPPORTED, "no file", NULL);
+    world_clear(&w);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -409,6 +477,7 @@ int main(int argc, char **argv)
     g_test_add_func("/registry/login/keep", test_keep);
     g_test_add_func("/registry/login/helper", test_helper);
     g_test_add_func("/registry/login/helper-cancelled", test_helper_cancelled);
+    g_test_add_func("/registry/login/port", test_port);
     g_test_add_data_func("/registry/login/basic", "basic", test_server);
     g_test_add_data_func("/registry/login/token", "token", test_server);
     g_test_add_data_func("/registry/login/redirect-basic", "basic", test_redirect);

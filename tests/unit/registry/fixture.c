@@ -153,30 +153,30 @@ void faults_stop(struct faults *f)
 }
 
 static void ask(const struct faults *f, const char *method, const char *path, const char *body,
-                struct answer *a)
+                struct http_response *a)
 {
     GError *err = NULL;
     g_autofree char *text = g_strdup_printf("http://127.0.0.1:%u%s", f->port, path);
     g_autoptr(url) u = url_parse(text, NULL);
-    g_autoptr(transport) t = transport_new(NULL, NULL);
+    g_autoptr(http_client) c = http_client_new(NULL);
     struct http_request rq = {
         .method = method, .url = u, .body = body, .body_len = body ? strlen(body) : 0};
-    transport_send(t, &rq, a, &err);
+    http_exchange(c, &rq, a, &err);
     g_assert_no_error(err);
     g_assert_cmpint(a->status, ==, 200);
 }
 
 void faults_rules(const struct faults *f, const char *json)
 {
-    g_auto(answer) a;
-    answer_init(&a);
+    g_auto(http_response) a;
+    http_response_init(&a);
     ask(f, "PUT", "/_rules", json, &a);
 }
 
 json_t *faults_log(const struct faults *f)
 {
-    g_auto(answer) a;
-    answer_init(&a);
+    g_auto(http_response) a;
+    http_response_init(&a);
     ask(f, "GET", "/_log", NULL, &a);
     return json_loadb((char *)a.body->data, a.body->len, 0, NULL);
 }
@@ -198,8 +198,8 @@ guint faults_count(const struct faults *f, const char *method, const char *part)
 
 guint64 faults_received(const struct faults *f)
 {
-    g_auto(answer) a;
-    answer_init(&a);
+    g_auto(http_response) a;
+    http_response_init(&a);
     ask(f, "GET", "/_stats", NULL, &a);
     json_t *root = json_loadb((char *)a.body->data, a.body->len, 0, NULL);
     guint64 n = json_integer_value(json_object_get(root, "received"));
@@ -219,10 +219,10 @@ struct reference *faults_reference(const struct faults *f, const char *repositor
 struct registry_config *fixture_config(void)
 {
     struct registry_config *c = registry_config_new();
-    c->tries = 3;
-    c->max_wait_s = 5;
+    c->patience.tries = 3;
+    c->patience.max_wait_s = 5;
     c->stall_s = 1;
-    c->first_delay_ms = 50;
+    c->patience.first_delay_ms = 50;
     return c;
 }
 

@@ -3,6 +3,7 @@
 #ifndef VARVE_TESTS_REGISTRY_FIXTURE_H
 #define VARVE_TESTS_REGISTRY_FIXTURE_H
 
+#include "net/http.h"
 #include "registry/registry.h"
 #include "store/blob.h"
 

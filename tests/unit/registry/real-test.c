@@ -77,7 +77,7 @@ static void start(struct real *w, gboolean tls)
     g_autofree char *root = g_build_filename(w->folder, "store", NULL);
     w->store = fixture_store(root);
     w->config = fixture_config();
-    w->config->auth_file = g_build_filename(w->folder, "auth.json", NULL);
+    w->config->logins.only = g_build_filename(w->folder, "auth.json", NULL);
     g_autofree char *text = g_strdup_printf("%s/team/app:one", w->host);
     w->ref = reference_parse(text, NULL);
     image_make(w->store, 1, 3, LAYER, &w->image);
@@ -178,7 +178,7 @@ static void test_tls(void)
     g_assert_false(push(&w, &stats, &err));
     assert_error(&err, VARVE_ERROR_OUTSIDE, "cannot push", w.host, "certificate is not trusted",
                  "SSL_CERT_FILE", NULL);
-    w.config->ca_file = g_build_filename(w.folder, "cert.pem", NULL);
+    w.config->trust.extra = g_build_filename(w.folder, "cert.pem", NULL);
     g_assert_false(push(&w, &stats, &err));
     assert_error(&err, VARVE_ERROR_DENIED, "cannot push", w.host, "401", "varve login", NULL);
     log_in(&w, "wrong", &err);
@@ -190,7 +190,7 @@ static void test_tls(void)
     pull_and_compare(&w);
     push_again_and_mount(&w);
     /* Unverified, when marked so. */
-    g_clear_pointer(&w.config->ca_file, g_free);
+    g_clear_pointer(&w.config->trust.extra, g_free);
     registry_config_add_insecure(w.config, w.host);
     push(&w, &stats, &err);
     g_assert_no_error(err);

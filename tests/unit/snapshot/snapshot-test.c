@@ -38,7 +38,7 @@ static void tear_down(struct fixture *f, gconstpointer data)
 static struct snapshot *open_with(struct fixture *f, gboolean writable, enum snapshot_driver d)
 {
     g_autoptr(GError) err = NULL;
-    struct snapshot *sn = snapshot_open_driver(f->store, f->chain, writable, d, &err);
+    struct snapshot *sn = snapshot_open(f->store, f->chain, writable, d, &err);
     if (!sn && (strstr(err->message, g_strerror(EPERM)) || strstr(err->message, "before 6.5")))
         g_test_skip(err->message);
     else
@@ -232,7 +232,7 @@ static void test_too_many(struct fixture *f, gconstpointer data)
     }
     chain_append(f->chain, real);
     g_autoptr(GError) err = NULL;
-    g_assert_null(snapshot_open(f->store, f->chain, TRUE, &err));
+    g_assert_null(snapshot_open(f->store, f->chain, TRUE, DRIVER_AUTO, &err));
     g_assert_error(err, VARVE_ERROR, VARVE_ERROR_UNSUPPORTED);
     g_assert_nonnull(strstr(err->message, "501 layers"));
 }
@@ -255,7 +255,7 @@ static void test_twice(struct fixture *f, gconstpointer data)
     g_autoptr(chain) alone = chain_new();
     chain_append(alone, first);
     chain_append(alone, first);
-    g_autoptr(snapshot) seen = snapshot_open_driver(f->store, alone, FALSE, d, NULL);
+    g_autoptr(snapshot) seen = snapshot_open(f->store, alone, FALSE, d, NULL);
     g_assert_nonnull(seen);
     expect(seen->mount_fd, "etc/a", "a");
 }
@@ -269,12 +269,12 @@ static void test_one_refused(struct fixture *f, gconstpointer data)
     g_autofree char *layer = store_layer_path(f->chain->ids[0]);
     g_autofree char *floor = g_build_filename(layer, "fs", NULL); /* twice: ELOOP */
     g_autoptr(GError) err = NULL;
-    g_autoptr(snapshot) bad = snapshot_open_floor(f->store, f->chain, floor, &err);
+    g_autoptr(snapshot) bad = snapshot_open_floor(f->store, f->chain, floor, DRIVER_AUTO, &err);
     g_assert_no_error(err);
     g_assert_cmpint(bad->driver, ==, DRIVER_COPY);
     g_autofree char *warning = snapshot_warning(bad);
     g_assert_nonnull(strstr(warning, g_strerror(ELOOP)));
-    g_autoptr(snapshot) good = snapshot_open(f->store, f->chain, TRUE, NULL);
+    g_autoptr(snapshot) good = snapshot_open(f->store, f->chain, TRUE, DRIVER_AUTO, NULL);
     g_assert_cmpint(good->driver, ==, DRIVER_OVERLAY_FD);
     g_assert_null(snapshot_warning(good));
 }
@@ -371,9 +371,7 @@ static void test_floor(struct fixture *f, gconstpointer data)
     put(dir, "etc/a", "hidden");
     put(dir, "swap/under", "");
     g_assert_true(fs_mkdir_p(dir, "alone", 0755, NULL) && fs_mkdir_p(dir, "mode", 0755, NULL));
-    g_setenv("VARVE_SNAPSHOT", d == DRIVER_OVERLAY_FD ? "overlay" : "classic", TRUE);
-    struct snapshot *sn = snapshot_open_floor(f->store, f->chain, floor, NULL);
-    g_unsetenv("VARVE_SNAPSHOT");
+    struct snapshot *sn = snapshot_open_floor(f->store, f->chain, floor, d, NULL);
     g_assert_nonnull(sn);
     expect(sn->mount_fd, "etc/hosts", "");
     expect(sn->mount_fd, "etc/a", "changed");

@@ -46,6 +46,14 @@ static void test_fit(void)
     }
 }
 
+static void test_one_line(void)
+{
+    g_autofree char *clean = text_one_line("a\r\n\x1b[31mb\xff", 100);
+    g_assert_cmpstr(clean, ==, "a [31mb\xef\xbf\xbd");
+    g_autofree char *cut = text_one_line("\nabcdef\n", 3);
+    g_assert_cmpstr(cut, ==, "abc");
+}
+
 static void test_escapes(void)
 {
     static const struct {
@@ -125,6 +133,7 @@ int main(int argc, char **argv)
     g_test_add_func("/ui/text/sizes", test_sizes);
     g_test_add_func("/ui/text/durations", test_durations);
     g_test_add_func("/ui/text/fit", test_fit);
+    g_test_add_func("/ui/text/one-line", test_one_line);
     g_test_add_func("/ui/text/escapes", test_escapes);
     g_test_add_func("/ui/text/wrap", test_wrap);
     g_test_add_func("/ui/text/step", test_step);

@@ -1,4 +1,4 @@
-#include "registry/url.h"
+#include "net/url.h"
 
 #include "base/error.h"
 
@@ -62,8 +62,10 @@ static gboolean parse_authority(struct url *u, const char *p, gsize n)
     const char *from = close ? close : p;
     const char *colon = memchr(from, ':', n - (from - p));
     gsize host_len = colon ? (gsize)(colon - p) : n;
+    g_autofree char *given = g_strndup(p, host_len);
+    g_autofree char *host = g_str_is_ascii(given) ? g_strdup(given) : g_hostname_to_ascii(given);
     u->port = u->tls ? 443 : 80;
-    if (!valid_host(p, host_len))
+    if (!host || !valid_host(host, strlen(host)))
         return FALSE;
     if (colon) {
         guint64 port;
@@ -72,7 +74,7 @@ static gboolean parse_authority(struct url *u, const char *p, gsize n)
             return FALSE;
         u->port = port;
     }
-    u->host = g_ascii_strdown(p, host_len);
+    u->host = g_ascii_strdown(host, -1);
     return TRUE;
 }
 
@@ -187,6 +189,46 @@ gboolean url_host_is_loopback(const char *host)
         strcmp(name, "[::1]") == 0)
         return TRUE;
     return g_str_has_prefix(name, "127.") && g_hostname_is_ip_address(name);
+}
+
+/* Where the authority of text begins and how long it is; NULL when there is none. */
+static const char *authority_of(const char *text, gsize *len)
+{
+    const char *p = strstr(text, "://");
+    if (!p)
+        return NULL;
+    *len = strcspn(p + 3, "/?#");
+    return p + 3;
+}
+
+/* The last "@" of text's authority; NULL when there is none. */
+static const char *userinfo_end(const char *text)
+{
+    gsize len;
+    const char *start = authority_of(text, &len);
+    return start ? memrchr(start, '@', len) : NULL;
+}
+
+char *url_shown(const char *text)
+{
+    gsize len;
+    const char *start = authority_of(text, &len), *at = userinfo_end(text);
+    return at ? g_strdup_printf("%.*s%s", (int)(start - text), text, at + 1) : g_strdup(text);
+}
+
+char *url_host_of(const char *text)
+{
+    gsize len;
+    g_autofree char *plain = url_shown(text);
+    const char *start = authority_of(plain, &len);
+    return start ? g_strndup(start, len) : g_strdup("");
+}
+
+char *url_userinfo(const char *text)
+{
+    gsize len;
+    const char *start = authority_of(text, &len), *at = userinfo_end(text);
+    return at ? g_uri_unescape_segment(start, at, NULL) : NULL;
 }
 
 void url_add_query(struct url *u, const char *name, const char *value)

@@ -1,15 +1,10 @@
-#include "registry/transfer.h"
+#include "net/transfer.h"
 
 #define INTERVAL_US 100000
 
-void transfer_init(struct transfer *t, struct event_sink *events, const char *doing,
-                   const struct digest *d, guint64 total)
+void transfer_init(struct transfer *t, struct event_sink *events, const char *name, guint64 total)
 {
-    char hex[DIGEST_HEX_LEN + 1];
-    t->events = events;
-    t->name = g_strdup_printf("%s %.12s", doing, digest_hex(d, hex));
-    t->total = total;
-    t->told_us = 0;
+    *t = (struct transfer){.events = events, .name = g_strdup(name), .total = total};
 }
 
 static void emit(struct transfer *t, guint64 current, gboolean finished)

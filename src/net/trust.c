@@ -1,4 +1,4 @@
-#include "registry/trust.h"
+#include "net/trust.h"
 
 #include "base/fs.h"
 
@@ -24,10 +24,13 @@ void trust_free(struct trust *t)
     g_free(t);
 }
 
-static const char *env(const char *name)
+void trust_places_clear(struct trust_places *p)
 {
-    const char *value = g_getenv(name);
-    return value && *value ? value : NULL;
+    g_free(p->bundle);
+    g_free(p->folder);
+    g_free(p->extra);
+    g_strfreev(p->hosts);
+    *p = (struct trust_places){0};
 }
 
 static gboolean has_hashes(const char *folder)
@@ -40,22 +43,24 @@ static gboolean has_hashes(const char *folder)
     return FALSE;
 }
 
-static void find_system(struct trust *t)
+/* The bundle of this system, where it has one. */
+static void take_system_bundle(struct trust *t)
 {
-    const char *file = env("CURL_CA_BUNDLE");
-    file = file ? file : env("SSL_CERT_FILE");
-    const char *folder = env("SSL_CERT_DIR");
-    t->ca_file = g_strdup(file);
-    t->ca_path = g_strdup(folder);
-    if (file || folder)
-        return;
-    if (has_hashes(HASHED_FOLDER)) {
-        t->ca_path = g_strdup(HASHED_FOLDER);
-        return;
-    }
     for (gsize i = 0; i < G_N_ELEMENTS(BUNDLES) && !t->ca_file; i++)
         if (g_file_test(BUNDLES[i], G_FILE_TEST_EXISTS))
             t->ca_file = g_strdup(BUNDLES[i]);
+}
+
+static void find_system(struct trust *t, const struct trust_places *p)
+{
+    t->ca_file = p ? g_strdup(p->bundle) : NULL;
+    t->ca_path = p ? g_strdup(p->folder) : NULL;
+    if (t->ca_file || t->ca_path)
+        return;
+    if (has_hashes(HASHED_FOLDER))
+        t->ca_path = g_strdup(HASHED_FOLDER);
+    else
+        take_system_bundle(t);
 }
 
 static void add_pem(struct trust *t, GString *pem, const char *path)
@@ -88,40 +93,22 @@ static void read_host_folder(struct trust *t, const char *folder, GString *pem)
     }
 }
 
-/* The folders in order; all that exist are read. */
-static void read_host_folders(struct trust *t, const char *host, GString *pem)
-{
-    const char *config = g_get_user_config_dir();
-    char *folders[] = {
-        g_build_filename(config, "containers", "certs.d", host, NULL),
-        g_build_filename(config, "docker", "certs.d", host, NULL),
-        g_build_filename("/etc/containers/certs.d", host, NULL),
-        g_build_filename("/etc/docker/certs.d", host, NULL),
-    };
-    for (gsize i = 0; i < G_N_ELEMENTS(folders); i++) {
-        read_host_folder(t, folders[i], pem);
-        g_free(folders[i]);
-    }
-}
-
-struct trust *trust_find(const struct registry_config *c, const char *host)
+struct trust *trust_find(const struct trust_places *p, const char *host)
 {
     struct trust *t = g_new0(struct trust, 1);
     g_autoptr(GString) pem = g_string_new(NULL);
-    find_system(t);
-    if (c && c->ca_file)
-        add_pem(t, pem, c->ca_file);
-    if (!strchr(host, '/'))
-        read_host_folders(t, host, pem);
+    find_system(t, p);
+    if (p && p->extra)
+        add_pem(t, pem, p->extra);
+    for (char **dir = p ? p->hosts : NULL; dir && *dir && !strchr(host, '/'); dir++) {
+        g_autofree char *folder = g_build_filename(*dir, host, NULL);
+        read_host_folder(t, folder, pem);
+    }
     if (pem->len == 0)
         return t;
-    if (!t->ca_file && t->ca_path) {
-        /* A bundle in memory and a folder do not go together in libcurl: read the bundle instead.
-         */
-        for (gsize i = 0; i < G_N_ELEMENTS(BUNDLES) && !t->ca_file; i++)
-            if (g_file_test(BUNDLES[i], G_FILE_TEST_EXISTS))
-                t->ca_file = g_strdup(BUNDLES[i]);
-    }
+    /* A bundle in memory and a folder do not go together in libcurl: read the bundle instead. */
+    if (t->ca_path)
+        take_system_bundle(t);
     if (t->ca_file)
         add_pem(t, pem, t->ca_file);
     t->bundle = g_string_free_to_bytes(g_steal_pointer(&pem));
