@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "exec/hostca.h"
+#include "source/presence.h"
 #include "text/giturl.h"
 #include "base/work.h"
 
@@ -65,6 +66,9 @@ static void open_sources(struct build *b)
                                              .named = r->contexts};
     b->sources = sources_new(&so);
     sources_add_contexts(b->sources, &contexts);
+    presence_install(b->store, &(struct presence_options){.registry = so.registry,
+                                                          .events = so.events,
+                                                          .cancel = so.cancel});
 }
 
 /* Builds are compared with earlier ones of the same tag, wherever their files were then (a fresh

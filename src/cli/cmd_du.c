@@ -31,6 +31,8 @@ static json_t *make_object(const struct store_usage *u)
     } members[] = {{"Images", u->images},
                    {"Layers", u->layers},
                    {"LayerBytes", u->layer_bytes},
+                   {"AbsentLayers", u->absent},
+                   {"AbsentBytes", u->absent_bytes},
                    {"Blobs", u->blobs},
                    {"BlobBytes", u->blob_bytes},
                    {"Objects", u->objects},
@@ -63,6 +65,15 @@ static void print_table(struct store *s, const struct store_usage *u)
     add_row(t, "objects", u->objects, u->object_bytes,
             "files that layers share (counted in layers too)");
     table_print(t, stdout);
+    if (u->absent > 0) {
+        g_autofree char *left = text_size(u->absent_bytes);
+        g_autofree char *line = g_strdup_printf(
+            "%" G_GUINT64_FORMAT " layer%s more (%s compressed) %s known, but left at the registry "
+            "until something reads %s",
+            u->absent, u->absent == 1 ? "" : "s", left, u->absent == 1 ? "is" : "are",
+            u->absent == 1 ? "it" : "them");
+        print_wrapped(line, 0);
+    }
     g_autofree char *total = text_size(u->total_bytes);
     g_autofree char *free_able = text_size(u->reclaimable_bytes);
     g_autofree char *sum = g_strdup_printf(

@@ -61,7 +61,7 @@ static void docker_fields(json_t *o, const struct image_row *r, gboolean no_trun
         jsonset_text(o, "Digest", "<none>");
 }
 
-static json_t *make_object(const struct image_row *r)
+static json_t *make_object(struct store *s, const struct image_row *r)
 {
     g_autoptr(reference) ref = *r->name ? reference_parse(r->name, NULL) : NULL;
     g_autofree char *shown = shown_name(r->name);
@@ -81,25 +81,29 @@ static json_t *make_object(const struct image_row *r)
     jsonset_text(o, "Size", size);
     json_object_set_new(o, "SizeBytes", json_integer(r->size));
     json_object_set_new(o, "Layers", r->chain ? json_integer(r->chain->n) : json_null());
+    guint64 bytes;
+    json_object_set_new(o, "AbsentLayers", json_integer(image_absent(s, r, &bytes)));
+    json_object_set_new(o, "AbsentBytes", json_integer(bytes));
     jsonset_text(o, "Origin", r->origin);
     return o;
 }
 
-static gboolean print_objects(GPtrArray *rows, struct format *f, gboolean no_trunc, GError **err)
+static gboolean print_objects(struct store *s, GPtrArray *rows, struct format *f,
+                              gboolean no_trunc, GError **err)
 {
     static const char *const heads[][2] = {
         {"ID", "IMAGE ID"}, {"CreatedSince", "CREATED"}, {NULL, NULL}};
     static const char *const optional[] = {"Platform", "Origin", NULL};
     f->optional = optional;
     struct image_row none = {.name = (char *)""};
-    json_t *sample = rows->len == 0 ? make_object(&none) : NULL;
+    json_t *sample = rows->len == 0 ? make_object(s, &none) : NULL;
     if (sample)
         docker_fields(sample, &none, no_trunc);
     if (sample && !format_check(f, sample, err))
         return FALSE;
     for (guint i = 0; i < rows->len; i++) {
         const struct image_row *r = g_ptr_array_index(rows, i);
-        json_t *o = make_object(r);
+        json_t *o = make_object(s, r);
         if (f->kind == FORMAT_TEMPLATE)
             docker_fields(o, r, no_trunc);
         if (!format_row(f, o, err))
@@ -108,7 +112,23 @@ static gboolean print_objects(GPtrArray *rows, struct format *f, gboolean no_tru
     return format_end(f, heads, err);
 }
 
-static void print_wide(GPtrArray *rows, const struct images_options *o)
+/* "3", or "1 of 3" where two were left at their registry. */
+static char *layers_text(struct store *s, const struct image_row *r)
+{
+    guint absent = image_absent(s, r, NULL);
+    if (!r->chain)
+        return NULL;
+    return absent ? g_strdup_printf("%u of %u", r->chain->n - absent, r->chain->n)
+                  : g_strdup_printf("%u", r->chain->n);
+}
+
+/* While not all layers are here, their size is known of none but these. */
+static char *bytes_text(struct store *s, const struct image_row *r)
+{
+    return r->chain && image_absent(s, r, NULL) == 0 ? text_size(r->size) : NULL;
+}
+
+static void print_wide(struct store *s, GPtrArray *rows, const struct images_options *o)
 {
     const char *heads[] = {
         "NAME", "ID", "CREATED", "SIZE", "LAYERS", "PLATFORM", o->digests ? "DIGEST" : NULL, NULL};
@@ -118,8 +138,8 @@ static void print_wide(GPtrArray *rows, const struct images_options *o)
         g_autofree char *name = shown_name(r->name);
         g_autofree char *id = id_text(r, o->no_trunc);
         g_autofree char *age = text_age(r->created);
-        g_autofree char *size = r->chain ? text_size(r->size) : NULL;
-        g_autofree char *layers = r->chain ? g_strdup_printf("%u", r->chain->n) : NULL;
+        g_autofree char *size = bytes_text(s, r);
+        g_autofree char *layers = layers_text(s, r);
         g_autofree char *digest = digest_is_zero(&r->manifest) ? NULL : digest_text(&r->manifest);
         const char *cells[] = {name, id, age, size, layers, r->platform, digest, NULL};
         table_row(t, cells);
@@ -127,14 +147,14 @@ static void print_wide(GPtrArray *rows, const struct images_options *o)
     table_print(t, stdout);
 }
 
-static void print_narrow(GPtrArray *rows)
+static void print_narrow(struct store *s, GPtrArray *rows)
 {
     static const char *const heads[] = {"SIZE", "NAME", NULL};
     g_autoptr(table) t = table_new(heads, "r-");
     for (guint i = 0; i < rows->len; i++) {
         const struct image_row *r = g_ptr_array_index(rows, i);
         g_autofree char *name = shown_name(r->name);
-        g_autofree char *size = r->chain ? text_size(r->size) : NULL;
+        g_autofree char *size = bytes_text(s, r);
         const char *cells[] = {size, name, NULL};
         table_row(t, cells);
     }
@@ -157,20 +177,20 @@ static void print_nothing(const char *wanted, gboolean filtered)
         print_next("varve build -t NAME . · varve pull NAME");
 }
 
-static void print_images(GPtrArray *rows, const char *wanted, const struct images_options *o,
-                         struct format *f, GError **err)
+static void print_images(struct store *s, GPtrArray *rows, const char *wanted,
+                         const struct images_options *o, struct format *f, GError **err)
 {
     int columns = text_columns(stdout);
     if (o->quiet && f->kind != FORMAT_TEMPLATE)
         print_ids(rows, o);
     else if (f->kind != FORMAT_TABLE)
-        print_objects(rows, f, o->no_trunc, err);
+        print_objects(s, rows, f, o->no_trunc, err);
     else if (rows->len == 0)
         print_nothing(wanted, o->filters || (wanted && strpbrk(wanted, "*?[")));
     else if (columns > 0 && columns < NARROW && !o->digests)
-        print_narrow(rows);
+        print_narrow(s, rows);
     else
-        print_wide(rows, o);
+        print_wide(s, rows, o);
 }
 
 /* Stored twice, once for a platform that it does not have; or under its names and without one. */
@@ -204,7 +224,7 @@ static int list_images(const struct images_options *o, const char *wanted, struc
         if (images_filter_passes(filter, i) && !is_repeated(all, i))
             g_ptr_array_add(rows, r);
     }
-    print_images(rows, wanted, o, f, err);
+    print_images(s, rows, wanted, o, f, err);
     return 0;
 }
 

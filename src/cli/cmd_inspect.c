@@ -7,6 +7,7 @@
 #include "cli/outside.h"
 #include "cli/show.h"
 #include "output/image.h"
+#include "store/absent.h"
 #include "store/blob.h"
 #include "store/runs.h"
 #include "text/reference.h"
@@ -90,8 +91,11 @@ static void add_layers(json_t *o, struct store *s, const struct image_row *r)
             continue;
         json_t *l = json_object();
         g_autofree char *path = store_layer_path(info.id);
+        gboolean absent = FALSE;
+        store_absent_get(s, info.id, &absent, NULL, NULL);
         if (info.has_diff_id)
             set_digest_text(l, "DiffID", &info.diff_id);
+        json_object_set_new(l, "Absent", json_boolean(absent));
         json_object_set_new(l, "Size", json_integer(info.size));
         json_object_set_new(l, "Entries", json_integer(info.entries));
         jsonset_text(l, "Path", path);

@@ -97,6 +97,7 @@ static gboolean transfer(struct push *p, struct push_stats *stats, GError **err)
     p->image->cancel = interrupt_watch();
     g_autoptr(registry) client = registry_new(p->store, config, p->image->events, p->image->cancel);
     p->image->source = registry_origin_source(client);
+    p->image->to_registry = TRUE;
     gboolean ok = make_manifest(p->image, p->o, err) &&
                   keep_manifest(p->store, p->row, p->image, err) &&
                   registry_push(client, &p->image->manifest, p->ref, FALSE, stats, err);

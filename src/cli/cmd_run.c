@@ -138,7 +138,8 @@ static gboolean open_image(struct run_call *r, GError **err)
         return FALSE;
     }
     warn_platform(r->name, &r->image->conf->platform, p);
-    return TRUE;
+    struct pulling how = {policy, NULL, r->o->insecure, interrupt_watch()};
+    return pulling_complete(&how, r->store, r->image->chain, r->name, err);
 }
 
 static void show_healthy(const struct run_call *r, gint64 took_us)

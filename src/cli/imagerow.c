@@ -1,7 +1,7 @@
 #include "cli/imagerow.h"
 
 #include "image/config.h"
-#include "store/layer.h"
+#include "store/absent.h"
 
 guint64 image_bytes(struct store *s, const struct image_row *r)
 {
@@ -11,6 +11,16 @@ guint64 image_bytes(struct store *s, const struct image_row *r)
         if (store_layer_get(s, r->chain->ids[i], &info, NULL))
             sum += info.size;
     return sum + r->size;
+}
+
+guint image_absent(struct store *s, const struct image_row *r, guint64 *bytes)
+{
+    guint n = 0;
+    if (bytes)
+        *bytes = 0;
+    if (r->chain && !store_chain_absent(s, r->chain, &n, bytes, NULL))
+        return 0;
+    return n;
 }
 
 void set_true_platform(struct store *s, struct image_row *r)

@@ -3,14 +3,26 @@
 #include "base/error.h"
 #include "build/session.h"
 #include "build/userenv.h"
+#include "cli/interrupt.h"
 #include "cli/report.h"
 #include "cli/root.h"
+#include "source/presence.h"
 
 #include <unistd.h>
 
+static struct registry_config *load_registries(struct cancel **cancel, GError **err)
+{
+    struct build_config c;
+    *cancel = interrupt_watch();
+    return configured(&c, err) ? c.registry : NULL;
+}
+
 struct store *open_store(GError **err)
 {
-    return session_open_store(root_path(), report_sink(), err);
+    struct store *s = session_open_store(root_path(), report_sink(), err);
+    if (s)
+        presence_install(s, &(struct presence_options){.load = load_registries});
+    return s;
 }
 
 gboolean configured(struct build_config *c, GError **err)

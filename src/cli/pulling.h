@@ -16,5 +16,9 @@ struct registry_config *registry_config_for(char **insecure, GError **err);
 /* Afterwards ref is in the store, unpacked. */
 gboolean pulling_run(const struct pulling *how, struct store *s, const struct reference *ref,
                      const struct platform *p, GError **err);
+/* Afterwards all layers of c have their files: those that were left at their registry are fetched.
+ * name is the image's, for the user. */
+gboolean pulling_complete(const struct pulling *how, struct store *s, const struct chain *c,
+                          const char *name, GError **err);
 
 #endif

@@ -21,6 +21,8 @@ struct unpacking {
     struct event_sink *events;
     struct cancel *cancel;
     struct layer_info *done; /* one for each layer; an empty id: not yet */
+    struct absent_layer *fill; /* likewise: the layer that is known, but not here; an empty id: none */
+    gboolean *repeated; /* likewise: the same layer lies deeper in the chain already */
     GMutex lock;             /* guards next and err */
     guint next;              /* first layer that nobody has taken */
     GError *err;             /* the first; stops all */
@@ -36,23 +38,22 @@ static const struct digest *diff_id_of(const struct unpacking *u, guint i)
     return &g_array_index(u->diff_ids, struct digest, i);
 }
 
-/* The same layer lies deeper in the image already. */
-static gboolean is_repeated(const struct unpacking *u, guint i)
+static void mark_repeated(struct unpacking *u)
 {
-    for (guint k = 0; k < i; k++)
-        if (digest_cmp(diff_id_of(u, k), diff_id_of(u, i)) == 0)
-            return TRUE;
-    return FALSE;
+    for (guint i = 1; i < u->blobs->len; i++)
+        for (guint k = 0; k < i && !u->repeated[i]; k++)
+            u->repeated[i] = digest_cmp(diff_id_of(u, k), diff_id_of(u, i)) == 0;
 }
 
-/* The layers below layer i, when all of them are there; NULL otherwise. */
+/* The layers below layer i, when all of them are known; NULL otherwise. */
 static struct chain *chain_below(const struct unpacking *u, guint i)
 {
     g_autoptr(chain) below = chain_new();
     for (guint k = 0; k < i; k++) {
-        if (!*u->done[k].id)
+        const char *id = *u->done[k].id ? u->done[k].id : u->fill[k].id;
+        if (!*id)
             return NULL;
-        chain_append(below, u->done[k].id);
+        chain_append(below, id);
     }
     return g_steal_pointer(&below);
 }
@@ -92,14 +93,33 @@ static gboolean check(const struct unpacking *u, GError **err)
     return TRUE;
 }
 
-static void find_done(struct unpacking *u)
+static struct layer_want want_of(const struct unpacking *u, guint i, const struct chain *parents)
+{
+    return (struct layer_want){.store = u->store,
+                               .diff_id = diff_id_of(u, i),
+                               .parents = parents,
+                               .repeated = u->repeated[i],
+                               .fill = *u->fill[i].id ? u->fill[i].id : NULL,
+                               .events = u->events,
+                               .cancel = u->cancel};
+}
+
+/* What of the layers is here, and what is known. */
+static gboolean find_known(struct unpacking *u, GError **err)
 {
     for (guint i = 0; i < u->blobs->len; i++) {
+        gboolean absent;
+        struct layer_info info;
         g_autoptr(chain) below = chain_below(u, i);
-        if (!is_repeated(u, i) &&
-            !layer_find_unpacked(u->store, diff_id_of(u, i), below, &u->done[i]))
-            *u->done[i].id = '\0';
+        struct layer_want w = want_of(u, i, below);
+        if (!layer_find(&w, &absent, &info))
+            continue;
+        if (!absent)
+            u->done[i] = info;
+        else if (!store_absent_get(u->store, info.id, &absent, &u->fill[i], err))
+            return FALSE;
     }
+    return TRUE;
 }
 
 static gboolean ensure_blob(struct unpacking *u, guint i, GError **err)
@@ -117,11 +137,9 @@ static gboolean ensure_blob(struct unpacking *u, guint i, GError **err)
 static gboolean from_blob(struct unpacking *u, guint i, const struct chain *parents, GError **err)
 {
     const struct descriptor *d = blob_of(u, i);
-    if (!ensure_blob(u, i, err))
-        return FALSE;
-    return (is_repeated(u, i) ? layer_repeat_from_blob : layer_from_blob)(
-        u->store, &d->digest, d->media_type, diff_id_of(u, i), parents, u->events, u->cancel,
-        &u->done[i], err);
+    struct layer_want w = want_of(u, i, parents);
+    return ensure_blob(u, i, err) &&
+           layer_from_blob(&w, &d->digest, d->media_type, &u->done[i], err);
 }
 
 /* Unpacks layer i while it is fetched. When that fails though the blob arrived (it was resumed, or
@@ -131,8 +149,8 @@ static gboolean from_source(struct unpacking *u, guint i, const struct chain *pa
     const struct descriptor *d = blob_of(u, i);
     g_autoptr(pulltap) tap = pulltap_new(u->source, d);
     g_autoptr(GError) why = NULL;
-    gboolean ok = layer_from_stream(u->store, pulltap_read, tap, diff_id_of(u, i), parents,
-                                    u->cancel, &u->done[i], &why);
+    struct layer_want w = want_of(u, i, parents);
+    gboolean ok = layer_from_stream(&w, pulltap_read, tap, &u->done[i], &why);
     if (!pulltap_finish(tap, err))
         return FALSE;
     if (!ok)
@@ -159,7 +177,7 @@ static gboolean unpack_layer(struct unpacking *u, guint i, const struct chain *p
     const struct descriptor *d = blob_of(u, i);
     gboolean tapped =
         u->source && u->source->fetch_tapped && !store_blob_has(u->store, &d->digest, NULL);
-    if (is_repeated(u, i))
+    if (u->repeated[i])
         return ensure_blob(u, i, err);
     return tapped ? from_source(u, i, parents, err) : from_blob(u, i, parents, err);
 }
@@ -226,7 +244,8 @@ static gboolean unpack_rest(struct unpacking *u, GError **err)
     for (guint i = 0; i < u->blobs->len; i++) {
         if (*u->done[i].id)
             continue;
-        g_autoptr(chain) below = chain_below(u, i);
+        g_autoptr(chain) below =
+            *u->fill[i].id ? chain_copy(u->fill[i].below) : chain_below(u, i);
         if (!from_blob(u, i, below, err))
             return FALSE;
     }
@@ -237,9 +256,30 @@ static gboolean unpack_layers(struct unpacking *u, GError **err)
 {
     if (!check(u, err))
         return FALSE;
-    find_done(u);
+    if (!find_known(u, err))
+        return FALSE;
     keep_blobs(u);
     return unpack_missing(u, err) && unpack_rest(u, err);
+}
+
+static void unpacking_init(struct unpacking *u)
+{
+    g_mutex_init(&u->lock);
+    u->done = g_new0(struct layer_info, u->blobs->len + 1);
+    u->fill = g_new0(struct absent_layer, u->blobs->len + 1);
+    u->repeated = g_new0(gboolean, u->blobs->len + 1);
+    mark_repeated(u);
+}
+
+static void unpacking_clear(struct unpacking *u)
+{
+    for (guint i = 0; i < u->blobs->len; i++)
+        absent_layer_clear(&u->fill[i]);
+    g_free(u->done);
+    g_free(u->fill);
+    g_free(u->repeated);
+    g_clear_error(&u->err);
+    g_mutex_clear(&u->lock);
 }
 
 gboolean layers_unpack(struct store *s, const GPtrArray *blobs, const GArray *diff_ids,
@@ -252,26 +292,145 @@ gboolean layers_unpack(struct store *s, const GPtrArray *blobs, const GArray *di
                           .source = src,
                           .events = events,
                           .cancel = c};
-    g_mutex_init(&u.lock);
-    u.done = g_new0(struct layer_info, blobs->len + 1);
+    unpacking_init(&u);
     gboolean ok = unpack_layers(&u, err);
     if (ok)
         *out = chain_below(&u, blobs->len);
-    g_free(u.done);
-    g_clear_error(&u.err);
-    g_mutex_clear(&u.lock);
+    unpacking_clear(&u);
     return ok;
+}
+
+/* One absent layer after the other: what lies below one is known before it. */
+static gboolean describe_layers(struct unpacking *u, GError **err)
+{
+    if (!check(u, err))
+        return FALSE;
+    for (guint i = 0; i < u->blobs->len; i++) {
+        const struct descriptor *d = blob_of(u, i);
+        g_autoptr(chain) below = chain_below(u, i);
+        struct layer_want w = want_of(u, i, below);
+        struct absent_layer how = {
+            .blob = d->digest, .size = d->size, .diff_id = *diff_id_of(u, i), .below = below};
+        g_strlcpy(how.media_type, d->media_type, sizeof how.media_type);
+        if (!layer_describe(&w, &how, &u->done[i], err))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean layers_describe(struct store *s, const GPtrArray *blobs, const GArray *diff_ids,
+                         struct chain **out, GError **err)
+{
+    struct unpacking u = {.store = s, .blobs = blobs, .diff_ids = diff_ids};
+    unpacking_init(&u);
+    gboolean ok = describe_layers(&u, err);
+    if (ok)
+        *out = chain_below(&u, blobs->len);
+    unpacking_clear(&u);
+    return ok;
+}
+
+static void add_absent(GPtrArray *blobs, GArray *diff_ids, const struct absent_layer *a)
+{
+    struct descriptor *d = g_new0(struct descriptor, 1);
+    d->media_type = g_strdup(a->media_type);
+    d->digest = a->blob;
+    d->size = a->size;
+    g_ptr_array_add(blobs, d);
+    g_array_append_val(diff_ids, a->diff_id);
+}
+
+/* Those of c that are not here: their ids to ids, and what they are made of. */
+static gboolean list_absent(struct store *s, const struct chain *c, struct chain *ids,
+                            GPtrArray *blobs, GArray *diff_ids, GError **err)
+{
+    for (guint i = 0; i < c->n; i++) {
+        gboolean absent;
+        g_auto(absent_layer) a = {.size = 0};
+        if (!store_absent_get(s, c->ids[i], &absent, &a, err))
+            return FALSE;
+        if (!absent)
+            continue;
+        chain_append(ids, c->ids[i]);
+        add_absent(blobs, diff_ids, &a);
+    }
+    return TRUE;
+}
+
+static gboolean is_in(struct store *s, const struct chain *c, const struct digest *diff_id)
+{
+    struct layer_info info;
+    for (guint i = 0; i < c->n; i++)
+        if (store_layer_get(s, c->ids[i], &info, NULL) && info.has_diff_id &&
+            digest_cmp(&info.diff_id, diff_id) == 0)
+            return TRUE;
+    return FALSE;
+}
+
+/* u's layers are ids; one that was filled meanwhile is done. */
+static gboolean take_absent(struct unpacking *u, const struct chain *ids, GError **err)
+{
+    for (guint i = 0; i < ids->n; i++) {
+        gboolean absent;
+        struct absent_layer *a = &u->fill[i];
+        if (!store_absent_get(u->store, ids->ids[i], &absent, a, err) ||
+            (!absent && !store_layer_get(u->store, ids->ids[i], &u->done[i], err)))
+            return FALSE;
+        if (absent)
+            u->repeated[i] = is_in(u->store, a->below, diff_id_of(u, i));
+    }
+    return TRUE;
+}
+
+gboolean layers_present(struct store *s, const struct chain *c, struct blob_source *src,
+                        struct event_sink *events, struct cancel *cancel, GError **err)
+{
+    g_autoptr(chain) ids = chain_new();
+    g_autoptr(GPtrArray) blobs = g_ptr_array_new_with_free_func((GDestroyNotify)descriptor_free);
+    g_autoptr(GArray) diff_ids = g_array_new(FALSE, FALSE, sizeof(struct digest));
+    if (!list_absent(s, c, ids, blobs, diff_ids, err))
+        return FALSE;
+    struct unpacking u = {.store = s,
+                          .blobs = blobs,
+                          .diff_ids = diff_ids,
+                          .source = src,
+                          .events = events,
+                          .cancel = cancel};
+    unpacking_init(&u);
+    gboolean ok = take_absent(&u, ids, err) && unpack_missing(&u, err) && unpack_rest(&u, err);
+    unpacking_clear(&u);
+    return ok;
+}
+
+static gboolean load_image(struct store *s, const struct digest *manifest, struct manifest **m,
+                           struct image_conf **conf, GError **err)
+{
+    g_autoptr(manifest) loaded = manifest_load(s, manifest, err);
+    if (!loaded)
+        return FALSE;
+    if (loaded->is_index)
+        return error_set(err, VARVE_ERROR_INVALID,
+                         "an index was given where an image's manifest is needed");
+    *conf = image_conf_load(s, &loaded->config.digest, err);
+    if (*conf)
+        *m = g_steal_pointer(&loaded);
+    return *conf != NULL;
+}
+
+gboolean image_describe(struct store *s, const struct digest *manifest, struct chain **out,
+                        GError **err)
+{
+    g_autoptr(manifest) m = NULL;
+    g_autoptr(image_conf) conf = NULL;
+    return load_image(s, manifest, &m, &conf, err) &&
+           layers_describe(s, m->items, conf->diff_ids, out, err);
 }
 
 gboolean image_unpack(struct store *s, const struct digest *manifest, struct blob_source *src,
                       struct event_sink *events, struct cancel *c, struct chain **out, GError **err)
 {
-    g_autoptr(manifest) m = manifest_load(s, manifest, err);
-    if (!m)
-        return FALSE;
-    if (m->is_index)
-        return error_set(err, VARVE_ERROR_INVALID,
-                         "an index was given where an image's manifest is needed");
-    g_autoptr(image_conf) conf = image_conf_load(s, &m->config.digest, err);
-    return conf && layers_unpack(s, m->items, conf->diff_ids, src, events, c, out, err);
+    g_autoptr(manifest) m = NULL;
+    g_autoptr(image_conf) conf = NULL;
+    return load_image(s, manifest, &m, &conf, err) &&
+           layers_unpack(s, m->items, conf->diff_ids, src, events, c, out, err);
 }

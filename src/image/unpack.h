@@ -32,9 +32,18 @@ struct blob_source {
 gboolean layers_unpack(struct store *s, const GPtrArray *blobs, const GArray *diff_ids,
                        struct blob_source *src, struct event_sink *events, struct cancel *c,
                        struct chain **out, GError **err);
-/* The same for the layers of the manifest, whose config is in the store too. */
+/* The same without any blob: what is not here becomes absent layers (store/absent.h). */
+gboolean layers_describe(struct store *s, const GPtrArray *blobs, const GArray *diff_ids,
+                         struct chain **out, GError **err);
+/* Unpacks the layers of c that are absent, under the ids that they have. Blobs as in
+ * layers_unpack(). */
+gboolean layers_present(struct store *s, const struct chain *c, struct blob_source *src,
+                        struct event_sink *events, struct cancel *cancel, GError **err);
+/* layers_unpack() for the layers of the manifest, whose config is in the store too. */
 gboolean image_unpack(struct store *s, const struct digest *manifest, struct blob_source *src,
                       struct event_sink *events, struct cancel *c, struct chain **out,
                       GError **err);
+gboolean image_describe(struct store *s, const struct digest *manifest, struct chain **out,
+                        GError **err);
 
 #endif

@@ -86,17 +86,8 @@ static char *layer_source_key(const struct digest *diff_id, const struct chain *
     return g_strconcat("chain:", digest_hex(&key, hex), NULL);
 }
 
-/* A layer that is wanted: what all of unpacking it needs to know. */
-struct want {
-    struct store *store;
-    const struct digest *diff_id;
-    const struct chain *parents;
-    gboolean repeated; /* the chain below holds it already: it needs a directory of its own */
-    struct event_sink *events; /* or NULL */
-    struct cancel *cancel;
-};
-
-static gboolean find(const struct want *w, struct layer_info *out)
+/* The layer of one of the keys that w may have. */
+static gboolean find_known(const struct layer_want *w, struct layer_info *out)
 {
     g_autofree char *alone = layer_source_key(w->diff_id, NULL);
     if (!w->repeated && store_layer_by_source(w->store, alone, out))
@@ -107,11 +98,30 @@ static gboolean find(const struct want *w, struct layer_info *out)
     return store_layer_by_source(w->store, chained, out);
 }
 
-gboolean layer_find_unpacked(struct store *s, const struct digest *diff_id,
-                             const struct chain *parents, struct layer_info *out)
+gboolean layer_find(const struct layer_want *w, gboolean *absent, struct layer_info *out)
 {
-    struct want w = {s, diff_id, parents, FALSE, NULL, NULL};
-    return find(&w, out);
+    return find_known(w, out) && store_absent_get(w->store, out->id, absent, NULL, NULL);
+}
+
+/* The layer, when somebody unpacked it. */
+static gboolean find(const struct layer_want *w, struct layer_info *out)
+{
+    gboolean absent;
+    if (!w->fill)
+        return layer_find(w, &absent, out) && !absent;
+    return store_absent_get(w->store, w->fill, &absent, NULL, NULL) && !absent &&
+           store_layer_get(w->store, w->fill, out, NULL);
+}
+
+gboolean layer_describe(const struct layer_want *w, const struct absent_layer *how,
+                        struct layer_info *out, GError **err)
+{
+    gboolean absent;
+    struct absent_layer a = *how;
+    if (layer_find(w, &absent, out))
+        return TRUE;
+    g_autofree char *source = layer_source_key(w->diff_id, w->parents);
+    return store_absent_put(w->store, &a, source, err) && store_layer_get(w->store, a.id, out, err);
 }
 
 static gboolean check_diff_id(const struct apply_result *r, const struct digest *wanted,
@@ -127,20 +137,23 @@ static gboolean check_diff_id(const struct apply_result *r, const struct digest 
                      is, should);
 }
 
-static gboolean commit(const struct want *w, char *tmp, struct apply_result *r,
+static gboolean commit(const struct layer_want *w, char *tmp, struct apply_result *r,
                        struct layer_info *out, GError **err)
 {
     gboolean chained = r->needs_parents || w->repeated;
     g_autofree char *source = layer_source_key(w->diff_id, chained ? w->parents : NULL);
     r->info.has_diff_id = TRUE;
     r->info.diff_id = r->diff_id;
-    if (!store_layer_commit_unpacked(w->store, tmp, &r->info, source, err))
+    if (w->fill)
+        g_strlcpy(r->info.id, w->fill, sizeof r->info.id);
+    if (!(w->fill ? store_absent_fill : store_layer_commit_unpacked)(w->store, tmp, &r->info,
+                                                                     source, err))
         return FALSE;
     *out = r->info;
     return TRUE;
 }
 
-static gboolean apply_and_commit(const struct want *w, char *tmp, struct decompress *d,
+static gboolean apply_and_commit(const struct layer_want *w, char *tmp, struct decompress *d,
                                  struct layer_info *out, GError **err)
 {
     struct apply_result r;
@@ -154,7 +167,7 @@ static gboolean apply_and_commit(const struct want *w, char *tmp, struct decompr
 }
 
 /* The lock is by diff ID alone: with or without parents it is the same work. */
-static gboolean unpack(const struct want *w, decompress_read_fn read, gpointer ctx,
+static gboolean unpack(const struct layer_want *w, decompress_read_fn read, gpointer ctx,
                        struct layer_info *out, GError **err)
 {
     char hex[DIGEST_HEX_LEN + 1];
@@ -217,7 +230,7 @@ gboolean layer_note_blob(struct store *s, const char *layer_id, const struct dig
     return store_layer_blob_put(s, layer_id, "pulled", &b, err);
 }
 
-static gboolean unpack_blob(const struct want *w, const struct digest *blob, struct layer_info *out,
+static gboolean unpack_blob(const struct layer_want *w, const struct digest *blob, struct layer_info *out,
                             GError **err)
 {
     char hex[DIGEST_HEX_LEN + 1];
@@ -231,8 +244,8 @@ static gboolean unpack_blob(const struct want *w, const struct digest *blob, str
     return ok;
 }
 
-static gboolean from_blob(const struct want *w, const struct digest *blob, const char *media_type,
-                          struct layer_info *out, GError **err)
+gboolean layer_from_blob(const struct layer_want *w, const struct digest *blob,
+                         const char *media_type, struct layer_info *out, GError **err)
 {
     if (!find(w, out) && !unpack_blob(w, blob, out, err)) {
         g_autofree char *text = digest_text(blob);
@@ -242,28 +255,8 @@ static gboolean from_blob(const struct want *w, const struct digest *blob, const
     return !*out->id || layer_note_blob(w->store, out->id, blob, media_type, w->diff_id, err);
 }
 
-gboolean layer_from_blob(struct store *s, const struct digest *blob, const char *media_type,
-                         const struct digest *diff_id, const struct chain *parents,
-                         struct event_sink *events, struct cancel *c, struct layer_info *out,
-                         GError **err)
+gboolean layer_from_stream(const struct layer_want *w, decompress_read_fn read, gpointer ctx,
+                           struct layer_info *out, GError **err)
 {
-    struct want w = {s, diff_id, parents, FALSE, events, c};
-    return from_blob(&w, blob, media_type, out, err);
-}
-
-gboolean layer_repeat_from_blob(struct store *s, const struct digest *blob, const char *media_type,
-                                const struct digest *diff_id, const struct chain *parents,
-                                struct event_sink *events, struct cancel *c, struct layer_info *out,
-                                GError **err)
-{
-    struct want w = {s, diff_id, parents, TRUE, events, c};
-    return from_blob(&w, blob, media_type, out, err);
-}
-
-gboolean layer_from_stream(struct store *s, decompress_read_fn read, gpointer ctx,
-                           const struct digest *diff_id, const struct chain *parents,
-                           struct cancel *c, struct layer_info *out, GError **err)
-{
-    struct want w = {s, diff_id, parents, FALSE, NULL, c};
-    return find(&w, out) || unpack(&w, read, ctx, out, err);
+    return find(w, out) || unpack(w, read, ctx, out, err);
 }

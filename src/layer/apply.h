@@ -13,6 +13,7 @@
 #include "base/event.h"
 #include "layer/decompress.h"
 #include "layer/index.h"
+#include "store/absent.h"
 
 struct apply_result {
     struct digest diff_id;  /* of the plain tar, all bytes to its end */
@@ -32,31 +33,36 @@ gboolean layer_apply(struct store *s, const char *tmp, struct decompress *d,
                      const struct chain *parents, struct cancel *c, struct apply_result *out,
                      GError **err);
 
-/* Unpacks a blob of the store as a layer: checks diff_id (VARVE_ERROR_INVALID on a mismatch),
- * commits it with source "diff:<hex>" (or "chain:<hex>" when it relied on parents) and notes its
- * blob. Returns the existing layer when it was unpacked before. parents as above: with NULL, a
- * layer that needs them is no error but gives an empty out->id. One process at a time does it
- * (store lock). events (or NULL) are told how much of the blob was read. */
-gboolean layer_from_blob(struct store *s, const struct digest *blob, const char *media_type,
-                         const struct digest *diff_id, const struct chain *parents,
-                         struct event_sink *events, struct cancel *c, struct layer_info *out,
-                         GError **err);
-/* For a layer that appears again in the chain that holds it already (parents, known): overlayfs
- * takes a directory only once, so it gets one of its own. */
-gboolean layer_repeat_from_blob(struct store *s, const struct digest *blob, const char *media_type,
-                                const struct digest *diff_id, const struct chain *parents,
-                                struct event_sink *events, struct cancel *c, struct layer_info *out,
-                                GError **err);
+/* A layer that is wanted. */
+struct layer_want {
+    struct store *store;
+    const struct digest *diff_id;
+    const struct chain *parents; /* the layers below, an empty chain for a base layer; NULL: unknown
+                                    yet */
+    /* The chain that holds it already gets it again (parents are known): overlayfs takes a directory
+     * only once, so it gets one of its own. */
+    gboolean repeated;
+    const char *fill; /* the absent layer that is to be filled (store/absent.h), NULL: a new one */
+    struct event_sink *events; /* told how much of a blob was read, or NULL */
+    struct cancel *cancel;     /* or NULL */
+};
+/* Unpacks a blob of the store: checks the diff ID (VARVE_ERROR_INVALID on a mismatch), commits the
+ * layer with source "diff:<hex>" (or "chain:<hex>" when it relied on parents) and notes its blob.
+ * Gives the layer that is there when it was unpacked before. Without parents, a layer that needs
+ * them is no error but gives an empty out->id. One process at a time does it (store lock). */
+gboolean layer_from_blob(const struct layer_want *w, const struct digest *blob,
+                         const char *media_type, struct layer_info *out, GError **err);
 /* The same for bytes that arrive while they are unpacked (pull: unpack and download overlap). read
  * is first called when the lock is held and the layer does not exist; not all need be read. No blob
  * is noted. */
-gboolean layer_from_stream(struct store *s, decompress_read_fn read, gpointer ctx,
-                           const struct digest *diff_id, const struct chain *parents,
-                           struct cancel *c, struct layer_info *out, GError **err);
+gboolean layer_from_stream(const struct layer_want *w, decompress_read_fn read, gpointer ctx,
+                           struct layer_info *out, GError **err);
 
-/* The layer unpacked before, alone or upon parents. */
-gboolean layer_find_unpacked(struct store *s, const struct digest *diff_id,
-                             const struct chain *parents, struct layer_info *out);
+/* The layer that is known already, alone or upon parents; *absent: it is not here. */
+gboolean layer_find(const struct layer_want *w, gboolean *absent, struct layer_info *out);
+/* The same, or an absent one that is made of how (all but its id); parents are known. */
+gboolean layer_describe(const struct layer_want *w, const struct absent_layer *how,
+                        struct layer_info *out, GError **err);
 /* Notes that blob (when it is in the store) is the layer's tar (layer_blob row "pulled"). */
 gboolean layer_note_blob(struct store *s, const char *layer_id, const struct digest *blob,
                          const char *media_type, const struct digest *diff_id, GError **err);

@@ -4,6 +4,7 @@
 #include "base/fs.h"
 #include "layer/chainparts.h"
 #include "layer/index.h"
+#include "store/absent.h"
 #include "tree/content.h"
 #include "tree/resolve.h"
 
@@ -16,6 +17,8 @@ struct chainview *chainview_new(struct store *s, const struct chain *c, struct c
     g_autoptr(chainview) v = g_new0(struct chainview, 1);
     v->store = s;
     v->chain = chain_copy(c);
+    if (!store_chain_need(s, v->chain, NEED_TREE, err))
+        return NULL;
     v->layers = g_new0(struct layer_index *, v->chain->n + 1);
     for (; v->n < v->chain->n; v->n++) {
         v->layers[v->n] = layer_index_open(s, v->chain->ids[v->n], stop, err);
@@ -115,6 +118,8 @@ int chain_layer_open(struct store *s, const char *id, const char *path, GError *
 {
     g_autofree char *dir = store_layer_path(id);
     g_autofree char *fs = g_strconcat(dir, "/fs", NULL);
+    if (!store_layer_need(s, id, NEED_FILES, err))
+        return -1;
     fd_auto int fd = fs_open_dir(store_fd(s), fs, err);
     return fd < 0 ? -1 : content_open(fd, path, dir, err);
 }

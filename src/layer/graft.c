@@ -209,7 +209,8 @@ static void look_at_root(struct pass *p)
 
 static gboolean place_all(struct pass *p, GError **err)
 {
-    look_at_root(p);
+    if (!p->g->plain_root)
+        look_at_root(p);
     for (guint i = 0; i < layer_index_len(p->x); i++) {
         struct entry e;
         layer_index_at(p->x, i, &e);
@@ -243,6 +244,19 @@ static void hash_implied(struct layer_index *x, struct hasher *h)
         hasher_add_str(h, e.path);
         hasher_add_u64(h, e.implied);
     }
+}
+
+gboolean graft_has_implied(struct store *s, const char *layer, struct cancel *c, gboolean *implied,
+                           GError **err)
+{
+    g_autoptr(layer_index) x = layer_index_open(s, layer, c, err);
+    *implied = FALSE;
+    for (guint i = 0; x && !*implied && i < layer_index_len(x); i++) {
+        struct entry e;
+        layer_index_at(x, i, &e);
+        *implied = e.implied != 0;
+    }
+    return x != NULL;
 }
 
 gboolean graft_hash_implied(struct store *s, const char *layer, struct cancel *c, struct hasher *h,

@@ -19,6 +19,7 @@ struct graft {
      * and each file that was put in the place of a directory. May be NULL. */
     void (*warn)(gpointer ctx, const char *text);
     gpointer warn_ctx;
+    gboolean plain_root; /* the chain's root is taken to be 0755, 0:0, whatever it is */
 };
 /* *fits says whether the layer can be put on the chain as it is; *key names what graft_make() makes
  * otherwise: it counts the layer, and of the chain what was looked at. Costs look-ups of the
@@ -28,6 +29,10 @@ gboolean graft_look(const struct graft *g, gboolean *fits, struct digest *key, G
 /* Writes fs/ and index into the directory tmp (relative to the store's root), as fileop_run(). */
 gboolean graft_make(const struct graft *g, const char *tmp, struct layer_info *info, GError **err);
 
+/* *implied: the layer has directories that are only a way. Without any it fits every chain with a
+ * plain root. */
+gboolean graft_has_implied(struct store *s, const char *layer, struct cancel *c, gboolean *implied,
+                           GError **err);
 /* Adds to h which directories of a layer are implied: no content digest tells. */
 gboolean graft_hash_implied(struct store *s, const char *layer, struct cancel *c, struct hasher *h,
                             GError **err);

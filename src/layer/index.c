@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "layer/indexfile.h"
+#include "store/absent.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -274,6 +275,8 @@ static struct layer_index *open_index(struct store *s, const char *id, struct ca
                                       GError **err)
 {
     g_autofree char *path = store_layer_path(id);
+    if (!store_layer_need(s, id, NEED_TREE, err))
+        return NULL;
     fd_auto int dirfd = openat(store_fd(s), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (dirfd < 0) {
         cannot_open("layer", id, err);

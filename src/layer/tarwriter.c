@@ -6,6 +6,7 @@
 #include "base/work.h"
 #include "layer/dircache.h"
 #include "layer/tarheader.h"
+#include "store/absent.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -196,7 +197,9 @@ static gboolean write_all(struct layer_index *x, int fs, const struct tar_option
 gboolean tarwriter_run(struct store *s, const char *layer_id, const struct tar_options *o,
                        struct tar_sink *sink, struct cancel *c, GError **err)
 {
-    g_autoptr(layer_index) x = layer_index_open(s, layer_id, c, err);
+    g_autoptr(layer_index) x = store_layer_need(s, layer_id, NEED_FILES, err)
+                                   ? layer_index_open(s, layer_id, c, err)
+                                   : NULL;
     if (!x)
         return FALSE;
     g_autofree char *dir = store_layer_path(layer_id);

@@ -4,6 +4,7 @@
 #include "base/pool.h"
 #include "image/config.h"
 #include "layer/diffid.h"
+#include "store/absent.h"
 #include "store/blob.h"
 #include "store/images.h"
 #include "text/reference.h"
@@ -281,13 +282,42 @@ static char *tell_lost(const struct built_image *b, const struct layer_blob *blo
                 : g_strdup_printf("%s, a layer of the base image, is lost", digest);
 }
 
+/* The blob of a layer that is known by it. */
+static void came_absent(const struct absent_layer *a, struct layer_blob *out)
+{
+    *out = (struct layer_blob){.digest = a->blob, .diff_id = a->diff_id, .size = a->size};
+    g_strlcpy(out->media_type, a->media_type, sizeof out->media_type);
+}
+
+/* The blob that layer i should have, NULL for one of our own. *absent: the layer is not here. */
+static gboolean find_came(struct built_image *b, const struct base *base, guint i,
+                          struct layer_blob *came, const struct layer_blob **out, gboolean *absent,
+                          GError **err)
+{
+    g_auto(absent_layer) a = {.size = 0};
+    if (!store_absent_get(b->store, b->chain->ids[i], absent, &a, err))
+        return FALSE;
+    *out = came_as(b, base, i, came);
+    if (!*out && *absent)
+        came_absent(&a, came);
+    if (*absent)
+        *out = came;
+    return TRUE;
+}
+
 static gboolean export_one(struct built_image *b, const struct base *base, guint i,
                            struct export_options *e, struct layer_blob *blob, GError **err)
 {
     struct layer_blob came;
-    e->came_as = came_as(b, base, i, &came);
-    gboolean have = TRUE;
-    if (e->came_as && !have_blob(b, g_ptr_array_index(base->manifest->items, i), &have, err))
+    gboolean have = TRUE, absent;
+    if (!find_came(b, base, i, &came, &e->came_as, &absent, err))
+        return FALSE;
+    if (absent && b->to_registry && !e->force) {
+        *blob = came;
+        return TRUE;
+    }
+    struct descriptor d = {.media_type = came.media_type, .digest = came.digest, .size = came.size};
+    if (e->came_as && !have_blob(b, &d, &have, err))
         return FALSE;
     g_autofree char *text = have ? NULL : tell_lost(b, &came);
     if (!layer_export(b->store, b->chain->ids[i], e, b->cancel, blob, err)) {
@@ -368,8 +398,12 @@ static gboolean put_name(struct built_image *b, const char *name, const char *or
                             .origin = (char *)origin,
                             .chain = b->chain,
                             .base = b->conf->base,
-                            .created = g_get_real_time() / G_USEC_PER_SEC,
-                            .size = b->tree_bytes};
+                            .created = g_get_real_time() / G_USEC_PER_SEC};
+    guint absent;
+    if (!store_chain_absent(b->store, b->chain, &absent, NULL, err))
+        return FALSE;
+    if (!absent) /* else its size is not known yet */
+        row.size = b->tree_bytes;
     if (b->has_manifest)
         row.manifest = row.target = b->manifest;
     return store_image_put(b->store, &row, err);

@@ -17,6 +17,9 @@ struct built_image {
     struct event_sink *events; /* borrowed, may be NULL */
     /* Borrowed, may be NULL: has layers' blobs that the store lost (registry_origin_source). */
     struct blob_source *source;
+    /* It goes to a registry, which can get the blobs of absent layers (store/absent.h) from where
+     * they are: they need not come to the store. */
+    gboolean to_registry;
     GHashTable *lost;        /* struct digest → char *: blobs that nobody has, and why */
     struct chain *chain;     /* owned */
     struct image_conf *conf; /* owned; diff_ids are filled by built_image_config() */

@@ -66,8 +66,10 @@ static gboolean run_image(const struct output *o, struct built_image *b,
                           const struct output_env *env, char **names, struct output_result *r,
                           GError **err)
 {
+    b->to_registry = o->push;
     if (o->push && !built_image_manifest(b, &o->image, err))
         return FALSE;
+    b->to_registry = FALSE;
     if (!built_image_store(b, (const char *const *)names, "build", err))
         return FALSE;
     r->digest = b->has_manifest ? b->manifest : b->config;
@@ -240,7 +242,9 @@ gboolean output_export(const struct output *o, struct built_image *b, const stru
         return FALSE;
     g_autoptr(registry) client = client_for(o, b, env, names);
     b->source = registry_origin_source(client);
+    b->to_registry = o->type == OUTPUT_IMAGE;
     gboolean ok = built_image_export(b, &o->image, err);
+    b->to_registry = FALSE;
     registry_blob_source_free(g_steal_pointer(&b->source));
     return ok;
 }

@@ -254,29 +254,37 @@ gboolean fetch_blob(const struct errand *e, const struct descriptor *d, struct b
     return TRUE;
 }
 
+/* Mirrors count as for a pull. */
 static gboolean fetch_from(struct registry *r, const struct origin *o, const struct descriptor *d,
-                           GError **err)
+                           struct blob_tap *tap, GError **err)
 {
-    g_autoptr(GPtrArray) routes = client_routes(r, o->host, o->repository, TRUE, TRUE, err);
-    if (!routes)
-        return FALSE;
-    g_autofree char *scope = client_scope(o->repository, "pull");
+    g_autoptr(GPtrArray) routes = client_routes(r, o->host, o->repository, TRUE, FALSE, err);
     g_autofree char *doing = g_strdup_printf("pull %s/%s", o->host, o->repository);
-    struct errand e = {.r = r,
-                       .route = g_ptr_array_index(routes, 0),
-                       .doing = doing,
-                       .scopes = scope,
-                       .tries = ORIGIN_TRIES};
-    return fetch_blob(&e, d, NULL, err);
+    g_autoptr(GError) why = NULL;
+    for (guint i = 0; routes && i < routes->len && cancel_check(r->cancel, NULL); i++) {
+        const struct route *route = g_ptr_array_index(routes, i);
+        g_autofree char *scope = client_scope(route->repository, "pull");
+        struct errand e = {
+            .r = r, .route = route, .doing = doing, .scopes = scope, .tries = ORIGIN_TRIES};
+        g_clear_error(&why);
+        if (fetch_blob(&e, d, tap, &why))
+            return TRUE;
+    }
+    if (why)
+        g_propagate_error(err, g_steal_pointer(&why));
+    else if (routes)
+        cancel_check(r->cancel, err);
+    return FALSE;
 }
 
-gboolean fetch_from_origins(struct registry *r, const struct descriptor *d, GError **err)
+gboolean fetch_from_origins(struct registry *r, const struct descriptor *d, struct blob_tap *tap,
+                            GError **err)
 {
     g_autoptr(GPtrArray) origins = origin_list(r->store, &d->digest);
     GError *why = NULL;
     for (guint i = 0; i < origins->len; i++) {
         g_clear_error(&why);
-        if (fetch_from(r, g_ptr_array_index(origins, i), d, &why))
+        if (fetch_from(r, g_ptr_array_index(origins, i), d, tap, &why))
             return TRUE;
         if (!cancel_check(r->cancel, NULL))
             break;

@@ -31,7 +31,8 @@ gboolean fetch_blob(const struct errand *e, const struct descriptor *d, struct b
                     GError **err);
 
 /* Gets a blob that the store lacks from where it was seen before (registry/origin.h). */
-gboolean fetch_from_origins(struct registry *r, const struct descriptor *d, GError **err);
+gboolean fetch_from_origins(struct registry *r, const struct descriptor *d, struct blob_tap *tap,
+                            GError **err);
 
 typedef struct document document;
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(document, document_clear)

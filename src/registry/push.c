@@ -152,7 +152,7 @@ static gboolean have_blob(struct push *p, const struct descriptor *d, const char
                           GError **err)
 {
     struct registry *r = p->e.r;
-    if (store_blob_has(r->store, &d->digest, NULL) || fetch_from_origins(r, d, NULL))
+    if (store_blob_has(r->store, &d->digest, NULL) || fetch_from_origins(r, d, NULL, NULL))
         return TRUE;
     if (!cancel_check(r->cancel, err))
         return FALSE;

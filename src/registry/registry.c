@@ -260,16 +260,23 @@ struct blob_source *registry_blob_source(struct registry *r, const struct refere
     return &s->base;
 }
 
-static gboolean origin_fetch(struct blob_source *self, const struct descriptor *d, GError **err)
+static gboolean origin_fetch_tapped(struct blob_source *self, const struct descriptor *d,
+                                    struct blob_tap *tap, GError **err)
 {
     struct registry *r = ((struct registry_source *)self)->r;
-    return store_blob_has(r->store, &d->digest, NULL) || fetch_from_origins(r, d, err);
+    return store_blob_has(r->store, &d->digest, NULL) || fetch_from_origins(r, d, tap, err);
+}
+
+static gboolean origin_fetch(struct blob_source *self, const struct descriptor *d, GError **err)
+{
+    return origin_fetch_tapped(self, d, NULL, err);
 }
 
 struct blob_source *registry_origin_source(struct registry *r)
 {
     struct registry_source *s = g_new0(struct registry_source, 1);
     s->base.fetch = origin_fetch;
+    s->base.fetch_tapped = origin_fetch_tapped;
     s->r = r;
     return &s->base;
 }

@@ -14,6 +14,7 @@
 #include "snapshot/copytree.h"
 #include "snapshot/mountfd.h"
 #include "snapshot/overlay.h"
+#include "store/absent.h"
 
 static char *layer_fs(const char *id)
 {
@@ -206,6 +207,8 @@ static struct snapshot *snapshot_new(struct store *s, const struct chain *chain,
 static gboolean open_with(struct snapshot *sn, enum snapshot_driver d, GError **err)
 {
     sn->driver = d;
+    if (!store_chain_need(sn->store, sn->chain, NEED_FILES, err))
+        return FALSE;
     if (sn->writable && !make_upper(sn, err))
         return FALSE;
     if (is_simple(sn))

@@ -157,6 +157,31 @@ gboolean chain_content(struct solver *s, const struct chain *c, struct digest *o
     return TRUE;
 }
 
+gboolean node_content(struct solver *s, struct node *n, struct digest *out, GError **err)
+{
+    g_mutex_lock(&s->lock);
+    *out = n->content;
+    g_mutex_unlock(&s->lock);
+    if (!digest_is_zero(out))
+        return TRUE;
+    if (!chain_content(s, n->chain, out, err))
+        return FALSE;
+    g_mutex_lock(&s->lock);
+    n->content = *out;
+    g_mutex_unlock(&s->lock);
+    return TRUE;
+}
+
+gboolean node_content_here(struct solver *s, struct node *n, gboolean *known, GError **err)
+{
+    struct digest unused;
+    gboolean missing;
+    if (!store_chain_lacks(s->o.store, n->chain, NEED_TREE, &missing, err))
+        return FALSE;
+    *known = !missing;
+    return missing || node_content(s, n, &unused, err);
+}
+
 /* Tells of a failed read of an input's part; for what was not found the whole is looked at, so that
  * the message can say what is there. */
 static gboolean tell_missing(struct node *n, struct chainview *view, struct read *r, GError *error,
@@ -220,8 +245,38 @@ static void hash_pasts(struct node *n, struct hasher *h)
     }
 }
 
+/* Adds the contents of the inputs that matter as a whole. */
+static gboolean hash_inputs(struct solver *s, struct node *n, struct hasher *h, GError **err)
+{
+    for (guint i = 0; i < n->v->n_inputs; i++) {
+        struct digest content;
+        if (!reads_whole_input(n, i))
+            continue;
+        if (!node_content(s, node_of(s, n->v->inputs[i]), &content, err))
+            return FALSE;
+        hasher_add_u64(h, i);
+        hasher_add_digest(h, &content);
+    }
+    return TRUE;
+}
+
+/* *keyed: n has a content key. A merge whose inputs are not all here has none: nothing is fetched
+ * for its sake. */
+static gboolean is_keyed(struct solver *s, struct node *n, gboolean *keyed, GError **err)
+{
+    *keyed = TRUE;
+    for (guint i = 0; *keyed && n->v->op.type == OP_MERGE && i < n->v->n_inputs; i++)
+        if (!node_content_here(s, node_of(s, n->v->inputs[i]), keyed, err))
+            return FALSE;
+    return TRUE;
+}
+
 gboolean node_content_key(struct solver *s, struct node *n, GError **err)
 {
+    gboolean keyed;
+    n->content_key = (struct digest){{0}};
+    if (!is_keyed(s, n, &keyed, err) || !keyed)
+        return !keyed;
     if (!digest_chain_reads(s, n, err))
         return FALSE;
     node_find_pasts(s, n);
@@ -230,14 +285,7 @@ gboolean node_content_key(struct solver *s, struct node *n, GError **err)
     hash_pasts(n, h);
     hash_reads(n, TRUE, h);
     hash_reads(n, FALSE, h);
-    for (guint i = 0; i < n->v->n_inputs; i++) {
-        struct node *input = node_of(s, n->v->inputs[i]);
-        if (!reads_whole_input(n, i))
-            continue;
-        hasher_add_u64(h, i);
-        hasher_add_digest(h, &input->content);
-    }
-    if (!hash_merged(s, n, h, err))
+    if (!hash_inputs(s, n, h, err) || !hash_merged(s, n, h, err))
         return FALSE;
     hasher_final(h, &n->content_key);
     return TRUE;

@@ -36,13 +36,14 @@ struct node {
     gboolean keyed;   /* res.key is made */
     gboolean visited; /* seen by the top-down pass */
     gboolean queued;  /* missed there: must be solved */
+    enum layer_need need; /* what queued steps read of its result */
     guint waiting;    /* inputs not done yet */
     gboolean told;    /* solver_options.finished was */
     GPtrArray *dependents; /* struct node* that wait for this one */
     char *resolved;        /* http and git sources: what stands for them in keys; else NULL */
     struct chain *chain;   /* the result, once done */
-    struct digest content; /* content digest of chain */
-    struct digest content_key;
+    struct digest content; /* of chain, by node_content(); zero: not known yet */
+    struct digest content_key; /* zero: none was made */
     char *inputs_json; /* what it reads, for explanations */
 };
 
@@ -54,7 +55,7 @@ struct solver {
     int steps;           /* numbered so far */
     struct cancel *stop; /* set by the user's cancel and by the first failure */
     GMutex
-        lock; /* guards ready, idle, crew, left, error, failed and the nodes' scheduling fields */
+        lock; /* guards ready, idle, crew, left, error, failed, the nodes' scheduling fields and contents */
     GCond changed;
     struct work work;    /* what its threads work for: stop, and the caller's slots */
     GQueue ready;        /* struct node* */
@@ -97,6 +98,13 @@ gboolean node_definition_key(struct solver *s, struct node *n, GError **err);
 gboolean node_content_key(struct solver *s, struct node *n, GError **err);
 /* Content digest of a chain, indexing layers that are not yet. */
 gboolean chain_content(struct solver *s, const struct chain *c, struct digest *out, GError **err);
+/* That of n's chain, made when it is first asked for. */
+gboolean node_content(struct solver *s, struct node *n, struct digest *out, GError **err);
+/* The same as long as nothing has to be fetched for it: *known. */
+gboolean node_content_here(struct solver *s, struct node *n, gboolean *known, GError **err);
+
+/* need.c: what queued steps will read of the results of the others. */
+void mark_needs(struct solver *s);
 
 /* volumes.c */
 

@@ -69,17 +69,35 @@ static struct chain *grafted(struct solver *s, const struct graft *g, const stru
     return g_steal_pointer(&c);
 }
 
-/* Appends the layer id, which from made, to c. */
-static gboolean lay_over(struct solver *s, struct node *from, struct chain *c, const char *id,
-                         GError **err)
+/* Whether n's result is an image with linked layers alone. Such a result's root is taken to be like
+ * any other, 0755 and 0:0: so what needs to know nothing else of the image need not have it. */
+static gboolean is_image(struct solver *s, const struct node *n)
 {
-    gboolean fits;
+    while (n && n->v->op.type == OP_MERGE)
+        n = node_base(s, n);
+    return n && n->v->op.type == OP_SOURCE;
+}
+
+/* Appends the layer id, which from made, to c. */
+static gboolean lay_over(struct solver *s, struct node *n, struct node *from, struct chain *c,
+                         const char *id, GError **err)
+{
+    gboolean fits, implied, missing;
+    if (!graft_has_implied(s->o.store, id, s->stop, &implied, err) ||
+        !store_chain_lacks(s->o.store, c, NEED_TREE, &missing, err))
+        return FALSE;
+    gboolean plain = !implied && is_image(s, node_base(s, n));
+    if (plain && missing) {
+        chain_append(c, id);
+        return TRUE;
+    }
     struct digest looked;
     struct warned warned = {s, from};
     g_autoptr(chainview) base = chainview_new(s->o.store, c, s->stop, err);
     struct graft g = {.store = s->o.store,
                       .base = base,
                       .layer = id,
+                      .plain_root = plain,
                       .cancel = s->stop,
                       .warn = node_warn,
                       .warn_ctx = &warned};
@@ -104,7 +122,7 @@ struct chain *run_merge(struct solver *s, struct node *n, GError **err)
         for (guint k = 0; k < from->chain->n; k++)
             if (!graft)
                 chain_append(all, from->chain->ids[k]);
-            else if (!lay_over(s, from, all, from->chain->ids[k], err))
+            else if (!lay_over(s, n, from, all, from->chain->ids[k], err))
                 return NULL;
     }
     return g_steal_pointer(&all);
@@ -117,18 +135,21 @@ static gboolean begins_with(const struct chain *c, const struct chain *with)
 
 /* How many layers of upper are those of lower: the very same, or, where either was found by its
  * content, as many as hold the same. -1: upper was not made over lower, or with *err. */
-static int common_layers(struct solver *s, const struct node *lower, const struct chain *upper,
+static int common_layers(struct solver *s, struct node *lower, const struct chain *upper,
                          GError **err)
 {
+    struct digest wanted;
     if (begins_with(upper, lower->chain))
         return (int)lower->chain->n;
+    if (!node_content(s, lower, &wanted, err))
+        return -1;
     g_autoptr(chain) part = chain_new();
     for (guint i = 0; i < upper->n; i++) {
         struct digest content;
         chain_append(part, upper->ids[i]);
         if (!chain_content(s, part, &content, err))
             return -1;
-        if (digest_cmp(&content, &lower->content) == 0)
+        if (digest_cmp(&content, &wanted) == 0)
             return (int)part->n;
     }
     return -1;

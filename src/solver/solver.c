@@ -292,7 +292,7 @@ static guint added_layers(struct solver *s, const struct node *n)
  * that it was made over holds the same files, but may be made of other layers, also of more. */
 static gboolean take_cut(struct solver *s, struct node *n)
 {
-    if (!take_record(s, n, &n->content_key))
+    if (digest_is_zero(&n->content_key) || !take_record(s, n, &n->content_key))
         return FALSE;
     guint added = MIN(added_layers(s, n), n->chain->n);
     if (added > 0) {
@@ -367,14 +367,15 @@ static gboolean put_records(struct solver *s, struct node *n, GError **err)
                                           : g_get_monotonic_time() - n->begun_us,
                        .inputs = n->inputs_json};
     g_autofree char *slot = node_slot(s, n);
-    return store_result_put(s->o.store, &n->res.key, &n->content_key, slot, &r, err);
+    const struct digest *content = digest_is_zero(&n->content_key) ? NULL : &n->content_key;
+    return store_result_put(s->o.store, &n->res.key, content, slot, &r, err);
 }
 
 static struct chain *run_op(struct solver *s, struct node *n, GError **err)
 {
     switch (n->v->op.type) {
     case OP_SOURCE:
-        return s->o.env->image(s->o.env, &n->v->op.source, s->o.events, n->v->number, err);
+        return s->o.env->image(s->o.env, &n->v->op.source, n->need, err);
     case OP_EXEC:
         return s->o.env->exec
                    ? s->o.env->exec(s->o.env, n->v, solver_base_chain(s, n->v), s->stop, err)
@@ -394,9 +395,9 @@ static struct chain *run_op(struct solver *s, struct node *n, GError **err)
 static gboolean run_locked(struct solver *s, struct node *n, GError **err)
 {
     char name[DIGEST_HEX_LEN + 1];
-    gboolean waited = FALSE;
-    g_autoptr(store_lock) lock =
-        store_lock_take(s->o.store, digest_hex(&n->content_key, name), s->stop, &waited, err);
+    gboolean waited = FALSE, known;
+    digest_hex(digest_is_zero(&n->content_key) ? &n->res.key : &n->content_key, name);
+    g_autoptr(store_lock) lock = store_lock_take(s->o.store, name, s->stop, &waited, err);
     if (!lock)
         return FALSE;
     if (waited && !n->tainted && take_cut(s, n)) {
@@ -409,8 +410,9 @@ static gboolean run_locked(struct solver *s, struct node *n, GError **err)
         return FALSE;
     chain_free(n->chain);
     n->chain = g_steal_pointer(&c);
+    n->content = (struct digest){{0}};
     n->res.outcome = OUTCOME_RAN;
-    return chain_content(s, n->chain, &n->content, err) && put_records(s, n, err);
+    return node_content_here(s, n, &known, err) && put_records(s, n, err);
 }
 
 static gboolean solve_node(struct solver *s, struct node *n, GError **err)
@@ -583,6 +585,7 @@ static void begin(struct solver *s)
             n->res.done = FALSE;
         n->visited = n->queued = FALSE;
         n->waiting = 0;
+        n->need = NEED_NOTHING;
         g_ptr_array_set_size(n->dependents, 0);
     }
 }
@@ -594,6 +597,7 @@ static gboolean solve(struct solver *s, struct vertex *const *targets, guint n, 
     if (!resolve_sources(s, err) || !make_keys(s, err))
         return FALSE;
     visit_all(s, targets, n);
+    mark_needs(s);
     schedule(s);
     work(s);
     if (s->error)

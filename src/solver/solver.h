@@ -9,7 +9,9 @@
  *   2. else its inputs are solved (independent ones at the same time);
  *   3. its record under the content key: an early cutoff, also stored under the definition key;
  *   4. else it runs, under a lock of its key shared with other processes, and is recorded under
- * both. Nothing a hit depends on is touched: inputs of a hit are neither pulled nor unpacked. Only
+ * both. Nothing a hit depends on is touched: inputs of a hit are neither pulled nor unpacked. Of
+ * base images only what steps read comes here: a merge that need not know what it lies on has no
+ * content key then. Only
  * steps that a result needs are ever looked at. Threads: as many steps run at once as the graph
  * allows, at most max_parallel, and no more than the current work has slots for (base/work.h).
  * Several targets are solved at once, and a step that they share once. */
@@ -21,6 +23,7 @@
 #include "exec/resources.h"
 #include "graph/graph.h"
 #include "snapshot/snapshot.h"
+#include "store/absent.h"
 #include "store/record.h"
 #include "tree/tree.h"
 
@@ -28,9 +31,10 @@
 struct solver_env {
     /* The tree of a local source, scanned at most once. */
     struct tree *(*local)(struct solver_env *self, const struct source_op *op, GError **err);
-    /* Chain of any but a local source, pulled and unpacked or fetched as needed. */
+    /* Chain of any but a local source, pulled and unpacked or fetched as far as this build is known
+     * to need it. More may be needed later, of what is not here then: store/absent.h. */
     struct chain *(*image)(struct solver_env *self, const struct source_op *op,
-                           struct event_sink *events, int vertex, GError **err);
+                           enum layer_need need, GError **err);
     /* Value of a secret, NULL with NOT_FOUND when there is none. */
     GBytes *(*secret)(struct solver_env *self, const char *id, GError **err);
     /* Path of the agent socket for an ssh id, newly allocated; NULL with NOT_FOUND when there is
@@ -99,7 +103,7 @@ const struct vertex_result *solver_result(const struct solver *s, const struct v
 struct solver_step {
     struct digest definition, content_key; /* its keys; zero: not made */
     const struct chain *chain;             /* NULL: not made, or not looked at (below a hit) */
-    struct digest content;                 /* of chain */
+    struct digest content;                 /* of chain; zero: nobody asked for it yet */
 };
 void solver_step(const struct solver *s, const struct vertex *v, struct solver_step *out);
 /* The step's stable place, under which the store keeps its inputs and history; newly allocated.

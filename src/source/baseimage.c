@@ -5,6 +5,7 @@
 #include "image/config.h"
 #include "image/layout.h"
 #include "image/unpack.h"
+#include "store/absent.h"
 #include "store/blob.h"
 #include "store/images.h"
 
@@ -21,7 +22,8 @@ struct found {
     struct digest target;   /* what the name names */
     struct digest config;
     struct digest base;  /* the manifest that its layers came with; zero: unknown */
-    struct chain *chain; /* NULL until unpacked */
+    struct chain *chain; /* NULL until asked for */
+    gboolean built;      /* here: its layers come from more than one image */
 };
 
 struct baseimages {
@@ -94,6 +96,7 @@ static struct found *find_stored(struct baseimages *b, const char *name, const c
     f->manifest = row->manifest;
     f->target = row->target;
     f->config = row->config;
+    f->built = built;
     f->base = built ? row->base : row->manifest;
     f->id = built ? row->config : row->manifest;
     f->chain = g_steal_pointer(&row->chain);
@@ -261,6 +264,11 @@ static gboolean unpack_from_registry(struct baseimages *b, struct found *f, GErr
     return ok && put_row(b, f, err);
 }
 
+static gboolean describe(struct baseimages *b, struct found *f, GError **err)
+{
+    return image_describe(b->o->store, &f->manifest, &f->chain, err) && put_row(b, f, err);
+}
+
 static gboolean unpack_from_layout(struct baseimages *b, struct found *f, GError **err)
 {
     struct blob_source *src = layout_blob_source(b->o->store, f->canonical);
@@ -270,7 +278,36 @@ static gboolean unpack_from_layout(struct baseimages *b, struct found *f, GError
     return ok;
 }
 
-struct chain *baseimages_chain(struct baseimages *b, const struct source_op *op, GError **err)
+static gboolean make_chain(struct baseimages *b, struct found *f, enum layer_need need,
+                           GError **err)
+{
+    if (f->kind == CONTEXT_OCI_LAYOUT)
+        return unpack_from_layout(b, f, err);
+    return need == NEED_NOTHING ? describe(b, f, err) : unpack_from_registry(b, f, err);
+}
+
+/* Gets what is left at its registry of a chain that is known. */
+static gboolean complete(struct baseimages *b, struct found *f, enum layer_need need, GError **err)
+{
+    gboolean missing;
+    if (!store_chain_lacks(b->o->store, f->chain, need, &missing, err) || !missing)
+        return !missing;
+    if (b->o->pull == PULL_NEVER) {
+        error_set(err, VARVE_ERROR_NOT_FOUND,
+                  "layers of it were left at their registry, and --pull=never does not allow "
+                  "pulling them");
+        error_add_next(err, "leave --pull=never out");
+        return FALSE;
+    }
+    struct blob_source *src =
+        f->built ? registry_origin_source(client(b)) : registry_blob_source(client(b), f->ref);
+    gboolean ok = layers_present(b->o->store, f->chain, src, b->o->events, b->o->cancel, err);
+    registry_blob_source_free(src);
+    return ok;
+}
+
+struct chain *baseimages_chain(struct baseimages *b, const struct source_op *op,
+                               enum layer_need need, GError **err)
 {
     g_mutex_lock(&b->lock);
     struct found *f = g_hash_table_lookup(b->table, &op->digest);
@@ -279,8 +316,7 @@ struct chain *baseimages_chain(struct baseimages *b, const struct source_op *op,
         error_set(err, VARVE_ERROR_FAILED, "%s was not resolved", op->identifier);
         return NULL;
     }
-    if (!f->chain && !(f->kind == CONTEXT_OCI_LAYOUT ? unpack_from_layout(b, f, err)
-                                                     : unpack_from_registry(b, f, err))) {
+    if (!(f->chain ? complete(b, f, need, err) : make_chain(b, f, need, err))) {
         g_prefix_error(err, "cannot unpack %s: ", f->canonical);
         return NULL;
     }

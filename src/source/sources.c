@@ -157,10 +157,10 @@ static struct tree *env_local(struct solver_env *self, const struct source_op *o
 }
 
 static struct chain *env_image(struct solver_env *self, const struct source_op *op,
-                               struct event_sink *events, int vertex, GError **err)
+                               enum layer_need need, GError **err)
 {
     if (op->kind == SOURCE_IMAGE || op->kind == SOURCE_OCI_LAYOUT)
-        return baseimages_chain(from_env(self)->images, op, err);
+        return baseimages_chain(from_env(self)->images, op, need, err);
     return remotes_chain(from_env(self)->remotes, op, err);
 }
 
@@ -253,7 +253,9 @@ struct chain *sources_pull(struct sources *s, const struct reference *ref, const
         return NULL;
     struct source_op op = {
         .kind = SOURCE_IMAGE, .identifier = image.canonical, .digest = image.digest};
-    struct chain *c = baseimages_chain(s->images, &op, err);
+    if (manifest)
+        *manifest = image.digest;
+    struct chain *c = baseimages_chain(s->images, &op, NEED_FILES, err);
     resolved_image_clear(&image);
     return c;
 }

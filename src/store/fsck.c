@@ -221,6 +221,7 @@ static gboolean delete_layer_rows(struct store *s, const char *id, GError **err)
     gboolean ok = db_exec(s->db, err, "DELETE FROM records WHERE instr(chain, ?)", "s", id) &&
                   db_exec(s->db, err, "DELETE FROM images WHERE instr(chain, ?)", "s", id) &&
                   db_exec(s->db, err, "DELETE FROM layer_blobs WHERE layer=?", "s", id) &&
+                  db_exec(s->db, err, "DELETE FROM absent WHERE layer=?", "s", id) &&
                   db_exec(s->db, err, "DELETE FROM layers WHERE id=?", "s", id);
     return db_end(s->db, ok, ok ? err : NULL);
 }
@@ -257,7 +258,8 @@ static GPtrArray *query_texts(struct store *s, const char *sql, GError **err)
 static gboolean check_layers(struct fsck *f, GError **err)
 {
     g_autofree char *sql = g_strdup_printf(
-        "SELECT id FROM layers WHERE created >= %" G_GINT64_FORMAT " ORDER BY id", f->o.since);
+        "SELECT id FROM layers WHERE created >= %" G_GINT64_FORMAT
+        " AND id NOT IN (SELECT layer FROM absent) ORDER BY id", f->o.since);
     g_autoptr(GPtrArray) ids = query_texts(f->s, sql, err);
     for (guint i = 0; ids && i < ids->len; i++) {
         const char *id = g_ptr_array_index(ids, i);
@@ -300,6 +302,7 @@ static const struct relation {
     /* Not problems, finding ignores them: repair only tidies up. */
     {NULL, "DELETE FROM layer_blobs WHERE layer NOT IN (SELECT id FROM layers)"
            " OR digest NOT IN (SELECT digest FROM blobs)"},
+    {NULL, "DELETE FROM absent WHERE layer NOT IN (SELECT id FROM layers)"},
     {NULL, "DELETE FROM members WHERE blob NOT IN (SELECT digest FROM blobs)"},
 };
 

@@ -252,6 +252,21 @@ static gboolean keep_records(struct gc *gc, GHashTable *present, GError **err)
     return why == NULL;
 }
 
+/* What an absent layer that stays may need to be unpacked upon stays, too. */
+static gboolean keep_below(struct gc *gc, GError **err)
+{
+    GError *why = NULL;
+    db_auto sqlite3_stmt *q = db_query(gc->s->db, &why, "SELECT layer, below FROM absent", "");
+    while (db_step(gc->s->db, q, &why)) {
+        g_autoptr(chain) below = chain_from_text((const char *)sqlite3_column_text(q, 1));
+        if (g_hash_table_contains(gc->layers, sqlite3_column_text(q, 0)))
+            keep_chain(gc, below);
+    }
+    if (why)
+        g_propagate_error(err, why);
+    return why == NULL;
+}
+
 static gboolean delete_layers(struct gc *gc, GHashTable *present, GError **err)
 {
     GHashTableIter it;
@@ -266,7 +281,9 @@ static gboolean delete_layers(struct gc *gc, GHashTable *present, GError **err)
     return db_exec(gc->s->db, err,
                    "DELETE FROM layer_blobs WHERE layer NOT IN (SELECT id FROM layers)"
                    " OR digest NOT IN (SELECT digest FROM blobs)",
-                   "");
+                   "") &&
+           db_exec(gc->s->db, err,
+                   "DELETE FROM absent WHERE layer NOT IN (SELECT id FROM layers)", "");
 }
 
 /* *text: of a blob that may be a manifest, index or config: small, and an object; else, and for one
@@ -330,7 +347,9 @@ static gboolean keep_blobs(struct gc *gc, GError **err)
             if (db_col_digest(images, i, &d))
                 keep_blob_deep(gc, &d, &why);
     db_auto sqlite3_stmt *layers =
-        why ? NULL : db_query(gc->s->db, &why, "SELECT digest FROM layer_blobs", "");
+        why ? NULL : db_query(gc->s->db, &why,
+                              "SELECT digest FROM layer_blobs UNION ALL SELECT blob FROM absent",
+                              "");
     while (db_step(gc->s->db, layers, &why))
         if (db_col_digest(layers, 0, &d))
             keep_blob(gc, &d);
@@ -378,7 +397,7 @@ static gboolean delete_rows(struct gc *gc, GError **err)
         return FALSE;
     gc->removed += db_changes(gc->s->db);
     g_autoptr(GHashTable) present = all_layer_ids(gc, err);
-    return present && keep_records(gc, present, err) && delete_layers(gc, present, err) &&
+    return present && keep_records(gc, present, err) && keep_below(gc, err) && delete_layers(gc, present, err) &&
            keep_blobs(gc, err) && delete_blobs(gc, err) && trim_history(gc, err);
 }
 

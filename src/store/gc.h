@@ -6,6 +6,7 @@
 
 struct store_usage {
     guint64 layers, layer_bytes;   /* count; bytes on disk, shared objects counted once */
+    guint64 absent, absent_bytes;  /* layers that are known, but not here; bytes of their blobs */
     guint64 blobs, blob_bytes;     /* count and bytes of whole blobs */
     guint64 objects;               /* shared files */
     guint64 object_bytes;          /* bytes on disk; those in use are in layer_bytes too */

@@ -12,6 +12,7 @@
 #ifndef VARVE_STORE_INTERNAL_H
 #define VARVE_STORE_INTERNAL_H
 
+#include "store/absent.h"
 #include "store/db.h"
 #include "store/record.h"
 
@@ -23,6 +24,8 @@ struct store {
     int gate_fd;   /* layers/, for its flock; -1 until needed; under the database's mutex */
     GHashTable
         *touched; /* "L<id>", "R<hex>", "V<dir>" whose last_used is to be written; same mutex */
+    GHashTable *here;      /* ids of layers found to be here: needs no look while leased; same mutex */
+    struct layer_fetcher *fetcher; /* store_set_fetcher()'s; NULL: nobody gets absent layers */
     store_wait_fn on_wait; /* store_tell_waits()'s; NULL: nobody wants to know */
     gpointer wait_ctx;
     GMutex owner_lock;  /* guards all below */
@@ -61,13 +64,16 @@ void lease_drop(struct store *s);
 /* All lease lines of living owners: a set of strings. NULL when any cannot be read. */
 GHashTable *lease_living(struct store *s, GError **err);
 
-/* Inside the gate: TRUE when every layer of c is there; then they are leased and marked used. errno
+/* Inside the gate: TRUE when every layer of c is known; then they are leased and marked used. errno
  * is ENOENT when one is gone, else what hindered looking or leasing. */
 gboolean chain_hold(struct store *s, const struct chain *c);
 /* The same with the gate taken and given back; NOT_FOUND names what when a layer is gone. */
 gboolean chain_hold_gated(struct store *s, const struct chain *c, const char *what, GError **err);
-/* TRUE when every layer of c has its row and directory; neither leased nor marked used. */
-gboolean chain_present(struct store *s, const struct chain *c);
+/* TRUE when every layer of c has its row, and its directory unless it is absent; neither leased nor
+ * marked used. */
+gboolean chain_known(struct store *s, const struct chain *c);
+/* A new layer's id and times. */
+gboolean layer_info_new(struct layer_info *info, GError **err);
 char *chain_text(const struct chain *c);         /* the ids one after the other */
 struct chain *chain_from_text(const char *text); /* NULL for NULL */
 char *blob_path(const struct digest *d);

@@ -35,7 +35,7 @@ static void layer_from_row(sqlite3_stmt *q, struct layer_info *out)
 
 /* The kernel's randomness: a generator inherited over fork would give two processes the same ids.
  */
-static gboolean fill_new(struct layer_info *info, GError **err)
+gboolean layer_info_new(struct layer_info *info, GError **err)
 {
     guint8 random[LAYER_ID_LEN / 2];
     if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
@@ -86,7 +86,7 @@ static gboolean commit_row(struct store *s, const char *tmp, struct layer_info *
 static gboolean commit(struct store *s, const char *tmp, struct layer_info *info,
                        const char *source, GError **err)
 {
-    if (fill_new(info, err) && commit_row(s, tmp, info, source, err))
+    if (layer_info_new(info, err) && commit_row(s, tmp, info, source, err))
         return TRUE;
     store_tmp_discard(s, tmp);
     return FALSE;
@@ -181,29 +181,32 @@ gboolean store_layer_by_source(struct store *s, const char *source, struct layer
     return held;
 }
 
-/* TRUE when the layer's row and directory are there. Else errno is ENOENT for one that is gone. */
-static gboolean layer_present(struct store *s, const char *id, gint64 *last_used)
+/* TRUE when the layer's row is there, and its directory unless it is absent. Else errno is ENOENT
+ * for one that is gone. */
+static gboolean layer_known(struct store *s, const char *id, gint64 *last_used)
 {
     g_autoptr(GError) why = NULL;
-    db_auto sqlite3_stmt *q =
-        db_query(s->db, &why, "SELECT last_used FROM layers WHERE id=?", "s", id);
-    gboolean known = db_step(s->db, q, &why);
+    db_auto sqlite3_stmt *q = db_query(s->db, &why,
+                                       "SELECT last_used, EXISTS(SELECT 1 FROM absent WHERE "
+                                       "layer=layers.id) FROM layers WHERE id=?",
+                                       "s", id);
+    gboolean known = db_step(s->db, q, &why), absent = known && sqlite3_column_int(q, 1);
     errno = why ? EIO : ENOENT;
     if (!known)
         return FALSE;
+    *last_used = sqlite3_column_int64(q, 0);
+    if (absent)
+        return TRUE;
     char path[sizeof "layers//fs" + LAYER_ID_LEN];
     snprintf(path, sizeof path, "layers/%s/fs", id);
-    if (faccessat(s->fd, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-        return FALSE;
-    *last_used = sqlite3_column_int64(q, 0);
-    return TRUE;
+    return faccessat(s->fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-gboolean chain_present(struct store *s, const struct chain *c)
+gboolean chain_known(struct store *s, const struct chain *c)
 {
     gint64 last_used;
     for (guint i = 0; i < c->n; i++)
-        if (!layer_present(s, c->ids[i], &last_used))
+        if (!layer_known(s, c->ids[i], &last_used))
             return FALSE;
     return TRUE;
 }
@@ -215,7 +218,7 @@ gboolean chain_hold(struct store *s, const struct chain *c)
     for (guint i = 0; i < c->n; i++) {
         if (lease_has_layer(s, c->ids[i]))
             continue;
-        if (!layer_present(s, c->ids[i], &last_used))
+        if (!layer_known(s, c->ids[i], &last_used))
             return FALSE;
         touch(s, 'L', c->ids[i], last_used);
         chain_append(more, c->ids[i]);

@@ -53,7 +53,7 @@ struct record *store_record_peek(struct store *s, const struct digest *key)
     DB_LOCK(s->db);
     gint64 last_used;
     g_autoptr(record) r = record_load(s, key, &last_used);
-    return r && chain_present(s, r->chain) ? g_steal_pointer(&r) : NULL;
+    return r && chain_known(s, r->chain) ? g_steal_pointer(&r) : NULL;
 }
 
 gboolean chain_hold_gated(struct store *s, const struct chain *c, const char *what, GError **err)
@@ -125,7 +125,8 @@ gboolean store_result_put(struct store *s, const struct digest *definition,
     DB_LOCK(s->db);
     if (!chain_hold_gated(s, r->chain, "a step's result", err) || !db_begin(s->db, err))
         return FALSE;
-    gboolean ok = write_record(s, definition, r, err) && write_record(s, content, r, err) &&
+    gboolean ok = write_record(s, definition, r, err) &&
+                  (!content || write_record(s, content, r, err)) &&
                   (!slot || write_slot(s, slot, definition, r->inputs, err));
     return db_end(s->db, ok, err);
 }

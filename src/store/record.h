@@ -14,7 +14,7 @@ struct record {
     char *inputs; /* JSON: digests by input and per-file list where small; for explanations */
 };
 void record_free(struct record *r);
-/* Finds a record all of whose layers are still there; marks them used and leases them to this
+/* Finds a record all of whose layers are still known (absent ones too, store/absent.h); marks them used and leases them to this
  * process so that garbage collection leaves them alone. NULL without error when there is none. */
 struct record *store_record_find(struct store *s, const struct digest *key);
 /* The same without marking or leasing anything, for who only wants to know: its layers may be gone
@@ -26,8 +26,8 @@ gboolean store_record_put(struct store *s, const struct digest *key, const struc
 /* The newest inputs JSON recorded for slot (a vertex's stable place in its Dockerfile), to explain
  * a miss; NULL when none. */
 char *store_slot_inputs(struct store *s, const char *slot);
-/* Puts r under both keys of a step and its inputs into the step's slot (NULL: it has none), in one
- * transaction. */
+/* Puts r under both keys of a step (content NULL: it has no content key) and its inputs into the
+ * step's slot (NULL: it has none), in one transaction. */
 gboolean store_result_put(struct store *s, const struct digest *definition,
                           const struct digest *content, const char *slot, const struct record *r,
                           GError **err);

@@ -5,9 +5,12 @@
 #ifndef VARVE_STORE_SCHEMA_H
 #define VARVE_STORE_SCHEMA_H
 
-#define SCHEMA_VERSION 4
+#define SCHEMA_VERSION 5
 #define SCHEMA_ABOUT "CREATE TABLE about(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
 #define SCHEMA_STEPS_SLOT "CREATE INDEX steps_slot ON steps(slot, build) WHERE slot IS NOT NULL"
+#define SCHEMA_ABSENT                                                                              \
+    "CREATE TABLE absent(layer TEXT PRIMARY KEY, blob BLOB NOT NULL, size INTEGER NOT NULL,"       \
+    "  media_type TEXT NOT NULL, below TEXT NOT NULL) WITHOUT ROWID"
 /* Written with every change of the schema: an older varve tells its user which one is needed. */
 #define SCHEMA_SIGN "INSERT OR REPLACE INTO about VALUES('varve', '" VARVE_VERSION "')"
 /* MIGRATIONS[n] turns version n+1 into n+2, into exactly what SCHEMA_SQL makes: new columns come
@@ -20,7 +23,8 @@
             "ALTER TABLE steps ADD COLUMN cpu_us INTEGER NOT NULL DEFAULT 0;"                      \
             "ALTER TABLE steps ADD COLUMN memory_peak INTEGER NOT NULL DEFAULT 0",                 \
             "ALTER TABLE steps ADD COLUMN slot TEXT;"                                              \
-            "ALTER TABLE steps ADD COLUMN platform TEXT;" SCHEMA_STEPS_SLOT ";" SCHEMA_ABOUT       \
+            "ALTER TABLE steps ADD COLUMN platform TEXT;" SCHEMA_STEPS_SLOT ";" SCHEMA_ABOUT,      \
+            SCHEMA_ABSENT                                                                          \
     }
 #define SCHEMA_SQL                                                                                 \
     "CREATE TABLE layers(id TEXT PRIMARY KEY, indexed INTEGER NOT NULL, content BLOB,"             \
@@ -52,6 +56,7 @@
     "  outcome INTEGER NOT NULL, started_us INTEGER NOT NULL, duration_us INTEGER NOT NULL,"       \
     "  layer_bytes INTEGER NOT NULL, why TEXT, key TEXT, cpu_us INTEGER NOT NULL DEFAULT 0,"       \
     "  memory_peak INTEGER NOT NULL DEFAULT 0, slot TEXT, platform TEXT,"                          \
-    "  PRIMARY KEY(build, number)) WITHOUT ROWID;" SCHEMA_STEPS_SLOT ";" SCHEMA_ABOUT ";"
+    "  PRIMARY KEY(build, number)) WITHOUT ROWID;" SCHEMA_STEPS_SLOT ";" SCHEMA_ABOUT ";"         \
+    SCHEMA_ABSENT ";"
 
 #endif

@@ -286,6 +286,7 @@ static struct store *store_new(char *root, int fd)
     s->put_off = g_ptr_array_new_with_free_func(g_free);
     s->leased = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     s->touched = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    s->here = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return s;
 }
 
@@ -340,6 +341,10 @@ void store_end_use(struct store *s)
     cache_drop(s);
     flush_at_close(s);
     store_tmp_tidy(s);
+    {
+        DB_LOCK(s->db);
+        g_hash_table_remove_all(s->here);
+    }
     lease_drop(s);
 }
 
@@ -349,6 +354,7 @@ void store_close(struct store *s)
         return;
     if (s->db)
         flush_at_close(s);
+    store_set_fetcher(s, NULL);
     cache_drop(s);
     owner_close(s);
     db_close(s->db);
@@ -357,6 +363,7 @@ void store_close(struct store *s)
     g_hash_table_unref(s->leased);
     g_ptr_array_unref(s->put_off);
     g_hash_table_unref(s->touched);
+    g_hash_table_unref(s->here);
     g_mutex_clear(&s->owner_lock);
     g_free(s->root);
     g_free(s);

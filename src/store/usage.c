@@ -37,12 +37,15 @@ static gboolean count_rows(struct store *s, struct store_usage *out, GError **er
     db_auto sqlite3_stmt *q =
         db_query(s->db, &why,
                  "SELECT (SELECT count(*) FROM blobs), (SELECT total(size) FROM blobs),"
-                 " (SELECT count(*) FROM images)",
+                 " (SELECT count(*) FROM images), (SELECT count(*) FROM absent),"
+                 " (SELECT total(size) FROM absent)",
                  "");
     if (db_step(s->db, q, &why)) {
         out->blobs = sqlite3_column_int64(q, 0);
         out->blob_bytes = sqlite3_column_int64(q, 1);
         out->images = sqlite3_column_int64(q, 2);
+        out->absent = sqlite3_column_int64(q, 3);
+        out->absent_bytes = sqlite3_column_int64(q, 4);
     }
     if (why)
         g_propagate_error(err, why);

@@ -270,7 +270,9 @@ static void test_damage(void)
     g_assert_error(err, VARVE_ERROR, VARVE_ERROR_INVALID);
     g_assert_false(store_blob_has(f.store, &diff, NULL));
     struct layer_info info;
-    g_assert_false(layer_find_unpacked(f.store, &diff, NULL, &info));
+    gboolean absent;
+    struct layer_want w = {.store = f.store, .diff_id = &diff};
+    g_assert_false(layer_find(&w, &absent, &info));
     fixture_clear(&f);
 }
 

@@ -39,7 +39,7 @@ static struct tree *fake_local(struct solver_env *self, const struct source_op *
 }
 
 static struct chain *fake_image(struct solver_env *self, const struct source_op *op,
-                                struct event_sink *events, int vertex, GError **err)
+                                enum layer_need need, GError **err)
 {
     struct fake *f = (struct fake *)self;
     if (g_str_equal(op->identifier, "broken")) {

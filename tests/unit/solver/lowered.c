@@ -34,7 +34,7 @@ static gboolean fake_resolve(struct image_resolver *self, enum context_kind kind
 }
 
 static struct chain *fake_image(struct solver_env *self, const struct source_op *op,
-                                struct event_sink *events, int vertex, GError **err)
+                                enum layer_need need, GError **err)
 {
     g_autofree char *spec = g_strdup_printf("f644 arch =%s", op->platform.arch);
     struct chain *c = chain_new();
