@@ -240,12 +240,10 @@ static gboolean remove_layer(struct fsck *f, const char *id, GError **err)
     return TRUE;
 }
 
-static GPtrArray *query_texts(struct store *s, const char *sql, GError **err)
+/* The texts that the query yields; mutex held. */
+static GPtrArray *take_texts(struct store *s, sqlite3_stmt *q, GError *why, GError **err)
 {
-    GError *why = NULL;
     GPtrArray *texts = g_ptr_array_new_with_free_func(g_free);
-    DB_LOCK(s->db);
-    db_auto sqlite3_stmt *q = db_query(s->db, &why, sql, "");
     while (db_step(s->db, q, &why))
         g_ptr_array_add(texts, db_col_text(q, 0));
     if (!why)
@@ -255,12 +253,31 @@ static GPtrArray *query_texts(struct store *s, const char *sql, GError **err)
     return NULL;
 }
 
+/* sql is a literal. */
+static GPtrArray *query_texts(struct store *s, const char *sql, GError **err)
+{
+    GError *why = NULL;
+    DB_LOCK(s->db);
+    db_auto sqlite3_stmt *q = db_query(s->db, &why, sql, "");
+    return take_texts(s, q, why, err);
+}
+
+/* Absent ones have nothing that could be damaged. */
+static GPtrArray *layers_here(struct fsck *f, GError **err)
+{
+    GError *why = NULL;
+    DB_LOCK(f->s->db);
+    db_auto sqlite3_stmt *q =
+        db_query(f->s->db, &why,
+                 "SELECT id FROM layers WHERE created >= ? AND id NOT IN (SELECT layer FROM "
+                 "absent) ORDER BY id",
+                 "i", f->o.since);
+    return take_texts(f->s, q, why, err);
+}
+
 static gboolean check_layers(struct fsck *f, GError **err)
 {
-    g_autofree char *sql = g_strdup_printf(
-        "SELECT id FROM layers WHERE created >= %" G_GINT64_FORMAT
-        " AND id NOT IN (SELECT layer FROM absent) ORDER BY id", f->o.since);
-    g_autoptr(GPtrArray) ids = query_texts(f->s, sql, err);
+    g_autoptr(GPtrArray) ids = layers_here(f, err);
     for (guint i = 0; ids && i < ids->len; i++) {
         const char *id = g_ptr_array_index(ids, i);
         struct layer_info info;
