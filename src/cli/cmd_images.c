@@ -88,8 +88,8 @@ static json_t *make_object(struct store *s, const struct image_row *r)
     return o;
 }
 
-static gboolean print_objects(struct store *s, GPtrArray *rows, struct format *f,
-                              gboolean no_trunc, GError **err)
+static gboolean print_objects(struct store *s, GPtrArray *rows, struct format *f, gboolean no_trunc,
+                              GError **err)
 {
     static const char *const heads[][2] = {
         {"ID", "IMAGE ID"}, {"CreatedSince", "CREATED"}, {NULL, NULL}};

@@ -25,10 +25,11 @@ gboolean pulling_complete(const struct pulling *how, struct store *s, const stru
     if (!store_chain_lacks(s, c, NEED_FILES, &missing, err) || !missing)
         return !missing;
     if (how->policy == PULL_NEVER) {
-        error_set(err, VARVE_ERROR_NOT_FOUND,
-                  "%s is known, but layers of it were left at their registry, and --pull=never does "
-                  "not allow pulling them",
-                  name);
+        error_set(
+            err, VARVE_ERROR_NOT_FOUND,
+            "%s is known, but layers of it were left at their registry, and --pull=never does "
+            "not allow pulling them",
+            name);
         error_add_next(err, "leave --pull=never out");
         return FALSE;
     }

@@ -21,11 +21,13 @@ struct unpacking {
     struct event_sink *events;
     struct cancel *cancel;
     struct layer_info *done; /* one for each layer; an empty id: not yet */
-    struct absent_layer *fill; /* likewise: the layer that is known, but not here; an empty id: none */
-    gboolean *repeated; /* likewise: the same layer lies deeper in the chain already */
-    GMutex lock;             /* guards next and err */
-    guint next;              /* first layer that nobody has taken */
-    GError *err;             /* the first; stops all */
+    struct absent_layer
+        *fill;           /* likewise: the layer that is known, but not here; an empty id: none */
+    gboolean index_only; /* the layers are absent and stay so, but get their indexes */
+    gboolean *repeated;  /* likewise: the same layer lies deeper in the chain already */
+    GMutex lock;         /* guards next and err */
+    guint next;          /* first layer that nobody has taken */
+    GError *err;         /* the first; stops all */
 };
 
 static const struct descriptor *blob_of(const struct unpacking *u, guint i)
@@ -100,6 +102,7 @@ static struct layer_want want_of(const struct unpacking *u, guint i, const struc
                                .parents = parents,
                                .repeated = u->repeated[i],
                                .fill = *u->fill[i].id ? u->fill[i].id : NULL,
+                               .index_only = u->index_only,
                                .events = u->events,
                                .cancel = u->cancel};
 }
@@ -244,8 +247,7 @@ static gboolean unpack_rest(struct unpacking *u, GError **err)
     for (guint i = 0; i < u->blobs->len; i++) {
         if (*u->done[i].id)
             continue;
-        g_autoptr(chain) below =
-            *u->fill[i].id ? chain_copy(u->fill[i].below) : chain_below(u, i);
+        g_autoptr(chain) below = *u->fill[i].id ? chain_copy(u->fill[i].below) : chain_below(u, i);
         if (!from_blob(u, i, below, err))
             return FALSE;
     }
@@ -382,8 +384,9 @@ static gboolean take_absent(struct unpacking *u, const struct chain *ids, GError
     return TRUE;
 }
 
-gboolean layers_present(struct store *s, const struct chain *c, struct blob_source *src,
-                        struct event_sink *events, struct cancel *cancel, GError **err)
+gboolean layers_present(struct store *s, const struct chain *c, enum layer_need need,
+                        struct blob_source *src, struct event_sink *events, struct cancel *cancel,
+                        GError **err)
 {
     g_autoptr(chain) ids = chain_new();
     g_autoptr(GPtrArray) blobs = g_ptr_array_new_with_free_func((GDestroyNotify)descriptor_free);
@@ -395,7 +398,8 @@ gboolean layers_present(struct store *s, const struct chain *c, struct blob_sour
                           .diff_ids = diff_ids,
                           .source = src,
                           .events = events,
-                          .cancel = cancel};
+                          .cancel = cancel,
+                          .index_only = need == NEED_TREE};
     unpacking_init(&u);
     gboolean ok = take_absent(&u, ids, err) && unpack_missing(&u, err) && unpack_rest(&u, err);
     unpacking_clear(&u);

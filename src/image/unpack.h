@@ -5,6 +5,7 @@
 #include "base/cancel.h"
 #include "base/event.h"
 #include "image/manifest.h"
+#include "store/absent.h"
 #include "store/record.h"
 
 /* Sees the bytes of a blob while they arrive, so that unpacking can begin before the last one. */
@@ -35,10 +36,11 @@ gboolean layers_unpack(struct store *s, const GPtrArray *blobs, const GArray *di
 /* The same without any blob: what is not here becomes absent layers (store/absent.h). */
 gboolean layers_describe(struct store *s, const GPtrArray *blobs, const GArray *diff_ids,
                          struct chain **out, GError **err);
-/* Unpacks the layers of c that are absent, under the ids that they have. Blobs as in
- * layers_unpack(). */
-gboolean layers_present(struct store *s, const struct chain *c, struct blob_source *src,
-                        struct event_sink *events, struct cancel *cancel, GError **err);
+/* Unpacks the layers of c that are absent, under the ids that they have; for NEED_TREE their blobs
+ * are read into indexes alone. Blobs as in layers_unpack(). */
+gboolean layers_present(struct store *s, const struct chain *c, enum layer_need need,
+                        struct blob_source *src, struct event_sink *events, struct cancel *cancel,
+                        GError **err);
 /* layers_unpack() for the layers of the manifest, whose config is in the store too. */
 gboolean image_unpack(struct store *s, const struct digest *manifest, struct blob_source *src,
                       struct event_sink *events, struct cancel *c, struct chain **out,

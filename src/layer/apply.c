@@ -36,10 +36,10 @@ static gboolean unpack_stream(struct unpacker *u, struct decompress *d, struct d
 }
 
 /* What the layer is on its own: everything but the index. */
-static gboolean apply_into(struct store *s, int dirfd, struct decompress *d,
-                           const struct chain *parents, struct cancel *c, struct apply_result *out,
-                           GError **err)
+static gboolean apply_into(const struct layer_want *w, int dirfd, struct decompress *d,
+                           struct apply_result *out, GError **err)
 {
+    const struct chain *parents = w->parents;
     if (mkdirat(dirfd, "fs", 0755) < 0)
         return error_set_errno(err, errno, "cannot create the layer's directory");
     fd_auto int fs = fs_open_dir(dirfd, "fs", err);
@@ -47,7 +47,9 @@ static gboolean apply_into(struct store *s, int dirfd, struct decompress *d,
     if (fs < 0 ||
         (fchmod(fs, 0755) < 0 && !error_set_errno(err, errno, "cannot set a layer's mode")))
         return FALSE;
-    g_autoptr(unpacker) u = unpacker_new(s, fs, parents, c);
+    g_autoptr(unpacker) u = unpacker_new(w->store, fs, parents, w->cancel);
+    if (w->index_only)
+        unpacker_skeleton(u);
     g_autoptr(GError) failed = NULL;
     gboolean ok = unpack_stream(u, d, &out->diff_id, &failed);
     out->needs_parents = unpacker_needs_parents(u);
@@ -62,13 +64,20 @@ static gboolean apply_into(struct store *s, int dirfd, struct decompress *d,
     return layer_index_write(dirfd, entries, &out->info, err);
 }
 
+static gboolean apply(const struct layer_want *w, const char *tmp, struct decompress *d,
+                      struct apply_result *out, GError **err)
+{
+    *out = (struct apply_result){0};
+    fd_auto int dirfd = fs_open_dir(store_fd(w->store), tmp, err);
+    return dirfd >= 0 && apply_into(w, dirfd, d, out, err);
+}
+
 gboolean layer_apply(struct store *s, const char *tmp, struct decompress *d,
                      const struct chain *parents, struct cancel *c, struct apply_result *out,
                      GError **err)
 {
-    *out = (struct apply_result){0};
-    fd_auto int dirfd = fs_open_dir(store_fd(s), tmp, err);
-    return dirfd >= 0 && apply_into(s, dirfd, d, parents, c, out, err);
+    struct layer_want w = {.store = s, .parents = parents, .cancel = c};
+    return apply(&w, tmp, d, out, err);
 }
 
 /* A layer's key for store_layer_by_source: "diff:…", or "chain:…" with parents. Newly allocated. */
@@ -103,14 +112,17 @@ gboolean layer_find(const struct layer_want *w, gboolean *absent, struct layer_i
     return find_known(w, out) && store_absent_get(w->store, out->id, absent, NULL, NULL);
 }
 
-/* The layer, when somebody unpacked it. */
+/* The layer, when somebody made of it what is wanted. */
 static gboolean find(const struct layer_want *w, struct layer_info *out)
 {
     gboolean absent;
     if (!w->fill)
         return layer_find(w, &absent, out) && !absent;
-    return store_absent_get(w->store, w->fill, &absent, NULL, NULL) && !absent &&
-           store_layer_get(w->store, w->fill, out, NULL);
+    g_autoptr(chain) one = chain_new();
+    chain_append(one, w->fill);
+    return store_chain_lacks(w->store, one, w->index_only ? NEED_TREE : NEED_FILES, &absent,
+                             NULL) &&
+           !absent && store_layer_get(w->store, w->fill, out, NULL);
 }
 
 gboolean layer_describe(const struct layer_want *w, const struct absent_layer *how,
@@ -146,6 +158,10 @@ static gboolean commit(const struct layer_want *w, char *tmp, struct apply_resul
     r->info.diff_id = r->diff_id;
     if (w->fill)
         g_strlcpy(r->info.id, w->fill, sizeof r->info.id);
+    if (w->index_only) {
+        *out = r->info;
+        return store_absent_index(w->store, tmp, out, err);
+    }
     if (!(w->fill ? store_absent_fill : store_layer_commit_unpacked)(w->store, tmp, &r->info,
                                                                      source, err))
         return FALSE;
@@ -157,7 +173,7 @@ static gboolean apply_and_commit(const struct layer_want *w, char *tmp, struct d
                                  struct layer_info *out, GError **err)
 {
     struct apply_result r;
-    gboolean ok = layer_apply(w->store, tmp, d, w->parents, w->cancel, &r, err);
+    gboolean ok = apply(w, tmp, d, &r, err);
     gboolean stopped = ok && r.needs_parents && !w->parents;
     if (ok && !stopped && check_diff_id(&r, w->diff_id, err))
         return commit(w, tmp, &r, out, err);
@@ -230,8 +246,8 @@ gboolean layer_note_blob(struct store *s, const char *layer_id, const struct dig
     return store_layer_blob_put(s, layer_id, "pulled", &b, err);
 }
 
-static gboolean unpack_blob(const struct layer_want *w, const struct digest *blob, struct layer_info *out,
-                            GError **err)
+static gboolean unpack_blob(const struct layer_want *w, const struct digest *blob,
+                            struct layer_info *out, GError **err)
 {
     char hex[DIGEST_HEX_LEN + 1];
     g_autofree char *name = g_strdup_printf("unpack %.12s", digest_hex(blob, hex));

@@ -39,10 +39,11 @@ struct layer_want {
     const struct digest *diff_id;
     const struct chain *parents; /* the layers below, an empty chain for a base layer; NULL: unknown
                                     yet */
-    /* The chain that holds it already gets it again (parents are known): overlayfs takes a directory
-     * only once, so it gets one of its own. */
+    /* The chain that holds it already gets it again (parents are known): overlayfs takes a
+     * directory only once, so it gets one of its own. */
     gboolean repeated;
     const char *fill; /* the absent layer that is to be filled (store/absent.h), NULL: a new one */
+    gboolean index_only;       /* with fill: it gets its index, and stays absent */
     struct event_sink *events; /* told how much of a blob was read, or NULL */
     struct cancel *cancel;     /* or NULL */
 };

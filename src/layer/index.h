@@ -47,8 +47,8 @@ struct entry_list *layer_walk(int dirfd, struct cancel *c, GError **err);
  * info->unpacked: then they are the image's. */
 gboolean layer_index_make(int dirfd, struct cancel *c, struct layer_info *info, GError **err);
 /* Checks a layer's index (order, paths, content digest) and the layer against it: files present,
- * types, sizes, modes, and with contents also their digests. VARVE_ERROR_INVALID names what differs
- * first. */
+ * types, sizes, modes, and with contents also their digests; of an absent layer the index alone.
+ * VARVE_ERROR_INVALID names what differs first. */
 gboolean layer_index_verify(struct store *s, const char *layer_id, gboolean contents, GError **err);
 
 typedef struct layer_index layer_index;

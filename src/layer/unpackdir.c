@@ -173,8 +173,8 @@ static gboolean copy_file(struct unpacker *u, const struct entry *below, GError 
     struct entry e = *below;
     e.hardlink = NULL;
     e.ino = 0;
-    fd_auto int from = u->parent_tree->open(u->parent_tree, below, err);
-    if (from < 0)
+    fd_auto int from = u->files.skeleton ? -1 : u->parent_tree->open(u->parent_tree, below, err);
+    if (from < 0 && !u->files.skeleton)
         return FALSE;
     fd_auto int to =
         openat(u->fs, e.path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, e.mode & 0777);

@@ -42,6 +42,11 @@ struct unpacker *unpacker_new(struct store *s, int fs, const struct chain *paren
     return u;
 }
 
+void unpacker_skeleton(struct unpacker *u)
+{
+    u->files.skeleton = TRUE;
+}
+
 void unpacker_free(struct unpacker *u)
 {
     if (!u)

@@ -16,6 +16,9 @@ struct unpacker;
  * it. */
 struct unpacker *unpacker_new(struct store *s, int fs, const struct chain *parents,
                               struct cancel *c);
+/* Before the first entry: contents of files are hashed, but not written. Everything else is done,
+ * so that the entries come out the same; the directory is good for nothing. */
+void unpacker_skeleton(struct unpacker *u);
 void unpacker_free(struct unpacker *u);
 /* Adds an entry; the data of files is read from r. */
 gboolean unpacker_add(struct unpacker *u, const struct tar_header *h, struct tarreader *r,

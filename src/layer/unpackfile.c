@@ -140,7 +140,7 @@ static gboolean copy_data(struct unpack_files *f, int fd, guint64 size, struct t
             return error_set(err, VARVE_ERROR_INVALID, "%s has less data than its header says",
                              path);
         hasher_update(f->hasher, p, n);
-        if (!fs_write_all(fd, p, n, err)) {
+        if (!f->skeleton && !fs_write_all(fd, p, n, err)) {
             g_prefix_error(err, "cannot unpack %s: ", path);
             return FALSE;
         }
@@ -169,7 +169,7 @@ static gboolean copy_sparse(struct unpack_files *f, int fd, const struct tar_hea
         const struct tar_segment *s = &h->segments[i];
         if (!hash_zeros(f->hasher, s->offset - at, err))
             return FALSE;
-        if (lseek(fd, (off_t)s->offset, SEEK_SET) < 0)
+        if (!f->skeleton && lseek(fd, (off_t)s->offset, SEEK_SET) < 0)
             return error_set_errno(err, errno, "cannot unpack %s", path);
         if (!copy_data(f, fd, s->size, r, path, err))
             return FALSE;
@@ -177,7 +177,7 @@ static gboolean copy_sparse(struct unpack_files *f, int fd, const struct tar_hea
     }
     if (!hash_zeros(f->hasher, h->size - at, err))
         return FALSE;
-    return ftruncate(fd, (off_t)h->size) == 0 ||
+    return f->skeleton || ftruncate(fd, (off_t)h->size) == 0 ||
            error_set_errno(err, errno, "cannot unpack %s", path);
 }
 
@@ -193,7 +193,8 @@ gboolean unpack_file_fill(struct unpack_files *f, int fd, const struct tar_heade
 
 gboolean unpack_file_copy(struct unpack_files *f, int fd, int from, struct entry *e, GError **err)
 {
-    return fs_copy_fd(from, fd, e->path, err) && set_file_attributes(f, fd, e, err);
+    return (f->skeleton || fs_copy_fd(from, fd, e->path, err)) &&
+           set_file_attributes(f, fd, e, err);
 }
 
 gboolean unpack_node_attributes(struct unpack_files *f, int dirfd, const char *name,

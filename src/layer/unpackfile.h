@@ -14,6 +14,7 @@ struct unpack_files {
     mode_t umask;             /* bits that creation loses */
     gboolean restricted;  /* not the real root: some owners, devices and xattrs are out of reach */
     gboolean lost_owners; /* set when an owner could not be kept */
+    gboolean skeleton;    /* contents are hashed, not written: files stay empty */
 };
 void unpack_files_init(struct unpack_files *f);
 void unpack_files_clear(struct unpack_files *f);
@@ -23,7 +24,7 @@ int unpack_file_create(const struct unpack_files *f, int dirfd, const char *name
 /* Writes the data of h (sparse files with their holes) and sets digest and attributes. */
 gboolean unpack_file_fill(struct unpack_files *f, int fd, const struct tar_header *h,
                           struct tarreader *r, struct entry *e, GError **err);
-/* Copies all of from into fd, then sets attributes. e has its digest. */
+/* Copies all of from into fd, then sets attributes. e has its digest. A skeleton takes no from. */
 gboolean unpack_file_copy(struct unpack_files *f, int fd, int from, struct entry *e, GError **err);
 /* Attributes of dirfd/name, which is no file and no directory. */
 gboolean unpack_node_attributes(struct unpack_files *f, int dirfd, const char *name,

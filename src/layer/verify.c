@@ -4,6 +4,7 @@
 #include "base/fs.h"
 #include "base/pool.h"
 #include "layer/overlaymark.h"
+#include "store/absent.h"
 #include "tree/content.h"
 #include "tree/resolve.h"
 
@@ -105,10 +106,16 @@ gboolean layer_index_verify(struct store *s, const char *layer_id, gboolean cont
     g_autoptr(layer_index) x = layer_index_open(s, layer_id, NULL, err);
     if (!x)
         return FALSE;
+    gboolean absent;
+    struct verifying v = {x, layer_id, -1, contents};
+    if (!store_absent_get(s, layer_id, &absent, NULL, err) || !verify_row(s, &v, err) ||
+        !verify_order(&v, err))
+        return FALSE;
+    if (absent)
+        return TRUE;
     g_autofree char *dir = store_layer_path(layer_id);
     g_autofree char *path = g_strconcat(dir, "/fs", NULL);
     fd_auto int fd = fs_open_dir(store_fd(s), path, err);
-    struct verifying v = {x, layer_id, fd, contents};
-    return fd >= 0 && verify_row(s, &v, err) && verify_order(&v, err) &&
-           pool_for_each(layer_index_len(x), verify_entry, &v, err);
+    v.fsfd = fd;
+    return fd >= 0 && pool_for_each(layer_index_len(x), verify_entry, &v, err);
 }

@@ -36,15 +36,15 @@ struct node {
     gboolean keyed;   /* res.key is made */
     gboolean visited; /* seen by the top-down pass */
     gboolean queued;  /* missed there: must be solved */
-    enum layer_need need; /* what queued steps read of its result */
-    guint waiting;    /* inputs not done yet */
-    gboolean told;    /* solver_options.finished was */
-    GPtrArray *dependents; /* struct node* that wait for this one */
-    char *resolved;        /* http and git sources: what stands for them in keys; else NULL */
-    struct chain *chain;   /* the result, once done */
-    struct digest content; /* of chain, by node_content(); zero: not known yet */
+    enum layer_need need;      /* what queued steps read of its result */
+    guint waiting;             /* inputs not done yet */
+    gboolean told;             /* solver_options.finished was */
+    GPtrArray *dependents;     /* struct node* that wait for this one */
+    char *resolved;            /* http and git sources: what stands for them in keys; else NULL */
+    struct chain *chain;       /* the result, once done */
+    struct digest content;     /* of chain, by node_content(); zero: not known yet */
     struct digest content_key; /* zero: none was made */
-    char *inputs_json; /* what it reads, for explanations */
+    char *inputs_json;         /* what it reads, for explanations */
 };
 
 struct run;
@@ -54,8 +54,8 @@ struct solver {
     GPtrArray *nodes;    /* struct node*, by vertex number */
     int steps;           /* numbered so far */
     struct cancel *stop; /* set by the user's cancel and by the first failure */
-    GMutex
-        lock; /* guards ready, idle, crew, left, error, failed, the nodes' scheduling fields and contents */
+    GMutex lock; /* guards ready, idle, crew, left, error, failed, the nodes' scheduling fields and
+                    contents */
     GCond changed;
     struct work work;    /* what its threads work for: stop, and the caller's slots */
     GQueue ready;        /* struct node* */

@@ -264,9 +264,30 @@ static gboolean unpack_from_registry(struct baseimages *b, struct found *f, GErr
     return ok && put_row(b, f, err);
 }
 
-static gboolean describe(struct baseimages *b, struct found *f, GError **err)
+/* Gets what is left at its registry of a chain that is known. */
+static gboolean complete(struct baseimages *b, struct found *f, enum layer_need need, GError **err)
 {
-    return image_describe(b->o->store, &f->manifest, &f->chain, err) && put_row(b, f, err);
+    gboolean missing;
+    if (!store_chain_lacks(b->o->store, f->chain, need, &missing, err) || !missing)
+        return !missing;
+    if (b->o->pull == PULL_NEVER) {
+        error_set(err, VARVE_ERROR_NOT_FOUND,
+                  "layers of it were left at their registry, and --pull=never does not allow "
+                  "pulling them");
+        error_add_next(err, "leave --pull=never out");
+        return FALSE;
+    }
+    struct blob_source *src =
+        f->built ? registry_origin_source(client(b)) : registry_blob_source(client(b), f->ref);
+    gboolean ok = layers_present(b->o->store, f->chain, need, src, b->o->events, b->o->cancel, err);
+    registry_blob_source_free(src);
+    return ok;
+}
+
+static gboolean describe(struct baseimages *b, struct found *f, enum layer_need need, GError **err)
+{
+    return image_describe(b->o->store, &f->manifest, &f->chain, err) && complete(b, f, need, err) &&
+           put_row(b, f, err);
 }
 
 static gboolean unpack_from_layout(struct baseimages *b, struct found *f, GError **err)
@@ -283,27 +304,7 @@ static gboolean make_chain(struct baseimages *b, struct found *f, enum layer_nee
 {
     if (f->kind == CONTEXT_OCI_LAYOUT)
         return unpack_from_layout(b, f, err);
-    return need == NEED_NOTHING ? describe(b, f, err) : unpack_from_registry(b, f, err);
-}
-
-/* Gets what is left at its registry of a chain that is known. */
-static gboolean complete(struct baseimages *b, struct found *f, enum layer_need need, GError **err)
-{
-    gboolean missing;
-    if (!store_chain_lacks(b->o->store, f->chain, need, &missing, err) || !missing)
-        return !missing;
-    if (b->o->pull == PULL_NEVER) {
-        error_set(err, VARVE_ERROR_NOT_FOUND,
-                  "layers of it were left at their registry, and --pull=never does not allow "
-                  "pulling them");
-        error_add_next(err, "leave --pull=never out");
-        return FALSE;
-    }
-    struct blob_source *src =
-        f->built ? registry_origin_source(client(b)) : registry_blob_source(client(b), f->ref);
-    gboolean ok = layers_present(b->o->store, f->chain, src, b->o->events, b->o->cancel, err);
-    registry_blob_source_free(src);
-    return ok;
+    return need == NEED_FILES ? unpack_from_registry(b, f, err) : describe(b, f, need, err);
 }
 
 struct chain *baseimages_chain(struct baseimages *b, const struct source_op *op,

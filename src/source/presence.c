@@ -28,16 +28,14 @@ static struct registry *client(struct presence *p, GError **err)
     return p->client;
 }
 
-/* An index takes unpacking, too. */
 static gboolean presence_fetch(struct layer_fetcher *self, struct store *s, const struct chain *c,
                                enum layer_need need, GError **err)
 {
     struct presence *p = (struct presence *)self;
     struct registry *r = client(p, err);
     struct blob_source *src = r ? registry_origin_source(r) : NULL;
-    gboolean ok = src && layers_present(s, c, src, p->o.events, p->o.cancel, err);
+    gboolean ok = src && layers_present(s, c, need, src, p->o.events, p->o.cancel, err);
     registry_blob_source_free(src);
-    (void)need;
     if (ok || !err || !*err || g_error_matches(*err, VARVE_ERROR, VARVE_ERROR_CANCELLED))
         return ok;
     gboolean told = strstr((*err)->message, "\nnext: ") != NULL;

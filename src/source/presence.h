@@ -9,7 +9,8 @@
 
 struct presence_options {
     const struct registry_config *registry; /* borrowed; NULL: load is asked */
-    /* Gives the configuration, the caller's, and what cancels, borrowed, when they are first needed. */
+    /* Gives the configuration, the caller's, and what cancels, borrowed, when they are first
+     * needed. */
     struct registry_config *(*load)(struct cancel **cancel, GError **err);
     struct event_sink *events; /* gets the transfers, borrowed; or NULL */
     struct cancel *cancel;     /* borrowed, or NULL; load's in its place */

@@ -253,8 +253,6 @@ struct chain *sources_pull(struct sources *s, const struct reference *ref, const
         return NULL;
     struct source_op op = {
         .kind = SOURCE_IMAGE, .identifier = image.canonical, .digest = image.digest};
-    if (manifest)
-        *manifest = image.digest;
     struct chain *c = baseimages_chain(s->images, &op, NEED_FILES, err);
     resolved_image_clear(&image);
     return c;

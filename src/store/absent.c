@@ -1,6 +1,7 @@
 #include "store/internal.h"
 
 #include "base/error.h"
+#include "base/fs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -200,6 +201,38 @@ gboolean store_absent_fill(struct store *s, const char *tmp, struct layer_info *
         store_tmp_discard(s, old);
     if (!ok)
         store_tmp_discard(s, tmp);
+    return ok;
+}
+
+static gboolean move_index(struct store *s, const char *tmp, const char *id, GError **err)
+{
+    g_autofree char *dir = store_layer_path(id);
+    g_autofree char *from = g_strconcat(tmp, "/index", NULL),
+                    *to = g_strconcat(dir, "/index", NULL);
+    return fs_mkdir_p(s->fd, dir, 0755, err) &&
+           (renameat(s->fd, from, s->fd, to) == 0 ||
+            error_set_errno(err, errno, "moving an index to %s", dir));
+}
+
+/* Inside a transaction, in which garbage collection removes no directory. */
+static gboolean index_locked(struct store *s, const char *tmp, const struct layer_info *info,
+                             GError **err)
+{
+    DB_LOCK(s->db);
+    if (!db_begin(s->db, err))
+        return FALSE;
+    gboolean ok =
+        move_index(s, tmp, info->id, err) &&
+        db_exec(s->db, err, "UPDATE layers SET indexed=1, content=?, size=?, entries=? WHERE id=?",
+                "diis", &info->content, (gint64)info->size, (gint64)info->entries, info->id);
+    return db_end(s->db, ok, ok ? err : NULL);
+}
+
+gboolean store_absent_index(struct store *s, const char *tmp, const struct layer_info *info,
+                            GError **err)
+{
+    gboolean ok = index_locked(s, tmp, info, err);
+    store_tmp_discard_later(s, tmp);
     return ok;
 }
 

@@ -187,6 +187,16 @@ static gboolean look_for(struct fsck *f, const char *path, mode_t type, gboolean
     return TRUE;
 }
 
+/* The verdict of check_layer; NULL: none, or the layer is sound. */
+static gboolean check_files(struct fsck *f, const char *id, char **verdict, GError **err)
+{
+    GError *why = NULL;
+    if (!f->o.check_layer || f->o.check_layer(f->s, id, &why))
+        return TRUE;
+    g_autofree char *what = g_strconcat("layer ", id, NULL);
+    return judge_error(why, what, verdict, err);
+}
+
 /* *verdict: what is wrong with a layer, newly allocated; NULL when it is sound. FALSE when that
  * cannot be told. */
 static gboolean layer_verdict(struct fsck *f, const char *id, gboolean indexed, char **verdict,
@@ -203,11 +213,22 @@ static gboolean layer_verdict(struct fsck *f, const char *id, gboolean indexed, 
         *verdict = g_strdup(has_fs ? "its index is missing" : "row without a directory");
         return TRUE;
     }
-    GError *why = NULL;
-    if (!indexed || !f->o.check_layer || f->o.check_layer(f->s, id, &why))
+    return !indexed || check_files(f, id, verdict, err);
+}
+
+/* An absent layer may have an index, and need not: repairing removes a bad one. */
+static gboolean check_absent(struct fsck *f, const char *id, GError **err)
+{
+    g_autofree char *dir = store_layer_path(id);
+    g_autofree char *index = g_strconcat(dir, "/index", NULL), *verdict = NULL;
+    gboolean has_index;
+    if (!look_for(f, index, 0, &has_index, err) ||
+        (has_index && !check_files(f, id, &verdict, err)))
+        return FALSE;
+    if (!verdict)
         return TRUE;
-    g_autofree char *what = g_strconcat("layer ", id, NULL);
-    return judge_error(why, what, verdict, err);
+    problem(f, "layer %s, whose files are not here: %s", id, verdict);
+    return !f->o.repair || fs_remove_tree(f->s->fd, dir, err);
 }
 
 /* Deletes by chain: names and records that use the layer are of no use without it. */
@@ -262,27 +283,30 @@ static GPtrArray *query_texts(struct store *s, const char *sql, GError **err)
     return take_texts(s, q, why, err);
 }
 
-/* Absent ones have nothing that could be damaged. */
-static GPtrArray *layers_here(struct fsck *f, GError **err)
+static GPtrArray *list_layers(struct fsck *f, GError **err)
 {
     GError *why = NULL;
     DB_LOCK(f->s->db);
-    db_auto sqlite3_stmt *q =
-        db_query(f->s->db, &why,
-                 "SELECT id FROM layers WHERE created >= ? AND id NOT IN (SELECT layer FROM "
-                 "absent) ORDER BY id",
-                 "i", f->o.since);
+    db_auto sqlite3_stmt *q = db_query(
+        f->s->db, &why, "SELECT id FROM layers WHERE created >= ? ORDER BY id", "i", f->o.since);
     return take_texts(f->s, q, why, err);
 }
 
 static gboolean check_layers(struct fsck *f, GError **err)
 {
-    g_autoptr(GPtrArray) ids = layers_here(f, err);
+    g_autoptr(GPtrArray) ids = list_layers(f, err);
     for (guint i = 0; ids && i < ids->len; i++) {
         const char *id = g_ptr_array_index(ids, i);
         struct layer_info info;
+        gboolean absent;
         if (!store_layer_get(f->s, id, &info, NULL))
             continue; /* removed meanwhile */
+        if (!store_absent_get(f->s, id, &absent, NULL, err))
+            return FALSE;
+        if (absent && !check_absent(f, id, err))
+            return FALSE;
+        if (absent)
+            continue;
         g_autofree char *verdict = NULL;
         if (!layer_verdict(f, id, info.indexed, &verdict, err))
             return FALSE;

@@ -282,8 +282,8 @@ static gboolean delete_layers(struct gc *gc, GHashTable *present, GError **err)
                    "DELETE FROM layer_blobs WHERE layer NOT IN (SELECT id FROM layers)"
                    " OR digest NOT IN (SELECT digest FROM blobs)",
                    "") &&
-           db_exec(gc->s->db, err,
-                   "DELETE FROM absent WHERE layer NOT IN (SELECT id FROM layers)", "");
+           db_exec(gc->s->db, err, "DELETE FROM absent WHERE layer NOT IN (SELECT id FROM layers)",
+                   "");
 }
 
 /* *text: of a blob that may be a manifest, index or config: small, and an object; else, and for one
@@ -347,9 +347,9 @@ static gboolean keep_blobs(struct gc *gc, GError **err)
             if (db_col_digest(images, i, &d))
                 keep_blob_deep(gc, &d, &why);
     db_auto sqlite3_stmt *layers =
-        why ? NULL : db_query(gc->s->db, &why,
-                              "SELECT digest FROM layer_blobs UNION ALL SELECT blob FROM absent",
-                              "");
+        why ? NULL
+            : db_query(gc->s->db, &why,
+                       "SELECT digest FROM layer_blobs UNION ALL SELECT blob FROM absent", "");
     while (db_step(gc->s->db, layers, &why))
         if (db_col_digest(layers, 0, &d))
             keep_blob(gc, &d);
@@ -397,8 +397,9 @@ static gboolean delete_rows(struct gc *gc, GError **err)
         return FALSE;
     gc->removed += db_changes(gc->s->db);
     g_autoptr(GHashTable) present = all_layer_ids(gc, err);
-    return present && keep_records(gc, present, err) && keep_below(gc, err) && delete_layers(gc, present, err) &&
-           keep_blobs(gc, err) && delete_blobs(gc, err) && trim_history(gc, err);
+    return present && keep_records(gc, present, err) && keep_below(gc, err) &&
+           delete_layers(gc, present, err) && keep_blobs(gc, err) && delete_blobs(gc, err) &&
+           trim_history(gc, err);
 }
 
 /* With dry_run the deletions are made, the orphans they leave counted, and all rolled back. */

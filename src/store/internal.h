@@ -23,10 +23,10 @@ struct store {
     struct db *db; /* varve.db */
     int gate_fd;   /* layers/, for its flock; -1 until needed; under the database's mutex */
     GHashTable
-        *touched; /* "L<id>", "R<hex>", "V<dir>" whose last_used is to be written; same mutex */
-    GHashTable *here;      /* ids of layers found to be here: needs no look while leased; same mutex */
+        *touched;     /* "L<id>", "R<hex>", "V<dir>" whose last_used is to be written; same mutex */
+    GHashTable *here; /* ids of layers found to be here: needs no look while leased; same mutex */
     struct layer_fetcher *fetcher; /* store_set_fetcher()'s; NULL: nobody gets absent layers */
-    store_wait_fn on_wait; /* store_tell_waits()'s; NULL: nobody wants to know */
+    store_wait_fn on_wait;         /* store_tell_waits()'s; NULL: nobody wants to know */
     gpointer wait_ctx;
     GMutex owner_lock;  /* guards all below */
     char *owner;        /* "tmp/<pid>-<random>", NULL until needed */

@@ -56,7 +56,7 @@
     "  outcome INTEGER NOT NULL, started_us INTEGER NOT NULL, duration_us INTEGER NOT NULL,"       \
     "  layer_bytes INTEGER NOT NULL, why TEXT, key TEXT, cpu_us INTEGER NOT NULL DEFAULT 0,"       \
     "  memory_peak INTEGER NOT NULL DEFAULT 0, slot TEXT, platform TEXT,"                          \
-    "  PRIMARY KEY(build, number)) WITHOUT ROWID;" SCHEMA_STEPS_SLOT ";" SCHEMA_ABOUT ";"         \
-    SCHEMA_ABSENT ";"
+    "  PRIMARY KEY(build, number)) WITHOUT ROWID;" SCHEMA_STEPS_SLOT ";" SCHEMA_ABOUT              \
+    ";" SCHEMA_ABSENT ";"
 
 #endif

@@ -38,7 +38,8 @@ static gboolean count_rows(struct store *s, struct store_usage *out, GError **er
         db_query(s->db, &why,
                  "SELECT (SELECT count(*) FROM blobs), (SELECT total(size) FROM blobs),"
                  " (SELECT count(*) FROM images), (SELECT count(*) FROM absent),"
-                 " (SELECT total(size) FROM absent)",
+                 " (SELECT total(size) FROM absent),"
+                 " (SELECT count(*) FROM layers WHERE id NOT IN (SELECT layer FROM absent))",
                  "");
     if (db_step(s->db, q, &why)) {
         out->blobs = sqlite3_column_int64(q, 0);
@@ -46,6 +47,7 @@ static gboolean count_rows(struct store *s, struct store_usage *out, GError **er
         out->images = sqlite3_column_int64(q, 2);
         out->absent = sqlite3_column_int64(q, 3);
         out->absent_bytes = sqlite3_column_int64(q, 4);
+        out->layers = sqlite3_column_int64(q, 5);
     }
     if (why)
         g_propagate_error(err, why);
@@ -59,7 +61,7 @@ gboolean store_usage(struct store *s, struct store_usage *out, GError **err)
     memset(out, 0, sizeof *out);
     if (!count_rows(s, out, err) || !store_gc(s, &prune, &out->reclaimable_bytes, NULL, err))
         return FALSE;
-    out->layers = weigh(s, "layers", &out->layer_bytes);
+    weigh(s, "layers", &out->layer_bytes);
     out->volumes = weigh(s, "volumes", &out->volume_bytes);
     objects_sum(s, &objects, NULL);
     out->objects = objects.count;

@@ -35,7 +35,7 @@ teardown() { faults_stop; }
 refused() {
     local code=$1 command word
     shift
-    printf 'FROM %s\n' "$IMAGE" >Dockerfile
+    printf 'FROM %s\nRUN true\n' "$IMAGE" >Dockerfile
     for command in "pull $IMAGE" "build --progress=plain ."; do
         rules "$RULES"
         run measured 12 200 "$VARVE" $command

@@ -35,7 +35,8 @@ requests() { tail -n +$(($(<../from) + 1)) "$BATS_FILE_TMPDIR/one/log" | grep -E
 got() { requests GET "${1:-}" | sed -E 's/.*" 20[0-9] ([0-9]+) .*/\1/' | awk '{n += $1} END {print n + 0}'; }
 manifest_of() { curl -fs -H 'Accept: application/vnd.oci.image.manifest.v1+json' "http://$1/v2/$2/manifests/$3"; }
 layers_of() { manifest_of "$@" | jq -r '.layers[].digest'; }
-layer_dirs() { ls "$VARVE_ROOT/layers" | wc -l; }
+# Layers whose files are here.
+layer_dirs() { find "$VARVE_ROOT/layers" -mindepth 2 -maxdepth 2 -name fs | wc -l; }
 # other ARGS…: varve with another store, which begins empty.
 other() { VARVE_ROOT=$BATS_TEST_TMPDIR/other "$VARVE" "$@"; }
 
@@ -133,6 +134,60 @@ other() { VARVE_ROOT=$BATS_TEST_TMPDIR/other "$VARVE" "$@"; }
     varve prune --all
     [ "$(layer_dirs)" -eq 0 ]
     [ "$(varve du --format json | jq .AbsentLayers)" -eq 0 ]
+}
+
+@test "a plain COPY reads the base's layers into indexes, once, and unpacks none" {
+    printf 'FROM %s/big:1\nCOPY file /kept/file\nWORKDIR /link/sub\n' "$HOST" >Dockerfile
+    run -0 varve build --progress=plain -t "$HOST/app/plain:1" --push .
+    [ "$(layer_dirs)" -eq 2 ]
+    [ "$(got big/blobs)" -lt 6000000 ]
+    varve fsck
+    [ "$(other run "$HOST/app/plain:1" stat -c '%a %u %g' /kept)" = '700 5 6' ]
+    [ "$(other run "$HOST/app/plain:1" sh -c 'cat /kept/file; ls -d /kept/sub')" = "$(printf 'file\n/kept/sub')" ]
+    # What changes is copied again without another look at the registry.
+    wc -l <"$BATS_FILE_TMPDIR/one/log" >../from
+    echo other >file
+    run -0 varve build --progress=plain -t "$HOST/app/plain:2" --push .
+    [ "$(got big/blobs)" -eq 0 ]
+    [ "$(layer_dirs)" -eq 4 ]
+    # The first RUN unpacks, from what came already; the image is that of a store that had all of it.
+    echo 'RUN cat /kept/file /small >/both' >>Dockerfile
+    run -0 varve build --progress=plain -t app .
+    [ "$(got big/blobs)" -eq 0 ]
+    [ "$(layer_dirs)" -eq 8 ]
+    [ "$(varve run app cat /both)" = "$(printf 'other\nsmall')" ]
+    varve fsck
+    VARVE_ROOT=$PWD/../third varve pull -q "$HOST/big:1" >/dev/null
+    head -3 Dockerfile >Dockerfile.first
+    SOURCE_DATE_EPOCH=0 VARVE_ROOT=$PWD/../third varve build -q -f Dockerfile.first -o ../one .
+    SOURCE_DATE_EPOCH=0 varve build -q -f Dockerfile.first -o ../two .
+    diff -r ../one ../two
+}
+
+@test "the index of a layer that was streamed is the one that unpacking gives" {
+    printf 'FROM %s/big:1\nCOPY file /kept/file\n' "$HOST" >Dockerfile
+    varve build -q -t app .
+    for x in "$VARVE_ROOT"/layers/*/index; do sha256sum <"$x"; done >../streamed
+    varve run app >/dev/null
+    for x in "$VARVE_ROOT"/layers/*/index; do sha256sum <"$x"; done >../unpacked
+    [ "$(wc -l <../streamed)" -eq 4 ]
+    cmp ../streamed ../unpacked
+}
+
+@test "a damaged index of a layer that is not here is found, and read again" {
+    printf 'FROM %s/big:1\nCOPY file /kept/file\n' "$HOST" >Dockerfile
+    varve build -q -t app .
+    for dir in "$VARVE_ROOT"/layers/*; do
+        [ -e "$dir/fs" ] || truncate -s -3 "$dir/index"
+    done
+    run varve fsck
+    [ "$status" -ne 0 ]
+    [[ "$output" == *"whose files are not here"* ]]
+    varve fsck --repair || true
+    varve fsck
+    echo other >file
+    varve build -q -t app .
+    [ "$(varve run app cat /kept/file)" = other ]
 }
 
 @test "directories of the base on the way to a linked file are asked for, and keep what they are" {

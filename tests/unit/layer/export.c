@@ -355,8 +355,8 @@ static void test_pulled(void)
     b = export_layer(&f, id, &o);
     g_assert_cmpstr(b.media_type, ==, compression_media_type(COMPRESS_GZIP));
     g_assert_cmpmem(&b.diff_id, sizeof b.diff_id, &diff_id, sizeof diff_id);
-    /* The image calls it by its diff ID, under a clamp too and when the blob is gone (a build killed
-     * before it noted the blob, or a prune). */
+    /* The image calls it by its diff ID, under a clamp too and when the blob is gone (a build
+     * killed before it noted the blob, or a prune). */
     struct digest clamped;
     g_assert_true(store_blob_delete(f.store, &blob, &err));
     g_assert_true(layer_diff_id(f.store, id, 77, NULL, &clamped, &err));
