@@ -20,7 +20,7 @@ enum entry_type {
 struct xattr {
     const char *name;  /* "security.capability", never overlay's own or whiteout markers */
     const void *value; /* size bytes */
-    gsize size;
+    gsize size;        /* bytes of value */
 };
 
 #define ENTRY_IMPLIED 1

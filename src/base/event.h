@@ -52,7 +52,8 @@ struct event {
 
 /* Receives events from any thread; implementations lock for themselves. */
 struct event_sink {
-    void (*emit)(struct event_sink *self, const struct event *ev);
+    void (*emit)(struct event_sink *self,
+                 const struct event *ev); /* ev and all in it are the caller's */
 };
 
 /* NULL sink: nothing happens. Fills time_us when it is 0, and vertex when it is -1 and the thread

@@ -28,7 +28,7 @@ struct lazylib {
     const char *needed_for;               /* for messages: "all network access" */
     const char *package;                  /* what to install, for messages */
     const struct lazylib_symbol *symbols; /* n of them */
-    gsize n;
+    gsize n;                              /* of symbols */
     void *api;            /* the struct of functions; filled when lazylib_load() is TRUE */
     char *(*start)(void); /* called once after loading, or NULL: a problem in words, or NULL */
     gsize once;           /* state of lazylib_load(): begins as 0 */

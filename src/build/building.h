@@ -13,7 +13,7 @@ struct image_times {
 };
 
 struct build {
-    const struct build_request *r;
+    const struct build_request *r; /* borrowed */
     struct session *session;
     struct build_ports ports;
     struct build_result result;
@@ -65,7 +65,6 @@ gboolean build_settle_times(const struct build_request *r, gint64 epoch, struct 
 /* changes.c: compares the image, which has its config, with the one that its name stands for
  * (without a tag: that of the build before); before the outputs move the name. */
 void build_compare(struct build *b);
-void build_change_free(gpointer change);
 
 /* result.c: after the solver, what came of the steps. */
 void build_collect_steps(struct build *b);

@@ -37,7 +37,7 @@ struct build_request {
     GPtrArray *given_args;  /* char*: names of those that a person gave, to tell of typing errors */
     char **labels;          /* "key=value", or NULL */
     char **no_cache_filter; /* stages, or NULL */
-    gboolean no_cache;
+    gboolean no_cache;      /* --no-cache: no step is looked up */
     enum pull_policy pull;
     struct platform platform;
     enum build_call call; /* what is wanted in place of a build */
@@ -55,8 +55,9 @@ struct build_request {
     struct resources resources;
     gboolean host_ca; /* this host's certificates are usable inside RUN */
     char *ca_bundle;  /* the file of them (SSL_CERT_FILE); NULL: where systems have it */
-    gboolean allow_insecure, allow_host_network;
-    gboolean keep_failed; /* what a RUN that failed left, for build_debug() */
+    gboolean allow_insecure,
+        allow_host_network; /* --allow: RUN may ask for --security=insecure, --network=host */
+    gboolean keep_failed;   /* what a RUN that failed left, for build_debug() */
 
     GPtrArray *outputs; /* struct output* */
     char **annotations; /* "key=value" that build_set_outputs() gives each output; or NULL */
@@ -66,7 +67,6 @@ struct build_request {
 /* One with empty collections, this machine's platform and no descriptors. */
 struct build_request *build_request_new(void);
 void build_request_free(struct build_request *r);
-void named_context_free(struct named_context *c);
 
 typedef struct build_request build_request;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(build_request, build_request_free)

@@ -11,18 +11,19 @@
 struct build_options {
     char *file; /* -f, "-" for stdin, NULL: CONTEXT/Dockerfile */
     char **raw_tags, **raw_build_args, **raw_labels, **raw_secrets, **raw_ssh, **raw_contexts,
-        **raw_outputs;
+        **raw_outputs; /* repeatable */
     char **raw_add_hosts, **raw_ulimits, **raw_no_cache_filter, **raw_platforms, **raw_allow,
-        **raw_annotations;
+        **raw_annotations; /* repeatable */
     char *raw_target, *raw_pull, *raw_network, *metadata_file, *iidfile, *raw_progress,
-        *raw_shm_size;
-    char *raw_cgroup_parent, *raw_provenance, *raw_sbom, *raw_call;
-    struct limit_options raw_limits;
-    char **raw_cache_from, **raw_cache_to, **raw_attest;
+        *raw_shm_size;                                              /* NULL: not given */
+    char *raw_cgroup_parent, *raw_provenance, *raw_sbom, *raw_call; /* NULL: not given */
+    struct limit_options raw_limits;                                /* --memory and the like */
+    char **raw_cache_from, **raw_cache_to, **raw_attest; /* only tell what is not supported */
     char *noted_compress, *noted_isolation, *noted_security_opt, *noted_squash, *noted_rm,
-        *noted_force_rm, *noted_builder;
-    char **words; /* the command line after "build", as given; borrowed */
-    gboolean no_cache, quiet, push, load, explain, host_ca, check, debug_on_failure;
+        *noted_force_rm, *noted_builder; /* have no effect, and are noted */
+    char **words;                        /* the command line after "build", as given; borrowed */
+    gboolean no_cache, quiet, push, load, explain, host_ca, check,
+        debug_on_failure; /* flags of the same names */
 
     struct build_request *request; /* what it all asks for */
     enum progress_mode progress;

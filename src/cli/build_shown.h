@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 struct shown_build {
-    const struct build_options *o;
+    const struct build_options *o; /* borrowed */
     const struct build_request *r; /* o's */
     struct session *session;
     struct progress *progress;
@@ -37,9 +37,6 @@ gboolean build_write_files(const struct shown_build *b, GError **err);
 
 /* build_report.c: what the user sees afterwards, on stderr (and with -q the digest on stdout). */
 void build_report_success(struct shown_build *b);
-/* What --explain shows: a line for each step that did not hit, and for what changed of the config.
- */
-void build_print_explanations(const struct shown_build *b);
 /* What the checks found, on one line; nothing when that is nothing. */
 void build_print_warnings(const struct shown_build *b);
 

@@ -12,7 +12,7 @@ struct console {
     gboolean interactive; /* what the user types is for the program, once it is attached */
     gboolean input;       /* it goes there now */
     gboolean raw;         /* the user's terminal is in raw mode: saved holds what it was */
-    struct termios saved;
+    struct termios saved; /* the user's terminal before raw mode */
 };
 /* Takes master_fd, what the sandbox gives to spec->terminal. */
 void console_attach(struct console *c, int master_fd, gboolean interactive);

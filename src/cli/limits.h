@@ -9,8 +9,8 @@
 /* A part of a command's options. */
 struct limit_options {
     char *memory, *memory_swap, *cpus, *cpu_shares, *cpu_period, *cpu_quota, *cpuset_cpus,
-        *cpuset_mems;
-    char **resources;
+        *cpuset_mems; /* as written; NULL: not given */
+    char **resources; /* "NAME=VALUE" each; NULL: none */
 };
 
 /* The rows for it; base is its offset in the command's options. */

@@ -7,9 +7,13 @@
 /* Passes a log on. To a terminal of escape sequences only colours, of control characters only line
  * ends and tabs: a log is what a stranger's program printed. */
 struct logcopy {
-    enum { LOG_PLAIN, LOG_ESCAPE, LOG_SEQUENCE } state;
+    enum {
+        LOG_PLAIN,
+        LOG_ESCAPE,
+        LOG_SEQUENCE
+    } state;           /* between bytes: is an escape sequence unfinished */
     GString *sequence; /* of an unfinished escape sequence */
-    GString *out;
+    GString *out;      /* passed on with the next write */
     gboolean terminal; /* stdout is one */
     char last;         /* byte passed on, '\n' before the first */
 };
@@ -20,8 +24,8 @@ gboolean logcopy_pass(struct logcopy *c, int fd, GError **err);
 void logcopy_clear(struct logcopy *c);
 
 struct runlog_options {
-    gboolean follow;
-    char *tail; /* number of lines, "all" or NULL */
+    gboolean follow; /* -f: more is shown as it comes */
+    char *tail;      /* number of lines, "all" or NULL */
 };
 /* runlog.c: the output of a detached run. */
 gboolean runlog_show(struct store *s, struct run_row *r, const struct runlog_options *o,

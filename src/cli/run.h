@@ -9,21 +9,21 @@
 /* As on the command line. */
 struct run_options {
     char **volumes, **mounts, **add_hosts, **ulimits, **dns, **dns_search, **dns_options, **env,
-        **env_files, **publish, **tmpfs, **insecure, **labels;
+        **env_files, **publish, **tmpfs, **insecure, **labels; /* repeatable */
     char *user, *workdir, *entrypoint, *name, *hostname, *network, *platform, *pull, *stop_signal,
-        *shm_size, *restart;
-    struct limit_options limits;
+        *shm_size, *restart;     /* NULL: not given */
+    struct limit_options limits; /* --memory and the like */
     char *health_cmd, *health_interval, *health_timeout, *health_start_period,
-        *health_start_interval;
-    int health_retries, stop_timeout;
+        *health_start_interval;       /* NULL: not given */
+    int health_retries, stop_timeout; /* 0: not given; stop_timeout: seconds, -1: never */
     gboolean interactive, tty, rm, init, read_only, wait_healthy, no_health, detach, host_ca, quiet,
-        privileged, publish_all;
+        privileged, publish_all; /* flags */
 };
 
 /* One varve run. */
 struct run_call {
-    const struct run_options *o;
-    const char *name; /* of the image, as given */
+    const struct run_options *o; /* borrowed */
+    const char *name;            /* of the image, as given */
     struct run_request request;
     struct run_watch watch;
     struct console console;

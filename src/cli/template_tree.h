@@ -8,8 +8,8 @@
 
 /* Each "at" is a place in the template's text. */
 struct field {
-    const char *name, *at;
-    struct field *next;
+    const char *name, *at; /* name: without the dot */
+    struct field *next;    /* behind it: ".B" of ".A.B", or NULL */
 };
 enum operand_kind {
     OPERAND_LITERAL,
@@ -19,7 +19,7 @@ enum operand_kind {
 };
 struct operand {
     enum operand_kind kind;
-    const char *at;
+    const char *at;          /* where it begins */
     json_t *literal;         /* owned by the template */
     const char *name;        /* of a variable, without $ */
     const struct pipe *pipe; /* what stands in the brackets */
@@ -27,15 +27,15 @@ struct operand {
     struct operand *next;    /* of the same call */
 };
 struct call {
-    const char *at;
+    const char *at;                           /* where it begins */
     const struct template_function *function; /* NULL: the only argument is the value */
-    struct operand *args;
-    struct call *next; /* takes the value as its last argument, or NULL */
+    struct operand *args;                     /* the first one, or NULL */
+    struct call *next;                        /* takes the value as its last argument, or NULL */
 };
 struct pipe {
     const char *vars[2]; /* variables that are set, without $; a range may set two. Else NULL. */
     gboolean assign;     /* to one that is there: "=" */
-    struct call *calls;
+    struct call *calls;  /* the first one */
 };
 enum node_kind { NODE_TEXT, NODE_VALUE, NODE_IF, NODE_WITH, NODE_RANGE };
 struct node {
@@ -43,7 +43,7 @@ struct node {
     const char *text;              /* of NODE_TEXT */
     struct pipe *pipe;             /* of all others */
     struct node *body, *otherwise; /* of a block */
-    struct node *next;
+    struct node *next;             /* behind it in the same block, or NULL */
 };
 struct template
 {
@@ -59,8 +59,8 @@ gboolean template_wrong(const struct template *t, const char *at, enum varve_err
 
 /* A function's arguments; an element is NULL where there is no value. */
 struct template_args {
-    json_t **values;
-    guint n;
+    json_t **values; /* n of them, borrowed */
+    guint n;         /* arguments */
     enum varve_error
         code; /* set by a function that fails for another cause than a wrong template */
 };
@@ -71,8 +71,8 @@ enum function_kind {
     FUNCTION_TEST, /* its value is true or false */
 };
 struct template_function {
-    const char *name;
-    guint min, max; /* arguments */
+    const char *name; /* as templates write it */
+    guint min, max;   /* arguments */
     enum function_kind kind;
     /* Sets *out to a new reference (NULL: no value). Else returns what is wrong, as a literal. */
     const char *(*call)(struct template_args *a, json_t **out);

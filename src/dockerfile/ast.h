@@ -38,7 +38,7 @@ struct heredoc {
 };
 
 struct word {
-    const char *text;
+    const char *text; /* as written, quotes and variables included */
     struct span span;
     const struct heredoc *heredoc; /* COPY, ADD: the source is this one; else NULL */
 };
@@ -50,15 +50,15 @@ struct flag {
 };
 
 struct pair {
-    const char *key;
+    const char *key;   /* as written */
     const char *value; /* as written, quotes and variables included; NULL: ARG without '=' */
     struct span span;  /* of the whole pair */
 };
 
 /* HEALTHCHECK's flags; durations in nanoseconds, 0: not given. */
 struct health_flags {
-    gint64 interval, timeout, start_period, start_interval;
-    int retries;
+    gint64 interval, timeout, start_period, start_interval; /* nanoseconds, 0: not given */
+    int retries;                                            /* 0: not given */
 };
 
 struct mount_flag;
@@ -75,7 +75,7 @@ struct instruction {
     const char *rest; /* text behind keyword and flags, trimmed; "" when there is nothing */
     struct span span; /* of the keyword */
     guint first_line, last_line; /* heredocs included */
-    const struct flag *flags;
+    const struct flag *flags;    /* n_flags, in order */
     guint n_flags;
     const struct mount_flag *mounts; /* RUN: its --mount flags (mount.h) */
     guint n_mounts;
@@ -102,9 +102,9 @@ struct instruction {
 };
 
 struct stage {
-    const char *name; /* lower case, NULL when it has none */
-    guint index;      /* from 0 */
-    const struct instruction *from;
+    const char *name;                              /* lower case, NULL when it has none */
+    guint index;                                   /* from 0 */
+    const struct instruction *from;                /* the FROM that begins it */
     const struct word *base;                       /* FROM's argument, not yet expanded */
     const char *platform;                          /* FROM --platform, not yet expanded, or NULL */
     const struct instruction *const *instructions; /* without FROM, in order */
@@ -113,10 +113,10 @@ struct stage {
 
 /* "# check=skip=A,B;error=true" */
 struct check_directive {
-    const char *const *skip;         /* rule names, NULL-terminated, or NULL */
-    const char *const *experimental; /* likewise */
-    gboolean skip_all, experimental_all;
-    gboolean error; /* warnings are errors */
+    const char *const *skip;             /* rule names, NULL-terminated, or NULL */
+    const char *const *experimental;     /* likewise */
+    gboolean skip_all, experimental_all; /* "all" in place of names */
+    gboolean error;                      /* warnings are errors */
 };
 
 struct dockerfile {
@@ -130,7 +130,7 @@ struct dockerfile {
     guint n_instructions;
     const struct instruction *const *meta_args; /* the ARGs before the first FROM */
     guint n_meta_args;
-    const struct stage *stages;
+    const struct stage *stages; /* n_stages, in order */
     guint n_stages;
 };
 

@@ -8,15 +8,15 @@
 
 /* A physical line: start..stop without its end, start..next with it. */
 struct line {
-    const char *start, *stop, *next;
-    guint number; /* from 1 */
+    const char *start, *stop, *next; /* next: of the line after it */
+    guint number;                    /* from 1 */
 };
 
 /* Reads the text line by line. */
 struct reader {
-    const char *p, *end;
-    guint line; /* number of the line at p */
-    guint skip; /* bytes of a byte order mark before line 1's first column */
+    const char *p, *end; /* what is left of the text */
+    guint line;          /* number of the line at p */
+    guint skip;          /* bytes of a byte order mark before line 1's first column */
 };
 /* FALSE at the end. */
 gboolean reader_next(struct reader *r, struct line *out);
@@ -25,16 +25,16 @@ struct parser {
     struct arena *arena;
     struct diags *diags;
     struct reader reader;
-    struct dockerfile *df;
+    struct dockerfile *df;   /* being filled */
     GPtrArray *instructions; /* struct instruction* */
     GPtrArray *comments;     /* char*: lines since the last instruction or empty line */
     GString *joined;         /* the logical line being read */
     GArray *segments;        /* struct segment of joined */
     GArray *flags, *words, *pairs, *heredocs; /* of the instruction being parsed */
-    gboolean overfull; /* the instruction being parsed has too many words: reported */
-    gboolean directives_done;
-    guint directives_seen; /* bits */
-    gboolean foreign;      /* the syntax is not ours: reported, nothing more is read */
+    gboolean overfull;        /* the instruction being parsed has too many words: reported */
+    gboolean directives_done; /* no directive can follow */
+    guint directives_seen;    /* bits */
+    gboolean foreign;         /* the syntax is not ours: reported, nothing more is read */
 };
 
 /* directives.c: reads a comment line as a directive while these are allowed. TRUE when it was one.

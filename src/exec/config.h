@@ -11,11 +11,12 @@
 
 struct config_input {
     const struct sandbox_spec *spec;
-    const struct identity *id;
-    guint32 flags; /* LAUNCH_… */
-    const char *const *candidates, *const *argv, *const *env;
-    const char *cwd;
-    const GArray *limits; /* of struct launch_limit */
+    const struct identity *id;                                /* whom it runs as */
+    guint32 flags;                                            /* LAUNCH_… */
+    const char *const *candidates, *const *argv, *const *env; /* paths to try as the program, in
+                                                                 order; NULL-terminated lists */
+    const char *cwd;                                          /* working directory, absolute */
+    const GArray *limits;                                     /* of struct launch_limit */
 };
 /* A struct launch_config; NULL on error. */
 GByteArray *config_pack(const struct config_input *in, GError **err);

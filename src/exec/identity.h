@@ -6,10 +6,10 @@
 #include <glib.h>
 
 struct identity {
-    guint32 uid, gid;
-    GArray *groups; /* of guint32: the primary group first, then where the user is a member (only
-                       gid itself when a group was given) */
-    char *home;     /* from passwd, "/" when there is no entry */
+    guint32 uid, gid; /* of the program; gid: its primary group */
+    GArray *groups;   /* of guint32: the primary group first, then where the user is a member (only
+                         gid itself when a group was given) */
+    char *home;       /* from passwd, "/" when there is no entry */
 };
 /* user as in USER: "name", "uid", "name:group", "uid:gid"…; NULL or "": root. A number without an
  * entry is itself, with group 0. A name without one is NOT_FOUND. Databases that cannot be read are

@@ -70,8 +70,8 @@ struct launch_report {
 };
 
 struct launch_limit {
-    uint64_t resource; /* RLIMIT_… */
-    uint64_t soft, hard;
+    uint64_t resource;   /* RLIMIT_… */
+    uint64_t soft, hard; /* UINT64_MAX: unlimited */
 };
 
 #define LAUNCH_TTY 1       /* stdin becomes the controlling terminal */
@@ -84,8 +84,8 @@ struct launch_limit {
 /* This header, then data, in a memfd. Offsets are from the start; lists of strings are
  * arrays of uint64_t offsets that end with 0, which program.c turns into pointers. */
 struct launch_config {
-    uint32_t flags; /* LAUNCH_… */
-    uint32_t uid, gid;
+    uint32_t flags;    /* LAUNCH_… */
+    uint32_t uid, gid; /* of the program */
     uint32_t n_groups, n_limits, n_filter;
     uint64_t caps;       /* bit set of capabilities */
     uint64_t groups;     /* offset of uint32_t[n_groups] */

@@ -8,9 +8,9 @@
 /* A new one with its loopback up; close-on-exec, number >= 10. -1 on error. */
 int netns_new(GError **err);
 struct netns_range {
-    int family;
-    guint8 bits; /* of the prefix */
-    guint8 address[16];
+    int family;         /* AF_INET or AF_INET6 */
+    guint8 bits;        /* of the prefix */
+    guint8 address[16]; /* network order; of AF_INET the first four */
 };
 /* The host's own addresses, each once: of interfaces that are up. */
 GArray *netns_own(void);

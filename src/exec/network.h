@@ -38,9 +38,9 @@ enum netpool_rule {
 };
 /* Ports published: outside, outside + 1, … (count) of the host are those from inside on. */
 struct network_port {
-    const char *address; /* of the host, a literal one; NULL: all */
-    guint16 outside, inside, count;
-    gboolean udp;
+    const char *address;            /* of the host, a literal one; NULL: all */
+    guint16 outside, inside, count; /* the first port on each side, and how many */
+    gboolean udp;                   /* else TCP */
 };
 /* The address at which a sandbox with an entry for "host-gateway" finds the host's loopback. */
 #define NETWORK_GATEWAY "192.0.0.1"

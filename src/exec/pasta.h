@@ -17,7 +17,7 @@
 struct network_port;
 
 struct pasta {
-    int pidfd;
+    int pidfd;  /* of the process; -1: it does not run */
     int ready;  /* readable when the interface is configured, or at an end when it failed; -1: the
                    end was read, and it has yet to be gone */
     int errors; /* what it complains of */
@@ -38,11 +38,11 @@ enum pasta_state {
 char *pasta_find(GError **err);
 
 struct pasta_how {
-    const char *program; /* pasta_find() */
-    int ns;
-    gboolean gateway;  /* NETWORK_GATEWAY is the host's loopback */
-    gboolean resolver; /* PASTA_RESOLVER is the host's resolver */
-    const struct network_port *ports;
+    const char *program;              /* pasta_find() */
+    int ns;                           /* network namespace that it serves, borrowed */
+    gboolean gateway;                 /* NETWORK_GATEWAY is the host's loopback */
+    gboolean resolver;                /* PASTA_RESOLVER is the host's resolver */
+    const struct network_port *ports; /* n_ports that are published, borrowed */
     guint n_ports;
 };
 void pasta_init(struct pasta *p);

@@ -19,7 +19,7 @@ struct plan_mount {
     int via_fd; /* kernels before 6.15 cannot clone a part of a detached mount: fd is then an O_PATH
                    descriptor inside this detached mount (owned), which is attached for a moment;
                    else -1 */
-    guint64 attrs; /* with via_fd: MOUNT_ATTR_… to add once cloned; nodev goes when not in it */
+    guint64 attrs;     /* with via_fd: MOUNT_ATTR_… to add once cloned; nodev goes when not in it */
     gboolean readonly; /* nothing can be made in it */
     gboolean ordinary; /* dest must not lead through symlinks (/proc, /sys, /dev) */
 };
@@ -27,15 +27,15 @@ struct plan_mount {
 /* A cgroup of the run's own, to be entered. */
 struct plan_cgroup {
     struct cgroupdir dir;
-    gboolean unified;
-    int procs_fd; /* its cgroup.procs, or -1 */
+    gboolean unified; /* of version 2; else of version 1 */
+    int procs_fd;     /* its cgroup.procs, or -1 */
 };
 
 struct plan {
-    int root_fd; /* to be attached as the root: a copy of the spec's descriptor, owned */
-    gboolean root_readonly;
-    int template_fd; /* mount namespace to start from (template.h), not owned */
-    GArray *mounts;  /* of struct plan_mount, in order */
+    int root_fd;            /* to be attached as the root: a copy of the spec's descriptor, owned */
+    gboolean root_readonly; /* programs cannot write to the root */
+    int template_fd;        /* mount namespace to start from (template.h), not owned */
+    GArray *mounts;         /* of struct plan_mount, in order */
     guint n_own; /* the first of them are varve's own (/dev, /sys): attached, masked and looked up
                     before anything that the image places */
     struct stubs *stubs; /* mount points that had to be made */

@@ -17,9 +17,9 @@
 
 /* A secret: a file on a tmpfs of its own, never on disk. */
 struct sandbox_file {
-    const void *bytes;
-    gsize len;
-    guint32 mode, uid, gid;
+    const void *bytes;      /* its content, borrowed */
+    gsize len;              /* bytes */
+    guint32 mode, uid, gid; /* mode: permission bits; ids as inside */
 };
 /* A mount besides the root. */
 struct sandbox_mount {
@@ -87,8 +87,8 @@ struct sandbox_spec {
     gpointer meanwhile_ctx;
 };
 struct sandbox_result {
-    int exit_code; /* 128+signal when killed by one */
-    gboolean signalled;
+    int exit_code;          /* 128+signal when killed by one */
+    gboolean signalled;     /* exit_code is of a signal */
     int exec_errno;         /* why the program could not be started; 0: it was */
     gint64 cpu_us;          /* CPU time of all its processes */
     guint64 memory_peak;    /* bytes; 0: unknown, where its cgroup does not count memory */

@@ -37,14 +37,14 @@ extern const guint seccomp_n_allowed;
 extern const char seccomp_refused[];
 /* Numbers of calls that an older libseccomp cannot name; the same on every architecture. */
 struct seccomp_number {
-    const char *name;
-    int nr;
+    const char *name; /* of the call */
+    int nr;           /* its number */
 };
 extern const struct seccomp_number seccomp_numbers[];
 extern const guint seccomp_n_numbers;
 /* Inclusive ranges of the first argument that are allowed. */
 struct seccomp_span {
-    guint32 first, last;
+    guint32 first, last; /* both are allowed */
 };
 extern const struct seccomp_span seccomp_socket_families[];
 extern const guint seccomp_n_socket_families;

@@ -25,17 +25,17 @@ struct vertex_meta {
 struct vertex {
     int number; /* position in graph->vertices */
     struct op op;
-    struct vertex **inputs;
+    struct vertex **inputs; /* n_inputs, borrowed from the graph */
     guint n_inputs;
     struct vertex_meta meta;
     struct digest id; /* hash of op and inputs' ids: equal vertices are one vertex */
 };
 struct graph {
-    gint refs;           /* atomic */
-    GPtrArray *vertices; /* struct vertex*, inputs first */
-    GHashTable *by_id;   /* struct digest* → struct vertex* */
-    GStringChunk *strings;
-    GPtrArray *blocks; /* every other allocation */
+    gint refs;             /* atomic */
+    GPtrArray *vertices;   /* struct vertex*, inputs first */
+    GHashTable *by_id;     /* struct digest* → struct vertex* */
+    GStringChunk *strings; /* every text */
+    GPtrArray *blocks;     /* every other allocation */
 };
 struct graph *graph_new(void);
 struct graph *graph_ref(struct graph *g);

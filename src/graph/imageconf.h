@@ -13,11 +13,11 @@ struct healthcheck {
     int retries;                                            /* 0: default */
 };
 struct history {
-    char *created;    /* RFC 3339 or NULL */
-    char *created_by; /* or NULL */
-    char *comment;    /* or NULL */
-    char *author;     /* or NULL */
-    gboolean empty_layer;
+    char *created;        /* RFC 3339 or NULL */
+    char *created_by;     /* or NULL */
+    char *comment;        /* or NULL */
+    char *author;         /* or NULL */
+    gboolean empty_layer; /* it made no layer */
 };
 struct image_conf {
     struct platform platform;
@@ -35,8 +35,8 @@ struct image_conf {
     GTree *ports;               /* char* "80/tcp" → "" (a set, sorted) */
     GPtrArray *onbuild;         /* char* */
     struct healthcheck *health; /* NULL: unset */
-    gboolean args_escaped;
-    GPtrArray *history; /* struct history* */
+    gboolean args_escaped;      /* ArgsEscaped: a CMD was written, here or in the base */
+    GPtrArray *history;         /* struct history* */
     GArray *diff_ids;   /* struct digest: layers that history's non-empty entries stand for */
     struct digest base; /* not of the config: the manifest of the image that the lowest layers came
                            with, whose blobs they keep; zero: none, or unknown */

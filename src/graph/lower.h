@@ -44,13 +44,13 @@ struct lower_options {
     const char *target;        /* stage name, NULL: the last */
     struct platform platform;  /* wanted */
     struct platform build_platform;
-    enum net_mode network; /* of RUN without --network */
-    const struct host_ip *hosts;
+    enum net_mode network;       /* of RUN without --network */
+    const struct host_ip *hosts; /* n_hosts, of --add-host */
     guint n_hosts;
-    const struct ulimit *ulimits;
+    const struct ulimit *ulimits; /* n_ulimits, of --ulimit */
     guint n_ulimits;
-    guint64 shm_size;
-    const char *cgroup_parent;
+    guint64 shm_size;          /* bytes, 0: default */
+    const char *cgroup_parent; /* or NULL */
     const char *context_id; /* tells the build context, its ignore file included, from others in the
                                same graph; named ones then are told apart by their directories.
                                NULL: all results of the graph have the same contexts */

@@ -22,15 +22,15 @@ struct build_stage {
     struct vertex *vertex;                /* so far; NULL: scratch */
     struct image_conf *conf;              /* so far */
     gboolean cmd_set;                     /* this stage has a CMD */
-    gboolean no_cache;
-    guint position; /* of the instruction being lowered, from 1 */
+    gboolean no_cache;                    /* --no-cache, or --no-cache-filter names it */
+    guint position;                       /* of the instruction being lowered, from 1 */
 };
 
 struct lowering {
-    const struct dockerfile *df;
-    const struct lower_options *o;
+    const struct dockerfile *df;   /* what is lowered */
+    const struct lower_options *o; /* lower()'s */
     struct diags *diags;
-    GError **err;
+    GError **err; /* lower()'s, for what is no fault of the Dockerfile */
     struct graph *graph;
     struct scopes scopes; /* names, variables, what is needed */
     GPtrArray *stages;    /* struct build_stage*, by number of the scope: lower_stage_of() */

@@ -65,22 +65,22 @@ struct ulimit {
     gint64 soft, hard; /* -1: unlimited */
 };
 struct exec_op {
-    const char *const *args;  /* argv, NULL-terminated */
-    const char *const *env;   /* "K=v", NULL-terminated, in order; proxies not included */
-    const char *cwd;          /* absolute */
-    const char *user;         /* as in USER, NULL: root */
-    const char *hostname;     /* NULL: default */
-    struct platform platform; /* whose programs it runs; in no key: its inputs tell */
-    struct exec_mount *mounts;
+    const char *const *args;   /* argv, NULL-terminated */
+    const char *const *env;    /* "K=v", NULL-terminated, in order; proxies not included */
+    const char *cwd;           /* absolute */
+    const char *user;          /* as in USER, NULL: root */
+    const char *hostname;      /* NULL: default */
+    struct platform platform;  /* whose programs it runs; in no key: its inputs tell */
+    struct exec_mount *mounts; /* n_mounts, the root first */
     guint n_mounts;
-    enum net_mode network;
+    enum net_mode network;       /* of the program */
     gboolean insecure;           /* --security=insecure */
     const struct host_ip *hosts; /* added to /etc/hosts */
     guint n_hosts;
-    const struct ulimit *ulimits;
+    const struct ulimit *ulimits; /* n_ulimits */
     guint n_ulimits;
-    guint64 shm_size; /* bytes, 0: 64 MiB */
-    const char *cgroup_parent;
+    guint64 shm_size;             /* bytes, 0: 64 MiB */
+    const char *cgroup_parent;    /* or NULL; in no key */
     const char *const *proxy_env; /* "HTTP_PROXY=…" given to the process but kept out of keys */
     const char *stdin_text;       /* heredoc with a fd prefix is not supported; NULL */
 };
@@ -93,13 +93,13 @@ struct file_action {
     int secondary; /* copy: where sources come from, numbered like input; -1: none */
     gboolean output; /* its result is the vertex's result (the last action) */
     /* copy */
-    const char *src;       /* path or wildcard in secondary, absolute or relative to its root */
-    const char *dest;      /* all: absolute path; copy: trailing '/' kept (directory wanted) */
-    const char *owner;     /* "uid:gid", "name", … as in chown, NULL: keep (0:0 from a context) */
-    const char *mode_text; /* chmod as written, octal or symbolic, NULL: keep; text/chmod.h */
-    gboolean follow_symlink;   /* follow a symlink named by src */
-    gboolean dir_contents;     /* a directory src is copied as its contents */
-    gboolean attempt_unpack;   /* ADD: tar archives are extracted */
+    const char *src;         /* path or wildcard in secondary, absolute or relative to its root */
+    const char *dest;        /* all: absolute path; copy: trailing '/' kept (directory wanted) */
+    const char *owner;       /* "uid:gid", "name", … as in chown, NULL: keep (0:0 from a context) */
+    const char *mode_text;   /* chmod as written, octal or symbolic, NULL: keep; text/chmod.h */
+    gboolean follow_symlink; /* follow a symlink named by src */
+    gboolean dir_contents;   /* a directory src is copied as its contents */
+    gboolean attempt_unpack; /* ADD: tar archives are extracted */
     gboolean create_dest_path; /* make missing parents */
     gboolean allow_wildcard;
     gboolean allow_empty_wildcard;
@@ -119,7 +119,7 @@ struct file_action {
     guint place;              /* copy: the word of the instruction, from 1; 0: none; in no key */
 };
 struct file_op {
-    struct file_action *actions;
+    struct file_action *actions; /* n_actions, in order */
     guint n_actions;
     guint n_inputs; /* copy of the vertex's number of inputs, for the numbering above */
 };

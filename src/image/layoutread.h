@@ -9,7 +9,7 @@
 struct layout {
     struct store *store;
     const char *path; /* for messages */
-    int dir;
+    int dir;          /* the layout's directory, borrowed, or -1 */
 };
 
 /* "blobs/sha256/<hex>", newly allocated. */

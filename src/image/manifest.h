@@ -21,9 +21,9 @@
 #define ANNOTATION_IMAGE_NAME "io.containerd.image.name"
 
 struct descriptor {
-    char *media_type;
+    char *media_type; /* of what it names */
     struct digest digest;
-    guint64 size;
+    guint64 size; /* bytes */
     gboolean has_platform;
     struct platform platform;
     GTree *annotations; /* char* → char*, or NULL */

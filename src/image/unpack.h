@@ -17,7 +17,8 @@ struct blob_tap {
 /* Supplies the bytes of a layer blob that the store lacks (registry pull, layout copy). Called from
  * several threads. It must place the verified blob in the store. */
 struct blob_source {
-    gboolean (*fetch)(struct blob_source *self, const struct descriptor *d, GError **err);
+    gboolean (*fetch)(struct blob_source *self, const struct descriptor *d,
+                      GError **err); /* places d's blob in the store */
     /* The same, and shows the bytes to tap as they come. NULL when the source cannot do that. */
     gboolean (*fetch_tapped)(struct blob_source *self, const struct descriptor *d,
                              struct blob_tap *tap, GError **err);

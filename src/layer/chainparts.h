@@ -9,7 +9,7 @@ struct chainview {
     struct store *store;
     struct chain *chain;
     struct layer_index **layers; /* by position in chain, lowest first */
-    guint n;
+    guint n;                     /* of layers */
 };
 
 /* TRUE when layer x hides from those below it whatever is at path, apart from what x itself has

@@ -30,8 +30,8 @@ gboolean dest_make_dir(struct dest *d, const struct entry *e, GError **err);
  * bit they get its group and the bit, as from the kernel, unless e's owner or its mode was asked
  * for. */
 struct dest_made {
-    struct entry e;
-    gboolean owner_given, mode_given;
+    struct entry e;                   /* attributes; its path does not matter */
+    gboolean owner_given, mode_given; /* e's owner, e's mode was asked for */
 };
 /* Makes the missing directories of path, which are then implied (base/entry.h). VARVE_ERROR_INVALID
  * when something else is in the way. */

@@ -20,10 +20,7 @@ struct export_options {
     const struct layer_blob *came_as;
 };
 /* gzip as usual, times as they are. */
-#define EXPORT_DEFAULTS                                                                            \
-    {                                                                                              \
-        COMPRESS_GZIP, -1, FALSE, -1, NULL, NULL                                                   \
-    }
+#define EXPORT_DEFAULTS {COMPRESS_GZIP, -1, FALSE, -1, NULL, NULL}
 /* Makes (or finds) the layer's blob; out->diff_id is what a config must say. A pulled layer without
  * force gives the blob it came as; with force, and in another compression, that blob's own tar is
  * compressed again (its diff ID stays, clamp_mtime does not count). When came_as is not in the

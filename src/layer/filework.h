@@ -9,19 +9,16 @@
 /* One action being applied. */
 struct filework {
     const struct fileop_env *env;
-    const struct file_action *a;
-    struct dest *dest;   /* what it changes */
-    struct tree *tree;   /* copy: where sources come from */
-    GPtrArray *selected; /* copy: fileop_env's for the action, or NULL */
-    gboolean has_owner;  /* a->owner is set: */
-    guint32 uid, gid;    /* it, resolved */
-    gboolean has_mode;   /* a->mode_text is set: */
-    struct chmod chmod;  /* it, parsed */
+    const struct file_action *a; /* what is applied, borrowed */
+    struct dest *dest;           /* what it changes */
+    struct tree *tree;           /* copy: where sources come from */
+    GPtrArray *selected;         /* copy: fileop_env's for the action, or NULL */
+    gboolean has_owner;          /* a->owner is set: */
+    guint32 uid, gid;            /* it, resolved */
+    gboolean has_mode;           /* a->mode_text is set: */
+    struct chmod chmod;          /* it, parsed */
 };
-/* An entry made by the action itself, not copied, with the action's owner; with its mode if it has
- * one, else mode. Its path is "". */
-struct entry filework_made(const struct filework *w, enum entry_type type, guint32 mode);
-/* The same for directories that are missing on the way. */
+/* How directories that are missing on the way to what the action makes are made. */
 struct dest_made filework_missing(const struct filework *w);
 /* Gives e, which is copied, the action's owner and mode. */
 void filework_adjust(const struct filework *w, struct entry *e);

@@ -10,8 +10,8 @@
 #define INDEXFILE_MAX_ENTRIES (10 * 1000 * 1000)
 
 struct indexfile_header {
-    char magic[8];
-    guint32 version;
+    char magic[8];      /* INDEXFILE_MAGIC without its NUL */
+    guint32 version;    /* INDEXFILE_VERSION */
     guint32 n;          /* entries */
     guint64 strings;    /* bytes of the string area, which starts with "" and ends with NUL */
     guint8 content[32]; /* content digest */
@@ -20,20 +20,20 @@ struct indexfile_header {
     guint32 crc;        /* CRC-32 of what follows the header; 0: none (older files) */
 };
 struct indexfile_entry {
-    guint32 path;     /* offset */
-    guint8 type;      /* enum entry_type */
-    guint8 flags;     /* INDEXFILE_* */
-    guint16 n_xattrs; /* xattr records from xattr on */
-    guint32 mode;
-    guint32 uid;
-    guint32 gid;
-    guint32 target; /* offset or INDEXFILE_NONE */
-    guint64 size;
-    gint64 mtime; /* nanoseconds */
-    guint64 rdev;
-    guint32 hardlink; /* offset or INDEXFILE_NONE */
-    guint32 xattr;    /* number of the first xattr record */
-    guint8 digest[32];
+    guint32 path;      /* offset */
+    guint8 type;       /* enum entry_type */
+    guint8 flags;      /* INDEXFILE_* */
+    guint16 n_xattrs;  /* xattr records from xattr on */
+    guint32 mode;      /* permission bits */
+    guint32 uid;       /* as the container sees it */
+    guint32 gid;       /* likewise */
+    guint32 target;    /* offset or INDEXFILE_NONE */
+    guint64 size;      /* as in struct entry */
+    gint64 mtime;      /* nanoseconds */
+    guint64 rdev;      /* char and block: makedev(major, minor) */
+    guint32 hardlink;  /* offset or INDEXFILE_NONE */
+    guint32 xattr;     /* number of the first xattr record */
+    guint8 digest[32]; /* of the content, with INDEXFILE_DIGEST */
 };
 struct layer_index;
 /* The index in bytes, which outlive it and are aligned for what they hold; the rules of
@@ -49,7 +49,7 @@ struct indexfile_xattr {
     guint32 name;  /* offset */
     guint32 value; /* offset */
     guint32 size;  /* bytes of the value */
-    guint32 zero;
+    guint32 zero;  /* padding */
 };
 
 #endif

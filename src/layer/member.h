@@ -10,7 +10,7 @@
  * ISA-L's 2. zstd: 1 to 22, -1 and 0 are 3. */
 struct encoder {
     enum compression compression;
-    int level;
+    int level;        /* the encoder's own, never -1 */
     char variant[48]; /* "gzip-isal2.30-2" */
 };
 gboolean encoder_init(struct encoder *e, enum compression c, int level, GError **err);

@@ -22,9 +22,9 @@ gboolean object_materialise(struct store *s, const struct entry *e, gboolean uni
 /* The same, where in_chain (may be NULL) is asked whether the chain already shows an inode of this
  * identity; only when an object exists that some layer links. ctx is for both callbacks. */
 struct object_source {
-    object_open_fn open;
-    gboolean (*in_chain)(gpointer ctx, const struct entry *e);
-    gpointer ctx;
+    object_open_fn open;                                       /* gives the content */
+    gboolean (*in_chain)(gpointer ctx, const struct entry *e); /* or NULL */
+    gpointer ctx;                                              /* for both */
 };
 gboolean object_place(struct store *s, const struct entry *e, const struct digest *identity,
                       int dirfd, const char *name, const struct object_source *from, GError **err);

@@ -11,8 +11,8 @@ struct pipeline_result {
     struct digest diff_id; /* of all raw bytes */
     GArray *raw;           /* struct digest: of each member's raw bytes; the caller's */
     GArray *members;       /* struct member_info with blob zero; the caller's */
-    guint64 raw_bytes;
-    guint64 reused; /* members copied from older blobs */
+    guint64 raw_bytes;     /* bytes before compression */
+    guint64 reused;        /* members copied from older blobs */
 };
 struct pipeline;
 /* Members are written to w, which the pipeline borrows. */

@@ -8,14 +8,14 @@
 
 /* What the header says, as it is to appear in the archive. */
 struct tar_fields {
-    const char *path; /* directories end in '/' */
-    const char *link; /* link text or first name; "" */
-    char type;        /* as in tar_header */
-    guint32 mode, uid, gid;
-    guint64 size; /* of the data that follows */
-    gint64 mtime; /* seconds since the epoch */
-    guint32 devmajor, devminor;
-    const struct xattr *xattrs;
+    const char *path;           /* directories end in '/' */
+    const char *link;           /* link text or first name; "" */
+    char type;                  /* as in tar_header */
+    guint32 mode, uid, gid;     /* mode: permission bits */
+    guint64 size;               /* of the data that follows */
+    gint64 mtime;               /* seconds since the epoch */
+    guint32 devmajor, devminor; /* char and block */
+    const struct xattr *xattrs; /* n_xattrs, sorted */
     guint n_xattrs;
 };
 /* Appends the blocks to out: a PAX header first when ustar cannot hold everything. */

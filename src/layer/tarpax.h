@@ -5,13 +5,15 @@
 #include "layer/tarreader.h"
 
 struct tarpax {
-    GByteArray *bytes; /* the records; strings below point into it */
-    const char *path;  /* NULL: not given */
-    const char *linkpath;
+    GByteArray *bytes;       /* the records; strings below point into it */
+    const char *path;        /* NULL: not given */
+    const char *linkpath;    /* NULL: not given */
     const char *sparse_name; /* GNU.sparse.name: the real path */
-    gint64 mtime_ns;
-    guint64 size, uid, gid, real_size, sparse_major;
-    gboolean has_mtime, has_size, has_uid, has_gid, has_real_size, is_sparse;
+    gint64 mtime_ns;         /* nanoseconds since the epoch */
+    guint64 size, uid, gid, real_size,
+        sparse_major; /* sizes in bytes; GNU.sparse's size and version */
+    gboolean has_mtime, has_size, has_uid, has_gid, has_real_size,
+        is_sparse;    /* which of these were given */
     GArray *xattrs;   /* struct xattr, sorted once parsed */
     GArray *segments; /* struct tar_segment: maps of formats 0.0 and 0.1 */
 };

@@ -14,7 +14,7 @@
 /* A piece of a sparse file that holds data. */
 struct tar_segment {
     guint64 offset; /* in the file */
-    guint64 size;
+    guint64 size;   /* bytes */
 };
 struct tar_header {
     const char *path;     /* as in the archive */

@@ -10,7 +10,8 @@
 
 /* Receives the tar in order. */
 struct tar_sink {
-    gboolean (*write)(struct tar_sink *self, const void *bytes, gsize len, GError **err);
+    gboolean (*write)(struct tar_sink *self, const void *bytes, gsize len,
+                      GError **err); /* the next len bytes */
     /* Called before each entry, with its path and all the bytes it will take: a place where a
      * compressed member may end. May be NULL. */
     gboolean (*boundary)(struct tar_sink *self, const char *path, guint64 bytes, GError **err);

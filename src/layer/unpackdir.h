@@ -13,16 +13,16 @@ struct unpacker {
     int fs;                      /* root of the layer, borrowed */
     const struct chain *parents; /* below it; NULL: unknown */
     struct cancel *cancel;
-    struct dircache *dirs;
+    struct dircache *dirs;      /* open directories below fs */
     struct entry_list *entries; /* in order of the archive until finished; type 0: replaced */
     GHashTable *by_path;        /* path (of the entry) → position + 1 */
     struct unpack_files files;
-    GString *path, *dir; /* of the entry at work, clean and real once its place is found */
-    guint64 content;     /* bytes of files so far */
-    guint64 holes;       /* of which the archive does not store */
-    guint replaced_dirs; /* that had something in them */
-    guint64 groups;      /* hard link groups: an entry's ino is its group until finished */
-    gboolean needs_parents;
+    GString *path, *dir;      /* of the entry at work, clean and real once its place is found */
+    guint64 content;          /* bytes of files so far */
+    guint64 holes;            /* of which the archive does not store */
+    guint replaced_dirs;      /* that had something in them */
+    guint64 groups;           /* hard link groups: an entry's ino is its group until finished */
+    gboolean needs_parents;   /* an entry can be placed only with the layers below */
     struct chainview *view;   /* of parents, once something was looked up */
     struct tree *parent_tree; /* of parents, once a file was copied up */
 };

@@ -22,8 +22,8 @@ struct lint_stage {
 };
 
 struct lint {
-    const struct dockerfile *df;
-    const struct lint_options *o;
+    const struct dockerfile *df;         /* what is checked */
+    const struct lint_options *o;        /* lint_run()'s */
     struct arena *arena;                 /* of parsed comments */
     const struct check_directive *check; /* or NULL */
     const struct lint_rule *rule;        /* at work */

@@ -6,11 +6,11 @@
 #include "lint/lint.h"
 
 struct outline_item {
-    char *name;
-    char *value;       /* args: the build argument, else the default, or NULL */
-    char *description; /* from a comment line above that begins with the name, or NULL */
-    gboolean required; /* secrets, ssh: by one of the mounts */
-    guint line, last_line;
+    char *name;            /* of an ARG, secret, ssh socket or mount */
+    char *value;           /* args: the build argument, else the default, or NULL */
+    char *description;     /* from a comment line above that begins with the name, or NULL */
+    gboolean required;     /* secrets, ssh: by one of the mounts */
+    guint line, last_line; /* of its first instruction, from 1 */
 };
 /* Each list has a name once, in the order of the file. */
 struct outline {

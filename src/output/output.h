@@ -16,12 +16,12 @@ enum output_type {
 };
 struct output {
     enum output_type type;
-    char *dest;   /* path, "-" for the stream of whoever asks, or NULL */
-    char **names; /* name=, list: beside the build's tags */
-    gboolean push;
-    gboolean push_by_digest;
-    gboolean insecure;     /* registry.insecure */
-    gboolean as_directory; /* tar=false */
+    char *dest;              /* path, "-" for the stream of whoever asks, or NULL */
+    char **names;            /* name=, list: beside the build's tags */
+    gboolean push;           /* to the registries of the names */
+    gboolean push_by_digest; /* to the registries, under no tag */
+    gboolean insecure;       /* registry.insecure */
+    gboolean as_directory;   /* tar=false */
     struct image_options image;
     gboolean split;        /* platform-split: local into a directory named after the platform */
     gint64 epoch;          /* source-date-epoch=, -1: the build's */

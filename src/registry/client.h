@@ -15,14 +15,14 @@ struct registry {
     struct http_client *http;
     struct auth *auth;
     GHashTable *insecure; /* set of domains, for this client alone; not changed once it is used */
-    GMutex lock;
+    GMutex lock;          /* guards plain */
     GHashTable
         *plain; /* host → GINT_TO_POINTER(1: speaks http, 2: speaks https); guarded by lock */
 };
 
 /* A piece of work for a user, as its messages call it. */
 struct errand {
-    struct registry *r;
+    struct registry *r; /* whose client works */
     const struct route *route;
     const char *doing;  /* "pull node:20" */
     const char *scopes; /* "repository:library/node:pull" */

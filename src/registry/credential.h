@@ -6,8 +6,8 @@
 #include "registry/hostconf.h"
 
 struct credential {
-    char *username; /* with secret, or NULL */
-    char *secret;
+    char *username;       /* with secret, or NULL */
+    char *secret;         /* password or token, or NULL */
     char *identity_token; /* an OAuth2 refresh token, or NULL */
     char *registry_token; /* a bearer token to use as it is, or NULL */
     char *source;         /* where it was found, for messages; NULL when there is none */

@@ -8,7 +8,7 @@
 
 struct helper_login {
     char *username; /* "<token>" marks an identity token */
-    char *secret;
+    char *secret;   /* password or token */
 };
 void helper_login_clear(struct helper_login *l);
 

@@ -73,7 +73,6 @@ struct route {
     gboolean plain;    /* the user wrote http:// */
     gboolean mirror;   /* not the repository's own host */
 };
-void route_free(struct route *r);
 /* Routes to domain/path in the order to try: mirrors (unless pushing), then its own place.
  * by_digest says that a digest is asked for. VARVE_ERROR_DENIED when the prefix is blocked. c may
  * be NULL. */

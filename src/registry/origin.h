@@ -9,10 +9,9 @@
 #include "store/store.h"
 
 struct origin {
-    char *host; /* as routes name it ("docker.io") */
-    char *repository;
+    char *host;       /* as routes name it ("docker.io") */
+    char *repository; /* there: "library/node" */
 };
-void origin_free(struct origin *o);
 /* struct origin*, newest first; never NULL. */
 GPtrArray *origin_list(struct store *s, const struct digest *blob);
 /* Failure is no error for the caller. */

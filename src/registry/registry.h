@@ -50,8 +50,8 @@ struct blob_source *registry_origin_source(struct registry *r);
  * too large, in parallel. A layer whose blob the store lost is fetched from where it came. Nothing
  * is sent when ref names manifest already. */
 struct push_stats {
-    guint64 bytes_sent; /* of blobs */
-    guint blobs_sent, blobs_mounted, blobs_there;
+    guint64 bytes_sent;                           /* of blobs */
+    guint blobs_sent, blobs_mounted, blobs_there; /* blobs */
 };
 gboolean registry_push(struct registry *r, const struct digest *manifest,
                        const struct reference *ref, gboolean by_digest, struct push_stats *stats,

@@ -22,13 +22,14 @@ enum run_news_kind {
 };
 struct run_news {
     enum run_news_kind kind;
-    const char *text;
-    gint64 took_us;
+    const char *text; /* as its kind says, else NULL */
+    gint64 took_us;   /* as its kind says, else 0 */
 };
 /* Whoever started the run. What is called may be called by any of the run's threads. */
 struct run_watch {
-    gpointer ctx;
-    void (*tell)(gpointer ctx, const struct run_news *news);
+    gpointer ctx; /* for both functions */
+    void (*tell)(gpointer ctx,
+                 const struct run_news *news); /* news and its text live during the call */
     /* The program's output, fd 1 or 2, where it is not detached and has no terminal. */
     void (*output)(gpointer ctx, int fd, const void *bytes, gsize len);
     gboolean keep_pipes; /* this process's stdout and stderr, where they are pipes, are the
@@ -37,7 +38,7 @@ struct run_watch {
     const struct run_console *console; /* of its terminal; NULL where it has none */
 };
 struct run_result {
-    int exit_code;
+    int exit_code;          /* 128+signal when killed by one */
     int exec_errno;         /* why the program could not be started; 0: it was */
     gboolean out_of_memory; /* the kernel killed a process of it for the request's limit */
     gboolean early;         /* it ended by itself before it was healthy, as was asked for */

@@ -17,7 +17,7 @@
 /* The other side of the program's terminal, where it has one. Of these only attach is called by
  * another thread than the control's. */
 struct run_console {
-    gpointer ctx;
+    gpointer ctx;                                /* for all functions */
     void (*attach)(gpointer ctx, int master_fd); /* takes it */
     /* Fills what is to be waited for, descriptors of -1 where nothing is; ended: the program is
      * gone. FALSE: there is no terminal yet. */
@@ -27,7 +27,7 @@ struct run_console {
     void (*resize)(gpointer ctx); /* the window was resized (SIGWINCH) */
 };
 struct run_control_options {
-    int stop_signal;
+    int stop_signal;  /* what asks the program to end */
     int stop_timeout; /* seconds until it is killed, -1: never */
     gboolean signals; /* this process's signals are for the program: they are blocked in the calling
                          thread, and those it makes, from run_control_start() on */

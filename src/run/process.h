@@ -9,7 +9,7 @@ struct run_process {
     char **args, **env; /* NULL-terminated; all here is owned */
     char *cwd;          /* absolute */
     char *user;         /* or NULL */
-    char *hostname;
+    char *hostname;     /* or NULL */
 };
 /* VARVE_ERROR_USAGE where no program comes of it, or no working directory. */
 gboolean run_process_init(struct run_process *p, const struct run_request *q,

@@ -10,9 +10,9 @@
 
 /* What an op reads of one input that is not simply its root file system. */
 struct read {
-    guint input; /* index in the vertex's inputs */
-    guint part;  /* index of the action or mount */
-    struct selection sel;
+    guint input;          /* index in the vertex's inputs */
+    guint part;           /* index of the action or mount */
+    struct selection sel; /* what is read of it */
     struct digest digest; /* of what is selected, once known */
     GPtrArray *selected;  /* struct selected*, while the tree that they point into is there */
 };
@@ -25,8 +25,8 @@ struct volume_past {
 
 struct opened;
 struct node {
-    struct vertex *v;
-    struct vertex_result res;
+    struct vertex *v;         /* what it is about */
+    struct vertex_result res; /* told to the caller */
     gint64 begun_us; /* monotonic time when res.started_us was: durations do not follow the clock */
     GArray *reads;   /* struct read: of local inputs and of parts of other inputs */
     struct opened *opened; /* by input, while n is solved */
@@ -144,8 +144,8 @@ struct chain *run_diff(struct solver *s, struct node *n, GError **err);
 gboolean hash_merged(struct solver *s, struct node *n, struct hasher *h, GError **err);
 /* Receives the warnings of file ops; ctx is a struct warned. */
 struct warned {
-    struct solver *s;
-    struct node *n; /* whom it is about */
+    struct solver *s; /* who runs n */
+    struct node *n;   /* whom it is about */
 };
 void node_warn(gpointer ctx, const char *text);
 /* The chain (of one layer) that holds what read selects of a local source, made once per content.

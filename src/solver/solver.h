@@ -88,13 +88,13 @@ struct vertex_result {
     enum event_outcome outcome;
     struct digest key; /* definition key, zero when it could not be made */
     char *why;         /* "1 of 14 files differs: src/server.ts", "its input … changed", … */
-    gint64 started_us, duration_us;
-    gint64 saved_us; /* hits: what running it took when it ran */
-    guint64 layer_bytes;
-    gint64 cpu_us;       /* a RUN that ran: CPU time of its processes */
-    guint64 memory_peak; /* the same: the most memory in use, 0: unknown */
-    int exit_code;       /* failed RUN */
-    int step;            /* its number among the steps of this build, from 1; 0: it is none */
+    gint64 started_us, duration_us; /* wall clock when it began, 0: it did not run */
+    gint64 saved_us;                /* hits: what running it took when it ran */
+    guint64 layer_bytes;            /* bytes of files it added */
+    gint64 cpu_us;                  /* a RUN that ran: CPU time of its processes */
+    guint64 memory_peak;            /* the same: the most memory in use, 0: unknown */
+    int exit_code;                  /* failed RUN */
+    int step;      /* its number among the steps of this build, from 1; 0: it is none */
     guint missing; /* failed: the action or mount whose source was not found, from 1; 0: it was
                       something else */
 };

@@ -9,7 +9,7 @@
 
 /* Ordered layer ids, lowest first. An empty chain is scratch. */
 struct chain {
-    guint n;
+    guint n; /* layers */
     char (*ids)[LAYER_ID_LEN + 1];
 };
 struct chain *chain_new(void);

@@ -62,7 +62,6 @@ struct volume_info {
     gint64 created;   /* seconds since the epoch */
     gint64 last_used; /* seconds since the epoch */
 };
-void volume_info_free(struct volume_info *v);
 GPtrArray *store_volume_list(struct store *s, GError **err);
 /* Removes the volumes of id that nobody uses now, so that the next take is fresh. One in use stays
  * as it is: waiting for its user could deadlock, since it may be waiting for a volume we hold. */

@@ -7,16 +7,16 @@
 
 /* What is known of a committed layer. */
 struct layer_info {
-    char id[LAYER_ID_LEN + 1];
-    gboolean indexed;      /* content, size and entries below are known */
-    struct digest content; /* digest over its index without mtimes */
-    guint64 size;          /* bytes of file content */
-    guint64 entries;       /* number of index entries */
-    gboolean has_diff_id;  /* diff_id is known (it was pulled, or exported before) */
-    struct digest diff_id; /* digest of its uncompressed tar, in varve's order or as pulled */
-    gboolean unpacked;     /* it came with an image, which calls it by diff_id */
-    gint64 created;        /* seconds since the epoch */
-    gint64 last_used;      /* seconds since the epoch */
+    char id[LAYER_ID_LEN + 1]; /* NUL-terminated */
+    gboolean indexed;          /* content, size and entries below are known */
+    struct digest content;     /* digest over its index without mtimes */
+    guint64 size;              /* bytes of file content */
+    guint64 entries;           /* number of index entries */
+    gboolean has_diff_id;      /* diff_id is known (it was pulled, or exported before) */
+    struct digest diff_id;     /* digest of its uncompressed tar, in varve's order or as pulled */
+    gboolean unpacked;         /* it came with an image, which calls it by diff_id */
+    gint64 created;            /* seconds since the epoch */
+    gint64 last_used;          /* seconds since the epoch */
 };
 
 /* Commits tmp (a directory from store_tmp_dir() that holds "fs" and perhaps "index") as a new
@@ -57,7 +57,7 @@ gboolean store_layer_blob_find(struct store *s, const char *layer_id, const char
                                struct layer_blob *out);
 /* All that were put for a layer, for checking them; NULL on error. */
 struct layer_variant {
-    char variant[80];
+    char variant[80];       /* "gzip-isal2.30-2", "pulled" */
     struct layer_blob blob; /* size is 0 */
 };
 GArray *store_layer_blob_list(struct store *s, const char *layer_id, GError **err);

@@ -21,7 +21,7 @@
 #define RUN_NAME_MAX 128 /* bytes of a name */
 
 struct run_row {
-    char *id;
+    char *id;              /* RUN_ID_LEN digits */
     char *name;            /* --name, or "" */
     char *image;           /* as given */
     char *command;         /* for people */
@@ -31,8 +31,8 @@ struct run_row {
     guint64 program_start; /* when that process started (proc(5), stat), against reused numbers */
     gint64 created;        /* seconds since the epoch */
     gint64 created_us;     /* the same in microseconds: runs of one second have an order */
-    gboolean detached;
-    gboolean kept; /* stays once it has ended */
+    gboolean detached;     /* -d: in the background */
+    gboolean kept;         /* stays once it has ended */
     /* Below: asked when read, not written. */
     gboolean alive;
     gboolean ended; /* exit_code and at hold; neither alive nor ended: varve was killed */

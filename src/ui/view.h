@@ -16,49 +16,51 @@ struct step {
     enum step_state state;
     enum event_outcome outcome;
     gint64 started_us, duration_us, ended_us; /* wall clock */
-    guint64 layer_bytes;
-    gint64 cpu_us;
-    guint64 memory_peak;
-    char *why;     /* why it ran or hit; the error when it failed */
-    GString *tail; /* the end of its log, at most TAIL_BYTES */
-    GString *line; /* plain view: a line not yet ended */
+    guint64 layer_bytes;                      /* bytes of files it added */
+    gint64 cpu_us;                            /* a RUN: CPU time of its processes */
+    guint64 memory_peak;                      /* a RUN: bytes of memory at most, 0: unknown */
+    char *why;                                /* why it ran or hit; the error when it failed */
+    GString *tail;                            /* the end of its log, at most TAIL_BYTES */
+    GString *line;                            /* plain view: a line not yet ended */
 };
 
 struct transfer {
-    char *name;
+    char *name;              /* what is moved */
     guint64 current, target; /* bytes; target 0 unknown */
-    gint64 started_us;
-    gboolean finished;
-    int vertex;
+    gint64 started_us;       /* wall clock */
+    gboolean finished;       /* nothing more comes */
+    int vertex;              /* that it is for, -1: none */
 };
 
 struct progress;
 /* How a mode shows things. Called with the progress locked. All but event may be NULL. */
 struct view {
-    void (*event)(struct progress *p, const struct event *ev, struct step *s);
-    void (*finish)(struct progress *p);
-    void (*findings)(struct progress *p, const struct lint_report *r, const struct diags *d);
-    gboolean ticks; /* wants tty_draw on a timer */
+    void (*event)(struct progress *p, const struct event *ev,
+                  struct step *s);      /* s: the step that it is about, or NULL */
+    void (*finish)(struct progress *p); /* once, at the end */
+    void (*findings)(struct progress *p, const struct lint_report *r,
+                     const struct diags *d); /* of a check */
+    gboolean ticks;                          /* wants tty_draw on a timer */
 };
 extern const struct view view_tty, view_plain, view_quiet, view_rawjson;
 
 struct progress {
-    struct event_sink sink; /* first: the sink is the progress */
-    FILE *out;
+    struct event_sink sink;  /* first: the sink is the progress */
+    FILE *out;               /* where it is shown, borrowed */
     enum progress_mode mode; /* never AUTO */
     const struct view *view;
-    char *title; /* or NULL */
-    GMutex lock;
+    char *title;          /* or NULL */
+    GMutex lock;          /* over all that follows */
     GPtrArray *steps;     /* struct step*, in order of appearance */
     GPtrArray *transfers; /* struct transfer* */
     int total;            /* steps planned, 0 unknown */
     int done;             /* steps ended */
     GString *warnings;    /* lines to be written at the end */
     gint64 started_us;    /* wall clock */
-    gboolean colours;
-    GThread *ticker; /* tty: redraws */
-    GCond wake;      /* ends the ticker */
-    gboolean ended;
+    gboolean colours;     /* out takes colours */
+    GThread *ticker;      /* tty: redraws */
+    GCond wake;           /* ends the ticker */
+    gboolean ended;       /* finished: only the first call counts */
     GArray
         *drawn; /* tty: int, the widths of the lines on the screen that the next frame replaces */
 };
