@@ -19,7 +19,7 @@ static gboolean is_builtin(const char *name)
 static void add_automatic(gpointer names, const char *name, const char *value)
 {
     (void)value;
-    g_ptr_array_add(names, (gpointer)g_intern_string(name));
+    g_ptr_array_add(names, g_strdup(name));
 }
 
 /* The names of all ARGs, also those that ONBUILD keeps for later. */
@@ -39,7 +39,7 @@ void build_note_unused_args(const struct build *b)
 {
     struct platform host;
     platform_host(&host);
-    g_autoptr(GPtrArray) names = declared(b), automatic = g_ptr_array_new();
+    g_autoptr(GPtrArray) names = declared(b), automatic = g_ptr_array_new_with_free_func(g_free);
     autoargs_each(b->result.df, &host, &b->r->platform, NULL, add_automatic, automatic);
     for (guint i = 0; i < b->r->given_args->len; i++) {
         const char *name = g_ptr_array_index(b->r->given_args, i);
