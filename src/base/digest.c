@@ -80,8 +80,8 @@ void digest_of_bytes(struct digest *out, const void *bytes, gsize len)
 #define CHUNK (256 * 1024)
 
 /* Hashes the hole that fd is at, if any, without reading it; the end of the file is size. */
-static gboolean hash_hole(int fd, guint64 size, char *buf, struct hasher *h, guint64 *total,
-                          GError **err)
+static gboolean hash_file_hole(int fd, guint64 size, char *buf, struct hasher *h, guint64 *total,
+                               GError **err)
 {
     off_t at = lseek(fd, 0, SEEK_CUR), data = at < 0 ? -1 : lseek(fd, at, SEEK_DATA);
     if (at >= 0 && data < 0 && errno == ENXIO && (guint64)at < size)
@@ -111,7 +111,7 @@ gboolean digest_of_fd(struct digest *out, int fd, guint64 *size, GError **err)
                       (guint64)st.st_blocks * 512 < (guint64)st.st_size;
     for (;;) {
         if (!work_check(err) ||
-            (sparse && !hash_hole(fd, (guint64)st.st_size, buf, h, &total, err)))
+            (sparse && !hash_file_hole(fd, (guint64)st.st_size, buf, h, &total, err)))
             return FALSE;
         ssize_t n = io_read(fd, buf, CHUNK);
         if (n < 0)

@@ -22,7 +22,7 @@ ssize_t io_pread(int fd, void *buf, gsize len, off_t offset)
 }
 
 /* offset -1: the file's own. */
-static ssize_t fill(int fd, char *buf, gsize len, off_t offset)
+static ssize_t read_full(int fd, char *buf, gsize len, off_t offset)
 {
     gsize got = 0;
     while (got < len) {
@@ -39,12 +39,12 @@ static ssize_t fill(int fd, char *buf, gsize len, off_t offset)
 
 ssize_t io_read_full(int fd, void *buf, gsize len)
 {
-    return fill(fd, buf, len, -1);
+    return read_full(fd, buf, len, -1);
 }
 
 ssize_t io_pread_full(int fd, void *buf, gsize len, off_t offset)
 {
-    return fill(fd, buf, len, offset);
+    return read_full(fd, buf, len, offset);
 }
 
 int io_pwrite_all(int fd, const void *bytes, gsize len, off_t offset)

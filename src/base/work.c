@@ -3,7 +3,7 @@
 static __thread const struct work *current;
 
 /* What a new thread is told. */
-struct start {
+struct start_thread {
     GThreadFunc fn;
     gpointer data;
     const struct work *work; /* of the thread that started it */
@@ -29,7 +29,7 @@ gboolean work_check(GError **err)
 
 static gpointer thread_main(gpointer data)
 {
-    struct start s = *(struct start *)data;
+    struct start_thread s = *(struct start_thread *)data;
     g_free(data);
     current = s.work;
     gpointer result = s.fn(s.data);
@@ -38,11 +38,11 @@ static gpointer thread_main(gpointer data)
     return result;
 }
 
-static GThread *start(const char *name, GThreadFunc fn, gpointer data, gboolean counted,
-                      GError **err)
+static GThread *start_thread(const char *name, GThreadFunc fn, gpointer data, gboolean counted,
+                             GError **err)
 {
-    struct start *s = g_new(struct start, 1);
-    *s = (struct start){fn, data, current, counted};
+    struct start_thread *s = g_new(struct start_thread, 1);
+    *s = (struct start_thread){fn, data, current, counted};
     GThread *t = g_thread_try_new(name, thread_main, s, err);
     if (!t)
         g_free(s);
@@ -51,7 +51,7 @@ static GThread *start(const char *name, GThreadFunc fn, gpointer data, gboolean 
 
 GThread *work_thread(const char *name, GThreadFunc fn, gpointer data, GError **err)
 {
-    return start(name, fn, data, FALSE, err);
+    return start_thread(name, fn, data, FALSE, err);
 }
 
 GThread *work_helper(const char *name, GThreadFunc fn, gpointer data)
@@ -59,7 +59,7 @@ GThread *work_helper(const char *name, GThreadFunc fn, gpointer data)
     gboolean counted = current && current->slots;
     if (counted && !slots_take(current->slots))
         return NULL;
-    GThread *t = start(name, fn, data, counted, NULL);
+    GThread *t = start_thread(name, fn, data, counted, NULL);
     if (!t && counted)
         slots_give(current->slots);
     return t;

@@ -10,7 +10,7 @@
 
 #define MAX_BUILDS 50 /* looked through for the build before, of an image without a name */
 
-void build_change_free(gpointer data)
+static void build_change_free(gpointer data)
 {
     struct build_change *c = data;
     g_free(c->name);
@@ -90,7 +90,7 @@ static void compare_maps(GPtrArray *list, const char *field, GTree *old, GTree *
     g_tree_foreach(old, compare_pair, &(struct comparison){list, field, now, TRUE});
 }
 
-static int compare_keys(gconstpointer a, gconstpointer b, gpointer unused)
+static int compare_change_keys(gconstpointer a, gconstpointer b, gpointer unused)
 {
     (void)unused;
     return strcmp(a, b);
@@ -98,7 +98,7 @@ static int compare_keys(gconstpointer a, gconstpointer b, gpointer unused)
 
 static GTree *env_map(const struct image_conf *c)
 {
-    GTree *map = g_tree_new_full(compare_keys, NULL, g_free, g_free);
+    GTree *map = g_tree_new_full(compare_change_keys, NULL, g_free, g_free);
     for (guint i = 0; i < c->env->len; i++) {
         const char *pair = g_ptr_array_index(c->env, i), *eq = strchr(pair, '=');
         if (eq)

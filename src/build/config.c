@@ -26,7 +26,7 @@ static gboolean take_number(GKeyFile *kf, const char *file, const char *key, gui
     return TRUE;
 }
 
-static void take_text(GKeyFile *kf, const char *key, char **out)
+static void take_config_text(GKeyFile *kf, const char *key, char **out)
 {
     g_free(*out);
     *out = g_key_file_get_string(kf, "registry", key, NULL);
@@ -45,9 +45,9 @@ static gboolean take_registry_key(GKeyFile *kf, const char *file, const char *ke
     if (g_str_equal(key, "insecure"))
         take_insecure(kf, c);
     else if (g_str_equal(key, "auth-file"))
-        take_text(kf, key, &c->logins.only);
+        take_config_text(kf, key, &c->logins.only);
     else if (g_str_equal(key, "ca-file"))
-        take_text(kf, key, &c->trust.extra);
+        take_config_text(kf, key, &c->trust.extra);
     else if (g_str_equal(key, "tries"))
         return take_number(kf, file, key, &c->patience.tries, err);
     else if (g_str_equal(key, "max-wait"))
@@ -98,7 +98,8 @@ static gboolean take_group(GKeyFile *kf, const char *file, const char *group,
 }
 
 /* A file that does not exist is no error, unless it was named. */
-static gboolean read_file(const char *file, gboolean named, struct build_config *c, GError **err)
+static gboolean read_config_file(const char *file, gboolean named, struct build_config *c,
+                                 GError **err)
 {
     g_autoptr(GKeyFile) kf = g_key_file_new();
     GError *local = NULL;
@@ -123,9 +124,10 @@ static gboolean read_file(const char *file, gboolean named, struct build_config 
 static gboolean read_files(char **env, const char *one, struct build_config *c, GError **err)
 {
     if (one && *one)
-        return read_file(one, TRUE, c, err);
+        return read_config_file(one, TRUE, c, err);
     g_autofree char *own = userenv_config_file(env);
-    return read_file("/etc/varve/varve.conf", FALSE, c, err) && read_file(own, FALSE, c, err);
+    return read_config_file("/etc/varve/varve.conf", FALSE, c, err) &&
+           read_config_file(own, FALSE, c, err);
 }
 
 gboolean build_config_load(struct build_config *c, char **env, const char *file,

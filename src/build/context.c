@@ -47,13 +47,13 @@ static gboolean refuse_archive(const struct build *b, GError **err)
 
 /* Unpacks dir/name into a temporary folder of the store, which becomes the context. It goes when
  * the store is closed. */
-static gboolean unpack(struct build *b, const char *dir, const char *name, GError **err)
+static gboolean unpack_context(struct build *b, const char *dir, const char *name, GError **err)
 {
     g_autoptr(tree) t = scan_dir(NULL, dir, NULL, b->context_name, b->ports.cancel, err);
     g_autofree char *tmp = t ? store_tmp_dir(b->store, err) : NULL;
     struct layer_info info = {0};
     if (!tmp || !remote_fill(b->store, b->ports.cancel, t, name, TRUE, NULL, tmp, &info, err)) {
-        g_prefix_error(err, "cannot unpack the context %s: ", b->context_name);
+        g_prefix_error(err, "cannot unpack_context the context %s: ", b->context_name);
         return FALSE;
     }
     b->context_dir = g_build_filename(store_root(b->store), tmp, "fs", NULL);
@@ -92,7 +92,7 @@ static gboolean use_file(struct build *b, const char *dir, const char *name, GEr
         return error_set_errno(err, errno, "cannot open the context %s", b->context_name);
     if (!is_archive(fd, &archive, err))
         return FALSE;
-    return archive ? unpack(b, dir, name, err) : take_dockerfile(b, fd, err);
+    return archive ? unpack_context(b, dir, name, err) : take_dockerfile(b, fd, err);
 }
 
 /* Copies the context on stdin, which may be a pipe, to an empty file. */
@@ -168,7 +168,7 @@ static gboolean open_archive(struct build *b, GError **err)
     if (!is_archive(fd, &archive, err))
         return FALSE;
     if (archive)
-        return use_copy(b, fd, copy_file, unpack, err);
+        return use_copy(b, fd, copy_file, unpack_context, err);
     error_set(err, VARVE_ERROR_USAGE, "the context %s is neither a directory nor a tar archive",
               path);
     error_add_next(err, "varve build . builds the directory you are in; -f names the Dockerfile");

@@ -38,7 +38,7 @@ static gboolean is_own(const struct build *b, const char *path)
     return b->r->context_kind == BUILD_CONTEXT_DIR || g_path_is_absolute(path);
 }
 
-static GBytes *read_file(struct build *b, const char *path, gsize max, GError **err)
+static GBytes *read_input_file(struct build *b, const char *path, gsize max, GError **err)
 {
     return is_own(b, path) ? fs_read(AT_FDCWD, path, max, err) : read_inside(b, path, max, err);
 }
@@ -66,7 +66,7 @@ static GBytes *read_other(struct build *b, const char *const *names)
     for (; *names; names++) {
         g_autofree char *path =
             strcmp(dir, ".") == 0 ? g_strdup(*names) : g_build_filename(dir, *names, NULL);
-        GBytes *bytes = read_file(b, path, DOCKERFILE_MAX_BYTES, NULL);
+        GBytes *bytes = read_input_file(b, path, DOCKERFILE_MAX_BYTES, NULL);
         if (!bytes)
             continue;
         g_free(b->dockerfile_path);
@@ -84,8 +84,9 @@ static GBytes *read_named(struct build *b, GError **err)
     static const char *const lower[] = {"dockerfile", NULL};
     GError *local = NULL;
     gboolean may_be_pipe = b->r->file && is_own(b, b->dockerfile_path);
-    GBytes *bytes = may_be_pipe ? fs_read_stream(b->dockerfile_path, DOCKERFILE_MAX_BYTES, &local)
-                                : read_file(b, b->dockerfile_path, DOCKERFILE_MAX_BYTES, &local);
+    GBytes *bytes = may_be_pipe
+                        ? fs_read_stream(b->dockerfile_path, DOCKERFILE_MAX_BYTES, &local)
+                        : read_input_file(b, b->dockerfile_path, DOCKERFILE_MAX_BYTES, &local);
     g_autofree char *name = g_path_get_basename(b->dockerfile_path);
     if (g_error_matches(local, VARVE_ERROR, VARVE_ERROR_NOT_FOUND) &&
         strcmp(name, "Dockerfile") == 0)
@@ -135,7 +136,7 @@ static GBytes *read_optional(struct build *b, const char *path, GError **err)
                    "%s is a directory, not an ignore file: nothing is ignored by it", path);
         return NULL;
     }
-    GBytes *bytes = read_file(b, path, MAX_IGNORE, &local);
+    GBytes *bytes = read_input_file(b, path, MAX_IGNORE, &local);
     if (bytes)
         return bytes;
     if (g_error_matches(local, VARVE_ERROR, VARVE_ERROR_NOT_FOUND))

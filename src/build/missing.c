@@ -36,7 +36,7 @@ static const struct instruction *instruction_of(const struct build *b, const str
     return NULL;
 }
 
-static struct span place_of(const struct instruction *ins, const struct vertex *v, guint place)
+static struct span missing_place(const struct instruction *ins, const struct vertex *v, guint place)
 {
     if (!ins)
         return (struct span){v->meta.line, 1, 1};
@@ -114,7 +114,7 @@ static gboolean set_left_out(const struct build *b, const struct source *s, GErr
 }
 
 /* A next move where the message itself does not say what was meant. */
-static void add_next(const struct source *s, GError **err)
+static void add_next_for_source(const struct source *s, GError **err)
 {
     const char *stage = s->input->meta.stage;
     if (error_next(*err) || strstr((*err)->message, "did you mean"))
@@ -139,7 +139,7 @@ struct span build_explain_missing(const struct build *b, const struct vertex *v,
     const struct vertex_result *r = solver_result(b->solver, v);
     const struct instruction *ins = instruction_of(b, v);
     if (r->missing == 0 || (v->op.type != OP_FILE && v->op.type != OP_EXEC))
-        return place_of(ins, v, 0);
+        return missing_place(ins, v, 0);
     struct source s = find_source(v, r->missing);
     GError *better = NULL;
     gboolean context = is_context(s.input);
@@ -149,7 +149,7 @@ struct span build_explain_missing(const struct build *b, const struct vertex *v,
         g_clear_error(err);
         *err = better;
     } else {
-        add_next(&s, err);
+        add_next_for_source(&s, err);
     }
-    return place_of(ins, v, s.place);
+    return missing_place(ins, v, s.place);
 }

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-static struct output *add(struct build_request *r, const char *text, GError **err)
+static struct output *add_output(struct build_request *r, const char *text, GError **err)
 {
     struct output *out = output_parse(text, err);
     if (out)
@@ -26,12 +26,12 @@ static gboolean add_flags(struct build_request *r, gboolean push, gboolean load,
         out->push |= push && out->type == OUTPUT_IMAGE;
     }
     if ((r->outputs->len == 0 || (push && !images)) &&
-        !add(r, push ? "type=image,push=true" : "type=image", err))
+        !add_output(r, push ? "type=image,push=true" : "type=image", err))
         return FALSE;
-    return !load || loads || add(r, "type=docker", err) != NULL;
+    return !load || loads || add_output(r, "type=docker", err) != NULL;
 }
 
-static gboolean check_names(const struct build_request *r, GError **err)
+static gboolean check_outputs_named(const struct build_request *r, GError **err)
 {
     for (guint i = 0; i < r->outputs->len; i++) {
         const struct output *out = g_ptr_array_index(r->outputs, i);
@@ -111,7 +111,7 @@ gboolean build_set_outputs(struct build_request *r, char **specs, gboolean push,
                            GError **err)
 {
     for (char **s = specs; s && *s; s++)
-        if (!add(r, *s, err))
+        if (!add_output(r, *s, err))
             return FALSE;
     if (!add_flags(r, push, load, err))
         return FALSE;
@@ -120,5 +120,5 @@ gboolean build_set_outputs(struct build_request *r, char **specs, gboolean push,
         if (!output_check(g_ptr_array_index(r->outputs, i), err))
             return FALSE;
     }
-    return check_names(r, err) && check_stdout(r, err);
+    return check_outputs_named(r, err) && check_stdout(r, err);
 }

@@ -1,5 +1,14 @@
 #include "build/request.h"
 
+static void named_context_free(struct named_context *c)
+{
+    if (!c)
+        return;
+    g_free(c->name);
+    g_free(c->value);
+    g_free(c);
+}
+
 struct build_request *build_request_new(void)
 {
     struct build_request *r = g_new0(struct build_request, 1);
@@ -53,13 +62,4 @@ void build_request_free(struct build_request *r)
     g_ptr_array_unref(r->outputs);
     resources_clear(&r->resources);
     g_free(r);
-}
-
-void named_context_free(struct named_context *c)
-{
-    if (!c)
-        return;
-    g_free(c->name);
-    g_free(c->value);
-    g_free(c);
 }

@@ -21,7 +21,7 @@ struct relay {
     GThread *thread;
 };
 
-static gboolean turn(struct relay *r)
+static gboolean relay_turn(struct relay *r)
 {
     struct pollfd fds[] = {{.fd = r->console.master, .events = POLLIN},
                            {.fd = r->console.input ? STDIN_FILENO : -1, .events = POLLIN},
@@ -38,7 +38,7 @@ static gboolean turn(struct relay *r)
 
 static gpointer relay_main(gpointer data)
 {
-    while (turn(data))
+    while (relay_turn(data))
         ;
     return NULL;
 }

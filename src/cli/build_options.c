@@ -171,7 +171,7 @@ static gboolean parse_lists(struct build_options *o, char **env, GError **err)
     return build_set_labels(r, o->raw_labels, err);
 }
 
-static gboolean parse_platform(struct build_options *o, GError **err)
+static gboolean parse_platform_option(struct build_options *o, GError **err)
 {
     const struct platform *preset;
     struct platform store;
@@ -258,7 +258,8 @@ static gboolean parse_all(struct build_options *o, char **env, int argc, char **
     const char *call = o->raw_call ? o->raw_call : o->check ? "check" : NULL;
     return refuse_unsupported(o, err) && note_caches(o, err) && build_set_call(r, call, err) &&
            parse_progress(o, err) && add_each(r, o->raw_tags, build_add_tag, err) &&
-           parse_build_args(o, env, err) && parse_lists(o, env, err) && parse_platform(o, err) &&
+           parse_build_args(o, env, err) && parse_lists(o, env, err) &&
+           parse_platform_option(o, err) &&
            build_set_annotations(r, o->raw_annotations, report_sink(), err) &&
            build_set_network(r, o->raw_network, err) && build_set_pull(r, o->raw_pull, err) &&
            add_each(r, o->raw_allow, build_allow, err) &&

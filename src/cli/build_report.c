@@ -231,7 +231,7 @@ static void print_changes(const struct build_result *r, int columns)
 }
 
 /* Cut, run and why; the hits are counted. */
-void build_print_explanations(const struct shown_build *b)
+static void build_print_explanations(const struct shown_build *b)
 {
     static const char *const words[] = {[OUTCOME_RAN] = "run",
                                         [OUTCOME_CACHED] = "hit",

@@ -22,7 +22,7 @@ const struct option_row du_option_rows[] = {
     {0},
 };
 
-static json_t *make_object(const struct store_usage *u)
+static json_t *usage_object(const struct store_usage *u)
 {
     json_t *o = json_object();
     const struct {
@@ -55,7 +55,7 @@ static void add_row(struct table *t, const char *what, guint64 count, guint64 by
     table_row(t, cells);
 }
 
-static void print_table(struct store *s, const struct store_usage *u)
+static void print_usage_table(struct store *s, const struct store_usage *u)
 {
     static const char *const heads[] = {"WHAT", "COUNT", "SIZE", "WHAT IT IS", NULL};
     g_autoptr(table) t = table_new(heads, "-rr-");
@@ -172,12 +172,12 @@ static void show_usage(struct format *f, gboolean verbose, GError **err)
     if (!s || !store_usage(s, &u, err))
         return;
     if (f->kind == FORMAT_JSON)
-        print_json(make_object(&u), TRUE);
-    else if (f->kind == FORMAT_TEMPLATE && format_row(f, make_object(&u), err))
+        print_json(usage_object(&u), TRUE);
+    else if (f->kind == FORMAT_TEMPLATE && format_row(f, usage_object(&u), err))
         format_end(f, NULL, err);
     if (f->kind != FORMAT_TABLE)
         return;
-    print_table(s, &u);
+    print_usage_table(s, &u);
     if (verbose) {
         print_images(s);
         print_volumes(s, err);

@@ -70,7 +70,7 @@ static gboolean set_process(struct exec_call *x, const struct run_row *row, GErr
 }
 
 /* Of the row, whose numbers may stand for other processes by now. */
-static gboolean is_there(const struct run_row *row, GError **err)
+static gboolean run_is_there(const struct run_row *row, GError **err)
 {
     const char *name = *row->name ? row->name : row->id;
     if (row->alive && row->program > 0 && run_process_start(row->program) == row->program_start)
@@ -90,8 +90,8 @@ static void pass_on(gpointer exec, int fd, const void *bytes, gsize len)
     console_pass_on(&((struct exec_call *)exec)->output_lost, fd, bytes, len);
 }
 
-static gboolean join(struct exec_call *x, const struct run_row *row, struct sandbox_result *res,
-                     GError **err)
+static gboolean join_sandbox(struct exec_call *x, const struct run_row *row,
+                             struct sandbox_result *res, GError **err)
 {
     struct sandbox_spec spec = {.root_fd = -1,
                                 .args = (const char *const *)x->command,
@@ -120,7 +120,7 @@ static int join_controlled(struct exec_call *x, const struct run_row *row, GErro
     const struct run_console port = console_of_run(&console);
     x->control = run_control_new(&(struct run_control_options){
         .stop_signal = SIGTERM, .stop_timeout = -1, .signals = TRUE, .console = &port});
-    gboolean ok = run_control_start(x->control, err) && join(x, row, &res, err);
+    gboolean ok = run_control_start(x->control, err) && join_sandbox(x, row, &res, err);
     run_control_end(x->control);
     console_close(&console);
     run_control_free(g_steal_pointer(&x->control));
@@ -148,7 +148,7 @@ static int exec_in(struct exec_call *x, GError **err)
     if (!run_check_terminal(x->o, err) || !(x->store = open_store(err)))
         return 0;
     g_autoptr(run_row) row = store_run_find(x->store, x->name, err);
-    if (!row || !is_there(row, err) || !set_process(x, row, err))
+    if (!row || !run_is_there(row, err) || !set_process(x, row, err))
         return 0;
     fd_auto int pidfd = store_run_pidfd(x->store, row, err);
     if (pidfd < 0 || !userns_join(pidfd, row->pid, err))

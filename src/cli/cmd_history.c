@@ -149,7 +149,7 @@ static json_t *step_object(const struct step_row *r)
     return o;
 }
 
-static void add_step(struct table *t, const struct step_row *r, gboolean no_trunc)
+static void add_step_row(struct table *t, const struct step_row *r, gboolean no_trunc)
 {
     g_autofree char *number = g_strdup_printf("%d", r->number);
     g_autofree char *took = text_duration(r->duration_us);
@@ -166,7 +166,7 @@ static void print_steps(const struct build_row *b, GPtrArray *steps, gboolean no
                                         "STAGE", "WHAT",    "WHY",  NULL};
     g_autoptr(table) t = table_new(heads, "r-rr---");
     for (guint i = 0; i < steps->len; i++)
-        add_step(t, g_ptr_array_index(steps, i), no_trunc);
+        add_step_row(t, g_ptr_array_index(steps, i), no_trunc);
     g_autofree char *age = text_age(b->started_us / G_USEC_PER_SEC);
     g_autofree char *result = result_text(b, no_trunc);
     g_autofree char *head =
@@ -220,7 +220,8 @@ static json_t *entry_object(const struct history *h, guint64 size, const struct 
     return row;
 }
 
-static void add_entry(struct table *t, const struct history *h, guint64 size, gboolean no_trunc)
+static void add_history_row(struct table *t, const struct history *h, guint64 size,
+                            gboolean no_trunc)
 {
     g_autoptr(GDateTime) at = h->created ? g_date_time_new_from_iso8601(h->created, NULL) : NULL;
     g_autofree char *age = at ? text_age(g_date_time_to_unix(at)) : NULL;
@@ -248,7 +249,7 @@ static void list_entries(struct store *s, const char *name, const struct history
         if (!h->empty_layer && layer > 0 && !store_layer_get(s, b->chain->ids[--layer], &info, err))
             return;
         if (is_table(o))
-            add_entry(t, h, info.size, o->no_trunc);
+            add_history_row(t, h, info.size, o->no_trunc);
         else if (!format_row(o->f, entry_object(h, info.size, o), err))
             return;
     }

@@ -61,7 +61,7 @@ static void docker_fields(json_t *o, const struct image_row *r, gboolean no_trun
         jsonset_text(o, "Digest", "<none>");
 }
 
-static json_t *make_object(struct store *s, const struct image_row *r)
+static json_t *image_object(struct store *s, const struct image_row *r)
 {
     g_autoptr(reference) ref = *r->name ? reference_parse(r->name, NULL) : NULL;
     g_autofree char *shown = shown_name(r->name);
@@ -88,22 +88,22 @@ static json_t *make_object(struct store *s, const struct image_row *r)
     return o;
 }
 
-static gboolean print_objects(struct store *s, GPtrArray *rows, struct format *f, gboolean no_trunc,
-                              GError **err)
+static gboolean print_image_objects(struct store *s, GPtrArray *rows, struct format *f,
+                                    gboolean no_trunc, GError **err)
 {
     static const char *const heads[][2] = {
         {"ID", "IMAGE ID"}, {"CreatedSince", "CREATED"}, {NULL, NULL}};
     static const char *const optional[] = {"Platform", "Origin", NULL};
     f->optional = optional;
     struct image_row none = {.name = (char *)""};
-    json_t *sample = rows->len == 0 ? make_object(s, &none) : NULL;
+    json_t *sample = rows->len == 0 ? image_object(s, &none) : NULL;
     if (sample)
         docker_fields(sample, &none, no_trunc);
     if (sample && !format_check(f, sample, err))
         return FALSE;
     for (guint i = 0; i < rows->len; i++) {
         const struct image_row *r = g_ptr_array_index(rows, i);
-        json_t *o = make_object(s, r);
+        json_t *o = image_object(s, r);
         if (f->kind == FORMAT_TEMPLATE)
             docker_fields(o, r, no_trunc);
         if (!format_row(f, o, err))
@@ -184,7 +184,7 @@ static void print_images(struct store *s, GPtrArray *rows, const char *wanted,
     if (o->quiet && f->kind != FORMAT_TEMPLATE)
         print_ids(rows, o);
     else if (f->kind != FORMAT_TABLE)
-        print_objects(s, rows, f, o->no_trunc, err);
+        print_image_objects(s, rows, f, o->no_trunc, err);
     else if (rows->len == 0)
         print_nothing(wanted, o->filters || (wanted && strpbrk(wanted, "*?[")));
     else if (columns > 0 && columns < NARROW && !o->digests)

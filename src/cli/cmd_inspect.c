@@ -43,7 +43,7 @@ static json_t *load_config(struct store *s, const struct image_row *r, GError **
 }
 
 /* Every name of the image, and its repositories with the digest that their registry knows. */
-static void add_names(json_t *o, struct store *s, const struct image_row *r)
+static void add_image_names(json_t *o, struct store *s, const struct image_row *r)
 {
     json_t *tags = json_array(), *digests = json_array();
     g_autoptr(GPtrArray) all = store_image_list(s);
@@ -105,7 +105,7 @@ static void add_layers(json_t *o, struct store *s, const struct image_row *r)
 }
 
 /* The shape of Docker's image inspect, with Layers added. */
-static json_t *describe(struct store *s, const struct image_row *r, GError **err)
+static json_t *describe_image(struct store *s, const struct image_row *r, GError **err)
 {
     json_t *config = load_config(s, r, err);
     if (!config)
@@ -115,7 +115,7 @@ static json_t *describe(struct store *s, const struct image_row *r, GError **err
         {"Variant", "variant"}, {"Os", "os"},         {"Config", "config"}};
     json_t *o = json_object();
     set_digest_text(o, "Id", &r->config);
-    add_names(o, s, r);
+    add_image_names(o, s, r);
     for (guint i = 0; i < G_N_ELEMENTS(fields); i++)
         move_member(o, fields[i][0], config, fields[i][1]);
     json_object_set_new(o, "Size", json_integer(image_bytes(s, r)));
@@ -185,7 +185,7 @@ static json_t *describe_name(struct store *s, const char *name, const struct pla
         tell_run(s, name, err);
     if (r)
         set_true_platform(s, r);
-    json_t *o = r ? describe(s, r, err) : NULL;
+    json_t *o = r ? describe_image(s, r, err) : NULL;
     if (r && !o)
         g_prefix_error(err, "cannot inspect %s: ", name);
     return o;

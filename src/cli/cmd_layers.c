@@ -113,7 +113,8 @@ static void match_history(GArray *rows, const struct built_image *b)
     }
 }
 
-static GArray *measure(struct store *s, const struct built_image *b, struct waste *w, GError **err)
+static GArray *measure_layers(struct store *s, const struct built_image *b, struct waste *w,
+                              GError **err)
 {
     g_autoptr(GArray) rows = g_array_new(FALSE, TRUE, sizeof(struct layer_row));
     g_array_set_size(rows, b->chain->n);
@@ -135,7 +136,7 @@ static char *diff_id_text(const struct layer_row *r, gboolean full)
     return full ? digest_text(&r->info.diff_id) : short_hex(&r->info.diff_id);
 }
 
-static gboolean print_objects(GArray *rows, struct format *f, GError **err)
+static gboolean print_layer_objects(GArray *rows, struct format *f, GError **err)
 {
     static const char *const optional[] = {"DiffID", "CreatedBy", NULL};
     f->optional = optional;
@@ -155,7 +156,7 @@ static gboolean print_objects(GArray *rows, struct format *f, GError **err)
     return format_end(f, NULL, err);
 }
 
-static void print_table(GArray *rows, gboolean no_trunc)
+static void print_layer_table(GArray *rows, gboolean no_trunc)
 {
     static const char *const heads[] = {"#", "SIZE", "FILES", "WASTED", "DIGEST", "STEP", NULL};
     g_autoptr(table) t = table_new(heads, "rrrr--");
@@ -232,11 +233,11 @@ static void show_layers(const struct layers_options *o, struct format *f, const 
         return;
     struct waste w = {g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
                       g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free)};
-    g_autoptr(GArray) rows = measure(s, b, &w, err);
+    g_autoptr(GArray) rows = measure_layers(s, b, &w, err);
     if (rows && f->kind != FORMAT_TABLE) {
-        print_objects(rows, f, err);
+        print_layer_objects(rows, f, err);
     } else if (rows) {
-        print_table(rows, o->no_trunc);
+        print_layer_table(rows, o->no_trunc);
         print_summary(rows, &w);
     }
     g_hash_table_unref(w.above);

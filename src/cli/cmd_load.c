@@ -81,8 +81,8 @@ static void print_loaded(struct store *s, const struct image_row *r)
 }
 
 /* One row for each name; without any it is kept by its id. */
-static gboolean keep(struct store *s, const struct loaded_image *image, gboolean quiet,
-                     GError **err)
+static gboolean keep_image(struct store *s, const struct loaded_image *image, gboolean quiet,
+                           GError **err)
 {
     g_autofree char *platform = platform_text(&image->platform);
     struct image_row r = {.manifest = image->manifest,
@@ -143,7 +143,7 @@ static int load(const struct load_command_options *o, const char *file, GError *
     if (!images || !add_tags(images, o->tags, err))
         return 0;
     for (guint i = 0; i < images->len; i++)
-        if (!keep(s, g_ptr_array_index(images, i), o->quiet, err))
+        if (!keep_image(s, g_ptr_array_index(images, i), o->quiet, err))
             return 0;
     if (!o->quiet) {
         print_next_load(images);

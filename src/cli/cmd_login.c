@@ -35,7 +35,7 @@ const struct option_row login_option_rows[] = {
 };
 
 /* A line from the terminal, without its end; NULL at the end of input. */
-static char *ask(const char *prompt, gboolean hidden)
+static char *ask_user(const char *prompt, gboolean hidden)
 {
     struct termios old, quiet;
     char line[1024];
@@ -73,7 +73,7 @@ static gboolean take_secret(struct login_options *o, GError **err)
     if (o->from_stdin)
         o->password = secret_from_stdin(err);
     else if (!o->password && isatty(STDIN_FILENO))
-        o->password = ask("password or token", TRUE);
+        o->password = ask_user("password or token", TRUE);
     if (o->password && *o->password)
         return TRUE;
     if (!err || *err)
@@ -86,7 +86,7 @@ static gboolean take_secret(struct login_options *o, GError **err)
 static gboolean take_name(struct login_options *o, GError **err)
 {
     if (!o->username && isatty(STDIN_FILENO) && !o->from_stdin)
-        o->username = ask("user name", FALSE);
+        o->username = ask_user("user name", FALSE);
     if (o->username && *o->username)
         return TRUE;
     error_set(err, VARVE_ERROR_USAGE, "no user name was given");

@@ -114,7 +114,7 @@ static gboolean is_wanted(const struct run_row *r, const struct ps_options *o)
     return r->alive || (ended && r->kept);
 }
 
-static json_t *make_object(const struct run_row *r)
+static json_t *run_object(const struct run_row *r)
 {
     g_autofree char *status = status_of(r);
     g_autofree char *created = time_text(r->created);
@@ -138,7 +138,7 @@ static json_t *make_object(const struct run_row *r)
     return o;
 }
 
-static void print_table(GPtrArray *rows, const struct ps_options *o)
+static void print_run_table(GPtrArray *rows, const struct ps_options *o)
 {
     static const char *const heads[] = {"ID",      "NAME", "IMAGE",   "STATUS",
                                         "CREATED", "PID",  "COMMAND", NULL};
@@ -157,19 +157,19 @@ static void print_table(GPtrArray *rows, const struct ps_options *o)
 }
 
 /* In templates "\"command\"" and times are as docker writes them. */
-static gboolean print_objects(GPtrArray *rows, const struct ps_options *o, struct format *f,
-                              GError **err)
+static gboolean print_run_objects(GPtrArray *rows, const struct ps_options *o, struct format *f,
+                                  GError **err)
 {
     static const char *const heads[][2] = {{"RunningFor", "CREATED"}, {NULL, NULL}};
     static const char *const optional[] = {"Image", "FinishedAt", "Labels", NULL};
     f->optional = optional;
     struct run_row none = {
         .id = (char *)"", .name = (char *)"", .command = (char *)"", .labels = (char *[]){NULL}};
-    if (rows->len == 0 && !format_check(f, make_object(&none), err))
+    if (rows->len == 0 && !format_check(f, run_object(&none), err))
         return FALSE;
     for (guint i = 0; i < rows->len; i++) {
         const struct run_row *r = g_ptr_array_index(rows, i);
-        json_t *row = make_object(r);
+        json_t *row = run_object(r);
         if (f->kind == FORMAT_TEMPLATE) {
             g_autofree char *command = text_fit(r->command, o->no_trunc ? G_MAXINT : 20);
             g_autofree char *quoted = g_strdup_printf("\"%s\"", command);
@@ -191,13 +191,13 @@ static void print_runs(GPtrArray *rows, const struct ps_options *o, struct forma
     if (ids)
         return;
     if (f->kind != FORMAT_TABLE) {
-        print_objects(rows, o, f, err);
+        print_run_objects(rows, o, f, err);
         return;
     }
     if (rows->len == 0)
         fprintf(stderr, o->all ? "nothing runs and no run is kept\n" : "nothing runs\n");
     else
-        print_table(rows, o);
+        print_run_table(rows, o);
     if (rows->len == 0 && !o->all)
         print_next("varve ps -a shows what has ended · varve run -d --name NAME IMAGE");
 }

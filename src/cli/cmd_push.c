@@ -74,7 +74,7 @@ static void print_pushed(const struct reference *ref, const struct built_image *
                digest);
 }
 
-struct push {
+struct push_one_name {
     const struct push_options *o;
     struct store *store;
     struct image_row *row;
@@ -82,7 +82,7 @@ struct push {
     struct reference *ref; /* where to */
 };
 
-static gboolean transfer(struct push *p, struct push_stats *stats, GError **err)
+static gboolean transfer(struct push_one_name *p, struct push_stats *stats, GError **err)
 {
     enum progress_mode mode;
     const char *progress = p->o->quiet ? "quiet" : p->o->progress ? p->o->progress : "auto";
@@ -107,8 +107,8 @@ static gboolean transfer(struct push *p, struct push_stats *stats, GError **err)
     return ok;
 }
 
-static void push(struct push *p, const char *name, const char *target,
-                 const struct platform *platform, GError **err)
+static void push_one_name(struct push_one_name *p, const char *name, const char *target,
+                          const struct platform *platform, GError **err)
 {
     struct push_stats stats = {0};
     p->row = stored_image_find(p->store, name, platform, err);
@@ -117,7 +117,7 @@ static void push(struct push *p, const char *name, const char *target,
         return;
     if (!target && !*p->row->name) {
         error_set(err, VARVE_ERROR_USAGE, "%s has no name to be pushed to", name);
-        error_add_next(err, "varve push %s REGISTRY/NAME:TAG", name);
+        error_add_next(err, "varve push_one_name %s REGISTRY/NAME:TAG", name);
         return;
     }
     p->ref = reference_argument(target ? target : p->row->name, err);
@@ -137,9 +137,9 @@ static int push_image(const struct push_options *o, const char *name, const char
     const struct platform *platform;
     if (!platform_option(o->platform, &wanted, &platform, err))
         return 0;
-    struct push p = {.o = o, .store = open_store(err)};
+    struct push_one_name p = {.o = o, .store = open_store(err)};
     if (p.store)
-        push(&p, name, target, platform, err);
+        push_one_name(&p, name, target, platform, err);
     reference_free(p.ref);
     built_image_free(p.image);
     image_row_free(p.row);

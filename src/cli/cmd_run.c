@@ -182,7 +182,7 @@ static void tell_out_of_memory(const struct run_call *r)
 }
 
 /* The exit code: the program's own, unless the run was given up. */
-static int conclude(struct run_call *r, const struct run_result *res, GError **err)
+static int run_exit_code(struct run_call *r, const struct run_result *res, GError **err)
 {
     run_print_log_tail(r);
     run_print_exec_next("run", r->name, run_carrier_program(r->carrier), res->exec_errno);
@@ -207,7 +207,7 @@ static int carry(struct run_call *r, GError **err)
     struct run_result res = {0};
     gboolean ran = run_carrier_run(r->carrier, &res, err);
     console_close(&r->console);
-    int code = ran ? conclude(r, &res, err) : 0;
+    int code = ran ? run_exit_code(r, &res, err) : 0;
     run_result_clear(&res);
     /* A run that never got going has told why, and leaves nothing. */
     gboolean keep = r->request.kept && r->report_fd < 0;

@@ -44,7 +44,8 @@ static struct built_image *find_config(const struct saving *s, const struct dige
 }
 
 /* An image asked for by another of its names is saved once; by its id it has no name. */
-static gboolean add(struct saving *s, const char *text, const struct platform *p, GError **err)
+static gboolean add_archived(struct saving *s, const char *text, const struct platform *p,
+                             GError **err)
 {
     guint at;
     g_autoptr(image_row) row = stored_image_find(s->store, text, p, err);
@@ -115,7 +116,7 @@ static gboolean save(const struct save_options *o, struct saving *s, char **imag
     if (!progress_mode_parse(o->progress ? o->progress : "auto", &mode, err))
         return FALSE;
     for (; *images; images++)
-        if (!add(s, *images, p, err))
+        if (!add_archived(s, *images, p, err))
             return FALSE;
     g_autoptr(progress) shown = progress_new(stderr, mode, "saving");
     gboolean ok = make_manifests(s, progress_sink(shown), err) &&

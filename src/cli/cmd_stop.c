@@ -62,7 +62,7 @@ static int each(char **names, const struct end_options *o, each_fn act, GError *
 }
 
 /* FALSE without error: it has ended. */
-static gboolean ask(struct store *s, const struct run_row *r, struct run_ask what, GError **err)
+static gboolean ask_run(struct store *s, const struct run_row *r, struct run_ask what, GError **err)
 {
     fd_auto int pidfd = store_run_pidfd(s, r, NULL);
     if (pidfd < 0)
@@ -90,7 +90,7 @@ static gboolean stop_one(struct store *s, const char *name, struct run_row *r,
     GError *why = NULL;
     if (!parse_signal(o->signal, &what.sig, err))
         return FALSE;
-    if (ask(s, r, what, &why) && !store_run_wait(s, r, interrupt_watch(), &why))
+    if (ask_run(s, r, what, &why) && !store_run_wait(s, r, interrupt_watch(), &why))
         g_prefix_error(&why, "waiting for %s: ", name);
     if (why) {
         g_propagate_error(err, why);
@@ -107,7 +107,7 @@ static gboolean kill_one(struct store *s, const char *name, struct run_row *r,
     GError *why = NULL;
     if (!parse_signal(o->signal ? o->signal : "KILL", &what.sig, err))
         return FALSE;
-    if (ask(s, r, what, &why)) {
+    if (ask_run(s, r, what, &why)) {
         if (what.sig == SIGKILL && !store_run_wait(s, r, interrupt_watch(), err))
             return FALSE;
         printf("%s\n", name);
@@ -140,7 +140,7 @@ static gboolean rm_one(struct store *s, const char *name, struct run_row *r,
                        const struct end_options *o, GError **err)
 {
     GError *why = NULL;
-    if (o->force && ask(s, r, (struct run_ask){.sig = SIGKILL}, &why))
+    if (o->force && ask_run(s, r, (struct run_ask){.sig = SIGKILL}, &why))
         store_run_wait(s, r, interrupt_watch(), &why);
     if (why || !store_run_remove(s, r, &why)) {
         g_propagate_error(err, why);

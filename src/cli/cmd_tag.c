@@ -18,7 +18,7 @@ static gboolean put_as(struct store *s, const struct image_row *r, const char *n
 }
 
 /* All platforms that the name stands for; an id stands for one image. */
-static gboolean put_all(struct store *s, const char *source, const char *name, GError **err)
+static gboolean tag_platforms(struct store *s, const char *source, const char *name, GError **err)
 {
     g_autoptr(image_row) found = stored_image_find(s, source, NULL, err);
     if (!found)
@@ -43,7 +43,7 @@ static int tag_image(const char *source, const char *target, GError **err)
         return 0;
     g_autofree char *name = reference_text(ref);
     g_autoptr(store) s = open_store(err);
-    if (!s || !put_all(s, source, name, err))
+    if (!s || !tag_platforms(s, source, name, err))
         return 0;
     g_autofree char *shown = reference_familiar(ref);
     fprintf(stderr, "%s is now also %s\n", source, shown);

@@ -24,7 +24,7 @@ static json_t *make_side(const struct platform *host)
     return o;
 }
 
-static json_t *make_object(const struct platform *host, const char *platform, const char *root)
+static json_t *version_object(const struct platform *host, const char *platform, const char *root)
 {
     json_t *o = json_object();
     jsonset_text(o, "Version", VARVE_VERSION);
@@ -43,7 +43,7 @@ static void show_version(struct format *f, GError **err)
     const char *root = root_path();
     if (f->kind == FORMAT_TABLE)
         printf("varve %s\nplatform  %s\nstore     %s\n", VARVE_VERSION, platform, root);
-    else if (format_row(f, make_object(&host, platform, root), err))
+    else if (format_row(f, version_object(&host, platform, root), err))
         format_end(f, NULL, err);
 }
 

@@ -68,7 +68,7 @@ static gboolean is_wanted(const struct prune_volumes *v, const char *name)
     return v->all_named || (v->names && g_strv_contains((const char *const *)v->names, name));
 }
 
-static char *join(const struct prune_volumes *v, gboolean wanted)
+static char *join_ids(const struct prune_volumes *v, gboolean wanted)
 {
     GString *list = g_string_new(NULL);
     for (guint i = 0; i < v->present->len; i++) {
@@ -81,12 +81,12 @@ static char *join(const struct prune_volumes *v, gboolean wanted)
 
 char *prune_volumes_wanted(const struct prune_volumes *v)
 {
-    return join(v, TRUE);
+    return join_ids(v, TRUE);
 }
 
 char *prune_volumes_kept(const struct prune_volumes *v)
 {
-    return v->caches ? join(v, FALSE) : NULL;
+    return v->caches ? join_ids(v, FALSE) : NULL;
 }
 
 gboolean prune_volumes_take(gpointer ctx, const char *id)

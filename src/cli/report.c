@@ -90,7 +90,7 @@ void report_single_id(void)
                 name, name);
 }
 
-static void emit(struct event_sink *self, const struct event *ev)
+static void report_event(struct event_sink *self, const struct event *ev)
 {
     (void)self;
     if (ev->type == EVENT_WARNING)
@@ -101,7 +101,7 @@ static void emit(struct event_sink *self, const struct event *ev)
 
 struct event_sink *report_sink(void)
 {
-    static struct event_sink sink = {emit};
+    static struct event_sink sink = {report_event};
     return &sink;
 }
 

@@ -40,7 +40,7 @@ static gboolean take_tail(const char *text, guint64 *lines, GError **err)
 }
 
 /* The log begins anew now and then; *fd stays when it has not. */
-static void turn(struct store *s, const struct run_row *r, int *fd)
+static void reopen_log(struct store *s, const struct run_row *r, int *fd)
 {
     struct stat was, is;
     fd_auto int now = store_run_open(s, r, "log", NULL);
@@ -59,7 +59,7 @@ static gboolean follow(struct store *s, struct run_row *r, int *fd, struct logco
         alive = r->alive;
         if (!logcopy_pass(copy, *fd, err))
             return FALSE;
-        turn(s, r, fd);
+        reopen_log(s, r, fd);
         if (!logcopy_pass(copy, *fd, err))
             return FALSE;
         if (alive)

@@ -19,7 +19,7 @@ struct render {
     GError **err;
 };
 
-static gboolean wrong(struct render *r, const char *at, const char *what)
+static gboolean wrong_value(struct render *r, const char *at, const char *what)
 {
     template_wrong(r->t, at, VARVE_ERROR_USAGE, r->err, "%s", what);
     error_add_next(r->err, "man varve, TEMPLATES; or take --format json, and pick with jq");
@@ -29,7 +29,7 @@ static gboolean wrong(struct render *r, const char *at, const char *what)
 static gboolean count_step(struct render *r, const char *at)
 {
     return (r->steps++ < TEMPLATE_MAX_STEPS && r->out->len < TEMPLATE_MAX_OUTPUT) ||
-           wrong(r, at, "the template makes too much of this");
+           wrong_value(r, at, "the template makes too much of this");
 }
 
 static int by_name(gconstpointer a, gconstpointer b)
@@ -127,7 +127,7 @@ static gboolean eval_operand(struct render *r, const struct operand *o, json_t *
     json_auto_t *v = NULL;
     const struct variable *var = o->kind == OPERAND_VARIABLE ? find_variable(r, o->name) : NULL;
     if (o->kind == OPERAND_VARIABLE && !var)
-        return wrong(r, o->at, "there is no such variable");
+        return wrong_value(r, o->at, "there is no such variable");
     if (o->kind == OPERAND_PIPE && !eval_pipe(r, o->pipe, dot, &v))
         return FALSE;
     if (o->kind != OPERAND_PIPE)
@@ -166,7 +166,7 @@ static gboolean apply(struct render *r, const struct call *c, struct template_ar
         return TRUE;
     json_decref(g_steal_pointer(out));
     if (a->code != VARVE_ERROR_NOT_FOUND)
-        return wrong(r, c->at, why);
+        return wrong_value(r, c->at, why);
     template_wrong(r->t, c->at, a->code, r->err, "%s", why);
     error_add_next(r->err, "{{if …}} or {{with …}} around it passes over what is empty");
     return FALSE;
@@ -221,7 +221,8 @@ static gboolean set_variable(struct render *r, const struct pipe *p, json_t *val
     }
     struct variable *v = find_variable(r, p->vars[0]);
     if (!v)
-        return wrong(r, p->calls->at, "the variable that is set here is not declared with :=");
+        return wrong_value(r, p->calls->at,
+                           "the variable that is set here is not declared with :=");
     json_decref(v->value);
     v->value = json_incref(value);
     return TRUE;
@@ -274,7 +275,7 @@ static gboolean render_range(struct render *r, const struct node *n, json_t *ove
     if (json_is_object(over))
         return render_object(r, n, over);
     if (!json_is_array(over))
-        return wrong(r, n->pipe->calls->at, "neither a list nor an object to range over");
+        return wrong_value(r, n->pipe->calls->at, "neither a list nor an object to range over");
     for (gsize i = 0; i < json_array_size(over); i++) {
         json_auto_t *key = json_integer(i);
         if (!render_element(r, n, key, json_array_get(over, i)))
@@ -325,7 +326,7 @@ static char *render(struct render *r, json_t *value)
     declare(r, "", value);
     gboolean ok = render_list(r, r->t->first, value);
     if (ok && r->out->len > TEMPLATE_MAX_OUTPUT)
-        ok = wrong(r, r->t->text, "the output is too long");
+        ok = wrong_value(r, r->t->text, "the output is too long");
     drop_variables(r, 0);
     g_array_unref(r->vars);
     return g_string_free(r->out, !ok);

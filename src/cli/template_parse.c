@@ -40,7 +40,7 @@ static gboolean bad_at(struct parser *p, const char *at, const char *what)
     return FALSE;
 }
 
-static gboolean bad(struct parser *p, const char *what)
+static gboolean bad_template(struct parser *p, const char *what)
 {
     return bad_at(p, p->at, what);
 }
@@ -59,7 +59,7 @@ static gboolean at_action_end(struct parser *p)
 static gboolean end_action(struct parser *p)
 {
     if (!at_action_end(p))
-        return bad(p, *p->at ? "expected }}" : "{{ is not closed");
+        return bad_template(p, *p->at ? "expected }}" : "{{ is not closed");
     p->trim = *p->at == '-';
     p->at += p->trim ? 3 : 2;
     return TRUE;
@@ -108,7 +108,7 @@ static gboolean parse_string(struct parser *p, struct operand *o)
         if (*p->at == '"' && *close == '\\' && close[1])
             close++;
     if (!*close)
-        return bad(p, "the string is not closed");
+        return bad_template(p, "the string is not closed");
     g_autofree char *raw = g_strndup(p->at + 1, close - p->at - 1);
     g_autofree char *plain = *p->at == '"' ? g_strcompress(raw) : g_strdup(raw);
     g_autofree char *text = g_utf8_make_valid(plain, -1);
@@ -122,7 +122,7 @@ static gboolean parse_number(struct parser *p, struct operand *o)
     char *end;
     gint64 n = g_ascii_strtoll(p->at, &end, 10);
     if (end == p->at || strspn(end, WORD ".") > 0)
-        return bad(p, "not a whole number");
+        return bad_template(p, "not a whole number");
     p->at = end;
     set_literal(p, o, json_integer(n));
     return TRUE;
@@ -132,7 +132,8 @@ static struct pipe *parse_pipe(struct parser *p);
 
 static gboolean deeper(struct parser *p)
 {
-    return ++p->depth <= TEMPLATE_MAX_DEPTH || bad(p, "blocks and brackets are nested too deeply");
+    return ++p->depth <= TEMPLATE_MAX_DEPTH ||
+           bad_template(p, "blocks and brackets are nested too deeply");
 }
 
 static gboolean parse_brackets(struct parser *p, struct operand *o)
@@ -144,7 +145,7 @@ static gboolean parse_brackets(struct parser *p, struct operand *o)
     p->depth--;
     skip_space(p);
     if (*p->at != ')')
-        return bad(p, "expected )");
+        return bad_template(p, "expected )");
     p->at++;
     return TRUE;
 }
@@ -158,7 +159,7 @@ static gboolean parse_word(struct parser *p, struct operand *o)
     else if (take_word(p, "nil"))
         set_literal(p, o, json_null());
     else
-        return bad(
+        return bad_template(
             p,
             "not a field, variable, string or number (a call as an argument stands in brackets)");
     return TRUE;
@@ -195,7 +196,7 @@ static struct operand *parse_operand(struct parser *p)
         return NULL;
     parse_fields(p, o);
     if (*p->at && !strchr(" \t\r\n|)},:=", *p->at)) {
-        bad(p, "a space is missing here");
+        bad_template(p, "a space is missing here");
         return NULL;
     }
     return o;
@@ -231,7 +232,7 @@ static struct call *parse_call(struct parser *p, gboolean piped)
     guint n = 0;
     for (struct operand **last = &c->args; !at_action_end(p) && !strchr("|)", *p->at); n++) {
         if (!c->function && n > 0)
-            return bad(p, "only functions take arguments"), NULL;
+            return bad_template(p, "only functions take arguments"), NULL;
         if (!(*last = parse_operand(p)))
             return NULL;
         last = &(*last)->next;
@@ -338,7 +339,7 @@ static struct node *parse_action(struct parser *p)
         const char *close = strstr(p->at, "*/");
         p->at = close ? close + 2 : p->at;
         if (!close)
-            bad(p, "the comment is not closed");
+            bad_template(p, "the comment is not closed");
         else
             end_action(p);
         return NULL;
@@ -415,12 +416,12 @@ struct template *template_new(const char *text, GError **err)
     t->literals = g_ptr_array_new_with_free_func((GDestroyNotify)json_decref);
     struct parser p = {.t = t, .at = t->text, .err = &why};
     if (strlen(text) > TEMPLATE_MAX_TEXT)
-        bad(&p, "the template is too long");
+        bad_template(&p, "the template is too long");
     else
         t->first = parse_block(&p, &stop);
     if (!why && stop != STOP_TEXT_END)
-        bad(&p,
-            stop == STOP_END ? "this {{end}} ends nothing" : "this {{else}} belongs to nothing");
+        bad_template(&p, stop == STOP_END ? "this {{end}} ends nothing"
+                                          : "this {{else}} belongs to nothing");
     if (!why)
         return g_steal_pointer(&t);
     g_propagate_error(err, why);

@@ -115,7 +115,7 @@ static char *safe_text(const char *text, gboolean multi)
     return g_string_free(out, FALSE);
 }
 
-static void add(struct diags *d, struct span at, const char *text, const char *hint)
+static void add_diag(struct diags *d, struct span at, const char *text, const char *hint)
 {
     if (++d->n_errors > DIAG_MAX)
         return;
@@ -133,14 +133,14 @@ void diags_error(struct diags *d, struct span at, const char *fmt, ...)
     va_start(ap, fmt);
     g_autofree char *text = g_strdup_vprintf(fmt, ap);
     va_end(ap);
-    add(d, at, text, NULL);
+    add_diag(d, at, text, NULL);
 }
 
 void diags_gerror(struct diags *d, struct span at, const GError *err)
 {
     if (g_error_matches(err, VARVE_ERROR, VARVE_ERROR_OUTSIDE))
         d->n_outside++;
-    add(d, at, err->message, error_next(err));
+    add_diag(d, at, err->message, error_next(err));
 }
 
 int diags_error_class(const struct diags *d)

@@ -25,14 +25,14 @@ GHashTable *expand_names_new(void)
     return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 }
 
-static gboolean fail(struct lexer *lx, const char *message)
+static gboolean expand_fail(struct lexer *lx, const char *message)
 {
     return error_set(lx->err, VARVE_ERROR_INVALID, "%s", message);
 }
 
 static gboolean fail_open(struct lexer *lx, const char *message, const char *next)
 {
-    fail(lx, message);
+    expand_fail(lx, message);
     error_add_next(lx->err, "%s", next);
     return FALSE;
 }
@@ -248,7 +248,7 @@ static gboolean read_braced(struct lexer *lx, GString *out)
     if (lx->p == lx->end)
         return fail_brace(lx);
     if (strchr("{}:", *lx->p))
-        return fail(lx, "syntax error: bad substitution");
+        return expand_fail(lx, "syntax error: bad substitution");
     g_autofree char *name = read_name(lx);
     if (lx->p == lx->end)
         return fail_brace(lx);
@@ -272,7 +272,7 @@ static gboolean read_dollar(struct lexer *lx, GString *out)
     if (lx->p < lx->end && *lx->p == '{') {
         lx->p++;
         if (++lx->depth > EXPAND_MAX_DEPTH)
-            return fail(lx, "substitutions are nested too deeply");
+            return expand_fail(lx, "substitutions are nested too deeply");
         gboolean ok = read_braced(lx, out);
         lx->depth--;
         return ok;
@@ -401,11 +401,11 @@ static gboolean read_until(struct lexer *lx, char stop, GString *out, struct wor
     }
     if (!stop)
         return TRUE;
-    return stop == '/' ? fail(lx, "syntax error: missing '/' in ${}") : fail_brace(lx);
+    return stop == '/' ? expand_fail(lx, "syntax error: missing '/' in ${}") : fail_brace(lx);
 }
 
-static gboolean run(const struct expand *x, const char *text, GString *out, struct words *w,
-                    GError **err)
+static gboolean run_expansion(const struct expand *x, const char *text, GString *out,
+                              struct words *w, GError **err)
 {
     struct lexer lx = {.x = x,
                        .p = text,
@@ -428,7 +428,7 @@ char *expand_word(const struct expand *x, const char *word, GError **err)
     if (!word[plain] && plain <= (x->max ? x->max : EXPAND_MAX_WORD))
         return g_strdup(word);
     g_autoptr(GString) out = g_string_new(NULL);
-    if (!run(x, word, out, NULL, err))
+    if (!run_expansion(x, word, out, NULL, err))
         return NULL;
     return g_string_free(g_steal_pointer(&out), FALSE);
 }
@@ -439,7 +439,7 @@ char **expand_words(const struct expand *x, const char *text, GError **err)
     g_autoptr(GString) word = g_string_new(NULL);
     g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func(g_free);
     struct words w = {.list = list, .word = word};
-    if (!run(x, text, out, &w, err))
+    if (!run_expansion(x, text, out, &w, err))
         return NULL;
     words_close(&w);
     g_ptr_array_add(list, NULL);

@@ -35,7 +35,7 @@ static const struct known_flag {
     {INSTRUCTION_HEALTHCHECK, "retries", FLAG_TEXT},
 };
 
-static const struct known_flag *find(enum instruction_kind kind, const char *name)
+static const struct known_flag *find_known_flag(enum instruction_kind kind, const char *name)
 {
     for (guint i = 0; i < G_N_ELEMENTS(known); i++)
         if (known[i].kind == kind && strcmp(known[i].name, name) == 0)
@@ -87,7 +87,7 @@ void parse_check_flags(struct parser *ps, const struct instruction *ins)
     G_STATIC_ASSERT(G_N_ELEMENTS(known) <= 32);
     for (guint i = 0; i < ps->flags->len && !diags_full(ps->diags); i++) {
         const struct flag *f = &g_array_index(ps->flags, struct flag, i);
-        const struct known_flag *k = find(ins->kind, f->name);
+        const struct known_flag *k = find_known_flag(ins->kind, f->name);
         if (!k) {
             report_unknown(ps, ins, f);
             continue;

@@ -117,7 +117,7 @@ static int take_choice(const char *what, const char *value, const char *const *n
     return -1;
 }
 
-static void take_text(char **field, const char *value)
+static void take_mount_text(char **field, const char *value)
 {
     g_free(*field);
     *field = *value ? g_strdup(value) : NULL;
@@ -150,7 +150,7 @@ static gboolean take_rest(struct mount_spec *m, enum key key, const char *name, 
     case KEY_ENV:
         if (m->type != MOUNT_SECRET)
             return wrong_for_type(m, name, err);
-        take_text(&m->env, value);
+        take_mount_text(&m->env, value);
         return TRUE;
     case KEY_MODE:
         return take_number(&m->mode, &m->has_mode, name, value, 8, err);
@@ -186,16 +186,16 @@ static gboolean take_field(struct mount_spec *m, struct given *given, enum key k
         given->access = TRUE;
         return TRUE;
     case KEY_FROM:
-        take_text(&m->from, value);
+        take_mount_text(&m->from, value);
         return TRUE;
     case KEY_SOURCE:
-        take_text(&m->source, value);
+        take_mount_text(&m->source, value);
         return TRUE;
     case KEY_TARGET:
-        take_text(&m->target, value);
+        take_mount_text(&m->target, value);
         return TRUE;
     case KEY_ID:
-        take_text(&m->id, value);
+        take_mount_text(&m->id, value);
         return TRUE;
     default:
         return take_rest(m, key, name, value, err);

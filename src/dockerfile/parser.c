@@ -169,8 +169,8 @@ static void group_stages(struct parser *ps)
     diags_hint(ps->diags, "it begins with the image to build on: FROM debian:12");
 }
 
-static struct dockerfile *parse(const char *text, gsize len, const char *name, struct diags *d,
-                                gboolean trigger)
+static struct dockerfile *parse_dockerfile_text(const char *text, gsize len, const char *name,
+                                                struct diags *d, gboolean trigger)
 {
     diags_set_source(d, name, text, len);
     if (len >= 3 && memcmp(text, bom, 3) == 0) {
@@ -197,12 +197,12 @@ static struct dockerfile *parse(const char *text, gsize len, const char *name, s
 
 struct dockerfile *dockerfile_parse(const void *bytes, gsize len, const char *name, struct diags *d)
 {
-    return parse(bytes, len, name, d, FALSE);
+    return parse_dockerfile_text(bytes, len, name, d, FALSE);
 }
 
 struct dockerfile *dockerfile_parse_trigger(const char *text, const char *name, struct diags *d)
 {
-    struct dockerfile *df = parse(text, strlen(text), name, d, TRUE);
+    struct dockerfile *df = parse_dockerfile_text(text, strlen(text), name, d, TRUE);
     if (df && df->n_instructions != 1 && !diags_has_errors(d))
         diags_error(d, (struct span){0}, "an ONBUILD trigger must be one instruction");
     return df;

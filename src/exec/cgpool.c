@@ -38,7 +38,7 @@ static void pool_start(void)
 }
 
 /* With the lock held. */
-static struct cgroupdir *make(void)
+static struct cgroupdir *make_pooled_cgroup(void)
 {
     g_autofree char *name = cgroupdir_name();
     char *path = g_build_filename(pool.parent, name, NULL);
@@ -64,7 +64,7 @@ struct cgroupdir *cgpool_take(void)
         pool_start();
     if (pool.idle->len > 0)
         return g_ptr_array_steal_index_fast(pool.idle, pool.idle->len - 1);
-    return pool.parent ? make() : NULL;
+    return pool.parent ? make_pooled_cgroup() : NULL;
 }
 
 void cgpool_give(struct cgroupdir *d, gboolean as_made)

@@ -165,7 +165,7 @@ struct making {
 };
 
 /* The run's cgroup at path, which is taken, is to be entered and removed; again only once. */
-static const char *keep(struct plan *p, char *path, gboolean unified, GError **err)
+static const char *keep_cgroup(struct plan *p, char *path, gboolean unified, GError **err)
 {
     for (guint i = 0; i < p->n_cgroups; i++)
         if (g_str_equal(p->cgroups[i].dir.path, path)) {
@@ -199,8 +199,9 @@ static const char *make_cgroup(const struct making *m, const char *controller, g
         return NULL;
     cgroupdir_sweep(parent);
     char *path = g_build_filename(parent, m->name, NULL);
-    return make_below(parent, path, controller, *unified, err) ? keep(m->plan, path, *unified, err)
-                                                               : (g_free(path), NULL);
+    return make_below(parent, path, controller, *unified, err)
+               ? keep_cgroup(m->plan, path, *unified, err)
+               : (g_free(path), NULL);
 }
 
 static gboolean make_limits(const struct making *m, const struct resources *r, GError **err)

@@ -54,7 +54,7 @@ int config_init_memfd(GError **err)
     return fd >= 0 && seal(fd, err) ? fd_steal(&fd) : -1;
 }
 
-static guint64 put(GByteArray *out, const void *bytes, gsize len)
+static guint64 append_bytes(GByteArray *out, const void *bytes, gsize len)
 {
     static const guint8 zeros[8];
     g_byte_array_append(out, zeros, (8 - out->len % 8) % 8);
@@ -69,8 +69,8 @@ static guint64 put_list(GByteArray *out, const char *const *list)
     guint n = list ? g_strv_length((char **)list) : 0;
     g_autofree guint64 *offsets = g_new0(guint64, n + 1);
     for (guint i = 0; i < n; i++)
-        offsets[i] = put(out, list[i], strlen(list[i]) + 1);
-    return put(out, offsets, (n + 1) * sizeof *offsets);
+        offsets[i] = append_bytes(out, list[i], strlen(list[i]) + 1);
+    return append_bytes(out, offsets, (n + 1) * sizeof *offsets);
 }
 
 GByteArray *config_pack(const struct config_input *in, GError **err)
@@ -87,11 +87,11 @@ GByteArray *config_pack(const struct config_input *in, GError **err)
     if (!filter && !insecure)
         return NULL;
     g_autoptr(GByteArray) out = g_byte_array_sized_new(16384);
-    put(out, &c, sizeof c);
-    c.groups = put(out, in->id->groups->data, c.n_groups * sizeof(guint32));
-    c.limits = put(out, in->limits->data, c.n_limits * sizeof(struct launch_limit));
-    c.filter = put(out, filter, c.n_filter * sizeof *filter);
-    c.cwd = put(out, in->cwd, strlen(in->cwd) + 1);
+    append_bytes(out, &c, sizeof c);
+    c.groups = append_bytes(out, in->id->groups->data, c.n_groups * sizeof(guint32));
+    c.limits = append_bytes(out, in->limits->data, c.n_limits * sizeof(struct launch_limit));
+    c.filter = append_bytes(out, filter, c.n_filter * sizeof *filter);
+    c.cwd = append_bytes(out, in->cwd, strlen(in->cwd) + 1);
     c.candidates = put_list(out, in->candidates);
     c.argv = put_list(out, in->argv);
     c.envp = put_list(out, in->env);

@@ -72,7 +72,7 @@ static struct launch_config *map_config(long *size)
 
 /* Reaps all that have ended; when the program is among them, reports and leaves (and with process 1
  * every other process of the sandbox ends). */
-static void reap(long program)
+static void reap_ended(long program)
 {
     for (;;) {
         int status;
@@ -95,14 +95,14 @@ static void serve(long program)
     for (;;) {
         long sig = call4(__NR_rt_sigtimedwait, &all, 0, 0, 8);
         if (sig == SIG_CHILD)
-            reap(program);
+            reap_ended(program);
         else if (sig > 0)
             call2(__NR_kill, program, sig);
     }
 }
 
 /* The keeper: lives until varve has closed its end of the pipe. */
-static void keep(void)
+static void keeper_wait(void)
 {
     char byte;
     while (call3(__NR_read, 0, &byte, 1) == -ERR_INTR)
@@ -118,7 +118,7 @@ void init_main(const long *stack)
     call2(__NR_prctl, PRCTL_SET_NAME, name);
     call2(__NR_prctl, PRCTL_SET_DUMPABLE, 0); /* its memory, descriptors and file are nobody's */
     if (stack[0] > 1)                         /* it was given an argument */
-        keep();
+        keeper_wait();
     struct launch_config *c = map_config(&size);
     if (!(c->flags & (LAUNCH_INIT | LAUNCH_JOIN)))
         program_run(c);

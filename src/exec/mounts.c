@@ -23,7 +23,7 @@
 gboolean mounts_old_kernel;
 
 /* Takes fd. */
-static struct plan_mount *add(struct plan *p, int fd, const char *dest)
+static struct plan_mount *plan_add_mount(struct plan *p, int fd, const char *dest)
 {
     struct plan_mount m = {.fd = fd, .dest = g_strdup(dest), .via_fd = -1};
     g_array_append_val(p->mounts, m);
@@ -93,13 +93,13 @@ static gboolean add_part(struct plan *p, int source, int tree, const char *dest,
     if (!mounts_old_kernel || tree < 0)
         fd = mountfd_clone(source, "", attrs, NULL);
     if (fd >= 0) {
-        add(p, fd, dest);
+        plan_add_mount(p, fd, dest);
         return TRUE;
     }
     if (errno != EINVAL)
         return error_set_errno(err, errno, "making the mount at %s", dest);
     fd = fcntl(source, F_DUPFD_CLOEXEC, 10);
-    struct plan_mount *m = add(p, fd, dest);
+    struct plan_mount *m = plan_add_mount(p, fd, dest);
     m->attrs = attrs;
     m->via_fd = tree < 0 ? -1 : fcntl(tree, F_DUPFD_CLOEXEC, 10);
     struct mount_attr attr = {.attr_set = attrs};
@@ -132,7 +132,7 @@ static gboolean add_host_node(struct plan *p, int dev, const char *name, const c
     fd_auto int fd = mountfd_clone(AT_FDCWD, path, MOUNT_ATTR_RDONLY, err);
     if (fd < 0)
         return FALSE;
-    add(p, fd_steal(&fd), path);
+    plan_add_mount(p, fd_steal(&fd), path);
     return TRUE;
 }
 
@@ -218,7 +218,7 @@ static gboolean add_dev(struct plan *p, const struct sandbox_spec *spec, GError 
     int dev = mountfd_new("tmpfs", MOUNT_ATTR_NOSUID, dev_options, err);
     if (dev < 0)
         return FALSE;
-    add(p, dev, "/dev")->ordinary = TRUE;
+    plan_add_mount(p, dev, "/dev")->ordinary = TRUE;
     if (!fill_dev(p, dev, err) || (p->insecure && !add_insecure_nodes(dev, err)))
         return FALSE;
     struct mount_attr attr = {.attr_set = plan_nodev(p)}; /* the nodes' mounts are without */
@@ -227,7 +227,7 @@ static gboolean add_dev(struct plan *p, const struct sandbox_spec *spec, GError 
     int pts = new_pts(err);
     if (pts < 0)
         return FALSE;
-    add(p, pts, "/dev/pts");
+    plan_add_mount(p, pts, "/dev/pts");
     if (spec->terminal && !mounts_open_terminal(p, pts, err))
         return FALSE;
     g_autofree char *size =
@@ -236,7 +236,7 @@ static gboolean add_dev(struct plan *p, const struct sandbox_spec *spec, GError 
     int shm = mountfd_new("tmpfs", QUIET, shm_options, err);
     if (shm < 0)
         return FALSE;
-    add(p, shm, "/dev/shm");
+    plan_add_mount(p, shm, "/dev/shm");
     return TRUE;
 }
 
@@ -251,7 +251,7 @@ static gboolean cover_cgroups(struct plan *p, GError **err)
     int fd = mountfd_new("tmpfs", QUIET | MOUNT_ATTR_RDONLY, options, err);
     if (fd < 0)
         return FALSE;
-    add(p, fd, "/sys/fs/cgroup")->ordinary = TRUE;
+    plan_add_mount(p, fd, "/sys/fs/cgroup")->ordinary = TRUE;
     return TRUE;
 }
 
@@ -270,7 +270,7 @@ static gboolean add_sys(struct plan *p, GError **err)
         fd = mountfd_clone(AT_FDCWD, "/sys", QUIET | MOUNT_ATTR_RDONLY, err);
     if (fd < 0)
         return FALSE;
-    add(p, fd, "/sys")->ordinary = TRUE;
+    plan_add_mount(p, fd, "/sys")->ordinary = TRUE;
     return !bound || cover_cgroups(p, err);
 }
 
@@ -291,8 +291,8 @@ gboolean mounts_prepare_kernel(struct plan *p, const struct sandbox_spec *spec, 
     return ok;
 }
 
-static gboolean write_file(int dir, const char *name, const struct sandbox_file *f,
-                           const char *dest, GError **err)
+static gboolean write_secret_file(int dir, const char *name, const struct sandbox_file *f,
+                                  const char *dest, GError **err)
 {
     fd_auto int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0 || fchown(fd, f->uid, f->gid) < 0 || fchmod(fd, f->mode) < 0)
@@ -301,12 +301,14 @@ static gboolean write_file(int dir, const char *name, const struct sandbox_file 
 }
 
 /* The file's number is its name among the files; made: as in stubs_make(). */
-static gboolean add_file(struct plan *p, int rootfd, guint number, const struct sandbox_file *f,
-                         const char *dest, gboolean *made, GError **err)
+static gboolean add_secret_file(struct plan *p, int rootfd, guint number,
+                                const struct sandbox_file *f, const char *dest, gboolean *made,
+                                GError **err)
 {
     int dir = p->files_fd;
     g_autofree char *name = g_strdup_printf("%u", number);
-    if (!write_file(dir, name, f, dest, err) || !make_point(p, rootfd, dest, FALSE, made, err))
+    if (!write_secret_file(dir, name, f, dest, err) ||
+        !make_point(p, rootfd, dest, FALSE, made, err))
         return FALSE;
     fd_auto int source = openat(dir, name, O_PATH | O_CLOEXEC);
     return add_part(p, source, dir, dest, QUIET | MOUNT_ATTR_RDONLY, err);
@@ -351,8 +353,8 @@ static gboolean add_network_files(struct plan *p, const struct sandbox_spec *spe
     struct sandbox_file files[] = {
         {.bytes = hosts, .len = strlen(hosts), .mode = 0644},
         {.bytes = g_bytes_get_data(resolv, NULL), .len = g_bytes_get_size(resolv), .mode = 0644}};
-    return add_file(p, spec->root_fd, 0, &files[0], HOSTS, NULL, err) &&
-           add_file(p, spec->root_fd, 1, &files[1], RESOLV_CONF, NULL, err);
+    return add_secret_file(p, spec->root_fd, 0, &files[0], HOSTS, NULL, err) &&
+           add_secret_file(p, spec->root_fd, 1, &files[1], RESOLV_CONF, NULL, err);
 }
 
 gboolean mounts_prepare_files(struct plan *p, const struct sandbox_spec *spec, GError **err)
@@ -366,7 +368,7 @@ gboolean mounts_prepare_files(struct plan *p, const struct sandbox_spec *spec, G
 struct placed {
     struct sandbox_mount *mount;
     char *dest;   /* without the links of the root; owned */
-    guint number; /* its place in the spec */
+    guint number; /* its place_mount in the spec */
     guint depth;  /* names in dest */
 };
 
@@ -400,7 +402,7 @@ static gboolean add_tmpfs(struct plan *p, int rootfd, const struct placed *place
     int fd = mountfd_new("tmpfs", attrs, options, err);
     if (fd < 0)
         return FALSE;
-    add(p, fd, placed->dest);
+    plan_add_mount(p, fd, placed->dest);
     return TRUE;
 }
 
@@ -410,7 +412,7 @@ static gboolean add_spec_mount(struct plan *p, int rootfd, const struct placed *
     struct sandbox_mount *m = placed->mount;
     struct stat st = {.st_mode = S_IFDIR};
     if (m->file) /* 0 and 1 are the network's */
-        return add_file(p, rootfd, placed->number + 2, m->file, placed->dest, &m->made, err);
+        return add_secret_file(p, rootfd, placed->number + 2, m->file, placed->dest, &m->made, err);
     if (m->fd >= 0 && fstat(m->fd, &st) < 0)
         return error_set_errno(err, errno, "reading the source of the mount %s", m->dest);
     if (!fits(p, rootfd, placed->dest, S_ISDIR(st.st_mode), err) ||
@@ -473,7 +475,8 @@ static gint by_depth(gconstpointer a, gconstpointer b)
 }
 
 /* Two names of one directory must not let what is mounted on it hide what is mounted inside. */
-static gboolean place(struct placed *out, const struct sandbox_spec *spec, guint i, GError **err)
+static gboolean place_mount(struct placed *out, const struct sandbox_spec *spec, guint i,
+                            GError **err)
 {
     struct sandbox_mount *m = &spec->mounts[i];
     struct view root = {.rootfd = spec->root_fd, .root_only = TRUE};
@@ -507,7 +510,7 @@ gboolean mounts_prepare_spec(struct plan *p, const struct sandbox_spec *spec, GE
     g_array_set_clear_func(list, placed_clear);
     for (guint i = 0; i < spec->n_mounts; i++) {
         struct placed placed;
-        if (!place(&placed, spec, i, err))
+        if (!place_mount(&placed, spec, i, err))
             return FALSE;
         g_array_append_val(list, placed);
     }

@@ -58,7 +58,7 @@ static gboolean raise_loopback(void)
     return fd >= 0 && ioctl(fd, SIOCSIFFLAGS, &ifr) == 0;
 }
 
-static gpointer make(gpointer data)
+static gpointer netns_thread(gpointer data)
 {
     struct job *j = data;
     if (unshare(CLONE_NEWNET) == 0 && raise_loopback()) {
@@ -72,7 +72,7 @@ static gpointer make(gpointer data)
 int netns_new(GError **err)
 {
     struct job j = {.ns = -1};
-    g_thread_join(g_thread_new("netns", make, &j));
+    g_thread_join(g_thread_new("netns", netns_thread, &j));
     if (j.ns < 0)
         error_set_errno(err, j.error, "making a network namespace");
     return j.ns;
@@ -138,7 +138,7 @@ GArray *netns_closed(gboolean own)
 }
 
 /* Sends r and reads the kernel's answer: errno, 0 when it is done. */
-static int ask(int netlink, const struct request *r)
+static int ask_kernel(int netlink, const struct request *r)
 {
     struct {
         struct nlmsghdr head;
@@ -166,7 +166,7 @@ static int block(int netlink, const struct netns_range *range)
         .dst_head = {(unsigned short)(sizeof(struct rtattr) + size), FRA_DST},
     };
     memcpy(r.dst, range->address, size);
-    return ask(netlink, &r);
+    return ask_kernel(netlink, &r);
 }
 
 /* A kernel without IPv6 has no rules for it. */

@@ -152,7 +152,7 @@ static struct network *take_idle(struct netpool *p, gboolean plain)
     return best < p->idle->len ? g_ptr_array_steal_index_fast(p->idle, best) : NULL;
 }
 
-static gboolean start(struct network *n, GError **err)
+static gboolean start_pasta(struct network *n, GError **err)
 {
     struct pasta_how how = {.program = n->pool->program,
                             .ns = n->ns,
@@ -173,7 +173,7 @@ static void prepare_another(struct netpool *p)
         if (((struct network *)g_ptr_array_index(p->idle, i))->state != NETWORK_QUIET)
             return;
     n = p->trouble ? NULL : network_new(p, NULL);
-    if (n && start(n, NULL))
+    if (n && start_pasta(n, NULL))
         g_ptr_array_add(p->idle, n);
     else if (n)
         network_free(n);
@@ -192,10 +192,10 @@ static void refuse(struct network *n, GError *why)
         n->pool->refusal = g_error_copy(why);
 }
 
-static void begin(struct network *n)
+static void begin_pasta(struct network *n)
 {
     GError *why = NULL;
-    if (n->state == NETWORK_QUIET && !start(n, &why))
+    if (n->state == NETWORK_QUIET && !start_pasta(n, &why))
         refuse(n, why);
 }
 
@@ -218,7 +218,7 @@ static void settle(struct network *n)
 
 static gboolean wait_ready(struct network *n, struct cancel *c, GError **err)
 {
-    begin(n);
+    begin_pasta(n);
     while (n->state == NETWORK_STARTING) {
         struct pollfd fds[] = {pasta_poll(&n->pasta), {.fd = cancel_fd(c), .events = POLLIN}};
         gint64 left = n->pasta.give_up - g_get_monotonic_time();
@@ -373,7 +373,7 @@ static void hear(struct network *n)
         return;
     gboolean first = !n->used;
     n->used = TRUE;
-    begin(n);
+    begin_pasta(n);
     g_array_append_val(n->waiting, call);
     if (first)
         prepare_another(n->pool);

@@ -48,7 +48,7 @@ char *pasta_find(GError **err)
     return g_steal_pointer(&path);
 }
 
-static void add(GPtrArray *args, const char *arg)
+static void pasta_add_arg(GPtrArray *args, const char *arg)
 {
     g_ptr_array_add(args, g_strdup(arg));
 }
@@ -71,19 +71,19 @@ static void add_ports(GPtrArray *args, const struct pasta_how *how, gboolean udp
             continue;
         g_autofree char *outside = port_range(p->outside, p->count);
         g_autofree char *inside = port_range(p->inside, p->count);
-        add(args, option);
+        pasta_add_arg(args, option);
         g_ptr_array_add(args, g_strconcat(p->address ? p->address : "", p->address ? "/" : "",
                                           outside, ":", inside, NULL));
         any = TRUE;
     }
     if (!any) {
-        add(args, option);
-        add(args, "none");
+        pasta_add_arg(args, option);
+        pasta_add_arg(args, "none");
     }
 }
 
 /* Ids: it would become nobody, and cannot work as nobody everywhere. */
-static char **make_args(const struct pasta_how *how)
+static char **pasta_args(const struct pasta_how *how)
 {
     static const char *const fixed[] = {
         "pasta", "--foreground",    "--quiet", "--config-net",    "-T",      "none",           "-U",
@@ -91,16 +91,16 @@ static char **make_args(const struct pasta_how *how)
     static const char *const gateway[] = {"-a", "192.0.0.2", "-n", "29", "-g", NETWORK_GATEWAY};
     GPtrArray *args = g_ptr_array_new();
     for (guint i = 0; i < G_N_ELEMENTS(fixed); i++)
-        add(args, fixed[i]);
-    add(args, "--runas");
+        pasta_add_arg(args, fixed[i]);
+    pasta_add_arg(args, "--runas");
     g_ptr_array_add(args, g_strdup_printf("%u:%u", geteuid(), getegid()));
     for (guint i = 0; how->gateway && i < G_N_ELEMENTS(gateway); i++)
-        add(args, gateway[i]);
+        pasta_add_arg(args, gateway[i]);
     if (!how->gateway)
-        add(args, "--no-map-gw");
+        pasta_add_arg(args, "--no-map-gw");
     if (how->resolver) {
-        add(args, "--dns-forward");
-        add(args, PASTA_RESOLVER);
+        pasta_add_arg(args, "--dns-forward");
+        pasta_add_arg(args, PASTA_RESOLVER);
     }
     add_ports(args, how, FALSE);
     add_ports(args, how, TRUE);
@@ -155,7 +155,7 @@ gboolean pasta_start(struct pasta *p, const struct pasta_how *how, GError **err)
     fd_auto int out = -1, errors = -1;
     if (keeper < 0 || !make_pipe(&p->ready, &out, err) || !make_pipe(&p->errors, &errors, err))
         return FALSE;
-    g_auto(GStrv) argv = make_args(how);
+    g_auto(GStrv) argv = pasta_args(how);
     struct start s = {{how->ns, out, errors}, how->program, argv};
     p->give_up = g_get_monotonic_time() + (gint64)PASTA_PATIENCE * G_USEC_PER_SEC;
     p->pidfd = spawn_within(keeper, pasta_main, &s, CLONE_NEWPID, NULL);

@@ -156,7 +156,7 @@ static void drain(struct pump *p)
 }
 
 /* Without an init the first process is the program itself. */
-static void reap(struct pump *p)
+static void reap_program(struct pump *p)
 {
     int status = spawn_wait(p->pidfd, &p->cpu_us);
     if (p->exit.kind != REPORT_EXITED)
@@ -193,6 +193,6 @@ void pump_run(struct pump *p, struct cancel *c)
             fds[FROM_CANCEL].fd = -1;
     }
     drain(p);
-    reap(p);
+    reap_program(p);
     g_clear_pointer(&p->input, g_free);
 }

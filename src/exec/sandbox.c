@@ -111,7 +111,7 @@ static gboolean exec_failed(const struct plan *p, const struct sandbox_spec *spe
     return TRUE;
 }
 
-static gboolean conclude(const struct pump *run, struct sandbox_result *out, GError **err)
+static gboolean sandbox_outcome(const struct pump *run, struct sandbox_result *out, GError **err)
 {
     const struct launch_report *e = &run->exit;
     if (run->cancelled)
@@ -156,7 +156,7 @@ static gboolean launch(struct plan *p, const struct sandbox_spec *spec, int (*en
     close(run.pidfd);
     out->cpu_us = run.cpu_us;
     cgroup_end(p, out);
-    return conclude(&run, out, err);
+    return sandbox_outcome(&run, out, err);
 }
 
 gboolean sandbox_run(const struct sandbox_spec *spec, struct cancel *c, struct sandbox_result *out,

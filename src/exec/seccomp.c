@@ -50,7 +50,7 @@ static const struct arch archs[] = {{SCMP_ARCH_RISCV64, SECCOMP_ON_RISCV}};
                                             */
 #define OFF_ARG2 offsetof(struct seccomp_data, args[2])
 
-static void emit(GArray *prog, guint16 code, guint8 jt, guint8 jf, guint32 k)
+static void seccomp_emit(GArray *prog, guint16 code, guint8 jt, guint8 jf, guint32 k)
 {
     struct sock_filter f = {code, jt, jf, k};
     g_array_append_val(prog, f);
@@ -58,17 +58,17 @@ static void emit(GArray *prog, guint16 code, guint8 jt, guint8 jf, guint32 k)
 
 static void emit_return(GArray *prog, guint32 value)
 {
-    emit(prog, BPF_RET | BPF_K, 0, 0, value);
+    seccomp_emit(prog, BPF_RET | BPF_K, 0, 0, value);
 }
 
 /* Returns good when the low half of the first argument lies in one of the spans. */
 static void emit_argument_check(GArray *prog, const struct seccomp_span *spans, guint n,
                                 guint32 good)
 {
-    emit(prog, BPF_LD | BPF_W | BPF_ABS, 0, 0, OFF_ARG0);
+    seccomp_emit(prog, BPF_LD | BPF_W | BPF_ABS, 0, 0, OFF_ARG0);
     for (guint i = 0; i < n; i++) {
-        emit(prog, BPF_JMP | BPF_JGE | BPF_K, 0, 2, spans[i].first);
-        emit(prog, BPF_JMP | BPF_JGT | BPF_K, 1, 0, spans[i].last);
+        seccomp_emit(prog, BPF_JMP | BPF_JGE | BPF_K, 0, 2, spans[i].first);
+        seccomp_emit(prog, BPF_JMP | BPF_JGT | BPF_K, 1, 0, spans[i].last);
         emit_return(prog, good);
     }
     emit_return(prog, SECCOMP_RET_ERRNO | EPERM);
@@ -82,13 +82,14 @@ static void emit_socket(GArray *prog, gboolean notify)
                             SECCOMP_RET_ALLOW);
         return;
     }
-    emit(prog, BPF_LD | BPF_W | BPF_ABS, 0, 0, OFF_ARG0);
-    emit(prog, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, AF_UNIX);
+    seccomp_emit(prog, BPF_LD | BPF_W | BPF_ABS, 0, 0, OFF_ARG0);
+    seccomp_emit(prog, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, AF_UNIX);
     emit_return(prog, SECCOMP_RET_ALLOW);
-    emit(prog, BPF_JMP | BPF_JEQ | BPF_K, 0, 4, AF_NETLINK);
-    emit(prog, BPF_LD | BPF_W | BPF_ABS, 0, 0, OFF_ARG2);
-    emit(prog, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, NETLINK_AUDIT); /* useradd, su and the like */
-    emit(prog, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, NETLINK_KOBJECT_UEVENT);
+    seccomp_emit(prog, BPF_JMP | BPF_JEQ | BPF_K, 0, 4, AF_NETLINK);
+    seccomp_emit(prog, BPF_LD | BPF_W | BPF_ABS, 0, 0, OFF_ARG2);
+    seccomp_emit(prog, BPF_JMP | BPF_JEQ | BPF_K, 1, 0,
+                 NETLINK_AUDIT); /* useradd, su and the like */
+    seccomp_emit(prog, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, NETLINK_KOBJECT_UEVENT);
     emit_return(prog, SECCOMP_RET_ALLOW);
     emit_argument_check(prog, seccomp_socket_families, seccomp_n_socket_families,
                         SECCOMP_RET_USER_NOTIF);
@@ -99,8 +100,8 @@ static void emit_socket(GArray *prog, gboolean notify)
 static void emit_socketcall(GArray *prog, gboolean notify)
 {
     if (notify) {
-        emit(prog, BPF_LD | BPF_W | BPF_ABS, 0, 0, OFF_ARG0);
-        emit(prog, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, SYS_SOCKET);
+        seccomp_emit(prog, BPF_LD | BPF_W | BPF_ABS, 0, 0, OFF_ARG0);
+        seccomp_emit(prog, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, SYS_SOCKET);
         emit_return(prog, SECCOMP_RET_USER_NOTIF);
     }
     emit_return(prog, SECCOMP_RET_ALLOW);
@@ -119,8 +120,8 @@ static void emit_verdict(GArray *prog, enum verdict v, gboolean notify)
         emit_return(prog, SECCOMP_RET_ERRNO | ENOSYS);
         return;
     case CHECK_CLONE:
-        emit(prog, BPF_LD | BPF_W | BPF_ABS, 0, 0, OFF_ARG0);
-        emit(prog, BPF_JMP | BPF_JSET | BPF_K, 0, 1, SECCOMP_CLONE_REFUSED);
+        seccomp_emit(prog, BPF_LD | BPF_W | BPF_ABS, 0, 0, OFF_ARG0);
+        seccomp_emit(prog, BPF_JMP | BPF_JSET | BPF_K, 0, 1, SECCOMP_CLONE_REFUSED);
         emit_return(prog, SECCOMP_RET_ERRNO | EPERM);
         emit_return(prog, SECCOMP_RET_ALLOW);
         return;
@@ -148,9 +149,9 @@ static void emit_search(GArray *prog, const struct span *spans, guint lo, guint 
     guint mid = lo + (hi - lo + 1) / 2;
     /* A jump on a condition reaches 255 instructions: the far side is reached by an unconditional
      * one. */
-    emit(prog, BPF_JMP | BPF_JGE | BPF_K, 0, 1, spans[mid].first);
+    seccomp_emit(prog, BPF_JMP | BPF_JGE | BPF_K, 0, 1, spans[mid].first);
     guint jump = prog->len;
-    emit(prog, BPF_JMP | BPF_JA, 0, 0, 0);
+    seccomp_emit(prog, BPF_JMP | BPF_JA, 0, 0, 0);
     emit_search(prog, spans, lo, mid - 1, notify);
     guint distance = prog->len - jump - 1;
     if (distance > 255) {
@@ -189,7 +190,7 @@ static void add_call(GArray *calls, guint32 token, const char *name, enum verdic
     g_array_append_val(calls, c);
 }
 
-static void add_names(GArray *calls, guint32 token, const char *names, enum verdict v)
+static void add_call_names(GArray *calls, guint32 token, const char *names, enum verdict v)
 {
     g_auto(GStrv) list = g_strsplit(names, " ", -1);
     for (guint i = 0; list[i]; i++)
@@ -200,8 +201,8 @@ static void add_profile(GArray *calls, guint32 token, guint32 bit)
 {
     for (guint i = 0; i < seccomp_n_allowed; i++)
         if (seccomp_allowed[i].on & bit)
-            add_names(calls, token, seccomp_allowed[i].names, ALLOW);
-    add_names(calls, token, seccomp_refused, REFUSE);
+            add_call_names(calls, token, seccomp_allowed[i].names, ALLOW);
+    add_call_names(calls, token, seccomp_refused, REFUSE);
     add_call(calls, token, "clone", CHECK_CLONE);
     add_call(calls, token, "clone3",
              MISSING); /* its flags lie in memory: libcs fall back to clone */
@@ -248,18 +249,18 @@ static void emit_arch(GArray *prog, const struct arch *a, gboolean notify)
 {
     g_autoptr(GArray) spans = g_array_new(FALSE, FALSE, sizeof(struct span));
     add_spans(spans, a->token, a->bit);
-    emit(prog, BPF_LD | BPF_W | BPF_ABS, 0, 0, OFF_NR);
+    seccomp_emit(prog, BPF_LD | BPF_W | BPF_ABS, 0, 0, OFF_NR);
     emit_search(prog, (const struct span *)spans->data, 0, spans->len - 1, notify);
 }
 
 static GArray *build(gboolean notify)
 {
     GArray *prog = g_array_new(FALSE, FALSE, sizeof(struct sock_filter));
-    emit(prog, BPF_LD | BPF_W | BPF_ABS, 0, 0, OFF_ARCH);
+    seccomp_emit(prog, BPF_LD | BPF_W | BPF_ABS, 0, 0, OFF_ARCH);
     for (guint i = 0; i < G_N_ELEMENTS(archs); i++) {
-        emit(prog, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, archs[i].token);
+        seccomp_emit(prog, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, archs[i].token);
         guint jump = prog->len;
-        emit(prog, BPF_JMP | BPF_JA, 0, 0, 0);
+        seccomp_emit(prog, BPF_JMP | BPF_JA, 0, 0, 0);
         emit_arch(prog, &archs[i], notify);
         g_array_index(prog, struct sock_filter, jump).k = prog->len - jump - 1;
     }

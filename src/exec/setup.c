@@ -22,7 +22,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-UNCHECKED static void fail(const struct plan *p, enum launch_stage stage, guint index)
+UNCHECKED static void setup_fail(const struct plan *p, enum launch_stage stage, guint index)
 {
     struct launch_report r = {
         .kind = REPORT_FAILED, .stage = stage, .index = index, .error = errno};
@@ -68,7 +68,7 @@ UNCHECKED static void mount_new_at(const struct plan *p, const char *type, unsig
     int target = open_in_root(p->root_fd, dest, TRUE);
     int fd = target < 0 ? -1 : new_mount(type, attrs);
     if (fd < 0 || attach(fd, target) < 0)
-        fail(p, stage, 0);
+        setup_fail(p, stage, 0);
     close(fd);
     close(target);
 }
@@ -100,7 +100,7 @@ UNCHECKED static int clone_part(struct scratch *s, const struct plan_mount *m)
 UNCHECKED static void remove_scratch(const struct plan *p, struct scratch *s)
 {
     if (s->n && fchdir(s->dev) < 0)
-        fail(p, STAGE_ROOT, 2);
+        setup_fail(p, STAGE_ROOT, 2);
     for (; s->n > 0; s->n--)
         umount2("mqueue", MNT_DETACH | UMOUNT_NOFOLLOW);
 }
@@ -118,9 +118,9 @@ UNCHECKED static void attach_mount(const struct plan *p, guint i, struct scratch
     int fd = m->via_fd >= 0 ? clone_part(s, m) : m->fd;
     int target = fd < 0 ? -1 : open_in_root(p->root_fd, m->dest, m->ordinary);
     if (target >= 0 ? is_in_proc(target) : strncmp(m->dest, "/proc/", 6) == 0)
-        fail(p, STAGE_IN_PROC, i);
+        setup_fail(p, STAGE_IN_PROC, i);
     if (target < 0 || attach(fd, target) < 0)
-        fail(p, STAGE_MOUNT, i);
+        setup_fail(p, STAGE_MOUNT, i);
     close(target);
     if (i == 0) /* /dev is the first (mounts.h) */
         s->dev = m->fd;
@@ -132,17 +132,17 @@ UNCHECKED static void attach_mount(const struct plan *p, guint i, struct scratch
 UNCHECKED static int copy_template(const struct plan *p)
 {
     if (setns(p->template_fd, CLONE_NEWNS) < 0 || unshare(CLONE_NEWNS) < 0)
-        fail(p, STAGE_NAMESPACE, 0);
+        setup_fail(p, STAGE_NAMESPACE, 0);
     int mask_fd = open_tree(AT_FDCWD, "/", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
     if (mask_fd < 0 || move_mount(p->files_fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
-        fail(p, STAGE_ROOT, 3);
+        setup_fail(p, STAGE_ROOT, 3);
     return mask_fd;
 }
 
 UNCHECKED static int copy_host(const struct plan *p)
 {
     if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-        fail(p, STAGE_NAMESPACE, 0);
+        setup_fail(p, STAGE_NAMESPACE, 0);
     return p->mask_fd;
 }
 
@@ -151,7 +151,7 @@ UNCHECKED static int attach_root(const struct plan *p)
 {
     int mask_fd = p->template_fd >= 0 ? copy_template(p) : copy_host(p);
     if (move_mount(p->root_fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
-        fail(p, STAGE_ROOT, 0);
+        setup_fail(p, STAGE_ROOT, 0);
     return mask_fd;
 }
 
@@ -177,7 +177,7 @@ UNCHECKED static void enter_root(const struct plan *p)
     else
         ok = ok && syscall(SYS_pivot_root, ".", ".") == 0 && umount2(".", MNT_DETACH) == 0;
     if (!ok || chdir("/") < 0)
-        fail(p, STAGE_PIVOT, 0);
+        setup_fail(p, STAGE_PIVOT, 0);
 }
 
 static const char *const masked_files[] = {
@@ -199,14 +199,14 @@ UNCHECKED static void make_readonly(const struct plan *p, const char *path)
     int fd = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
     if (fd < 0) {
         if (!is_absent(errno))
-            fail(p, STAGE_MASK, 0);
+            setup_fail(p, STAGE_MASK, 0);
         return;
     }
     struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
                                           MOUNT_ATTR_NOEXEC};
     if (mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof attr) < 0 ||
         move_mount(fd, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) < 0)
-        fail(p, STAGE_MASK, 0);
+        setup_fail(p, STAGE_MASK, 0);
     close(fd);
 }
 
@@ -217,7 +217,7 @@ UNCHECKED static void mask(const struct plan *p, int mask_fd)
         make_readonly(p, readonly_paths[i]);
     for (guint i = 0; i < G_N_ELEMENTS(masked_files); i++)
         if (mount("/dev/null", masked_files[i], NULL, MS_BIND, NULL) < 0 && !is_absent(errno))
-            fail(p, STAGE_MASK, 0);
+            setup_fail(p, STAGE_MASK, 0);
     const char *first =
         NULL; /* the empty directory once it is attached: later ones are bound from it */
     for (guint i = 0; i < G_N_ELEMENTS(masked_dirs); i++) {
@@ -225,7 +225,7 @@ UNCHECKED static void mask(const struct plan *p, int mask_fd)
                       ? mount(first, masked_dirs[i], NULL, MS_BIND, NULL)
                       : move_mount(mask_fd, "", AT_FDCWD, masked_dirs[i], MOVE_MOUNT_F_EMPTY_PATH);
         if (ret < 0 && !is_absent(errno))
-            fail(p, STAGE_MASK, 0);
+            setup_fail(p, STAGE_MASK, 0);
         if (ret == 0 && !first)
             first = masked_dirs[i];
     }
@@ -236,7 +236,7 @@ UNCHECKED static void raise_loopback(const struct plan *p)
     struct ifreq ifr = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &ifr) < 0)
-        fail(p, STAGE_LOOPBACK, 0);
+        setup_fail(p, STAGE_LOOPBACK, 0);
     close(fd);
 }
 
@@ -245,7 +245,7 @@ UNCHECKED static void take_own_null(const struct plan *p)
 {
     int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (fd < 0 || dup2(fd, p->std_fd[0]) < 0)
-        fail(p, STAGE_STDIO, 0);
+        setup_fail(p, STAGE_STDIO, 0);
     close(fd);
 }
 
@@ -254,7 +254,7 @@ UNCHECKED static void connect_stdio(const struct plan *p)
 {
     for (int i = 0; i < 3; i++)
         if (dup2(p->std_fd[i], i) < 0)
-            fail(p, STAGE_STDIO, i);
+            setup_fail(p, STAGE_STDIO, i);
 }
 
 /* Only the descriptors of launch.h stay. */
@@ -263,14 +263,14 @@ UNCHECKED static void execute_init(const struct plan *p)
     connect_stdio(p);
     if (dup2(p->config_fd, LAUNCH_CONFIG_FD) < 0 || dup2(p->report_fd, LAUNCH_REPORT_FD) < 0 ||
         dup3(p->init_fd, LAUNCH_INIT_FD, O_CLOEXEC) < 0)
-        fail(p, STAGE_STDIO, 3);
+        setup_fail(p, STAGE_STDIO, 3);
     if (syscall(SYS_close_range, LAUNCH_INIT_FD + 1, p->report_fd - 1, 0) < 0 ||
         syscall(SYS_close_range, p->report_fd + 1, ~0U, 0) < 0)
-        fail(p, STAGE_STDIO, 4);
+        setup_fail(p, STAGE_STDIO, 4);
     static char name[] = "varve-init";
     char *argv[] = {name, NULL}, *envp[] = {NULL};
     syscall(SYS_execveat, LAUNCH_INIT_FD, "", argv, envp, AT_EMPTY_PATH);
-    fail(p, STAGE_INIT, 0);
+    setup_fail(p, STAGE_INIT, 0);
 }
 
 /* A killed varve must not leave the sandbox behind. When it died before the signal was asked for,
@@ -288,9 +288,9 @@ UNCHECKED static void enter_cgroup(const struct plan *p)
 {
     for (guint i = 0; i < p->n_cgroups; i++)
         if (write(p->cgroups[i].procs_fd, "0", 1) < 0)
-            fail(p, STAGE_CGROUP, 0);
+            setup_fail(p, STAGE_CGROUP, 0);
     if (unshare(CLONE_NEWCGROUP) < 0 && errno != EINVAL) /* EINVAL: a kernel without cgroups */
-        fail(p, STAGE_CGROUP, 0);
+        setup_fail(p, STAGE_CGROUP, 0);
 }
 
 /* Everything in the root that masks, loopback and stdio rely on is varve's own: nothing that the
@@ -317,16 +317,16 @@ UNCHECKED int setup_main(void *data)
     die_with_parent(p);
     enter_cgroup(p);
     if (p->net && setns(network_ns(p->net), CLONE_NEWNET) < 0)
-        fail(p, STAGE_NAMESPACE, 2);
+        setup_fail(p, STAGE_NAMESPACE, 2);
     make_own(p, &s);
     for (guint i = p->n_own; i < p->mounts->len; i++)
         attach_mount(p, i, &s);
     remove_scratch(p, &s);
     struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
     if (p->root_readonly && mount_setattr(p->root_fd, "", AT_EMPTY_PATH, &attr, sizeof attr) < 0)
-        fail(p, STAGE_ROOT, 1);
+        setup_fail(p, STAGE_ROOT, 1);
     if (sethostname(p->hostname, strlen(p->hostname)) < 0)
-        fail(p, STAGE_HOSTNAME, 0);
+        setup_fail(p, STAGE_HOSTNAME, 0);
     execute_init(p);
     return 0;
 }
@@ -336,7 +336,7 @@ UNCHECKED int setup_join_main(void *data)
     const struct plan *p = data;
     die_with_parent(p);
     if (setns(p->join_fd, p->join_flags) < 0)
-        fail(p, STAGE_NAMESPACE, 1);
+        setup_fail(p, STAGE_NAMESPACE, 1);
     execute_init(p);
     return 0;
 }

@@ -134,7 +134,7 @@ UNCHECKED int spawn(int (*entry)(void *), void *data, int flags, int *cgroup)
     return pid < 0 ? -1 : pidfd;
 }
 
-static void reap(int pid)
+static void reap_child(int pid)
 {
     while (pid > 0 && waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
         ;
@@ -154,8 +154,8 @@ UNCHECKED int spawn_within(int keeper, int (*entry)(void *), void *data, int fla
     int pid = clone(enter, b.tops[0], QUICK | CLONE_FILES, &b);
     if (pid < 0)
         b.error = errno;
-    reap(pid);
-    reap(b.helper);
+    reap_child(pid);
+    reap_child(b.helper);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     errno = b.error;
     return b.pidfd;

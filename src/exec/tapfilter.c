@@ -21,7 +21,7 @@ enum { AT_PROTOCOL = 12, AT_DEST4 = 30, AT_NEXT6 = 20, AT_DEST6 = 38 };
 #define PASS 0xffffffff /* all of it; 0: none */
 #define TUN "/dev/net/tun"
 
-static void emit(GArray *prog, guint16 code, guint8 jt, guint8 jf, guint32 k)
+static void tapfilter_emit(GArray *prog, guint16 code, guint8 jt, guint8 jf, guint32 k)
 {
     struct sock_filter f = {code, jt, jf, k};
     g_array_append_val(prog, f);
@@ -38,11 +38,11 @@ static guint32 mask_of(int bits)
 static void emit_drop(GArray *prog, gboolean neighbours)
 {
     if (neighbours) {
-        emit(prog, BPF_LD | BPF_B | BPF_ABS, 0, 0, AT_NEXT6);
-        emit(prog, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, IPPROTO_ICMPV6);
-        emit(prog, BPF_RET | BPF_K, 0, 0, PASS);
+        tapfilter_emit(prog, BPF_LD | BPF_B | BPF_ABS, 0, 0, AT_NEXT6);
+        tapfilter_emit(prog, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, IPPROTO_ICMPV6);
+        tapfilter_emit(prog, BPF_RET | BPF_K, 0, 0, PASS);
     }
-    emit(prog, BPF_RET | BPF_K, 0, 0, 0);
+    tapfilter_emit(prog, BPF_RET | BPF_K, 0, 0, 0);
 }
 
 /* Drops a packet to the range; one to elsewhere goes on behind. The address lies in the filter's
@@ -54,11 +54,11 @@ static void emit_range(GArray *prog, const struct netns_range *r)
     guint jumps[4], n = 0;
     memcpy(words, r->address, sizeof words);
     for (int left = r->bits; left > 0; left -= 32, n++) {
-        emit(prog, BPF_LD | BPF_W | BPF_MEM, 0, 0, n);
+        tapfilter_emit(prog, BPF_LD | BPF_W | BPF_MEM, 0, 0, n);
         if (left < 32)
-            emit(prog, BPF_ALU | BPF_AND | BPF_K, 0, 0, mask_of(left));
+            tapfilter_emit(prog, BPF_ALU | BPF_AND | BPF_K, 0, 0, mask_of(left));
         jumps[n] = prog->len;
-        emit(prog, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, ntohl(words[n]) & mask_of(left));
+        tapfilter_emit(prog, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, ntohl(words[n]) & mask_of(left));
     }
     emit_drop(prog, r->family == AF_INET6 && r->bits <= 10); /* fe80::/10, ff00::/8 */
     for (guint i = 0; i < n; i++)
@@ -69,14 +69,14 @@ static void emit_range(GArray *prog, const struct netns_range *r)
  * instructions. */
 static void emit_family(GArray *prog, const GArray *ranges, int family, guint32 protocol)
 {
-    emit(prog, BPF_LD | BPF_H | BPF_ABS, 0, 0, AT_PROTOCOL);
-    emit(prog, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, protocol);
+    tapfilter_emit(prog, BPF_LD | BPF_H | BPF_ABS, 0, 0, AT_PROTOCOL);
+    tapfilter_emit(prog, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, protocol);
     guint jump = prog->len;
-    emit(prog, BPF_JMP | BPF_JA, 0, 0, 0);
+    tapfilter_emit(prog, BPF_JMP | BPF_JA, 0, 0, 0);
     for (guint i = 0; i < (family == AF_INET ? 1 : 4); i++) {
-        emit(prog, BPF_LD | BPF_W | BPF_ABS, 0, 0,
-             (family == AF_INET ? AT_DEST4 : AT_DEST6) + 4 * i);
-        emit(prog, BPF_ST, 0, 0, i);
+        tapfilter_emit(prog, BPF_LD | BPF_W | BPF_ABS, 0, 0,
+                       (family == AF_INET ? AT_DEST4 : AT_DEST6) + 4 * i);
+        tapfilter_emit(prog, BPF_ST, 0, 0, i);
     }
     for (guint i = 0; i < ranges->len; i++) {
         const struct netns_range *r = &g_array_index(ranges, struct netns_range, i);
@@ -91,7 +91,7 @@ GArray *tapfilter_program(const GArray *ranges)
     GArray *prog = g_array_new(FALSE, FALSE, sizeof(struct sock_filter));
     emit_family(prog, ranges, AF_INET, ETH_P_IP);
     emit_family(prog, ranges, AF_INET6, ETH_P_IPV6);
-    emit(prog, BPF_RET | BPF_K, 0, 0, PASS);
+    tapfilter_emit(prog, BPF_RET | BPF_K, 0, 0, PASS);
     return prog;
 }
 

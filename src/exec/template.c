@@ -19,7 +19,7 @@ struct made {
 };
 
 /* In a thread of its own: it alone leaves the process's mount namespace. */
-static gpointer make(gpointer data)
+static gpointer template_thread(gpointer data)
 {
     struct made *m = data;
     m->ns = -1;
@@ -47,7 +47,7 @@ gboolean template_namespace(int *fd, GError **err)
     if (root < 0)
         return FALSE;
     struct made m = {.root = root};
-    g_thread_join(g_thread_new("template", make, &m));
+    g_thread_join(g_thread_new("template", template_thread, &m));
     *fd = ns = m.ns;
     if (ns >= 0)
         return TRUE;

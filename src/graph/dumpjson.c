@@ -93,7 +93,7 @@ static json_t *action_json(const struct file_action *a)
     return o;
 }
 
-static void add_file(json_t *o, const struct file_op *f)
+static void dump_file_op(json_t *o, const struct file_op *f)
 {
     json_t *actions = json_array();
     for (guint i = 0; i < f->n_actions; i++)
@@ -129,7 +129,7 @@ static json_t *vertex_json(const struct vertex *v)
     else if (v->op.type == OP_EXEC)
         add_exec(o, &v->op.exec);
     else if (v->op.type == OP_FILE)
-        add_file(o, &v->op.file);
+        dump_file_op(o, &v->op.file);
     return o;
 }
 

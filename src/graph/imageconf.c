@@ -2,14 +2,14 @@
 
 #include <string.h>
 
-static int compare_keys(gconstpointer a, gconstpointer b, gpointer unused)
+static int compare_conf_keys(gconstpointer a, gconstpointer b, gpointer unused)
 {
     return strcmp(a, b);
 }
 
 static GTree *map_new(void)
 {
-    return g_tree_new_full(compare_keys, NULL, g_free, g_free);
+    return g_tree_new_full(compare_conf_keys, NULL, g_free, g_free);
 }
 
 static gboolean copy_pair(gpointer key, gpointer value, gpointer to)

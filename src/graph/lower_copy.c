@@ -27,7 +27,7 @@ struct copy {
     GString *history;
 };
 
-static gboolean wrong(struct copy *c, struct span at, const char *message)
+static gboolean wrong_copy(struct copy *c, struct span at, const char *message)
 {
     diags_error(c->lw->diags, lower_place(c->s, c->cmd, at), "%s", message);
     return FALSE;
@@ -122,14 +122,14 @@ static gboolean add_git(struct copy *c, const struct giturl *git, const struct w
     const struct instruction *ins = c->cmd->ins;
     const struct flag *keep = instruction_flag(ins, "keep-git-dir");
     if (!c->add)
-        return wrong(c, w->span, "source can't be a git ref for COPY; use ADD");
+        return wrong_copy(c, w->span, "source can't be a git ref for COPY; use ADD");
     gboolean flag = instruction_flag_on(ins, "keep-git-dir");
     if (keep && git->keep_git_dir != GIT_UNSET && flag != (git->keep_git_dir == GIT_YES))
-        return wrong(c, keep->span,
-                     "inconsistent keep-git-dir configuration: the flag and the URL disagree");
+        return wrong_copy(c, keep->span,
+                          "inconsistent keep-git-dir configuration: the flag and the URL disagree");
     if (c->checksum && git->checksum && strcmp(c->checksum, git->checksum) != 0)
-        return wrong(c, instruction_flag(ins, "checksum")->span,
-                     "checksum mismatch: the flag and the URL disagree");
+        return wrong_copy(c, instruction_flag(ins, "checksum")->span,
+                          "checksum mismatch: the flag and the URL disagree");
     struct op op = {.type = OP_SOURCE, .source = lower_git_source(c->lw, git, c->checksum, flag)};
     struct vertex *v = lower_add(c->lw, c->s, c->cmd, &op, NULL, 0, TRUE);
     add_action(c, v, "")->dir_contents = TRUE;
@@ -139,7 +139,7 @@ static gboolean add_git(struct copy *c, const struct giturl *git, const struct w
 static gboolean add_http(struct copy *c, const char *url, const struct word *w)
 {
     if (!c->add)
-        return wrong(c, w->span, "source can't be a URL for COPY; use ADD");
+        return wrong_copy(c, w->span, "source can't be a URL for COPY; use ADD");
     struct digest parsed;
     g_autoptr(GError) err = NULL;
     if (c->checksum && !digest_parse(&parsed, c->checksum, &err)) {
@@ -173,8 +173,8 @@ static gboolean add_path(struct copy *c, const char *text, const struct word *w)
     struct scope *from = cmd->n_sources ? cmd->sources[0] : NULL;
     g_autoptr(GError) err = NULL;
     if (c->checksum)
-        return wrong(c, instruction_flag(cmd->ins, "checksum")->span,
-                     "checksum requires HTTP(S) or Git sources");
+        return wrong_copy(c, instruction_flag(cmd->ins, "checksum")->span,
+                          "checksum requires HTTP(S) or Git sources");
     if (!pattern_check(text, &err)) {
         diags_gerror(c->lw->diags, lower_place(c->s, cmd, w->span), err);
         return FALSE;
@@ -205,7 +205,7 @@ static gboolean add_source(struct copy *c, const struct word *w)
     g_string_append_printf(c->history, " %s", text);
     switch (lower_remote_kind(c->cmd->ins, text, &git, &err)) {
     case REMOTE_BAD:
-        return wrong(c, w->span, err->message);
+        return wrong_copy(c, w->span, err->message);
     case REMOTE_GIT:
         return add_git(c, git, w);
     case REMOTE_HTTP:
@@ -235,8 +235,8 @@ static gboolean add_heredoc(struct copy *c, const struct word *w)
     if (!lower_spend(c->lw, c->s, strlen(data)))
         return FALSE;
     if (strchr(h->name, '/') || strcmp(h->name, "..") == 0 || strcmp(h->name, ".") == 0)
-        return wrong(c, w->span,
-                     "the word of a heredoc is the name of a file here and cannot hold '/'");
+        return wrong_copy(c, w->span,
+                          "the word of a heredoc is the name of a file here and cannot hold '/'");
     add_action(c, lower_document(c->lw, c->s, c->cmd, h->name, data, 0644), h->name);
     g_string_append_printf(c->history, " <<%s", h->name);
     return TRUE;
@@ -267,8 +267,8 @@ static gboolean read_flags(struct copy *c)
     for (guint i = 0; i + 1 < ins->n_words; i++)
         c->n_paths += ins->words[i].heredoc == NULL;
     if (c->checksum && c->n_paths != 1)
-        return wrong(c, instruction_flag(ins, "checksum")->span,
-                     "checksum can't be specified for multiple sources");
+        return wrong_copy(c, instruction_flag(ins, "checksum")->span,
+                          "checksum can't be specified for multiple sources");
     if (c->owner)
         g_string_append_printf(c->history, " --chown=%s", c->owner);
     if (c->mode)
@@ -289,7 +289,7 @@ static void finish_actions(struct copy *c, struct file_op *op)
     op->actions[n - 1].output = TRUE;
 }
 
-static gboolean finish(struct copy *c, gboolean link)
+static gboolean finish_copy(struct copy *c, gboolean link)
 {
     struct op op = {.type = OP_FILE};
     finish_actions(c, &op.file);
@@ -324,7 +324,7 @@ static gboolean lower_all(struct copy *c)
     if (!add_sources(c))
         return FALSE;
     g_string_append_printf(c->history, " %s", dest);
-    return finish(c, link);
+    return finish_copy(c, link);
 }
 
 gboolean lower_copy(struct lowering *lw, struct build_stage *s, const struct stage_command *cmd)

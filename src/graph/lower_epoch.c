@@ -10,7 +10,7 @@
 #define LATEST (G_MAXINT64 / 1000000000) /* in 2262: still fits as nanoseconds */
 
 /* The ARG that it was written in; nowhere when it came from outside of the file. */
-static struct span place_of(const struct lowering *lw)
+static struct span epoch_place(const struct lowering *lw)
 {
     struct span at = {0};
     for (guint i = 0; !lower_build_arg(lw, NAME) && i < lw->df->n_meta_args; i++) {
@@ -161,7 +161,7 @@ gboolean lower_epoch(struct lowering *lw)
 {
     const char *given = lower_build_arg(lw, NAME);
     g_autofree char *value = g_strdup(given ? given : vars_get(&lw->scopes.globals, NAME));
-    struct span at = place_of(lw);
+    struct span at = epoch_place(lw);
     struct source_op op;
     gboolean known;
     if (!value || !*value)

@@ -23,17 +23,17 @@ void lower_free_asked(gpointer p)
     g_free(a);
 }
 
-static char *key_of(enum context_kind kind, const char *reference, const struct platform *p)
+static char *asked_key(enum context_kind kind, const char *reference, const struct platform *p)
 {
     g_autofree char *platform = platform_text(p);
     return g_strdup_printf("%d %s %s", kind, platform, reference);
 }
 
 /* TRUE when it is new: *a is then to be asked for. */
-static gboolean add(struct lowering *lw, enum context_kind kind, const char *reference,
-                    const struct platform *p, struct asked **a)
+static gboolean add_asked(struct lowering *lw, enum context_kind kind, const char *reference,
+                          const struct platform *p, struct asked **a)
 {
-    g_autofree char *key = key_of(kind, reference, p);
+    g_autofree char *key = asked_key(kind, reference, p);
     *a = g_hash_table_lookup(lw->images, key);
     if (*a)
         return FALSE;
@@ -45,7 +45,7 @@ static gboolean add(struct lowering *lw, enum context_kind kind, const char *ref
     return TRUE;
 }
 
-static void ask(struct image_resolver *r, struct asked *a)
+static void ask_resolver(struct image_resolver *r, struct asked *a)
 {
     r->resolve(r, a->kind, a->reference, &a->platform, &a->image, &a->refused);
 }
@@ -55,8 +55,8 @@ const struct resolved_image *lower_image(struct lowering *lw, enum context_kind 
                                          GError **err)
 {
     struct asked *a;
-    if (add(lw, kind, reference, p, &a))
-        ask(lw->o->resolver, a);
+    if (add_asked(lw, kind, reference, p, &a))
+        ask_resolver(lw->o->resolver, a);
     if (!a->refused)
         return &a->image;
     g_propagate_error(err, g_error_copy(a->refused));
@@ -77,7 +77,7 @@ static gpointer ask_main(gpointer data)
         gint i = g_atomic_int_add(&p->next, 1);
         if ((guint)i >= p->all->len)
             return NULL;
-        ask(p->resolver, g_ptr_array_index(p->all, i));
+        ask_resolver(p->resolver, g_ptr_array_index(p->all, i));
     }
 }
 
@@ -89,7 +89,7 @@ void lower_ask_images(struct lowering *lw, const GPtrArray *starts)
         enum context_kind kind;
         struct asked *a;
         g_autofree char *reference = lower_base_reference(lw, s, &kind);
-        if (reference && add(lw, kind, reference, &s->platform, &a))
+        if (reference && add_asked(lw, kind, reference, &s->platform, &a))
             g_ptr_array_add(all, a);
     }
     struct pass p = {.resolver = lw->o->resolver, .all = all};

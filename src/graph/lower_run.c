@@ -106,7 +106,7 @@ static void set_source(struct run *r, const struct mount_spec *m, guint k, struc
 }
 
 /* The k-th --mount. */
-static gboolean add_mount(struct run *r, const struct mount_spec *m, guint k)
+static gboolean lower_mount(struct run *r, const struct mount_spec *m, guint k)
 {
     struct exec_mount out = {.type = m->type,
                              .input = -1,
@@ -152,7 +152,7 @@ static gboolean add_mounts(struct run *r)
             diags_gerror(r->lw->diags, lower_place(r->s, r->cmd, ins->mounts[i].flag->span), err);
             return FALSE;
         }
-        gboolean ok = add_mount(r, &m, i);
+        gboolean ok = lower_mount(r, &m, i);
         mount_spec_clear(&m);
         if (!ok)
             return FALSE;
@@ -184,7 +184,7 @@ static gboolean only_heredoc(const struct instruction *ins)
            h->span.col == ins->words[0].span.col && h->span.len == ins->words[0].span.len;
 }
 
-static void make_args(struct run *r)
+static void lower_run_args(struct run *r)
 {
     const struct instruction *ins = r->cmd->ins;
     if (ins->json) {
@@ -264,7 +264,7 @@ static gboolean set_security(struct run *r, struct exec_op *e)
 }
 
 /* The stage's variables as a list that lives with the graph. */
-static const char *const *make_env(struct run *r)
+static const char *const *lower_run_env(struct run *r)
 {
     const struct vars *v = &r->s->scope->env;
     const char **env = graph_alloc0(r->lw->graph, (vars_count(v) + 1) * sizeof *env);
@@ -300,7 +300,7 @@ static gboolean set_exec(struct run *r, struct exec_op *e)
         return FALSE;
     g_autofree char *cwd = path_clean(workdir(r->s));
     e->args = graph_strv(g, (const char *const *)r->args->pdata);
-    e->env = make_env(r);
+    e->env = lower_run_env(r);
     e->proxy_env = make_proxies(r);
     e->cwd = graph_str(g, cwd);
     e->user = r->s->conf->user && *r->s->conf->user ? graph_str(g, r->s->conf->user) : NULL;
@@ -318,9 +318,9 @@ static gboolean set_exec(struct run *r, struct exec_op *e)
     return TRUE;
 }
 
-static gboolean finish(struct run *r)
+static gboolean finish_run(struct run *r)
 {
-    make_args(r);
+    lower_run_args(r);
     if (!add_mounts(r) || !add_history(r))
         return FALSE;
     g_ptr_array_add(r->args, NULL);
@@ -341,5 +341,5 @@ gboolean lower_run(struct lowering *lw, struct build_stage *s, const struct stag
     struct exec_mount root = {
         .type = MOUNT_BIND, .input = add_input(&r, s->vertex), .dest = "/", .output = TRUE};
     g_array_append_val(mounts, root);
-    return finish(&r);
+    return finish_run(&r);
 }

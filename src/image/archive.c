@@ -34,14 +34,15 @@ void image_archive_free(struct image_archive *a)
 }
 
 /* "./a//b/../c" → "a/c"; NULL when it leaves the archive. */
-static char *clean_name(const char *name)
+static char *clean_member_name(const char *name)
 {
     g_autofree char *absolute = g_strconcat("/", name, NULL);
     g_autofree char *canonical = g_canonicalize_filename(absolute, "/");
     return g_strdup(canonical + strspn(canonical, "/"));
 }
 
-static gboolean read_blob(struct reading *r, struct tarreader *t, const char *name, GError **err)
+static gboolean read_archive_blob(struct reading *r, struct tarreader *t, const char *name,
+                                  GError **err)
 {
     struct digest expected, got;
     gboolean named =
@@ -93,7 +94,7 @@ static void read_link(struct reading *r, const struct tar_header *h, const char 
     g_autofree char *dir = g_path_get_dirname(name);
     g_autofree char *from =
         h->type == '2' ? g_build_filename(dir, h->linkpath, NULL) : g_strdup(h->linkpath);
-    g_hash_table_insert(r->a->links, g_strdup(name), clean_name(from));
+    g_hash_table_insert(r->a->links, g_strdup(name), clean_member_name(from));
 }
 
 /* Layers of old docker archives are called "<id>/layer.tar". */
@@ -103,10 +104,10 @@ static gboolean is_blob(const char *name, guint64 size)
            g_str_has_suffix(name, ".tar.gz");
 }
 
-static gboolean read_entry(struct reading *r, const struct tar_header *h, struct tarreader *t,
-                           GError **err)
+static gboolean read_archive_entry(struct reading *r, const struct tar_header *h,
+                                   struct tarreader *t, GError **err)
 {
-    g_autofree char *name = clean_name(h->path);
+    g_autofree char *name = clean_member_name(h->path);
     if (h->type == '1' || h->type == '2') {
         read_link(r, h, name);
         return TRUE;
@@ -114,7 +115,7 @@ static gboolean read_entry(struct reading *r, const struct tar_header *h, struct
     if (h->type != '0' || h->is_sparse)
         return h->type == '5' ||
                error_set(err, VARVE_ERROR_INVALID, "%s is neither a file nor a directory", name);
-    if ((is_blob(name, h->size) ? read_blob : read_small)(r, t, name, err))
+    if ((is_blob(name, h->size) ? read_archive_blob : read_small)(r, t, name, err))
         return TRUE;
     g_prefix_error(err, "%s: ", name);
     return FALSE;
@@ -127,7 +128,7 @@ static gboolean read_entries(struct reading *r, struct tarreader *t, GError **er
     for (guint n = 0; (rc = tarreader_next(t, &h, err)) > 0; n++) {
         if (n == MAX_ENTRIES)
             return error_set(err, VARVE_ERROR_INVALID, "it has more than %d entries", MAX_ENTRIES);
-        if (!read_entry(r, h, t, err))
+        if (!read_archive_entry(r, h, t, err))
             return FALSE;
     }
     return rc == 0;
@@ -190,7 +191,7 @@ GBytes *image_archive_small(const struct image_archive *a, const char *name)
 gboolean image_archive_blob(struct store *s, const struct image_archive *a, const char *name,
                             struct digest *out, GError **err)
 {
-    g_autofree char *clean = clean_name(name);
+    g_autofree char *clean = clean_member_name(name);
     const char *real = follow(a, clean);
     const struct digest *d = g_hash_table_lookup(a->blobs, real);
     GBytes *small = d ? NULL : g_hash_table_lookup(a->small, real);

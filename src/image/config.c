@@ -29,7 +29,7 @@ static gboolean get_list(const json_t *obj, const char *key, GPtrArray *into, GE
 }
 
 /* Old and hand-made images leave it out: the architecture is then unknown (""), as for Docker. */
-static gboolean parse_platform(const json_t *doc, struct platform *p, GError **err)
+static gboolean parse_config_platform(const json_t *doc, struct platform *p, GError **err)
 {
     const char *os, *arch, *variant;
     if (!jsonin_string(doc, "os", &os, err) || !jsonin_string(doc, "architecture", &arch, err) ||
@@ -130,9 +130,9 @@ static gboolean parse_rootfs(const json_t *doc, struct image_conf *c, GError **e
 
 static gboolean parse_all(const json_t *doc, struct image_conf *c, GError **err)
 {
-    return parse_platform(doc, &c->platform, err) && get_dup(doc, "author", &c->author, err) &&
-           get_dup(doc, "created", &c->created, err) && parse_runtime(doc, c, err) &&
-           parse_history(doc, c, err) && parse_rootfs(doc, c, err);
+    return parse_config_platform(doc, &c->platform, err) &&
+           get_dup(doc, "author", &c->author, err) && get_dup(doc, "created", &c->created, err) &&
+           parse_runtime(doc, c, err) && parse_history(doc, c, err) && parse_rootfs(doc, c, err);
 }
 
 struct image_conf *image_conf_parse(const void *json, gsize len, GError **err)

@@ -48,8 +48,8 @@ static gboolean set_descriptor(struct store *s, const struct image_archive *a, c
            error_set(err, VARVE_ERROR_FAILED, "the blob of %s vanished from the store", name);
 }
 
-static gboolean fill(struct store *s, const struct image_archive *a, const json_t *image,
-                     struct manifest *m, GError **err)
+static gboolean fill_layout(struct store *s, const struct image_archive *a, const json_t *image,
+                            struct manifest *m, GError **err)
 {
     const char *config;
     g_auto(GStrv) layers = NULL;
@@ -86,7 +86,7 @@ static gboolean convert(struct store *s, const struct image_archive *a, const js
     if (!json_is_object(item))
         return error_set(err, VARVE_ERROR_INVALID,
                          "the archive's manifest.json lists something that is not an image");
-    if (!jsonin_strv(item, "RepoTags", &tags, err) || !fill(s, a, item, m, err))
+    if (!jsonin_strv(item, "RepoTags", &tags, err) || !fill_layout(s, a, item, m, err))
         return FALSE;
     struct loaded_image *image = loaded_image_new();
     g_ptr_array_add(images, image);

@@ -37,7 +37,7 @@ static const json_t *member(const json_t *obj, const char *key)
     return v && !json_is_null(v) ? v : NULL;
 }
 
-static gboolean wrong(GError **err, const char *key, const char *wanted)
+static gboolean wrong_type(GError **err, const char *key, const char *wanted)
 {
     return error_set(err, VARVE_ERROR_INVALID, "\"%s\" is not %s", key, wanted);
 }
@@ -49,7 +49,7 @@ gboolean jsonin_string(const json_t *obj, const char *key, const char **out, GEr
     if (!v)
         return TRUE;
     *out = json_string_value(v);
-    return *out ? TRUE : wrong(err, key, "a string");
+    return *out ? TRUE : wrong_type(err, key, "a string");
 }
 
 gboolean jsonin_int(const json_t *obj, const char *key, gint64 *out, GError **err)
@@ -59,7 +59,7 @@ gboolean jsonin_int(const json_t *obj, const char *key, gint64 *out, GError **er
     if (!v)
         return TRUE;
     if (!json_is_integer(v))
-        return wrong(err, key, "a whole number");
+        return wrong_type(err, key, "a whole number");
     *out = json_integer_value(v);
     return TRUE;
 }
@@ -68,13 +68,13 @@ gboolean jsonin_bool(const json_t *obj, const char *key, gboolean *out, GError *
 {
     const json_t *v = member(obj, key);
     *out = v && json_is_true(v);
-    return !v || json_is_boolean(v) ? TRUE : wrong(err, key, "true or false");
+    return !v || json_is_boolean(v) ? TRUE : wrong_type(err, key, "true or false");
 }
 
 gboolean jsonin_object(const json_t *obj, const char *key, const json_t **out, GError **err)
 {
     *out = member(obj, key);
-    return !*out || json_is_object(*out) ? TRUE : wrong(err, key, "an object");
+    return !*out || json_is_object(*out) ? TRUE : wrong_type(err, key, "an object");
 }
 
 gboolean jsonin_array(const json_t *obj, const char *key, gsize max, const json_t **out,
@@ -82,7 +82,7 @@ gboolean jsonin_array(const json_t *obj, const char *key, gsize max, const json_
 {
     *out = member(obj, key);
     if (*out && !json_is_array(*out))
-        return wrong(err, key, "a list");
+        return wrong_type(err, key, "a list");
     if (json_array_size(*out) <= max)
         return TRUE;
     return error_set(err, VARVE_ERROR_INVALID, "\"%s\" has more than %" G_GSIZE_FORMAT " items",
@@ -102,7 +102,7 @@ gboolean jsonin_strv(const json_t *obj, const char *key, char ***out, GError **e
     for (gsize i = 0; i < n; i++) {
         const char *s = json_string_value(json_array_get(list, i));
         if (!s)
-            return wrong(err, key, "a list of strings");
+            return wrong_type(err, key, "a list of strings");
         strv[i] = g_strdup(s);
     }
     *out = g_steal_pointer(&strv);
@@ -117,12 +117,12 @@ static gboolean add_members(const json_t *obj, const char *key, gboolean values,
     if (!jsonin_object(obj, key, &map, err))
         return FALSE;
     if (json_object_size(map) > MAX_MEMBERS)
-        return wrong(err, key, "of an acceptable size (10,000 members at most)");
+        return wrong_type(err, key, "of an acceptable size (10,000 members at most)");
     json_t *m = (json_t *)map;
     for (void *it = json_object_iter(m); it; it = json_object_iter_next(m, it)) {
         const char *value = values ? json_string_value(json_object_iter_value(it)) : "";
         if (!value)
-            return wrong(err, key, "a map of strings");
+            return wrong_type(err, key, "a map of strings");
         g_tree_insert(tree, g_strdup(json_object_iter_key(it)), g_strdup(value));
     }
     return TRUE;

@@ -115,7 +115,8 @@ static gboolean read_platform(struct store *s, struct loaded_image *image, GErro
 }
 
 /* Those for other platforms go; the others get their chains. */
-static gboolean unpack(struct loading *l, const char *path, struct blob_source *src, GError **err)
+static gboolean unpack_loaded(struct loading *l, const char *path, struct blob_source *src,
+                              GError **err)
 {
     const struct load_options *o = l->o;
     for (guint i = 0; i < l->images->len;) {
@@ -128,7 +129,7 @@ static gboolean unpack(struct loading *l, const char *path, struct blob_source *
         }
         if (!image_unpack(o->store, &image->manifest, src, o->events, o->cancel, &image->chain,
                           err)) {
-            g_prefix_error(err, "cannot unpack %s: ", path);
+            g_prefix_error(err, "cannot unpack_loaded %s: ", path);
             return FALSE;
         }
         i++;
@@ -160,7 +161,7 @@ GPtrArray *load_images(const struct load_options *o, const char *path, GError **
     }
     struct blob_source *src = dir < 0 ? NULL : layout_blob_source(o->store, path);
     gboolean ok = (dir < 0 ? from_archive(&l, path, err) : from_dir(&l, path, dir, err)) &&
-                  unpack(&l, path, src, err) && found_some(&l, path, err);
+                  unpack_loaded(&l, path, src, err) && found_some(&l, path, err);
     layout_blob_source_free(src);
     return ok ? g_steal_pointer(&images) : NULL;
 }

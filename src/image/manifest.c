@@ -21,7 +21,7 @@ static gboolean media_type_is_manifest(const char *t)
     return !g_strcmp0(t, MEDIA_OCI_MANIFEST) || !g_strcmp0(t, MEDIA_DOCKER_MANIFEST);
 }
 
-static int compare_keys(gconstpointer a, gconstpointer b, gpointer unused)
+static int compare_annotation_keys(gconstpointer a, gconstpointer b, gpointer unused)
 {
     return strcmp(a, b);
 }
@@ -74,7 +74,7 @@ void manifest_free(struct manifest *m)
 
 /* A platform that does not fit the struct is none we could ever want: it becomes unknown/unknown.
  */
-static gboolean parse_platform(const json_t *obj, struct descriptor *d, GError **err)
+static gboolean parse_descriptor_platform(const json_t *obj, struct descriptor *d, GError **err)
 {
     const json_t *p;
     const char *os, *arch, *variant;
@@ -102,7 +102,7 @@ static gboolean parse_annotations(const json_t *obj, GTree **out, GError **err)
         return FALSE;
     if (!map)
         return TRUE;
-    *out = g_tree_new_full(compare_keys, NULL, g_free, g_free);
+    *out = g_tree_new_full(compare_annotation_keys, NULL, g_free, g_free);
     return jsonin_map(obj, "annotations", *out, err);
 }
 
@@ -121,7 +121,7 @@ static gboolean parse_descriptor(const json_t *obj, struct descriptor *d, GError
                          "a descriptor's \"size\" is missing or out of range");
     d->size = (guint64)size;
     d->media_type = g_strdup(type ? type : "");
-    return parse_annotations(obj, &d->annotations, err) && parse_platform(obj, d, err);
+    return parse_annotations(obj, &d->annotations, err) && parse_descriptor_platform(obj, d, err);
 }
 
 static gboolean parse_items(const json_t *doc, const char *key, GPtrArray *items, GError **err)

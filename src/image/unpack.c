@@ -202,7 +202,7 @@ static gint64 take_layer(struct unpacking *u, struct chain **parents)
     return taken;
 }
 
-static gpointer worker_main(gpointer data)
+static gpointer unpack_worker(gpointer data)
 {
     struct unpacking *u = data;
     for (;;) {
@@ -230,8 +230,8 @@ static gboolean unpack_missing(struct unpacking *u, GError **err)
     for (guint i = 0; i < u->blobs->len; i++)
         missing += *u->done[i].id ? 0 : 1;
     for (guint i = 0; i < PARALLEL - 1 && i + 1 < missing; i++)
-        threads[i] = work_helper("varve-unpack", worker_main, u);
-    worker_main(u);
+        threads[i] = work_helper("varve-unpack", unpack_worker, u);
+    unpack_worker(u);
     for (guint i = 0; i < PARALLEL - 1; i++)
         if (threads[i])
             g_thread_join(threads[i]);

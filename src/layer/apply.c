@@ -113,7 +113,7 @@ gboolean layer_find(const struct layer_want *w, gboolean *absent, struct layer_i
 }
 
 /* The layer, when somebody made of it what is wanted. */
-static gboolean find(const struct layer_want *w, struct layer_info *out)
+static gboolean find_unpacked(const struct layer_want *w, struct layer_info *out)
 {
     gboolean absent;
     if (!w->fill)
@@ -149,8 +149,8 @@ static gboolean check_diff_id(const struct apply_result *r, const struct digest 
                      is, should);
 }
 
-static gboolean commit(const struct layer_want *w, char *tmp, struct apply_result *r,
-                       struct layer_info *out, GError **err)
+static gboolean commit_unpacked(const struct layer_want *w, char *tmp, struct apply_result *r,
+                                struct layer_info *out, GError **err)
 {
     gboolean chained = r->needs_parents || w->repeated;
     g_autofree char *source = layer_source_key(w->diff_id, chained ? w->parents : NULL);
@@ -176,22 +176,22 @@ static gboolean apply_and_commit(const struct layer_want *w, char *tmp, struct d
     gboolean ok = apply(w, tmp, d, &r, err);
     gboolean stopped = ok && r.needs_parents && !w->parents;
     if (ok && !stopped && check_diff_id(&r, w->diff_id, err))
-        return commit(w, tmp, &r, out, err);
+        return commit_unpacked(w, tmp, &r, out, err);
     store_tmp_discard(w->store, tmp);
     *out = (struct layer_info){0};
     return stopped;
 }
 
 /* The lock is by diff ID alone: with or without parents it is the same work. */
-static gboolean unpack(const struct layer_want *w, decompress_read_fn read, gpointer ctx,
-                       struct layer_info *out, GError **err)
+static gboolean unpack_wanted(const struct layer_want *w, decompress_read_fn read, gpointer ctx,
+                              struct layer_info *out, GError **err)
 {
     char hex[DIGEST_HEX_LEN + 1];
     g_autofree char *name = g_strconcat("unpack-", digest_hex(w->diff_id, hex), NULL);
     g_autoptr(store_lock) lock = store_lock_take(w->store, name, w->cancel, NULL, err);
     if (!lock)
         return FALSE;
-    if (find(w, out))
+    if (find_unpacked(w, out))
         return TRUE;
     g_autofree char *tmp = store_tmp_dir(w->store, err);
     if (!tmp)
@@ -209,7 +209,7 @@ struct reading {
     gint64 told_us;      /* monotonic clock */
 };
 
-static void tell(struct reading *r, gboolean finished)
+static void tell_unpacked(struct reading *r, gboolean finished)
 {
     gint64 now = g_get_monotonic_time();
     if (!finished && now - r->told_us < TELL_US)
@@ -223,14 +223,14 @@ static void tell(struct reading *r, gboolean finished)
                                           .finished = finished});
 }
 
-static gssize read_blob(gpointer ctx, void *buf, gsize len, GError **err)
+static gssize read_apply_blob(gpointer ctx, void *buf, gsize len, GError **err)
 {
     struct reading *r = ctx;
     ssize_t n = io_read(r->fd, buf, len);
     if (n < 0)
         error_set_errno(err, errno, "cannot read the layer's blob");
     r->bytes += MAX(0, n);
-    tell(r, FALSE);
+    tell_unpacked(r, FALSE);
     return n;
 }
 
@@ -254,18 +254,18 @@ static gboolean unpack_blob(const struct layer_want *w, const struct digest *blo
     fd_auto int fd = store_blob_open(w->store, blob, err);
     struct reading r = {.events = w->events, .name = name, .fd = fd};
     store_blob_has(w->store, blob, &r.size);
-    gboolean ok = fd >= 0 && unpack(w, read_blob, &r, out, err);
+    gboolean ok = fd >= 0 && unpack_wanted(w, read_apply_blob, &r, out, err);
     if (r.bytes > 0)
-        tell(&r, TRUE);
+        tell_unpacked(&r, TRUE);
     return ok;
 }
 
 gboolean layer_from_blob(const struct layer_want *w, const struct digest *blob,
                          const char *media_type, struct layer_info *out, GError **err)
 {
-    if (!find(w, out) && !unpack_blob(w, blob, out, err)) {
+    if (!find_unpacked(w, out) && !unpack_blob(w, blob, out, err)) {
         g_autofree char *text = digest_text(blob);
-        g_prefix_error(err, "cannot unpack layer %s: ", text);
+        g_prefix_error(err, "cannot unpack_wanted layer %s: ", text);
         return FALSE;
     }
     return !*out->id || layer_note_blob(w->store, out->id, blob, media_type, w->diff_id, err);
@@ -274,5 +274,5 @@ gboolean layer_from_blob(const struct layer_want *w, const struct digest *blob,
 gboolean layer_from_stream(const struct layer_want *w, decompress_read_fn read, gpointer ctx,
                            struct layer_info *out, GError **err)
 {
-    return find(w, out) || unpack(w, read, ctx, out, err);
+    return find_unpacked(w, out) || unpack_wanted(w, read, ctx, out, err);
 }

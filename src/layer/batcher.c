@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-static void push(struct batcher *b)
+static void push_batch(struct batcher *b)
 {
     if (!b->batch || !b->batch->len)
         return;
@@ -32,7 +32,7 @@ static gboolean boundary(struct tar_sink *sink, const char *path, guint64 bytes,
     gboolean full = b->batch && b->batch->len + bytes > MEMBER_MAX;
     gboolean wanted = b->batch && b->batch->len >= MEMBER_MIN && path_hash(path) < chance;
     if (large || b->large || full || wanted)
-        push(b);
+        push_batch(b);
     b->large = large;
     b->previous = bytes;
     return TRUE;
@@ -47,7 +47,7 @@ static gboolean write_bytes(struct tar_sink *sink, const void *bytes, gsize len,
     while (len) {
         gsize limit = b->large ? MEMBER_TARGET : MEMBER_MAX;
         if (b->batch && b->batch->len == limit)
-            push(b);
+            push_batch(b);
         if (!b->batch && !(b->batch = pipeline_batch(b->pipe, err)))
             return FALSE;
         gsize n = MIN(len, limit - b->batch->len);
@@ -68,5 +68,5 @@ void batcher_init(struct batcher *b, struct pipeline *p)
 
 void batcher_finish(struct batcher *b)
 {
-    push(b);
+    push_batch(b);
 }

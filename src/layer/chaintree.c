@@ -54,7 +54,7 @@ static struct run run_new(void)
                         g_array_new(FALSE, FALSE, sizeof(guint))};
 }
 
-static void run_clear(struct run *r)
+static void selecting_clear(struct run *r)
 {
     g_array_unref(r->entries);
     g_array_unref(r->layer);
@@ -102,7 +102,7 @@ static struct run lay_over(struct run *below, const struct layer_index *x, const
     }
     for (; i < below->entries->len; i++)
         run_add(&out, run_at(below, i), g_array_index(below->layer, guint, i));
-    run_clear(below);
+    selecting_clear(below);
     return out;
 }
 
@@ -136,7 +136,7 @@ static void add_range(struct chainview *v, const char *dir, struct run *out)
             all = lay_over(&all, v->layers[k], dir, k);
     g_array_append_vals(out->entries, all.entries->data, all.entries->len);
     g_array_append_vals(out->layer, all.layer->data, all.layer->len);
-    run_clear(&all);
+    selecting_clear(&all);
 }
 
 static gboolean from_same_layer(const struct tree *t, const struct merged *m, const struct entry *a,
@@ -249,7 +249,7 @@ static gboolean see_selection(struct sight *s, const struct selection *sel)
     gboolean links = FALSE;
     for (guint i = 0; i < all.entries->len && !links; i++)
         links = run_at(&all, i)->type == ENTRY_SYMLINK;
-    run_clear(&all);
+    selecting_clear(&all);
     return !links;
 }
 

@@ -56,7 +56,7 @@ gboolean chain_layer_hides(const struct layer_index *x, const char *path)
 }
 
 /* Number of the layer that path is seen in, with its entry; -1 when nothing is there. */
-static int find(struct chainview *v, const char *path, struct entry *out)
+static int find_in_layers(struct chainview *v, const char *path, struct entry *out)
 {
     for (guint k = v->n; k-- > 0;) {
         const struct layer_index *x = v->layers[k];
@@ -75,7 +75,7 @@ static int find(struct chainview *v, const char *path, struct entry *out)
 
 gboolean chainview_lookup(struct chainview *v, const char *path, struct entry *out)
 {
-    if (find(v, path, out) >= 0)
+    if (find_in_layers(v, path, out) >= 0)
         return TRUE;
     if (*path)
         return FALSE;
@@ -83,7 +83,7 @@ gboolean chainview_lookup(struct chainview *v, const char *path, struct entry *o
     return TRUE;
 }
 
-static gboolean lookup(gpointer v, const char *path, struct entry *out)
+static gboolean chainview_lookup_at(gpointer v, const char *path, struct entry *out)
 {
     return chainview_lookup(v, path, out);
 }
@@ -91,7 +91,7 @@ static gboolean lookup(gpointer v, const char *path, struct entry *out)
 char *chainview_resolve(struct chainview *v, const char *path, gboolean follow, gboolean *exists,
                         struct entry *out, GError **err)
 {
-    return resolve_path(lookup, v, "", path, follow, exists, out, err);
+    return resolve_path(chainview_lookup_at, v, "", path, follow, exists, out, err);
 }
 
 void chainview_content(struct chainview *v, struct digest *out)
@@ -127,7 +127,7 @@ int chain_layer_open(struct store *s, const char *id, const char *path, GError *
 int chainview_open(struct chainview *v, const char *path, GError **err)
 {
     struct entry e;
-    int k = find(v, path, &e);
+    int k = find_in_layers(v, path, &e);
     if (k < 0) {
         error_set(err, VARVE_ERROR_NOT_FOUND, "/%s does not exist", path);
         return -1;

@@ -106,7 +106,7 @@ gboolean dest_lookup(struct dest *d, const char *path, struct entry *out)
     return TRUE;
 }
 
-static gboolean lookup(gpointer d, const char *path, struct entry *out)
+static gboolean dest_lookup_at(gpointer d, const char *path, struct entry *out)
 {
     return dest_lookup(d, path, out);
 }
@@ -114,7 +114,7 @@ static gboolean lookup(gpointer d, const char *path, struct entry *out)
 char *dest_resolve(struct dest *d, const char *root, const char *path, gboolean follow,
                    gboolean *exists, struct entry *out, GError **err)
 {
-    return resolve_path(lookup, d, root, path, follow, exists, out, err);
+    return resolve_path(dest_lookup_at, d, root, path, follow, exists, out, err);
 }
 
 static const struct xattr *keep_xattrs(struct dest *d, const struct entry *e)

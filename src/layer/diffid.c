@@ -104,7 +104,7 @@ static gboolean verify_tar(struct store *s, const char *layer_id, gint64 clamp,
            expect(layer_id, &is, said, "its tar", err);
 }
 
-static gssize read_blob(gpointer ctx, void *buf, gsize len, GError **err)
+static gssize read_diffid_blob(gpointer ctx, void *buf, gsize len, GError **err)
 {
     ssize_t n = io_read(*(int *)ctx, buf, len);
     if (n < 0)
@@ -118,7 +118,7 @@ static gboolean verify_blob(struct store *s, const char *layer_id, const struct 
     fd_auto int fd = store_blob_open(s, &b->digest, err);
     if (fd < 0)
         return FALSE;
-    g_autoptr(decompress) d = decompress_new(read_blob, &fd);
+    g_autoptr(decompress) d = decompress_new(read_diffid_blob, &fd);
     g_autoptr(hasher) h = hasher_new();
     g_autofree guint8 *buf = g_malloc(BUFFER);
     struct digest is;

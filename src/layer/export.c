@@ -67,7 +67,7 @@ struct job {
     struct layer_blob pulled; /* a blob that has its tar; zero when none is known */
 };
 
-static void report(gpointer ctx, guint64 total)
+static void report_hashed(gpointer ctx, guint64 total)
 {
     const struct job *j = ctx;
     g_autofree char *name = g_strconcat("export layer ", j->layer_id, NULL);
@@ -82,7 +82,7 @@ static void report(gpointer ctx, guint64 total)
     event_emit(j->o->events, &ev);
 }
 
-static gssize read_blob(gpointer ctx, void *buf, gsize len, GError **err)
+static gssize read_export_blob(gpointer ctx, void *buf, gsize len, GError **err)
 {
     ssize_t n = io_read(*(int *)ctx, buf, len);
     if (n < 0)
@@ -96,7 +96,7 @@ static gboolean copy_pulled_tar(struct job *j, struct tar_sink *sink, GError **e
     fd_auto int fd = store_blob_open(j->store, &j->pulled.digest, err);
     if (fd < 0)
         return FALSE;
-    g_autoptr(decompress) d = decompress_new(read_blob, &fd);
+    g_autoptr(decompress) d = decompress_new(read_export_blob, &fd);
     g_autofree guint8 *buf = g_malloc(BUFFER);
     gssize n;
     while ((n = decompress_read(d, buf, BUFFER, err)) > 0)
@@ -111,7 +111,7 @@ static gboolean write_tar(struct job *j, struct pipeline *p, GError **err)
     struct tar_options t = {.clamp_mtime = j->clamp_mtime};
     batcher_init(&b, p);
     if (j->o->events) {
-        b.progress = report;
+        b.progress = report_hashed;
         b.ctx = j;
     }
     gboolean copy = store_blob_has(j->store, &j->pulled.digest, NULL);
@@ -154,8 +154,8 @@ static gboolean note_layer(const struct job *j, const struct layer_blob *b, GErr
     return store_layer_blob_put(j->store, j->layer_id, j->variant, b, err);
 }
 
-static gboolean commit(const struct job *j, struct blob_writer *w, struct pipeline_result *r,
-                       struct layer_blob *out, GError **err)
+static gboolean commit_export(const struct job *j, struct blob_writer *w, struct pipeline_result *r,
+                              struct layer_blob *out, GError **err)
 {
     *out = (struct layer_blob){.diff_id = r->diff_id, .size = blob_writer_size(w)};
     g_strlcpy(out->media_type, compression_media_type(j->encoder.compression),
@@ -180,13 +180,13 @@ static gboolean make_blob(struct job *j, struct layer_blob *out, GError **err)
     }
     ok = check_diff_id(j, &r.diff_id, err);
     if (ok)
-        ok = commit(j, w, &r, out, err);
+        ok = commit_export(j, w, &r, out, err);
     else
         blob_writer_abort(w, FALSE);
     g_array_unref(r.raw);
     g_array_unref(r.members);
     if (j->o->events)
-        report(j, G_MAXUINT64);
+        report_hashed(j, G_MAXUINT64);
     return ok;
 }
 

@@ -15,7 +15,7 @@ struct match {
     struct entry there;      /* it */
 };
 
-static char *join(const char *dir, const char *name)
+static char *join_copy_path(const char *dir, const char *name)
 {
     if (*name == '\0')
         return g_strdup(dir);
@@ -60,7 +60,7 @@ static gboolean aim(struct filework *w, struct match *m, GError **err)
     gboolean below =
         dir ? !w->a->dir_contents && m->exists : m->exists && m->there.type == ENTRY_DIR;
     if (below) {
-        char *whole = join(m->dst, m->s->name);
+        char *whole = join_copy_path(m->dst, m->s->name);
         g_free(m->dst);
         m->dst = whole;
         m->exists = dest_lookup(w->dest, m->dst, &m->there);
@@ -106,7 +106,7 @@ static gboolean make_top(struct filework *w, const char *path, const struct entr
 }
 
 /* Removes a file that is to be replaced. */
-static gboolean make_room(struct filework *w, const char *path, GError **err)
+static gboolean make_room_for_file(struct filework *w, const char *path, GError **err)
 {
     struct entry there;
     if (!dest_lookup(w->dest, path, &there))
@@ -120,7 +120,7 @@ static gboolean make_room(struct filework *w, const char *path, GError **err)
 static gboolean copy_link(struct filework *w, const struct match *m, struct entry *e,
                           const struct entry *first, GError **err)
 {
-    g_autofree char *path = join(m->dst, selected_rel(m->s, first));
+    g_autofree char *path = join_copy_path(m->dst, selected_rel(m->s, first));
     return dest_put_link(w->dest, e, path, err);
 }
 
@@ -128,7 +128,7 @@ static gboolean copy_link(struct filework *w, const struct match *m, struct entr
 static gboolean copy_entry(struct filework *w, const struct match *m, const struct entry *from,
                            GError **err)
 {
-    g_autofree char *path = join(m->dst, selected_rel(m->s, from));
+    g_autofree char *path = join_copy_path(m->dst, selected_rel(m->s, from));
     struct entry e = *from;
     e.path = path;
     e.hardlink = NULL;
@@ -141,7 +141,7 @@ static gboolean copy_entry(struct filework *w, const struct match *m, const stru
             return copy_dir(w, &e, FALSE, err);
         return make_top(w, path, from, err);
     }
-    if (!make_room(w, path, err))
+    if (!make_room_for_file(w, path, err))
         return FALSE;
     const struct entry *first = selected_link(m->s, from);
     if (first)

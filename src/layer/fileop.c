@@ -291,7 +291,7 @@ static gboolean run_action(struct run *r, guint i, GError **err)
     return made && apply(&w, err);
 }
 
-static gboolean finish(struct run *r, struct layer_info *info, GError **err)
+static gboolean finish_layer(struct run *r, struct layer_info *info, GError **err)
 {
     g_autoptr(entry_list) l = dest_finish(r->dests[r->output], err);
     return l && layer_index_write(r->tmpfd, l, info, err);
@@ -310,7 +310,7 @@ static gboolean run_init(struct run *r, const char *tmp, GError **err)
     return r->tmpfd >= 0;
 }
 
-static void run_clear(struct run *r)
+static void fileop_run_clear(struct run *r)
 {
     for (guint i = 0; i < r->op->n_actions; i++) {
         if (r->fds[i] < 0)
@@ -335,7 +335,7 @@ gboolean fileop_run(const struct file_op *op, const struct fileop_env *env, cons
     gboolean ok = run_init(&r, tmp, err) && check_order(op, err);
     for (guint i = 0; ok && i < op->n_actions; i++)
         ok = run_action(&r, i, err);
-    ok = ok && finish(&r, info, err);
-    run_clear(&r);
+    ok = ok && finish_layer(&r, info, err);
+    fileop_run_clear(&r);
     return ok;
 }

@@ -33,8 +33,9 @@ struct unpacking {
     guint64 bytes;   /* so far, holes included */
 };
 
-static gboolean bad(struct unpacking *u, GError **err, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
-static gboolean bad(struct unpacking *u, GError **err, const char *fmt, ...)
+static gboolean bad_archive(struct unpacking *u, GError **err, const char *fmt, ...)
+    G_GNUC_PRINTF(3, 4);
+static gboolean bad_archive(struct unpacking *u, GError **err, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -46,17 +47,17 @@ static gboolean bad(struct unpacking *u, GError **err, const char *fmt, ...)
 static gboolean damaged(struct unpacking *u, GError **err)
 {
     const char *why = u->lib->error_string(u->in);
-    return bad(u, err, "%s", why ? why : "it is damaged");
+    return bad_archive(u, err, "%s", why ? why : "it is damaged");
 }
 
 /* An entry's name as a clean path below the archive's root; NULL with *err when it leaves that. A
  * leading
  * '/' means the root, as in Docker. */
-static char *clean_name(struct unpacking *u, const char *name, GError **err)
+static char *clean_archive_path(struct unpacking *u, const char *name, GError **err)
 {
     gint depth = 0;
     if (!name || strlen(name) > RESOLVE_MAX_PATH) {
-        bad(u, err, "an entry's name is missing, too long or not readable");
+        bad_archive(u, err, "an entry's name is missing, too long or not readable");
         return NULL;
     }
     for (const char *p = name; *p;) {
@@ -66,7 +67,7 @@ static char *clean_name(struct unpacking *u, const char *name, GError **err)
         else if (len > 0 && !(len == 1 && *p == '.'))
             depth++;
         if (depth < 0) {
-            bad(u, err, "the entry \"%s\" points outside", name);
+            bad_archive(u, err, "the entry \"%s\" points outside", name);
             return NULL;
         }
         p += len + strspn(p + len, "/");
@@ -76,7 +77,7 @@ static char *clean_name(struct unpacking *u, const char *name, GError **err)
 
 /* Where the entry goes: its directory resolved below the root and made if missing; the last
  * component as it is. */
-static char *place(struct unpacking *u, const char *clean, GError **err)
+static char *place_entry(struct unpacking *u, const char *clean, GError **err)
 {
     const char *slash = strrchr(clean, '/');
     g_autofree char *dir = g_strndup(clean, slash ? slash - clean : 0);
@@ -135,7 +136,7 @@ static void take_header(struct unpacking *u, struct archive_entry *ae, struct en
 }
 
 /* Zeroes between two blocks of data, which stay a hole. */
-static void hash_hole(struct hasher *h, guint64 len)
+static void hash_archive_hole(struct hasher *h, guint64 len)
 {
     static const char zeroes[HOLE_BLOCK];
     for (; len > 0; len -= MIN(len, HOLE_BLOCK))
@@ -156,8 +157,8 @@ static gboolean copy_content(struct unpacking *u, int fd, struct entry *e, GErro
             return FALSE;
         if (offset < 0 || (guint64)offset < at || (guint64)offset > e->size ||
             len > e->size - offset)
-            return bad(u, err, "%s has data beyond its size", e->path);
-        hash_hole(h, offset - at);
+            return bad_archive(u, err, "%s has data beyond its size", e->path);
+        hash_archive_hole(h, offset - at);
         hasher_update(h, block, len);
         at = offset + len;
         if (io_pwrite_all(fd, block, len, offset) < 0)
@@ -165,7 +166,7 @@ static gboolean copy_content(struct unpacking *u, int fd, struct entry *e, GErro
     }
     if (r != ARCHIVE_EOF)
         return damaged(u, err);
-    hash_hole(h, e->size - at);
+    hash_archive_hole(h, e->size - at);
     hasher_final(h, &e->digest);
     e->has_digest = TRUE;
     return ftruncate(fd, e->size) == 0 || error_set_errno(err, errno, "cannot write");
@@ -175,7 +176,7 @@ static gboolean put_file(struct unpacking *u, struct entry *e, GError **err)
 {
     u->bytes += MIN(e->size, MAX_BYTES + 1);
     if (u->bytes > MAX_BYTES)
-        return bad(u, err, "it holds more than %" G_GUINT64_FORMAT " GiB", MAX_BYTES >> 30);
+        return bad_archive(u, err, "it holds more than %" G_GUINT64_FORMAT " GiB", MAX_BYTES >> 30);
     fd_auto int fd = dest_create(u->w->dest, e->path, err);
     if (fd < 0 || !copy_content(u, fd, e, err) || !attrs_apply_fd(fd, e, err)) {
         g_prefix_error(err, "/%s: ", e->path);
@@ -186,7 +187,8 @@ static gboolean put_file(struct unpacking *u, struct entry *e, GError **err)
 }
 
 /* Removes what is in the way of e: all but a directory that meets a directory. */
-static gboolean make_room(struct unpacking *u, const struct entry *e, gboolean *merge, GError **err)
+static gboolean make_room_for_entry(struct unpacking *u, const struct entry *e, gboolean *merge,
+                                    GError **err)
 {
     struct entry there;
     *merge = FALSE;
@@ -206,16 +208,16 @@ static gboolean put_twin(struct unpacking *u, const struct entry *like, const ch
     e.xattrs = NULL;
     e.n_xattrs = 0;
     e.hardlink = NULL;
-    return make_room(u, &e, &merge, err) && dest_put_special(u->w->dest, &e, err);
+    return make_room_for_entry(u, &e, &merge, err) && dest_put_special(u->w->dest, &e, err);
 }
 
 /* A further name of something in the archive, or in the destination. */
 static gboolean put_link(struct unpacking *u, struct entry *e, const char *link, GError **err)
 {
-    g_autofree char *clean = clean_name(u, link, err);
+    g_autofree char *clean = clean_archive_path(u, link, err);
     if (!clean)
         return FALSE;
-    g_autofree char *first = place(u, clean, err);
+    g_autofree char *first = place_entry(u, clean, err);
     struct entry there;
     gboolean merge;
     if (!first)
@@ -223,7 +225,7 @@ static gboolean put_link(struct unpacking *u, struct entry *e, const char *link,
     if (strcmp(first, e->path) == 0)
         return TRUE;
     if (!dest_lookup(u->w->dest, first, &there) || there.type == ENTRY_DIR)
-        return bad(u, err, "/%s is a hard link to %s, which is not a file", e->path, link);
+        return bad_archive(u, err, "/%s is a hard link to %s, which is not a file", e->path, link);
     if (there.type != ENTRY_FILE && there.type != ENTRY_SYMLINK)
         return put_twin(u, &there, e->path, err);
     if (!dest_copy_up(u->w->dest, first, err) || !dest_lookup(u->w->dest, first, &there))
@@ -232,20 +234,20 @@ static gboolean put_link(struct unpacking *u, struct entry *e, const char *link,
     *e = there;
     e->path = path;
     e->hardlink = NULL;
-    return make_room(u, e, &merge, err) && dest_put_link(u->w->dest, e, first, err) &&
+    return make_room_for_entry(u, e, &merge, err) && dest_put_link(u->w->dest, e, first, err) &&
            dest_flush(u->w->dest, err);
 }
 
-static gboolean put_entry(struct unpacking *u, struct archive_entry *ae, struct entry *e,
-                          GError **err)
+static gboolean put_archive_entry(struct unpacking *u, struct archive_entry *ae, struct entry *e,
+                                  GError **err)
 {
     gboolean merge;
     const char *link = u->lib->entry_hardlink(ae);
     if (link)
         return put_link(u, e, link, err);
     if (e->type == ENTRY_SOCKET || (u->lib->entry_filetype(ae) == 0))
-        return bad(u, err, "/%s has a type that cannot be in an image", e->path);
-    if (!make_room(u, e, &merge, err))
+        return bad_archive(u, err, "/%s has a type that cannot be in an image", e->path);
+    if (!make_room_for_entry(u, e, &merge, err))
         return FALSE;
     if (e->type == ENTRY_FILE)
         return put_file(u, e, err);
@@ -254,7 +256,7 @@ static gboolean put_entry(struct unpacking *u, struct archive_entry *ae, struct 
     if (e->type == ENTRY_SYMLINK) {
         e->target = u->lib->entry_symlink(ae);
         if (!e->target || !*e->target || strlen(e->target) > RESOLVE_MAX_PATH)
-            return bad(u, err, "/%s is a symlink without a usable target", e->path);
+            return bad_archive(u, err, "/%s is a symlink without a usable target", e->path);
         e->size = strlen(e->target);
         e->mode = 0777;
     }
@@ -264,22 +266,22 @@ static gboolean put_entry(struct unpacking *u, struct archive_entry *ae, struct 
 static gboolean unpack_entry(struct unpacking *u, struct archive_entry *ae, GError **err)
 {
     if (++u->entries > MAX_ENTRIES)
-        return bad(u, err, "it has more than %d entries", MAX_ENTRIES);
+        return bad_archive(u, err, "it has more than %d entries", MAX_ENTRIES);
     if (!cancel_check(u->w->env->cancel, err))
         return FALSE;
-    g_autofree char *clean = clean_name(u, u->lib->entry_pathname(ae), err);
+    g_autofree char *clean = clean_archive_path(u, u->lib->entry_pathname(ae), err);
     if (!clean)
         return FALSE;
     if (*clean == '\0')
         return TRUE; /* "./": the destination keeps its attributes */
-    g_autofree char *path = place(u, clean, err);
+    g_autofree char *path = place_entry(u, clean, err);
     if (!path)
         return FALSE;
     struct entry e = {.path = path};
     take_header(u, ae, &e);
     g_autofree struct xattr *x = entry_xattrs(u, ae, &e.n_xattrs);
     e.xattrs = x;
-    return put_entry(u, ae, &e, err);
+    return put_archive_entry(u, ae, &e, err);
 }
 
 /* Opens fd as an archive and reads its first header; NULL when it is none, or packed more than

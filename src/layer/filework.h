@@ -18,6 +18,9 @@ struct filework {
     gboolean has_mode;           /* a->mode_text is set: */
     struct chmod chmod;          /* it, parsed */
 };
+/* An entry made by the action itself, not copied, with the action's owner; with its mode if it has
+ * one, else mode. Its path is "". */
+struct entry filework_made(const struct filework *w, enum entry_type type, guint32 mode);
 /* How directories that are missing on the way to what the action makes are made. */
 struct dest_made filework_missing(const struct filework *w);
 /* Gives e, which is copied, the action's owner and mode. */

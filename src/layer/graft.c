@@ -29,7 +29,7 @@ static gsize parent_len(const char *path)
 }
 
 /* Where an entry of the layer goes by where its directory goes; newly allocated. */
-static char *place_of(const struct pass *p, const char *path)
+static char *grafted_path(const struct pass *p, const char *path)
 {
     const char *whole = g_hash_table_lookup(p->moved, path);
     if (whole)
@@ -117,7 +117,7 @@ static gboolean place_implied(struct pass *p, const struct entry *e, GError **er
 {
     gboolean exists;
     struct entry there;
-    g_autofree char *place = place_of(p, e->path);
+    g_autofree char *place = grafted_path(p, e->path);
     if (p->fresh) {
         goes_to(p, e->path, place);
         return make_missing(p, e, place, err);
@@ -141,7 +141,7 @@ static gboolean place_implied(struct pass *p, const struct entry *e, GError **er
 static gboolean place_dir(struct pass *p, const struct entry *e, GError **err)
 {
     struct entry there, copy = *e;
-    g_autofree char *place = place_of(p, e->path);
+    g_autofree char *place = grafted_path(p, e->path);
     goes_to(p, e->path, place);
     if (!p->fresh && (!look(p, place, &there) || there.type != ENTRY_DIR)) {
         p->fresh = e->path;
@@ -176,7 +176,7 @@ static gboolean place_other(struct pass *p, const struct entry *e, GError **err)
 {
     if (!p->dest && p->fresh)
         return TRUE;
-    g_autofree char *place = place_of(p, e->path);
+    g_autofree char *place = grafted_path(p, e->path);
     struct entry copy = *e;
     if (!p->dest) {
         look_at_file(p, e, place);
@@ -187,7 +187,7 @@ static gboolean place_other(struct pass *p, const struct entry *e, GError **err)
     if (!dest_clear(p->dest, place, err))
         return FALSE;
     if (e->hardlink) {
-        g_autofree char *first = place_of(p, e->hardlink);
+        g_autofree char *first = grafted_path(p, e->hardlink);
         return dest_put_link(p->dest, &copy, first, err);
     }
     if (e->type != ENTRY_FILE)

@@ -32,7 +32,7 @@ static gboolean flush(struct writer *w, GError **err)
     return ok;
 }
 
-static gboolean put(struct writer *w, const void *bytes, gsize len, GError **err)
+static gboolean write_index_bytes(struct writer *w, const void *bytes, gsize len, GError **err)
 {
     if (w->used + len > BUFFER && !flush(w, err))
         return FALSE;
@@ -46,7 +46,7 @@ static gboolean put(struct writer *w, const void *bytes, gsize len, GError **err
 }
 
 /* Reserves room for a string in the string area; returns its offset. */
-static guint32 place(struct writer *w, gsize len)
+static guint32 reserve_string(struct writer *w, gsize len)
 {
     guint32 at = w->at;
     w->at += len;
@@ -55,10 +55,10 @@ static guint32 place(struct writer *w, gsize len)
 
 static guint32 place_string(struct writer *w, const char *s)
 {
-    return s ? place(w, strlen(s) + 1) : GUINT32_TO_LE(INDEXFILE_NONE);
+    return s ? reserve_string(w, strlen(s) + 1) : GUINT32_TO_LE(INDEXFILE_NONE);
 }
 
-static gboolean put_entry(struct writer *w, const struct entry *e, GError **err)
+static gboolean write_index_entry(struct writer *w, const struct entry *e, GError **err)
 {
     struct indexfile_entry r = {
         .type = e->type,
@@ -79,7 +79,7 @@ static gboolean put_entry(struct writer *w, const struct entry *e, GError **err)
     w->xattr += e->n_xattrs;
     if (e->has_digest)
         memcpy(r.digest, e->digest.b, sizeof r.digest);
-    return put(w, &r, sizeof r, err);
+    return write_index_bytes(w, &r, sizeof r, err);
 }
 
 static gboolean put_xattrs(struct writer *w, const struct entry *e, GError **err)
@@ -87,8 +87,8 @@ static gboolean put_xattrs(struct writer *w, const struct entry *e, GError **err
     for (guint i = 0; i < e->n_xattrs; i++) {
         struct indexfile_xattr r = {.size = GUINT32_TO_LE(e->xattrs[i].size)};
         r.name = place_string(w, e->xattrs[i].name);
-        r.value = place(w, e->xattrs[i].size);
-        if (!put(w, &r, sizeof r, err))
+        r.value = reserve_string(w, e->xattrs[i].size);
+        if (!write_index_bytes(w, &r, sizeof r, err))
             return FALSE;
     }
     return TRUE;
@@ -96,12 +96,12 @@ static gboolean put_xattrs(struct writer *w, const struct entry *e, GError **err
 
 static gboolean put_string(struct writer *w, const char *s, GError **err)
 {
-    return !s || put(w, s, strlen(s) + 1, err);
+    return !s || write_index_bytes(w, s, strlen(s) + 1, err);
 }
 
 static gboolean put_strings(struct writer *w, const struct entry_list *l, GError **err)
 {
-    if (!put(w, "", 1, err))
+    if (!write_index_bytes(w, "", 1, err))
         return FALSE;
     for (guint i = 0; i < entry_list_len(l); i++) {
         const struct entry *e = entry_list_at(l, i);
@@ -113,14 +113,14 @@ static gboolean put_strings(struct writer *w, const struct entry_list *l, GError
         const struct entry *e = entry_list_at(l, i);
         for (guint k = 0; k < e->n_xattrs; k++)
             if (!put_string(w, e->xattrs[k].name, err) ||
-                !put(w, e->xattrs[k].value, e->xattrs[k].size, err))
+                !write_index_bytes(w, e->xattrs[k].value, e->xattrs[k].size, err))
                 return FALSE;
     }
-    return put(w, "", 1, err); /* a NUL ends the area whatever a value holds */
+    return write_index_bytes(w, "", 1, err); /* a NUL ends the area whatever a value holds */
 }
 
 /* Bytes that put_strings() will write, and the number of xattrs. */
-static guint64 measure(const struct entry_list *l, guint *n_xattrs)
+static guint64 measure_strings(const struct entry_list *l, guint *n_xattrs)
 {
     guint64 sum = 2;
     for (guint i = 0; i < entry_list_len(l); i++) {
@@ -143,13 +143,13 @@ static gboolean put_checksum(struct writer *w, GError **err)
            error_set_errno(err, n < 0 ? errno : ENOSPC, "cannot write its checksum");
 }
 
-static gboolean write_file(int fd, const struct entry_list *l, const struct layer_info *info,
-                           GError **err)
+static gboolean write_index_file(int fd, const struct entry_list *l, const struct layer_info *info,
+                                 GError **err)
 {
     g_autofree char *buf = g_malloc(BUFFER);
     struct writer w = {.fd = fd, .buf = buf, .at = 1};
     guint n = entry_list_len(l), n_xattrs = 0;
-    guint64 strings = measure(l, &n_xattrs);
+    guint64 strings = measure_strings(l, &n_xattrs);
     if (strings >= INDEXFILE_NONE || n > INDEXFILE_MAX_ENTRIES)
         return error_set(err, VARVE_ERROR_UNSUPPORTED, "a layer of %u entries is too large", n);
     struct indexfile_header h = {
@@ -161,11 +161,11 @@ static gboolean write_file(int fd, const struct entry_list *l, const struct laye
         .n_xattrs = GUINT32_TO_LE(n_xattrs),
     };
     memcpy(h.content, info->content.b, sizeof h.content);
-    if (!put(&w, &h, sizeof h, err) || !flush(&w, err))
+    if (!write_index_bytes(&w, &h, sizeof h, err) || !flush(&w, err))
         return FALSE;
     w.crc = 0;
     for (guint i = 0; i < n; i++)
-        if (!put_entry(&w, entry_list_at(l, i), err))
+        if (!write_index_entry(&w, entry_list_at(l, i), err))
             return FALSE;
     for (guint i = 0; i < n; i++)
         if (!put_xattrs(&w, entry_list_at(l, i), err))
@@ -214,7 +214,7 @@ gboolean layer_index_write(int dirfd, struct entry_list *entries, struct layer_i
     fd_auto int fd = openat(dirfd, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return error_set_errno(err, errno, "cannot create a layer's index");
-    gboolean ok = write_file(fd, entries, info, err);
+    gboolean ok = write_index_file(fd, entries, info, err);
     if (ok && renameat(dirfd, tmp, dirfd, "index") < 0)
         ok = error_set_errno(err, errno, "cannot rename a layer's index");
     if (!ok) {

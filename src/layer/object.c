@@ -62,7 +62,7 @@ static gboolean copy_data(struct copying *c, guint64 end, GError **err)
     return TRUE;
 }
 
-static gboolean hash_hole(struct copying *c, guint64 end, GError **err)
+static gboolean hash_object_hole(struct copying *c, guint64 end, GError **err)
 {
     if (c->at < end)
         memset(c->buf, 0, CHUNK);
@@ -83,7 +83,7 @@ static gboolean copy_sparse(struct copying *c, GError **err)
         if (data < 0 && errno != ENXIO)
             return copy_data(c, c->e->size, err);
         guint64 from = data < 0 ? c->e->size : MIN((guint64)data, c->e->size);
-        if (!hash_hole(c, from, err))
+        if (!hash_object_hole(c, from, err))
             return FALSE;
         if (c->at == c->e->size)
             break;
@@ -134,7 +134,7 @@ static gboolean copy_small(int in, int out, const struct entry *e, struct digest
     return fs_write_all(out, buf, n, err);
 }
 
-static gboolean fill(int in, int out, const struct entry *e, GError **err)
+static gboolean fill_object(int in, int out, const struct entry *e, GError **err)
 {
     struct digest d;
     gboolean ok =
@@ -155,7 +155,7 @@ gboolean object_copy(const struct entry *e, int dirfd, const char *name,
     fd_auto int out = openat(dirfd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (out < 0)
         return error_set_errno(err, errno, "cannot create %s", name);
-    if (fill(in, out, e, err))
+    if (fill_object(in, out, e, err))
         return TRUE;
     unlinkat(dirfd, name, 0);
     return FALSE;

@@ -49,7 +49,7 @@ static struct batch *slot(struct pipeline *p, guint64 number)
     return &p->slots[number % p->n_slots];
 }
 
-static void fail(struct pipeline *p, GError *err)
+static void pipeline_fail(struct pipeline *p, GError *err)
 {
     g_mutex_lock(&p->lock);
     if (p->err)
@@ -76,14 +76,15 @@ static gboolean reuse_member(struct pipeline *p, struct member_maker *maker, str
     return n == (ssize_t)m.size && member_holds(maker, b->member, b->raw);
 }
 
-static gboolean make(struct pipeline *p, struct member_maker *maker, struct batch *b, GError **err)
+static gboolean make_member(struct pipeline *p, struct member_maker *maker, struct batch *b,
+                            GError **err)
 {
     digest_of_bytes(&b->digest, b->raw->data, b->raw->len);
     b->reused = reuse_member(p, maker, b);
     return b->reused || member_make(maker, b->raw, b->member, err);
 }
 
-static gpointer worker_main(gpointer data)
+static gpointer pipeline_worker(gpointer data)
 {
     struct pipeline *p = data;
     g_autoptr(member_maker) maker = member_maker_new(&p->encoder);
@@ -96,8 +97,8 @@ static gpointer worker_main(gpointer data)
         struct batch *b = slot(p, p->taken++);
         g_mutex_unlock(&p->lock);
         GError *err = NULL;
-        if (!make(p, maker, b, &err))
-            fail(p, err);
+        if (!make_member(p, maker, b, &err))
+            pipeline_fail(p, err);
         g_mutex_lock(&p->lock);
         b->made = TRUE;
         g_cond_broadcast(&p->changed);
@@ -163,7 +164,7 @@ static gpointer writing_main(gpointer data)
         g_mutex_unlock(&p->lock);
         GError *err = NULL;
         if (!write_member(p, b, &err))
-            fail(p, err);
+            pipeline_fail(p, err);
         g_mutex_lock(&p->lock);
         b->made = FALSE;
         p->written++;
@@ -179,13 +180,13 @@ static void start_threads(struct pipeline *p)
     GError *err = NULL;
     gboolean ok = TRUE;
     if (p->n_workers > 0)
-        ok = (p->workers[0] = work_thread("varve-compress", worker_main, p, &err)) != NULL;
+        ok = (p->workers[0] = work_thread("varve-compress", pipeline_worker, p, &err)) != NULL;
     ok = ok && (p->hashing = work_thread("varve-hash", hashing_main, p, &err)) &&
          (p->writing = work_thread("varve-write", writing_main, p, &err));
     for (guint i = 1; ok && i < p->n_workers; i++)
-        p->workers[i] = work_helper("varve-compress", worker_main, p);
+        p->workers[i] = work_helper("varve-compress", pipeline_worker, p);
     if (!ok)
-        fail(p, err);
+        pipeline_fail(p, err);
 }
 
 struct pipeline *pipeline_new(struct store *s, const struct encoder *e, struct blob_writer *w,
@@ -216,7 +217,7 @@ static void join_one(GThread **t)
 }
 
 /* Lets the threads run out (or, with stop set, run away) and waits for them. */
-static void join(struct pipeline *p)
+static void join_threads(struct pipeline *p)
 {
     g_mutex_lock(&p->lock);
     p->ended = TRUE;
@@ -235,7 +236,7 @@ void pipeline_free(struct pipeline *p)
     g_mutex_lock(&p->lock);
     p->stop = TRUE;
     g_mutex_unlock(&p->lock);
-    join(p);
+    join_threads(p);
     for (guint i = 0; i < p->n_slots; i++) {
         g_byte_array_unref(p->slots[i].raw);
         g_byte_array_unref(p->slots[i].member);
@@ -285,7 +286,7 @@ void pipeline_push(struct pipeline *p)
 
 gboolean pipeline_finish(struct pipeline *p, struct pipeline_result *out, GError **err)
 {
-    join(p);
+    join_threads(p);
     if (take_error(p, err))
         return FALSE;
     *out = (struct pipeline_result){.diff_id = p->diff_id,

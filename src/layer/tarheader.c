@@ -86,7 +86,7 @@ static void add_xattrs(GByteArray *pax, const struct tar_fields *f)
 }
 
 /* Fills u, and pax with what does not fit. Records are in the order of their keys. */
-static void fill(struct ustar *u, const struct tar_fields *f, GByteArray *pax)
+static void fill_ustar(struct ustar *u, const struct tar_fields *f, GByteArray *pax)
 {
     guint64 mtime = f->mtime < 0 ? 0 : (guint64)f->mtime;
     add_xattrs(pax, f);
@@ -112,7 +112,7 @@ static void fill(struct ustar *u, const struct tar_fields *f, GByteArray *pax)
     put_octal(u->devminor, 8, f->devminor);
 }
 
-static void finish(struct ustar *u, char type, GByteArray *out)
+static void append_ustar(struct ustar *u, char type, GByteArray *out)
 {
     u->type = type;
     memcpy(u->magic, "ustar", 6);
@@ -133,7 +133,7 @@ static void write_pax(GByteArray *out, GByteArray *pax)
     put_octal(u.mtime, 12, 0);
     put_octal(u.devmajor, 8, 0);
     put_octal(u.devminor, 8, 0);
-    finish(&u, 'x', out);
+    append_ustar(&u, 'x', out);
     g_byte_array_append(out, pax->data, pax->len);
     g_byte_array_append(out, zeros, (TAR_BLOCK - pax->len % TAR_BLOCK) % TAR_BLOCK);
 }
@@ -142,8 +142,8 @@ void tarheader_write(GByteArray *out, const struct tar_fields *f)
 {
     struct ustar u = {0};
     g_autoptr(GByteArray) pax = g_byte_array_new();
-    fill(&u, f, pax);
+    fill_ustar(&u, f, pax);
     if (pax->len)
         write_pax(out, pax);
-    finish(&u, f->type, out);
+    append_ustar(&u, f->type, out);
 }

@@ -33,7 +33,7 @@ void tarpax_reset(struct tarpax *p)
     g_array_set_size(p->segments, 0);
 }
 
-static gboolean bad(const char *key, GError **err)
+static gboolean bad_pax_value(const char *key, GError **err)
 {
     return error_set(err, VARVE_ERROR_INVALID, "its PAX record \"%.64s\" is malformed", key);
 }
@@ -141,7 +141,7 @@ static gboolean set_record(struct tarpax *p, const char *key, const char *value,
         ok = set_sparse(p, key + strlen("GNU.sparse."), value);
     else
         return TRUE;
-    return (ok && text) || bad(key, err);
+    return (ok && text) || bad_pax_value(key, err);
 }
 
 /* "<length> <key>=<value>\n", length counting all of it. Cuts key and value into C strings in

@@ -76,7 +76,7 @@ static gboolean cut_short(GError **err)
 
 /* Copies exactly len bytes; *eof (may be NULL: an error then) when the stream ends before the
  * first. */
-static gboolean take(struct tarreader *r, guint8 *to, gsize len, gboolean *eof, GError **err)
+static gboolean take_bytes(struct tarreader *r, guint8 *to, gsize len, gboolean *eof, GError **err)
 {
     for (gsize done = 0; done < len;) {
         gsize there;
@@ -222,7 +222,7 @@ static void set_names(struct tarreader *r)
         r->h.path = r->pax.sparse_name;
 }
 
-static gboolean check_names(const struct tarreader *r, GError **err)
+static gboolean check_header_names(const struct tarreader *r, GError **err)
 {
     if (strlen(r->h.path) < TAR_MAX_PATH && strlen(r->h.linkpath) < TAR_MAX_PATH)
         return TRUE;
@@ -356,7 +356,7 @@ static gboolean read_gnu_sparse(struct tarreader *r, GError **err)
     gboolean more = r->block[AT_GNU_EXTENDED];
     while (more) {
         guint8 ext[BLOCK];
-        if (!take(r, ext, BLOCK, NULL, err) || !add_gnu_segments(r, ext, 21, err))
+        if (!take_bytes(r, ext, BLOCK, NULL, err) || !add_gnu_segments(r, ext, 21, err))
             return FALSE;
         more = ext[504];
     }
@@ -374,7 +374,7 @@ static gboolean map_number(struct tarreader *r, guint8 *block, gsize *at, guint6
             if (r->left < BLOCK)
                 return error_set(err, VARVE_ERROR_INVALID,
                                  "the map of the sparse file \"%s\" is cut short", r->h.path);
-            if (!take(r, block, BLOCK, NULL, err))
+            if (!take_bytes(r, block, BLOCK, NULL, err))
                 return FALSE;
             r->left -= BLOCK;
             *at = 0;
@@ -433,7 +433,7 @@ static gboolean read_meta(struct tarreader *r, gint64 max, GByteArray *into, GEr
                          "the header of an entry has more than %" G_GINT64_FORMAT " bytes", max);
     g_byte_array_set_size(into, (guint)size);
     set_stored(r, 0);
-    return take(r, into->data, (gsize)size, NULL, err) &&
+    return take_bytes(r, into->data, (gsize)size, NULL, err) &&
            skip(r, (BLOCK - (guint64)size % BLOCK) % BLOCK, err);
 }
 
@@ -469,12 +469,12 @@ static gboolean read_prelude(struct tarreader *r, gboolean *done, GError **err)
     }
 }
 
-static gboolean read_entry(struct tarreader *r, GError **err)
+static gboolean read_tar_entry(struct tarreader *r, GError **err)
 {
     memset(&r->h, 0, sizeof r->h);
     set_names(r);
-    if (!check_names(r, err) || !set_type(r, err) || !set_ids(r, err) || !set_mtime(r, err) ||
-        !set_size(r, err))
+    if (!check_header_names(r, err) || !set_type(r, err) || !set_ids(r, err) ||
+        !set_mtime(r, err) || !set_size(r, err))
         return FALSE;
     r->h.xattrs = (const struct xattr *)r->pax.xattrs->data;
     r->h.n_xattrs = r->pax.xattrs->len;
@@ -487,12 +487,12 @@ static gboolean read_entry(struct tarreader *r, GError **err)
 static int read_header(struct tarreader *r, GError **err)
 {
     gboolean eof = FALSE;
-    if (!take(r, r->block, BLOCK, &eof, err))
+    if (!take_bytes(r, r->block, BLOCK, &eof, err))
         return -1;
     if (eof)
         return 0;
     if (all_zero(r->block)) {
-        if (!take(r, r->block, BLOCK, &eof, err))
+        if (!take_bytes(r, r->block, BLOCK, &eof, err))
             return -1;
         if (eof || all_zero(r->block))
             return 0;
@@ -518,7 +518,7 @@ int tarreader_next(struct tarreader *r, const struct tar_header **h, GError **er
         if (!read_prelude(r, &done, err))
             return -1;
     }
-    if (!read_entry(r, err))
+    if (!read_tar_entry(r, err))
         return -1;
     *h = &r->h;
     return 1;

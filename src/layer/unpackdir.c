@@ -127,7 +127,7 @@ static gboolean step_link(struct unpacker *u, struct walk *w, const char *path, 
     return follow_link(w, target, err);
 }
 
-static gboolean step(struct unpacker *u, struct walk *w, const char *name, GError **err)
+static gboolean walk_unpacked(struct unpacker *u, struct walk *w, const char *name, GError **err)
 {
     struct stat st;
     if (g_str_equal(name, "..")) {
@@ -159,7 +159,7 @@ gboolean unpackdir_resolve(struct unpacker *u, GString *dir, GError **err)
     GString *name = g_string_new(NULL);
     gboolean ok = TRUE;
     while (ok && next_component(&w, name))
-        ok = step(u, &w, name->str, err);
+        ok = walk_unpacked(u, &w, name->str, err);
     if (ok)
         g_string_assign(dir, w.real->str);
     g_string_free(w.real, TRUE);

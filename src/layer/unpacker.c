@@ -101,7 +101,7 @@ gboolean unpacker_put(struct unpacker *u, const struct entry *e, GError **err)
 }
 
 /* Cleans a name of the archive into out: no "." or empty components, no leading '/'. */
-static gboolean clean_name(const char *name, GString *out, GError **err)
+static gboolean clean_tar_path(const char *name, GString *out, GError **err)
 {
     g_string_truncate(out, 0);
     for (const char *p = name; *p;) {
@@ -171,7 +171,7 @@ static gboolean remove_full_dir(struct unpacker *u, const struct place *at, GErr
 }
 
 /* Frees a name that is taken for something that is not a directory. */
-static gboolean make_room(struct unpacker *u, const struct place *at, GError **err)
+static gboolean make_room_at(struct unpacker *u, const struct place *at, GError **err)
 {
     if (unlinkat(at->dirfd, at->name, 0) == 0 || errno == ENOENT)
         return TRUE;
@@ -208,14 +208,14 @@ static gboolean count_content(struct unpacker *u, const struct tar_header *h, GE
                      u->holes >> 30, (int)(FREE_HOLES >> 30), HOLES_PER_BYTE);
 }
 
-static gboolean add_file(struct unpacker *u, const struct place *at, const struct tar_header *h,
-                         struct tarreader *r, struct entry *e, GError **err)
+static gboolean unpack_file(struct unpacker *u, const struct place *at, const struct tar_header *h,
+                            struct tarreader *r, struct entry *e, GError **err)
 {
     if (!count_content(u, h, err))
         return FALSE;
     fd_auto int fd = unpack_file_create(&u->files, at->dirfd, at->name, e->mode);
     if (fd < 0 && errno == EEXIST) {
-        if (!make_room(u, at, err))
+        if (!make_room_at(u, at, err))
             return FALSE;
         fd = unpack_file_create(&u->files, at->dirfd, at->name, e->mode);
     }
@@ -235,7 +235,7 @@ static gboolean add_symlink(struct unpacker *u, const struct place *at, const st
     if (symlinkat(e->target, at->dirfd, at->name) < 0) {
         if (errno != EEXIST)
             return error_set_errno(err, errno, "cannot create the symlink %s", e->path);
-        if (!make_room(u, at, err))
+        if (!make_room_at(u, at, err))
             return FALSE;
         if (symlinkat(e->target, at->dirfd, at->name) < 0)
             return error_set_errno(err, errno, "cannot create the symlink %s", e->path);
@@ -260,7 +260,7 @@ static gboolean add_node(struct unpacker *u, const struct place *at, const struc
         return error_set(err, VARVE_ERROR_INVALID,
                          "%s is a character device 0:0, which overlayfs would take for a deletion",
                          e->path);
-    if (!make_room(u, at, err))
+    if (!make_room_at(u, at, err))
         return FALSE;
     if (mknodat(at->dirfd, at->name, node_mode(e->type) | 0600, e->rdev) < 0) {
         if (errno == EPERM && u->files.restricted && e->type != ENTRY_FIFO)
@@ -283,7 +283,7 @@ static gboolean add_dir(struct unpacker *u, const struct place *at, struct entry
         if (errno != EEXIST || fstatat(at->dirfd, at->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
             return error_set_errno(err, errno, "cannot create the directory %s", e->path);
         if (!S_ISDIR(st.st_mode) &&
-            (!make_room(u, at, err) ||
+            (!make_room_at(u, at, err) ||
              (mkdirat(at->dirfd, at->name, 0700) < 0 &&
               !error_set_errno(err, errno, "cannot create the directory %s", e->path))))
             return FALSE;
@@ -296,7 +296,7 @@ static gboolean find_target(struct unpacker *u, const char *linkpath, char **rea
                             GError **err)
 {
     g_autofree char *kept = g_strdup(u->path->str);
-    gboolean ok = clean_name(linkpath, u->path, err) && find_place(u, at, err);
+    gboolean ok = clean_tar_path(linkpath, u->path, err) && find_place(u, at, err);
     *real = g_strdup(u->path->str);
     g_string_assign(u->path, kept);
     return ok;
@@ -317,7 +317,7 @@ static gboolean link_there(struct unpacker *u, const struct place *at, const cha
         return TRUE;
     if (errno != EEXIST)
         return error_set_errno(err, errno, "cannot link %s to %s", u->path->str, target);
-    if (!make_room(u, at, err))
+    if (!make_room_at(u, at, err))
         return FALSE;
     return linkat(from, name, at->dirfd, at->name, 0) == 0 ||
            error_set_errno(err, errno, "cannot link %s to %s", u->path->str, target);
@@ -392,11 +392,11 @@ static gboolean is_aufs(const char *path)
     return g_str_has_prefix(path, WHITEOUT_META) && !g_str_equal(path, WHITEOUT_OPAQUE);
 }
 
-static gboolean add_entry(struct unpacker *u, const struct tar_header *h, struct tarreader *r,
-                          GError **err)
+static gboolean unpack_tar_entry(struct unpacker *u, const struct tar_header *h,
+                                 struct tarreader *r, GError **err)
 {
     struct place at;
-    if (!clean_name(h->path, u->path, err))
+    if (!clean_tar_path(h->path, u->path, err))
         return FALSE;
     if (!u->path->len && h->type != '5')
         return error_set(err, VARVE_ERROR_INVALID,
@@ -422,7 +422,7 @@ static gboolean add_entry(struct unpacker *u, const struct tar_header *h, struct
                       .n_xattrs = h->n_xattrs};
     switch (e.type) {
     case ENTRY_FILE:
-        return add_file(u, &at, h, r, &e, err);
+        return unpack_file(u, &at, h, r, &e, err);
     case ENTRY_DIR:
         return add_dir(u, &at, &e, err);
     case ENTRY_SYMLINK:
@@ -435,7 +435,7 @@ static gboolean add_entry(struct unpacker *u, const struct tar_header *h, struct
 gboolean unpacker_add(struct unpacker *u, const struct tar_header *h, struct tarreader *r,
                       GError **err)
 {
-    return cancel_check(u->cancel, err) && add_entry(u, h, r, err);
+    return cancel_check(u->cancel, err) && unpack_tar_entry(u, h, r, err);
 }
 
 /* Drops replaced entries and sorts. */

@@ -73,7 +73,7 @@ static gboolean read_file_entry(struct reading *r, struct entry *e, GError **err
     return TRUE;
 }
 
-static gboolean read_entry(gpointer ctx, gsize i, GError **err)
+static gboolean read_walk_entry(gpointer ctx, gsize i, GError **err)
 {
     struct reading *r = ctx;
     struct entry *e = entry_list_at(r->entries, i);
@@ -101,7 +101,7 @@ static gboolean plain_root(const struct entry *e)
 }
 
 /* Drops what is not stored, and what a whiteout's inode says. */
-static void tidy(struct entry_list *l)
+static void tidy_entries(struct entry_list *l)
 {
     guint kept = 0;
     for (guint i = 0; i < entry_list_len(l); i++)
@@ -133,10 +133,10 @@ struct entry_list *layer_walk(int dirfd, struct cancel *c, GError **err)
     walk_clear(&w);
     struct reading r = {.rootfd = fd, .entries = entries, .cancel = c};
     g_mutex_init(&r.lock);
-    gboolean ok = pool_for_each(entry_list_len(entries), read_entry, &r, err);
+    gboolean ok = pool_for_each(entry_list_len(entries), read_walk_entry, &r, err);
     g_mutex_clear(&r.lock);
     if (!ok)
         return NULL;
-    tidy(entries);
+    tidy_entries(entries);
     return g_steal_pointer(&entries);
 }

@@ -199,8 +199,8 @@ static char *expand_value(gpointer ctx, const char *value, GError **err)
     return out ? out : g_strdup(value);
 }
 
-static void add_mount(struct outlining *w, struct lint_stage *s, const struct instruction *ins,
-                      const struct mount_flag *flag)
+static void outline_mount(struct outlining *w, struct lint_stage *s, const struct instruction *ins,
+                          const struct mount_flag *flag)
 {
     struct mount_ctx ctx = {&w->l, s};
     struct mount_spec m = {0};
@@ -225,7 +225,7 @@ static void add_instruction(struct outlining *w, struct lint_stage *s,
                             const struct instruction *ins)
 {
     for (guint i = 0; i < ins->n_mounts; i++)
-        add_mount(w, s, ins, &ins->mounts[i]);
+        outline_mount(w, s, ins, &ins->mounts[i]);
     g_autoptr(GPtrArray) said = lint_stage_apply(&w->l, s, ins);
     for (guint i = 0; ins->kind == INSTRUCTION_ARG && i < ins->n_pairs; i++) {
         const struct pair *pair = &ins->pairs[i];
@@ -241,7 +241,7 @@ static void add_stage(struct outlining *w, const struct stage *st)
         add_instruction(w, s, st->instructions[i]);
 }
 
-static gboolean describe(struct outlining *w, const char *target, GError **err)
+static gboolean walk_needed_stages(struct outlining *w, const char *target, GError **err)
 {
     struct scope *s = find_target(w, target, err);
     if (!s)
@@ -275,7 +275,7 @@ struct outline *outline_new(const struct dockerfile *df, const struct lint_optio
     struct outlining w = {
         .l = {.df = df, .o = o}, .x = x, .used = used, .args = args, .defines = defines};
     lint_scopes_init(&w.l);
-    gboolean ok = describe(&w, o->target, err);
+    gboolean ok = walk_needed_stages(&w, o->target, err);
     g_clear_pointer(&w.needed, g_ptr_array_unref);
     lint_scopes_clear(&w.l);
     return ok ? g_steal_pointer(&x) : NULL;

@@ -24,8 +24,8 @@ static gboolean steers_scan(const char *name)
     return g_str_has_prefix(name, "BUILDKIT_SBOM_SCAN");
 }
 
-static void report(struct lint *l, struct lint_stage *s, const struct instruction *ins,
-                   struct span at, const char *name)
+static void report_variable(struct lint *l, struct lint_stage *s, const struct instruction *ins,
+                            struct span at, const char *name)
 {
     if (g_hash_table_contains(s->scope->declared, name) || steers_scan(name))
         return;
@@ -50,7 +50,7 @@ static void check_word(struct lint *l, struct lint_stage *s, const struct instru
     gpointer name;
     g_hash_table_iter_init(&it, unset);
     while (g_hash_table_iter_next(&it, &name, NULL))
-        report(l, s, ins, at, name);
+        report_variable(l, s, ins, at, name);
 }
 
 /* The contents that COPY and ADD write have no quotes. */
@@ -71,7 +71,7 @@ static void check_heredoc(struct lint *l, struct lint_stage *s, const struct ins
     gpointer name;
     g_hash_table_iter_init(&it, unset);
     while (g_hash_table_iter_next(&it, &name, NULL))
-        report(l, s, ins, h->span, name);
+        report_variable(l, s, ins, h->span, name);
 }
 
 static void check_flags(struct lint *l, struct lint_stage *s, const struct instruction *ins)

@@ -2,7 +2,7 @@
 
 static struct curl_api api;
 
-static char *start(void)
+static char *start_curl(void)
 {
     CURLcode code = api.global_init(CURL_GLOBAL_DEFAULT);
     return code ? g_strdup(api.easy_strerror(code)) : NULL;
@@ -17,6 +17,6 @@ const struct curl_api *curl_api_load(GError **err)
                                  .symbols = symbols,
                                  .n = G_N_ELEMENTS(symbols),
                                  .api = &api,
-                                 .start = start};
+                                 .start = start_curl};
     return lazylib_load(&lib, err) ? &api : NULL;
 }

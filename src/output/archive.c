@@ -119,8 +119,8 @@ static gboolean copy_into_dir(struct target *t, int fd, const char *name, const 
 }
 
 /* An earlier export to the same directory left the blob, and it is whole. */
-static gboolean is_there(const struct target *t, const char *name, const struct digest *d,
-                         guint64 size)
+static gboolean export_has_blob(const struct target *t, const char *name, const struct digest *d,
+                                guint64 size)
 {
     struct digest got;
     struct stat st;
@@ -141,7 +141,7 @@ static gboolean put_blob(struct target *t, struct store *s, const struct digest 
     if (!store_blob_has(s, d, &size))
         return error_set(err, VARVE_ERROR_FAILED, "the blob sha256:%s vanished from the store",
                          hex);
-    if (!t->tar && is_there(t, name, d, size))
+    if (!t->tar && export_has_blob(t, name, d, size))
         return TRUE;
     fd_auto int fd = store_blob_open(s, d, err);
     if (fd < 0)
@@ -177,8 +177,8 @@ static void annotate(struct descriptor *d, const char *key, const char *value)
 }
 
 /* The image as index.json has it: under name (canonical or NULL), found by tag (or NULL). */
-static struct descriptor *describe(struct built_image *b, const struct manifest *m,
-                                   const char *name, const char *tag)
+static struct descriptor *describe_archived(struct built_image *b, const struct manifest *m,
+                                            const char *name, const char *tag)
 {
     struct descriptor *d = g_new0(struct descriptor, 1);
     d->media_type = g_strdup(m->media_type);
@@ -245,10 +245,10 @@ static void add_items(GPtrArray *items, const struct archived *a, const struct m
 {
     for (guint i = 0; a->names && a->names[i]; i++) {
         g_autoptr(reference) ref = reference_parse(a->names[i], NULL);
-        g_ptr_array_add(items, describe(a->image, m, a->names[i], ref ? ref->tag : NULL));
+        g_ptr_array_add(items, describe_archived(a->image, m, a->names[i], ref ? ref->tag : NULL));
     }
     if (!a->names || !a->names[0])
-        g_ptr_array_add(items, describe(a->image, m, NULL, unnamed));
+        g_ptr_array_add(items, describe_archived(a->image, m, NULL, unnamed));
 }
 
 static gboolean put_index(struct target *t, const struct writing *w, gboolean docker, GError **err)
@@ -327,8 +327,8 @@ static gboolean put_images(struct target *t, struct writing *w, GError **err)
     return TRUE;
 }
 
-static gboolean put_all(struct target *t, const struct archived *images, guint n, gboolean docker,
-                        GError **err)
+static gboolean put_archived_images(struct target *t, const struct archived *images, guint n,
+                                    gboolean docker, GError **err)
 {
     static const char layout[] = "{\"imageLayoutVersion\":\"1.0.0\"}";
     g_autoptr(GPtrArray) manifests = g_ptr_array_new_with_free_func((GDestroyNotify)manifest_free);
@@ -350,7 +350,7 @@ gboolean archive_write(const struct archived *images, guint n, gboolean docker, 
     lib->write_set_bytes_per_block(t.tar, 256 * 1024);
     lib->write_set_bytes_in_last_block(t.tar, 512);
     gboolean ok = lib->write_open_fd(t.tar, fd) == ARCHIVE_OK || tar_failed(&t, err);
-    ok = ok && put_all(&t, images, n, docker, err);
+    ok = ok && put_archived_images(&t, images, n, docker, err);
     if (lib->write_close(t.tar) != ARCHIVE_OK && ok)
         ok = tar_failed(&t, err);
     lib->write_free(t.tar);
@@ -365,7 +365,7 @@ gboolean archive_write_dir(const struct archived *image, gboolean docker, const 
         return FALSE;
     fd_auto int fd = fs_open_dir(AT_FDCWD, dir, err);
     struct target t = {.dir = fd};
-    gboolean ok = fd >= 0 && put_all(&t, image, 1, docker, err);
+    gboolean ok = fd >= 0 && put_archived_images(&t, image, 1, docker, err);
     *written += t.written;
     return ok;
 }

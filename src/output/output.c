@@ -194,8 +194,9 @@ static gboolean run_tree(const struct output *o, struct built_image *b,
     return place_close(&p, ok, &r->bytes_written, err);
 }
 
-static gboolean run(const struct output *o, struct built_image *b, const struct output_env *env,
-                    char **names, struct output_result *result, GError **err)
+static gboolean run_output(const struct output *o, struct built_image *b,
+                           const struct output_env *env, char **names, struct output_result *result,
+                           GError **err)
 {
     switch (o->type) {
     case OUTPUT_IMAGE:
@@ -221,7 +222,7 @@ gboolean output_run(const struct output *o, struct built_image *b, const struct 
         return FALSE;
     g_autoptr(registry) client = client_for(o, b, env, names);
     b->source = registry_origin_source(client);
-    gboolean ok = run(o, b, env, names, result, err);
+    gboolean ok = run_output(o, b, env, names, result, err);
     registry_blob_source_free(g_steal_pointer(&b->source));
     return ok;
 }

@@ -212,7 +212,7 @@ static gboolean set_key(struct output *o, const struct type *t, const char *key,
 }
 
 /* The key of "key=value": without blanks around it, in lower case but for an annotation's own. */
-static char *key_of(const char *field)
+static char *field_key(const char *field)
 {
     char *key = g_strstrip(g_strndup(field, strcspn(field, "=")));
     for (char *c = key; *c && *c != '.'; c++)
@@ -224,7 +224,7 @@ static const struct type *find_type(char **fields, GError **err)
 {
     g_autofree char *name = g_strdup("");
     for (char **f = fields; *f; f++) {
-        g_autofree char *key = key_of(*f);
+        g_autofree char *key = field_key(*f);
         if (!g_str_equal(key, "type"))
             continue;
         g_free(name);
@@ -242,7 +242,7 @@ static const struct type *find_type(char **fields, GError **err)
 static gboolean has_key(char **fields, const char *name)
 {
     for (char **f = fields; *f; f++) {
-        g_autofree char *key = key_of(*f);
+        g_autofree char *key = field_key(*f);
         if (g_str_equal(key, name))
             return TRUE;
     }
@@ -261,7 +261,7 @@ static struct output *parse_fields(char **fields, GError **err)
     const struct type *t = find_type(fields, err);
     g_autoptr(output) o = t ? output_new(t) : NULL;
     for (char **f = fields; o && *f; f++) {
-        g_autofree char *key = key_of(*f);
+        g_autofree char *key = field_key(*f);
         const char *eq = strchr(*f, '=');
         if (!eq) {
             error_set(err, VARVE_ERROR_USAGE, "\"%s\" is not key=value", *f);
@@ -325,7 +325,7 @@ static gboolean check_compression(const struct output *o, GError **err)
     return FALSE;
 }
 
-static gboolean check_names(const struct output *o, GError **err)
+static gboolean check_output_names(const struct output *o, GError **err)
 {
     for (char **n = o->names; n && *n; n++) {
         g_autoptr(reference) ref = reference_parse(*n, err);
@@ -396,7 +396,7 @@ gboolean output_check(const struct output *o, GError **err)
 {
     gboolean loads = o->type == OUTPUT_DOCKER && !o->dest && !o->as_directory;
     gboolean places = o->type != OUTPUT_IMAGE && o->type != OUTPUT_CACHEONLY && !loads;
-    if (check_names(o, err) && check_compression(o, err) && check_push(o, err) &&
+    if (check_output_names(o, err) && check_compression(o, err) && check_push(o, err) &&
         (!places || check_dest(o, err)))
         return TRUE;
     as_usage(err);

@@ -143,8 +143,8 @@ static gboolean sink_write(struct tar_sink *self, const void *bytes, gsize len, 
     return TRUE;
 }
 
-static gboolean put_entry(struct fd_sink *s, struct tree *t, const struct entry *e, gint64 clamp,
-                          GError **err)
+static gboolean put_tree_entry(struct fd_sink *s, struct tree *t, const struct entry *e,
+                               gint64 clamp, GError **err)
 {
     struct tar_options o = {.clamp_mtime = clamp};
     gboolean content = e->type == ENTRY_FILE && !e->hardlink && e->size > 0;
@@ -160,7 +160,7 @@ gboolean tree_write_tar(struct tree *t, int fd, gint64 clamp, guint64 *written, 
         const struct entry *e = entry_list_at(t->entries, i);
         if (!*e->path)
             continue;
-        if (!work_check(err) || !put_entry(&s, t, e, clamp, err))
+        if (!work_check(err) || !put_tree_entry(&s, t, e, clamp, err))
             return FALSE;
         *written += e->size;
     }

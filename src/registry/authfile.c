@@ -174,7 +174,7 @@ static json_t *new_entry(const char *username, const char *secret)
     return json_pack("{s:s}", "auth", auth);
 }
 
-static gboolean write_file(const struct authfile *f, GError **err)
+static gboolean write_auth_file(const struct authfile *f, GError **err)
 {
     /* The file a link leads to is replaced, not the link. */
     char *real = realpath(f->name, NULL);
@@ -213,5 +213,5 @@ gboolean authfile_write_entry(struct authfile *f, const char *host, const char *
         *found = was;
     if (username)
         json_object_set_new(auths, authfile_key(host), new_entry(username, secret));
-    return username || was ? write_file(f, err) : TRUE;
+    return username || was ? write_auth_file(f, err) : TRUE;
 }

@@ -179,7 +179,7 @@ gboolean registry_config_read_containers(struct registry_config *c, const char *
     return ok;
 }
 
-static gboolean read_file(struct registry_config *c, const char *path, GError **err)
+static gboolean read_hosts_file(struct registry_config *c, const char *path, GError **err)
 {
     g_autoptr(GBytes) bytes = fs_read(AT_FDCWD, path, MAX_FILE, err);
     if (!bytes)
@@ -200,7 +200,7 @@ static gboolean read_folder(struct registry_config *c, const char *folder, GErro
     for (guint i = 0; i < names->len; i++) {
         const char *name = g_ptr_array_index(names, i);
         g_autofree char *path = g_build_filename(folder, name, NULL);
-        if (g_str_has_suffix(name, ".conf") && !read_file(c, path, err))
+        if (g_str_has_suffix(name, ".conf") && !read_hosts_file(c, path, err))
             return FALSE;
     }
     return TRUE;
@@ -209,12 +209,12 @@ static gboolean read_folder(struct registry_config *c, const char *folder, GErro
 gboolean registry_config_load_containers(struct registry_config *c, const char *file, GError **err)
 {
     g_autofree char *folder = g_strconcat(file, ".d", NULL);
-    if (g_file_test(file, G_FILE_TEST_EXISTS) && !read_file(c, file, err))
+    if (g_file_test(file, G_FILE_TEST_EXISTS) && !read_hosts_file(c, file, err))
         return FALSE;
     return read_folder(c, folder, err);
 }
 
-void route_free(struct route *r)
+static void route_free(struct route *r)
 {
     if (!r)
         return;

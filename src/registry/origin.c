@@ -6,7 +6,7 @@
 
 #define MAX_ORIGINS 8
 
-void origin_free(struct origin *o)
+static void origin_free(struct origin *o)
 {
     if (!o)
         return;

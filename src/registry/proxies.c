@@ -10,7 +10,7 @@
 #define MAX_FILE (4 * 1024 * 1024)
 #define DEFAULT_ENGINE "unix:///var/run/docker.sock"
 
-static json_t *parse(const char *path, GError **err)
+static json_t *parse_docker_config(const char *path, GError **err)
 {
     g_autoptr(GBytes) bytes = fs_read(AT_FDCWD, path, MAX_FILE, err);
     if (!bytes)
@@ -59,7 +59,7 @@ char **proxies_load(const char *file, const char *host, GError **err)
 {
     if (access(file, F_OK) < 0)
         return g_new0(char *, 1);
-    json_t *root = parse(file, err);
+    json_t *root = parse_docker_config(file, err);
     if (!root)
         return NULL;
     char **lines = list(find_entry(root, host));

@@ -13,7 +13,7 @@ struct reader {
     const char *what;
 };
 
-static gboolean fail(struct reader *r, const char *why, GError **err)
+static gboolean toml_fail(struct reader *r, const char *why, GError **err)
 {
     return error_set(err, VARVE_ERROR_INVALID, "%s:%u: %s", r->what, r->line, why);
 }
@@ -48,7 +48,7 @@ static gboolean end_of_line(struct reader *r, GError **err)
     skip_blanks(r);
     if (peek(r) == '#' || peek(r) == '\r' || peek(r) == '\n' || r->p >= r->end)
         return TRUE;
-    return fail(r, "something follows that does not belong there", err);
+    return toml_fail(r, "something follows that does not belong there", err);
 }
 
 static gboolean append_unicode(struct reader *r, guint digits, GString *out)
@@ -86,7 +86,7 @@ static char *take_string(struct reader *r, GError **err)
     g_autoptr(GString) s = g_string_new(NULL);
     char quote = *r->p;
     if (r->end - r->p >= 3 && r->p[1] == quote && r->p[2] == quote) {
-        fail(r, "multi-line strings are not supported here", err);
+        toml_fail(r, "multi-line strings are not supported here", err);
         return NULL;
     }
     for (r->p++; r->p < r->end && *r->p != '\n'; r->p++) {
@@ -97,13 +97,13 @@ static char *take_string(struct reader *r, GError **err)
         gboolean escape = quote == '"' && *r->p == '\\';
         r->p += escape;
         if (escape ? !append_escape(r, s) : ((guchar)*r->p < ' ' && *r->p != '\t')) {
-            fail(r, "malformed string", err);
+            toml_fail(r, "malformed string", err);
             return NULL;
         }
         if (!escape)
             g_string_append_c(s, *r->p);
     }
-    fail(r, "the string does not end on its line", err);
+    toml_fail(r, "the string does not end on its line", err);
     return NULL;
 }
 
@@ -116,7 +116,7 @@ static char *take_bare(struct reader *r)
 }
 
 /* A dotted key; newly allocated, NULL on error. */
-static char *take_key(struct reader *r, GError **err)
+static char *read_dotted_key(struct reader *r, GError **err)
 {
     g_autoptr(GString) key = g_string_new(NULL);
     for (;;) {
@@ -124,7 +124,7 @@ static char *take_key(struct reader *r, GError **err)
         gboolean quoted = peek(r) == '"' || peek(r) == '\'';
         g_autofree char *part = quoted ? take_string(r, err) : take_bare(r);
         if (!part && !quoted)
-            fail(r, "a key was expected", err);
+            toml_fail(r, "a key was expected", err);
         if (!part)
             return NULL;
         g_string_append(key, part);
@@ -142,21 +142,21 @@ static gboolean skip_value(struct reader *r, guint depth, GError **err);
 static gboolean skip_list(struct reader *r, char close, guint depth, GError **err)
 {
     if (depth >= MAX_DEPTH)
-        return fail(r, "nested too deeply", err);
+        return toml_fail(r, "nested too deeply", err);
     for (r->p++;;) {
         skip_space(r);
         if (peek(r) == close)
             break;
-        g_autofree char *key = close == '}' ? take_key(r, err) : NULL;
+        g_autofree char *key = close == '}' ? read_dotted_key(r, err) : NULL;
         if (close == '}' && (!key || peek(r) != '='))
-            return key ? fail(r, "'=' was expected", err) : FALSE;
+            return key ? toml_fail(r, "'=' was expected", err) : FALSE;
         r->p += close == '}';
         skip_blanks(r);
         if (!skip_value(r, depth + 1, err))
             return FALSE;
         skip_space(r);
         if (peek(r) != ',' && peek(r) != close)
-            return fail(r, "',' or the end of the list was expected", err);
+            return toml_fail(r, "',' or the end of the list was expected", err);
         r->p += peek(r) == ',';
     }
     r->p++;
@@ -169,7 +169,7 @@ static gboolean skip_word(struct reader *r, GError **err)
     const char *start = r->p;
     while (g_ascii_isalnum(peek(r)) || (peek(r) && strchr("+-_.:", peek(r))))
         r->p++;
-    return r->p > start ? TRUE : fail(r, "a value was expected", err);
+    return r->p > start ? TRUE : toml_fail(r, "a value was expected", err);
 }
 
 static gboolean skip_value(struct reader *r, guint depth, GError **err)
@@ -202,11 +202,11 @@ static gboolean read_value(struct reader *r, const char *key, struct toml_handle
 
 static gboolean read_pair(struct reader *r, struct toml_handler *h, GError **err)
 {
-    g_autofree char *key = take_key(r, err);
+    g_autofree char *key = read_dotted_key(r, err);
     if (!key)
         return FALSE;
     if (peek(r) != '=')
-        return fail(r, "'=' was expected", err);
+        return toml_fail(r, "'=' was expected", err);
     r->p++;
     skip_blanks(r);
     return read_value(r, key, h, err);
@@ -216,11 +216,11 @@ static gboolean read_header(struct reader *r, struct toml_handler *h, GError **e
 {
     gboolean array = r->end - r->p >= 2 && r->p[1] == '[';
     r->p += 1 + array;
-    g_autofree char *name = take_key(r, err);
+    g_autofree char *name = read_dotted_key(r, err);
     if (!name)
         return FALSE;
     if (peek(r) != ']' || (array && (r->end - r->p < 2 || r->p[1] != ']')))
-        return fail(r, "the table's name does not end with ']'", err);
+        return toml_fail(r, "the table's name does not end with ']'", err);
     r->p += 1 + array;
     if (!end_of_line(r, err))
         return FALSE;

@@ -82,7 +82,7 @@ static void set_offset(struct upload *u, const struct http_response *a, guint64 
     u->offset = next;
 }
 
-static gboolean begin(struct upload *u, GError **err)
+static gboolean begin_upload(struct upload *u, GError **err)
 {
     g_autofree char *target = g_strconcat("/v2/", u->e->route->repository, "/blobs/uploads/", NULL);
     struct http_request rq = {.method = "POST"};
@@ -175,7 +175,7 @@ static gboolean recover(struct upload *u, GError **err)
         set_offset(u, &a, 0);
         return set_location(u, &a, err);
     }
-    return begin(u, err);
+    return begin_upload(u, err);
 }
 
 static gboolean pause_and_recover(struct upload *u, const struct http_response *a, GError **why,
@@ -205,7 +205,7 @@ static gboolean run_upload(struct upload *u, GError **err)
 {
     g_auto(http_response) a;
     http_response_init(&a);
-    if (!u->location && !begin(u, err))
+    if (!u->location && !begin_upload(u, err))
         return FALSE;
     for (;;) {
         g_autoptr(GError) why = NULL;

@@ -259,8 +259,8 @@ static gboolean run_program(struct run_carrier *r, struct sandbox_result *res, G
 }
 
 /* What came of it, once nothing of it runs. */
-static void conclude(struct run_carrier *r, gboolean ran, const struct sandbox_result *sandbox,
-                     struct run_result *res)
+static void carrier_outcome(struct run_carrier *r, gboolean ran,
+                            const struct sandbox_result *sandbox, struct run_result *res)
 {
     int unheard = run_control_unheard(r->control);
     *res = (struct run_result){.exit_code = ran ? sandbox->exit_code : EXIT_KILLED,
@@ -286,7 +286,7 @@ gboolean run_carrier_run(struct run_carrier *r, struct run_result *res, GError *
         return FALSE;
     }
     g_clear_error(&why);
-    conclude(r, ran, &sandbox, res);
+    carrier_outcome(r, ran, &sandbox, res);
     return TRUE;
 }
 

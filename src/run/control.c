@@ -175,7 +175,7 @@ static int wait_ms(const struct run_control *c)
 }
 
 /* FALSE when there is nothing more to do. */
-static gboolean turn(struct run_control *c)
+static gboolean control_turn(struct run_control *c)
 {
     const struct run_console *con = c->o.console;
     struct pollfd fds[] = {{.fd = c->signal_fd, .events = POLLIN},
@@ -203,7 +203,7 @@ static gboolean turn(struct run_control *c)
 
 static gpointer control_main(gpointer data)
 {
-    while (turn(data))
+    while (control_turn(data))
         ;
     return NULL;
 }

@@ -156,7 +156,7 @@ static gboolean bad_value(const struct wish *w, const char *key, const char *val
     return error_set(err, VARVE_ERROR_USAGE, "%s: %s=%s is malformed", w->what, key, value);
 }
 
-static gboolean take_text(char **to, const char *value)
+static gboolean take_wish_text(char **to, const char *value)
 {
     g_free(*to);
     *to = g_strdup(value);
@@ -181,7 +181,7 @@ static gboolean is_without_meaning(const char *key, const char *value)
            (g_str_equal(key, "bind-propagation") && g_strcmp0(value, "rprivate") == 0);
 }
 
-static gboolean take_key(struct wish *w, const char *key, const char *value, GError **err)
+static gboolean set_mount_key(struct wish *w, const char *key, const char *value, GError **err)
 {
     if (g_str_equal(key, "readonly") || g_str_equal(key, "ro")) {
         w->readonly = TRUE;
@@ -190,11 +190,11 @@ static gboolean take_key(struct wish *w, const char *key, const char *value, GEr
     if (!value)
         return error_set(err, VARVE_ERROR_USAGE, "%s: \"%s\" is not KEY=VALUE", w->what, key);
     if (g_str_equal(key, "type"))
-        return take_text(&w->type, value);
+        return take_wish_text(&w->type, value);
     if (g_str_equal(key, "source") || g_str_equal(key, "src"))
-        return take_text(&w->source, value);
+        return take_wish_text(&w->source, value);
     if (g_str_equal(key, "target") || g_str_equal(key, "dst") || g_str_equal(key, "destination"))
-        return take_text(&w->target, value);
+        return take_wish_text(&w->target, value);
     if (g_str_equal(key, "tmpfs-size") || g_str_equal(key, "tmpfs-mode"))
         return take_tmpfs(w, key, value, err);
     if (is_without_meaning(key, value))
@@ -217,7 +217,7 @@ static gboolean parse_wish(struct wish *w, const char *text, GError **err)
         char *eq = strchr(*f, '=');
         if (eq)
             *eq = '\0';
-        if (!take_key(w, *f, eq ? eq + 1 : NULL, err))
+        if (!set_mount_key(w, *f, eq ? eq + 1 : NULL, err))
             return FALSE;
     }
     return TRUE;

@@ -25,8 +25,8 @@ static gboolean add_image_env(GPtrArray *env, const struct image_conf *conf, GEr
     return TRUE;
 }
 
-static gboolean make_env(struct run_process *p, const struct run_request *q,
-                         const struct image_conf *conf, GError **err)
+static gboolean process_env(struct run_process *p, const struct run_request *q,
+                            const struct image_conf *conf, GError **err)
 {
     g_autoptr(GPtrArray) env = g_ptr_array_new_with_free_func(g_free);
     if (q->terminal)
@@ -47,8 +47,8 @@ static gboolean make_env(struct run_process *p, const struct run_request *q,
 }
 
 /* Docker's rule: a command replaces Cmd; an entrypoint replaces Entrypoint and drops Cmd. */
-static gboolean make_args(struct run_process *p, const struct run_request *q,
-                          const struct image_conf *conf, GError **err)
+static gboolean process_args(struct run_process *p, const struct run_request *q,
+                             const struct image_conf *conf, GError **err)
 {
     g_autoptr(GStrvBuilder) b = g_strv_builder_new();
     if (q->entrypoint && *q->entrypoint)
@@ -88,7 +88,8 @@ gboolean run_process_init(struct run_process *p, const struct run_request *q,
                           const struct image_conf *conf, GError **err)
 {
     *p = (struct run_process){0};
-    return set_names(p, q, conf, err) && make_env(p, q, conf, err) && make_args(p, q, conf, err);
+    return set_names(p, q, conf, err) && process_env(p, q, conf, err) &&
+           process_args(p, q, conf, err);
 }
 
 void run_process_clear(struct run_process *p)

@@ -83,13 +83,13 @@ void run_volumes_add(struct run_volumes *v, const struct sandbox_mount *mount)
 }
 
 /* Takes fd. */
-static void add_mount(struct run_volumes *v, const char *dest, int fd, gboolean readonly)
+static void add_volume_mount(struct run_volumes *v, const char *dest, int fd, gboolean readonly)
 {
     run_volumes_add(v, &(struct sandbox_mount){.dest = dest, .fd = fd, .readonly = readonly});
 }
 
 /* A new volume begins as what the image has at its place, owner and mode included. */
-static gboolean fill(struct run_volumes *v, const char *dest, int dir, GError **err)
+static gboolean fill_volume(struct run_volumes *v, const char *dest, int dir, GError **err)
 {
     g_autoptr(chainview) view = chainview_new(v->o.store, v->o.chain, v->o.cancel, err);
     if (!view)
@@ -111,9 +111,9 @@ static gboolean add_anonymous(struct run_volumes *v, const char *dest, GError **
         return FALSE;
     g_ptr_array_add(v->tmps, tmp);
     fd_auto int dir = fs_open_dir(store_fd(v->o.store), tmp, err);
-    if (dir < 0 || fchmod(dir, 0755) < 0 || !fill(v, dest, dir, err))
+    if (dir < 0 || fchmod(dir, 0755) < 0 || !fill_volume(v, dest, dir, err))
         return FALSE;
-    add_mount(v, dest, fd_steal(&dir), FALSE);
+    add_volume_mount(v, dest, fd_steal(&dir), FALSE);
     return TRUE;
 }
 
@@ -125,14 +125,14 @@ static gboolean add_named(struct run_volumes *v, const char *name, const char *d
     if (!volume)
         return FALSE;
     fd_auto int dir = fs_open_dir(store_fd(v->o.store), volume->dir, err);
-    if (dir < 0 || (volume->fresh && !fill(v, dest, dir, err))) {
+    if (dir < 0 || (volume->fresh && !fill_volume(v, dest, dir, err))) {
         store_volume_discard(volume);
         return FALSE;
     }
     g_ptr_array_add(v->volumes, volume);
     if (!store_volume_ready(volume, err))
         return FALSE;
-    add_mount(v, dest, fd_steal(&dir), readonly);
+    add_volume_mount(v, dest, fd_steal(&dir), readonly);
     return TRUE;
 }
 
@@ -148,7 +148,7 @@ static gboolean add_host(struct run_volumes *v, const char *what, const char *so
             error_add_next(err, "make it first: mkdir -p %s", word);
         return FALSE;
     }
-    add_mount(v, dest, fd_steal(&fd), readonly);
+    add_volume_mount(v, dest, fd_steal(&fd), readonly);
     return TRUE;
 }
 

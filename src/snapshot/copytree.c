@@ -33,7 +33,7 @@ struct copier {
     int top;           /* the destination's root */
 };
 
-static gboolean fail(GError **err, const char *doing, const char *path)
+static gboolean copytree_fail(GError **err, const char *doing, const char *path)
 {
     return error_set_errno(err, errno, "%s %s while copying layers", doing, path);
 }
@@ -50,13 +50,13 @@ static gboolean copy_xattrs(const char *from, const char *to, const char *path, 
     g_autofree char *names = g_malloc(MAX_XATTRS), *value = g_malloc(MAX_XATTRS);
     ssize_t len = llistxattr(from, names, MAX_XATTRS);
     if (len < 0)
-        return errno == ENOTSUP || fail(err, "reading attributes of", path);
+        return errno == ENOTSUP || copytree_fail(err, "reading attributes of", path);
     for (const char *name = names; name < names + len; name += strlen(name) + 1) {
         if (overlaymark_is_xattr(name))
             continue;
         ssize_t size = lgetxattr(from, name, value, MAX_XATTRS);
         if (size < 0 || lsetxattr(to, name, value, size, 0) < 0)
-            return fail(err, "copying attributes of", path);
+            return copytree_fail(err, "copying attributes of", path);
     }
     return TRUE;
 }
@@ -68,12 +68,12 @@ static gboolean copy_attributes(int in, int out, const char *name, const struct 
     g_autofree char *to = g_strdup_printf("/proc/self/fd/%d/%s", out, name);
     struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, st->st_mtim};
     if (fchownat(out, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0)
-        return fail(err, "setting the owner of", path);
+        return copytree_fail(err, "setting the owner of", path);
     if (!S_ISLNK(st->st_mode) && fchmodat(out, name, st->st_mode & 07777, 0) < 0)
-        return fail(err, "setting the mode of", path);
+        return copytree_fail(err, "setting the mode of", path);
     return copy_xattrs(from, to, path, err) &&
            (utimensat(out, name, times, AT_SYMLINK_NOFOLLOW) == 0 ||
-            fail(err, "setting the time of", path));
+            copytree_fail(err, "setting the time of", path));
 }
 
 static gboolean copy_content(int in, int out, const char *name, const char *path, GError **err)
@@ -81,7 +81,7 @@ static gboolean copy_content(int in, int out, const char *name, const char *path
     fd_auto int from = openat(in, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     fd_auto int to =
         from < 0 ? -1 : openat(out, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    return to >= 0 ? fs_copy_fd(from, to, path, err) : fail(err, "copying", path);
+    return to >= 0 ? fs_copy_fd(from, to, path, err) : copytree_fail(err, "copying", path);
 }
 
 /* Anything but a directory, at a name that is free. */
@@ -92,7 +92,7 @@ static gboolean copy_leaf(struct copier *c, int in, int out, const char *name,
     gpointer key = GSIZE_TO_POINTER(st->st_ino);
     const char *first = st->st_nlink > 1 ? g_hash_table_lookup(c->links, key) : NULL;
     if (first)
-        return linkat(c->top, first, out, name, 0) == 0 || fail(err, "linking", path);
+        return linkat(c->top, first, out, name, 0) == 0 || copytree_fail(err, "linking", path);
     if (st->st_nlink > 1)
         g_hash_table_insert(c->links, key, g_strdup(path));
     if (S_ISREG(st->st_mode)) {
@@ -102,9 +102,9 @@ static gboolean copy_leaf(struct copier *c, int in, int out, const char *name,
         ssize_t len = readlinkat(in, name, target, PATH_MAX);
         target[MAX(len, 0)] = '\0';
         if (len < 0 || symlinkat(target, out, name) < 0)
-            return fail(err, "copying the link", path);
+            return copytree_fail(err, "copying the link", path);
     } else if (mknodat(out, name, st->st_mode, st->st_rdev) < 0) {
-        return fail(err, "making the special file", path);
+        return copytree_fail(err, "making the special file", path);
     }
     return copy_attributes(in, out, name, st, path, err);
 }
@@ -124,7 +124,7 @@ static gboolean copy_subdir(struct copier *c, int in, int out, const char *name,
     struct stat old;
     fd_auto int from = openat(in, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (from < 0)
-        return fail(err, "opening", path);
+        return copytree_fail(err, "opening", path);
     gboolean there = fstatat(out, name, &old, AT_SYMLINK_NOFOLLOW) == 0;
     if (there && (!S_ISDIR(old.st_mode) || overlaymark_is_opaque(from))) {
         if (!fs_remove_tree(out, name, err))
@@ -132,10 +132,10 @@ static gboolean copy_subdir(struct copier *c, int in, int out, const char *name,
         there = FALSE;
     }
     if (!there && mkdirat(out, name, 0700) < 0)
-        return fail(err, "making", path);
+        return copytree_fail(err, "making", path);
     fd_auto int to = openat(out, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (to < 0)
-        return fail(err, "opening", path);
+        return copytree_fail(err, "opening", path);
     return copy_dir(c, from, to, path, depth + 1, err) &&
            copy_attributes(in, out, name, st, path, err);
 }
@@ -147,7 +147,7 @@ static gboolean copy_entry(struct copier *c, int in, int out, const char *name, 
     if (!work_check(err))
         return FALSE;
     if (fstatat(in, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-        return fail(err, "reading", path);
+        return copytree_fail(err, "reading", path);
     if (S_ISDIR(st.st_mode))
         return copy_subdir(c, in, out, name, &st, path, depth, err);
     if (!fs_remove_tree(out, name, err))
@@ -195,7 +195,7 @@ static gboolean note_dir(struct copytree *t, int dir, const char *path, guint de
         if (!work_check(err))
             return FALSE;
         if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-            return fail(err, "reading", sub);
+            return copytree_fail(err, "reading", sub);
         struct seen *seen = g_new(struct seen, 1);
         *seen = (struct seen){st.st_ino, st.st_ctim, st.st_mode & S_IFMT};
         g_hash_table_insert(t->seen, g_strdup(sub), seen);
@@ -203,7 +203,7 @@ static gboolean note_dir(struct copytree *t, int dir, const char *path, guint de
                              ? openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
                              : -1;
         if (S_ISDIR(st.st_mode) && (in < 0 || !note_dir(t, in, sub, depth + 1, err)))
-            return in < 0 ? fail(err, "opening", sub) : FALSE;
+            return in < 0 ? copytree_fail(err, "opening", sub) : FALSE;
     }
     return TRUE;
 }
@@ -238,11 +238,11 @@ static gboolean take_subdir(struct taker *k, int in, int out, const char *name,
                             guint depth, gboolean *changed, GError **err)
 {
     if (mkdirat(out, name, 0700) < 0)
-        return fail(err, "making", path);
+        return copytree_fail(err, "making", path);
     fd_auto int from = openat(in, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     fd_auto int to = openat(out, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (from < 0 || to < 0)
-        return fail(err, "opening", path);
+        return copytree_fail(err, "opening", path);
     gboolean inside = FALSE, replaced = old && !S_ISDIR(old->type);
     if (!take_dir(k, from, to, path, depth + 1, &inside, err))
         return FALSE;
@@ -250,7 +250,7 @@ static gboolean take_subdir(struct taker *k, int in, int out, const char *name,
                     old->ctime.tv_sec == st->st_ctim.tv_sec &&
                     old->ctime.tv_nsec == st->st_ctim.tv_nsec;
     if (same && !inside)
-        return unlinkat(out, name, AT_REMOVEDIR) == 0 || fail(err, "removing", path);
+        return unlinkat(out, name, AT_REMOVEDIR) == 0 || copytree_fail(err, "removing", path);
     *changed = TRUE;
     if (replaced && !overlaymark_set_opaque(to, err))
         return FALSE;
@@ -264,7 +264,7 @@ static gboolean take_entry(struct taker *k, int in, int out, const char *name, c
     if (!work_check(err))
         return FALSE;
     if (fstatat(in, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-        return fail(err, "reading", path);
+        return copytree_fail(err, "reading", path);
     const struct seen *old = g_hash_table_lookup(k->t->seen, path);
     if (old)
         g_hash_table_add(k->kept, g_strdup(path));
@@ -275,7 +275,7 @@ static gboolean take_entry(struct taker *k, int in, int out, const char *name, c
          old->ctime.tv_nsec == st.st_ctim.tv_nsec))
         return TRUE;
     *changed = TRUE;
-    return renameat(in, name, out, name) == 0 || fail(err, "moving", path);
+    return renameat(in, name, out, name) == 0 || copytree_fail(err, "moving", path);
 }
 
 static gboolean take_dir(struct taker *k, int in, int out, const char *path, guint depth,

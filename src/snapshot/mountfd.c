@@ -10,7 +10,7 @@
 #include "base/fs.h"
 
 /* The kernel leaves its explanation in the descriptor: "e overlay: …". */
-static gboolean fail(int fs, const char *type, GError **err)
+static gboolean fsconfig_fail(int fs, const char *type, GError **err)
 {
     int error = errno;
     char text[512];
@@ -30,9 +30,9 @@ static gboolean configure(int fs, const char *type, const char *const *options, 
         int ret = options[1] ? fsconfig(fs, FSCONFIG_SET_STRING, options[0], options[1], 0)
                              : fsconfig(fs, FSCONFIG_SET_FLAG, options[0], NULL, 0);
         if (ret < 0)
-            return fail(fs, type, err);
+            return fsconfig_fail(fs, type, err);
     }
-    return fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0 || fail(fs, type, err);
+    return fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0 || fsconfig_fail(fs, type, err);
 }
 
 int mountfd_new(const char *type, guint64 attrs, const char *const *options, GError **err)
@@ -48,7 +48,7 @@ int mountfd_new(const char *type, guint64 attrs, const char *const *options, GEr
         return -1;
     int fd = fsmount(fs, FSMOUNT_CLOEXEC, attrs);
     if (fd < 0)
-        fail(fs, type, err);
+        fsconfig_fail(fs, type, err);
     return fd;
 }
 

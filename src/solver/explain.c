@@ -206,7 +206,7 @@ static char *explain_input(json_t *old, json_t *now)
 }
 
 /* Adds the names of a that b has not, or otherwise, with these words; counts them. */
-static guint add_names(GString *out, json_t *a, json_t *b, gboolean gone)
+static guint add_missing_names(GString *out, json_t *a, json_t *b, gboolean gone)
 {
     const char *name;
     json_t *value;
@@ -229,7 +229,7 @@ static guint add_names(GString *out, json_t *a, json_t *b, gboolean gone)
 static char *explain_env(json_t *old, json_t *now)
 {
     g_autoptr(GString) names = g_string_new(NULL);
-    guint n = add_names(names, now, old, FALSE) + add_names(names, old, now, TRUE);
+    guint n = add_missing_names(names, now, old, FALSE) + add_missing_names(names, old, now, TRUE);
     if (n == 0)
         return NULL;
     return g_strdup_printf("its variable%s %s", n == 1 ? "" : "s:", names->str);

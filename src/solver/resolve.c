@@ -19,7 +19,7 @@ static gboolean is_remote(const struct node *n)
            (n->v->op.source.kind == SOURCE_HTTP || n->v->op.source.kind == SOURCE_GIT);
 }
 
-static struct node *take(struct pass *p)
+static struct node *take_next_node(struct pass *p)
 {
     g_mutex_lock(&p->s->lock);
     gboolean more = (p->s->o.keep_going || !p->failed->len) && p->next < p->nodes->len;
@@ -28,7 +28,7 @@ static struct node *take(struct pass *p)
     return n;
 }
 
-static void fail(struct pass *p, struct node *n, GError *error)
+static void resolve_fail(struct pass *p, struct node *n, GError *error)
 {
     g_mutex_lock(&p->s->lock);
     g_ptr_array_add(p->errors, error);
@@ -42,14 +42,14 @@ static gpointer resolve_main(gpointer data)
 {
     struct pass *p = data;
     struct solver_env *env = p->s->o.env;
-    for (struct node *n = take(p); n; n = take(p)) {
+    for (struct node *n = take_next_node(p); n; n = take_next_node(p)) {
         GError *error = NULL;
         struct work mine = node_work(p->s, n);
         work_enter(&mine);
         n->resolved = env->resolve(env, &n->v->op.source, &error);
         work_enter(&p->s->work);
         if (!n->resolved)
-            fail(p, n, error);
+            resolve_fail(p, n, error);
     }
     return NULL;
 }

@@ -22,7 +22,7 @@
 #define FULL_BYTES (1024 * 1024)
 #define CACHE_MODE 0755 /* of a cache mount that names none */
 
-/* Everything one run holds; released by run_clear() in any state. */
+/* Everything one run holds; released by exec_run_clear() in any state. */
 struct run {
     struct solver *s;
     struct node *n;
@@ -58,7 +58,7 @@ static void run_init(struct run *r, struct solver *s, struct node *n)
     r->env = g_ptr_array_new_with_free_func(g_free);
 }
 
-static void run_clear(struct run *r)
+static void exec_run_clear(struct run *r)
 {
     g_array_unref(r->mounts);
     g_ptr_array_unref(r->snapshots);
@@ -74,7 +74,8 @@ static void run_clear(struct run *r)
     fd_cleanup(&r->log_fd);
 }
 
-static struct sandbox_mount *add_mount(struct run *r, const char *dest, int fd, gboolean readonly)
+static struct sandbox_mount *add_step_mount(struct run *r, const char *dest, int fd,
+                                            gboolean readonly)
 {
     struct sandbox_mount m = {.dest = dest, .fd = fd, .readonly = readonly};
     g_array_append_val(r->mounts, m);
@@ -154,7 +155,7 @@ static gboolean add_bind(struct run *r, const struct exec_mount *m, GError **err
     int fd = open_selected(r, sn, m, err);
     if (fd < 0)
         return FALSE;
-    add_mount(r, m->dest, fd, m->readonly)->tree_fd = sn->mount_fd;
+    add_step_mount(r, m->dest, fd, m->readonly)->tree_fd = sn->mount_fd;
     return TRUE;
 }
 
@@ -212,7 +213,7 @@ static gboolean add_cache_part(struct run *r, const struct exec_mount *m, int di
         error_add_next(err, "create it in an earlier RUN that mounts this cache without source=");
         return FALSE;
     }
-    add_mount(r, m->dest, fd, m->readonly);
+    add_step_mount(r, m->dest, fd, m->readonly);
     return TRUE;
 }
 
@@ -283,7 +284,7 @@ static gboolean add_secret(struct run *r, const struct exec_mount *m, GError **e
         struct sandbox_file *f = g_new(struct sandbox_file, 1);
         *f = (struct sandbox_file){bytes, len, m->mode ? m->mode : 0400, m->uid, m->gid};
         g_ptr_array_add(r->files, f);
-        add_mount(r, m->dest, -1, TRUE)->file = f;
+        add_step_mount(r, m->dest, -1, TRUE)->file = f;
     }
     return TRUE;
 }
@@ -315,7 +316,7 @@ static gboolean add_ssh(struct run *r, const struct exec_mount *m, GError **err)
     int fd = fcntl(agent_relay_fd(relay), F_DUPFD_CLOEXEC, 0);
     if (fd < 0)
         return error_set_errno(err, errno, "cannot mount the ssh agent's socket");
-    add_mount(r, m->dest, fd, FALSE);
+    add_step_mount(r, m->dest, fd, FALSE);
     g_ptr_array_add(r->env, g_strconcat("SSH_AUTH_SOCK=", m->dest, NULL));
     return TRUE;
 }
@@ -345,7 +346,7 @@ static gboolean add_host_ca(struct run *r, GError **err)
     int fd = open(r->s->o.host_ca, O_PATH | O_CLOEXEC);
     if (fd < 0)
         return error_set_errno(err, errno, "--host-ca: cannot open %s", r->s->o.host_ca);
-    add_mount(r, HOSTCA_DEST, fd, TRUE);
+    add_step_mount(r, HOSTCA_DEST, fd, TRUE);
     return TRUE;
 }
 
@@ -358,7 +359,7 @@ static gboolean add_mounts(struct run *r, GError **err)
     return add_host_ca(r, err);
 }
 
-static char **make_env(struct run *r)
+static char **step_env(struct run *r)
 {
     GPtrArray *env = g_ptr_array_new();
     for (guint i = 0; r->op->env && r->op->env[i]; i++)
@@ -430,21 +431,21 @@ static struct sandbox_spec make_spec(struct run *r)
                                  .stdin_fd = -1};
 }
 
-static void tidy(gpointer store)
+static void tidy_store(gpointer store)
 {
     store_tmp_tidy(store);
 }
 
 static gboolean run_sandbox(struct run *r, GError **err)
 {
-    g_auto(GStrv) env = make_env(r);
+    g_auto(GStrv) env = step_env(r);
     g_autoptr(GPtrArray) touched = g_ptr_array_new_with_free_func(g_free);
     struct sandbox_spec spec = make_spec(r);
     spec.env = (const char *const *)env;
     spec.touched = touched;
     spec.output = on_output;
     spec.output_ctx = r;
-    spec.meanwhile = tidy;
+    spec.meanwhile = tidy_store;
     spec.meanwhile_ctx = r->s->o.store;
     struct sandbox_result res;
     if (!sandbox_run(&spec, r->s->stop, &res, err))
@@ -463,7 +464,7 @@ static const struct chain *root_chain(const struct run *r)
     return base ? base->chain : NULL;
 }
 
-static struct chain *commit(struct run *r, GError **err)
+static struct chain *commit_step(struct run *r, GError **err)
 {
     struct layer_info info = {0};
     const struct chain *base = root_chain(r);
@@ -508,11 +509,11 @@ static struct chain *run_all(struct run *r, GError **err)
         return NULL;
     if (r->s->o.build_id)
         r->log_fd = store_log_create(r->s->o.store, r->s->o.build_id, r->n->res.step, NULL);
-    return run_sandbox(r, err) ? commit(r, err) : NULL;
+    return run_sandbox(r, err) ? commit_step(r, err) : NULL;
 }
 
 /* Keeps what a failed run holds, for solver_debug(); the first one only. */
-static gboolean keep(struct run *r)
+static gboolean keep_failed_run(struct run *r)
 {
     struct solver *s = r->s;
     if (!s->o.keep_failed || r->n->res.exit_code == 0)
@@ -527,7 +528,7 @@ static gboolean keep(struct run *r)
 
 static void run_free(struct run *r)
 {
-    run_clear(r);
+    exec_run_clear(r);
     g_free(r);
 }
 
@@ -536,7 +537,7 @@ struct chain *run_exec(struct solver *s, struct node *n, GError **err)
     struct run *r = g_new(struct run, 1);
     run_init(r, s, n);
     struct chain *c = run_all(r, err);
-    if (c || !keep(r))
+    if (c || !keep_failed_run(r))
         run_free(r);
     return c;
 }
@@ -605,7 +606,7 @@ gboolean solver_debug(struct solver *s, void (*terminal)(gpointer ctx, int maste
         g_prefix_error(err, "cannot open a shell in the failed step: ");
         return FALSE;
     }
-    g_auto(GStrv) plain = make_env(r);
+    g_auto(GStrv) plain = step_env(r);
     g_auto(GStrv) env =
         g_environ_setenv(g_steal_pointer(&plain), "TERM", term ? term : "dumb", FALSE);
     struct sandbox_spec spec = make_spec(r);

@@ -109,7 +109,7 @@ const struct chain *solver_base_chain(struct solver *s, const struct vertex *v)
 }
 
 /* Events about steps; internal vertices are not shown. */
-static void emit(struct solver *s, struct node *n, struct event *ev)
+static void emit_step_event(struct solver *s, struct node *n, struct event *ev)
 {
     if (n->v->meta.internal)
         return;
@@ -123,15 +123,15 @@ static void announce_one(struct solver *s, struct node *n)
     g_autofree int *inputs = g_new(int, n->v->n_inputs + 1);
     for (guint k = 0; k < n->v->n_inputs; k++)
         inputs[k] = n->v->inputs[k]->number;
-    emit(s, n,
-         &(struct event){.type = EVENT_VERTEX,
-                         .name = n->v->meta.name,
-                         .stage = n->v->meta.stage,
-                         .platform = n->v->meta.platform,
-                         .level = n->v->meta.level,
-                         .id = &n->v->id,
-                         .inputs = inputs,
-                         .n_inputs = n->v->n_inputs});
+    emit_step_event(s, n,
+                    &(struct event){.type = EVENT_VERTEX,
+                                    .name = n->v->meta.name,
+                                    .stage = n->v->meta.stage,
+                                    .platform = n->v->meta.platform,
+                                    .level = n->v->meta.level,
+                                    .id = &n->v->id,
+                                    .inputs = inputs,
+                                    .n_inputs = n->v->n_inputs});
 }
 
 static void announce(struct solver *s)
@@ -144,7 +144,8 @@ static void announce(struct solver *s)
     event_emit(s->o.events, &(struct event){.type = EVENT_PLAN, .vertex = -1, .total = s->steps});
 }
 
-static void finish(struct solver *s, struct node *n, enum event_outcome outcome, const char *why)
+static void finish_node(struct solver *s, struct node *n, enum event_outcome outcome,
+                        const char *why)
 {
     n->res.done = TRUE;
     n->res.outcome = outcome;
@@ -154,18 +155,18 @@ static void finish(struct solver *s, struct node *n, enum event_outcome outcome,
     }
     if (n->res.started_us)
         n->res.duration_us = g_get_monotonic_time() - n->begun_us;
-    emit(s, n,
-         &(struct event){.type = EVENT_DONE,
-                         .outcome = outcome,
-                         .duration_us = n->res.duration_us,
-                         .layer_bytes = n->res.layer_bytes,
-                         .cpu_us = n->res.cpu_us,
-                         .memory_peak = n->res.memory_peak,
-                         .text = n->res.why});
+    emit_step_event(s, n,
+                    &(struct event){.type = EVENT_DONE,
+                                    .outcome = outcome,
+                                    .duration_us = n->res.duration_us,
+                                    .layer_bytes = n->res.layer_bytes,
+                                    .cpu_us = n->res.cpu_us,
+                                    .memory_peak = n->res.memory_peak,
+                                    .text = n->res.why});
 }
 
 /* Whom a finished chain is told to. */
-static void tell(struct solver *s, struct node *n)
+static void tell_finished(struct solver *s, struct node *n)
 {
     if (n->told || !n->chain || !s->o.finished)
         return;
@@ -199,7 +200,7 @@ static enum event_outcome outcome_of(const GError *error)
 static void finish_failed(struct solver *s, struct node *n, const GError *error)
 {
     g_autofree char *why = error_text(error);
-    finish(s, n, outcome_of(error), why);
+    finish_node(s, n, outcome_of(error), why);
 }
 
 static void note_failure(struct solver *s, struct node *n, GError *error)
@@ -229,7 +230,7 @@ static gboolean give_up(struct solver *s, struct node *n)
 {
     for (guint k = 0; k < n->v->n_inputs; k++)
         if (is_lost(node_of(s, n->v->inputs[k]))) {
-            finish(s, n, OUTCOME_CANCELLED, "a step that it needs failed");
+            finish_node(s, n, OUTCOME_CANCELLED, "a step that it needs failed");
             return TRUE;
         }
     return FALSE;
@@ -351,9 +352,9 @@ static void schedule(struct solver *s)
         if (n->queued)
             enqueue(s, n);
         else if (n->res.needed && !n->local && !n->res.done)
-            finish(s, n, OUTCOME_CACHED,
-                   n->visited ? "same inputs as before" : "what depends on it is cached");
-        tell(s, n);
+            finish_node(s, n, OUTCOME_CACHED,
+                        n->visited ? "same inputs as before" : "what depends on it is cached");
+        tell_finished(s, n);
     }
 }
 
@@ -433,7 +434,7 @@ static gboolean solve_node(struct solver *s, struct node *n, GError **err)
     g_free(n->res.why);
     n->res.why = node_explain_miss(s, n);
     gboolean known = !g_str_equal(n->res.why, NEVER_BUILT);
-    emit(s, n, &(struct event){.type = EVENT_START, .text = known ? n->res.why : NULL});
+    emit_step_event(s, n, &(struct event){.type = EVENT_START, .text = known ? n->res.why : NULL});
     return run_locked(s, n, err);
 }
 
@@ -448,7 +449,7 @@ static void give_up_dependents(struct solver *s, struct node *n)
             struct node *d = g_ptr_array_index(lost->dependents, i);
             if (d->res.done)
                 continue;
-            finish(s, d, OUTCOME_CANCELLED, "a step that it needs failed");
+            finish_node(s, d, OUTCOME_CANCELLED, "a step that it needs failed");
             s->left--;
             g_ptr_array_add(stack, d);
         }
@@ -470,7 +471,7 @@ static void node_failed(struct solver *s, struct node *n, GError *error)
 static void node_solved(struct solver *s, struct node *n)
 {
     guint n_ready = 0;
-    finish(s, n, n->res.outcome, NULL);
+    finish_node(s, n, n->res.outcome, NULL);
     for (guint i = 0; i < n->dependents->len; i++) {
         struct node *d = g_ptr_array_index(n->dependents, i);
         if (--d->waiting > 0 || d->res.done)
@@ -508,7 +509,7 @@ static gboolean is_over(const struct solver *s)
     return s->left == 0 || (s->error && !s->o.keep_going);
 }
 
-static gpointer worker_main(gpointer data);
+static gpointer solver_worker(gpointer data);
 
 /* A worker for each vertex that is ready and that none waits for, as far as threads go. What is
  * left is tried again whenever a worker begins a vertex. */
@@ -516,7 +517,7 @@ static void hire(struct solver *s)
 {
     guint most = s->o.max_parallel ? s->o.max_parallel : MAX(4, 2 * pool_cpus());
     while (s->ready.length > s->idle && s->crew->len + 1 < most) {
-        GThread *t = work_helper("solver", worker_main, s);
+        GThread *t = work_helper("solver", solver_worker, s);
         if (!t)
             return;
         g_ptr_array_add(s->crew, t);
@@ -524,7 +525,7 @@ static void hire(struct solver *s)
 }
 
 /* A worker: solves ready nodes until none is left or, unless the others go on, one failed. */
-static gpointer worker_main(gpointer data)
+static gpointer solver_worker(gpointer data)
 {
     struct solver *s = data;
     g_mutex_lock(&s->lock);
@@ -544,7 +545,7 @@ static gpointer worker_main(gpointer data)
         gboolean ok = solve_node(s, n, &error);
         node_close_inputs(n);
         if (ok)
-            tell(s, n);
+            tell_finished(s, n);
         work_enter(&s->work);
         g_mutex_lock(&s->lock);
         s->left--;
@@ -561,14 +562,14 @@ static gpointer worker_main(gpointer data)
 
 static void work(struct solver *s)
 {
-    worker_main(s);
+    solver_worker(s);
     for (guint i = 0; i < s->crew->len; i++)
         g_thread_join(g_ptr_array_index(s->crew, i));
     g_ptr_array_set_size(s->crew, 0);
 }
 
 /* What an earlier run left unfinished is as it was before that. */
-static void begin(struct solver *s)
+static void begin_solving(struct solver *s)
 {
     add_nodes(s);
     g_clear_error(&s->error);
@@ -609,7 +610,7 @@ gboolean solver_run(struct solver *s, struct vertex *const *targets, guint n, st
                     GError **err)
 {
     const struct work *outer = work_current();
-    begin(s);
+    begin_solving(s);
     s->work = (struct work){s->stop, outer ? outer->slots : NULL, -1};
     work_enter(&s->work);
     gboolean ok = solve(s, targets, n, err);

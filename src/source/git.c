@@ -167,7 +167,7 @@ gboolean git_resolve(const struct git_remote *r, const char *ref, struct git_nam
 }
 
 /* gitrun() for its effect. */
-static gboolean run(const struct gitrun *g, const char *const *argv, GError **err)
+static gboolean run_git(const struct gitrun *g, const char *const *argv, GError **err)
 {
     g_autofree char *out = gitrun(g, argv, err);
     return out != NULL;
@@ -177,7 +177,7 @@ static gboolean has_commit(const struct gitrun *g, const char *commit)
 {
     g_autofree char *object = g_strconcat(commit, "^{commit}", NULL);
     const char *argv[] = {"cat-file", "-e", object, NULL};
-    return run(g, argv, NULL);
+    return run_git(g, argv, NULL);
 }
 
 static gboolean init_cache(const struct gitrun *g, const char *commit, GError **err)
@@ -185,7 +185,7 @@ static gboolean init_cache(const struct gitrun *g, const char *commit, GError **
     g_autofree char *head = g_build_filename(g->dir, "HEAD", NULL);
     const char *format = strlen(commit) == 64 ? "--object-format=sha256" : "--object-format=sha1";
     const char *argv[] = {"init", "-q", "--bare", format, ".", NULL};
-    return access(head, F_OK) == 0 || run(g, argv, err);
+    return access(head, F_OK) == 0 || run_git(g, argv, err);
 }
 
 /* One way of asking for it. all: everything that there is, for servers that can do no better. */
@@ -268,7 +268,7 @@ static gboolean drop_submodules(const struct gitrun *g, GError **err)
 {
     const char *argv[] = {"submodule", "-q", "deinit", "-f", "--all", NULL};
     g_autofree char *modules = g_build_filename(g->dir, ".git", "modules", NULL);
-    return run(g, argv, err) && fs_remove_tree(AT_FDCWD, modules, err);
+    return run_git(g, argv, err) && fs_remove_tree(AT_FDCWD, modules, err);
 }
 
 /* Servers of plain files have no shallow clones, others give out no commit but their branches'. */
@@ -289,10 +289,10 @@ static gboolean update_submodules(const struct gitrun *g, GError **err)
 }
 
 /* What only says how the checkout came about. */
-static gboolean tidy(const struct gitrun *g, GError **err)
+static gboolean tidy_checkout(const struct gitrun *g, GError **err)
 {
     const char *expire[] = {"reflog", "expire", "--all", "--expire=now", NULL};
-    if (!run(g, expire, err))
+    if (!run_git(g, expire, err))
         return FALSE;
     fd_auto int fd = fs_open_dir(AT_FDCWD, g->dir, err);
     if (fd < 0)
@@ -314,9 +314,10 @@ static gboolean check_out(const struct gitrun *g, const char *cache, const char 
                           NULL};
     const char *checkout[] = {"checkout", "-q", "-f", "--detach", "FETCH_HEAD", NULL};
     const char *name_it[] = {"update-ref", ref, commit, NULL};
-    return run(g, init, err) && run(g, fetch_it, err) && run(g, origin, err) && run(g, refs, err) &&
-           run(g, checkout, err) && (!ref || run(g, name_it, err)) &&
-           (!submodules || update_submodules(g, err)) && tidy(g, err);
+    return run_git(g, init, err) && run_git(g, fetch_it, err) && run_git(g, origin, err) &&
+           run_git(g, refs, err) && run_git(g, checkout, err) &&
+           (!ref || run_git(g, name_it, err)) && (!submodules || update_submodules(g, err)) &&
+           tidy_checkout(g, err);
 }
 
 gboolean git_checkout(const struct git_remote *r, const char *cache, const char *commit,

@@ -81,7 +81,7 @@ char *remotes_holds(struct remotes *r, const struct source_op *op, GError **err)
     return holds;
 }
 
-static void key_of(const struct source_op *op, const char *holds, struct digest *key)
+static void remote_key(const struct source_op *op, const char *holds, struct digest *key)
 {
     if (op->kind == SOURCE_GIT)
         remote_git_key(op, holds, key);
@@ -95,7 +95,7 @@ char *remotes_resolve(struct remotes *r, const struct source_op *op, GError **er
     g_autofree char *holds = remotes_holds(r, op, err);
     if (!holds)
         return NULL;
-    key_of(op, holds, &key);
+    remote_key(op, holds, &key);
     return digest_text(&key);
 }
 
@@ -106,7 +106,7 @@ struct chain *remotes_chain(struct remotes *r, const struct source_op *op, GErro
     g_autofree char *holds = remotes_holds(r, op, err);
     if (!holds)
         return NULL;
-    key_of(op, holds, &key);
+    remote_key(op, holds, &key);
     g_autoptr(store_lock) lock =
         store_lock_take(r->o.store, digest_hex(&key, lock_name), r->o.cancel, NULL, err);
     if (!lock)

@@ -83,8 +83,8 @@ static gboolean commit_row(struct store *s, const char *tmp, struct layer_info *
     return FALSE;
 }
 
-static gboolean commit(struct store *s, const char *tmp, struct layer_info *info,
-                       const char *source, GError **err)
+static gboolean commit_layer(struct store *s, const char *tmp, struct layer_info *info,
+                             const char *source, GError **err)
 {
     if (layer_info_new(info, err) && commit_row(s, tmp, info, source, err))
         return TRUE;
@@ -95,14 +95,14 @@ static gboolean commit(struct store *s, const char *tmp, struct layer_info *info
 gboolean store_layer_commit(struct store *s, const char *tmp, struct layer_info *info, GError **err)
 {
     struct layer_info fresh = {.indexed = FALSE};
-    return commit(s, tmp, info ? info : &fresh, NULL, err);
+    return commit_layer(s, tmp, info ? info : &fresh, NULL, err);
 }
 
 gboolean store_layer_commit_unpacked(struct store *s, const char *tmp, struct layer_info *info,
                                      const char *source, GError **err)
 {
     info->unpacked = TRUE;
-    return commit(s, tmp, info, source, err);
+    return commit_layer(s, tmp, info, source, err);
 }
 
 /* For updates of one layer's row. */

@@ -78,7 +78,8 @@ static int open_file(struct run_entry *e, const char *name, int flags, GError **
 }
 
 /* The flock comes before "about": a folder with that and without the flock has ended. */
-static gboolean fill(struct run_entry *e, gboolean with_log, GBytes *process, GError **err)
+static gboolean fill_run_folder(struct run_entry *e, gboolean with_log, GBytes *process,
+                                GError **err)
 {
     g_autofree char *path = g_build_filename(e->where, "process", NULL);
     e->end_fd = open_file(e, "end", O_RDWR, err);
@@ -139,7 +140,7 @@ struct run_entry *run_entry_new(struct store *s, const struct run_row *about, GB
         return NULL;
     struct run_entry *e = g_new0(struct run_entry, 1);
     *e = (struct run_entry){.store = s, .end_fd = -1, .log_fd = -1, .about = about_new(about)};
-    if (make_folder(e, err) && fill(e, about->detached, process, err))
+    if (make_folder(e, err) && fill_run_folder(e, about->detached, process, err))
         return e;
     if (e->where)
         fs_remove_tree(s->fd, e->where, NULL);

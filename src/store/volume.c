@@ -166,7 +166,7 @@ GPtrArray *store_volume_ids(struct store *s, GError **err)
     return NULL;
 }
 
-void volume_info_free(struct volume_info *v)
+static void volume_info_free(struct volume_info *v)
 {
     if (!v)
         return;

@@ -106,8 +106,8 @@ struct query_state {
     gboolean tag, branch;
 };
 
-static gboolean take_key(struct giturl *g, struct query_state *q, const char *key,
-                         const char *value, GError **err)
+static gboolean set_query_key(struct giturl *g, struct query_state *q, const char *key,
+                              const char *value, GError **err)
 {
     if (!g_hash_table_add(q->seen, g_strdup(key)))
         return error_set(err, VARVE_ERROR_INVALID, "the query key \"%s\" is given twice", key);
@@ -157,7 +157,7 @@ static gboolean load_query(struct giturl *g, const char *query, GError **err)
         g_autofree char *value = g_uri_unescape_string(eq ? eq + 1 : "", NULL);
         if (!key || !value)
             return error_set(err, VARVE_ERROR_INVALID, "the query \"%s\" is malformed", query);
-        if (!take_key(g, &q, key, value, err))
+        if (!set_query_key(g, &q, key, value, err))
             return FALSE;
     }
     if (g->by_commit && !(g->checksum && giturl_is_commit(g->checksum)))
@@ -184,8 +184,8 @@ static void lower_scheme(char *url)
         *c = g_ascii_tolower(*c);
 }
 
-static enum giturl_result parse(const char *text, gboolean any_path, struct giturl **out,
-                                GError **err)
+static enum giturl_result parse_giturl(const char *text, gboolean any_path, struct giturl **out,
+                                       GError **err)
 {
     enum form form = form_of(text);
     if (form == FORM_NONE || g_str_has_prefix(text, "./") || g_str_has_prefix(text, "../"))
@@ -220,12 +220,12 @@ static enum giturl_result parse(const char *text, gboolean any_path, struct gitu
 
 enum giturl_result giturl_parse(const char *text, struct giturl **out, GError **err)
 {
-    return parse(text, FALSE, out, err);
+    return parse_giturl(text, FALSE, out, err);
 }
 
 enum giturl_result giturl_parse_any(const char *text, struct giturl **out, GError **err)
 {
-    return parse(text, TRUE, out, err);
+    return parse_giturl(text, TRUE, out, err);
 }
 
 gboolean giturl_is_web(const char *text)

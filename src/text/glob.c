@@ -156,7 +156,7 @@ static void add_deep(struct glob *g, const char **p, gboolean first)
 {
     gboolean slash = **p == '/';
     *p += slash;
-    /* "**name" at the start means names that end so, when nothing else is special in it. */
+    /* "**name" at the start_glob means names that end so, when nothing else is special in it. */
     gboolean suffix = first && !slash && !(*p)[strcspn(*p, "*?[]\\")];
     if (!**p || suffix) {
         add_item(g, ITEM_ALL, 0);
@@ -287,7 +287,7 @@ static void add_skips(const struct glob *g, guint64 *set)
 }
 
 /* Reads one character; FALSE when no state is left. */
-static gboolean step(const struct glob *g, guint64 *set, gunichar c)
+static gboolean step_glob(const struct glob *g, guint64 *set, gunichar c)
 {
     guint64 carry = 0, any = 0;
     for (guint w = 0; w < g->words; w++) {
@@ -310,7 +310,7 @@ static gboolean step(const struct glob *g, guint64 *set, gunichar c)
     return TRUE;
 }
 
-static void start(const struct glob *g, guint64 *set)
+static void start_glob(const struct glob *g, guint64 *set)
 {
     memset(set, 0, g->words * sizeof(*set));
     set_bit(set, 0);
@@ -325,11 +325,11 @@ gboolean glob_match_within(const struct glob *g, const char *path)
     }
     guint64 *set = g_newa(guint64, g->words);
     guint accept = g->items->len;
-    start(g, set);
+    start_glob(g, set);
     for (const char *p = path; *p;) {
         if (*p == '/' && p > path && has_bit(set, accept))
             return TRUE;
-        if (!step(g, set, read_char(&p)))
+        if (!step_glob(g, set, read_char(&p)))
             return FALSE;
     }
     return has_bit(set, accept);
@@ -340,9 +340,9 @@ gboolean glob_match(const struct glob *g, const char *path, gsize len)
     if (g->exact)
         return strlen(g->exact) == len && strncmp(path, g->exact, len) == 0;
     guint64 *set = g_newa(guint64, g->words);
-    start(g, set);
+    start_glob(g, set);
     for (const char *p = path; p < path + len;)
-        if (!step(g, set, read_char(&p)))
+        if (!step_glob(g, set, read_char(&p)))
             return FALSE;
     return has_bit(set, g->items->len);
 }
@@ -354,11 +354,11 @@ gboolean glob_may_match_below(const struct glob *g, const char *dir)
         return strncmp(g->exact, dir, n) == 0 && g->exact[n] == '/';
     }
     guint64 *set = g_newa(guint64, g->words);
-    start(g, set);
+    start_glob(g, set);
     for (const char *p = dir; *p;)
-        if (!step(g, set, read_char(&p)))
+        if (!step_glob(g, set, read_char(&p)))
             return FALSE;
-    if (!step(g, set, '/'))
+    if (!step_glob(g, set, '/'))
         return FALSE;
     /* Only the accepting state left: it would match dir and a '/', which no path is. */
     guint accept = g->items->len;

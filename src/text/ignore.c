@@ -99,7 +99,7 @@ static gboolean add_pattern(struct ignore *ig, const char *pattern, gboolean fro
     return TRUE;
 }
 
-static struct ignore *finish(struct ignore *ig)
+static struct ignore *finish_ignore(struct ignore *ig)
 {
     g_ptr_array_add(ig->text, NULL);
     return ig;
@@ -115,7 +115,7 @@ struct ignore *ignore_new(const char *const *patterns, GError **err)
         if (*p && !add_pattern(ig, p, FALSE, 0, err))
             return NULL;
     }
-    return finish(g_steal_pointer(&ig));
+    return finish_ignore(g_steal_pointer(&ig));
 }
 
 struct ignore *ignore_parse(const void *bytes, gsize len, GError **err)
@@ -140,7 +140,7 @@ struct ignore *ignore_parse(const void *bytes, gsize len, GError **err)
         }
         p = nl ? nl + 1 : end;
     }
-    return finish(g_steal_pointer(&ig));
+    return finish_ignore(g_steal_pointer(&ig));
 }
 
 gboolean ignore_is_empty(const struct ignore *ig)

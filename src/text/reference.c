@@ -172,7 +172,7 @@ static const char *problem_of(const struct reference *r)
 }
 
 /* What was meant, where leaving out an URL's scheme or small letters make it a name. */
-static void add_next(const char *text, GError **err)
+static void add_next_for_name(const char *text, GError **err)
 {
     static const char *const schemes[] = {"https://", "http://", "docker://", "docker-image://"};
     g_autofree char *lower = g_ascii_strdown(text, -1);
@@ -210,7 +210,7 @@ struct reference *reference_parse(const char *text, GError **err)
     if (problem) {
         error_set(err, VARVE_ERROR_INVALID, "invalid image reference \"%s\": %s", text, problem);
         if (err)
-            add_next(text, err);
+            add_next_for_name(text, err);
         return NULL;
     }
     if (!r->tag && !r->digest)

@@ -34,7 +34,7 @@ static char *below(const char *dir, const char *name)
     return *dir ? g_strconcat(dir, "/", name, NULL) : g_strdup(name);
 }
 
-static gboolean is_there(const struct tree *t, const char *path)
+static gboolean path_is_there(const struct tree *t, const char *path)
 {
     const struct entry *e = NULL;
     g_autofree char *at = tree_resolve(t, path, TRUE, &e, NULL);
@@ -88,7 +88,7 @@ static char *nearest(const struct end *x, gboolean *whole)
         suggest_nearest(x->missing, (const char *const *)x->names->pdata, x->names->len);
     g_autofree char *path = near ? below(x->dir, near) : NULL;
     g_autofree char *full = path ? g_strconcat(path, x->rest, NULL) : NULL;
-    *whole = full && is_there(x->tree, full);
+    *whole = full && path_is_there(x->tree, full);
     return *whole ? g_steal_pointer(&full) : g_steal_pointer(&path);
 }
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* Appends one component. */
-static void push(GString *path, const char *name, gsize len)
+static void push_component(GString *path, const char *name, gsize len)
 {
     if (path->len > 0)
         g_string_append_c(path, '/');
@@ -34,7 +34,7 @@ char *resolve_clean(const char *path)
         if (is_dots(path, len, ".."))
             pop(out, 0);
         else if (len > 0 && !is_dots(path, len, "."))
-            push(out, path, len);
+            push_component(out, path, len);
         path += len + (path[len] == '/');
     }
     return g_string_free(out, FALSE);
@@ -84,7 +84,8 @@ static char *next_component(struct walk_state *s)
     return name;
 }
 
-static gboolean step(struct walk_state *s, const char *original, gboolean follow, GError **err)
+static gboolean resolve_component(struct walk_state *s, const char *original, gboolean follow,
+                                  GError **err)
 {
     g_autofree char *name = next_component(s);
     if (*name == '\0' || strcmp(name, ".") == 0)
@@ -98,7 +99,7 @@ static gboolean step(struct walk_state *s, const char *original, gboolean follow
     if (s->exists && s->known && s->e.type != ENTRY_DIR)
         return error_set(err, VARVE_ERROR_INVALID, "%s: /%s is not a directory", original,
                          s->done->str);
-    push(s->done, name, strlen(name));
+    push_component(s->done, name, strlen(name));
     if (s->done->len > RESOLVE_MAX_PATH)
         return error_set(err, VARVE_ERROR_INVALID, "%.100s… is longer than %d bytes", original,
                          RESOLVE_MAX_PATH);
@@ -116,7 +117,7 @@ char *resolve_path(resolve_lookup_fn lookup, gpointer ctx, const char *root, con
     g_autoptr(GString) done = g_string_new(root);
     struct walk_state s = {lookup, ctx, strlen(root), done, rest, 0, TRUE, {0}, FALSE};
     while (rest->len > 0)
-        if (!step(&s, path, follow, err))
+        if (!resolve_component(&s, path, follow, err))
             return NULL;
     if (!s.known)
         s.exists = s.exists && lookup(ctx, done->str, &s.e);

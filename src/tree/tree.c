@@ -58,7 +58,7 @@ gboolean tree_range(const struct tree *t, const char *dir, guint *lo, guint *hi)
     return TRUE;
 }
 
-static gboolean lookup(gpointer ctx, const char *path, struct entry *out)
+static gboolean tree_lookup_at(gpointer ctx, const char *path, struct entry *out)
 {
     const struct tree *t = ctx;
     const struct entry *e = entry_list_find(t->entries, path);
@@ -71,7 +71,7 @@ char *tree_resolve(const struct tree *t, const char *path, gboolean follow,
                    const struct entry **entry, GError **err)
 {
     gboolean exists;
-    char *clean = resolve_path(lookup, (gpointer)t, "", path, follow, &exists, NULL, err);
+    char *clean = resolve_path(tree_lookup_at, (gpointer)t, "", path, follow, &exists, NULL, err);
     if (!clean)
         g_prefix_error(err, "in %s: ", t->name);
     else if (entry)

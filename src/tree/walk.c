@@ -65,7 +65,7 @@ static gsize node_text(struct node *n, const char *s)
     return at;
 }
 
-static char *join(const char *dir, const char *name)
+static char *join_walk_path(const char *dir, const char *name)
 {
     return *dir ? g_strconcat(dir, "/", name, NULL) : g_strdup(name);
 }
@@ -103,7 +103,7 @@ static gboolean take_entry(struct walker *w, struct node *n, int fd, const struc
                            GError **err)
 {
     struct child c = {0};
-    g_autofree char *path = join(n->path, d->d_name);
+    g_autofree char *path = join_walk_path(n->path, d->d_name);
     if (!check_limits(w, path, err))
         return FALSE;
     c.ignored = w->ignore && ignore_match(w->ignore, path);
@@ -255,8 +255,8 @@ struct joiner {
     GHashTable *inodes; /* struct inode of files with several names */
 };
 
-static void add_entry(struct joiner *j, const struct node *n, const struct child *c,
-                      const char *path)
+static void join_entry(struct joiner *j, const struct node *n, const struct child *c,
+                       const char *path)
 {
     struct entry e = {.path = path, .target = c->target ? n->text->str + c->target : NULL};
     entry_from_stat(&e, &c->st);
@@ -301,7 +301,7 @@ static void join_nodes(struct walker *w, struct joiner *j)
         if (path->len)
             g_string_append_c(path, '/');
         g_string_append(path, n->text->str + c->name);
-        add_entry(j, n, c, path->str);
+        join_entry(j, n, c, path->str);
         struct frame below = {c->dir, 0};
         if (c->dir)
             g_array_append_val(stack, below);
@@ -316,7 +316,7 @@ static gboolean join_all(struct walker *w, struct walk *out, GError **err)
     mark_kept(w);
     g_autoptr(GHashTable) inodes = g_hash_table_new_full(inode_hash, inode_equal, g_free, NULL);
     struct joiner j = {out, inodes};
-    add_entry(&j, g_ptr_array_index(w->nodes, 0), &root, "");
+    join_entry(&j, g_ptr_array_index(w->nodes, 0), &root, "");
     join_nodes(w, &j);
     for (guint i = 0; i < w->nodes->len; i++)
         out->ignored += ((struct node *)g_ptr_array_index(w->nodes, i))->skipped;

@@ -88,7 +88,7 @@ char *progress_stage(struct progress *p, const struct step *s)
     return event_step_label(alone ? NULL : s->stage, has_platforms(p) ? s->platform : NULL);
 }
 
-static struct step *add_step(struct progress *p, const struct event *ev)
+static struct step *new_step(struct progress *p, const struct event *ev)
 {
     struct step *s = g_new0(struct step, 1);
     s->vertex = ev->vertex;
@@ -146,9 +146,9 @@ static void note_done(struct progress *p, struct step *s, const struct event *ev
     p->done++;
 }
 
-static void take(struct progress *p, const struct event *ev, struct step **step)
+static void note_event(struct progress *p, const struct event *ev, struct step **step)
 {
-    struct step *s = ev->type == EVENT_VERTEX ? add_step(p, ev) : progress_step(p, ev->vertex);
+    struct step *s = ev->type == EVENT_VERTEX ? new_step(p, ev) : progress_step(p, ev->vertex);
     *step = s;
     if (ev->type == EVENT_PLAN)
         p->total = ev->total;
@@ -168,7 +168,7 @@ static void take(struct progress *p, const struct event *ev, struct step **step)
         note_done(p, s, ev);
 }
 
-static void emit(struct event_sink *self, const struct event *ev)
+static void progress_emit(struct event_sink *self, const struct event *ev)
 {
     struct progress *p = (struct progress *)self;
     struct event shown = *ev;
@@ -180,7 +180,7 @@ static void emit(struct event_sink *self, const struct event *ev)
     g_mutex_lock(&p->lock);
     if (!p->ended) {
         struct step *s;
-        take(p, &shown, &s);
+        note_event(p, &shown, &s);
         p->view->event(p, &shown, s);
     }
     g_mutex_unlock(&p->lock);
@@ -215,7 +215,7 @@ struct progress *progress_new(FILE *out, enum progress_mode mode, const char *ti
                                                [PROGRESS_QUIET] = &view_quiet,
                                                [PROGRESS_RAWJSON] = &view_rawjson};
     struct progress *p = g_new0(struct progress, 1);
-    p->sink.emit = emit;
+    p->sink.emit = progress_emit;
     p->out = out;
     p->mode = choose_mode(out, mode);
     p->view = views[p->mode];

@@ -14,7 +14,7 @@ static json_t *time_json(gint64 us)
     return json_string(all);
 }
 
-static void put(struct progress *p, const char *key, json_t *item)
+static void put_line(struct progress *p, const char *key, json_t *item)
 {
     json_t *line = json_pack("{s:[o]}", key, item);
     char *text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(9));
@@ -100,10 +100,10 @@ static json_t *status_json(const struct event *ev, const struct step *s)
 }
 
 /* Names count all steps, so nothing is shown before these are known. */
-static void put_all(struct progress *p)
+static void put_vertices(struct progress *p)
 {
     for (guint i = 0; i < p->steps->len; i++)
-        put(p, "vertexes", vertex_json(p, g_ptr_array_index(p->steps, i)));
+        put_line(p, "vertexes", vertex_json(p, g_ptr_array_index(p->steps, i)));
 }
 
 static json_t *base64_json(const void *bytes, gsize len)
@@ -127,7 +127,7 @@ static void put_reading(struct progress *p, const struct diags *d, const char *i
     jsonset_text(v, "name", name);
     json_object_set_new(v, "started", time_json(now));
     json_object_set_new(v, "completed", time_json(now));
-    put(p, "vertexes", v);
+    put_line(p, "vertexes", v);
 }
 
 #define MAX_REPEATED (64 * 1024) /* bytes of a Dockerfile that every finding repeats */
@@ -169,22 +169,22 @@ static void rawjson_findings(struct progress *p, const struct lint_report *r, co
     for (guint i = 0; i < r->findings->len; i++) {
         json_t *w = finding_json(g_ptr_array_index(r->findings, i), id);
         json_object_set_new(w, "sourceInfo", source_json(d, i == 0));
-        put(p, "warnings", w);
+        put_line(p, "warnings", w);
     }
 }
 
 static void rawjson_event(struct progress *p, const struct event *ev, struct step *s)
 {
     if (ev->type == EVENT_PLAN)
-        put_all(p);
+        put_vertices(p);
     else if (ev->type == EVENT_TRANSFER)
-        put(p, "statuses", status_json(ev, s));
+        put_line(p, "statuses", status_json(ev, s));
     else if (ev->type == EVENT_WARNING || ev->type == EVENT_NOTE)
-        put(p, "warnings", warning_json(ev->text));
+        put_line(p, "warnings", warning_json(ev->text));
     else if (s && ev->type == EVENT_LOG)
-        put(p, "logs", log_json(ev, s));
+        put_line(p, "logs", log_json(ev, s));
     else if (s && ev->type != EVENT_VERTEX)
-        put(p, "vertexes", vertex_json(p, s));
+        put_line(p, "vertexes", vertex_json(p, s));
 }
 
 const struct view view_rawjson = {.event = rawjson_event, .findings = rawjson_findings};

@@ -40,7 +40,7 @@ void table_row(struct table *t, const char *const *cells)
     g_ptr_array_add(t->rows, row);
 }
 
-static void measure(const struct table *t, int *widths)
+static void measure_columns(const struct table *t, int *widths)
 {
     for (guint c = 0; c < t->columns; c++) {
         widths[c] = 0;
@@ -121,7 +121,7 @@ void table_print(struct table *t, FILE *f)
 {
     g_autofree int *widths = g_new0(int, t->columns);
     int total = text_columns(f);
-    measure(t, widths);
+    measure_columns(t, widths);
     fit(t, widths, total);
     gboolean colour = text_colours(f);
     for (guint r = 0; r < t->rows->len; r++) {

@@ -79,8 +79,8 @@ static void add_head(struct frame *f, struct progress *p)
 }
 
 /* "● stage          RUN make …   right" */
-static void add_step(struct frame *f, struct progress *p, enum text_style style, const char *mark,
-                     const struct step *s, const char *right)
+static void add_step_line(struct frame *f, struct progress *p, enum text_style style,
+                          const char *mark, const struct step *s, const char *right)
 {
     g_autofree char *label = f->columns < 60 ? NULL : progress_stage(p, s);
     gboolean os = label && text_width(label) > STAGE_COLUMNS && g_str_has_prefix(label, "linux/");
@@ -107,7 +107,7 @@ static void add_done(struct frame *f, struct progress *p, const struct step *s)
     g_autofree char *size = s->layer_bytes ? text_size(s->layer_bytes) : NULL;
     g_autofree char *cost = g_strconcat(took, size ? "   " : NULL, size, NULL);
     const char *right = shown[s->outcome].right;
-    add_step(f, p, shown[s->outcome].style, shown[s->outcome].mark, s, right ? right : cost);
+    add_step_line(f, p, shown[s->outcome].style, shown[s->outcome].mark, s, right ? right : cost);
 }
 
 /* What a terminal would show of a line of output in the end: what follows its last carriage return,
@@ -153,7 +153,7 @@ static void add_running(struct frame *f, struct progress *p, const struct step *
     if (!take_place(f))
         return;
     g_autofree char *took = text_duration(g_get_real_time() - s->started_us);
-    add_step(f, p, STYLE_CYAN, "●", s, took);
+    add_step_line(f, p, STYLE_CYAN, "●", s, took);
     g_autoptr(GPtrArray) lines = log_lines(s, f->log_lines);
     for (guint i = 0; i < lines->len; i++) {
         g_autofree char *text = g_strdup_printf("  │ %s", (char *)g_ptr_array_index(lines, i));
@@ -172,7 +172,7 @@ static void add_waiting(struct frame *f, struct progress *p, const struct step *
     }
     g_autofree char *name = event_stage_label(on);
     g_autofree char *right = on && *on ? g_strdup_printf("waits for %s", name) : g_strdup("");
-    add_step(f, p, STYLE_DIM, "○", s, right);
+    add_step_line(f, p, STYLE_DIM, "○", s, right);
 }
 
 /* The name of a transfer as far as it says more than the head line: "pull 92cf57ad2b1c" below the

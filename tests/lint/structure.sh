@@ -64,15 +64,30 @@ result "the median function is at most 15 lines" "$([ "$median" -le 15 ] || echo
 ninety=$(functions | sort -n | awk '{v[NR]=$1} END {print v[int(NR*0.9)]}')
 result "nine functions in ten are at most 50 lines" "$([ "$ninety" -le 50 ] || echo "ninth decile $ninety")"
 
+# A backtrace, a profile or a search for "add" says nothing when seven files have one.
+statics() { git ls-files 'src/*.c' | ctags -L - --languages=C --kinds-C=f --fields=+f -o - 2>/dev/null |
+    awk -F'\t' '/\tfile:/ && !seen[$1, $2]++ {n[$1]++; files[$1] = files[$1] " " $2} END {for (f in n) if (n[f] > 2) print f " is static in" files[f]}' | sort; }
+result "no static function's name is in more than two files" "$(statics)"
+
 unfinished() { git grep -nE '\b(TODO|FIXME|XXX)\b' -- src tests/unit Makefile; }
 result "nothing is marked as unfinished" "$(unfinished)"
 
-fields() { git ls-files 'src/*.h' | while read -r f; do [ "$(head -c 2 "$f")" = "/*" ] || echo "$f does not begin with what it is for"; done; }
-result "every header begins with what it is for" "$(fields)"
+purposes() { git ls-files 'src/*.h' | while read -r f; do [ "$(head -c 2 "$f")" = "/*" ] || echo "$f does not begin with what it is for"; done; }
+result "every header begins with what it is for" "$(purposes)"
+result "every field of a header's struct says what it is" "$(git ls-files 'src/*.h' | xargs tests/lint/fields.py)"
 
 # The linker takes the first of two functions of one name from a library, whatever their arguments, and says nothing.
 symbols() { nm --defined-only "$build/libvarve.a" "$build"/varve.p/*.o | awk 'NF == 3 && $2 ~ /^[TDBR]$/ {print $3 " is defined twice"}' | sort | uniq -d; }
 result "no two rooms define the same name" "$([ -e "$build/libvarve.a" ] && symbols || echo "$build has no libvarve.a: build it first")"
+
+# What no other object file (unit tests' included) refers to.
+private() {
+    find "$build" -name '*.o' -not -path '*/varve-init.p/*' -exec nm -A --undefined-only {} + | awk '{print $NF}' | sort -u >"$build/test-logs/referred"
+    nm -A --defined-only "$build"/libvarve.a.p/*.o "$build"/varve.p/*.o | awk '$2 == "T" && $3 != "main" {sub(/\.c\.o:.*/, ".c", $1); sub(/.*\/src_/, "src/", $1); sub("_", "/", $1); print $3 " of " $1}' |
+        sort | awk 'NR == FNR {referred[$1] = 1; next} !($1 in referred) {print $0 " is used in that file alone: make it static"}' "$build/test-logs/referred" -
+    rm -f "$build/test-logs/referred"
+}
+result "functions that one file alone uses are static" "$(private)"
 
 scripts() { git ls-files '*.sh' '*.bash' .ci/run | xargs -r bash -n 2>&1; }
 result "scripts parse" "$(scripts)"
