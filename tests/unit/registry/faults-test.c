@@ -394,6 +394,52 @@ static void test_mirror(struct puller *p, gconstpointer data)
                  "404 (not found)", "\nnext:", NULL);
 }
 
+/* A key and a certificate for 127.0.0.1 in folder; FALSE without an openssl program. */
+static gboolean make_certificate(const char *folder)
+{
+    g_autofree char *command = g_strdup_printf(
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=t "
+        "-addext subjectAltName=IP:127.0.0.1 -keyout %s/key.pem -out %s/cert.pem",
+        folder, folder);
+    int status;
+    g_autofree char *out = NULL, *complaint = NULL;
+    return g_spawn_command_line_sync(command, &out, &complaint, &status, NULL) && status == 0;
+}
+
+/* https never becomes http: neither on this machine, nor where nothing is verified. */
+static void test_downgrade(void)
+{
+    struct faults tls;
+    char *folder = fixture_folder();
+    if (!make_certificate(folder)) {
+        g_test_skip("openssl is needed");
+        fixture_remove(folder);
+        return;
+    }
+    g_autofree char *cert = g_build_filename(folder, "cert.pem", NULL);
+    g_autofree char *key = g_build_filename(folder, "key.pem", NULL);
+    const char *args[] = {"--cert", cert,      "--key",
+                          key,      "--rules", "[{\"match\":\"/away\",\"do\":\"redirect\"}]",
+                          NULL};
+    struct trust_places trust = {.extra = cert};
+    struct http_options ho = {.trust = &trust};
+    faults_start(&tls, args);
+    g_autofree char *text = g_strdup_printf("https://127.0.0.1:%u/away", tls.port);
+    g_autoptr(url) u = url_parse(text, NULL);
+    g_autoptr(http_client) client = http_client_new(&ho);
+    g_auto(http_response) a;
+    http_response_init(&a);
+    for (guint insecure = 0; insecure < 2; insecure++) {
+        GError *err = NULL;
+        struct http_request rq = {.method = "GET", .url = u, .insecure = insecure};
+        g_assert_false(http_exchange(client, &rq, &a, &err));
+        assert_error(&err, VARVE_ERROR_INVALID, "without TLS", NULL);
+        g_assert_cmpint(a.status, ==, 307);
+    }
+    faults_stop(&tls);
+    fixture_remove(folder);
+}
+
 static void test_push_again(struct puller *p, gconstpointer data)
 {
     GError *err = NULL;
@@ -566,6 +612,7 @@ int main(int argc, char **argv)
         "}]",
         test_cancel);
     add("/registry/%s", "unreachable", NULL, test_unreachable);
+    g_test_add_func("/registry/redirect-downgrade", test_downgrade);
     add("/registry/%s", "mirror", NULL, test_mirror);
     add("/registry/%s", "push-again", NULL, test_push_again);
     add("/registry/%s", "mount", NULL, test_mount);
