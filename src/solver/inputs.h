@@ -13,6 +13,12 @@ struct chainview *node_view(struct solver *s, struct node *n, guint i, GError **
 struct tree *node_tree(struct solver *s, struct node *n, guint i, GError **err);
 /* Gives up views, trees and the selections that point into them. */
 void node_close_inputs(struct node *n);
+/* The content digest of n's chain, made when it is first asked for. */
+gboolean node_content(struct solver *s, struct node *n, struct digest *out, GError **err);
+/* The same as long as nothing has to be fetched for it: *known. */
+gboolean node_content_here(struct solver *s, struct node *n, gboolean *known, GError **err);
+/* need.c: fills need of all nodes, of what the queued ones will read. */
+void mark_needs(struct solver *s);
 /* "stage build", "stage-1", "the image busybox" where it has no stage of a name, or for what
  * belongs to no stage what it is. Newly allocated. */
 char *node_shown_name(const struct vertex *input);

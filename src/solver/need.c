@@ -1,4 +1,4 @@
-#include "solver/node.h"
+#include "solver/inputs.h"
 
 /* What running n reads of input i. */
 static enum layer_need read_of(const struct node *n, guint i)

@@ -98,13 +98,6 @@ gboolean node_definition_key(struct solver *s, struct node *n, GError **err);
 gboolean node_content_key(struct solver *s, struct node *n, GError **err);
 /* Content digest of a chain, indexing layers that are not yet. */
 gboolean chain_content(struct solver *s, const struct chain *c, struct digest *out, GError **err);
-/* That of n's chain, made when it is first asked for. */
-gboolean node_content(struct solver *s, struct node *n, struct digest *out, GError **err);
-/* The same as long as nothing has to be fetched for it: *known. */
-gboolean node_content_here(struct solver *s, struct node *n, gboolean *known, GError **err);
-
-/* need.c: what queued steps will read of the results of the others. */
-void mark_needs(struct solver *s);
 
 /* volumes.c */
 

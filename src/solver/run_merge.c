@@ -1,7 +1,7 @@
 /* Merges: chains laid over one another. A layer that files were put into on scratch (COPY --link)
  * is put on what is below it by the rules of layer/graft.h. Diffs: the way back, from a chain to
  * the layers it has above another. */
-#include "solver/node.h"
+#include "solver/inputs.h"
 
 #include "base/error.h"
 #include "layer/graft.h"
