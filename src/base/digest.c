@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "base/io.h"
-#include "base/work.h"
+#include "base/meter.h"
 
 #include <errno.h>
 #include <nettle/sha2.h>
@@ -79,51 +79,67 @@ void digest_of_bytes(struct digest *out, const void *bytes, gsize len)
 
 #define CHUNK (256 * 1024)
 
-/* Hashes the hole that fd is at, if any, without reading it; the end of the file is size. */
-static gboolean hash_file_hole(int fd, guint64 size, char *buf, struct hasher *h, guint64 *total,
-                               GError **err)
+/* A file being hashed. */
+struct hashing {
+    int fd;
+    struct hasher *h;
+    char *buf;    /* CHUNK bytes */
+    guint64 size; /* of the file */
+    struct meter meter;
+};
+
+/* Hashes the hole that fd is at, if any, without reading it. */
+static gboolean hash_hole(struct hashing *x, GError **err)
 {
-    off_t at = lseek(fd, 0, SEEK_CUR), data = at < 0 ? -1 : lseek(fd, at, SEEK_DATA);
-    if (at >= 0 && data < 0 && errno == ENXIO && (guint64)at < size)
-        data = (off_t)size;
-    if (data < 0 || lseek(fd, data, SEEK_SET) < 0)
+    off_t at = lseek(x->fd, 0, SEEK_CUR), data = at < 0 ? -1 : lseek(x->fd, at, SEEK_DATA);
+    if (at >= 0 && data < 0 && errno == ENXIO && (guint64)at < x->size)
+        data = (off_t)x->size;
+    if (data < 0 || lseek(x->fd, data, SEEK_SET) < 0)
         return TRUE;
     if (data > at)
-        memset(buf, 0, CHUNK);
+        memset(x->buf, 0, CHUNK);
     while (at < data) {
         gsize n = MIN(CHUNK, data - at);
-        if (!work_check(err))
+        if (!meter_add(&x->meter, n, err))
             return FALSE;
-        hasher_update(h, buf, n);
+        hasher_update(x->h, x->buf, n);
         at += (off_t)n;
-        *total += n;
     }
     return TRUE;
 }
 
-gboolean digest_of_fd(struct digest *out, int fd, guint64 *size, GError **err)
+static gboolean hash_file(struct hashing *x, gboolean sparse, GError **err)
+{
+    for (;;) {
+        if (sparse && !hash_hole(x, err))
+            return FALSE;
+        ssize_t n = io_read(x->fd, x->buf, CHUNK);
+        if (n < 0)
+            return error_set_errno(err, errno, "cannot read while hashing");
+        if (!meter_add(&x->meter, n, err))
+            return FALSE;
+        if (n == 0)
+            return TRUE;
+        hasher_update(x->h, x->buf, n);
+    }
+}
+
+gboolean digest_of_fd(struct digest *out, int fd, const char *name, guint64 *size, GError **err)
 {
     g_autoptr(hasher) h = hasher_new();
     g_autofree char *buf = g_malloc(CHUNK);
-    guint64 total = 0;
-    struct stat st;
+    struct stat st = {0};
     gboolean sparse = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
                       (guint64)st.st_blocks * 512 < (guint64)st.st_size;
-    for (;;) {
-        if (!work_check(err) ||
-            (sparse && !hash_file_hole(fd, (guint64)st.st_size, buf, h, &total, err)))
-            return FALSE;
-        ssize_t n = io_read(fd, buf, CHUNK);
-        if (n < 0)
-            return error_set_errno(err, errno, "cannot read while hashing");
-        if (n == 0)
-            break;
-        hasher_update(h, buf, n);
-        total += n;
-    }
+    struct hashing x = {.fd = fd, .h = h, .buf = buf, .size = (guint64)st.st_size};
+    meter_init(&x.meter, "hashing", name, x.size);
+    gboolean ok = hash_file(&x, sparse, err);
+    meter_end(&x.meter);
+    if (!ok)
+        return FALSE;
     hasher_final(h, out);
     if (size)
-        *size = total;
+        *size = x.meter.at;
     return TRUE;
 }
 

@@ -24,8 +24,9 @@ int digest_cmp(const struct digest *a, const struct digest *b);
 gboolean digest_is_zero(const struct digest *d);
 void digest_of_bytes(struct digest *out, const void *bytes, gsize len);
 /* Hashes fd from its current offset to its end; *size (may be NULL) gets the bytes read. Holes are
- * not read. Ends early when the work is cancelled (work_check()). */
-gboolean digest_of_fd(struct digest *out, int fd, guint64 *size, GError **err);
+ * not read. Ends early when the work is cancelled, and tells of what takes long under name
+ * (base/meter.h). */
+gboolean digest_of_fd(struct digest *out, int fd, const char *name, guint64 *size, GError **err);
 
 /* For GHashTable keys that point to struct digest. */
 guint digest_ghash(gconstpointer d);

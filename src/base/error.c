@@ -111,6 +111,11 @@ gboolean error_set_errno(GError **err, int errnum, const char *fmt, ...)
         error_add_next(
             err, "make room (varve prune, or varve du to see what is large), then run the same "
                  "command again; finished steps are kept");
+    if (errnum == EIO)
+        error_add_next(err, "the disk or its file system has a fault: dmesg shows what the kernel "
+                            "says of it; varve fsck then checks the store");
+    if (errnum == EROFS)
+        error_add_next(err, "write elsewhere, or mount it for writing (a store: varve --root DIR)");
     if (errnum == EMFILE || errnum == ENFILE)
         error_add_next(err, "allow more open files (%s), then run the same command again",
                        errnum == EMFILE ? "ulimit -n 1024" : "sysctl fs.file-max");

@@ -30,7 +30,7 @@ GQuark varve_error_quark(void);
 int varve_error_exit_code(const GError *err);
 
 /* Sets *err from an errno value: message "<fmt…>: <strerror>". ENOSPC, EDQUOT and EIO become
- * VARVE_ERROR_OUTSIDE (with a next move for a full disk, as for too many open files), ECANCELED
+ * VARVE_ERROR_OUTSIDE (with a next move, as for a read-only disk or too many open files), ECANCELED
  * VARVE_ERROR_CANCELLED, ENOENT VARVE_ERROR_NOT_FOUND, all others VARVE_ERROR_FAILED. Returns FALSE
  * so callers may return it. */
 gboolean error_set_errno(GError **err, int errnum, const char *fmt, ...) G_GNUC_PRINTF(3, 4);

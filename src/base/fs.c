@@ -110,19 +110,36 @@ GBytes *fs_read_stream(const char *path, gsize max, GError **err)
     return fs_read_fd(fd, path, max, err);
 }
 
+/* path below dirfd as people know it, in full where the kernel tells; newly allocated. */
+static char *shown_path(int dirfd, const char *path)
+{
+    g_autofree char *link = g_strdup_printf("/proc/self/fd/%d", dirfd);
+    g_autofree char *dir = *path == '/' || dirfd < 0 ? NULL : g_file_read_link(link, NULL);
+    if (!dir || *dir != '/')
+        return g_strdup(path);
+    return *path ? g_build_filename(dir, path, NULL) : g_steal_pointer(&dir);
+}
+
+/* 0 or an errno. */
+static int write_all(int fd, const void *bytes, gsize len)
+{
+    for (const char *p = bytes; len > 0;) {
+        ssize_t n = write(fd, p, len);
+        if (n < 0 && errno != EINTR)
+            return errno;
+        p += MAX(n, 0);
+        len -= (gsize)MAX(n, 0);
+    }
+    return 0;
+}
+
 gboolean fs_write_all(int fd, const void *bytes, gsize len, GError **err)
 {
-    const char *p = bytes;
-    while (len > 0) {
-        ssize_t n = write(fd, p, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return error_set_errno(err, errno, "cannot write");
-        p += n;
-        len -= n;
-    }
-    return TRUE;
+    int error = write_all(fd, bytes, len);
+    if (!error)
+        return TRUE;
+    g_autofree char *name = shown_path(fd, "");
+    return error_set_errno(err, error, *name == '/' ? "cannot write %s" : "cannot write%s", name);
 }
 
 int fs_create_beside(int dirfd, const char *path, mode_t mode, char **tmp, GError **err)
@@ -130,7 +147,9 @@ int fs_create_beside(int dirfd, const char *path, mode_t mode, char **tmp, GErro
     *tmp = g_strdup_printf("%s.%d-%08x.tmp", path, (int)getpid(), g_random_int());
     int fd = openat(dirfd, *tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     if (fd < 0) {
-        error_set_errno(err, errno, "cannot create %s", *tmp);
+        int error = errno;
+        g_autofree char *name = shown_path(dirfd, path);
+        error_set_errno(err, error, "cannot write %s", name);
         g_clear_pointer(tmp, g_free);
     }
     return fd;
@@ -143,14 +162,13 @@ gboolean fs_replace(int dirfd, const char *path, const void *bytes, gsize len, m
     fd_auto int fd = fs_create_beside(dirfd, path, mode, &tmp, err);
     if (fd < 0)
         return FALSE;
-    gboolean ok = fs_write_all(fd, bytes, len, err);
-    if (ok && renameat(dirfd, tmp, dirfd, path) < 0)
-        ok = error_set_errno(err, errno, "cannot rename %s to %s", tmp, path);
-    if (!ok) {
-        unlinkat(dirfd, tmp, 0);
-        g_prefix_error(err, "while writing %s: ", path);
-    }
-    return ok;
+    int error = write_all(fd, bytes, len);
+    if (!error && renameat(dirfd, tmp, dirfd, path) == 0)
+        return TRUE;
+    error = error ? error : errno;
+    unlinkat(dirfd, tmp, 0);
+    g_autofree char *name = shown_path(dirfd, path);
+    return error_set_errno(err, error, "cannot write %s", name);
 }
 
 char *fs_destination(const char *path, gboolean *in_place)

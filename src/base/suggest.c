@@ -1,5 +1,7 @@
 #include "base/suggest.h"
 
+#include "base/error.h"
+
 #include <string.h>
 
 #define SUGGEST_MAX 64
@@ -64,4 +66,18 @@ const char *suggest_nearest(const char *typed, const char *const *words, gsize n
         limit = d - 1;
     }
     return best ? best : only_beginning(typed, words, n);
+}
+
+gboolean suggest_choice(const char *option, const char *typed, const char *const *words,
+                        GError **err)
+{
+    g_autoptr(GString) all = g_string_new(words[0]);
+    gsize n = g_strv_length((char **)words);
+    for (gsize i = 1; i < n; i++)
+        g_string_append_printf(all, "%s%s", i + 1 < n ? ", " : " or ", words[i]);
+    const char *near = suggest_nearest(typed, words, n);
+    error_set(err, VARVE_ERROR_USAGE, "%s%s: not %s", option, typed, all->str);
+    error_add_next(err, near ? "did you mean %s%s?" : "for example %s%s", option,
+                   near ? near : words[0]);
+    return FALSE;
 }

@@ -15,4 +15,11 @@ const char *suggest_nearest(const char *typed, const char *const *words, gsize n
 /* Edit distance as above, or max + 1 when it is larger than max. */
 guint suggest_distance(const char *a, const char *b, guint max);
 
+/* FALSE with VARVE_ERROR_USAGE: "--pull WRONG: not always, missing or never", and what may have
+ * been meant. option: as it is written before the value ("--pull=", "--network "); words ends with
+ * NULL.
+ */
+gboolean suggest_choice(const char *option, const char *typed, const char *const *words,
+                        GError **err);
+
 #endif

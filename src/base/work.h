@@ -9,10 +9,12 @@
 #include "base/cancel.h"
 #include "base/slots.h"
 
+struct event_sink;
 struct work {
-    struct cancel *cancel; /* or NULL */
-    struct slots *slots;   /* or NULL: helpers are not counted */
-    int vertex;            /* that the work is for; -1: the build as a whole */
+    struct cancel *cancel;     /* or NULL */
+    struct slots *slots;       /* or NULL: helpers are not counted */
+    int vertex;                /* that the work is for; -1: the build as a whole */
+    struct event_sink *events; /* told how far what takes long is (meter.h); or NULL */
 };
 /* This thread works for w from now on; NULL: for nobody. w must stay until everything that was
  * started meanwhile has ended. Returns for whom it worked before, to be entered again. */

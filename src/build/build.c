@@ -240,13 +240,15 @@ static gboolean run_phases(struct build *b, GError **err)
     begin_history(b);
     gboolean ok = solve(b, err);
     build_collect_steps(b);
+    if (ok)
+        build_note_nothing_copied(b);
     return ok && make_outputs(b, err);
 }
 
 gboolean build_run(struct build *b, GError **err)
 {
     GError *local = NULL;
-    struct work work = {b->ports.cancel, session_slots(b->session), -1};
+    struct work work = {b->ports.cancel, session_slots(b->session), -1, b->ports.events};
     const struct work *outer = work_enter(&work);
     gboolean ok = run_phases(b, &local);
     if (!ok)

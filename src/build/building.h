@@ -76,6 +76,10 @@ void build_step_free(gpointer step);
 /* missing.c: where in the Dockerfile what ended the step v is, and for a source that was not found
  * why: *err is then replaced. */
 struct span build_explain_missing(const struct build *b, const struct vertex *v, GError **err);
+/* After the solver: notes each COPY and ADD whose sources hold no file, most often for a pattern
+ * that matches nothing. One pattern of several that does not is a usual way to copy what may be
+ * there. */
+void build_note_nothing_copied(const struct build *b);
 /* hint.c: what the log of the failed step and its exit code say about the cause, as far as it is
  * known: one line, newly allocated, or NULL. */
 char *build_hint(struct build *b, const struct build_step *step);

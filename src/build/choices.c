@@ -2,6 +2,7 @@
 #include "build/values.h"
 
 #include "base/error.h"
+#include "base/suggest.h"
 #include "text/giturl.h"
 
 #include <stdlib.h>
@@ -93,33 +94,23 @@ gboolean build_set_network(struct build_request *r, const char *text, GError **e
         r->network = modes[i];
         return TRUE;
     }
-    error_set(err, VARVE_ERROR_USAGE, "--network %s: not default, host or none", text);
-    return FALSE;
+    return suggest_choice("--network ", text, names, err);
 }
 
 gboolean build_set_pull(struct build_request *r, const char *text, GError **err)
 {
-    const char *p = text ? text : "missing";
-    if (g_str_equal(p, "") || g_str_equal(p, "true") || g_str_equal(p, "always"))
-        r->pull = PULL_ALWAYS;
-    else if (g_str_equal(p, "missing") || g_str_equal(p, "false"))
-        r->pull = PULL_MISSING;
-    else if (g_str_equal(p, "never"))
-        r->pull = PULL_NEVER;
-    else
-        return error_set(err, VARVE_ERROR_USAGE, "--pull=%s: not always, missing or never", p);
-    return TRUE;
+    return pull_policy_parse("--pull=", text, &r->pull, err);
 }
 
 gboolean build_allow(struct build_request *r, const char *text, GError **err)
 {
-    if (g_str_equal(text, "security.insecure"))
-        r->allow_insecure = TRUE;
-    else if (g_str_equal(text, "network.host"))
+    static const char *const names[] = {"network.host", "security.insecure", NULL};
+    if (g_str_equal(text, names[0]))
         r->allow_host_network = TRUE;
+    else if (g_str_equal(text, names[1]))
+        r->allow_insecure = TRUE;
     else
-        return error_set(err, VARVE_ERROR_USAGE,
-                         "--allow %s: not network.host or security.insecure", text);
+        return suggest_choice("--allow ", text, names, err);
     return TRUE;
 }
 

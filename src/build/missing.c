@@ -1,5 +1,5 @@
 /* A source of a COPY, an ADD or a mount that is not there: outside of the context, left out by the
- * ignore file, or just not there. */
+ * ignore file, or just not there; or that holds no file. */
 #include "build/building.h"
 
 #include "base/error.h"
@@ -152,4 +152,41 @@ struct span build_explain_missing(const struct build *b, const struct vertex *v,
         add_next_for_source(&s, err);
     }
     return missing_place(ins, v, s.place);
+}
+
+static char *place_of_source(const struct source *s)
+{
+    const char *stage = s->input->meta.stage;
+    if (is_context(s->input))
+        return g_strdup("in the build context");
+    return stage && !g_ascii_isdigit(*stage) ? g_strdup_printf("in stage %s", stage)
+                                             : g_strdup("in what --from names");
+}
+
+static void note_nothing(const struct build *b, const struct vertex *v)
+{
+    struct source s = find_source(v, 1);
+    const char *written = s.written ? s.written : s.path;
+    guint line = 0;
+    gboolean main_context =
+        is_context(s.input) && strcmp(s.input->op.source.identifier, "context") == 0;
+    if (main_context && decider(b, s.path, &line))
+        return; /* of that the check CopyIgnoredFile warns */
+    g_autofree char *where = place_of_source(&s);
+    if (pattern_has_wildcards(s.path))
+        event_note(b->ports.events, "%s:%d: nothing %s matches %s, so nothing was copied",
+                   b->result.df->name, v->meta.line, where, written);
+    else
+        event_note(b->ports.events, "%s:%d: %s %s holds no file, so none was copied",
+                   b->result.df->name, v->meta.line, written, where);
+}
+
+void build_note_nothing_copied(const struct build *b)
+{
+    for (guint i = 0; b->solver && i < b->lowered->graph->vertices->len; i++) {
+        const struct vertex *v = g_ptr_array_index(b->lowered->graph->vertices, i);
+        const struct vertex_result *r = solver_result(b->solver, v);
+        if (r->needed && r->nothing && v->meta.line > 0)
+            note_nothing(b, v);
+    }
 }

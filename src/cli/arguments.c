@@ -4,6 +4,7 @@
 #include "base/shellword.h"
 #include "text/bytesize.h"
 #include "text/reference.h"
+#include "text/signalname.h"
 
 #include <string.h>
 
@@ -60,6 +61,19 @@ gboolean platform_wanted(const char *text, struct platform *store, const struct 
     if (platform_parse_known(store, preset, err))
         return TRUE;
     g_prefix_error(err, "DOCKER_DEFAULT_PLATFORM: ");
+    return FALSE;
+}
+
+gboolean signal_option(const char *flag, const char *text, int *out, GError **err)
+{
+    gboolean given = text && *text;
+    *out = given ? signal_number(text) : 0;
+    if (!given || *out)
+        return TRUE;
+    const char *near = signalname_nearest(text);
+    error_set(err, VARVE_ERROR_USAGE, "%s %s: there is no such signal", flag, text);
+    error_add_next(err, near ? "did you mean %s %s?" : "for example %s %s", flag,
+                   near ? near : "TERM");
     return FALSE;
 }
 

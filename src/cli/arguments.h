@@ -19,6 +19,8 @@ gboolean platform_option(const char *text, struct platform *store, const struct 
 /* The same of build, pull and run, which take $DOCKER_DEFAULT_PLATFORM when text is NULL. */
 gboolean platform_wanted(const char *text, struct platform *store, const struct platform **out,
                          GError **err);
+/* A signal given with flag; NULL or "": 0. VARVE_ERROR_USAGE. */
+gboolean signal_option(const char *flag, const char *text, int *out, GError **err);
 /* A size given with flag; NULL text leaves *out. VARVE_ERROR_USAGE. */
 gboolean size_option(const char *flag, const char *text, guint64 *out, GError **err);
 

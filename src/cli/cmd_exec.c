@@ -43,7 +43,7 @@ struct exec_call {
 
 static void replace(char **at, const char *text)
 {
-    if (!text)
+    if (!text || !*text)
         return;
     g_free(*at);
     *at = g_strdup(text);
@@ -139,13 +139,8 @@ static int exec_in(struct exec_call *x, GError **err)
         error_add_next(err, "varve exec %s %s & does the same", x->name, word);
         return 0;
     }
-    if (x->o->workdir && *x->o->workdir != '/') {
-        error_set(err, VARVE_ERROR_USAGE, "-w %s: the working directory must be absolute",
-                  x->o->workdir);
-        error_add_next(err, "begin it with /: -w /%s", x->o->workdir);
-        return 0;
-    }
-    if (!run_check_terminal(x->o, err) || !(x->store = open_store(err)))
+    if (!run_workdir_check(x->o->workdir, err) || !run_check_terminal(x->o, err) ||
+        !(x->store = open_store(err)))
         return 0;
     g_autoptr(run_row) row = store_run_find(x->store, x->name, err);
     if (!row || !run_is_there(row, err) || !set_process(x, row, err))

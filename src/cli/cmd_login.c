@@ -14,10 +14,11 @@
 #include <unistd.h>
 
 #define MAX_SECRET 65536
+#define DEFAULT_HOST "docker.io"
 
 struct login_options {
     char *username, *password;
-    gboolean from_stdin, logout;
+    gboolean from_stdin;
     char **insecure;
 };
 #define AT(field) G_STRUCT_OFFSET(struct login_options, field)
@@ -28,7 +29,6 @@ const struct option_row login_option_rows[] = {
      "the password or token (others can see it: --password-stdin is better)"},
     {"password-stdin", 0, OPTION_FLAG, AT(from_stdin), NULL,
      "read the password or token from stdin"},
-    {"logout", 0, OPTION_FLAG, AT(logout), NULL, "forget what is kept for HOST"},
     {"insecure", 0, OPTION_LIST, AT(insecure), "HOST",
      "use http, or https without verification, for this registry"},
     {0},
@@ -116,26 +116,32 @@ static gboolean log_in(struct registry *r, struct login_options *o, const char *
     return TRUE;
 }
 
-static int login(struct login_options *o, const char *host, GError **err)
+/* Logs in as o says, or with o NULL out. */
+static void talk(struct login_options *o, const char *host, GError **err)
 {
-    g_autoptr(registry_config) config = registry_config_for(o->insecure, err);
+    g_autoptr(registry_config) config = registry_config_for(o ? o->insecure : NULL, err);
     g_autoptr(store) s = config ? open_store(err) : NULL;
     if (!s)
-        return 0;
+        return;
     g_autoptr(registry) r = registry_new(s, config, NULL, interrupt_watch());
-    if (o->logout)
-        log_out(r, host, err);
-    else
+    if (o)
         log_in(r, o, host, err);
-    return 0;
+    else
+        log_out(r, host, err);
 }
 
 int cmd_login(const struct command *c, int argc, char **argv, GError **err)
 {
     struct login_options o = {0};
-    int code = 0;
     if (command_begin(c, &o, &argc, &argv, 0, 1, err))
-        code = login(&o, argc > 1 ? argv[1] : "docker.io", err);
+        talk(&o, argc > 1 ? argv[1] : DEFAULT_HOST, err);
     command_clear(c, &o);
-    return code;
+    return 0;
+}
+
+int cmd_logout(const struct command *c, int argc, char **argv, GError **err)
+{
+    if (command_begin(c, NULL, &argc, &argv, 0, 1, err))
+        talk(NULL, argc > 1 ? argv[1] : DEFAULT_HOST, err);
+    return 0;
 }

@@ -134,25 +134,40 @@ static json_t *run_object(const struct run_row *r)
     jsonset_text(o, "RunningFor", since);
     jsonset_text(o, "FinishedAt", ended);
     jsonset_text(o, "Labels", labels);
+    jsonset_text(o, "Ports", r->ports);
     json_object_set_new(o, "Detached", json_boolean(r->detached));
     return o;
 }
 
+static void add_run_row(struct table *t, const struct run_row *r, const struct ps_options *o,
+                    gboolean ports)
+{
+    g_autofree char *status = status_of(r);
+    g_autofree char *age = text_age(r->created);
+    g_autofree char *pid = r->alive ? g_strdup_printf("%d", r->pid) : NULL;
+    g_autofree char *command = text_fit(r->command, o->no_trunc ? G_MAXINT : 40);
+    const char *name = *r->name ? r->name : NULL;
+    const char *cells[] = {r->id, name, r->image, status, age, pid, command, NULL, NULL};
+    if (ports) {
+        cells[6] = *r->ports ? r->ports : NULL;
+        cells[7] = command;
+    }
+    table_row(t, cells);
+}
+
+/* With a column of ports where any are published. */
 static void print_run_table(GPtrArray *rows, const struct ps_options *o)
 {
-    static const char *const heads[] = {"ID",      "NAME", "IMAGE",   "STATUS",
+    static const char *const plain[] = {"ID",      "NAME", "IMAGE",   "STATUS",
                                         "CREATED", "PID",  "COMMAND", NULL};
-    g_autoptr(table) t = table_new(heads, "-----r-");
-    for (guint i = 0; i < rows->len; i++) {
-        const struct run_row *r = g_ptr_array_index(rows, i);
-        g_autofree char *status = status_of(r);
-        g_autofree char *age = text_age(r->created);
-        g_autofree char *pid = r->alive ? g_strdup_printf("%d", r->pid) : NULL;
-        g_autofree char *command = text_fit(r->command, o->no_trunc ? G_MAXINT : 40);
-        const char *cells[] = {
-            r->id, *r->name ? r->name : NULL, r->image, status, age, pid, command, NULL};
-        table_row(t, cells);
-    }
+    static const char *const published[] = {"ID",  "NAME",  "IMAGE",   "STATUS", "CREATED",
+                                            "PID", "PORTS", "COMMAND", NULL};
+    gboolean ports = FALSE;
+    for (guint i = 0; i < rows->len; i++)
+        ports |= *((const struct run_row *)g_ptr_array_index(rows, i))->ports != '\0';
+    g_autoptr(table) t = table_new(ports ? published : plain, "-----r--");
+    for (guint i = 0; i < rows->len; i++)
+        add_run_row(t, g_ptr_array_index(rows, i), o, ports);
     table_print(t, stdout);
 }
 
@@ -163,8 +178,11 @@ static gboolean print_run_objects(GPtrArray *rows, const struct ps_options *o, s
     static const char *const heads[][2] = {{"RunningFor", "CREATED"}, {NULL, NULL}};
     static const char *const optional[] = {"Image", "FinishedAt", "Labels", NULL};
     f->optional = optional;
-    struct run_row none = {
-        .id = (char *)"", .name = (char *)"", .command = (char *)"", .labels = (char *[]){NULL}};
+    struct run_row none = {.id = (char *)"",
+                           .name = (char *)"",
+                           .command = (char *)"",
+                           .ports = (char *)"",
+                           .labels = (char *[]){NULL}};
     if (rows->len == 0 && !format_check(f, run_object(&none), err))
         return FALSE;
     for (guint i = 0; i < rows->len; i++) {

@@ -89,22 +89,6 @@ const struct option_row run_option_rows[] = {
     {0},
 };
 
-static gboolean parse_pull(const char *text, enum pull_policy *out, GError **err)
-{
-    static const char *const words[] = {
-        [PULL_MISSING] = "missing", [PULL_ALWAYS] = "always", [PULL_NEVER] = "never"};
-    *out = PULL_MISSING;
-    if (!text)
-        return TRUE;
-    for (guint i = 0; i < G_N_ELEMENTS(words); i++) {
-        if (!g_str_equal(text, words[i]))
-            continue;
-        *out = (enum pull_policy)i;
-        return TRUE;
-    }
-    return error_set(err, VARVE_ERROR_USAGE, "--pull %s: not always, missing or never", text);
-}
-
 static gboolean pull(struct run_call *r, enum pull_policy policy, const struct platform *p,
                      GError **err)
 {
@@ -122,7 +106,8 @@ static gboolean open_image(struct run_call *r, GError **err)
     const struct platform *p;
     enum pull_policy policy;
     GError *why = NULL;
-    if (!platform_wanted(r->o->platform, &wanted, &p, err) || !parse_pull(r->o->pull, &policy, err))
+    if (!platform_wanted(r->o->platform, &wanted, &p, err) ||
+        !pull_policy_parse("--pull ", r->o->pull, &policy, err))
         return FALSE;
     r->store = open_store(err);
     if (!r->store || (policy == PULL_ALWAYS && !pull(r, policy, p, err)))

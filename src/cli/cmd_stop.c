@@ -7,7 +7,7 @@
 #include "cli/report.h"
 #include "run/ask.h"
 #include "store/runs.h"
-#include "text/signalname.h"
+#include "cli/arguments.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -72,23 +72,13 @@ static gboolean ask_run(struct store *s, const struct run_row *r, struct run_ask
     return errno == ESRCH ? FALSE : error_set_errno(err, errno, "cannot signal process %d", r->pid);
 }
 
-static gboolean parse_signal(const char *text, int *sig, GError **err)
-{
-    *sig = text ? signal_number(text) : 0;
-    if (!text || *sig)
-        return TRUE;
-    error_set(err, VARVE_ERROR_USAGE, "--signal %s: there is no such signal", text);
-    error_add_next(err, "for example --signal TERM");
-    return FALSE;
-}
-
 static gboolean stop_one(struct store *s, const char *name, struct run_row *r,
                          const struct end_options *o, GError **err)
 {
     struct run_ask what = {
         .stop = TRUE, .seconds = o->timeout == OWN_TIME ? RUN_ASK_OWN_TIME : MAX(o->timeout, -1)};
     GError *why = NULL;
-    if (!parse_signal(o->signal, &what.sig, err))
+    if (!signal_option("--signal", o->signal, &what.sig, err))
         return FALSE;
     if (ask_run(s, r, what, &why) && !store_run_wait(s, r, interrupt_watch(), &why))
         g_prefix_error(&why, "waiting for %s: ", name);
@@ -105,7 +95,7 @@ static gboolean kill_one(struct store *s, const char *name, struct run_row *r,
 {
     struct run_ask what = {0};
     GError *why = NULL;
-    if (!parse_signal(o->signal ? o->signal : "KILL", &what.sig, err))
+    if (!signal_option("--signal", o->signal ? o->signal : "KILL", &what.sig, err))
         return FALSE;
     if (ask_run(s, r, what, &why)) {
         if (what.sig == SIGKILL && !store_run_wait(s, r, interrupt_watch(), err))

@@ -327,7 +327,8 @@ static void print_option(const struct option_row *row)
 
 void command_print_help(const struct command *c)
 {
-    g_autofree char *usage = g_strdup_printf("usage: varve %s %s", c->name, c->synopsis);
+    g_autofree char *usage =
+        g_strdup_printf("usage: varve %s%s%s", c->name, *c->synopsis ? " " : "", c->synopsis);
     print_wrapped(usage, 4);
     printf("\n");
     print_wrapped(c->summary, 0);

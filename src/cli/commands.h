@@ -29,6 +29,7 @@ int cmd_du(const struct command *c, int argc, char **argv, GError **err);
 int cmd_prune(const struct command *c, int argc, char **argv, GError **err);
 int cmd_fsck(const struct command *c, int argc, char **argv, GError **err);
 int cmd_login(const struct command *c, int argc, char **argv, GError **err);
+int cmd_logout(const struct command *c, int argc, char **argv, GError **err);
 int cmd_parse(const struct command *c, int argc, char **argv, GError **err);
 int cmd_completion(const struct command *c, int argc, char **argv, GError **err);
 int cmd_version(const struct command *c, int argc, char **argv, GError **err);

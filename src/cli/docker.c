@@ -7,39 +7,23 @@
 /* Words of Docker that mean exactly what these of varve mean. A row whose command varve does not
  * have is passed over. */
 static const struct {
-    const char *noun; /* "image" in "image ls"; NULL for a command of one word */
-    const char *verb;
-    const char *words[2]; /* varve's */
+    const char *noun, *verb; /* "image", "ls" */
+    const char *command;     /* varve's */
 } same[] = {
-    {"image", "ls", {"images"}},
-    {"image", "list", {"images"}},
-    {"image", "build", {"build"}},
-    {"image", "history", {"history"}},
-    {"image", "inspect", {"inspect"}},
-    {"image", "load", {"load"}},
-    {"image", "pull", {"pull"}},
-    {"image", "push", {"push"}},
-    {"image", "rm", {"rmi"}},
-    {"image", "remove", {"rmi"}},
-    {"image", "save", {"save"}},
-    {"image", "tag", {"tag"}},
-    {"builder", "build", {"build"}},
-    {"buildx", "build", {"build"}},
-    {"buildx", "b", {"build"}},
-    {"container", "attach", {"attach"}},
-    {"container", "cp", {"cp"}},
-    {"container", "exec", {"exec"}},
-    {"container", "kill", {"kill"}},
-    {"container", "list", {"ps"}},
-    {"container", "logs", {"logs"}},
-    {"container", "ls", {"ps"}},
-    {"container", "ps", {"ps"}},
-    {"container", "rm", {"rm"}},
-    {"container", "run", {"run"}},
-    {"container", "stop", {"stop"}},
-    {"container", "wait", {"wait"}},
-    {"system", "df", {"du"}},
-    {NULL, "logout", {"login", "--logout"}},
+    {"image", "ls", "images"},       {"image", "list", "images"},
+    {"image", "build", "build"},     {"image", "history", "history"},
+    {"image", "inspect", "inspect"}, {"image", "load", "load"},
+    {"image", "pull", "pull"},       {"image", "push", "push"},
+    {"image", "rm", "rmi"},          {"image", "remove", "rmi"},
+    {"image", "save", "save"},       {"image", "tag", "tag"},
+    {"builder", "build", "build"},   {"buildx", "build", "build"},
+    {"buildx", "b", "build"},        {"container", "attach", "attach"},
+    {"container", "cp", "cp"},       {"container", "exec", "exec"},
+    {"container", "kill", "kill"},   {"container", "list", "ps"},
+    {"container", "logs", "logs"},   {"container", "ls", "ps"},
+    {"container", "ps", "ps"},       {"container", "rm", "rm"},
+    {"container", "run", "run"},     {"container", "stop", "stop"},
+    {"container", "wait", "wait"},   {"system", "df", "du"},
 };
 
 /* Where nothing is the same, or not quite. NULL as the verb: any other of this noun. */
@@ -108,12 +92,11 @@ static gboolean is_at(const char *noun, const char *verb, char **argv)
 char **docker_translate(const struct command *table, char **argv)
 {
     for (guint i = 0; i < G_N_ELEMENTS(same); i++) {
-        if (!is_at(same[i].noun, same[i].verb, argv) || !command_find(table, same[i].words[0]))
+        if (!is_at(same[i].noun, same[i].verb, argv) || !command_find(table, same[i].command))
             continue;
         GPtrArray *out = g_ptr_array_new();
-        for (guint w = 0; w < G_N_ELEMENTS(same[i].words) && same[i].words[w]; w++)
-            g_ptr_array_add(out, (gpointer)same[i].words[w]);
-        for (char **rest = argv + (same[i].noun ? 2 : 1); *rest; rest++)
+        g_ptr_array_add(out, (gpointer)same[i].command);
+        for (char **rest = argv + 2; *rest; rest++)
             g_ptr_array_add(out, *rest);
         g_ptr_array_add(out, NULL);
         return (char **)g_ptr_array_free(out, FALSE);

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define INDENT 2 /* columns, of the further lines of a message on a terminal */
-
+/* Messages may hold bytes from Dockerfiles, registries and programs: make them safe for a terminal.
+ */
 char *report_safe(const char *message)
 {
     GString *out = g_string_new(NULL);
@@ -25,12 +25,10 @@ char *report_safe(const char *message)
 /* On a terminal lines break between words. */
 static void print_tagged(const char *tag, enum text_style style, const char *message)
 {
-    int columns = text_columns(stderr);
     g_autofree char *shown = text_styled(tag, style, text_colours(stderr));
     g_autofree char *clean = report_safe(message);
     g_autofree char *line = g_strdup_printf("%s %s", tag, clean);
-    g_autofree char *wrapped =
-        text_wrap(line, columns > 0 ? MAX(20, columns - INDENT) : 0, columns > 0 ? INDENT : 0);
+    g_autofree char *wrapped = text_wrap_message(line, text_columns(stderr));
     fprintf(stderr, "%s%s\n", shown, wrapped + strlen(tag));
 }
 
@@ -118,10 +116,8 @@ void warn_platform(const char *name, const struct platform *have, const struct p
 
 static void print_next_line(const char *fmt, va_list ap)
 {
-    g_autofree char *text = g_strdup_vprintf(fmt, ap);
-    g_autofree char *tag = text_styled("next:", STYLE_CYAN, text_colours(stderr));
     fflush(stdout);
-    fprintf(stderr, "%s %s\n", tag, text);
+    print_formatted("next:", STYLE_CYAN, fmt, ap);
 }
 
 void print_next(const char *fmt, ...)

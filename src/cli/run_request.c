@@ -7,8 +7,10 @@
 #include "cli/proxies.h"
 #include "cli/spec_values.h"
 #include "run/env.h"
+#include "run/process.h"
+#include "run/volumes.h"
+#include "store/runs.h"
 #include "text/duration.h"
-#include "text/signalname.h"
 
 #include <unistd.h>
 
@@ -110,14 +112,22 @@ static gboolean check_restart(const char *policy, GError **err)
 
 static gboolean take_stop(struct run_request *q, const struct run_options *o, GError **err)
 {
-    const char *text = o->stop_signal && *o->stop_signal ? o->stop_signal : NULL;
     q->stop_timeout = o->stop_timeout;
-    q->stop_signal = text ? signal_number(text) : 0;
-    if (text && q->stop_signal == 0)
-        return error_set(err, VARVE_ERROR_USAGE, "the stop signal %s is unknown", text);
-    return o->stop_timeout >= -1 ||
-           error_set(err, VARVE_ERROR_USAGE, "--stop-timeout %d: not a number of seconds",
-                     o->stop_timeout);
+    if (!signal_option("--stop-signal", o->stop_signal, &q->stop_signal, err))
+        return FALSE;
+    if (o->stop_timeout >= -1)
+        return TRUE;
+    error_set(err, VARVE_ERROR_USAGE, "--stop-timeout %d: not a number of seconds",
+              o->stop_timeout);
+    error_add_next(err, "for example --stop-timeout 30; -1 waits without a limit");
+    return FALSE;
+}
+
+/* What would be found out later, but can be now: before anything is pulled. */
+static gboolean check_early(const struct run_request *q, GError **err)
+{
+    return run_workdir_check(q->workdir, err) && (!q->name || run_name_check(q->name, err)) &&
+           run_volumes_check_hosts(q->mounts, err);
 }
 
 static gboolean take_time(const char *flag, const char *text, gint64 *ns, GError **err)
@@ -179,7 +189,8 @@ gboolean run_request_take(struct run_request *q, const struct run_options *o, ch
     if (!limit_options(&o->limits, &q->resources, err) || !take_network(q, o->network, err) ||
         !take_ports(q, o, err) || !run_take_env(o, q->env, err) || !take_stop(q, o, err) ||
         !take_health(q, o, err) || !check_restart(o->restart, err) || !take_hosts(q, o, err) ||
-        !size_option("--shm-size", o->shm_size, &q->shm_size, err) || !take_mounts(q, o, err))
+        !size_option("--shm-size", o->shm_size, &q->shm_size, err) || !take_mounts(q, o, err) ||
+        !check_early(q, err))
         return FALSE;
     q->proxies = configured_proxies();
     return TRUE;

@@ -55,6 +55,8 @@ const struct command commands[] = {
     {"login", "[OPTIONS] [HOST]", "check and keep a registry's credentials", NULL,
      "  echo $TOKEN | varve login -u me --password-stdin registry.example", FALSE,
      login_option_rows, cmd_login},
+    {"logout", "[HOST]", "forget a registry's credentials", NULL, "  varve logout registry.example",
+     FALSE, NULL, cmd_logout},
     {"du", "[OPTIONS]", "show what the store holds and what could go", NULL, "  varve du", TRUE,
      du_option_rows, cmd_du},
     {"prune", "[OPTIONS]", "remove what is not needed", NULL,

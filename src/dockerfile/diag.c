@@ -1,6 +1,7 @@
 #include "dockerfile/diag.h"
 
 #include "base/error.h"
+#include "text/fit.h"
 
 #include <string.h>
 
@@ -307,30 +308,48 @@ static void render_place(struct diags *d, const struct diag *item, const struct 
         render_caret(v, out, flags);
 }
 
-char *diag_render(struct diags *d, const struct diag *item, guint flags)
+/* "Dockerfile:7:1: error: unknown instruction COYP" */
+static void render_head(struct diags *d, const struct diag *item, guint column, GString *out,
+                        guint flags)
 {
     gboolean color = flags & DIAG_RENDER_COLOR;
     gboolean error = item->severity == DIAG_ERROR;
+    const char *tag = error ? "error:" : "warning:";
+    g_autoptr(GString) line = g_string_new(NULL);
     g_autofree char *name = safe_text(d->name, FALSE);
-    GString *out = g_string_new(name);
+    g_string_append(line, name);
+    if (item->span.line)
+        g_string_append_printf(line, ":%u", item->span.line);
+    if (item->span.line && item->span.col)
+        g_string_append_printf(line, ":%u", column);
+    g_string_append(line, ": ");
+    gsize before = line->len;
+    g_string_append_printf(line, "%s %s", tag, item->message);
+    g_autofree char *fit = text_wrap_message(line->str, (int)d->columns);
+    const char *shown = strstr(fit + before - 1, tag); /* breaks only make it longer */
+    g_string_append_printf(out, "%.*s%s%s%s%s\n", (int)(shown - fit), fit,
+                           color ? (error ? "\033[1;31m" : "\033[1;33m") : "", tag,
+                           color ? "\033[0m" : "", shown + strlen(tag));
+}
+
+char *diag_render(struct diags *d, const struct diag *item, guint flags)
+{
+    GString *out = g_string_new(NULL);
     const char *start, *end;
     struct view v = {0};
     gboolean placed = line_bytes(d, item->span.line, &start, &end);
     if (placed)
         view_init(&v, start, end, &item->span, view_columns(d));
-    if (item->span.line && item->span.col)
-        g_string_append_printf(out, ":%u:%u", item->span.line, placed ? v.column : item->span.col);
-    else if (item->span.line)
-        g_string_append_printf(out, ":%u", item->span.line);
-    g_string_append_printf(out, ": %s%s:%s %s\n",
-                           color ? (error ? "\033[1;31m" : "\033[1;33m") : "",
-                           error ? "error" : "warning", color ? "\033[0m" : "", item->message);
+    render_head(d, item, placed ? v.column : item->span.col, out, flags);
     if (placed) {
         render_place(d, item, &v, out, flags);
         g_string_free(v.text, TRUE);
     }
-    if (item->hint)
-        g_string_append_printf(out, "hint: %s\n", item->hint);
+    if (item->hint) {
+        g_autofree char *line = g_strconcat("hint: ", item->hint, NULL);
+        g_autofree char *fit = text_wrap_message(line, (int)d->columns);
+        g_string_append_printf(out, "%s\n", fit);
+    }
     return g_string_free(out, FALSE);
 }
 

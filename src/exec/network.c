@@ -47,9 +47,11 @@ struct netpool {
     enum netpool_rule rule;
     GMutex lock;        /* over all that follows */
     gboolean looked;    /* program or trouble is set */
+    gboolean hung;      /* one got no answer in time: further ones are not waited for */
     gboolean lent;      /* a program ran, or runs, in one of its namespaces */
     char *program;      /* pasta's path */
     GError *trouble;    /* why the host's network is used instead */
+    const char *remedy; /* what can be done about that */
     GError *refusal;    /* why one had loopback alone */
     GPtrArray *idle;    /* struct network, as good as new */
     char *resolv;       /* the text for sandboxes */
@@ -60,6 +62,7 @@ struct netpool *netpool_new(enum netpool_rule rule)
 {
     struct netpool *p = g_new0(struct netpool, 1);
     p->rule = rule;
+    p->remedy = TRY_PASTA;
     g_mutex_init(&p->lock);
     p->idle = g_ptr_array_new();
     return p;
@@ -96,8 +99,8 @@ char *netpool_note(struct netpool *p)
     if (p->trouble && p->rule == NETPOOL_PREFER)
         return g_strdup_printf(
             "%s: programs had the host's network, where they reach services on its 127.0.0.1 and "
-            "link-local addresses (%sset network=host in varve.conf to accept this)",
-            p->trouble->message, p->program ? TRY_PASTA "; " : "install the package passt, or ");
+            "link-local addresses (%s; or set network=host in varve.conf to accept this)",
+            p->trouble->message, p->remedy);
     return p->refusal ? g_strdup_printf(
                             "%s: programs had no network but their loopback interface (" TRY_PASTA
                             "; network=host in varve.conf does without it)",
@@ -111,9 +114,9 @@ static gboolean must_be_private(const struct netpool *p, const GError *why, GErr
               why->message);
     error_copy_next(err, why);
     error_add_next(err,
-                   "%sset network=host in varve.conf to accept the host's network, or use "
+                   "%s; set network=host in varve.conf to accept the host's network, or use "
                    "--network none",
-                   p->program ? TRY_PASTA "; " : "install the package passt; ");
+                   p->remedy);
     return FALSE;
 }
 
@@ -121,7 +124,7 @@ static gboolean must_be_private(const struct netpool *p, const GError *why, GErr
 static const char *find_program(struct netpool *p)
 {
     g_autoptr(GError) why = NULL;
-    if (!p->looked && !(p->program = pasta_find(&why)) && !p->trouble)
+    if (!p->looked && !(p->program = pasta_find(&p->remedy, &why)) && !p->trouble)
         p->trouble = g_steal_pointer(&why);
     p->looked = TRUE;
     return p->trouble ? NULL : p->program;
@@ -152,6 +155,13 @@ static struct network *take_idle(struct netpool *p, gboolean plain)
     return best < p->idle->len ? g_ptr_array_steal_index_fast(p->idle, best) : NULL;
 }
 
+/* After one that hung, all would: each step that waited for its own would take as long. */
+static gboolean has_hung(struct netpool *p)
+{
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&p->lock);
+    return p->hung;
+}
+
 static gboolean start_pasta(struct network *n, GError **err)
 {
     struct pasta_how how = {.program = n->pool->program,
@@ -172,7 +182,7 @@ static void prepare_another(struct netpool *p)
     for (guint i = 0; i < p->idle->len; i++)
         if (((struct network *)g_ptr_array_index(p->idle, i))->state != NETWORK_QUIET)
             return;
-    n = p->trouble ? NULL : network_new(p, NULL);
+    n = p->trouble || p->hung ? NULL : network_new(p, NULL);
     if (n && start_pasta(n, NULL))
         g_ptr_array_add(p->idle, n);
     else if (n)
@@ -186,6 +196,7 @@ static void refuse(struct network *n, GError *why)
     g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&n->pool->lock);
     n->state = NETWORK_REFUSED;
     n->why = why;
+    n->pool->hung |= n->hung;
     if (!n->n_ports && !n->pool->lent && !n->pool->trouble)
         n->pool->trouble = g_error_copy(why);
     if (n->pool->lent && !n->pool->refusal)
@@ -195,7 +206,14 @@ static void refuse(struct network *n, GError *why)
 static void begin_pasta(struct network *n)
 {
     GError *why = NULL;
-    if (n->state == NETWORK_QUIET && !start_pasta(n, &why))
+    if (n->state == NETWORK_STARTING && has_hung(n->pool))
+        n->pasta.give_up = 0;
+    if (n->state != NETWORK_QUIET)
+        return;
+    n->hung = has_hung(n->pool);
+    if (n->hung)
+        error_set(&why, VARVE_ERROR_OUTSIDE, "pasta did not get ready for a program before");
+    if (n->hung || !start_pasta(n, &why))
         refuse(n, why);
 }
 
@@ -249,12 +267,14 @@ static gboolean without(const struct sandbox_spec *spec, const GError *why, gboo
         return TRUE;
     error_set(err, VARVE_ERROR_OUTSIDE, "cannot publish ports: %s", why->message);
     error_copy_next(err, why);
-    error_add_next(err, hung ? TRY_PASTA
-                        : p->program
-                            ? "choose other ports of this host: free ones, and from 1024 on "
-                              "for an ordinary user"
-                            : "install the package passt; or leave out -p and use --network "
-                              "host: then every port of the program is this host's");
+    if (!hung && p->program)
+        error_add_next(err, "choose other ports of this host: free ones, and from 1024 on for an "
+                            "ordinary user");
+    else
+        error_add_next(err,
+                       "%s; or leave out -p and use --network host: then every port of the "
+                       "program is this host's",
+                       p->remedy);
     return FALSE;
 }
 

@@ -17,7 +17,8 @@
  * Where pasta is missing, or refuses before any program ran, the host's network is used, and
  * netpool_note() says why: once a build. A refusal that comes later leaves the program with its
  * loopback alone, and a note: a program could bring it about to get out. One that hangs is given up
- * after PASTA_PATIENCE seconds (pasta.h), and counts as one that refuses.
+ * after PASTA_PATIENCE seconds (pasta.h), and counts as one that refuses; those after it are not
+ * waited for.
  *
  * Order: netpool_new(); for each sandbox network_take(), network_poll() and network_handle() while
  * it runs, network_release() when all its processes are gone; netpool_free(). A pool may be used by

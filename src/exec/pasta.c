@@ -33,16 +33,28 @@ void pasta_init(struct pasta *p)
     *p = (struct pasta){-1, -1, -1, 0};
 }
 
-char *pasta_find(GError **err)
+/* udev gives the device the mode 0666; where nothing does, root's own stays. */
+static const char *tun_remedy(int reason)
+{
+    if (reason == EACCES || reason == EPERM)
+        return "let everybody open it: sudo chmod 666 " TUN ", or for good a rule of udev: "
+               "KERNEL==\"tun\", MODE=\"0666\"";
+    return "load the kernel's module: sudo modprobe tun";
+}
+
+char *pasta_find(const char **remedy, GError **err)
 {
     g_autofree char *path = g_find_program_in_path("pasta");
     if (!path || *path != '/') {
         error_set(err, VARVE_ERROR_NOT_FOUND, "pasta (package passt) is not installed");
+        *remedy = "install the package passt";
         return NULL;
     }
     fd_auto int tun = open(TUN, O_RDWR | O_CLOEXEC);
     if (tun < 0) {
-        error_set(err, VARVE_ERROR_NOT_FOUND, "pasta needs %s: %s", TUN, g_strerror(errno));
+        *remedy = tun_remedy(errno);
+        error_set(err, VARVE_ERROR_NOT_FOUND, "pasta needs " TUN ", which cannot be opened: %s",
+                  g_strerror(errno));
         return NULL;
     }
     return g_steal_pointer(&path);

@@ -33,9 +33,9 @@ enum pasta_state {
 /* Where queries to this address go, the host's first resolver answers. */
 #define PASTA_RESOLVER "192.0.0.53"
 
-/* Its path, newly allocated. NULL with NOT_FOUND: it is not there, or has no way to work (no
- * /dev/net/tun). */
-char *pasta_find(GError **err);
+/* Its path, newly allocated. NULL with NOT_FOUND: it is not there, or has no way to work: no
+ * /dev/net/tun, or one that this user cannot open; *remedy is what can be done about it. */
+char *pasta_find(const char **remedy, GError **err);
 
 struct pasta_how {
     const char *program;              /* pasta_find() */

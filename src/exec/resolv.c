@@ -8,6 +8,7 @@
 #include "base/fs.h"
 #include "exec/netns.h"
 #include "exec/pasta.h"
+#include "exec/sandbox.h"
 
 #define UPSTREAM "/run/systemd/resolve/resolv.conf"
 

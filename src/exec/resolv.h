@@ -7,7 +7,6 @@
 
 #include <glib.h>
 
-#define RESOLV_CONF "/etc/resolv.conf"
 #define RESOLV_MAX (1 << 20)
 
 /* text: the host's file; upstream: systemd-resolved's list of resolvers, or NULL; own: the host's

@@ -15,6 +15,8 @@
 #include "exec/resources.h"
 #include "graph/op.h"
 
+#define RESOLV_CONF "/etc/resolv.conf" /* the host's, and where a sandbox has its own */
+
 /* A secret: a file on a tmpfs of its own, never on disk. */
 struct sandbox_file {
     const void *bytes;      /* its content, borrowed */

@@ -4,8 +4,8 @@
 #include "base/path.h"
 #include "graph/gotext.h"
 #include "graph/ports.h"
-#include "graph/signalname.h"
 #include "text/duration.h"
+#include "text/signalname.h"
 
 #include <string.h>
 

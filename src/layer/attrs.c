@@ -147,6 +147,12 @@ static gboolean set_xattrs(int fd, const struct entry *e, GError **err)
     return TRUE;
 }
 
+/* The root's path is empty. */
+static const char *shown(const struct entry *e)
+{
+    return *e->path ? e->path : "/";
+}
+
 gboolean attrs_apply_fd(int fd, const struct entry *e, GError **err)
 {
     struct timespec times[2];
@@ -154,13 +160,13 @@ gboolean attrs_apply_fd(int fd, const struct entry *e, GError **err)
     /* Changing the owner clears setuid bits and capabilities, so it comes first. It is set even
      * where it is ours: below a setgid directory a new file has the directory's group. */
     if (fchown(fd, e->uid, e->gid) < 0 && !tolerable(errno))
-        return error_set_errno(err, errno, "cannot give %s to %u:%u", e->path, e->uid, e->gid);
+        return error_set_errno(err, errno, "cannot give %s to %u:%u", shown(e), e->uid, e->gid);
     if (fchmod(fd, e->mode) < 0)
-        return error_set_errno(err, errno, "cannot set the mode of %s", e->path);
+        return error_set_errno(err, errno, "cannot set the mode of %s", shown(e));
     if (!set_xattrs(fd, e, err))
         return FALSE;
     if (futimens(fd, times) < 0)
-        return error_set_errno(err, errno, "cannot set the time of %s", e->path);
+        return error_set_errno(err, errno, "cannot set the time of %s", shown(e));
     return TRUE;
 }
 
@@ -169,10 +175,10 @@ gboolean attrs_apply_at(int dirfd, const char *name, const struct entry *e, GErr
     struct timespec times[2];
     times_of(e, times);
     if (fchownat(dirfd, name, e->uid, e->gid, AT_SYMLINK_NOFOLLOW) < 0 && !tolerable(errno))
-        return error_set_errno(err, errno, "cannot give %s to %u:%u", e->path, e->uid, e->gid);
+        return error_set_errno(err, errno, "cannot give %s to %u:%u", shown(e), e->uid, e->gid);
     if (e->type != ENTRY_SYMLINK && fchmodat(dirfd, name, e->mode, 0) < 0)
-        return error_set_errno(err, errno, "cannot set the mode of %s", e->path);
+        return error_set_errno(err, errno, "cannot set the mode of %s", shown(e));
     if (utimensat(dirfd, name, times, AT_SYMLINK_NOFOLLOW) < 0)
-        return error_set_errno(err, errno, "cannot set the time of %s", e->path);
+        return error_set_errno(err, errno, "cannot set the time of %s", shown(e));
     return TRUE;
 }

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/io.h"
+#include "base/meter.h"
 #include "base/work.h"
 #include "layer/decompress.h"
 #include "layer/tarwriter.h"
@@ -20,12 +21,14 @@
 struct hash_sink {
     struct tar_sink sink; /* first */
     struct hasher *h;
+    struct meter meter;
 };
 
 static gboolean hash_write(struct tar_sink *self, const void *bytes, gsize len, GError **err)
 {
-    hasher_update(((struct hash_sink *)self)->h, bytes, len);
-    return TRUE;
+    struct hash_sink *s = (struct hash_sink *)self;
+    hasher_update(s->h, bytes, len);
+    return meter_add(&s->meter, len, err);
 }
 
 static gboolean hash_tar(struct store *s, const char *layer_id, gint64 clamp, struct cancel *c,
@@ -34,7 +37,13 @@ static gboolean hash_tar(struct store *s, const char *layer_id, gint64 clamp, st
     g_autoptr(hasher) h = hasher_new();
     struct hash_sink sink = {.sink = {.write = hash_write}, .h = h};
     struct tar_options o = {.clamp_mtime = clamp};
-    if (!tarwriter_run(s, layer_id, &o, &sink.sink, c, err))
+    struct layer_info info;
+    if (!store_layer_get(s, layer_id, &info, err))
+        return FALSE;
+    meter_init(&sink.meter, "hashing layer", layer_id, info.size);
+    gboolean ok = tarwriter_run(s, layer_id, &o, &sink.sink, c, err);
+    meter_end(&sink.meter);
+    if (!ok)
         return FALSE;
     hasher_final(h, out);
     return TRUE;

@@ -162,14 +162,14 @@ static gboolean copy_content(struct unpacking *u, int fd, struct entry *e, GErro
         hasher_update(h, block, len);
         at = offset + len;
         if (io_pwrite_all(fd, block, len, offset) < 0)
-            return error_set_errno(err, errno, "cannot write");
+            return error_set_errno(err, errno, "cannot write %s", e->path);
     }
     if (r != ARCHIVE_EOF)
         return damaged(u, err);
     hash_archive_hole(h, e->size - at);
     hasher_final(h, &e->digest);
     e->has_digest = TRUE;
-    return ftruncate(fd, e->size) == 0 || error_set_errno(err, errno, "cannot write");
+    return ftruncate(fd, e->size) == 0 || error_set_errno(err, errno, "cannot write %s", e->path);
 }
 
 static gboolean put_file(struct unpacking *u, struct entry *e, GError **err)

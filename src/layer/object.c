@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/io.h"
-#include "base/work.h"
+#include "base/meter.h"
 #include "layer/attrs.h"
 #include "tree/content.h"
 
@@ -41,19 +41,20 @@ struct copying {
     struct hasher *h;
     char *buf;  /* CHUNK bytes */
     guint64 at; /* bytes done */
+    struct meter meter;
 };
 
 /* Copies data up to end, which may come early when the file became shorter. */
 static gboolean copy_data(struct copying *c, guint64 end, GError **err)
 {
     while (c->at < end) {
-        if (!work_check(err))
-            return FALSE;
         ssize_t n = io_pread(c->in, c->buf, MIN(CHUNK, end - c->at), c->at);
         if (n < 0)
             return error_set_errno(err, errno, "cannot read %s", c->e->path);
         if (n == 0)
             return content_changed(c->e->path, err);
+        if (!meter_add(&c->meter, n, err))
+            return FALSE;
         hasher_update(c->h, c->buf, n);
         if (io_pwrite_all(c->out, c->buf, n, c->at) < 0)
             return error_set_errno(err, errno, "cannot write %s", c->e->path);
@@ -68,7 +69,7 @@ static gboolean hash_object_hole(struct copying *c, guint64 end, GError **err)
         memset(c->buf, 0, CHUNK);
     while (c->at < end) {
         gsize n = MIN(CHUNK, end - c->at);
-        if (!work_check(err))
+        if (!meter_add(&c->meter, n, err))
             return FALSE;
         hasher_update(c->h, c->buf, n);
         c->at += n;
@@ -107,7 +108,7 @@ static gboolean copy_large(int in, int out, const struct entry *e, struct digest
 {
     g_autofree char *buf = g_malloc(CHUNK);
     g_autoptr(hasher) h = hasher_new();
-    struct copying c = {in, out, e, h, buf, 0};
+    struct copying c = {.in = in, .out = out, .e = e, .h = h, .buf = buf};
     struct stat st;
     if (fstat(in, &st) < 0)
         return error_set_errno(err, errno, "cannot stat %s", e->path);
@@ -116,7 +117,10 @@ static gboolean copy_large(int in, int out, const struct entry *e, struct digest
     if (e->size >= CLONE_FROM && ioctl(out, FICLONE, in) == 0)
         return hash_clone(&c, d, err);
     gboolean sparse = (guint64)st.st_blocks * 512 < e->size;
-    if (!(sparse ? copy_sparse(&c, err) : copy_data(&c, e->size, err)))
+    meter_init(&c.meter, "copying", e->path, e->size);
+    gboolean ok = sparse ? copy_sparse(&c, err) : copy_data(&c, e->size, err);
+    meter_end(&c.meter);
+    if (!ok)
         return FALSE;
     hasher_final(h, d);
     return TRUE;

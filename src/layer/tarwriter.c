@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -99,10 +100,43 @@ static gboolean differs(const struct entry *e, GError **err)
                      e->size);
 }
 
+static gboolean is_sparse(int fd, const struct entry *e)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && (guint64)st.st_size == e->size &&
+           (guint64)st.st_blocks * 512 < e->size;
+}
+
+/* How many bytes from at on are a hole of the file; what it reads next is behind them. */
+static guint64 skip_hole(int fd, guint64 at, guint64 size)
+{
+    off_t data = lseek(fd, (off_t)at, SEEK_DATA);
+    guint64 to = data >= 0 ? MIN((guint64)data, size) : errno == ENXIO ? size : at;
+    return lseek(fd, (off_t)to, SEEK_SET) < 0 ? 0 : to - at;
+}
+
+static gboolean write_zeros(struct tar_sink *sink, guint8 *buf, guint64 len, GError **err)
+{
+    memset(buf, 0, MIN(BUFFER, len));
+    for (guint64 n; len; len -= n) {
+        n = MIN(BUFFER, len);
+        if (!work_check(err) || !sink->write(sink, buf, n, err))
+            return FALSE;
+    }
+    return TRUE;
+}
+
 static gboolean write_content(struct tar_sink *sink, const struct entry *e, int fd, GError **err)
 {
     g_autofree guint8 *buf = g_malloc(MIN(BUFFER, e->size + 1));
+    gboolean sparse = is_sparse(fd, e);
     for (guint64 left = e->size; left;) {
+        guint64 hole = sparse ? skip_hole(fd, e->size - left, e->size) : 0;
+        if (!write_zeros(sink, buf, hole, err))
+            return FALSE;
+        left -= hole;
+        if (!left)
+            break;
         /* One byte more than wanted, to see a file that grew. */
         gsize want = MIN(BUFFER, left + 1);
         if (!work_check(err))

@@ -126,7 +126,7 @@ static gboolean export_has_blob(const struct target *t, const char *name, const 
     struct stat st;
     fd_auto int fd = openat(t->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (guint64)st.st_size == size &&
-           digest_of_fd(&got, fd, NULL, NULL) && digest_cmp(&got, d) == 0;
+           digest_of_fd(&got, fd, "a blob", NULL, NULL) && digest_cmp(&got, d) == 0;
 }
 
 static gboolean put_blob(struct target *t, struct store *s, const struct digest *d,

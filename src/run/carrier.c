@@ -12,7 +12,6 @@
 #include <string.h>
 
 #define EXIT_KILLED 137
-#define RESOLV_CONF "/etc/resolv.conf"
 
 struct run_carrier {
     const struct run_request *q;
@@ -71,6 +70,18 @@ static gboolean take_ports(struct run_carrier *r, GError **err)
            (r->q->network != NET_DEFAULT || run_ports_check_free(&r->ports, err));
 }
 
+static gboolean set_resolv(struct run_carrier *r, GError **err)
+{
+    if (!run_dns_is_set(&r->q->dns))
+        return TRUE;
+    r->resolv = run_dns_text_here(&r->q->dns, err);
+    if (!r->resolv)
+        return FALSE;
+    r->resolv_file =
+        (struct sandbox_file){.bytes = r->resolv, .len = strlen(r->resolv), .mode = 0644};
+    return TRUE;
+}
+
 struct run_carrier *run_carrier_new(const struct run_request *q, const struct run_watch *watch,
                                     GError **err)
 {
@@ -84,7 +95,7 @@ struct run_carrier *run_carrier_new(const struct run_request *q, const struct ru
                                                                .interrupted = on_interrupted,
                                                                .ctx = r});
     run_ports_init(&r->ports);
-    if (take_ports(r, err))
+    if (set_resolv(r, err) && take_ports(r, err))
         return r;
     run_carrier_end(r, 0, FALSE);
     return NULL;
@@ -106,18 +117,6 @@ static gboolean fit_ports(struct run_carrier *r, GError **err)
     return TRUE;
 }
 
-static gboolean set_resolv(struct run_carrier *r, GError **err)
-{
-    if (!run_dns_is_set(&r->q->dns))
-        return TRUE;
-    r->resolv = run_dns_text_here(&r->q->dns, err);
-    if (!r->resolv)
-        return FALSE;
-    r->resolv_file =
-        (struct sandbox_file){.bytes = r->resolv, .len = strlen(r->resolv), .mode = 0644};
-    return TRUE;
-}
-
 static gboolean set_stop_signal(struct run_carrier *r, GError **err)
 {
     int sig = run_process_stop_signal(r->q, r->image->conf, err);
@@ -131,10 +130,9 @@ gboolean run_carrier_prepare(struct run_carrier *r, struct store *store,
     r->store = store;
     r->image = image;
     if (!run_process_init(&r->process, r->q, image->conf, err) || !fit_ports(r, err) ||
-        !set_stop_signal(r, err) || !run_process_health(r->q, image->conf, &r->check, err) ||
-        !set_resolv(r, err))
+        !set_stop_signal(r, err) || !run_process_health(r->q, image->conf, &r->check, err))
         return FALSE;
-    r->entry = run_record_begin(store, r->q, &r->process, err);
+    r->entry = run_record_begin(store, r->q, &r->process, &r->ports, err);
     return r->entry != NULL;
 }
 
@@ -142,13 +140,13 @@ static gboolean mount_all(struct run_carrier *r, GError **err)
 {
     r->volumes = run_volumes_new(
         &(struct run_volumes_options){r->store, r->image->chain, run_control_kill(r->control)});
-    if (r->resolv)
+    if (r->resolv && !run_mounts_have(r->q->mounts, RESOLV_CONF))
         run_volumes_add(r->volumes, &(struct sandbox_mount){
                                         .dest = RESOLV_CONF, .file = &r->resolv_file, .fd = -1});
     for (guint i = 0; i < r->q->mounts->len; i++)
         if (!run_volumes_mount(r->volumes, &g_array_index(r->q->mounts, struct run_mount, i), err))
             return FALSE;
-    return run_volumes_add_paths(r->volumes, r->image->conf->volumes, err) &&
+    return run_volumes_add_paths(r->volumes, r->image->conf->volumes, r->q->mounts, err) &&
            (!r->q->host_ca || run_volumes_add_host_ca(r->volumes, r->q->ca_bundle, err));
 }
 

@@ -47,11 +47,21 @@ static gboolean keep_mount(GArray *mounts, struct run_mount *m, GError **err)
         g_array_append_val(mounts, *m);
         return TRUE;
     }
-    if (m->type == RUN_MOUNT_TMPFS)
-        error_set(err, VARVE_ERROR_USAGE, "%s: not an absolute path of its own", m->what);
-    else
+    if (clean[0] == '/' && clean[1]) {
         error_set(err, VARVE_ERROR_USAGE, "%s: %s is mounted already", m->what, clean);
+        error_add_next(err, "leave one of the two out, or mount it elsewhere");
+    } else {
+        error_set(err, VARVE_ERROR_USAGE, "%s: %s is not an absolute path below /", m->what, clean);
+        error_add_next(err, "name the directory inside: /%s", clean[0] != '/' ? clean : "data");
+    }
     run_mount_clear(m);
+    return FALSE;
+}
+
+static gboolean bad_mode(const char *text, const char *mode, GError **err)
+{
+    error_set(err, VARVE_ERROR_USAGE, "-v %s: unknown mode %s (known: ro, rw)", text, mode);
+    error_add_next(err, "for example -v ./src:/src:ro");
     return FALSE;
 }
 
@@ -65,8 +75,7 @@ static gboolean parse_modes(const char *text, const char *modes, gboolean *reado
     for (char **m = all; *m; m++)
         if (!g_str_equal(*m, "ro") && !g_str_equal(*m, "rw") &&
             !g_strv_contains(without_meaning, *m))
-            return error_set(err, VARVE_ERROR_USAGE, "-v %s: unknown mode %s (known: ro, rw)", text,
-                             *m);
+            return bad_mode(text, *m, err);
     *readonly = g_strv_contains(given, "ro");
     return !*readonly || !g_strv_contains(given, "rw") ||
            error_set(err, VARVE_ERROR_USAGE, "-v %s: ro and rw cannot be used together", text);
@@ -126,11 +135,13 @@ gboolean run_mount_add_tmpfs(GArray *mounts, const char *text, GError **err)
     struct run_mount m = {.type = RUN_MOUNT_TMPFS, .noexec = TRUE};
     g_auto(GStrv) options = g_strsplit(colon ? colon + 1 : "", ",", -1);
     for (char **o = options; *o; o++)
-        if (!take_tmpfs_option(&m, *o))
-            return error_set(err, VARVE_ERROR_USAGE,
-                             "--tmpfs %s: \"%s\" is not size=BYTES, mode=OCTAL, ro, rw, exec or "
-                             "noexec",
-                             text, *o);
+        if (!take_tmpfs_option(&m, *o)) {
+            error_set(err, VARVE_ERROR_USAGE,
+                      "--tmpfs %s: \"%s\" is not size=BYTES, mode=OCTAL, ro, rw, exec or noexec",
+                      text, *o);
+            error_add_next(err, "for example --tmpfs /tmp:size=64m,mode=1777");
+            return FALSE;
+        }
     m.what = g_strdup_printf("--tmpfs %s", text);
     m.target = colon ? g_strndup(text, colon - text) : g_strdup(text);
     return keep_mount(mounts, &m, err);

@@ -286,3 +286,27 @@ gboolean run_ports_add_exposed(struct run_ports *ports, GTree *exposed, GError *
         g_tree_foreach(exposed, add_exposed, &w);
     return w.ok;
 }
+
+/* "80" or "80-89". */
+static void append_range(GString *out, guint first, guint count)
+{
+    g_string_append_printf(out, "%u", first);
+    if (count > 1)
+        g_string_append_printf(out, "-%u", first + count - 1);
+}
+
+char *run_ports_text(const struct run_ports *ports)
+{
+    GString *out = g_string_new(NULL);
+    for (guint i = 0; i < ports->list->len; i++) {
+        const struct network_port *p = &g_array_index(ports->list, struct network_port, i);
+        gboolean six = p->address && strchr(p->address, ':');
+        g_string_append_printf(out, "%s%s%s%s:", i > 0 ? ", " : "", six ? "[" : "",
+                               p->address ? p->address : "0.0.0.0", six ? "]" : "");
+        append_range(out, p->outside, p->count);
+        g_string_append(out, "->");
+        append_range(out, p->inside, p->count);
+        g_string_append(out, p->udp ? "/udp" : "/tcp");
+    }
+    return g_string_free(out, FALSE);
+}

@@ -22,6 +22,8 @@ typedef void (*run_port_found_fn)(gpointer ctx, const struct network_port *port)
 /* Each that may be any becomes one in which nothing listens now; found may be NULL. */
 gboolean run_ports_find(struct run_ports *ports, run_port_found_fn found, gpointer ctx,
                         GError **err);
+/* As docker ps writes them: "0.0.0.0:8080->80/tcp, 127.0.0.1:9000-9001->90-91/udp". */
+char *run_ports_text(const struct run_ports *ports);
 /* Whether this host's ports can be had now. VARVE_ERROR_OUTSIDE. */
 gboolean run_ports_check_free(const struct run_ports *ports, GError **err);
 /* Whether they make sense where the program has the host's network: VARVE_ERROR_UNSUPPORTED for one

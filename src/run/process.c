@@ -67,29 +67,48 @@ static gboolean process_args(struct run_process *p, const struct run_request *q,
     return FALSE;
 }
 
-static gboolean set_names(struct run_process *p, const struct run_request *q,
-                          const struct image_conf *conf, GError **err)
+gboolean run_workdir_check(const char *path, GError **err)
+{
+    if (!path || !*path || *path == '/')
+        return TRUE;
+    error_set(err, VARVE_ERROR_USAGE, "-w %s: the working directory must be absolute", path);
+    error_add_next(err, "begin it with /: -w /%s", path);
+    return FALSE;
+}
+
+/* The given one, else the image's. */
+static gboolean set_workdir(struct run_process *p, const struct run_request *q,
+                            const struct image_conf *conf, GError **err)
+{
+    gboolean given = q->workdir && *q->workdir;
+    const char *cwd = given ? q->workdir : conf->workdir;
+    p->cwd = g_strdup(cwd && *cwd ? cwd : "/");
+    if (given || *p->cwd == '/')
+        return run_workdir_check(p->cwd, err);
+    error_set(err, VARVE_ERROR_USAGE, "the working directory of %s, %s, is not absolute", q->image,
+              p->cwd);
+    error_add_next(err, "give one: -w /%s", p->cwd);
+    return FALSE;
+}
+
+static void set_names(struct run_process *p, const struct run_request *q,
+                      const struct image_conf *conf)
 {
     char host[256] = "";
     const char *name = q->hostname ? q->hostname : q->name;
-    const char *cwd = q->workdir ? q->workdir : conf->workdir;
     if (!name && gethostname(host, sizeof host - 1) == 0)
         name = host;
     p->hostname = g_strdup(name && *name ? name : "varve");
     p->user = g_strdup(q->user ? q->user : conf->user);
-    p->cwd = g_strdup(cwd && *cwd ? cwd : "/");
-    if (*p->cwd == '/')
-        return TRUE;
-    return error_set(err, VARVE_ERROR_USAGE, "-w %s: the working directory must be absolute",
-                     p->cwd);
 }
 
 gboolean run_process_init(struct run_process *p, const struct run_request *q,
                           const struct image_conf *conf, GError **err)
 {
     *p = (struct run_process){0};
-    return set_names(p, q, conf, err) && process_env(p, q, conf, err) &&
-           process_args(p, q, conf, err);
+    set_names(p, q, conf);
+    return set_workdir(p, q, conf, err) &&
+           process_env(p, q, conf, err) && process_args(p, q, conf, err);
 }
 
 void run_process_clear(struct run_process *p)
@@ -145,7 +164,10 @@ int run_process_stop_signal(const struct run_request *q, const struct image_conf
 {
     const char *text = conf->stop_signal && *conf->stop_signal ? conf->stop_signal : "SIGTERM";
     int sig = q->stop_signal ? q->stop_signal : signal_number(text);
-    if (sig == 0)
-        error_set(err, VARVE_ERROR_USAGE, "the stop signal %s is unknown", text);
+    if (sig == 0) {
+        error_set(err, VARVE_ERROR_USAGE, "%s names the stop signal %s, which this machine lacks",
+                  q->image, text);
+        error_add_next(err, "give another: --stop-signal TERM");
+    }
     return sig;
 }

@@ -11,6 +11,8 @@ struct run_process {
     char *user;         /* or NULL */
     char *hostname;     /* or NULL */
 };
+/* Whether a given working directory (NULL or "": none) can be one. VARVE_ERROR_USAGE. */
+gboolean run_workdir_check(const char *path, GError **err);
 /* VARVE_ERROR_USAGE where no program comes of it, or no working directory. */
 gboolean run_process_init(struct run_process *p, const struct run_request *q,
                           const struct image_conf *conf, GError **err);

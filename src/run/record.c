@@ -58,14 +58,17 @@ gboolean run_record_process(struct store *s, const struct run_row *row, struct r
 }
 
 struct run_entry *run_record_begin(struct store *s, const struct run_request *q,
-                                   const struct run_process *p, GError **err)
+                                   const struct run_process *p, const struct run_ports *ports,
+                                   GError **err)
 {
+    g_autofree char *published = run_ports_text(ports);
     g_autofree char *command = command_text(p->args);
     g_autoptr(GBytes) process = run_record_bytes(p);
     struct run_row about = {.name = q->name,
                             .image = q->image,
                             .command = command,
                             .labels = q->labels,
+                            .ports = published,
                             .detached = q->detached,
                             .kept = q->kept};
     if (q->name && !run_name_check(q->name, err))

@@ -6,9 +6,11 @@
 #include "run/process.h"
 #include "store/runs.h"
 
-/* Others see the run from now on, until run_entry_end(). VARVE_ERROR_USAGE for its name. */
+/* Others see the run from now on, until run_entry_end(); ports are those it has.
+ * VARVE_ERROR_USAGE for its name. */
 struct run_entry *run_record_begin(struct store *s, const struct run_request *q,
-                                   const struct run_process *p, GError **err);
+                                   const struct run_process *p, const struct run_ports *ports,
+                                   GError **err);
 /* How row's program was started: of p cwd, user and env, to be cleared. */
 gboolean run_record_process(struct store *s, const struct run_row *row, struct run_process *p,
                             GError **err);

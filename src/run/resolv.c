@@ -2,11 +2,11 @@
 
 #include "base/error.h"
 #include "base/fs.h"
+#include "exec/sandbox.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
 
-#define RESOLV_CONF "/etc/resolv.conf"
 #define MAX_RESOLV_CONF (1 << 20)
 
 gboolean run_dns_is_set(const struct run_dns *dns)

@@ -66,14 +66,6 @@ struct sandbox_mount *run_volumes_mounts(struct run_volumes *v, guint *n)
     return (struct sandbox_mount *)v->mounts->data;
 }
 
-static gboolean has_mount(const struct run_volumes *v, const char *dest)
-{
-    for (guint i = 0; i < v->mounts->len; i++)
-        if (g_str_equal(g_array_index(v->mounts, struct sandbox_mount, i).dest, dest))
-            return TRUE;
-    return FALSE;
-}
-
 void run_volumes_add(struct run_volumes *v, const struct sandbox_mount *mount)
 {
     struct sandbox_mount m = *mount;
@@ -136,26 +128,43 @@ static gboolean add_named(struct run_volumes *v, const char *name, const char *d
     return TRUE;
 }
 
+/* A file or directory of this host, or -1. */
+static int open_host(const char *what, const char *source, GError **err)
+{
+    int fd = open(source, O_PATH | O_CLOEXEC);
+    if (fd >= 0)
+        return fd;
+    gboolean missing = errno == ENOENT;
+    error_set_errno(err, errno, "%s: cannot mount %s", what, source);
+    g_autofree char *word = shell_path(source);
+    if (missing)
+        error_add_next(err, "make it first: mkdir -p %s", word);
+    return -1;
+}
+
+gboolean run_volumes_check_hosts(const GArray *mounts, GError **err)
+{
+    for (guint i = 0; i < mounts->len; i++) {
+        const struct run_mount *m = &g_array_index(mounts, struct run_mount, i);
+        fd_auto int fd = m->type == RUN_MOUNT_BIND ? open_host(m->what, m->source, err) : -1;
+        if (m->type == RUN_MOUNT_BIND && fd < 0)
+            return FALSE;
+    }
+    return TRUE;
+}
+
 static gboolean add_host(struct run_volumes *v, const char *what, const char *source,
                          const char *dest, gboolean readonly, GError **err)
 {
-    fd_auto int fd = open(source, O_PATH | O_CLOEXEC);
-    if (fd < 0) {
-        gboolean missing = errno == ENOENT;
-        error_set_errno(err, errno, "%s: cannot mount %s", what, source);
-        g_autofree char *word = shell_path(source);
-        if (missing)
-            error_add_next(err, "make it first: mkdir -p %s", word);
+    int fd = open_host(what, source, err);
+    if (fd < 0)
         return FALSE;
-    }
-    add_volume_mount(v, dest, fd_steal(&fd), readonly);
+    add_volume_mount(v, dest, fd, readonly);
     return TRUE;
 }
 
 gboolean run_volumes_mount(struct run_volumes *v, const struct run_mount *m, GError **err)
 {
-    if (has_mount(v, m->target))
-        return error_set(err, VARVE_ERROR_USAGE, "%s: %s is mounted already", m->what, m->target);
     if (m->type == RUN_MOUNT_BIND)
         return add_host(v, m->what, m->source, m->target, m->readonly, err);
     if (m->type == RUN_MOUNT_VOLUME)
@@ -176,14 +185,18 @@ static gboolean collect_path(gpointer key, gpointer value, gpointer data)
     return FALSE;
 }
 
-gboolean run_volumes_add_paths(struct run_volumes *v, GTree *volumes, GError **err)
+gboolean run_volumes_add_paths(struct run_volumes *v, GTree *volumes, const GArray *mounts,
+                               GError **err)
 {
     g_autoptr(GPtrArray) paths = g_ptr_array_new();
+    g_autoptr(GHashTable) taken = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_tree_foreach(volumes, collect_path, paths);
     for (guint i = 0; i < paths->len; i++) {
         g_autofree char *rooted = g_strconcat("/", (char *)g_ptr_array_index(paths, i), NULL);
         g_autofree char *dest = path_clean(rooted);
-        if (dest[1] && !has_mount(v, dest) && !add_anonymous(v, dest, err))
+        if (!dest[1] || run_mounts_have(mounts, dest) || !g_hash_table_add(taken, g_strdup(dest)))
+            continue;
+        if (!add_anonymous(v, dest, err))
             return FALSE;
     }
     return TRUE;

@@ -85,6 +85,30 @@ void node_init_reads(struct node *n)
         add_file_reads(n, &n->v->op.file);
 }
 
+/* Whether anything but directories is selected. */
+static gboolean has_files(const GPtrArray *selected)
+{
+    for (guint i = 0; i < selected->len; i++) {
+        const struct selected *s = g_ptr_array_index(selected, i);
+        for (guint k = 0; k < s->entries->len; k++)
+            if (((const struct entry *)g_ptr_array_index(s->entries, k))->type != ENTRY_DIR)
+                return TRUE;
+    }
+    return FALSE;
+}
+
+static gboolean reads_nothing(const struct node *n)
+{
+    if (n->v->op.type != OP_FILE || n->v->op.file.n_actions != n->reads->len)
+        return FALSE;
+    for (guint i = 0; i < n->reads->len; i++) {
+        const struct read *r = &g_array_index(n->reads, struct read, i);
+        if (!r->selected || has_files(r->selected))
+            return FALSE;
+    }
+    return TRUE;
+}
+
 static gboolean digest_read(struct node *n, struct tree *t, struct read *r, GError **err)
 {
     n->res.missing = 0;
@@ -95,6 +119,7 @@ static gboolean digest_read(struct node *n, struct tree *t, struct read *r, GErr
         n->res.missing = r->part + 1;
     if (local)
         g_propagate_error(err, local);
+    n->res.nothing = reads_nothing(n);
     return r->selected && tree_selection_digest(t, r->selected, &r->digest, err);
 }
 

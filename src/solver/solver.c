@@ -611,7 +611,7 @@ gboolean solver_run(struct solver *s, struct vertex *const *targets, guint n, st
 {
     const struct work *outer = work_current();
     begin_solving(s);
-    s->work = (struct work){s->stop, outer ? outer->slots : NULL, -1};
+    s->work = (struct work){s->stop, outer ? outer->slots : NULL, -1, s->o.events};
     work_enter(&s->work);
     gboolean ok = solve(s, targets, n, err);
     work_enter(outer);

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/fs.h"
+#include "base/suggest.h"
 #include "source/baseimage.h"
 #include "source/remote.h"
 
@@ -191,6 +192,24 @@ static char *env_ssh(struct solver_env *self, const char *id, GError **err)
         err, "add --ssh %s to the command, with SSH_AUTH_SOCK set (start one: eval $(ssh-agent))",
         id);
     return NULL;
+}
+
+gboolean pull_policy_parse(const char *option, const char *text, enum pull_policy *out,
+                           GError **err)
+{
+    static const char *const words[] = {"always", "missing", "never", NULL};
+    static const struct {
+        const char *word;
+        enum pull_policy policy;
+    } meanings[] = {{"always", PULL_ALWAYS},   {"", PULL_ALWAYS},       {"true", PULL_ALWAYS},
+                    {"missing", PULL_MISSING}, {"false", PULL_MISSING}, {"never", PULL_NEVER}};
+    for (guint i = 0; i < G_N_ELEMENTS(meanings); i++) {
+        if (!g_str_equal(text ? text : "missing", meanings[i].word))
+            continue;
+        *out = meanings[i].policy;
+        return TRUE;
+    }
+    return suggest_choice(option, text, words, err);
 }
 
 struct sources *sources_new(const struct sources_options *o)

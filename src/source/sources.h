@@ -15,6 +15,10 @@ enum pull_policy {
     PULL_ALWAYS,  /* ask what each tag names now */
     PULL_NEVER,   /* only what is here */
 };
+/* "" and "true" are always, as docker build --pull means it, "false" is missing; NULL: missing.
+ * option is how messages call it, "--pull " or "--pull=". VARVE_ERROR_USAGE. */
+gboolean pull_policy_parse(const char *option, const char *text, enum pull_policy *out,
+                           GError **err);
 struct sources_options {
     struct store *store;
     const struct registry_config *registry;

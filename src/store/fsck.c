@@ -126,7 +126,7 @@ static gboolean check_blob(gpointer ctx, gsize i, GError **err)
         return error_set_errno(err, why_not, "cannot check the blob %s", path);
     if (fd < 0)
         c->verdicts[i] = g_strdup_printf("row without a file (%s)", g_strerror(why_not));
-    else if (!digest_of_fd(&got, fd, &size, &why))
+    else if (!digest_of_fd(&got, fd, path, &size, &why))
         return judge_error(why, path, &c->verdicts[i], err);
     else if (size != g_array_index(c->sizes, guint64, i))
         c->verdicts[i] =

@@ -47,6 +47,7 @@ static GKeyFile *about_new(const struct run_row *r)
     set_text(f, "name", r->name);
     set_text(f, "image", r->image);
     set_text(f, "command", r->command);
+    set_text(f, "ports", r->ports);
     for (guint i = 0; r->labels && r->labels[i]; i++) {
         g_autofree char *key = g_strdup_printf("label%u", i);
         set_text(f, key, r->labels[i]);

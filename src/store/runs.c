@@ -30,6 +30,7 @@ void run_row_free(struct run_row *r)
     g_free(r->name);
     g_free(r->image);
     g_free(r->command);
+    g_free(r->ports);
     g_free(r->where);
     g_strfreev(r->labels);
     g_free(r);
@@ -85,6 +86,7 @@ static gboolean read_about(struct store *s, struct run_row *r)
     r->image = text_of(f, "image");
     r->command = text_of(f, "command");
     r->labels = labels_of(f);
+    r->ports = text_of(f, "ports");
     r->pid = (int)number_of(f, "pid");
     r->program = (int)number_of(f, "program");
     r->program_start = (guint64)number_of(f, "program-start");
@@ -125,6 +127,7 @@ void store_run_refresh(struct store *s, struct run_row *r)
     g_free(now.name);
     g_free(now.image);
     g_free(now.command);
+    g_free(now.ports);
     g_strfreev(now.labels);
 }
 

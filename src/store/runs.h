@@ -26,6 +26,7 @@ struct run_row {
     char *image;           /* as given */
     char *command;         /* for people */
     char **labels;         /* "key=value" each; NULL: none */
+    char *ports;           /* published, "0.0.0.0:8080->80/tcp, …"; or "" */
     int pid;               /* of the varve that carries it */
     int program;           /* pid of the sandbox's process 1; 0: not started yet */
     guint64 program_start; /* when that process started (proc(5), stat), against reused numbers */
@@ -47,8 +48,9 @@ gboolean run_name_check(const char *name, GError **err);
 
 /* The carrier's side: one for each run, from before the program starts until it has ended. */
 struct run_entry;
-/* Makes the folder and removes what is too old. Of about: name, image, command, labels, detached
- * and kept. process as above. VARVE_ERROR_USAGE when another has the name, running or not. */
+/* Makes the folder and removes what is too old. Of about: name, image, command, labels, ports,
+ * detached and kept. process as above. VARVE_ERROR_USAGE when another has the name, running or not.
+ */
 struct run_entry *run_entry_new(struct store *s, const struct run_row *about, GBytes *process,
                                 GError **err);
 const char *run_entry_id(const struct run_entry *e);

@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+#define INDENT 2       /* of the further lines of a message */
+#define MIN_MESSAGE 20 /* columns: narrower windows are none */
+
 static int char_width(gunichar c)
 {
     if (g_unichar_iszerowidth(c))
@@ -119,4 +122,32 @@ char *text_step(const char *step, int columns)
 {
     g_autofree char *command = text_width(step) > columns ? text_command(step) : g_strdup(step);
     return text_fit(command, columns);
+}
+
+char *text_wrap(const char *s, int columns, int indent)
+{
+    GString *out = g_string_new(NULL);
+    int at = 0; /* columns taken in the line, without its indent */
+    while (*s) {
+        int blanks = (int)strspn(s, " ");
+        gsize n = strcspn(s + blanks, " \n");
+        g_autofree char *word = g_strndup(s + blanks, n);
+        int width = text_width(word);
+        gboolean breaks = columns > 0 && at > 0 && at + blanks + width > columns;
+        g_string_append_printf(out, "%s%*s%s", breaks ? "\n" : "", breaks ? indent : blanks, "",
+                               word);
+        at = breaks ? width : at + blanks + width;
+        s += blanks + n;
+        if (*s != '\n')
+            continue;
+        at = 0;
+        s++;
+        g_string_append_printf(out, "\n%*s", *s && *s != '\n' ? indent : 0, "");
+    }
+    return g_string_free(out, FALSE);
+}
+
+char *text_wrap_message(const char *s, int columns)
+{
+    return columns > 0 ? text_wrap(s, MAX(MIN_MESSAGE, columns - INDENT), INDENT) : g_strdup(s);
 }

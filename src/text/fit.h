@@ -11,6 +11,12 @@ int text_width(const char *s);
 char *text_fit(const char *s, int columns);
 /* s up to its first newline; the caller's. */
 char *text_first_line(const char *s);
+/* s broken between words into lines of at most columns (0: as it is), each but the first behind
+ * indent blanks; lines that it has stay. A word longer than that stays whole. Newly allocated. */
+char *text_wrap(const char *s, int columns, int indent);
+/* A message as it stands in a window of so many columns (0: none): what does not fit a line goes on
+ * behind two blanks. Newly allocated. */
+char *text_wrap_message(const char *s, int columns);
 /* s without the sequences by which programs move, colour and clear (ECMA-48: CSI and strings such
  * as OSC, and the short ones); newly allocated. What was cut off in the middle is dropped too. */
 char *text_without_escapes(const char *s);

@@ -82,7 +82,7 @@ gboolean content_hash(int fd, const char *path, guint64 size, struct digest *out
     if (size <= SMALL_FILE)
         return hash_small(fd, path, size, out, err);
     guint64 got;
-    if (!digest_of_fd(out, fd, &got, err)) {
+    if (!digest_of_fd(out, fd, path, &got, err)) {
         g_prefix_error(err, "%s: ", path);
         return FALSE;
     }

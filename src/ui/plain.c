@@ -13,6 +13,7 @@ static char *prefix(struct progress *p, const struct step *s)
     return g_strdup_printf("[%s%s%s]", number, stage ? " " : "", stage ? stage : "");
 }
 
+#define TELL_US (10 * G_USEC_PER_SEC)
 #define NAME_COLUMNS 120 /* long commands are cut: varve history shows them whole */
 
 static void print_start(struct progress *p, struct step *s)
@@ -71,12 +72,17 @@ static void print_done(struct progress *p, struct step *s)
             size ? size : "");
 }
 
+/* At its end, and before that now and then, so that a log shows what a build waits for. */
 static void print_transfer(struct progress *p, const struct event *ev)
 {
-    if (!ev->finished)
+    struct transfer *t = progress_transfer(p, ev);
+    if (!ev->finished && ev->time_us - t->told_us < TELL_US)
         return;
-    g_autofree char *size = text_size(ev->current);
-    fprintf(p->out, "%s   %s\n", ev->name, size);
+    t->told_us = ev->time_us;
+    g_autofree char *name = text_fit(ev->name, NAME_COLUMNS);
+    g_autofree char *size = text_size(ev->current), *all = text_size(ev->target);
+    gboolean part = !ev->finished && ev->target > 0;
+    fprintf(p->out, "%s   %s%s%s\n", name, size, part ? " of " : "", part ? all : "");
 }
 
 static void plain_event(struct progress *p, const struct event *ev, struct step *s)

@@ -112,18 +112,23 @@ static void keep_tail(struct step *s, const struct event *ev)
         g_string_erase(s->tail, 0, s->tail->len - TAIL_BYTES);
 }
 
+struct transfer *progress_transfer(struct progress *p, const struct event *ev)
+{
+    for (guint i = 0; i < p->transfers->len; i++) {
+        struct transfer *t = g_ptr_array_index(p->transfers, i);
+        if (t->vertex == ev->vertex && g_strcmp0(t->name, ev->name) == 0)
+            return t;
+    }
+    return NULL;
+}
+
 static void note_transfer(struct progress *p, const struct event *ev)
 {
-    struct transfer *t = NULL;
-    for (guint i = 0; i < p->transfers->len && !t; i++) {
-        struct transfer *x = g_ptr_array_index(p->transfers, i);
-        if (x->vertex == ev->vertex && g_strcmp0(x->name, ev->name) == 0)
-            t = x;
-    }
+    struct transfer *t = progress_transfer(p, ev);
     if (!t) {
         t = g_new0(struct transfer, 1);
         t->name = g_strdup(ev->name);
-        t->started_us = ev->time_us;
+        t->started_us = t->told_us = ev->time_us;
         t->vertex = ev->vertex;
         g_ptr_array_add(p->transfers, t);
     }
@@ -234,10 +239,12 @@ struct progress *progress_new(FILE *out, enum progress_mode mode, const char *ti
 void progress_put_message(struct progress *p, const struct event *ev)
 {
     gboolean note = ev->type == EVENT_NOTE;
-    g_autofree char *tag =
-        text_styled(note ? "note:" : "warning:", note ? STYLE_DIM : STYLE_YELLOW, p->colours);
+    const char *tag = note ? "note:" : "warning:";
+    g_autofree char *shown = text_styled(tag, note ? STYLE_DIM : STYLE_YELLOW, p->colours);
     g_autofree char *text = text_without_escapes(ev->text);
-    fprintf(p->out, "%s %s\n", tag, text);
+    g_autofree char *line = g_strdup_printf("%s %s", tag, text);
+    g_autofree char *fit = text_wrap_message(line, text_columns(p->out));
+    fprintf(p->out, "%s%s\n", shown, fit + strlen(tag));
     fflush(p->out);
 }
 

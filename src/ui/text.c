@@ -57,29 +57,6 @@ char *text_age(gint64 seconds_since_epoch)
     return ago(s / (30 * 86400), "month");
 }
 
-char *text_wrap(const char *s, int columns, int indent)
-{
-    GString *out = g_string_new(NULL);
-    int at = 0; /* columns taken in the line, without its indent */
-    while (*s) {
-        int blanks = (int)strspn(s, " ");
-        gsize n = strcspn(s + blanks, " \n");
-        g_autofree char *word = g_strndup(s + blanks, n);
-        int width = text_width(word);
-        gboolean breaks = columns > 0 && at > 0 && at + blanks + width > columns;
-        g_string_append_printf(out, "%s%*s%s", breaks ? "\n" : "", breaks ? indent : blanks, "",
-                               word);
-        at = breaks ? width : at + blanks + width;
-        s += blanks + n;
-        if (*s != '\n')
-            continue;
-        at = 0;
-        s++;
-        g_string_append_printf(out, "\n%*s", *s && *s != '\n' ? indent : 0, "");
-    }
-    return g_string_free(out, FALSE);
-}
-
 static struct winsize window_of(FILE *f)
 {
     struct winsize ws = {0};

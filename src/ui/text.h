@@ -13,10 +13,6 @@ char *text_size(guint64 bytes);
 char *text_duration(gint64 us);
 /* "3 days ago", "just now". */
 char *text_age(gint64 seconds_since_epoch);
-/* s broken between words into lines of at most columns (0: as it is), each but the first behind
- * indent blanks; lines that it has stay. A word longer than that stays whole. Newly allocated. */
-char *text_wrap(const char *s, int columns, int indent);
-
 /* Columns and rows of the terminal that f is; 0 when it is none. */
 int text_columns(FILE *f);
 int text_rows(FILE *f);

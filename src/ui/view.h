@@ -28,6 +28,7 @@ struct transfer {
     char *name;              /* what is moved */
     guint64 current, target; /* bytes; target 0 unknown */
     gint64 started_us;       /* wall clock */
+    gint64 told_us;          /* plain view: when it was printed last; begins as started_us */
     gboolean finished;       /* nothing more comes */
     int vertex;              /* that it is for, -1: none */
 };
@@ -68,6 +69,8 @@ struct progress {
 #define TAIL_BYTES (32 * 1024)
 
 struct step *progress_step(struct progress *p, int vertex); /* NULL when unknown */
+/* The one that an EVENT_TRANSFER tells of; NULL when unknown. */
+struct transfer *progress_transfer(struct progress *p, const struct event *ev);
 /* What people know s by: "3/7", its number among all steps of the build (what varve logs --step
  * takes), and its stage: NULL for an unnamed one where there is no other. Where there are several
  * platforms, its own is before the stage: "linux/arm64 build". Newly allocated. */

@@ -90,7 +90,7 @@ fill_registry() {
     echo secret-word | varve login -u me --password-stdin "$HOST"
     builds_from "$HOST/base/app:1"
     run -0 varve push "$HOST/base/app:1" "$HOST/pushed/app:1"
-    run -0 varve login --logout "$HOST"
+    run -0 varve logout "$HOST"
     rm -rf "$VARVE_ROOT"
     fails_from "$HOST/base/app:1"
     run -1 grep -rqs secret-word "$VARVE_ROOT"

@@ -303,3 +303,29 @@ foreign_program() {
         [ "${#line}" -le 40 ]
     done <<<"$output"
 }
+
+@test "so do errors and hints of a Dockerfile, notes of a build and next moves" {
+    printf 'FROM busybox\nRUN echo a\n  somethingelse that is no instruction at all and stands in one line\n' >Dockerfile
+    printf 'stty cols 40; "$0" build --build-context busybox=oci-layout://%s .\n' "$BASES/busybox-oci" >narrow
+    printf 'printf "FROM busybox\\nCOPY *.jar /x/\\n" >Dockerfile; "$0" build -t a:1 --build-context busybox=oci-layout://%s .; "$0" ps\n' "$BASES/busybox-oci" >>narrow
+    TERM=xterm run script -qec "sh -c '. ./narrow' '$VARVE'" /dev/null
+    says 'error:' 'hint:' 'note:' 'nothing in the' $'next: varve ps -a shows what has'
+    while IFS= read -r line; do
+        line=${line%$'\r'}
+        [[ "$line" == *$'\e'* || "$line" == *─* || "${#line}" -le 40 ]] || { echo "too long: $line"; echo "$output"; return 1; }
+    done < <(grep -E '^(  )?(Dockerfile|error|hint|note|next|  [a-z])' <<<"$output")
+}
+
+@test "a COPY that copies nothing is noted, in every build" {
+    mkdir -p src empty && echo x >src/a.c
+    printf 'FROM busybox AS b\nRUN mkdir /out\nFROM busybox\nCOPY *.jar /x/\nCOPY empty /z\nCOPY --from=b /out/*.so /l/\nCOPY src/*.c src/*.h /h/\nCOPY src /src\n' >Dockerfile
+    run -0 build .
+    says 'note: Dockerfile:4: nothing in the build context matches *.jar, so nothing was copied' \
+        'note: Dockerfile:5: empty in the build context holds no file' \
+        'note: Dockerfile:6: nothing in stage b matches /out/*.so'
+    [ "$(grep -c '^note: ' <<<"$output")" -eq 3 ] || { echo "$output"; return 1; }
+    printf '*.jar\n' >.dockerignore
+    run -0 build .
+    says '(7 steps cached' 'note: Dockerfile:5: empty' 'Dockerfile:4: *.jar is left out of the context'
+    [[ "$output" != *"note: Dockerfile:4"* ]]
+}

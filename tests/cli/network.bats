@@ -168,6 +168,20 @@ s = socket.socket(socket.AF_UNIX); s.bind("\0varve-test-abstract"); s.listen(); 
     [ "$(grep -c '^note: .*no way.*loopback' <<<"$output")" -eq 1 ] || { echo "$output"; return 1; }
 }
 
+@test "a /dev/net/tun that cannot be opened is what the note names, and how to open it" {
+    [ "$(id -u)" -eq 0 ] || skip "needs root to mount"
+    printf 'FROM busybox\nRUN nc -w 1 192.0.2.77 1 </dev/null; true\n' >Dockerfile
+    # On a file system without devices not even root opens one.
+    run unshare -m sh -c 'mount -t tmpfs -o nodev tmpfs /dev/net && mknod -m 600 /dev/net/tun c 10 200 && exec "$@"' sh \
+        "$VARVE" build --no-cache --progress=plain --build-context "busybox=oci-layout://$BASES/busybox-oci" .
+    [ "$status" -eq 0 ] || { echo "$output"; return 1; }
+    [ "$(grep -c '^note: pasta needs /dev/net/tun, which cannot be opened: Permission denied: .*sudo chmod 666 /dev/net/tun.*udev' <<<"$output")" -eq 1 ] || { echo "$output"; return 1; }
+    [[ "$output" != *"install the package"* ]]
+    run unshare -m sh -c 'mount -t tmpfs tmpfs /dev/net && exec "$@"' sh \
+        "$VARVE" build --no-cache --progress=plain --build-context "busybox=oci-layout://$BASES/busybox-oci" .
+    [[ "$output" == *"note: pasta needs /dev/net/tun, which cannot be opened: No such file"*"sudo modprobe tun"* ]] || { echo "$output"; return 1; }
+}
+
 # hanging NAME 'SCRIPT' SECONDS: a pasta below ../NAME that runs this and then sleeps; its sleep is known by the seconds.
 hanging() {
     mkdir "../$1"
@@ -212,6 +226,16 @@ hanging() {
     grep -q '^next: try it by hand' ../port.out
     grep -q 'of its own: pasta did not get ready in 15 s' ../private.out || { cat ../private.out; return 1; }
     run ! pgrep -f "sleep $long"
+}
+
+@test "after a pasta that hung the other steps of a build do not wait for theirs" {
+    hanging sleeps : $((1000000 + BASHPID))
+    printf 'FROM busybox\n' >Dockerfile
+    for i in 1 2 3 4; do printf 'RUN nc -w 1 192.0.2.77 %s </dev/null; echo "went on: $?"\n' "$i" >>Dockerfile; done
+    SECONDS=0
+    PATH=$BATS_TEST_TMPDIR/sleeps:$PATH run build --no-cache .
+    [ "$status" -eq 0 ] && [ "$(grep -c 'went on: 1$' <<<"$output")" -eq 4 ] || { echo "$output"; return 1; }
+    [ "$SECONDS" -ge 14 ] && [ "$SECONDS" -lt 28 ] || { echo "$SECONDS s"; return 1; }
 }
 
 @test "Ctrl-C while a pasta hangs ends a build and a run at once" {

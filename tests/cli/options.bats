@@ -128,3 +128,20 @@ wrong() {
     advised "registr" search node
     advised "varve build" compose up
 }
+
+@test "logout is a command with its own help; no usage line ends with a blank" {
+    [[ "$(varve --help)" == *$'\n  logout '* ]]
+    [[ "$(varve logout --help)" == "usage: varve logout [HOST]"* ]]
+    wrong "unknown option --username" logout --username x
+    for c in $(varve --help | sed -n '/^commands:/,/^$/s/^  \([a-z]*\) .*/\1/p'); do
+        [[ "$(varve "$c" --help | head -1)" != *" " ]] || { echo "$c"; return 1; }
+    done
+}
+
+@test "a word that is none of an option's gets the one that was meant" {
+    wrong "--network hots: not default, none or host" build --network hots .
+    [[ "$stderr" == *"next: did you mean --network host?"* ]]
+    wrong "--pull=nver: not always, missing or never" build --pull=nver .
+    [[ "$stderr" == *"next: did you mean --pull=never?"* ]]
+    wrong "--allow network: not network.host or security.insecure" build --allow network .
+}

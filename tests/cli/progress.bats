@@ -102,3 +102,25 @@ on_terminal() {
         done
     done
 }
+
+@test "a sparse file is hashed in sight, is read as its zeros, and Ctrl-C ends it" {
+    printf 'FROM busybox\nRUN truncate -s 200G /huge\n' >Dockerfile
+    "$VARVE" build --progress=rawjson --build-context "busybox=oci-layout://$BASES/busybox-oci" . >log 2>&1 3>&- &
+    local varve=$!
+    for _ in $(seq 200); do grep -q '"hashing huge"' log && break; sleep 0.1; done
+    grep -q '"hashing huge"' log || { cat log; return 1; }
+    SECONDS=0
+    kill -INT $varve
+    wait $varve || [ $? -eq 130 ]
+    [ "$SECONDS" -lt 5 ]
+    cat >holes.sh <<'END'
+truncate -s 300M /f && echo middle | dd of=/f bs=1 seek=150000000 conv=notrunc && echo end >>/f
+truncate -s 400M /f && sha256sum /f
+END
+    printf 'FROM busybox\nCOPY holes.sh /\nRUN sh /holes.sh\nRUN cp /f /g; truncate -s 1000 /h\n' >Dockerfile
+    run -0 build -t holes:1 -o type=tar,dest=holes.tar .
+    sum=$(grep -oE '[0-9a-f]{64}  /f' <<<"$output" | cut -c1-64)
+    [ -n "$sum" ] && [ "$(tar xOf holes.tar f | sha256sum | cut -c1-64)" = "$sum" ]
+    [ "$(tar xOf holes.tar h | wc -c)" -eq 1000 ]
+    run -0 varve fsck
+}

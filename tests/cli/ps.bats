@@ -218,3 +218,14 @@ logged() {
     [ "$(varve ps -a --format '{{.Names}}' | tr '\n' ' ')" = "r6 r5 r4 r3 r2 r1 " ]
     [ "$(varve ps -l --format '{{.Names}}')" = r6 ]
 }
+
+@test "ps shows published ports, as docker does" {
+    detached --name quiet app:1
+    [[ "$(varve ps | head -1)" != *PORTS* ]]
+    [ "$(varve ps --format '{{.Names}}:{{.Ports}}')" = "quiet:" ]
+    port=$((20000 + RANDOM % 10000))
+    "$VARVE" run -d --name web -p "127.0.0.1:$port:80" -p "$((port + 1))-$((port + 2)):90-91/udp" app:1 2>note >/dev/null || { cat note; skip "no network of its own"; }
+    [ "$(varve ps -f name=web --format '{{.Ports}}')" = "127.0.0.1:$port->80/tcp, 0.0.0.0:$((port + 1))-$((port + 2))->90-91/udp" ]
+    [ "$(varve ps -f name=web --format json | jq -r .Ports)" = "$(varve ps -f name=web --format '{{.Ports}}')" ]
+    [[ "$(varve ps)" == *PORTS*"127.0.0.1:$port->80/tcp"* ]]
+}

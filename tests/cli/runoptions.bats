@@ -122,3 +122,28 @@ wrong() {
     [[ "$stderr" == *"next: "*systemd* ]]
     wrong "only no is supported" --restart=on-failure:3
 }
+
+@test "what the words alone show to be wrong is told before anything is pulled" {
+    early() { # early 'words' 'next move' OPTION…
+        run --separate-stderr varve run --pull always "${@:3}" 127.0.0.1:1/none:1 true
+        [ "$status" -ne 4 ] || { echo "asked a registry: $stderr"; return 1; }
+        [[ "$stderr" == "error: $1"*"next: $2"* ]] || { echo "${*:3}: $stderr"; return 1; }
+    }
+    early '-v bad: not NAME:' 'for example -v data:/data' -v bad
+    early '-v ./none:/x: cannot mount ./none' 'make it first: mkdir -p ./none' -v ./none:/x
+    early '-w rel: the working directory must be absolute' 'begin it with /: -w /rel' -w rel
+    early '--name a b: a name consists of' 'for example --name web-1' --name 'a b'
+    early '--dns x: not the address' '' --dns x
+    early '--tmpfs bad: bad is not an absolute path' 'name the directory inside: /bad' --tmpfs bad
+    early '--tmpfs /t: /t is mounted already' 'leave one of the two out' --tmpfs /t -v a:/t
+    early '--tmpfs /t:big: "big" is not size=BYTES' 'for example --tmpfs /tmp:size=64m' --tmpfs /t:big
+    early '-v a:/x:wet: unknown mode wet' 'for example -v ./src:/src:ro' -v a:/x:wet
+    early '--stop-signal TREM: there is no such signal' 'did you mean --stop-signal TERM?' --stop-signal TREM
+    early '--stop-timeout -7: not a number of seconds' 'for example --stop-timeout 30' --stop-timeout -7
+    early '--pull alwys: not always, missing or never' 'did you mean --pull always?' --pull alwys
+}
+
+@test "a mount on resolv.conf wins over --dns, as with docker" {
+    echo mine >resolv
+    [ "$(varve run --dns 192.0.2.53 -v ./resolv:/etc/resolv.conf app:1 cat /etc/resolv.conf)" = mine ]
+}

@@ -1,5 +1,6 @@
 #include "base/error.h"
 #include "base/event.h"
+#include "base/meter.h"
 #include "base/pool.h"
 #include "base/work.h"
 
@@ -89,6 +90,52 @@ static void test_vertex(void)
     work_enter(NULL);
 }
 
+/* How far it was when told last. */
+struct told {
+    struct event_sink sink;
+    guint64 current, target;
+    guint n;
+    gboolean finished;
+};
+
+static void note_transfer(struct event_sink *self, const struct event *ev)
+{
+    struct told *t = (struct told *)self;
+    g_assert_cmpstr(ev->name, ==, "hashing f");
+    t->current = ev->current;
+    t->target = ev->target;
+    t->finished = ev->finished;
+    t->n++;
+}
+
+/* What is quick is not told of; what lasts is, and cancelling ends it. */
+static void test_meter(void)
+{
+    struct told t = {.sink = {note_transfer}};
+    g_autoptr(GError) err = NULL;
+    g_autoptr(cancel) mine = cancel_new();
+    struct work w = {.cancel = mine, .vertex = 7, .events = &t.sink};
+    struct meter m;
+    work_enter(&w);
+    meter_init(&m, "hashing", "f", 100);
+    g_assert_true(meter_add(&m, 10, NULL));
+    meter_end(&m);
+    g_assert_cmpuint(t.n, ==, 0);
+    m.due_us = 0; /* a second is over */
+    g_assert_true(meter_add(&m, 20, NULL));
+    g_assert_true(meter_add(&m, 30, NULL)); /* too soon again */
+    g_assert_cmpuint(t.n, ==, 1);
+    g_assert_cmpuint(t.current, ==, 30);
+    g_assert_cmpuint(t.target, ==, 100);
+    meter_end(&m);
+    g_assert_true(t.finished);
+    g_assert_cmpuint(t.current, ==, 60);
+    cancel_trigger(mine);
+    g_assert_false(meter_add(&m, 1, &err));
+    g_assert_error(err, VARVE_ERROR, VARVE_ERROR_CANCELLED);
+    work_enter(NULL);
+}
+
 #define SLOTS 5
 
 static atomic_int running, most;
@@ -142,6 +189,7 @@ int main(int argc, char **argv)
     g_test_add_func("/work/inherited", test_inherited);
     g_test_add_func("/work/check", test_check);
     g_test_add_func("/work/vertex", test_vertex);
+    g_test_add_func("/work/meter", test_meter);
     g_test_add_func("/work/bound", test_bound);
     return g_test_run();
 }

@@ -7,7 +7,7 @@
 #include "graph/gotext.h"
 #include "graph/lower.h"
 #include "graph/ports.h"
-#include "graph/signalname.h"
+#include "text/signalname.h"
 
 #include <string.h>
 

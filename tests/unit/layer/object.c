@@ -115,14 +115,14 @@ static void test_sparse(void)
     g_assert_cmpint(pwrite(src, "data", 4, 3 << 20), ==, 4);
     struct entry e = entry_of("");
     e.size = size;
-    g_assert_true(digest_of_fd(&e.digest, src, NULL, NULL));
+    g_assert_true(digest_of_fd(&e.digest, src, "src", NULL, NULL));
     g_assert_true(object_materialise(f.store, &e, FALSE, f.fd, "f", open_src, &f, NULL));
     struct stat st = fixture_stat(f.dir, "f");
     g_assert_cmpuint(st.st_size, ==, size);
     g_assert_cmpuint(st.st_blocks * 512, <, 1 << 20);
     struct digest d;
     fd_auto int fd = openat(f.fd, "f", O_RDONLY);
-    g_assert_true(digest_of_fd(&d, fd, NULL, NULL));
+    g_assert_true(digest_of_fd(&d, fd, "f", NULL, NULL));
     g_assert_cmpint(digest_cmp(&d, &e.digest), ==, 0);
     fix_clear(&f);
 }

@@ -21,7 +21,7 @@ static const struct mount_case cases[] = {
     {run_mount_add_volume, "data:data", "-v data:data: not NAME:"},
     {run_mount_add_volume, "a:/b:ro:c", "-v a:/b:ro:c: not NAME:"},
     {run_mount_add_volume, "", "-v : not NAME:"},
-    {run_mount_add_volume, "data:/", "-v data:/: / is mounted already"},
+    {run_mount_add_volume, "data:/", "-v data:/: / is not an absolute path below /"},
     {run_mount_add, "type=bind,source=/s,target=/t,readonly", "bind /s /t ro"},
     {run_mount_add, "type=bind,src=.,dst=/t,ro=false", "bind . /t -"},
     {run_mount_add, "source=data,destination=/t", "volume data /t -"},
@@ -44,8 +44,8 @@ static const struct mount_case cases[] = {
     {run_mount_add_tmpfs, "/t", "tmpfs - /t noexec"},
     {run_mount_add_tmpfs, "/t:size=64k,mode=1777,ro,exec", "tmpfs - /t ro size=65536 mode=1777"},
     {run_mount_add_tmpfs, "/t:huge=always", "--tmpfs /t:huge=always: \"huge=always\" is not"},
-    {run_mount_add_tmpfs, "t", "--tmpfs t: not an absolute path"},
-    {run_mount_add_tmpfs, "/..", "--tmpfs /..: not an absolute path"},
+    {run_mount_add_tmpfs, "t", "--tmpfs t: t is not an absolute path"},
+    {run_mount_add_tmpfs, "/..", "--tmpfs /..: / is not an absolute path"},
 };
 
 static char *shown(const struct run_mount *m)

@@ -101,6 +101,19 @@ static void test_taken(void)
     run_ports_clear(&ports);
 }
 
+static void test_text(void)
+{
+    struct run_ports ports;
+    run_ports_init(&ports);
+    g_autofree char *none = run_ports_text(&ports);
+    g_assert_cmpstr(none, ==, "");
+    g_assert_true(run_ports_add(&ports, "8080:80", NULL));
+    g_assert_true(run_ports_add(&ports, "[::1]:9000-9001:90-91/udp", NULL));
+    g_autofree char *text = run_ports_text(&ports);
+    g_assert_cmpstr(text, ==, "0.0.0.0:8080->80/tcp, [::1]:9000-9001->90-91/udp");
+    run_ports_clear(&ports);
+}
+
 static void test_host(void)
 {
     struct run_ports ports;
@@ -124,5 +137,6 @@ int main(int argc, char **argv)
     g_test_add_func("/port/find", test_find);
     g_test_add_func("/port/taken", test_taken);
     g_test_add_func("/port/host", test_host);
+    g_test_add_func("/port/text", test_text);
     return g_test_run();
 }

@@ -7,9 +7,9 @@ static void test_sizes(void)
     static const struct {
         guint64 n;
         const char *text;
-    } cases[] = {{0, "0 B"},          {999, "999 B"},        {1000, "1.0 kB"},        {1849, "1.8 kB"},
-                 {40000, "40 kB"},    {999499, "999 kB"},    {999600, "1.0 MB"},      {182000000, "182 MB"},
-                 {2310000000, "2.3 GB"}};
+    } cases[] = {{0, "0 B"},         {999, "999 B"},        {1000, "1.0 kB"},
+                 {1849, "1.8 kB"},   {40000, "40 kB"},      {999499, "999 kB"},
+                 {999600, "1.0 MB"}, {182000000, "182 MB"}, {2310000000, "2.3 GB"}};
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *s = text_size(cases[i].n);
         g_assert_cmpstr(s, ==, cases[i].text);
@@ -21,9 +21,9 @@ static void test_durations(void)
     static const struct {
         gint64 us;
         const char *text;
-    } cases[] = {{-5, "0.0 ms"},           {900, "0.9 ms"},         {9000, "9.0 ms"},     {12000, "12 ms"},
-                 {2100000, "2.1 s"},       {59990000, "1 min 0 s"}, {64000000, "1 min 4 s"},
-                 {7380000000, "2 h 3 min"}};
+    } cases[] = {{-5, "0.0 ms"},          {900, "0.9 ms"},          {9000, "9.0 ms"},
+                 {12000, "12 ms"},        {2100000, "2.1 s"},       {59990000, "1 min 0 s"},
+                 {64000000, "1 min 4 s"}, {7380000000, "2 h 3 min"}};
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *s = text_duration(cases[i].us);
         g_assert_cmpstr(s, ==, cases[i].text);
@@ -36,9 +36,18 @@ static void test_fit(void)
         const char *in;
         int columns;
         const char *out;
-    } cases[] = {{"hello", 5, "hello"},   {"hello", 4, "hel…"},       {"a\x1b[31mb", 20, "a\xef\xbf\xbd[31mb"},
-                 {"日本語", 6, "日本語"}, {"日本語", 5, "日本…"},      {"\xff", 3, "\xef\xbf\xbd"},
-                 {"a\tb", 3, "a b"},      {"ab\xe2\x80\xae" "c", 9, "ab\xef\xbf\xbd" "c"}};
+    } cases[] = {{"hello", 5, "hello"},
+                 {"hello", 4, "hel…"},
+                 {"a\x1b[31mb", 20, "a\xef\xbf\xbd[31mb"},
+                 {"日本語", 6, "日本語"},
+                 {"日本語", 5, "日本…"},
+                 {"\xff", 3, "\xef\xbf\xbd"},
+                 {"a\tb", 3, "a b"},
+                 {"ab\xe2\x80\xae"
+                  "c",
+                  9,
+                  "ab\xef\xbf\xbd"
+                  "c"}};
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *s = text_fit(cases[i].in, cases[i].columns);
         g_assert_cmpstr(s, ==, cases[i].out);
@@ -76,7 +85,8 @@ static void test_escapes(void)
 static char *printed_table(void)
 {
     static const char *const heads[] = {"name", "size", "what", NULL};
-    static const char *const rows[][4] = {{"a", "1 B", "x", NULL}, {"long name", "100 MB", NULL, NULL}};
+    static const char *const rows[][4] = {{"a", "1 B", "x", NULL},
+                                          {"long name", "100 MB", NULL, NULL}};
     g_autoptr(table) t = table_new(heads, "lrl");
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++)
         table_row(t, rows[i]);
@@ -91,9 +101,10 @@ static char *printed_table(void)
 static void test_table(void)
 {
     char *out = printed_table();
-    g_assert_cmpstr(out, ==, "name         size  what\n"
-                             "a             1 B  x\n"
-                             "long name  100 MB  -\n");
+    g_assert_cmpstr(out, ==,
+                    "name         size  what\n"
+                    "a             1 B  x\n"
+                    "long name  100 MB  -\n");
     free(out);
 }
 
@@ -102,13 +113,20 @@ static void test_wrap(void)
     static const struct {
         const char *text, *wrapped;
         int columns, indent;
-    } cases[] = {{"one two three", "one two three", 0, 4},     {"one two three", "one two\n    three", 9, 4},
-                 {"one\n\n  two\n", "one\n\n   two\n", 20, 1}, {"overlong word", "overlong\nword", 4, 0},
-                 {"", "", 10, 2},                              {"日本 語", "日本\n語", 5, 0}};
+    } cases[] = {{"one two three", "one two three", 0, 4},
+                 {"one two three", "one two\n    three", 9, 4},
+                 {"one\n\n  two\n", "one\n\n   two\n", 20, 1},
+                 {"overlong word", "overlong\nword", 4, 0},
+                 {"", "", 10, 2},
+                 {"日本 語", "日本\n語", 5, 0}};
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *s = text_wrap(cases[i].text, cases[i].columns, cases[i].indent);
         g_assert_cmpstr(s, ==, cases[i].wrapped);
     }
+    g_autofree char *narrow = text_wrap_message("error: words that go on", 22);
+    g_autofree char *piped = text_wrap_message("error: words that go on", 0);
+    g_assert_cmpstr(narrow, ==, "error: words that go\n  on");
+    g_assert_cmpstr(piped, ==, "error: words that go on");
 }
 
 static void test_step(void)
