@@ -186,7 +186,8 @@ static void pin(struct build *b, const struct source_op *op, const char *holds)
     s->subdir = g_strdup(op->subdir);
     s->ref = op->kind == SOURCE_GIT ? g_strdup(holds) : NULL;
     s->commit = NULL;
-    if (op->kind == SOURCE_HTTP && !digest_parse(&s->checksum, holds, NULL))
+    s->has_checksum = op->kind == SOURCE_HTTP;
+    if (s->has_checksum && !digest_parse(&s->checksum, holds, NULL))
         g_assert_not_reached(); /* source/remote_http.c made the text of it */
 }
 

@@ -140,7 +140,7 @@ static json_t *run_object(const struct run_row *r)
 }
 
 static void add_run_row(struct table *t, const struct run_row *r, const struct ps_options *o,
-                    gboolean ports)
+                        gboolean ports)
 {
     g_autofree char *status = status_of(r);
     g_autofree char *age = text_age(r->created);

@@ -79,7 +79,7 @@ static void check_choice(struct parser *ps, const struct instruction *ins, const
 }
 
 /* Values with variables are checked when these are known. */
-static void add_mount(struct parser *ps, const struct flag *f, struct mount_flag *mounts, guint *n)
+static void take_mount(struct parser *ps, const struct flag *f, struct mount_flag *mounts, guint *n)
 {
     g_autoptr(GError) err = NULL;
     struct mount_spec m = {0};
@@ -104,7 +104,7 @@ static void form_run(struct parser *ps, struct instruction *ins)
         if (strcmp(f->name, "device") == 0)
             diags_error(ps->diags, f->span, "RUN --device is not supported");
         if (strcmp(f->name, "mount") == 0 && f->value)
-            add_mount(ps, f, mounts, &ins->n_mounts);
+            take_mount(ps, f, mounts, &ins->n_mounts);
     }
     ins->mounts = mounts;
     command_line(ps, ins, rest_offset(ins));

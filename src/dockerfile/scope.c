@@ -149,7 +149,7 @@ static struct scope *scope_new(struct scopes *x, struct span place)
     s->commands = g_array_new(FALSE, FALSE, sizeof(struct stage_command));
     vars_init(&s->env);
     s->config = g_ptr_array_new_with_free_func(g_free);
-    s->args = g_ptr_array_new_with_free_func(g_free);
+    s->args = g_ptr_array_new();
     s->declared = g_hash_table_new(g_str_hash, g_str_equal);
     g_ptr_array_add(x->all, s);
     return s;
@@ -213,21 +213,21 @@ const char *scopes_near(const struct scopes *x, const char *name)
     return suggest_nearest(name, names, g_hash_table_size(x->by_name));
 }
 
+/* name is the tree's, or a trigger's. */
 static void declare(struct scope *s, const char *name)
 {
     if (g_hash_table_contains(s->declared, name))
         return;
-    char *own = g_strdup(name);
-    g_ptr_array_add(s->args, own);
-    g_hash_table_add(s->declared, own);
+    g_ptr_array_add(s->args, (gpointer)name);
+    g_hash_table_add(s->declared, (gpointer)name);
 }
 
-static gboolean inherit(struct scopes *x, struct scope *s)
+static gboolean inherit_vars(struct scopes *x, struct scope *s)
 {
     const struct scope *base = s->base;
-    if (!scope_spend(x, s, (vars_count(&base->env) + base->config->len) * 64))
+    if (!scope_spend(x, s, vars_count(&base->env) * 64))
         return FALSE;
-    vars_copy(&s->env, &base->env);
+    vars_inherit(&s->env, &base->env);
     for (guint i = 0; i < base->args->len; i++)
         declare(s, g_ptr_array_index(base->args, i));
     return TRUE;
@@ -239,7 +239,7 @@ gboolean scope_start(struct scopes *x, struct scope *s)
     struct scope_conf conf = {.env = first->config};
     if ((first->replaced || !s->base) && x->conf_of && !x->conf_of(x->ctx, first, &conf))
         return FALSE;
-    if (s->base && !inherit(x, s))
+    if ((s->base && !inherit_vars(x, s)) || (conf.env && !scope_spend(x, s, conf.env->len * 64)))
         return FALSE;
     for (guint i = 0; conf.env && conf.env != s->config && i < conf.env->len; i++)
         g_ptr_array_add(s->config, g_strdup(g_ptr_array_index(conf.env, i)));

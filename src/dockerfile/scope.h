@@ -20,8 +20,8 @@
 
 /* An instruction of a stage, or a trigger of its base ahead of its own. */
 struct stage_command {
-    const struct instruction *ins;
-    gboolean foreign;       /* from a base image's config: places in it mean nothing here */
+    const struct instruction *ins; /* the syntax tree's, or of a parsed trigger */
+    gboolean foreign;              /* from a base image's config: places in it mean nothing here */
     struct scope **sources; /* COPY: one (NULL: the context); RUN: one for each --mount; else NULL
                              */
     guint n_sources;
@@ -44,7 +44,8 @@ struct scope {
     guint n_triggers;  /* how many of them are triggers */
     struct vars env;   /* ENV and ARG so far, as RUN and substitution see them */
     GPtrArray *config; /* char* "NAME=value": ENV so far, as the image's config has it */
-    GPtrArray *args;   /* char*: names declared by ARG, base stages' included, each once */
+    GPtrArray *args;   /* char*: names declared by ARG, base stages' included, each once;
+                             borrowed */
     GHashTable *declared; /* char* set of the same, borrowed */
     gboolean overfull;    /* has more than SCOPE_MAX_VARIABLES, which was reported */
 };

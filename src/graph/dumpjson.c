@@ -16,20 +16,15 @@ static void set_list(json_t *o, const char *key, const char *const *list)
     json_object_set_new(o, key, out);
 }
 
-static void set_digest(json_t *o, const char *key, const struct digest *d)
-{
-    g_autofree char *text = digest_is_zero(d) ? NULL : digest_text(d);
-    jsonset_filled(o, key, text);
-}
-
 static void add_source(json_t *o, const struct source_op *s)
 {
     g_autofree char *platform = *s->platform.os ? platform_text(&s->platform) : NULL;
+    g_autofree char *digest = digest_is_zero(&s->digest) ? NULL : digest_text(&s->digest);
+    g_autofree char *checksum = s->has_checksum ? digest_text(&s->checksum) : g_strdup(s->commit);
     jsonset_filled(o, "identifier", s->identifier);
-    set_digest(o, "digest", &s->digest);
+    jsonset_filled(o, "digest", digest);
     jsonset_filled(o, "platform", platform);
-    set_digest(o, "checksum", &s->checksum);
-    jsonset_filled(o, "checksum", s->commit);
+    jsonset_filled(o, "checksum", checksum);
     jsonset_filled(o, "filename", s->filename);
     jsonset_filled(o, "ref", s->ref);
     jsonset_filled(o, "subdir", s->subdir);

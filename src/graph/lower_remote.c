@@ -55,6 +55,7 @@ struct source_op lower_http_source(struct lowering *lw, const char *url,
     g_autofree char *name = url_filename(url);
     return (struct source_op){.kind = SOURCE_HTTP,
                               .identifier = graph_str(lw->graph, url),
+                              .has_checksum = checksum != NULL,
                               .checksum = checksum ? *checksum : (struct digest){{0}},
                               .filename = graph_str(lw->graph, name),
                               .mode = 0600};

@@ -266,7 +266,8 @@ static gboolean set_security(struct run *r, struct exec_op *e)
 /* The stage's variables as a list that lives with the graph. */
 static const char *const *lower_run_env(struct run *r)
 {
-    const struct vars *v = &r->s->scope->env;
+    struct vars *v = &r->s->scope->env;
+    vars_flatten(v);
     const char **env = graph_alloc0(r->lw->graph, (vars_count(v) + 1) * sizeof *env);
     guint n = 0;
     for (guint i = 0; i < v->pairs->len; i++)

@@ -22,10 +22,10 @@ static void hash_source(const struct source_op *s, struct hasher *h)
     }
     hasher_add_str(h, s->identifier);
     hash_platform(&s->platform, h);
-    if (digest_is_zero(&s->checksum))
-        hasher_add_str(h, s->commit);
-    else
+    if (s->has_checksum)
         hash_digest_text(&s->checksum, h);
+    else
+        hasher_add_str(h, s->commit);
     hasher_add_str(h, s->filename);
     hasher_add_u64(h, (guint64)s->uid << 32 | s->gid);
     hasher_add_u64(h, (guint64)s->mode << 2 | (s->keep_git_dir ? 2 : 0) | (s->submodules ? 1 : 0));

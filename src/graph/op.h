@@ -23,7 +23,8 @@ struct source_op {
     struct digest digest;     /* image, oci-layout: the platform's manifest (of an image built here:
                                  its config); zero: not known */
     struct platform platform; /* image, oci-layout */
-    struct digest checksum;   /* http: what the file must be; zero: anything */
+    gboolean has_checksum;    /* http: checksum is set */
+    struct digest checksum;   /* http: what the file must be */
     const char *commit;       /* git: commit or prefix that ref must be */
     const char *filename;     /* http: name of the file in the result */
     guint32 mode;             /* http: permission bits, default 0600 */

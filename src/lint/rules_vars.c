@@ -6,16 +6,18 @@
 
 #include <string.h>
 
-/* The name of a variable here that was probably meant; or NULL. */
-static char *near_variable(const struct lint_stage *s, const char *name)
+/* The name of a variable here that was probably meant; or NULL. Borrowed. */
+static const char *near_variable(const struct lint_stage *s, const char *name)
 {
     g_autoptr(GPtrArray) names = g_ptr_array_new();
-    GHashTableIter it;
-    gpointer known;
-    g_hash_table_iter_init(&it, s->scope->env.index);
-    while (names->len < 1000 && g_hash_table_iter_next(&it, &known, NULL))
-        g_ptr_array_add(names, known);
-    return g_strdup(suggest_nearest(name, (const char *const *)names->pdata, names->len));
+    for (const struct vars *v = &s->scope->env; v; v = v->base) {
+        GHashTableIter it;
+        gpointer known;
+        g_hash_table_iter_init(&it, v->index);
+        while (names->len < 1000 && g_hash_table_iter_next(&it, &known, NULL))
+            g_ptr_array_add(names, known);
+    }
+    return suggest_nearest(name, (const char *const *)names->pdata, names->len);
 }
 
 /* What steers BuildKit's scan for an SBOM, which it never calls undefined. */
@@ -29,7 +31,7 @@ static void report_variable(struct lint *l, struct lint_stage *s, const struct i
 {
     if (g_hash_table_contains(s->scope->declared, name) || steers_scan(name))
         return;
-    g_autofree char *near = near_variable(s, name);
+    const char *near = near_variable(s, name);
     if (near)
         lint_add(l, ins, at, "the variable $%s is not set; did you mean $%s?", name, near);
     else

@@ -14,7 +14,7 @@ static const struct image_conf *known_conf(const struct lint *l, const struct sc
 }
 
 /* scopes.conf_of */
-static gboolean conf_of(gpointer lint, struct scope *s, struct scope_conf *out)
+static gboolean lint_conf_of(gpointer lint, struct scope *s, struct scope_conf *out)
 {
     const struct image_conf *c = known_conf(lint, s);
     *out = (struct scope_conf){c ? c->env : NULL, c ? c->onbuild : NULL};
@@ -44,7 +44,7 @@ void lint_scopes_init(struct lint *l)
     l->defaults = (struct scopes){.df = l->df, .max_value = LINT_MAX_VALUE};
     l->scopes = l->defaults;
     l->scopes.build_args = o->build_args;
-    l->scopes.conf_of = conf_of;
+    l->scopes.conf_of = lint_conf_of;
     l->scopes.ctx = l;
     declare_globals(l);
     scopes_init(&l->defaults, &o->build_platform, &o->platform, o->target);

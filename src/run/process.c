@@ -107,8 +107,8 @@ gboolean run_process_init(struct run_process *p, const struct run_request *q,
 {
     *p = (struct run_process){0};
     set_names(p, q, conf);
-    return set_workdir(p, q, conf, err) &&
-           process_env(p, q, conf, err) && process_args(p, q, conf, err);
+    return set_workdir(p, q, conf, err) && process_env(p, q, conf, err) &&
+           process_args(p, q, conf, err);
 }
 
 void run_process_clear(struct run_process *p)

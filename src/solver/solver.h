@@ -96,8 +96,8 @@ struct vertex_result {
     int exit_code;                  /* failed RUN */
     int step;         /* its number among the steps of this build, from 1; 0: it is none */
     gboolean nothing; /* a COPY or ADD whose sources were looked at: none holds a file */
-    guint missing; /* failed: the action or mount whose source was not found, from 1; 0: it was
-                      something else */
+    guint missing;    /* failed: the action or mount whose source was not found, from 1; 0: it was
+                         something else */
 };
 const struct vertex_result *solver_result(const struct solver *s, const struct vertex *v);
 /* What is known of a step; borrowed until the next solver_run(). */

@@ -225,7 +225,7 @@ char *remote_http_ask(struct remotes *r, const struct source_op *op, GError **er
 {
     struct digest key;
     char name[DIGEST_HEX_LEN + 1];
-    if (!digest_is_zero(&op->checksum))
+    if (op->has_checksum)
         return digest_text(&op->checksum);
     cache_key(op, &key);
     g_autoptr(store_lock) lock =
@@ -246,7 +246,7 @@ static gboolean check_digest(const struct source_op *op, const struct download_i
     g_autofree char *shown = url_shown(op->identifier);
     if (g_str_equal(got, holds))
         return TRUE;
-    if (digest_is_zero(&op->checksum))
+    if (!op->has_checksum)
         return error_set(err, VARVE_ERROR_OUTSIDE, "%s changed while this build was running",
                          shown);
     error_set(err, VARVE_ERROR_INVALID, "checksum mismatch: %s is\n%s, but --checksum wants\n%s",

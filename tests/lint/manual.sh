@@ -62,7 +62,7 @@ for i in $(sed -nE 's/.*\{INSTRUCTION_([A-Z]+), .*/\1/p' src/dockerfile/flags.c 
 done
 
 keys() { sed -n '/^} keys\[\]/,/^};/p' src/dockerfile/mount.c | strings | grep -vx type; }
-types() { grep -F 'type_names[] =' src/dockerfile/mount.c | strings; }
+types() { sed -n '/ mount_type_names\[\]/,/^};/p' src/base/mounttype.c | strings; }
 for t in $(types); do
     result "the table has mount type $t" "$(features | grep -qxF -e "RUN --mount=type=$t" || echo "no row")"
 done

@@ -193,6 +193,33 @@ static void test_limits(void)
     walked_free(w);
 }
 
+/* Stages that build upon one another, more than are looked through: all see what the first ones
+ * set, in order and counted once. */
+static void test_deep(void)
+{
+    g_autoptr(GString) text = g_string_new("FROM x AS s0\nARG FIRST=1 AGAIN=0\n");
+    for (guint i = 1; i <= 3 * VARS_MAX_DEPTH; i++)
+        g_string_append_printf(text, "FROM s%u AS s%u\nARG A%u=$FIRST AGAIN=%u\n", i - 1, i, i % 7,
+                               i);
+    struct walked *w = walk(text->str, NULL, TRUE);
+    const struct scope *s = scopes_target(&w->x, NULL);
+    g_autofree char *again = g_strdup_printf("%u", 3 * VARS_MAX_DEPTH);
+    g_assert_cmpstr(vars_get((gpointer)&s->env, "FIRST"), ==, "1");
+    g_assert_cmpstr(vars_get((gpointer)&s->env, "A3"), ==, "1");
+    g_assert_cmpstr(vars_get((gpointer)&s->env, "AGAIN"), ==, again);
+    g_assert_cmpuint(vars_count(&s->env), ==, 12); /* with PATH, FROMBASE and TRIGGERED */
+    g_assert_cmpuint(s->args->len, ==, 10);
+    struct vars all;
+    vars_init(&all);
+    vars_inherit(&all, &s->env);
+    vars_set(&all, "FIRST", "last");
+    vars_flatten(&all);
+    g_assert_cmpuint(vars_count(&all), ==, 12);
+    g_assert_cmpstr(g_ptr_array_index(all.pairs, all.pairs->len - 1), ==, "FIRST=last");
+    vars_clear(&all);
+    walked_free(w);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -200,6 +227,7 @@ int main(int argc, char **argv)
     g_test_add_func("/scope/reach", test_reach);
     g_test_add_func("/scope/target", test_target);
     g_test_add_func("/scope/lenient", test_lenient);
+    g_test_add_func("/scope/deep", test_deep);
     g_test_add_func("/scope/limits", test_limits);
     return g_test_run();
 }

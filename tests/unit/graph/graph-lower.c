@@ -101,8 +101,7 @@ static void describe_source(GString *out, const struct source_op *s)
     g_string_append_printf(out, "%s %s", kinds[s->kind], s->identifier);
     if (*s->platform.arch)
         g_string_append_printf(out, " %s/%s", s->platform.os, s->platform.arch);
-    g_autofree char *checksum =
-        digest_is_zero(&s->checksum) ? g_strdup(s->commit) : digest_text(&s->checksum);
+    g_autofree char *checksum = s->has_checksum ? digest_text(&s->checksum) : g_strdup(s->commit);
     append_text(out, "checksum", checksum);
     append_text(out, "filename", s->filename);
     append_text(out, "ref", s->ref);

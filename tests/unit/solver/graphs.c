@@ -4,9 +4,9 @@
  *   build NAME… [WORD]  makes the graph that the definitions describe and solves the named vertices
  *   again NAME… [WORD]  adds what was defined since to that graph and solves with the same solver
  * where a WORD is keep-going or parallel=N. After it stand, for what is needed, in the order of the
- * graph: what ran, was found (cached), is only below something found, was cut, failed, was cancelled;
- * the first error; what the solver told was finished, counted; and the targets without a result.
- * VARVE_UPDATE=1 writes these lines anew. */
+ * graph: what ran, was found (cached), is only below something found, was cut, failed, was
+ * cancelled; the first error; what the solver told was finished, counted; and the targets without a
+ * result. VARVE_UPDATE=1 writes these lines anew. */
 #include "../layer/layers.h"
 #include "script.h"
 
@@ -158,7 +158,8 @@ static void add_names(struct fake *f, GString *out, const char *kind, enum event
         struct solver_step step;
         solver_step(f->solver, v, &step);
         if (!r->needed || g_str_equal(v->meta.name, "context") || r->done != done ||
-            (done && r->outcome != outcome) || (with_chain >= 0 && (step.chain != NULL) != with_chain))
+            (done && r->outcome != outcome) ||
+            (with_chain >= 0 && (step.chain != NULL) != with_chain))
             continue;
         g_string_append_printf(out, any ? " %s" : "> %s %s", any ? v->meta.name : kind,
                                v->meta.name);
@@ -193,8 +194,8 @@ static void solve(struct fake *f, char **words, GString *out)
             g_ptr_array_add(targets, v);
     }
     g_autofree struct chain **chains = g_new0(struct chain *, targets->len);
-    gboolean ok = solver_run(f->solver, (struct vertex *const *)targets->pdata, targets->len,
-                             chains, &err);
+    gboolean ok =
+        solver_run(f->solver, (struct vertex *const *)targets->pdata, targets->len, chains, &err);
     g_assert_true(ok == (err == NULL));
     show(f, out, err);
     for (guint i = 0; i < targets->len; i++) {
