@@ -29,7 +29,7 @@ write_page() {
     printf '.SH DESCRIPTION\n'
     section "$1"
     printf '.SH EXAMPLES\n.nf\n%s\n.fi\n' "$(part "$1" example: | sed 's/^  //' | roff)"
-    printf '.SH SEE ALSO\n.BR varve (1)\ntells of all commands, of Dockerfiles, exit codes, variables and files.\n'
+    printf '.SH SEE ALSO\n.BR varve (1)\ndescribes all commands, Dockerfiles, exit codes, variables and files.\n'
 }
 
 for command; do

@@ -1,4 +1,4 @@
-/* An arena: memory for things that die together (a syntax tree, a graph). Not thread-safe. */
+/* An arena: memory for things that are freed together (a syntax tree, a graph). Not thread-safe. */
 #ifndef VARVE_BASE_ARENA_H
 #define VARVE_BASE_ARENA_H
 
@@ -10,7 +10,7 @@ void arena_free(struct arena *a);
 /* Zeroed, suitably aligned for any type; never NULL (aborts when memory is exhausted, as GLib
  * does). */
 gpointer arena_alloc(struct arena *a, gsize size);
-/* A copy of n bytes with a NUL behind them. */
+/* A copy of n bytes, NUL-terminated. */
 char *arena_strndup(struct arena *a, const char *s, gsize n);
 /* NULL stays NULL. */
 char *arena_strdup(struct arena *a, const char *s);

@@ -9,8 +9,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* A child looks at its parent; a parent knows nothing of its children. So there is no list to be
- * walked in a signal handler while another thread changes it. */
+/* A child checks its parent; a parent does not know its children. So a signal handler never walks a
+ * list that another thread changes. */
 struct cancel {
     atomic_bool set;       /* triggered itself; see cancel_is_set() */
     int event;             /* eventfd, readable once triggered itself */
@@ -77,7 +77,7 @@ void cancel_trigger(struct cancel *c)
     atomic_store(&c->set, true);
     guint64 one = 1;
     ssize_t n = write(c->event, &one, sizeof one);
-    (void)n; /* the counter can only be full, which is readable too */
+    (void)n; /* the counter can only be full, which is also readable */
 }
 
 gboolean cancel_is_set(const struct cancel *c)

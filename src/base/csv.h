@@ -5,9 +5,9 @@
 
 #include <glib.h>
 
-/* The fields of text, newly allocated; an empty text is one empty field. A whole field may be
- * quoted with '"', which then may hold commas, and "" for one '"'. NULL with VARVE_ERROR_INVALID
- * when a quote is elsewhere or not closed. */
+/* The fields of text, newly allocated; an empty text is one empty field. A field may be quoted as a
+ * whole with '"'; it may then contain commas, and "" means one '"'. NULL with VARVE_ERROR_INVALID
+ * for a quote elsewhere or not closed. */
 char **csv_split(const char *text, GError **err);
 
 #endif

@@ -16,7 +16,7 @@ struct digest {
 gboolean digest_parse(struct digest *out, const char *text, GError **err);
 /* Parses exactly 64 lower-case hex digits; FALSE otherwise. */
 gboolean digest_parse_hex(struct digest *out, const char *hex);
-/* "sha256:<hex>", newly allocated. */
+/* "sha256:<hex>". */
 char *digest_text(const struct digest *d);
 /* Writes 64 hex digits and a NUL. Returns out. */
 char *digest_hex(const struct digest *d, char out[DIGEST_HEX_LEN + 1]);

@@ -13,7 +13,7 @@ enum entry_type {
     ENTRY_CHAR,
     ENTRY_BLOCK,
     ENTRY_FIFO,
-    ENTRY_SOCKET,   /* seen in uppers; in a context it is an empty file; never stored in a layer */
+    ENTRY_SOCKET, /* seen in uppers; in a context read as an empty file; never stored in a layer */
     ENTRY_WHITEOUT, /* layers only: hides path in the layers below */
 };
 
@@ -34,16 +34,16 @@ struct entry {
     guint32 uid, gid;     /* as the container sees them */
     guint64 size;         /* files: bytes; symlinks: length of target; others 0 */
     gint64 mtime_ns;      /* nanoseconds since the epoch */
-    gboolean mtime_set;   /* a program set it: defines the entry as its content does */
+    gboolean mtime_set;   /* a program set it: it counts like the content */
     guint64 rdev;         /* char and block: makedev(major, minor) */
     const char *target;   /* symlinks: link text; else NULL */
-    const char *hardlink; /* files: path of the first entry (in path order) of the same inode in
-                             this tree when this one is a further name of it; else NULL */
+    const char *hardlink; /* files: if this is another name of an inode, the path of its first entry
+                             (in path order) in this tree; else NULL */
     struct digest digest; /* files: content SHA-256 when has_digest */
     gboolean has_digest;
-    guint8 implied;  /* directories of layers: ENTRY_IMPLIED_* when it is there only because
-                        something was put below it; never hashed; else 0 */
-    gboolean opaque; /* directories in layers: hides all that lower layers hold in it */
+    guint8 implied;  /* directories of layers: ENTRY_IMPLIED_* if it exists only because something
+                        was put below it; never hashed; else 0 */
+    gboolean opaque; /* directories in layers: hides everything that lower layers have in it */
     const struct xattr *xattrs; /* sorted by name */
     guint n_xattrs;
     guint64
@@ -51,16 +51,16 @@ struct entry {
 };
 
 /* Path order: bytewise, but '/' sorts before every other byte, so that a directory is directly
- * followed by all that is in it. */
+ * followed by everything in it. */
 int entry_path_cmp(const char *a, const char *b);
-/* TRUE when path is dir itself or below it ("" holds everything). */
+/* TRUE when path is dir itself or below it (everything is below ""). */
 gboolean entry_path_within(const char *path, const char *dir);
 gboolean entry_same_xattrs(const struct entry *a, const struct entry *b);
 /* type, mode and size from st; path, target, xattrs and digests are left alone. */
 void entry_from_stat(struct entry *e, const struct stat *st);
-/* Adds what defines the entry to h: path (rel: the part of the path to hash), type, mode, uid, gid,
- * size, digest, target, hardlink, rdev, opaque, xattrs; mtime only with mtime_set, never ino or
- * implied (DESIGN "Keys"). */
+/* Adds to h everything that identifies the entry: path (rel: the part of the path to hash), type,
+ * mode, uid, gid, size, digest, target, hardlink, rdev, opaque, xattrs; mtime only with mtime_set,
+ * never ino or implied (DESIGN "Keys"). */
 void entry_hash(const struct entry *e, const char *rel, struct hasher *h);
 
 /* A growing list of entries that owns all memory they point to. */
@@ -79,7 +79,7 @@ guint entry_list_len(const struct entry_list *l);
 struct entry *entry_list_at(const struct entry_list *l, guint i);
 /* Binary search in a sorted list; NULL when absent. */
 struct entry *entry_list_find(const struct entry_list *l, const char *path);
-/* The same in any list of n entries in path order, at() being its i-th. */
+/* The same in any list of n entries in path order; at() returns the i-th. */
 typedef struct entry *(*entry_at_fn)(gconstpointer list, guint i);
 struct entry *entry_search(entry_at_fn at, gconstpointer list, guint n, const char *path);
 

@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-/* What an error carries beside its text. */
+/* What an error has besides its text. */
 typedef struct varve_error_extra {
     int errnum; /* 0: none */
     char *next; /* the next moves, a line each; NULL: none */

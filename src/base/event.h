@@ -1,5 +1,6 @@
-/* Events: what the engine tells whoever shows or records a build. Types only; ui/ turns them into
- * text and insight/ into history. Events are values whose pointers live only during the call. */
+/* Events: what the engine reports to whatever shows or records a build. Types only; ui/ turns them
+ * into text, build/ into history. Events are values whose pointers are valid only during the call.
+ */
 #ifndef VARVE_BASE_EVENT_H
 #define VARVE_BASE_EVENT_H
 
@@ -8,18 +9,18 @@
 enum event_type {
     EVENT_PLAN,     /* all vertices of the build are known: total is set */
     EVENT_VERTEX,   /* a vertex exists (sent once for each, before any other about it) */
-    EVENT_START,    /* its work began */
+    EVENT_START,    /* its work started */
     EVENT_LOG,      /* bytes from the step's stdout or stderr */
     EVENT_TRANSFER, /* progress of a named transfer or other countable work */
     EVENT_DONE,     /* it ended: outcome is set */
     EVENT_WARNING,  /* text is one line for the user */
-    EVENT_NOTE,     /* the same of what is only good to know */
+    EVENT_NOTE,     /* the same for something that is only useful to know */
 };
 
 enum event_outcome {
     OUTCOME_RAN,
     OUTCOME_CACHED, /* definition key hit */
-    OUTCOME_CUT,    /* content key hit: inputs ran, but came out identical */
+    OUTCOME_CUT,    /* content key hit: inputs ran but came out identical */
     OUTCOME_FAILED,
     OUTCOME_CANCELLED,
 };
@@ -30,7 +31,7 @@ struct event {
     int vertex;           /* index in the build's graph, from 0; -1 when none */
     const char *name;     /* VERTEX: "RUN npm ci"; TRANSFER: what is moved */
     const char *stage;    /* VERTEX: the stage's name or number, or NULL */
-    const char *platform; /* VERTEX: "linux/amd64", or NULL: of none, or of several */
+    const char *platform; /* VERTEX: "linux/amd64"; NULL: none or several */
     const char *level;    /* VERTEX: "system", "dependencies", "configuration", "source" or NULL */
     const struct digest *id;    /* VERTEX: definition digest, unique in the build */
     const int *inputs;          /* VERTEX: n_inputs vertex numbers */
@@ -40,7 +41,7 @@ struct event {
     const void *bytes;          /* LOG: n_bytes of output, any bytes */
     gsize n_bytes;              /* LOG */
     guint64 current;            /* TRANSFER: bytes so far */
-    guint64 target;             /* TRANSFER: bytes in all, 0 when unknown */
+    guint64 target;             /* TRANSFER: total bytes, 0 when unknown */
     gboolean finished;          /* TRANSFER: ended */
     enum event_outcome outcome; /* DONE */
     gint64 duration_us;         /* DONE */
@@ -50,23 +51,21 @@ struct event {
     const char *text;           /* DONE failed: the error; DONE: why it ran or hit; WARNING, NOTE */
 };
 
-/* Receives events from any thread; implementations lock for themselves. */
+/* Receives events from any thread; implementations do their own locking. */
 struct event_sink {
     void (*emit)(struct event_sink *self,
                  const struct event *ev); /* ev and all in it are the caller's */
 };
 
-/* NULL sink: nothing happens. Fills time_us when it is 0, and vertex when it is -1 and the thread
- * works for one (base/work.h): what transfers and warns deep down need not know it. */
+/* NULL sink: nothing happens. Sets time_us if it is 0, and vertex if it is -1 and the thread works
+ * on one (base/work.h), so that low-level code need not know it. */
 void event_emit(struct event_sink *sink, const struct event *ev);
 /* A warning or a note about the build as a whole. */
 void event_warn(struct event_sink *sink, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 void event_note(struct event_sink *sink, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
-/* How people are shown a stage: by its name, or as "stage-1" where it has only a number. Newly
- * allocated; NULL for NULL. */
+/* The label of a stage in output: its name, or "stage-1" if it has only a number. NULL for NULL. */
 char *event_stage_label(const char *stage);
-/* The same behind the platform: "linux/arm64 build". Both may be NULL; newly allocated, NULL when
- * both are. */
+/* The same after the platform: "linux/arm64 build". Both may be NULL; NULL when both are. */
 char *event_step_label(const char *stage, const char *platform);
 
 #endif

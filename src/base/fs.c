@@ -278,8 +278,7 @@ gboolean fs_remove_tree(int dirfd, const char *name, GError **err)
     return TRUE;
 }
 
-#define COPY_CHUNK                                                                                 \
-    (64 * 1024 * 1024) /* so much is copied between two looks at the command's flag */
+#define COPY_CHUNK (64 * 1024 * 1024) /* copied between two checks of the command's flag */
 
 /* Copies [from, to) of in by the fastest way that works here. */
 static gboolean copy_range(int in, int out, off_t from, off_t to, const char *what, GError **err)

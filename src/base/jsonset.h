@@ -1,5 +1,5 @@
-/* Writing JSON with jansson: text of any bytes (JSON is UTF-8: what is not becomes U+FFFD), and
- * members that are left out when they say nothing. */
+/* Writing JSON with jansson: text of any bytes (what is not UTF-8 becomes U+FFFD), and members that
+ * are left out when empty. */
 #ifndef VARVE_BASE_JSONSET_H
 #define VARVE_BASE_JSONSET_H
 

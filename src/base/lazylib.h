@@ -1,9 +1,9 @@
 /* A shared library that is loaded at its first use, because most runs of varve never need it and
- * every library that is linked costs each start its relocation (libcurl brings 26 further
- * libraries, libarchive ICU and the C++ runtime).
+ * the relocation of every linked library slows each start (libcurl brings 26 further libraries,
+ * libarchive ICU and the C++ runtime).
  *
- * A user lists the functions it wants once, as an X-macro, from which LAZYLIB_POINTER makes the
- * members of a struct of function pointers and LAZYLIB_SYMBOL the table to fill it:
+ * A user lists the functions it needs once, as an X-macro. From it LAZYLIB_POINTER makes the
+ * members of a struct of function pointers, and LAZYLIB_SYMBOL the table to fill it:
  *
  *     #define FOO_API(X, api) X(api, foo_open, open) X(api, foo_close, close)
  *     struct foo_api { FOO_API(LAZYLIB_POINTER, ) };
@@ -31,12 +31,12 @@ struct lazylib {
     gsize n;                              /* of symbols */
     void *api;            /* the struct of functions; filled when lazylib_load() is TRUE */
     char *(*start)(void); /* called once after loading, or NULL: a problem in words, or NULL */
-    gsize once;           /* state of lazylib_load(): begins as 0 */
+    gsize once;           /* state of lazylib_load(): 0 at first */
     char *problem;        /* why it cannot be used, or NULL; valid after lazylib_load() */
 };
 
-/* Loads the library at the first call; thread-safe. FALSE with VARVE_ERROR_FAILED when it cannot be
- * used, at every call in the same words. */
+/* Loads the library at the first call; thread-safe. FALSE with VARVE_ERROR_FAILED if it cannot be
+ * used, with the same message at every call. */
 gboolean lazylib_load(struct lazylib *l, GError **err);
 
 #endif

@@ -1,5 +1,5 @@
-/* libarchive, loaded at its first use (base/lazylib.h): it is for ADD of archives and for image
- * archives as outputs only.
+/* libarchive, loaded at its first use (base/lazylib.h): it is only needed for ADD of archives and
+ * for image archives.
  *
  * Members are its functions without the "archive_" prefix, to be called as
  *     const struct libarchive *lib = libarchive_load(&err);

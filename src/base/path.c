@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-/* Drops the last element of out, never going before floor. */
+/* Drops the last element of out, never before floor. */
 static void drop_last(GString *out, gsize floor)
 {
     gsize n = out->len;

@@ -167,8 +167,8 @@ static int amd64_level(void)
 #endif
 }
 
-/* Images for a lower variant of an architecture with levels run too; without a wish for one, all
- * that this machine has. */
+/* Images for a lower variant of an architecture with levels also run; if none is wanted, all that
+ * this machine supports. */
 static int match_levels(const struct platform *want, const struct platform *have)
 {
     int level = want->variant[0] == 'v' ? want->variant[1] - '0' : 0;

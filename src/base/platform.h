@@ -13,19 +13,18 @@ struct platform {
 
 /* Parses and normalises "os/arch[/variant]" or a bare "arch"; VARVE_ERROR_USAGE when malformed. */
 gboolean platform_parse(struct platform *out, const char *text, GError **err);
-/* The same of one on the user's command line: an operating system or architecture that nobody knows
- * is a mistyped one. */
+/* The same for the user's command line: an unknown operating system or architecture is an error. */
 gboolean platform_parse_known(struct platform *out, const char *text, GError **err);
-/* Normalises one that came from a manifest or a config. */
+/* Normalises a platform from a manifest or a config. */
 void platform_normalise(struct platform *p);
 /* The machine varve runs on. */
 void platform_host(struct platform *out);
-/* "linux/arm/v7", newly allocated; only "linux" without an architecture. */
+/* "linux/arm/v7"; only "linux" without an architecture. */
 char *platform_text(const struct platform *p);
 gboolean platform_equal(const struct platform *a, const struct platform *b);
-/* How well an image for have serves want: 0 not at all, higher is better (arm/v7 runs arm/v6; amd64
- * without a variant runs what this machine can, the highest first when there is none for plain
- * amd64). */
+/* How well an image for have suits want: 0 not at all, higher is better (arm/v7 runs arm/v6; amd64
+ * without a variant accepts what this machine can run, the highest variant first if there is no
+ * plain amd64). */
 int platform_match(const struct platform *want, const struct platform *have);
 
 #endif

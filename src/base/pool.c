@@ -6,8 +6,8 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-/* One loop in progress. Helpers are only invited: the caller never waits for one that has not come,
- * so nested loops cannot starve each other. Shared by the caller and the invitations. */
+/* One loop in progress. Helpers are only invited: the caller never waits for one that has not
+ * started, so nested loops cannot starve each other. Shared by the caller and the invitations. */
 struct loop {
     pool_item_fn fn;
     gpointer ctx;
@@ -109,8 +109,8 @@ gboolean pool_for_each(gsize n, pool_item_fn fn, gpointer ctx, GError **err)
     l->refs = helpers + 1;
     g_mutex_init(&l->lock);
     g_cond_init(&l->left);
-    /* Helpers see what the caller wrote because they take the lock after it: no need to trust the
-     * pool's queue for that. */
+    /* Helpers see what the caller wrote because they take the lock after it, independent of the
+     * pool's queue. */
     g_mutex_lock(&l->lock);
     g_mutex_unlock(&l->lock);
     for (guint i = 0; i < helpers; i++)

@@ -4,7 +4,8 @@
 
 #include <glib.h>
 
-/* Does item i of a loop; on failure sets *err and returns FALSE, which stops items not yet begun.
+/* Does item i of a loop; on failure sets *err and returns FALSE, after which no further items are
+ * started.
  */
 typedef gboolean (*pool_item_fn)(gpointer ctx, gsize i, GError **err);
 

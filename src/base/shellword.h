@@ -1,10 +1,10 @@
-/* Words of the commands that messages tell to run: as a shell takes them. */
+/* Shell quoting for commands in messages. */
 #ifndef VARVE_BASE_SHELLWORD_H
 #define VARVE_BASE_SHELLWORD_H
 
-/* word, in quotes where it needs them. Newly allocated. */
+/* word, quoted if necessary. */
 char *shell_word(const char *word);
-/* The same of a path: one that begins with '-' would be taken for an option, so it gets "./". */
+/* The same for a path: one that starts with '-' gets "./", so that it is not taken as an option. */
 char *shell_path(const char *path);
 
 #endif

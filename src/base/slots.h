@@ -1,5 +1,5 @@
-/* How many helping threads all builds of a process may have together. Helpers are optional: whoever
- * wants some takes what is left, does the work alone when nothing is, and never waits; so builds
+/* Limits the helper threads of all builds of a process together. Helpers are optional: a caller
+ * takes what slots are left, does the work alone if there are none, and never waits, so builds
  * cannot block each other. Thread-safe. */
 #ifndef VARVE_BASE_SLOTS_H
 #define VARVE_BASE_SLOTS_H
@@ -9,9 +9,9 @@
 struct slots;
 struct slots *slots_new(guint n);
 void slots_free(struct slots *s);
-/* Takes one, if there is one. NULL: there always is. */
+/* Takes a slot, if one is free; with NULL there always is one. */
 gboolean slots_take(struct slots *s);
-/* Gives one back. */
+/* Gives a slot back. */
 void slots_give(struct slots *s);
 
 typedef struct slots slots;

@@ -1,4 +1,4 @@
-/* "Did you mean": the known word that is nearest to one that was mistyped. */
+/* "Did you mean": the known word nearest to a mistyped one. */
 #ifndef VARVE_BASE_SUGGEST_H
 #define VARVE_BASE_SUGGEST_H
 
@@ -6,10 +6,10 @@
 
 /* The element of words (n of them) with the smallest edit distance (insertions, deletions,
  * substitutions and swaps of neighbours count one each; letter case is ignored) to typed, or NULL
- * when none is near enough: at most one edit for up to 3 characters, two up to 5, three beyond. The
- * first of equally near words wins; a word that differs only in case is the nearest of all. Where
- * none is near, the only one that begins with typed (3 characters or more) is meant. The result is
- * borrowed from words. Words longer than 64 bytes are never near. */
+ * if none is near enough: at most one edit for up to 3 characters, two up to 5, three beyond. The
+ * first of equally near words wins; a word that differs only in case is the nearest. If no word is
+ * near but exactly one starts with typed (3 characters or more), the result is that one. The result
+ * is borrowed from words. Words longer than 64 bytes are never near. */
 const char *suggest_nearest(const char *typed, const char *const *words, gsize n);
 
 /* Edit distance as above, or max + 1 when it is larger than max. */

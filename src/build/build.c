@@ -71,8 +71,8 @@ static void open_sources(struct build *b)
                                                           .cancel = so.cancel});
 }
 
-/* Builds are compared with earlier ones of the same tag, wherever their files were then (a fresh
- * clone); without a tag, of the same Dockerfile and context. */
+/* Builds are compared with earlier ones of the same tag, wherever their files were (a fresh clone);
+ * without a tag, with those of the same Dockerfile and context. */
 static char *make_slot_prefix(const struct build *b)
 {
     g_autofree char *where =
@@ -140,7 +140,7 @@ static gboolean needs_config(const struct build *b)
     return FALSE;
 }
 
-/* The config needs the digests of the layers' tars. Where blobs are made of them anyhow, that comes
+/* The config needs the digests of the layers' tars. If an output makes blobs of them, that comes
  * first. */
 static gboolean make_config(struct build *b, const struct output_env *env, GError **err)
 {
@@ -213,7 +213,7 @@ static gboolean has_stage(const struct dockerfile *df, const char *name)
     return FALSE;
 }
 
-/* Docker says nothing, so scripts may name stages that only some of their files have. */
+/* Docker does not report it, so scripts may name stages that only some of their files have. */
 static void note_filters(const struct build *b)
 {
     for (char **f = b->r->no_cache_filter; f && *f; f++)

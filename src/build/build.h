@@ -1,11 +1,11 @@
-/* One build, from a request to its outputs, without anything of a front door: nothing is printed,
- * and what it has to say on the way are events. Any number of builds run at the same time in one
- * process, each in a thread of its own (and with helpers of its own).
+/* One build, from a request to its outputs, independent of the front end: it prints nothing and
+ * reports through events. Any number of builds can run at the same time in one process, each in its
+ * own thread (with its own helpers).
  *
- * Order of calls: build_new(); then build_run(), or in place of it one of build_prepare(),
- * build_check(), build_outline() and build_read(); the result is there after success and after
- * failure; build_record() writes the history of a build_run(), once the front door has done what it
- * does with the result; build_free(). */
+ * Order of calls: build_new(); then build_run(), or instead one of build_prepare(), build_check(),
+ * build_outline() and build_read(); the result is valid after success and after failure;
+ * build_record() writes the history of a build_run(), once the front end has used the result;
+ * build_free(). */
 #ifndef VARVE_BUILD_BUILD_H
 #define VARVE_BUILD_BUILD_H
 
@@ -16,11 +16,11 @@
 #include "solver/solver.h"
 #include "store/history.h"
 
-/* What a front door gives a build to speak and to be stopped with; all may be NULL. */
+/* A front end's ports to report through and to stop the build; all may be NULL. */
 struct build_ports {
     struct event_sink *events; /* progress, warnings, notes */
     struct cancel *cancel;
-    /* Told what the checks found, before anything runs and once more after a failure. */
+    /* Called with what the checks found, before anything runs and again after a failure. */
     void (*findings)(gpointer ctx, const struct lint_report *r, const struct diags *d);
     gpointer ctx; /* of findings */
 };
@@ -29,30 +29,30 @@ struct build_ports {
 struct build_step {
     const struct vertex *vertex;
     const struct vertex_result *result;
-    char *stage; /* as people are shown it (event_step_label()); NULL: it has none, or is the only
-                    one and has no name */
+    char *stage; /* as output shows it (event_step_label()); NULL: none, or the only one, unnamed */
 };
 
-/* A part of the image's config that is not as it was: "ENV" "PATH" "changed". */
+/* A changed part of the image's config: "ENV" "PATH" "changed". */
 struct build_change {
     const char *field; /* "CMD" */
-    char *name;        /* of a variable, label, port or volume; NULL: the field is one value */
-    char *how;         /* "is new", or the values before and now */
+    char *name;        /* of a variable, label, port or volume; NULL: the field is a single value */
+    char *how;         /* "is new", or the old and new values */
 };
 
 /* How a step failed. */
 struct build_failure {
     const struct build_step *step;
     struct span place;     /* in the Dockerfile; line 0: none */
-    GError *error;         /* the build's, or one that knows better why */
+    GError *error;         /* the build's, or one with a better reason */
     char *hint;            /* the known cause, one line; NULL: none is known */
-    struct build_step own; /* what step is when it is none of the result's */
+    struct build_step own; /* what step points to if it is not in the result */
 };
 
-/* What came of it. Fields are set as far as the build came; all of it is the build's. */
+/* The result of a build. Fields are set as far as the build got; everything is owned by the build.
+ */
 struct build_result {
-    gint64 id;                 /* in the history, from 1; 0: it is not there */
-    const char *name;          /* how people call it: its first tag, else the context's name */
+    gint64 id;                 /* in the history, from 1; 0: not recorded */
+    const char *name;          /* for output: its first tag, else the context's name */
     gint64 started_us;         /* monotonic clock */
     struct dockerfile *df;     /* NULL: it could not be read */
     struct diags *diags;       /* what is wrong with it; NULL: it was not read */
@@ -62,13 +62,13 @@ struct build_result {
     int ran, cached;           /* how many steps ran, and how many were hits */
     struct built_image *image; /* NULL: not made */
     GArray *outputs;           /* struct output_result, of the request's outputs that are done */
-    gboolean unchanged;        /* all names stood for this very image before */
-    gboolean same_layers;      /* the image that the name stood for has the same ones */
-    GPtrArray *changes; /* struct build_change*: what its config had otherwise; NULL: it is the
-                           same, or there was none */
+    gboolean unchanged;        /* all names already referred to exactly this image */
+    gboolean same_layers;      /* the image that had the name before has the same layers */
+    GPtrArray *changes; /* struct build_change*: how its config differs; NULL: not at all, or there
+                           was no such image */
     struct build_failure *failure; /* NULL: no step failed */
-    char *network;                 /* why programs had the host's network though they should not;
-                                      NULL: they had not */
+    /* why programs had the host's network instead of their own; NULL: they did not */
+    char *network;
 };
 
 struct build;
@@ -76,36 +76,36 @@ struct build;
 struct build *build_new(const struct build_request *r, struct session *s,
                         const struct build_ports *ports);
 void build_free(struct build *b);
-/* "name · linux/amd64", for people; newly allocated. */
+/* "name · linux/amd64", for people. */
 char *build_title(const struct build_request *r);
 
-/* Runs all phases. On failure what was finished is kept. */
+/* Runs all phases. On failure, finished steps are kept. */
 gboolean build_run(struct build *b, GError **err);
 /* Reads the Dockerfile and the ignore file of a context that is a directory. */
 gboolean build_read(struct build *b, GError **err);
 /* The phases before anything runs: reads the inputs, opens the store, lowers. */
 gboolean build_prepare(struct build *b, GError **err);
-/* Checks the Dockerfile, with its base images as far as these are to be had. On failure
- * result->lint may tell of the part of the file that could be read. */
+/* Checks the Dockerfile, with its base images if they can be looked up. On failure result->lint may
+ * cover the part of the file that could be read. */
 gboolean build_check(struct build *b, GError **err);
-/* What the target takes. The caller frees it. */
+/* What the target accepts. The caller frees it. */
 struct outline *build_outline(struct build *b, GError **err);
 
 const struct build_result *build_result(struct build *b);
-/* "CMD, ENV": where only the config differs, the instructions it is of; else NULL. Newly allocated.
+/* "CMD, ENV": if only the config differs, the instructions that changed it; else NULL.
  */
 char *build_changed_fields(const struct build_result *r);
-/* Checks what was not checked yet of a file that could be read, for the report of a failure. */
+/* Does remaining checks of a file that could be read, for the report of a failure. */
 void build_check_failed(struct build *b);
-/* "lint violation found for rules: …": findings that are errors; newly allocated. */
+/* "lint violation found for rules: …": findings that are errors. */
 char *build_violation_text(const struct lint_report *r);
-/* Records the build and its steps, and how it ended: err is NULL or why it failed. Failing to do so
- * is only a warning. */
+/* Records the build, its steps and its end: err is NULL or why it failed. A failure to record is
+ * only a warning. */
 void build_record(struct build *b, const GError *err);
 
-/* The last lines of a step's log, at most n; newly allocated. */
+/* The last lines of a step's log, at most n. */
 char *build_log_tail(struct build *b, const struct build_step *step, guint n);
-/* The store that it has open, or NULL. */
+/* Its open store, or NULL. */
 struct store *build_store(struct build *b);
 /* The RUN that failed and was kept (request.keep_failed), or NULL. */
 const struct vertex *build_kept(const struct build *b);

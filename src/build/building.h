@@ -27,11 +27,11 @@ struct build {
     char *context_name;               /* the context in full, for people */
     char *context_label;              /* its last part */
     char *context_dir;                /* on this machine; NULL: there is none */
-    gboolean context_archive;         /* it came out of an archive: its owners count */
-    struct source_op *context_source; /* the URL or repository it came from, pinned to what that
-                                         held then; NULL: it did not */
-    GBytes
-        *dockerfile_text; /* the context is nothing but a Dockerfile, or -f is a URL; else NULL */
+    gboolean context_archive;         /* it came from an archive: owners are kept */
+    struct source_op *context_source; /* the URL or repository it came from, pinned to its content
+                                         then; NULL: neither */
+    /* the Dockerfile, if it is the whole context or -f is a URL; else NULL */
+    GBytes *dockerfile_text;
     struct sources *sources;
     struct lowered *lowered;
     struct solver *solver;
@@ -41,14 +41,14 @@ struct build {
     struct build_row row; /* for history */
 };
 
-/* context.c: how the context is called, and for a directory where it is. Call it first. */
+/* context.c: the context's name, and for a directory its path. Call it first. */
 void build_name_context(struct build *b);
-/* The last part of the context's name; newly allocated. */
+/* The last part of the context's name. */
 char *build_context_label(const struct build_request *r);
-/* Gets a context that is no directory; needs the store and the configuration. */
+/* Fetches a context that is not a directory; needs the store and the configuration. */
 gboolean build_open_context(struct build *b, GError **err);
 void build_free_context_source(struct build *b);
-/* Gets the Dockerfile when -f is a URL; after the context. */
+/* Fetches the Dockerfile if -f is a URL; after the context. */
 gboolean build_fetch_dockerfile(struct build *b, GError **err);
 
 /* unused.c: notes each build argument that the Dockerfile has no ARG for. */
@@ -58,23 +58,23 @@ void build_note_unused_args(const struct build *b);
  * are some. */
 gboolean build_lint(struct build *b, GError **err);
 
-/* outputs.c: what the outputs want of them; epoch is the build's. VARVE_ERROR_USAGE. */
+/* outputs.c: the times that the outputs need; epoch is the build's. VARVE_ERROR_USAGE. */
 gboolean build_settle_times(const struct build_request *r, gint64 epoch, struct image_times *out,
                             GError **err);
 
-/* changes.c: compares the image, which has its config, with the one that its name stands for
- * (without a tag: that of the build before); before the outputs move the name. */
+/* changes.c: compares the image, which has its config, with the one that its name refers to
+ * (without a tag: that of the previous build); before the outputs move the name. */
 void build_compare(struct build *b);
 
-/* result.c: after the solver, what came of the steps. */
+/* result.c: after the solver, the results of the steps. */
 void build_collect_steps(struct build *b);
-/* And of the one that failed, err. */
+/* The same for the one that failed, with err. */
 void build_collect_failure(struct build *b, const GError *err);
 void build_result_clear(struct build_result *r);
 void build_step_free(gpointer step);
 
-/* missing.c: where in the Dockerfile what ended the step v is, and for a source that was not found
- * why: *err is then replaced. */
+/* missing.c: the position in the Dockerfile of what failed in step v; for a source that was not
+ * found, replaces *err with the reason. */
 struct span build_explain_missing(const struct build *b, const struct vertex *v, GError **err);
 /* After the solver: notes each COPY and ADD whose sources hold no file, most often for a pattern
  * that matches nothing. One pattern of several that does not is a usual way to copy what may be
@@ -83,9 +83,9 @@ void build_note_nothing_copied(const struct build *b);
 /* hint.c: what the log of the failed step and its exit code say about the cause, as far as it is
  * known: one line, newly allocated, or NULL. */
 char *build_hint(struct build *b, const struct build_step *step);
-/* notfound.c: the same of a RUN whose exit code is 127; log: the end of its log. */
+/* notfound.c: the same for a RUN whose exit code is 127; log: the end of its log. */
 char *build_hint_not_found(const struct build *b, const struct vertex *v, const char *log);
-/* Of a RUN that was meant as JSON and is none; NULL: it was not. */
+/* The same for a RUN that was meant as JSON but is not; NULL: it was not meant so. */
 char *build_hint_json_form(const struct build *b, const struct vertex *v);
 
 #endif

@@ -1,5 +1,5 @@
-/* What a build made of the image that its name stood for: whether it is the same one, and which
- * parts of its config differ. */
+/* Compares a build's image with the one that had its name: whether it is the same, and which parts
+ * of its config differ. */
 #include "build/building.h"
 
 #include "image/config.h"

@@ -49,7 +49,7 @@ static struct dockerfile *sound_part(const struct build *b)
     return df && !diags_has_errors(d) ? g_steal_pointer(&df) : NULL;
 }
 
-/* Checks what can be checked of a file that cannot be built. */
+/* Checks the readable part of a file that cannot be built. */
 static void lint_wrong(struct build *b)
 {
     g_autoptr(dockerfile) part = b->result.df && !b->parsed ? sound_part(b) : NULL;
@@ -85,8 +85,8 @@ gboolean build_lint(struct build *b, GError **err)
     return FALSE;
 }
 
-/* Errors of the file come first, as in a build. Where only the outside is in the way, what the file
- * alone tells is still checked. */
+/* Errors of the file come first, as in a build. If only a registry, the network or the disk failed,
+ * what depends on the file alone is still checked. */
 static gboolean prepare_check(struct build *b, GError **err)
 {
     GError *why = NULL;
@@ -99,8 +99,7 @@ static gboolean prepare_check(struct build *b, GError **err)
     }
     g_error_free(why);
     event_warn(b->ports.events,
-               "base images could not be looked up; rules that need them were left "
-               "out where they do");
+               "some base images could not be looked up; rules that need them were skipped");
     return TRUE;
 }
 

@@ -1,4 +1,4 @@
-/* Words that choose among what there is: names, arguments, platforms, policies, the context. */
+/* Options with simple values: names, arguments, platforms, policies, the context. */
 #include "build/values.h"
 
 #include "base/error.h"
@@ -17,7 +17,7 @@ gboolean build_add_tag(struct build_request *r, const char *text, GError **err)
 {
     g_autoptr(reference) ref = reference_parse(text, err);
     if (ref && ref->digest)
-        error_set(err, VARVE_ERROR_USAGE, "%s: a tag cannot hold a digest", text);
+        error_set(err, VARVE_ERROR_USAGE, "%s: a tag cannot contain a digest", text);
     if (!ref || ref->digest) {
         g_prefix_error(err, "-t %s: ", text);
         error_as_usage(err);
@@ -137,7 +137,7 @@ gboolean build_set_call(struct build_request *r, const char *text, GError **err)
     }
     return error_set(
         err, VARVE_ERROR_USAGE,
-        "--call=%s: not build, check, outline or targets, each with ,format=json where wanted",
+        "--call=%s: must be build, check, outline or targets, optionally with ,format=json",
         text ? text : "");
 }
 

@@ -20,7 +20,7 @@ static gboolean take_number(GKeyFile *kf, const char *file, const char *key, gui
     int n = g_key_file_get_integer(kf, "registry", key, &local);
     if (local || n < 1 || n > 3600) {
         g_clear_error(&local);
-        return bad_key(file, "registry", key, "is not a number from 1 to 3600", err);
+        return bad_key(file, "registry", key, "must be a number from 1 to 3600", err);
     }
     *out = n;
     return TRUE;
@@ -75,7 +75,7 @@ static gboolean take_run_key(GKeyFile *kf, const char *file, const char *key,
     if (!g_str_equal(key, "network"))
         return bad_key(file, "run", key, "is unknown", err);
     if (!value || (!g_str_equal(value, "private") && !g_str_equal(value, "host")))
-        return bad_key(file, "run", key, "is not private or host", err);
+        return bad_key(file, "run", key, "must be private or host", err);
     c->network = g_str_equal(value, "host") ? NETPOOL_HOST : NETPOOL_PRIVATE;
     return TRUE;
 }

@@ -1,21 +1,21 @@
 /* clang-format off */
-/* varve.conf: what a user or a machine sets once. Read from /etc/varve/varve.conf and then from
- * $XDG_CONFIG_HOME/varve/varve.conf (~/.config), whose keys win; one file may be named (VARVE_CONFIG)
- * to be read instead of both.
+/* varve.conf: the configuration of a user or a machine. Read from /etc/varve/varve.conf and then
+ * from $XDG_CONFIG_HOME/varve/varve.conf (~/.config), whose keys override; VARVE_CONFIG may name one
+ * file to read instead of both.
  *
  *     [registry]
- *     insecure=127.0.0.1:5001;lab.example:5000   hosts reached by http, or by https unverified
+ *     insecure=127.0.0.1:5001;lab.example:5000   hosts to use http, or https unverified, for
  *     auth-file=/path/auth.json                  logins, instead of Docker's and Podman's files
  *     ca-file=/path/ca.crt                       certificates to trust besides the system's
- *     tries=5                                    tries of one request
+ *     tries=5                                    attempts of one request
  *     max-wait=60                                seconds to wait for one request, with its retries
- *     stall=30                                   seconds without a byte until a transfer is given up
+ *     stall=30                                   seconds without a byte until a transfer fails
  *     [mirrors]
  *     docker.io=mirror.example;https://other.example/hub   tried in this order before the host
  *     [run]
- *     network=private        programs must have a network of their own; host: they use the host's
+ *     network=private        programs must have their own network; host: they use the host's
  *
- * A key or group that is not known is an error that names the file. */
+ * An unknown key or group is an error that names the file. */
 /* clang-format on */
 #ifndef VARVE_BUILD_CONFIG_H
 #define VARVE_BUILD_CONFIG_H

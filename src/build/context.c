@@ -39,9 +39,9 @@ static gboolean is_archive(int fd, gboolean *yes, GError **err)
 
 static gboolean refuse_archive(const struct build *b, GError **err)
 {
-    error_set(err, VARVE_ERROR_INVALID, "the context %s is compressed, but there is no tar in it",
+    error_set(err, VARVE_ERROR_INVALID, "the context %s is compressed but is not a tar archive",
               b->context_name);
-    error_add_next(err, "give a tar archive, plain or compressed with gzip, bzip2, xz or zstd");
+    error_add_next(err, "use a tar archive, plain or compressed with gzip, bzip2, xz or zstd");
     return FALSE;
 }
 
@@ -53,7 +53,7 @@ static gboolean unpack_context(struct build *b, const char *dir, const char *nam
     g_autofree char *tmp = t ? store_tmp_dir(b->store, err) : NULL;
     struct layer_info info = {0};
     if (!tmp || !remote_fill(b->store, b->ports.cancel, t, name, TRUE, NULL, tmp, &info, err)) {
-        g_prefix_error(err, "cannot unpack_context the context %s: ", b->context_name);
+        g_prefix_error(err, "cannot unpack the context %s: ", b->context_name);
         return FALSE;
     }
     b->context_dir = g_build_filename(store_root(b->store), tmp, "fs", NULL);
@@ -73,7 +73,7 @@ static gboolean take_dockerfile(struct build *b, int fd, GError **err)
         error_set(err, VARVE_ERROR_USAGE,
                   "%s is a Dockerfile, not an archive, and -f %s names another one",
                   b->context_name, b->r->file);
-        error_add_next(err, "leave -f out, or give a context that holds %s", b->r->file);
+        error_add_next(err, "leave out -f, or use a context that contains %s", b->r->file);
         return FALSE;
     }
     if (lseek(fd, 0, SEEK_SET) < 0)
@@ -102,7 +102,7 @@ static gboolean copy_stdin(struct build *b, int from, int to, GError **err)
     guint64 total = 0;
     for (;;) {
         struct pollfd fds[] = {{from, POLLIN, 0}, {cancel_fd(b->ports.cancel), POLLIN, 0}};
-        if (poll(fds, 2, -1) < 0 && errno != EINTR) /* who types a context may give it up */
+        if (poll(fds, 2, -1) < 0 && errno != EINTR) /* a user who types a context may cancel it */
             return error_set_errno(err, errno, "cannot wait for the context on stdin");
         if (!cancel_check(b->ports.cancel, err))
             return FALSE;
@@ -175,8 +175,8 @@ static gboolean open_archive(struct build *b, GError **err)
     return FALSE;
 }
 
-/* Keeps op, which came from this command line, with what it held when it was got: its time is that
- * of the context, whatever is there later. */
+/* Keeps op, which came from this command line, with its content when it was fetched: its time is
+ * that of the context, whatever is there later. */
 static void pin(struct build *b, const struct source_op *op, const char *holds)
 {
     struct source_op *s = b->context_source = g_new0(struct source_op, 1);
@@ -203,7 +203,7 @@ void build_free_context_source(struct build *b)
     g_clear_pointer(&b->context_source, g_free);
 }
 
-/* Gets op; the directory of its layer, newly allocated. The context is pinned. */
+/* Fetches op; returns the directory of its layer. The context is pinned. */
 static char *fetch(struct build *b, const struct source_op *op, gboolean context, GError **err)
 {
     const char *agent = g_hash_table_lookup(b->r->ssh, "default");

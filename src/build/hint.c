@@ -54,9 +54,9 @@ static const char *network_hint(const char *log, const struct vertex *v)
     if (!found || v->op.type != OP_EXEC)
         return NULL;
     return v->op.exec.network == NET_NONE
-               ? "this step has no network (--network=none): leave that out if it needs one."
-               : "a name was not found, or the network not reached: check the name, and whether "
-                 "this machine reaches it; --build-arg HTTPS_PROXY=URL names a proxy.";
+               ? "this step has no network (--network=none): remove that option if it needs one."
+               : "a name could not be resolved or the network could not be reached: check the name "
+                 "and this machine's network; --build-arg HTTPS_PROXY=URL sets a proxy.";
 }
 
 static gboolean cause_fits(const struct cause *c, const char *log, int exit_code)

@@ -10,8 +10,8 @@
 
 #define MAX_IGNORE (4 << 20) /* bytes of an ignore file */
 
-/* Reads a file of the context. One that is not the user's own directory must not lead out of
- * itself. */
+/* Reads a file of the context. Links must not lead out of a context that is not the user's own
+ * directory. */
 static GBytes *read_inside(struct build *b, const char *path, gsize max, GError **err)
 {
     fd_auto int root = fs_open_dir(AT_FDCWD, b->context_dir, err);
@@ -120,20 +120,21 @@ static GBytes *read_dockerfile(struct build *b, GError **err)
         gboolean own = is_own(b, b->dockerfile_path);
         error_set(&local, VARVE_ERROR_USAGE, "there is no Dockerfile at %s%s%s", b->dockerfile_path,
                   own ? "" : " in the context ", own ? "" : b->context_name);
-        error_add_next(&local, "name it with -f, or run varve in the directory that holds it");
+        error_add_next(&local, "name it with -f, or run varve in the directory that contains it");
     }
     g_propagate_error(err, local);
     return NULL;
 }
 
-/* NULL without error when there is no such file. A directory of that name is none, as for Docker.
+/* NULL without error if there is no such file. A directory of that name does not count, as in
+ * Docker.
  */
 static GBytes *read_optional(struct build *b, const char *path, GError **err)
 {
     GError *local = NULL;
     if (is_directory(b, path)) {
-        event_note(b->ports.events,
-                   "%s is a directory, not an ignore file: nothing is ignored by it", path);
+        event_note(b->ports.events, "%s is a directory, not an ignore file: no files are ignored",
+                   path);
         return NULL;
     }
     GBytes *bytes = read_input_file(b, path, MAX_IGNORE, &local);
@@ -146,8 +147,8 @@ static GBytes *read_optional(struct build *b, const char *path, GError **err)
     return NULL;
 }
 
-/* The first ignore file that there is, its name in *used: <Dockerfile>.dockerignore, then the
- * context's own; behind each Podman's name for it. NULL: there is none, or *err is set. */
+/* The first ignore file that exists, its name in *used: <Dockerfile>.dockerignore, then the
+ * context's own; after each, Podman's name for it. NULL: there is none, or *err is set. */
 static GBytes *find_ignore(struct build *b, char **used, GError **err)
 {
     gboolean no_file = g_strcmp0(b->r->file, "-") == 0 || b->dockerfile_text;

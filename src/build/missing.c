@@ -1,5 +1,5 @@
-/* A source of a COPY, an ADD or a mount that is not there: outside of the context, left out by the
- * ignore file, or just not there; or that holds no file. */
+/* A missing source of a COPY, an ADD or a mount: outside the context, excluded by the ignore file,
+ * or nonexistent. */
 #include "build/building.h"
 
 #include "base/error.h"
@@ -72,7 +72,7 @@ static gboolean set_outside(const struct source *s, GError **err)
     return TRUE;
 }
 
-/* What decides about path: for one with wildcards the directory before the first, else itself. */
+/* The path to check: for one with wildcards the directory before the first, else path itself. */
 static const char *decider(const struct build *b, const char *path, guint *line)
 {
     g_autofree char *clean = path_clean(path);
@@ -102,12 +102,13 @@ static gboolean set_left_out(const struct build *b, const struct source *s, GErr
         return FALSE;
     if (!pattern_has_wildcards(s->path) && !exists_on_disk(b, s->path)) {
         error_set(err, VARVE_ERROR_NOT_FOUND,
-                  "\"%s\" was not found in the build context, and %s:%u would leave it out: %s",
+                  "\"%s\" was not found in the build context, and %s:%u would exclude it: %s",
                   s->path, b->ignore_name, line, pattern);
-        error_add_next(err, "make it before the build, and add !%s to %s", s->path, b->ignore_name);
+        error_add_next(err, "create it before the build, and add !%s to %s", s->path,
+                       b->ignore_name);
         return TRUE;
     }
-    error_set(err, VARVE_ERROR_NOT_FOUND, "\"%s\" is left out by %s:%u: %s", s->path,
+    error_set(err, VARVE_ERROR_NOT_FOUND, "\"%s\" is excluded by %s:%u: %s", s->path,
               b->ignore_name, line, pattern);
     error_add_next(err, "remove that line, or add !%s below it", s->path);
     return TRUE;
@@ -120,18 +121,19 @@ static void add_next_for_source(const struct source *s, GError **err)
     if (error_next(*err) || strstr((*err)->message, "did you mean"))
         return;
     if (is_context(s->input) && s->written && *s->written == '/')
-        error_add_next(err, "paths begin at the context: %s means %s in it, not this machine's",
-                       s->written, s->path);
+        error_add_next(
+            err, "paths are relative to the context: %s means %s inside it, not on this machine",
+            s->written, s->path);
     else if (is_context(s->input))
-        error_add_next(err, "correct the path, which begins at the context, or make the file "
-                            "before the build");
+        error_add_next(err, "correct the path, which is relative to the context, or create the "
+                            "file before the build");
     else if (stage && !g_ascii_isdigit(*stage))
         error_add_next(err,
-                       "correct the path; varve build --target %s -o type=tar . | tar t lists "
-                       "what that stage has",
+                       "correct the path; varve build --target %s -o type=tar . | tar t lists that "
+                       "stage's files",
                        stage);
     else
-        error_add_next(err, "correct the path, which begins at the root of the file system");
+        error_add_next(err, "correct the path, which starts at the root of the file system");
 }
 
 struct span build_explain_missing(const struct build *b, const struct vertex *v, GError **err)

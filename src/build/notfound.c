@@ -1,5 +1,5 @@
-/* A RUN that ended with 127: which program was not found, and why it could not be. The log says the
- * name, the instruction how it was meant, the file system below the step what is there. */
+/* A RUN that ended with 127: which program was not found, and why. The log has the name, the
+ * instruction shows what was meant, the file system below the step what exists. */
 #include "build/building.h"
 
 #include "base/fs.h"
@@ -130,7 +130,7 @@ static char *tell_of_script(const struct search *s, const char *file, const char
         program[strlen(program) - 1] = '\0';
         g_autofree char *name = text_fit(program, NAME_MAX_SHOWN);
         return g_strdup_printf(
-            "/%s is there, but its lines end with CR LF: what is looked for is \"%s\\r\". "
+            "/%s exists, but its lines end with CR LF, so the kernel looks for \"%s\\r\". "
             "Convert it (dos2unix, or git config core.autocrlf input and a new checkout).",
             shown, name);
     }
@@ -138,13 +138,12 @@ static char *tell_of_script(const struct search *s, const char *file, const char
     if (there)
         return NULL;
     g_autofree char *name = text_fit(program, NAME_MAX_SHOWN);
-    return g_strdup_printf(
-        "/%s is there, but its #! line names %s, which this image does not have. Install "
-        "that in an earlier RUN, or name a program that is there.",
-        shown, name);
+    return g_strdup_printf("/%s exists, but its #! line names %s, which is not in this image. "
+                           "Install that in an earlier RUN, or name a program that exists.",
+                           shown, name);
 }
 
-/* A file that is there, and yet was not found: what it needs is not. */
+/* A file that exists but was not found: what it needs is missing. */
 static char *tell_of_file(const struct search *s, const char *name)
 {
     char head[HEAD_BYTES + 1];
@@ -159,12 +158,12 @@ static char *tell_of_file(const struct search *s, const char *name)
     g_autofree char *shown = text_fit(file, NAME_MAX_SHOWN);
     g_autofree char *needs = text_fit(loader, NAME_MAX_SHOWN);
     return g_strdup_printf(
-        "/%s is there, but the loader that it needs is not: %s. It was built for another C "
+        "/%s exists, but the loader it needs does not: %s. It was built for another C "
         "library%s; build it for this image, or statically.",
         shown, needs, strstr(loader, "ld-linux") ? " (glibc)" : "");
 }
 
-/* The machine that an ELF file is for; 0: it is none. */
+/* The machine that an ELF file is for; 0: not an ELF file. */
 static guint machine_of(const char *head, gsize n)
 {
     Elf64_Ehdr elf;
@@ -188,7 +187,7 @@ static char *tell_of_machine(const struct search *s, const char *log, const char
         return NULL;
     g_autofree char *shown = text_fit(file, NAME_MAX_SHOWN);
     return g_strdup_printf(
-        "/%s was built for another kind of machine: use the file for this one, or build "
+        "/%s was built for another architecture: use the file for this one, or build "
         "for its platform with --platform.",
         shown);
 }
@@ -205,7 +204,7 @@ static const char *manager_there(const struct search *s)
     return NULL;
 }
 
-/* What the stage of v starts from, as it is written there. */
+/* What the stage of v starts from, as written there. */
 static const char *base_name(const struct search *s)
 {
     const struct dockerfile *df = s->b->result.df;
@@ -224,7 +223,7 @@ static char *tell_of_manager(const struct search *s, const char *name)
         g_autofree char *base = text_fit(base_name(s), NAME_MAX_SHOWN);
         const char *own = manager_there(s);
         return g_strdup_printf(
-            "this image (%s) has no %s; take %s base, or %s%s.", base, name, managers[i].of,
+            "this image (%s) has no %s; use %s base, or %s%s.", base, name, managers[i].of,
             own ? "its own package manager, " : "copy in what is needed", own ? own : "");
     }
     return NULL;
@@ -251,7 +250,7 @@ static char *name_in_line(const char *line)
     return NULL;
 }
 
-/* The program that the end of the log says was not found; NULL: it does not. */
+/* The program that was not found according to the end of the log; NULL: none. */
 static char *name_in_log(const char *log)
 {
     g_auto(GStrv) lines = g_strsplit(log, "\n", -1);
@@ -291,7 +290,8 @@ static char *plain_hint(const char *name)
     g_autofree char *shown = text_fit(bare, NAME_MAX_SHOWN);
     if (crlf)
         return g_strdup_printf(
-            "a script's lines end with CR LF: what is looked for is \"%s\\r\". " CRLF_NEXT, shown);
+            "a script's lines end with CR LF, so the kernel looks for \"%s\\r\". " CRLF_NEXT,
+            shown);
     return g_strdup_printf("%s%scommand not found in this image: install it in an earlier RUN, or "
                            "check its spelling and PATH.",
                            shown, *shown ? ": " : "");

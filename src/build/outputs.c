@@ -15,7 +15,7 @@ static struct output *add_output(struct build_request *r, const char *text, GErr
     return out;
 }
 
-/* --push is for the images that are made anyhow, else for one of its own; --load likewise. */
+/* --push applies to the images that are made by outputs, else to a new one; --load likewise. */
 static gboolean add_flags(struct build_request *r, gboolean push, gboolean load, GError **err)
 {
     gboolean images = FALSE, loads = FALSE;
@@ -53,7 +53,7 @@ static gboolean check_stdout(const struct build_request *r, GError **err)
     }
     if (n < 2)
         return TRUE;
-    error_set(err, VARVE_ERROR_USAGE, "--output: %u outputs go to stdout, which takes one", n);
+    error_set(err, VARVE_ERROR_USAGE, "--output: %u outputs go to stdout; only one can", n);
     error_add_next(err, "give the others dest=FILE");
     return FALSE;
 }
@@ -65,7 +65,7 @@ static gboolean asks_for_time(const struct build_request *r)
     return text && *text;
 }
 
-/* One image has one time; what an output does not say is the build's. */
+/* One image has one time; outputs without one use the build's. */
 gboolean build_settle_times(const struct build_request *r, gint64 build_epoch,
                             struct image_times *t, GError **err)
 {
@@ -81,7 +81,7 @@ gboolean build_settle_times(const struct build_request *r, gint64 build_epoch,
             error_set(
                 err, VARVE_ERROR_USAGE,
                 "--output: two outputs disagree about source-date-epoch or rewrite-timestamp");
-            error_add_next(err, "these would be different images: build one after the other");
+            error_add_next(err, "these would be different images: build them one after the other");
             return FALSE;
         }
         if (out->rewrite_timestamp == 1 && epoch < 0 && !out->keep_times && !asks_for_time(r)) {

@@ -1,10 +1,9 @@
-/* What a build is asked for: values only, owned, with nothing of a command line in them. A front
- * door fills one in (build/values.h has what the words of people and files mean) and may free it
- * once the build is freed.
+/* The request for a build: only values, owned, independent of a command line. A front end fills it
+ * in (build/values.h parses the words of users and files) and may free it once the build is freed.
  *
- * Descriptors and the environment are the front door's: what a build needs of them is a field here.
- * Paths are the process's: relative ones count from its working directory, so whoever serves
- * several clients gives absolute ones. */
+ * Descriptors and the environment belong to the front end: what a build needs of them is a field
+ * here. Relative paths start at the process's working directory, so a front end that serves several
+ * clients must give absolute ones. */
 #ifndef VARVE_BUILD_REQUEST_H
 #define VARVE_BUILD_REQUEST_H
 
@@ -30,17 +29,17 @@ struct build_request {
     int in_fd;         /* what "-" is read from, borrowed; -1: none */
     int out_fd;        /* what an output's dest "-" is written to, borrowed; -1: none */
 
-    char *name;             /* the first tag as the user writes it; NULL: none was given */
+    char *name;             /* the first tag as the user wrote it; NULL: none was given */
     GPtrArray *tags;        /* char*: canonical names, NULL-terminated */
     char *target;           /* a stage; NULL: the last */
     GHashTable *build_args; /* char* → char* */
-    GPtrArray *given_args;  /* char*: names of those that a person gave, to tell of typing errors */
+    GPtrArray *given_args;  /* char*: names of those that the user gave, to report typing errors */
     char **labels;          /* "key=value", or NULL */
     char **no_cache_filter; /* stages, or NULL */
     gboolean no_cache;      /* --no-cache: no step is looked up */
     enum pull_policy pull;
     struct platform platform;
-    enum build_call call; /* what is wanted in place of a build */
+    enum build_call call; /* what to do instead of a build */
     gboolean call_json;   /* as JSON */
     GPtrArray *contexts;  /* struct named_context* */
     GHashTable *secrets;  /* id → GBytes* */
@@ -53,15 +52,14 @@ struct build_request {
     guint64 shm_size;      /* bytes, 0: default */
     char *cgroup_parent;   /* or NULL */
     struct resources resources;
-    gboolean host_ca; /* this host's certificates are usable inside RUN */
-    char *ca_bundle;  /* the file of them (SSL_CERT_FILE); NULL: where systems have it */
-    gboolean allow_insecure,
-        allow_host_network; /* --allow: RUN may ask for --security=insecure, --network=host */
-    gboolean keep_failed;   /* what a RUN that failed left, for build_debug() */
+    gboolean host_ca; /* make this host's certificates usable inside RUN */
+    char *ca_bundle;  /* their file (SSL_CERT_FILE); NULL: where systems have it */
+    gboolean allow_insecure, allow_host_network;
+    gboolean keep_failed; /* keep the state of a failed RUN, for build_debug() */
 
     GPtrArray *outputs; /* struct output* */
     char **annotations; /* "key=value" that build_set_outputs() gives each output; or NULL */
-    gboolean wants_id;  /* an image's id is needed, whatever the outputs make */
+    gboolean wants_id;  /* an image id is needed, whatever the outputs make */
     char *docker_host;  /* as DOCKER_HOST; NULL: its default */
 };
 /* One with empty collections, this machine's platform and no descriptors. */

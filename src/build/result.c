@@ -1,4 +1,4 @@
-/* What came of a build, gathered for whoever asked for it. */
+/* The result of a build, collected for its caller. */
 #include "build/building.h"
 
 #include "base/error.h"

@@ -81,7 +81,7 @@ struct telling {
     guint left; /* problems still to be told of */
 };
 
-/* A power loss may cost what half a minute made: nobody reads a hundred lines of it. */
+/* A power loss may damage everything of half a minute: print only a few lines. */
 static void on_problem(gpointer ctx, const char *problem)
 {
     struct telling *t = ctx;
@@ -96,7 +96,7 @@ struct store *session_open_store(const char *root, struct event_sink *events, GE
     struct store *s = store_open(root, err);
     if (!s || !store_is_unsettled(s))
         return s;
-    /* Sizes tell what power loss does: a file that was not written yet is short or empty. */
+    /* Sizes show the damage of a power loss: a file that was not written yet is short or empty. */
     guint problems = 0;
     struct telling telling = {events, MAX_SHOWN};
     const struct fsck_options how = {
@@ -116,7 +116,7 @@ struct store *session_open_store(const char *root, struct event_sink *events, GE
 static void on_wait(gpointer ctx, int pid)
 {
     g_autofree char *who = pid ? g_strdup_printf(", process %d,", pid) : g_strdup("");
-    event_warn(ctx, "waiting for another varve%s that is doing the same", who);
+    event_warn(ctx, "waiting for another varve%s that is doing the same work", who);
 }
 
 void session_show_waits(struct store *s, struct event_sink *events)

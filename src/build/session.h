@@ -1,7 +1,7 @@
-/* What the builds of one process share: where the store is, what the user configured, how many
- * helping threads all of them have together. A front door makes one at its start, without I/O; any
- * number of builds use it at the same time. The store itself is opened by each build: what it
- * leases is then free when it ends. Thread-safe. */
+/* What the builds of one process share: the store's path, the user's configuration, and the number
+ * of helper threads for all of them. A front end makes one at its start, without I/O; any number of
+ * builds can use it at the same time. Each build opens the store itself, so its leases end with it.
+ * Thread-safe. */
 #ifndef VARVE_BUILD_SESSION_H
 #define VARVE_BUILD_SESSION_H
 
@@ -21,24 +21,24 @@ struct session_options {
 struct session *session_new(const struct session_options *o);
 /* After its builds were freed. */
 void session_free(struct session *s);
-/* The configuration, read by the first who asks (again where it could not be read); the session's.
- * events gets warnings about it, once. */
+/* The configuration, owned by the session; read by the first caller (again if that failed). events
+ * gets warnings about it, once. */
 const struct build_config *session_config(struct session *s, struct event_sink *events,
                                           GError **err);
-/* A handle of the store, the caller's to close: session_open_store() of its root. */
+/* A handle of the store, which the caller closes: session_open_store() of its root. */
 struct store *session_store(struct session *s, struct event_sink *events, GError **err);
 struct slots *session_slots(const struct session *s); /* or NULL */
 char **session_env(const struct session *s);          /* or NULL */
 
-/* The store at root. After a restart of the machine what it wrote last is
- * verified first, and removed where it is damaged; events gets warnings about that. */
+/* The store at root (NULL: the default). After a restart of the machine, the last writes are
+ * verified first, and damaged ones removed, with warnings to events. */
 struct store *session_open_store(const char *root, struct event_sink *events, GError **err);
-/* From now on events gets a warning when another varve is waited for; NULL: no more. */
+/* From now on events gets a warning when another varve is waited for; NULL ends this. */
 void session_show_waits(struct store *s, struct event_sink *events);
 /* For store_fsck(): compares a layer with its index without reading its files. */
 gboolean session_check_sizes(struct store *s, const char *id, GError **err);
 
-/* Pulling an image that no build asks for. */
+/* Pulling an image outside a build. */
 struct session_pull {
     const struct registry_config *registry;
     enum pull_policy policy;

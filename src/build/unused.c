@@ -1,4 +1,4 @@
-/* A --build-arg that no ARG of the Dockerfile takes, most often for a typing error. */
+/* A --build-arg that no ARG of the Dockerfile uses, most often because of a typing error. */
 #include "build/building.h"
 
 #include "base/suggest.h"

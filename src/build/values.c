@@ -178,7 +178,7 @@ static struct named_context *parse_context(const char *text, GError **err)
 {
     const char *eq = strchr(text, '=');
     if (!eq || eq == text || !eq[1]) {
-        error_set(err, VARVE_ERROR_USAGE, "--build-context %s: not NAME=VALUE", text);
+        error_set(err, VARVE_ERROR_USAGE, "--build-context %s: must be NAME=VALUE", text);
         error_add_next(err, "for example --build-context assets=../assets or "
                             "--build-context node:20=docker-image://node:22");
         return NULL;
@@ -262,7 +262,7 @@ static gboolean check_annotation(const char *text, const struct platform *p, con
     const char *eq = strchr(text + len, '=');
     *rest = NULL;
     if (!eq || eq == text + len)
-        return error_set(err, VARVE_ERROR_USAGE, "--annotation %s: not KEY=VALUE", text);
+        return error_set(err, VARVE_ERROR_USAGE, "--annotation %s: must be KEY=VALUE", text);
     for (char **k = kinds; *k; k++) {
         gboolean applies;
         if (!check_annotated(*k, p, &applies, err)) {

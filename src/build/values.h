@@ -1,7 +1,7 @@
-/* What the words that ask for a build mean, the same for command lines and files: each takes one
- * word, as buildx writes it, into a request. Messages name the flag. VARVE_ERROR_USAGE, or
- * VARVE_ERROR_UNSUPPORTED, for what cannot be. env: "NAME=value" strings (g_get_environ()) of
- * whoever asks. events: notes go there; may be NULL. */
+/* Parsing the options of a build, for command lines and files alike: each function adds one option,
+ * written as in buildx, to a request. Messages name the flag. VARVE_ERROR_USAGE, or
+ * VARVE_ERROR_UNSUPPORTED. env: the caller's "NAME=value" strings (g_get_environ()). events: gets
+ * notes; may be NULL. */
 #ifndef VARVE_BUILD_VALUES_H
 #define VARVE_BUILD_VALUES_H
 
@@ -9,18 +9,18 @@
 
 /* choices.c */
 
-/* A name of the image; the first one is also how people are told of it. */
+/* A name of the image; output uses the first one. */
 gboolean build_add_tag(struct build_request *r, const char *text, GError **err);
 /* "KEY=VALUE", or "KEY" with env's value, if it has one. */
 gboolean build_add_arg(struct build_request *r, const char *text, char **env, GError **err);
-/* What is no --build-arg, yet counts as one: SOURCE_DATE_EPOCH of env. After build_add_arg(). */
+/* Adds SOURCE_DATE_EPOCH of env, which acts like a --build-arg. After build_add_arg(). */
 void build_inherit_epoch(struct build_request *r, char **env);
-/* The same of proxies: both spellings as "name=value", one after the other (proxies_load()), unless
- * r has that proxy in either. */
+/* The same for proxies: both spellings as "name=value", one after the other (proxies_load()),
+ * unless r already has that proxy in either. */
 void build_inherit_proxies(struct build_request *r, char **lines);
-/* Notes arguments that mean something to Docker's builder only. */
+/* Notes arguments that only have a meaning for Docker's builder. */
 void build_note_ignored_args(const struct build_request *r, struct event_sink *events);
-/* Whether a flag's value is none, "false" or "0". */
+/* Whether a flag's value is missing, "false" or "0". */
 gboolean build_is_off(const char *value);
 /* "KEY=VALUE"s; NULL: none. */
 gboolean build_set_labels(struct build_request *r, char **labels, GError **err);
@@ -30,11 +30,11 @@ gboolean build_set_network(struct build_request *r, const char *text, GError **e
 gboolean build_set_pull(struct build_request *r, const char *text, GError **err);
 /* "network.host" or "security.insecure". */
 gboolean build_allow(struct build_request *r, const char *text, GError **err);
-/* "check", "outline", "targets" or "build", with ",format=json" where wanted; NULL: build. */
+/* "check", "outline", "targets" or "build", optionally with ",format=json"; NULL: build. */
 gboolean build_set_call(struct build_request *r, const char *text, GError **err);
 /* The lists of stages, each with commas; NULL: none. */
 void build_set_filters(struct build_request *r, char **lists);
-/* One platform, or "local"; several are not supported. platforms NULL: stays. */
+/* One platform, or "local"; several are not supported. platforms NULL: unchanged. */
 gboolean build_set_platforms(struct build_request *r, char **platforms, GError **err);
 /* A directory, "-", a file or a URL. After the Dockerfile was set. */
 gboolean build_set_context(struct build_request *r, const char *text, GError **err);
@@ -52,8 +52,8 @@ gboolean build_add_context(struct build_request *r, const char *text, GError **e
 gboolean build_set_annotations(struct build_request *r, char **texts, struct event_sink *events,
                                GError **err);
 
-/* outputs.c: -o, --push and --load together. specs may be NULL. After the tags and the
- * annotations. Whether out_fd can take an archive is the front door's to know. */
+/* outputs.c: -o, --push and --load together. specs may be NULL. After the tags and the annotations.
+ * The front end must check whether out_fd can take an archive. */
 gboolean build_set_outputs(struct build_request *r, char **specs, gboolean push, gboolean load,
                            GError **err);
 

@@ -22,7 +22,7 @@ struct reference *name_parse(const char *text, GError **err)
     g_autoptr(reference) ref = reference_argument(text, err);
     if (!ref || !ref->digest)
         return g_steal_pointer(&ref);
-    error_set(err, VARVE_ERROR_USAGE, "%s: a name cannot hold a digest", text);
+    error_set(err, VARVE_ERROR_USAGE, "%s: a name cannot contain a digest", text);
     return NULL;
 }
 

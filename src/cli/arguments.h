@@ -1,5 +1,5 @@
-/* Values of options and arguments that several commands take: text → value, with errors that name
- * the option. */
+/* Values of options and arguments of several commands: text → value, with errors that name the
+ * option. */
 #ifndef VARVE_CLI_ARGUMENTS_H
 #define VARVE_CLI_ARGUMENTS_H
 
@@ -8,15 +8,15 @@
 struct reference;
 /* A name on the command line. VARVE_ERROR_USAGE when it is malformed. */
 struct reference *reference_argument(const char *text, GError **err);
-/* A name to be given to an image: a reference without a digest, else VARVE_ERROR_USAGE. */
+/* A name to give to an image: a reference without a digest, else VARVE_ERROR_USAGE. */
 struct reference *name_parse(const char *text, GError **err);
-/* A file to be written at the end (NULL and "-" are fine): whether its directory is there, before
+/* A file to be written at the end (NULL and "-" are fine): checks that its directory exists, before
  * any work is done. VARVE_ERROR_USAGE. */
 gboolean destination_option(const char *flag, const char *path, GError **err);
 /* --platform: NULL text leaves *out NULL, else it points to store. */
 gboolean platform_option(const char *text, struct platform *store, const struct platform **out,
                          GError **err);
-/* The same of build, pull and run, which take $DOCKER_DEFAULT_PLATFORM when text is NULL. */
+/* The same for build, pull and run, which use $DOCKER_DEFAULT_PLATFORM if text is NULL. */
 gboolean platform_wanted(const char *text, struct platform *store, const struct platform **out,
                          GError **err);
 /* A signal given with flag; NULL or "": 0. VARVE_ERROR_USAGE. */

@@ -65,15 +65,13 @@ static void open_shell(struct shown_build *b, const struct vertex *v)
     GError *err = NULL;
     int code = 0;
     g_autofree char *name = text_step(v->meta.name, 60);
-    fprintf(stderr, "\na shell where %s failed; leave it with exit, and what you changed is gone\n",
-            name);
+    fprintf(stderr, "\na shell where %s failed; exit leaves it and discards your changes\n", name);
     gboolean ok = r.wake_fd >= 0
                       ? build_debug(b->build, relay_start, &r, g_getenv("TERM"), &code, &err)
                       : error_set_errno(&err, errno, "making a terminal for the shell");
     relay_end(&r);
     if (ok && (code == 126 || code == 127))
-        report_warning("this image has no shell that works; an image with one can be tried in its "
-                       "place as base");
+        report_warning("this image has no working shell; try an image that has one as its base");
     if (!ok && err)
         report_error(err);
     g_clear_error(&err);

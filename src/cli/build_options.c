@@ -35,26 +35,27 @@ const struct option_row build_options_rows[] = {
     {"no-cache-filter", 0, OPTION_LIST, AT(raw_no_cache_filter), "STAGE",
      "run every step of these stages"},
     {"pull", 0, OPTION_OPTIONAL, AT(raw_pull), "always|missing|never",
-     "when to ask registries for base images (default missing)"},
+     "when to pull base images (default missing)"},
     {"network", 0, OPTION_STRING, AT(raw_network), "MODE",
-     "of RUN: default (one of its own), host or none"},
+     "network of RUN: default (its own), host or none"},
     {"add-host", 0, OPTION_LIST, AT(raw_add_hosts), "HOST:IP",
-     "a line for /etc/hosts of RUN; host-gateway is this machine (repeatable)"},
+     "add a line to RUN's /etc/hosts; host-gateway is this machine (repeatable)"},
     {"host-ca", 0, OPTION_FLAG, AT(host_ca), NULL,
      "make this host's CA certificates usable inside RUN"},
-    {"allow", 0, OPTION_LIST, AT(raw_allow), "WHAT", "permit network.host or security.insecure"},
+    {"allow", 0, OPTION_LIST, AT(raw_allow), "WHAT", "allow network.host or security.insecure"},
     {"shm-size", 0, OPTION_STRING, AT(raw_shm_size), "BYTES", "size of /dev/shm in RUN"},
-    {"ulimit", 0, OPTION_LIST, AT(raw_ulimits), "NAME=SOFT[:HARD]", "limits of RUN (repeatable)"},
+    {"ulimit", 0, OPTION_LIST, AT(raw_ulimits), "NAME=SOFT[:HARD]",
+     "set a limit for RUN's processes (repeatable)"},
     LIMIT_ROWS(AT(raw_limits)),
     {"cgroup-parent", 0, OPTION_STRING, AT(raw_cgroup_parent), "PATH",
-     "cgroup that RUN's are made in"},
+     "cgroup to create RUN's cgroups in"},
     {"progress", 0, OPTION_STRING, AT(raw_progress), "MODE",
      "auto, tty, plain, quiet, none or rawjson"},
-    {"quiet", 'q', OPTION_FLAG, AT(quiet), NULL, "print nothing but the image's digest"},
-    {"explain", 0, OPTION_FLAG, AT(explain), NULL, "tell why each step ran or did not"},
+    {"quiet", 'q', OPTION_FLAG, AT(quiet), NULL, "print only the image's digest"},
+    {"explain", 0, OPTION_FLAG, AT(explain), NULL, "say why each step ran or did not"},
     {"metadata-file", 0, OPTION_STRING, AT(metadata_file), "FILE",
-     "write the result's digests as JSON"},
-    {"iidfile", 0, OPTION_STRING, AT(iidfile), "FILE", "write the image's id"},
+     "write the result's digests to FILE, as JSON"},
+    {"iidfile", 0, OPTION_STRING, AT(iidfile), "FILE", "write the image's id to FILE"},
     {"annotation", 0, OPTION_LIST, AT(raw_annotations), "KEY=VALUE",
      "annotate the manifest (repeatable)"},
     {"debug-on-failure", 0, OPTION_FLAG, AT(debug_on_failure), NULL,
@@ -62,7 +63,7 @@ const struct option_row build_options_rows[] = {
     {"check", 0, OPTION_FLAG, AT(check), NULL,
      "check the Dockerfile instead of building; exit code 3 when something is found"},
     {"call", 0, OPTION_STRING, AT(raw_call), "WHAT[,format=json]",
-     "instead of building: check, outline (what the target takes) or targets"},
+     "instead of building: check, outline (what the target accepts) or targets"},
     {"compress", 0, OPTION_NOTED, AT(noted_compress), NULL, NULL},
     {"isolation", 0, OPTION_NOTED, AT(noted_isolation), "MODE", NULL},
     {"security-opt", 0, OPTION_NOTED, AT(noted_security_opt), "OPTION", NULL},
@@ -106,7 +107,7 @@ static gboolean note_caches(const struct build_options *o, GError **err)
     return TRUE;
 }
 
-/* What other builders have and this one does not, yet: an error, never silence. */
+/* Options of other builders that varve does not support yet: always an error. */
 static gboolean refuse_unsupported(const struct build_options *o, GError **err)
 {
     const struct {
@@ -184,7 +185,7 @@ static gboolean parse_platform_option(struct build_options *o, GError **err)
     return TRUE;
 }
 
-/* An archive is no use on a terminal. */
+/* An archive must not go to a terminal. */
 static gboolean check_stdout(const struct build_options *o, GError **err)
 {
     for (guint i = 0; i < o->request->outputs->len; i++) {
@@ -213,7 +214,7 @@ static gboolean parse_context(struct build_options *o, int argc, char **argv, GE
         error_set(err, VARVE_ERROR_USAGE, "varve build: more than one context given: %s and %s",
                   argv[1], argv[2]);
     error_add_next(err, argc < 2 ? "varve build . builds the directory you are in"
-                                 : "give one; a value with blanks in it stands in quotes");
+                                 : "give only one; quote values that contain blanks");
     return FALSE;
 }
 

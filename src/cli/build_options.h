@@ -1,4 +1,4 @@
-/* The options of varve build: what stands on the command line, and the request that it makes. */
+/* The options of varve build as given on the command line, and the resulting request. */
 #ifndef VARVE_CLI_BUILD_OPTIONS_H
 #define VARVE_CLI_BUILD_OPTIONS_H
 
@@ -25,13 +25,13 @@ struct build_options {
     gboolean no_cache, quiet, push, load, explain, host_ca, check,
         debug_on_failure; /* flags of the same names */
 
-    struct build_request *request; /* what it all asks for */
+    struct build_request *request; /* the resulting request */
     enum progress_mode progress;
 };
 
 /* Checks and parses everything after command_parse(); argv holds the positional arguments. */
 gboolean build_options_finish(struct build_options *o, int argc, char **argv, GError **err);
-/* Frees all but what command_clear() frees. */
+/* Frees everything but what command_clear() frees. */
 void build_options_clear(struct build_options *o);
 
 #endif

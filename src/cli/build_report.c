@@ -55,7 +55,7 @@ static char *gain_text(struct shown_build *b)
         return g_strdup_printf("only its config changed: %s", fields);
     g_autofree char *size = text_size(b->res->image->tree_bytes);
     g_autofree char *fresh = text_size(new_bytes(b));
-    if (!b->res->image->has_config) /* files alone: their size stands with where they went */
+    if (!b->res->image->has_config) /* only files: their size is shown with their destination */
         return g_strdup_printf("%s new", fresh);
     return g_strdup_printf("%s in %u layer%s, %s new", size, b->res->image->chain->n,
                            b->res->image->chain->n == 1 ? "" : "s", fresh);
@@ -164,7 +164,7 @@ void build_print_warnings(const struct shown_build *b)
     }
 }
 
-/* The move that looks at what an output wrote. */
+/* The command that shows what an output wrote. */
 static void print_next_of_files(const struct output *o)
 {
     g_autofree char *word = shell_path(o->dest);
@@ -196,7 +196,7 @@ static void print_next_of_build(struct shown_build *b)
         print_next("name it with -t NAME to run, push or inspect it");
 }
 
-/* Of a step in --explain: as wide as the widest needs, up to half of the window. */
+/* Width of a step in --explain: that of the widest, up to half of the terminal. */
 static int step_columns(const struct shown_build *b)
 {
     int columns = text_columns(stderr), widest = 20;

@@ -16,21 +16,22 @@ struct shown_build {
     const struct build_result *res; /* build's */
 };
 
-/* cmd_build.c: makes the build that o asks for, and its progress. shown_clear() frees both. */
+/* cmd_build.c: makes the build requested by o, and its progress. shown_clear() frees both. */
 void shown_init(struct shown_build *b, const struct build_options *o);
 void shown_clear(struct shown_build *b);
 
-/* build_call.c: --call and --check in place of a build. Returns the exit code when *err is not set.
+/* build_call.c: --call and --check instead of a build. Returns the exit code when *err is not set.
  */
 int build_call(struct shown_build *b, GError **err);
 void build_print_findings(const struct shown_build *b, FILE *f);
 
-/* build_debug.c: after the report of a failure, a shell in the failed step, or how to get one. */
+/* build_debug.c: after the report of a failure, opens a shell in the failed step, or says how to
+ * get one. */
 void build_offer_debug(struct shown_build *b);
 /* cmd_debug.c: notes the command line for varve debug. FALSE: it cannot be repeated. */
 gboolean build_debug_note(const struct shown_build *b);
 
-/* build_files.c: an id of an earlier build, which nothing shall take for this one's, is removed. */
+/* build_files.c: removes the id of an earlier build, so that it is not mistaken for this one's. */
 void build_drop_stale_id(const struct shown_build *b);
 /* --metadata-file and --iidfile. */
 gboolean build_write_files(const struct shown_build *b, GError **err);

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Each script asks varve itself what may stand next (complete.h), so that it fits every version. */
+/* Each script asks varve for candidates (complete.h), so that it works with every version. */
 
 /* A word may be parted at = and :, which are word breaks of bash: those that adjoin are put
  * together again, and of a candidate bash wants what is behind the last break. */

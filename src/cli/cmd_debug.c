@@ -1,5 +1,5 @@
-/* varve debug: the build that failed last once more, with a shell where it fails. What was called,
- * and where, is in a note of the store that each failed step replaces: the directory and the words,
+/* varve debug: repeats the last failed build, with a shell where it fails. Its command line and
+ * directory are in a note of the store that each failed step replaces: the directory and the words,
  * a NUL after each. */
 #include "cli/build_shown.h"
 
@@ -49,9 +49,8 @@ static GBytes *read_note(struct store *s, GError **err)
         return check_note(note, store_root(s), err);
     }
     g_error_free(why);
-    error_set(err, VARVE_ERROR_USAGE,
-              "no step of a build that can be repeated has failed in this store");
-    error_add_next(err, "varve build --debug-on-failure . opens a shell when one does");
+    error_set(err, VARVE_ERROR_USAGE, "this store has no failed build to repeat");
+    error_add_next(err, "varve build --debug-on-failure . opens a shell when a step fails");
     return NULL;
 }
 
@@ -89,7 +88,7 @@ int cmd_debug(const struct command *c, int argc, char **argv, GError **err)
     g_ptr_array_add(call, NULL);
     g_autofree char *words = g_strjoinv(" ", (char **)call->pdata);
     if (chdir(where) < 0) {
-        error_set_errno(err, errno, "the build that failed last was called in %s", where);
+        error_set_errno(err, errno, "the last failed build was started in %s", where);
         return 0;
     }
     fprintf(stderr, "in %s: varve %s\n", where, words);

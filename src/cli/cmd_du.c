@@ -16,9 +16,9 @@ struct du_options {
 #define AT(field) G_STRUCT_OFFSET(struct du_options, field)
 
 const struct option_row du_option_rows[] = {
-    {"verbose", 'v', OPTION_FLAG, AT(verbose), NULL, "also each image and each volume"},
+    {"verbose", 'v', OPTION_FLAG, AT(verbose), NULL, "also list each image and volume"},
     {"format", 0, OPTION_STRING, AT(format), FORMAT_ARG,
-     "json prints one object; '{{.FIELD}}' is filled in"},
+     "json (one object) or a template: '{{.FIELD}}'"},
     {0},
 };
 
@@ -76,9 +76,10 @@ static void print_usage_table(struct store *s, const struct store_usage *u)
     }
     g_autofree char *total = text_size(u->total_bytes);
     g_autofree char *free_able = text_size(u->reclaimable_bytes);
-    g_autofree char *sum = g_strdup_printf(
-        "%s in %s, %" G_GUINT64_FORMAT " image name%s; %s can go without slowing a build down",
-        total, store_root(s), u->images, u->images == 1 ? "" : "s", free_able);
+    g_autofree char *sum =
+        g_strdup_printf("%s in %s, %" G_GUINT64_FORMAT
+                        " image name%s; %s can be freed without slowing a build down",
+                        total, store_root(s), u->images, u->images == 1 ? "" : "s", free_able);
     print_wrapped(sum, 0);
 }
 
@@ -87,7 +88,7 @@ static void print_what_next(const struct store_usage *u)
     g_autofree char *free_able = text_size(u->reclaimable_bytes);
     if (u->reclaimable_bytes > 0)
         print_next_after_list(
-            "varve prune frees %s · varve prune --all frees all that no image needs", free_able);
+            "varve prune frees %s · varve prune --all frees everything no image needs", free_able);
 }
 
 /* Layer ids of all images, each with the config of the one image that has it, or "" where several

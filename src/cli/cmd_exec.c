@@ -1,4 +1,4 @@
-/* varve exec: one more program in the sandbox of a run. */
+/* varve exec: another program in the sandbox of a run. */
 #include "cli/run.h"
 
 #include "base/error.h"
@@ -18,11 +18,13 @@
 #define AT(field) G_STRUCT_OFFSET(struct run_options, field)
 
 const struct option_row exec_option_rows[] = {
-    {"interactive", 'i', OPTION_FLAG, AT(interactive), NULL, "pass stdin on"},
+    {"interactive", 'i', OPTION_FLAG, AT(interactive), NULL, "forward stdin"},
     {"tty", 't', OPTION_FLAG, AT(tty), NULL, "give the program a terminal"},
-    {"user", 'u', OPTION_STRING, AT(user), "USER[:GROUP]", "run as this user (the run's)"},
-    {"workdir", 'w', OPTION_STRING, AT(workdir), "PATH", "start in this directory (the run's)"},
-    {"env", 'e', OPTION_LIST, AT(env), "KEY[=VALUE]", "set a variable, or pass it on (repeatable)"},
+    {"user", 'u', OPTION_STRING, AT(user), "USER[:GROUP]", "run as this user (default: the run's)"},
+    {"workdir", 'w', OPTION_STRING, AT(workdir), "PATH",
+     "start in this directory (default: the run's)"},
+    {"env", 'e', OPTION_LIST, AT(env), "KEY[=VALUE]",
+     "set a variable, or pass it through (repeatable)"},
     {"env-file", 0, OPTION_LIST, AT(env_files), "FILE", "read variables from a file (repeatable)"},
     {"privileged", 0, OPTION_FLAG, AT(privileged), NULL,
      "all capabilities and no system call filter"},

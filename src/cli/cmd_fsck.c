@@ -16,9 +16,9 @@ struct fsck_flags {
 
 const struct option_row fsck_option_rows[] = {
     {"repair", 0, OPTION_FLAG, AT(repair), NULL,
-     "remove what is broken; the next build makes it again"},
+     "remove what is damaged; the next build makes it again"},
     {"quick", 0, OPTION_FLAG, AT(quick), NULL,
-     "do not read the files of layers, only compare them with their index"},
+     "only compare layers with their index, do not read their files"},
     {0},
 };
 
@@ -46,17 +46,17 @@ static int check_store(const struct fsck_flags *o, GError **err)
     g_autofree char *took = text_duration(g_get_monotonic_time() - began);
     const char *plural = problems == 1 ? "" : "s";
     if (problems == 0) {
-        printf("%s is sound (%s)\n", store_root(s), took);
+        printf("%s is intact (%s)\n", store_root(s), took);
         return 0;
     }
     if (o->repair) {
         printf("%u problem%s found and removed from %s (%s)\n", problems, plural, store_root(s),
                took);
-        print_next("build or pull again: what was removed is made again");
+        print_next("build or pull again to replace what was removed");
         return 0;
     }
     printf("%u problem%s in %s (%s)\n", problems, plural, store_root(s), took);
-    print_next("varve fsck --repair removes what is broken; the next build makes it again");
+    print_next("varve fsck --repair removes what is damaged; the next build makes it again");
     return 1;
 }
 

@@ -262,7 +262,7 @@ static void list_entries(struct store *s, const char *name, const struct history
 static void show_history(const struct history_options *o, const char *what, GError **err)
 {
     if (o->limit <= 0) {
-        error_set(err, VARVE_ERROR_USAGE, "--limit %d: not a number above 0", o->limit);
+        error_set(err, VARVE_ERROR_USAGE, "--limit %d: must be a number above 0", o->limit);
         return;
     }
     g_autoptr(store) s = open_store(err);

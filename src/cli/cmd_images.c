@@ -27,9 +27,8 @@ const struct option_row images_option_rows[] = {
     {"digests", 0, OPTION_FLAG, AT(digests), NULL, "also print the manifests' digests"},
     {"format", 0, OPTION_STRING, AT(format), FORMAT_ARG, FORMAT_HELP},
     {"filter", 'f', OPTION_LIST, AT(filters), "KEY=VALUE",
-     "only this reference (a pattern), label, dangling=true, before or since IMAGE (repeatable)"},
-    {"all", 'a', OPTION_FLAG, AT(all), NULL,
-     NULL}, /* Docker's users write it: all are shown anyhow */
+     "filter by reference (a pattern), label, dangling=true, before or since IMAGE (repeatable)"},
+    {"all", 'a', OPTION_FLAG, AT(all), NULL, NULL}, /* for Docker's users: all are always shown */
     {0},
 };
 

@@ -23,7 +23,7 @@ struct inspect_options {
 
 const struct option_row inspect_option_rows[] = {
     {"format", 'f', OPTION_STRING, AT(format), "json|TEMPLATE",
-     "fill this in as docker does: '{{.Os}}', '{{json .Config}}'"},
+     "json, or a template as in docker: '{{.Os}}', '{{json .Config}}'"},
     {"platform", 0, OPTION_STRING, AT(platform), "OS/ARCH", "use the image for this platform"},
     {0},
 };
@@ -170,7 +170,7 @@ static void tell_run(struct store *s, const char *name, GError **err)
     if (!run || !g_error_matches(*err, VARVE_ERROR, VARVE_ERROR_NOT_FOUND))
         return;
     g_clear_error(err);
-    error_set(err, VARVE_ERROR_NOT_FOUND, "%s is a run, and varve inspect is of images", name);
+    error_set(err, VARVE_ERROR_NOT_FOUND, "%s is a run; varve inspect shows images", name);
     error_add_next(err,
                    "varve ps -a --filter id=%s --format json shows the run; varve inspect %s "
                    "its image",

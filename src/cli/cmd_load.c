@@ -26,7 +26,7 @@ struct load_command_options {
 
 const struct option_row load_option_rows[] = {
     {"input", 'i', OPTION_STRING, AT(input), "FILE", "the archive or layout (default: stdin)"},
-    {"tag", 't', OPTION_LIST, AT(tags), "NAME", "name the image, when it is the only one"},
+    {"tag", 't', OPTION_LIST, AT(tags), "NAME", "name the image, if it is the only one"},
     {"platform", 0, OPTION_STRING, AT(platform), "OS/ARCH", "only images for this platform"},
     {"progress", 0, OPTION_STRING, AT(progress), "MODE", "auto, tty, plain, quiet or rawjson"},
     {"quiet", 'q', OPTION_FLAG, AT(quiet), NULL, "print only the images' ids"},
@@ -44,14 +44,14 @@ static const char *input_path(const struct load_command_options *o, const char *
     const char *path = o->input ? o->input : file;
     if (path && !g_str_equal(path, "-") && access(path, F_OK) < 0) {
         error_set_errno(err, errno, "cannot open %s", path);
-        error_add_next(err, "name an archive of docker save or varve save, or an OCI layout");
+        error_add_next(err, "give an archive made by docker save or varve save, or an OCI layout");
         return NULL;
     }
     if (path && !g_str_equal(path, "-"))
         return path;
     if (!isatty(STDIN_FILENO))
         return STDIN_PATH;
-    error_set(err, VARVE_ERROR_USAGE, "stdin is a terminal, and there is no file to load");
+    error_set(err, VARVE_ERROR_USAGE, "stdin is a terminal, and no file was given");
     error_add_next(err, "varve load image.tar, or docker save IMAGE | varve load");
     return NULL;
 }
@@ -60,8 +60,8 @@ static gboolean add_tags(GPtrArray *images, char **tags, GError **err)
 {
     struct loaded_image *only = g_ptr_array_index(images, 0);
     if (tags && images->len > 1)
-        return error_set(err, VARVE_ERROR_USAGE,
-                         "--tag names one image, but there are %u in the file", images->len);
+        return error_set(err, VARVE_ERROR_USAGE, "--tag names one image, but the file contains %u",
+                         images->len);
     for (; tags && *tags; tags++) {
         g_autoptr(reference) ref = name_parse(*tags, err);
         if (!ref)

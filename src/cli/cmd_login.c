@@ -26,7 +26,7 @@ struct login_options {
 const struct option_row login_option_rows[] = {
     {"username", 'u', OPTION_STRING, AT(username), "NAME", "user name"},
     {"password", 'p', OPTION_STRING, AT(password), "TEXT",
-     "the password or token (others can see it: --password-stdin is better)"},
+     "password or token (others can see it: --password-stdin is safer)"},
     {"password-stdin", 0, OPTION_FLAG, AT(from_stdin), NULL,
      "read the password or token from stdin"},
     {"insecure", 0, OPTION_LIST, AT(insecure), "HOST",
@@ -68,8 +68,8 @@ static gboolean take_secret(struct login_options *o, GError **err)
         return error_set(err, VARVE_ERROR_USAGE,
                          "--password and --password-stdin cannot be used together");
     if (o->password)
-        report_warning("a password on the command line can be seen by others; --password-stdin "
-                       "keeps it private");
+        report_warning("other users can see a password on the command line; --password-stdin keeps "
+                       "it private");
     if (o->from_stdin)
         o->password = secret_from_stdin(err);
     else if (!o->password && isatty(STDIN_FILENO))
@@ -100,7 +100,7 @@ static gboolean log_out(struct registry *r, const char *host, GError **err)
     if (!registry_logout(r, host, &found, err))
         return FALSE;
     if (found)
-        fprintf(stderr, "forgot the login for %s\n", host);
+        fprintf(stderr, "removed the login for %s\n", host);
     else
         fprintf(stderr, "there was no login for %s\n", host);
     return TRUE;

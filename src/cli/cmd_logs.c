@@ -18,7 +18,7 @@ struct logs_options {
 
 const struct option_row logs_option_rows[] = {
     {"step", 0, OPTION_INT, AT(step), "N", "of a build: only this step's log"},
-    {"follow", 'f', OPTION_FLAG, AT(run.follow), NULL, "of a run: go on until it ends"},
+    {"follow", 'f', OPTION_FLAG, AT(run.follow), NULL, "of a run: follow it until it ends"},
     {"tail", 'n', OPTION_STRING, AT(run.tail), "N", "of a run: only the last N lines"},
     {0},
 };
@@ -116,9 +116,7 @@ static gboolean print_logs(struct store *s, gint64 build, int step, GError **err
         return TRUE;
     if (step != NO_STEP)
         return no_log(build, step, find_step(steps, step), err);
-    fprintf(stderr,
-            "build %" G_GINT64_FORMAT " ran nothing that has a log: all its steps were cached\n",
-            build);
+    fprintf(stderr, "build %" G_GINT64_FORMAT " has no logs: all its steps were cached\n", build);
     return TRUE;
 }
 
@@ -126,7 +124,7 @@ static gboolean show_build(struct store *s, const struct build_row *b, const str
                            GError **err)
 {
     if (o->run.follow || o->run.tail) {
-        error_set(err, VARVE_ERROR_USAGE, "-f and -n are for the log of a run, not of a build");
+        error_set(err, VARVE_ERROR_USAGE, "-f and -n apply to the log of a run, not of a build");
         error_add_next(err, "varve logs %" G_GINT64_FORMAT " | tail", b->id);
         return FALSE;
     }

@@ -43,7 +43,7 @@ static int format_number(const char *name, GError **err)
     for (guint i = 0; i < G_N_ELEMENTS(formats); i++)
         if (!name || g_str_equal(name, formats[i].name))
             return (int)i;
-    error_set(err, VARVE_ERROR_USAGE, "--format %s: not json, text, dot or graph-json", name);
+    error_set(err, VARVE_ERROR_USAGE, "--format %s: must be json, text, dot or graph-json", name);
     return -1;
 }
 

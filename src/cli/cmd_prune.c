@@ -24,13 +24,13 @@ const struct option_row prune_option_rows[] = {
     {"all", 'a', OPTION_FLAG, AT(all), NULL,
      "also the build cache: everything that no named image needs"},
     {"volumes", 0, OPTION_OPTIONAL, AT(volumes), "NAME,...|all",
-     "also unused cache mounts; with names or all also these named volumes"},
+     "also unused cache mounts; with NAME or all also those named volumes"},
     {"keep-storage", 0, OPTION_STRING, AT(keep_storage), "SIZE",
      "--all, least recently used first, until SIZE is left (10GB)"},
     {"older-than", 0, OPTION_STRING, AT(older_than), "TIME",
      "--all, but only what was not used for TIME (7d, 12h)"},
-    {"filter", 0, OPTION_LIST, AT(filters), "until=TIME", "the same as --older-than TIME"},
-    {"dry-run", 0, OPTION_FLAG, AT(dry_run), NULL, "only tell what would go"},
+    {"filter", 0, OPTION_LIST, AT(filters), "until=TIME", "same as --older-than TIME"},
+    {"dry-run", 0, OPTION_FLAG, AT(dry_run), NULL, "only show what would be removed"},
     {"force", 'f', OPTION_FLAG, AT(force), NULL, "do not ask before named volumes are removed"},
     {0},
 };
@@ -83,13 +83,13 @@ static gboolean gc_options_for(const struct prune_options *o, struct gc_options 
            size_option("--keep-storage", o->keep_storage, &gc->keep_bytes, err);
 }
 
-/* Named volumes go for good: somebody says yes, now or with --force. */
+/* Named volumes are removed for good: only after a yes, now or with --force. */
 static gboolean may_ask(const struct prune_options *o, const struct prune_volumes *v, GError **err)
 {
     if ((!v->all_named && !v->names) || o->force || o->dry_run || isatty(STDIN_FILENO))
         return TRUE;
     error_set(err, VARVE_ERROR_USAGE, "--volumes=%s removes named volumes for good", o->volumes);
-    error_add_next(err, "add -f in scripts, or --dry-run to see what would go");
+    error_add_next(err, "add -f in scripts, or --dry-run to see what would be removed");
     return FALSE;
 }
 
@@ -114,7 +114,7 @@ static void print_volumes(const struct prune_options *o, const struct prune_volu
         report_note("named volumes stay: %s (--volumes=NAME or --volumes=all removes them)", kept);
     for (char **name = v->names; name && *name; name++)
         if (!g_ptr_array_find_with_equal_func(v->taken, *name, g_str_equal, NULL))
-            report_note("the volume %s is in use and stays", *name);
+            report_note("the volume %s is in use and was kept", *name);
 }
 
 static void print_result(const struct prune_options *o, const struct gc_options *gc, guint64 freed,

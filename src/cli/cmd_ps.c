@@ -20,12 +20,12 @@ struct ps_options {
 #define AT(field) G_STRUCT_OFFSET(struct ps_options, field)
 
 const struct option_row ps_option_rows[] = {
-    {"all", 'a', OPTION_FLAG, AT(all), NULL, "also those that have ended"},
+    {"all", 'a', OPTION_FLAG, AT(all), NULL, "also list ended runs"},
     {"quiet", 'q', OPTION_FLAG, AT(quiet), NULL, "print only the ids"},
-    {"last", 'n', OPTION_INT, AT(last), "N", "only the N started last, ended ones too"},
-    {"latest", 'l', OPTION_FLAG, AT(latest), NULL, "only the one started last"},
+    {"last", 'n', OPTION_INT, AT(last), "N", "only the last N started, including ended ones"},
+    {"latest", 'l', OPTION_FLAG, AT(latest), NULL, "only the last one started"},
     {"filter", 'f', OPTION_LIST, AT(filters), "KEY=VALUE",
-     "only with this id, name, status (running, exited, dead) or label (repeatable)"},
+     "filter by id, name, status (running, exited, dead) or label (repeatable)"},
     {"no-trunc", 0, OPTION_FLAG, AT(no_trunc), NULL, "print commands in full"},
     {"format", 0, OPTION_STRING, AT(format), FORMAT_ARG, FORMAT_HELP},
     {0},
@@ -44,7 +44,7 @@ static char *status_of(const struct run_row *r)
     if (r->alive)
         return g_strdup_printf(r->program ? "up %s" : "starting", up);
     return r->ended ? g_strdup_printf("exited (%d) %s", r->exit_code, age)
-                    : g_strdup("killed with its varve");
+                    : g_strdup("killed together with varve");
 }
 
 static gboolean has_label(const struct run_row *r, const char *wanted)
@@ -69,7 +69,7 @@ static gboolean passes(const struct run_row *r, const char *filter)
     return g_str_equal(state_of(r), value);
 }
 
-/* Docker's words for states that runs of varve never have are no mistakes. */
+/* Docker's states that runs of varve never have are not errors. */
 static gboolean check_status(const char *filter, const char *status, GError **err)
 {
     static const char *const states[] = {"running", "exited",     "dead",    "created",
@@ -78,7 +78,7 @@ static gboolean check_status(const char *filter, const char *status, GError **er
         if (g_str_equal(states[i], status))
             return TRUE;
     const char *near = suggest_nearest(status, states, 3);
-    error_set(err, VARVE_ERROR_USAGE, "--filter %s: not running, exited or dead", filter);
+    error_set(err, VARVE_ERROR_USAGE, "--filter %s: must be running, exited or dead", filter);
     error_add_next(err, near ? "did you mean status=%s?" : "for example --filter status=%s",
                    near ? near : "exited");
     return FALSE;
@@ -95,7 +95,7 @@ static gboolean check_filters(const struct ps_options *o, GError **err)
             return FALSE;
         if (known)
             continue;
-        error_set(err, VARVE_ERROR_USAGE, "--filter %s: not id, name, label or status", *f);
+        error_set(err, VARVE_ERROR_USAGE, "--filter %s: must be id, name, label or status", *f);
         error_add_next(err, "for example --filter status=exited");
         return FALSE;
     }
@@ -213,11 +213,11 @@ static void print_runs(GPtrArray *rows, const struct ps_options *o, struct forma
         return;
     }
     if (rows->len == 0)
-        fprintf(stderr, o->all ? "nothing runs and no run is kept\n" : "nothing runs\n");
+        fprintf(stderr, o->all ? "no runs\n" : "nothing is running\n");
     else
         print_run_table(rows, o);
     if (rows->len == 0 && !o->all)
-        print_next("varve ps -a shows what has ended · varve run -d --name NAME IMAGE");
+        print_next("varve ps -a lists ended runs · varve run -d --name NAME IMAGE");
 }
 
 static int list_runs(const struct ps_options *o, struct format *f, GError **err)

@@ -25,7 +25,7 @@ const struct option_row push_option_rows[] = {
     {"platform", 0, OPTION_STRING, AT(platform), "OS/ARCH", "use the image for this platform"},
     {"compression", 0, OPTION_STRING, AT(compression), "KIND",
      "gzip, zstd or uncompressed, for layers not compressed yet"},
-    {"compression-level", 0, OPTION_INT, AT(level), "N", "how hard to compress"},
+    {"compression-level", 0, OPTION_INT, AT(level), "N", "level of compression"},
     {"force-compression", 0, OPTION_FLAG, AT(force), NULL,
      "recompress pulled layers that have another compression"},
     {"progress", 0, OPTION_STRING, AT(progress), "MODE", "auto, tty, plain, quiet or rawjson"},
@@ -35,8 +35,8 @@ const struct option_row push_option_rows[] = {
     {0},
 };
 
-/* The manifest that goes out: the one that is there (a pulled image stays what it is), unless the
- * options ask for another form. */
+/* The manifest to push: the existing one (a pulled image stays as it is), unless the options ask
+ * for another form. */
 static gboolean make_manifest(struct built_image *b, const struct push_options *o, GError **err)
 {
     struct image_options io = {.layers = EXPORT_DEFAULTS};
@@ -70,7 +70,7 @@ static void print_pushed(const struct reference *ref, const struct built_image *
     fprintf(stderr, "pushed %s: %s sent in %u blob%s, %u %s there already   %.19s\n", shown, sent,
             stats->blobs_sent, stats->blobs_sent == 1 ? "" : "s", there,
             there == 1 ? "was" : "were", digest);
-    print_next("varve pull %s elsewhere; its digest for a FROM that never moves: %s", shown,
+    print_next("varve pull %s elsewhere; for a FROM that never changes, its digest is %s", shown,
                digest);
 }
 
@@ -116,8 +116,8 @@ static void push_one_name(struct push_one_name *p, const char *name, const char 
     if (!p->image)
         return;
     if (!target && !*p->row->name) {
-        error_set(err, VARVE_ERROR_USAGE, "%s has no name to be pushed to", name);
-        error_add_next(err, "varve push_one_name %s REGISTRY/NAME:TAG", name);
+        error_set(err, VARVE_ERROR_USAGE, "%s has no name to push to", name);
+        error_add_next(err, "varve push %s REGISTRY/NAME:TAG", name);
         return;
     }
     p->ref = reference_argument(target ? target : p->row->name, err);

@@ -23,23 +23,24 @@ const struct option_row run_option_rows[] = {
      "mount a named volume or a host directory (repeatable)"},
     {"mount", 0, OPTION_LIST, AT(mounts), "type=TYPE,...",
      "mount with source=, target=, readonly; types bind, volume and tmpfs (repeatable)"},
-    {"env", 'e', OPTION_LIST, AT(env), "KEY[=VALUE]", "set a variable, or pass it on (repeatable)"},
+    {"env", 'e', OPTION_LIST, AT(env), "KEY[=VALUE]",
+     "set a variable, or pass it through (repeatable)"},
     {"env-file", 0, OPTION_LIST, AT(env_files), "FILE", "read variables from a file (repeatable)"},
     {"user", 'u', OPTION_STRING, AT(user), "USER[:GROUP]", "run as this user"},
     {"workdir", 'w', OPTION_STRING, AT(workdir), "PATH", "start in this directory"},
     {"entrypoint", 0, OPTION_STRING, AT(entrypoint), "PROGRAM",
      "run this instead of the image's ENTRYPOINT and CMD"},
-    {"interactive", 'i', OPTION_FLAG, AT(interactive), NULL, "pass stdin on"},
+    {"interactive", 'i', OPTION_FLAG, AT(interactive), NULL, "forward stdin"},
     {"tty", 't', OPTION_FLAG, AT(tty), NULL, "give the program a terminal"},
     {"detach", 'd', OPTION_FLAG, AT(detach), NULL,
      "run in the background and print the process id"},
     {"wait-healthy", 0, OPTION_FLAG, AT(wait_healthy), NULL,
-     "tell when the HEALTHCHECK passes; fail when it does not"},
+     "report when the HEALTHCHECK passes; fail if it does not"},
     {"health-cmd", 0, OPTION_STRING, AT(health_cmd), "COMMAND",
      "check with this shell command instead"},
     {"health-interval", 0, OPTION_STRING, AT(health_interval), "TIME", "time between checks (30s)"},
     {"health-timeout", 0, OPTION_STRING, AT(health_timeout), "TIME",
-     "longest time for one check (30s)"},
+     "time limit of one check (30s)"},
     {"health-retries", 0, OPTION_INT, AT(health_retries), "N",
      "failures in a row that mean unhealthy (3)"},
     {"health-start-period", 0, OPTION_STRING, AT(health_start_period), "TIME",
@@ -50,42 +51,42 @@ const struct option_row run_option_rows[] = {
     {"network", 0, OPTION_STRING, AT(network), "MODE",
      "default (a network of its own), host or none"},
     {"publish", 'p', OPTION_LIST, AT(publish), "[[ADDRESS:]HOST:]PORT[/udp]",
-     "make the program's PORT this host's port HOST (repeatable)"},
+     "publish the program's PORT as HOST of this host (repeatable)"},
     {"publish-all", 'P', OPTION_FLAG, AT(publish_all), NULL,
-     "publish every EXPOSEd port at a free one"},
-    {"add-host", 0, OPTION_LIST, AT(add_hosts), "HOST:IP", "a line for /etc/hosts (repeatable)"},
+     "publish every EXPOSEd port on a free one"},
+    {"add-host", 0, OPTION_LIST, AT(add_hosts), "HOST:IP", "add a line to /etc/hosts (repeatable)"},
     {"dns", 0, OPTION_LIST, AT(dns), "ADDRESS",
-     "ask this name server instead of the host's (repeatable)"},
+     "use this name server instead of the host's (repeatable)"},
     {"dns-search", 0, OPTION_LIST, AT(dns_search), "DOMAIN",
-     "with --dns: where to look for short names (repeatable)"},
+     "with --dns: search domain for short names (repeatable)"},
     {"dns-option", 0, OPTION_LIST, AT(dns_options), "OPTION",
      "with --dns: an option of resolv.conf (repeatable)"},
     {"tmpfs", 0, OPTION_LIST, AT(tmpfs), "PATH[:OPTIONS]",
      "mount a tmpfs (size=64m, mode=1777, ro, exec)"},
-    {"read-only", 0, OPTION_FLAG, AT(read_only), NULL, "no writing but to volumes and tmpfs"},
+    {"read-only", 0, OPTION_FLAG, AT(read_only), NULL, "allow writing only to volumes and tmpfs"},
     LIMIT_ROWS(AT(limits)),
     {"ulimit", 0, OPTION_LIST, AT(ulimits), "NAME=SOFT[:HARD]",
-     "limits of each process (repeatable)"},
+     "set a limit for each process (repeatable)"},
     {"shm-size", 0, OPTION_STRING, AT(shm_size), "BYTES", "size of /dev/shm (64m)"},
     {"hostname", 'h', OPTION_STRING, AT(hostname), "NAME",
      "host name inside (default: the host's)"},
     {"name", 0, OPTION_STRING, AT(name), "NAME", "name it for varve ps, logs, exec and stop"},
-    {"label", 'l', OPTION_LIST, AT(labels), "KEY=VALUE", "note this for varve ps (repeatable)"},
+    {"label", 'l', OPTION_LIST, AT(labels), "KEY=VALUE", "add a label for varve ps (repeatable)"},
     {"host-ca", 0, OPTION_FLAG, AT(host_ca), NULL,
      "make this host's CA certificates usable inside"},
     {"stop-signal", 0, OPTION_STRING, AT(stop_signal), "SIGNAL",
-     "what Ctrl-C sends (default: the image's STOPSIGNAL)"},
+     "signal that stops it (default: the image's STOPSIGNAL)"},
     {"stop-timeout", 0, OPTION_INT, AT(stop_timeout), "SECONDS",
-     "time to end before it is killed (10)"},
+     "seconds to wait before killing it (10)"},
     {"platform", 0, OPTION_STRING, AT(platform), "OS/ARCH", "use the image for this platform"},
     {"pull", 0, OPTION_STRING, AT(pull), "WHEN", "always, missing (default) or never"},
     {"insecure", 0, OPTION_LIST, AT(insecure), "HOST",
      "use http, or https without verification, for this registry"},
-    {"rm", 0, OPTION_FLAG, AT(rm), NULL, "with -d: remove its log and exit code once it has ended"},
+    {"rm", 0, OPTION_FLAG, AT(rm), NULL, "with -d: remove its log and exit code when it ends"},
     {"restart", 0, OPTION_STRING, AT(restart), "no",
-     "accepted as docker's default; nothing starts a program again"},
+     "only no, docker's default: varve never restarts a program"},
     {"init", 0, OPTION_FLAG, AT(init), NULL,
-     "put an init before the program, which reaps and passes signals on"},
+     "run an init that forwards signals and reaps processes"},
     {0},
 };
 
@@ -161,8 +162,8 @@ static void pass_on(gpointer call, int fd, const void *bytes, gsize len)
 static void tell_out_of_memory(const struct run_call *r)
 {
     const char *limit = r->o->limits.memory;
-    report_warning("%s needed more memory than its limit%s%s allows, and the kernel killed a "
-                   "process of it: raise --memory",
+    report_warning("%s needed more memory than its limit%s%s allows, and the kernel killed one of "
+                   "its processes: raise --memory",
                    r->name, limit ? " of " : "", limit ? limit : "");
 }
 
@@ -194,7 +195,7 @@ static int carry(struct run_call *r, GError **err)
     console_close(&r->console);
     int code = ran ? run_exit_code(r, &res, err) : 0;
     run_result_clear(&res);
-    /* A run that never got going has told why, and leaves nothing. */
+    /* A run that did not start has reported why, and leaves nothing. */
     gboolean keep = r->request.kept && r->report_fd < 0;
     run_carrier_end(g_steal_pointer(&r->carrier), *err ? varve_error_exit_code(*err) : code, keep);
     return code;

@@ -1,4 +1,4 @@
-/* varve stop, kill, wait and rm: what ends runs, or waits for their end. */
+/* varve stop, kill, wait and rm: commands that end runs or wait for their end. */
 #include "base/error.h"
 #include "base/fs.h"
 #include "cli/commands.h"
@@ -15,7 +15,7 @@
 
 struct end_options {
     char *signal;
-    int timeout; /* seconds, -1: for ever; OWN_TIME: the run's own */
+    int timeout; /* seconds, -1: no limit; OWN_TIME: the run's own */
     gboolean force, volumes;
 };
 #define AT(field) G_STRUCT_OFFSET(struct end_options, field)
@@ -40,7 +40,7 @@ const struct option_row rm_option_rows[] = {
     {0},
 };
 
-/* One run after the other; a failure is told, and the others still have their turn. */
+/* One run after the other; a failure is reported and the others are still done. */
 typedef gboolean (*each_fn)(struct store *s, const char *name, struct run_row *r,
                             const struct end_options *o, GError **err);
 
@@ -117,8 +117,8 @@ static gboolean wait_one(struct store *s, const char *name, struct run_row *r,
     if (!store_run_wait(s, r, interrupt_watch(), err))
         return FALSE;
     if (!r->ended) {
-        error_set(err, VARVE_ERROR_FAILED, "%s was killed with its varve: no exit code is known",
-                  name);
+        error_set(err, VARVE_ERROR_FAILED,
+                  "%s was killed together with varve: its exit code is unknown", name);
         error_add_next(err, "varve logs %s shows its output", name);
         return FALSE;
     }

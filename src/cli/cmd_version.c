@@ -10,11 +10,11 @@ struct version_options {
 };
 const struct option_row version_option_rows[] = {
     {"format", 'f', OPTION_STRING, G_STRUCT_OFFSET(struct version_options, format), FORMAT_ARG,
-     "json prints one object; '{{.FIELD}}' is filled in as by docker"},
+     "json (one object), or a template as in docker: '{{.FIELD}}'"},
     {0},
 };
 
-/* What Docker's scripts ask of its client and its server: here one program is both. */
+/* For scripts that ask for Docker's client and server version: varve is both. */
 static json_t *make_side(const struct platform *host)
 {
     json_t *o = json_object();

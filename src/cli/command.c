@@ -341,7 +341,7 @@ void command_print_help(const struct command *c)
     for (const struct option_row *row = c->options; row && row->name; row++)
         if (row->help)
             print_option(row);
-    printf("\nexample:\n%s\n\nman varve-%s tells more.\n", c->example, c->name);
+    printf("\nexample:\n%s\n\nSee man varve-%s for details.\n", c->example, c->name);
 }
 
 void commands_print_help(const struct command *table)
@@ -355,7 +355,7 @@ void commands_print_help(const struct command *table)
         print_wrapped(c->summary, 14);
     }
     printf("\nexample:\n  varve build -t hello:1 . && varve run hello:1\n\n");
-    print_wrapped("varve help COMMAND explains a command; man varve has it all.", 0);
+    print_wrapped("varve help COMMAND explains a command; man varve is the manual.", 0);
 }
 
 const struct command *command_find(const struct command *table, const char *name)

@@ -1,6 +1,5 @@
-/* Commands and their options: parsing, and the help that is printed of them. Tables of commands are
- * handed in and end with a NULL name; varve's own is table.h's. Only this room prints errors or
- * exits. */
+/* Commands and their options: parsing, and printing their help. Tables of commands are passed in
+ * and end with a NULL name; varve's own is in table.h. Only this room prints errors or exits. */
 #ifndef VARVE_CLI_COMMAND_H
 #define VARVE_CLI_COMMAND_H
 
@@ -32,15 +31,15 @@ struct command {
     const char *example;              /* at least one line that works as printed */
     gboolean needs_userns;            /* an ordinary user enters a user namespace first */
     const struct option_row *options; /* ends with a NULL name; NULL: none */
-    /* Works. Returns the exit code; with *err set, main prints the error and maps it to the exit
-     * code. */
+    /* Runs the command. Returns the exit code; with *err set, main prints the error and maps it to
+     * the exit code. */
     int (*run)(const struct command *c, int argc, char **argv, GError **err);
     gboolean strict; /* what follows the first argument belongs to another program */
 };
 const struct command *command_find(const struct command *table, const char *name);
-/* The row of a word that gives an option: "--name", "--name=value", "-n", "-nvalue"; NULL: none. */
+/* The row of the option in word: "--name", "--name=value", "-n", "-nvalue"; NULL: none. */
 const struct option_row *command_option(const struct command *c, const char *word);
-/* Whether that word leaves the option's value to the next one. */
+/* Whether the option's value is in the next word. */
 gboolean command_value_follows(const struct option_row *row, const char *word);
 
 /* Parses options into opts and checks that there are between min and max (-1: any number of)
@@ -48,14 +47,14 @@ gboolean command_value_follows(const struct option_row *row, const char *word);
 gboolean command_begin(const struct command *c, gpointer opts, int *argc, char ***argv, int min,
                        int max, GError **err);
 /* Parses argv (argv[0]: the command's name) with c's options into the struct at opts, which is
- * zeroed or holds defaults. Positional arguments are left in (*argv)[1…]. FALSE without error after
+ * zeroed or has defaults. Positional arguments are left in (*argv)[1…]. FALSE without error after
  * --help. */
 gboolean command_parse(const struct command *c, gpointer opts, int *argc, char ***argv,
                        GError **err);
 /* Frees the strings and lists that parsing stored in opts. */
 void command_clear(const struct command *c, gpointer opts);
-/* As suggest_nearest(), but only what is right in two letters of three: NULL is better than far
- * off. */
+/* As suggest_nearest(), but only words with at least two of three letters right: better NULL than a
+ * wild guess. */
 const char *command_nearest(const char *typed, const char *const *words, gsize n);
 void command_print_help(const struct command *c);
 void commands_print_help(const struct command *table);

@@ -1,5 +1,4 @@
-/* What the table is made of: of each command its function and its options, which cmd_<name>.c
- * holds. */
+/* The functions and options of all commands, for the table; each is in cmd_<name>.c. */
 #ifndef VARVE_CLI_COMMANDS_H
 #define VARVE_CLI_COMMANDS_H
 

@@ -32,7 +32,7 @@ static const struct {
 } advice[] = {
     {"system", "prune", "varve prune removes untagged images; varve prune --all the cache too"},
     {"system", "info", "varve version shows the version and the store; varve du what is in it"},
-    {"image", "prune", "varve prune removes untagged images and what they alone need"},
+    {"image", "prune", "varve prune removes untagged images and what only they need"},
     {"builder", "prune", "varve prune --all removes the build cache"},
     {"buildx", "prune", "varve prune --all removes the build cache"},
     {"buildx", "du", "varve du shows what the store holds"},

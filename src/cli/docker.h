@@ -1,24 +1,23 @@
-/* What somebody who types `docker` commands by habit gets: the varve command that does the same, or
- * where there is none, what to do instead. */
+/* Help for users of `docker` commands: the varve command that does the same, or if there is none,
+ * what to do instead. */
 #ifndef VARVE_CLI_DOCKER_H
 #define VARVE_CLI_DOCKER_H
 
 #include "cli/command.h"
 
-/* argv (argv[0] is what varve has no command for) with Docker's words replaced by varve's, where
- * both mean the same: "image ls -q" becomes "images -q". NULL-terminated; free the array only: its
- * words are argv's, or live for ever. NULL when table has no such
- * command. */
+/* argv (argv[0] is not a command of varve) with Docker's words replaced by varve's equivalents:
+ * "image ls -q" becomes "images -q". NULL-terminated; free only the array: its words are argv's, or
+ * static. NULL if table has no such command. */
 char **docker_translate(const struct command *table, char **argv);
-/* "image", "system": the next word says what to do with it. */
+/* "image", "system": words followed by an action. */
 gboolean docker_is_noun(const char *word);
-/* What to do instead of argv, a sentence that ends with a command of varve; NULL when these are no
- * words of Docker's. */
+/* What to do instead of argv, a sentence that names a command of varve; NULL if these are not
+ * Docker's words. */
 const char *docker_advice(char **argv);
-/* The same of an option ("--gpus=all", "-H") of varve's command that varve does not have there;
- * command NULL: it stands before the command. */
+/* The same for an option ("--gpus=all", "-H") that varve's command does not have; command NULL:
+ * before the command. */
 const char *docker_option_advice(const char *command, const char *word);
-/* word in varve's spelling ("--net=host" is "--network=host"); it lives for ever. NULL: the same.
+/* word in varve's spelling ("--net=host" is "--network=host"); static. NULL: the same.
  */
 const char *docker_option_alias(const char *command, const char *word);
 

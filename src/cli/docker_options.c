@@ -3,15 +3,15 @@
 #include <string.h>
 
 #define ONLY_DEFAULT_RIGHTS                                                                        \
-    "leave it out: a program has what Docker gives by default, and nothing gives it more; "        \
-    "varve exec --privileged RUN COMMAND has more within a run"
-#define NO_DEVICES "runs get no devices of this machine: use another engine for this program"
+    "leave it out: programs always have Docker's default rights; "                                 \
+    "varve exec --privileged RUN COMMAND has more, inside a run"
+#define NO_DEVICES "runs cannot use devices of this machine: use another engine for this program"
 #define NO_NETWORKS                                                                                \
-    "runs have no networks in common: -p HOST:PORT publishes a port, and --add-host "              \
+    "runs share no networks: -p HOST:PORT publishes a port, and --add-host "                       \
     "NAME:host-gateway lets another run reach it"
 #define OWN_NAMESPACES "leave it out: each run has namespaces of its own"
 #define OTHER_LIMITS                                                                               \
-    "-m, --cpus, --cpu-shares, --cpuset-cpus and --ulimit are the limits there are; systemd-run "  \
+    "the limits are -m, --cpus, --cpu-shares, --cpuset-cpus and --ulimit; systemd-run "            \
     "varve run … sets more"
 #define OWN_LOG "leave it out: varve keeps the log of run -d itself, and varve logs shows it"
 #define LOG_TIMES "logs of runs have no times: varve logs -n N RUN shows the last lines"
@@ -28,8 +28,8 @@ static const struct {
     {NULL, "host", 'H', LOCAL_ONLY},
     {NULL, "context", 'c', LOCAL_ONLY "; --root DIR chooses the store"},
     {NULL, "config", 0, "DOCKER_CONFIG names the folder of config.json"},
-    {NULL, "debug", 'D', "leave it out: errors are told in full"},
-    {NULL, "log-level", 'l', "leave it out: errors are told in full"},
+    {NULL, "debug", 'D', "leave it out: errors are always shown in full"},
+    {NULL, "log-level", 'l', "leave it out: errors are always shown in full"},
     {NULL, "tls", 0, LOCAL_ONLY},
     {NULL, "tlsverify", 0, LOCAL_ONLY},
     {"run", "attach", 'a', "leave it out: without -d the output is shown; -i passes stdin on"},
@@ -87,15 +87,16 @@ static const struct {
     {"logs", "since", 0, LOG_TIMES},
     {"logs", "until", 0, LOG_TIMES},
     {"logs", "details", 0, LOG_TIMES},
-    {"inspect", "type", 0, "leave it out: images are inspected; of runs varve ps -a --format json"},
-    {"inspect", "size", 's', "leave it out: Size is always there"},
+    {"inspect", "type", 0,
+     "leave it out: varve inspect shows images; for runs use varve ps -a --format json"},
+    {"inspect", "size", 's', "leave it out: Size is always shown"},
     {"rmi", "no-prune", 0, "leave it out: layers stay until varve prune"},
-    {"history", "human", 'H', "leave it out: --format json has plain numbers"},
+    {"history", "human", 'H', "leave it out: --format json shows plain numbers"},
     {"build", "debug", 'D', "leave it out; --debug-on-failure opens a shell where a RUN failed"},
     {"build", "policy", 0, "leave it out: there are no policies; FROM NAME@sha256:… pins an image"},
 };
 
-/* The one spelling that Docker itself only keeps for habit's sake. */
+/* The one spelling that Docker itself keeps only for compatibility. */
 static const struct {
     const char *command, *old, *name;
 } aliases[] = {

@@ -31,7 +31,7 @@ gboolean format_parse(struct format *f, const char *text, GError **err)
     f->kind = FORMAT_TEMPLATE;
     if (!strstr(text, "{{")) {
         error_set(err, VARVE_ERROR_USAGE,
-                  "--format %s: neither table, json nor a template with {{…}}", text);
+                  "--format %s: must be table, json or a template with {{…}}", text);
         error_add_next(err,
                        "for example --format '{{.ID}}'; --format json shows the fields there are");
         return FALSE;
@@ -97,7 +97,7 @@ gboolean format_check(struct format *f, json_t *sample, GError **err)
     add_optional(f, owned);
     GError *why = NULL;
     g_autofree char *text = template_render(f->template, owned, &why);
-    /* What a function thinks of a value that nobody has does not matter. */
+    /* Errors of functions do not matter for a value that does not exist. */
     if (!g_error_matches(why, VARVE_ERROR, VARVE_ERROR_NOT_FOUND)) {
         g_clear_error(&why);
         return TRUE;

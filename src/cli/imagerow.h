@@ -1,4 +1,4 @@
-/* What commands show of an image beside its row. */
+/* What commands show of an image besides its row. */
 #ifndef VARVE_CLI_IMAGEROW_H
 #define VARVE_CLI_IMAGEROW_H
 
@@ -12,7 +12,7 @@ guint64 image_bytes(struct store *s, const struct image_row *r);
  */
 guint image_absent(struct store *s, const struct image_row *r, guint64 *bytes);
 /* An image that was pulled for a platform that it does not have is stored under the one wanted:
- * sets r's to the one that its config says. */
+ * sets r's to the one in its config. */
 void set_true_platform(struct store *s, struct image_row *r);
 
 #endif

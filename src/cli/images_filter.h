@@ -1,12 +1,12 @@
-/* Which images `varve images` shows: NAME and --filter, as docker takes them. Different keys must
- * all hold, and so must each label; of several references one is enough. */
+/* Which images `varve images` shows: NAME and --filter, as in docker. An image must match all keys
+ * and labels, but only one of several references. */
 #ifndef VARVE_CLI_IMAGES_FILTER_H
 #define VARVE_CLI_IMAGES_FILTER_H
 
 #include "store/images.h"
 
 struct images_filter;
-/* all: store_image_list(), newest first; before and since mean its order. name: a repository, a
+/* all: store_image_list(), newest first; before and since refer to its order. name: a repository, a
  * name with its tag or a pattern, or NULL. filters: "reference=PATTERN", "label=KEY[=VALUE]",
  * "dangling=BOOLEAN", "before=IMAGE", "since=IMAGE"; NULL: none. Errors: USAGE; NOT_FOUND for the
  * IMAGE of before and since. What is given must outlive the filter. */

@@ -4,8 +4,8 @@
 
 #include "base/cancel.h"
 
-/* Begins to watch (once for each process) and returns the flag; never freed. A second signal ends
- * the process at once, with its sandboxes. */
+/* Starts watching (once per process) and returns the flag; never freed. A second signal ends the
+ * process immediately, with its sandboxes. */
 struct cancel *interrupt_watch(void);
 
 #endif

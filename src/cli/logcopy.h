@@ -4,8 +4,8 @@
 
 #include "store/runs.h"
 
-/* Passes a log on. To a terminal of escape sequences only colours, of control characters only line
- * ends and tabs: a log is what a stranger's program printed. */
+/* Copies a log. To a terminal it passes only colours of escape sequences, and only line ends and
+ * tabs of control characters: a log is the output of an untrusted program. */
 struct logcopy {
     enum {
         LOG_PLAIN,
@@ -15,10 +15,10 @@ struct logcopy {
     GString *sequence; /* of an unfinished escape sequence */
     GString *out;      /* passed on with the next write */
     gboolean terminal; /* stdout is one */
-    char last;         /* byte passed on, '\n' before the first */
+    char last;         /* last byte copied, '\n' before the first */
 };
 void logcopy_init(struct logcopy *c);
-/* What fd holds from its offset on, up to its end; more may follow. */
+/* Copies fd from its offset to its end; more may follow. */
 gboolean logcopy_pass(struct logcopy *c, int fd, GError **err);
 /* Ends the last line and the colours, and frees. */
 void logcopy_clear(struct logcopy *c);

@@ -103,7 +103,7 @@ static int run_command(const struct command *c, int argc, char **argv)
     if (!c->needs_userns || only_help || userns_enter(&state, &err))
         code = c->run(c, argc, argv, &err);
     if (g_error_matches(err, VARVE_ERROR, VARVE_ERROR_USAGE) && !error_next(err))
-        error_add_next(&err, "varve %s --help tells how it is written", c->name);
+        error_add_next(&err, "varve %s --help shows how to use it", c->name);
     if (err)
         code = report_error(err);
     g_clear_error(&err);

@@ -1,4 +1,4 @@
-/* What commands are given from outside: the store, the configuration, the terminal. */
+/* The environment of commands: the store, the configuration, the terminal. */
 #ifndef VARVE_CLI_OUTSIDE_H
 #define VARVE_CLI_OUTSIDE_H
 

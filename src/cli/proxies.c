@@ -12,6 +12,6 @@ char **configured_proxies(void)
     char **lines = proxies_load(file, userenv_get(env, "DOCKER_HOST"), &why);
     if (lines)
         return lines;
-    report_note("no proxies are taken from Docker's configuration: %s", why->message);
+    report_note("the proxies in Docker's configuration are not used: %s", why->message);
     return g_new0(char *, 1);
 }

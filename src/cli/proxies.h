@@ -1,10 +1,10 @@
-/* The proxies that Docker's configuration gives to what is built and run. */
+/* The proxies in Docker's configuration for builds and runs. */
 #ifndef VARVE_CLI_PROXIES_H
 #define VARVE_CLI_PROXIES_H
 
 #include <glib.h>
 
-/* The proxies of Docker's config.json, as proxies_load(); with a note where that cannot be read. */
+/* The proxies of Docker's config.json, as proxies_load(); with a note if that cannot be read. */
 char **configured_proxies(void);
 
 #endif

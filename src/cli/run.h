@@ -1,4 +1,4 @@
-/* varve run and what it shares with varve exec; private to cli/. The run itself is run/'s. */
+/* varve run and what it shares with varve exec; private to cli/. run/ does the run itself. */
 #ifndef VARVE_CLI_RUN_H
 #define VARVE_CLI_RUN_H
 
@@ -32,26 +32,26 @@ struct run_call {
     struct built_image *image;
     struct run_carrier *carrier;
     GError *output_lost; /* why the program's output could not be passed on, or NULL */
-    int report_fd;       /* detached: tells the waiting parent that all is well, else -1 */
+    int report_fd;       /* detached: reports success to the waiting parent, else -1 */
 };
 
-/* run_request.c: what the options and words (IMAGE and what follows it) ask for. VARVE_ERROR_USAGE;
- * *q is to be cleared in any case. */
+/* run_request.c: makes the request from the options and words (IMAGE and what follows it).
+ * VARVE_ERROR_USAGE; *q must be cleared in any case. */
 gboolean run_request_take(struct run_request *q, const struct run_options *o, char **words,
                           GError **err);
-/* --env-file and -e, over what is in env. */
+/* --env-file and -e, overriding env. */
 gboolean run_take_env(const struct run_options *o, GPtrArray *env, GError **err);
-/* Whether -i, -t and -d fit each other and stdin. */
+/* Whether -i, -t and -d are consistent with each other and with stdin. */
 gboolean run_check_terminal(const struct run_options *o, GError **err);
 /* run_detach.c: in the parent, waits until the child reports and returns TRUE with *code set. In
  * the child (and without --detach) FALSE. */
 gboolean run_detach(struct run_call *r, int *code, GError **err);
-/* Tells the parent that all is well, and leaves the terminal. */
+/* Reports success to the parent, and detaches from the terminal. */
 void run_report_ready(struct run_call *r);
-/* The end of the log to stderr, when there is one: the program ended too early. */
+/* Prints the end of the log, if any, to stderr: the program ended too early. */
 void run_print_log_tail(struct run_call *r);
-/* run_failure.c: the next move when program could not be started, for error, an errno (0: it
- * could); command is "run" or "exec", name what it was to run in. */
+/* run_failure.c: prints what to do if program could not be started because of error, an errno (0:
+ * it was started); command is "run" or "exec", name what it was to run in. */
 void run_print_exec_next(const char *command, const char *name, const char *program, int error);
 
 #endif

@@ -1,5 +1,5 @@
-/* varve run -d: a child of varve carries the run in the background. There is no daemon: it is one
- * more varve, which ends with its program. */
+/* varve run -d: a child of varve carries the run in the background. There is no daemon: the child
+ * ends with its program. */
 #include "cli/run.h"
 
 #include "base/error.h"

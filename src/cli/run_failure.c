@@ -10,20 +10,19 @@
 static void next_of_missing(const char *command, const char *name, const char *program)
 {
     if (*program == '-')
-        print_next("options stand before the %s: varve %s %s … %s",
+        print_next("options go before the %s: varve %s %s … %s",
                    g_str_equal(command, "run") ? "image" : "run's name", command, program, name);
     else if (*program == '[')
-        print_next("--entrypoint takes one program; what it gets as arguments follows the image");
+        print_next("--entrypoint takes one program; its arguments go after the image");
     else if (strchr(program, ' '))
-        print_next("give each argument as a word of its own, or have a shell take it apart: sh -c "
-                   "'%s'",
+        print_next("give each argument as a separate word, or let a shell split it: sh -c '%s'",
                    program);
     else if (strchr(program, '/'))
-        print_next("check its path; a script may lack the interpreter of its #! line (its lines "
-                   "must not end with CR LF), a program the loader it was built for");
+        print_next("check its path; the interpreter in a script's #! line (its lines must not end "
+                   "with CR LF) or a program's loader may be missing");
     else
-        print_next("check its spelling and the image's PATH; images without a shell have only "
-                   "their own program");
+        print_next("check its spelling and the image's PATH; some images have no shell, only their "
+                   "own program");
 }
 
 void run_print_exec_next(const char *command, const char *name, const char *program, int error)
@@ -34,6 +33,6 @@ void run_print_exec_next(const char *command, const char *name, const char *prog
     else if (error == EACCES)
         print_next("make it executable for the user it runs as: COPY --chmod=755, or RUN chmod +x");
     else if (error == ENOEXEC)
-        print_next("a script begins with a line like #!/bin/sh; else a shell can read it: sh %s",
+        print_next("a script needs a first line like #!/bin/sh; or run it with a shell: sh %s",
                    shown);
 }

@@ -1,4 +1,4 @@
-/* The options of varve run as what is asked for. */
+/* Turns the options of varve run into a request. */
 #include "cli/run.h"
 
 #include "base/error.h"
@@ -44,10 +44,9 @@ static gboolean take_network(struct run_request *q, const char *text, GError **e
 {
     const char *n = text ? text : "default";
     if (!g_str_equal(n, "host") && !g_str_equal(n, "none") && !g_str_equal(n, "default")) {
-        error_set(err, VARVE_ERROR_USAGE, "--network %s: varve run knows default, host and none",
-                  n);
-        error_add_next(err, "leave it out: the program then has a network of its own, and reaches "
-                            "what this host reaches; -p publishes its ports");
+        error_set(err, VARVE_ERROR_USAGE, "--network %s: must be default, host or none", n);
+        error_add_next(err, "leave it out: the program then has its own network and reaches what "
+                            "this host reaches; -p publishes its ports");
         return FALSE;
     }
     struct build_config config;
@@ -96,15 +95,14 @@ static gboolean take_hosts(struct run_request *q, const struct run_options *o, G
     return TRUE;
 }
 
-/* Nothing stays behind that could start a program again. */
+/* No daemon could restart a program. */
 static gboolean check_restart(const char *policy, GError **err)
 {
     if (!policy || g_str_equal(policy, "no"))
         return TRUE;
-    error_set(
-        err, VARVE_ERROR_UNSUPPORTED,
-        "--restart %s: only no is supported; no daemon stays behind that could start it again",
-        policy);
+    error_set(err, VARVE_ERROR_UNSUPPORTED,
+              "--restart %s: only no is supported; there is no daemon that could restart it",
+              policy);
     error_as_usage(err);
     error_add_next(err, "let systemd do it: a unit with ExecStart=varve run … and Restart=always");
     return FALSE;

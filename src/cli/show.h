@@ -1,4 +1,4 @@
-/* Values as commands show them: text for people, JSON for programs. */
+/* Values as commands print them: text for people, JSON for programs. */
 #ifndef VARVE_CLI_SHOW_H
 #define VARVE_CLI_SHOW_H
 
@@ -6,16 +6,15 @@
 
 #include <jansson.h>
 
-/* As people write a canonical reference ("hello:1"); "<none>" for an image without a name. Newly
- * allocated. */
+/* The short form of a canonical reference ("hello:1"); "<none>" for an image without a name. */
 char *shown_name(const char *canonical);
 /* The first 12 hex digits; newly allocated; "-" for the zero digest. */
 char *short_hex(const struct digest *d);
-/* RFC 3339 in UTC, newly allocated. */
+/* RFC 3339 in UTC. */
 char *time_text(gint64 seconds);
-/* s as it is when there is no limit, else cut to columns; newly allocated. */
+/* s, cut to columns unless no_trunc. */
 char *fit_unless(gboolean no_trunc, const char *s, int columns);
-/* created_by of a history entry without what builders put around it: "RUN npm ci", newly allocated.
+/* created_by of a history entry without the builders' additions: "RUN npm ci".
  */
 char *created_by_text(const char *created_by);
 /* Prints the document (and frees it): on one line, or indented. */

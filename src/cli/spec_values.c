@@ -40,7 +40,7 @@ gboolean host_option(const char *text, GArray *hosts, GPtrArray *owned, GError *
     }
     if (ok)
         return TRUE;
-    error_set(err, VARVE_ERROR_USAGE, "--add-host %s: not HOST:ADDRESS", text);
+    error_set(err, VARVE_ERROR_USAGE, "--add-host %s: must be HOST:ADDRESS", text);
     error_add_next(err, "for example --add-host db:192.0.2.7");
     return FALSE;
 }
@@ -68,7 +68,7 @@ gboolean ulimit_option(const char *text, GArray *ulimits, GPtrArray *owned, GErr
              parse_limit(parts[1] ? parts[1] : parts[0], &u.hard);
     }
     if (!ok) {
-        error_set(err, VARVE_ERROR_USAGE, "--ulimit %s: not NAME=SOFT[:HARD]", text);
+        error_set(err, VARVE_ERROR_USAGE, "--ulimit %s: must be NAME=SOFT[:HARD]", text);
         error_add_next(err, "for example --ulimit nofile=1024:4096");
         return FALSE;
     }

@@ -1,5 +1,5 @@
-/* varve's own commands. Of the commands only those that are about others see it: completion and
- * debug. */
+/* varve's own commands. Of the commands only completion and debug, which are about others, use it.
+ */
 #ifndef VARVE_CLI_TABLE_H
 #define VARVE_CLI_TABLE_H
 

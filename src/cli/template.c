@@ -22,14 +22,14 @@ struct render {
 static gboolean wrong_value(struct render *r, const char *at, const char *what)
 {
     template_wrong(r->t, at, VARVE_ERROR_USAGE, r->err, "%s", what);
-    error_add_next(r->err, "man varve, TEMPLATES; or take --format json, and pick with jq");
+    error_add_next(r->err, "man varve, TEMPLATES; or use --format json and jq");
     return FALSE;
 }
 
 static gboolean count_step(struct render *r, const char *at)
 {
     return (r->steps++ < TEMPLATE_MAX_STEPS && r->out->len < TEMPLATE_MAX_OUTPUT) ||
-           wrong_value(r, at, "the template makes too much of this");
+           wrong_value(r, at, "this repeats too often or makes too much output");
 }
 
 static int by_name(gconstpointer a, gconstpointer b)
@@ -43,9 +43,9 @@ static gboolean no_field(struct render *r, const struct field *f, json_t *of)
         static const char *const types[] = {"an object", "a list", "a string", "a number",
                                             "a number",  "true",   "false",    "empty"};
         template_wrong(r->t, f->at, VARVE_ERROR_NOT_FOUND, r->err,
-                       "there is no field %s: what stands before it is %s", f->name,
+                       "there is no field %s: the value before it is %s", f->name,
                        of ? types[json_typeof(of)] : "empty");
-        error_add_next(r->err, "a template with {{json .}} shows what there is");
+        error_add_next(r->err, "{{json .}} shows the fields there are");
         return FALSE;
     }
     g_autoptr(GPtrArray) names = g_ptr_array_new();
@@ -78,7 +78,7 @@ static json_t *heading(const struct render *r, const char *name)
     return json_string(out->str);
 }
 
-/* Objects whose keys are not varve's but the users': what is missing in them is no mistake. */
+/* Objects with arbitrary keys of users: a missing key is not an error. */
 static gboolean has_users_keys(const char *name)
 {
     static const char *const maps[] = {"Labels", "ExposedPorts", "Volumes", "Annotations", NULL};
@@ -142,7 +142,7 @@ static gboolean eval_operand(struct render *r, const struct operand *o, json_t *
     return TRUE;
 }
 
-/* What a heading makes of a call: functions of a value leave the heading as it is. */
+/* The heading for a call: functions of a value do not change the heading. */
 static json_t *head_of_call(const struct call *c, const struct template_args *a)
 {
     if (c->function->kind == FUNCTION_TEST)
@@ -168,7 +168,7 @@ static gboolean apply(struct render *r, const struct call *c, struct template_ar
     if (a->code != VARVE_ERROR_NOT_FOUND)
         return wrong_value(r, c->at, why);
     template_wrong(r->t, c->at, a->code, r->err, "%s", why);
-    error_add_next(r->err, "{{if …}} or {{with …}} around it passes over what is empty");
+    error_add_next(r->err, "{{if …}} or {{with …}} around it skips empty values");
     return FALSE;
 }
 
@@ -222,7 +222,7 @@ static gboolean set_variable(struct render *r, const struct pipe *p, json_t *val
     struct variable *v = find_variable(r, p->vars[0]);
     if (!v)
         return wrong_value(r, p->calls->at,
-                           "the variable that is set here is not declared with :=");
+                           "this variable is not declared; declare it with :=");
     json_decref(v->value);
     v->value = json_incref(value);
     return TRUE;
@@ -275,7 +275,7 @@ static gboolean render_range(struct render *r, const struct node *n, json_t *ove
     if (json_is_object(over))
         return render_object(r, n, over);
     if (!json_is_array(over))
-        return wrong_value(r, n->pipe->calls->at, "neither a list nor an object to range over");
+        return wrong_value(r, n->pipe->calls->at, "range needs a list or an object");
     for (gsize i = 0; i < json_array_size(over); i++) {
         json_auto_t *key = json_integer(i);
         if (!render_element(r, n, key, json_array_get(over, i)))

@@ -21,9 +21,8 @@ struct template;
 /* NULL with VARVE_ERROR_USAGE, which names the place, when text is malformed. */
 struct template *template_new(const char *text, GError **err);
 void template_free(struct template *t);
-/* What it says about value, newly allocated. NULL with VARVE_ERROR_NOT_FOUND for a field or an
- * element that value lacks, with VARVE_ERROR_USAGE for what a function cannot take and beyond the
- * limits. */
+/* What it says about value. NULL with VARVE_ERROR_NOT_FOUND for a field or an element that value
+ * lacks, with VARVE_ERROR_USAGE for what a function cannot take and beyond the limits. */
 char *template_render(const struct template *t, json_t *value, GError **err);
 /* The same with a heading in each field's place: {{.CreatedAt}} is "CREATED AT", unless special
  * (pairs of a field's name and its heading, ending with NULL; NULL: none) has another. */

@@ -96,8 +96,8 @@ static const char *text_of(const struct template_args *a, guint i)
     return i < a->n ? json_string_value(a->values[i]) : NULL;
 }
 
-#define NOT_TEXT "the function wants a string"
-#define NOT_NUMBER "the function wants a number"
+#define NOT_TEXT "the function needs a string"
+#define NOT_NUMBER "the function needs a number"
 
 static const char *call_json(struct template_args *a, json_t **out)
 {
@@ -111,7 +111,7 @@ static const char *index_list(struct template_args *a, guint i, json_t **out)
 {
     json_t *at = a->values[i];
     if (!json_is_integer(at))
-        return "the index of a list is a number";
+        return "the index of a list must be a number";
     if (json_integer_value(at) < 0 || (gsize)json_integer_value(at) >= json_array_size(*out)) {
         a->code = VARVE_ERROR_NOT_FOUND;
         return json_array_size(*out) ? "the list is shorter than that" : "the list is empty";
@@ -131,7 +131,7 @@ static const char *call_index(struct template_args *a, json_t **out)
         else if (!v || json_is_null(v) || json_is_object(v))
             v = json_object_get(v, text_of(a, i) ? text_of(a, i) : "");
         else
-            why = "neither a list nor an object to look into";
+            why = "index needs a list or an object";
         if (why)
             return why;
     }
@@ -150,7 +150,7 @@ static const char *call_len(struct template_args *a, json_t **out)
 {
     const json_t *v = a->values[0];
     if (json_is_number(v) || json_is_boolean(v))
-        return "len wants a list, an object or a string";
+        return "len needs a list, an object or a string";
     *out = json_integer(length_of(v));
     return NULL;
 }
@@ -178,7 +178,7 @@ static const char *call_slice(struct template_args *a, json_t **out)
     gsize from = 0, to;
     json_t *v = a->values[0];
     if (!json_is_string(v) && !json_is_array(v))
-        return "slice wants a string or a list";
+        return "slice needs a string or a list";
     const char *why = slice_bounds(a, &from, &to);
     if (why)
         return why;
@@ -194,7 +194,7 @@ static const char *call_join(struct template_args *a, json_t **out)
 {
     const char *between = text_of(a, 1);
     if (!between || (a->values[0] && !json_is_array(a->values[0]) && !json_is_null(a->values[0])))
-        return "join wants a list and a string";
+        return "join needs a list and a string";
     GString *text = g_string_new(NULL);
     for (gsize i = 0; i < json_array_size(a->values[0]); i++) {
         g_string_append(text, i ? between : "");
@@ -206,7 +206,7 @@ static const char *call_join(struct template_args *a, json_t **out)
 static const char *call_split(struct template_args *a, json_t **out)
 {
     if (!text_of(a, 0) || !text_of(a, 1) || !*text_of(a, 1))
-        return "split wants two strings";
+        return "split needs two strings";
     g_auto(GStrv) parts = g_strsplit(text_of(a, 0), text_of(a, 1), -1);
     *out = json_array();
     for (char **p = parts; *p; p++)
@@ -242,7 +242,7 @@ static const char *call_pad(struct template_args *a, json_t **out)
 {
     json_int_t before = json_integer_value(a->values[1]), behind = json_integer_value(a->values[2]);
     if (!text_of(a, 0) || before < 0 || behind < 0 || before > MAX_WIDTH || behind > MAX_WIDTH)
-        return "pad wants a string and two numbers";
+        return "pad needs a string and two numbers";
     gboolean empty = !*text_of(a, 0);
     return give_text(g_strdup_printf("%*s%s%*s", empty ? 0 : (int)before, "", text_of(a, 0),
                                      empty ? 0 : (int)behind, ""),
@@ -252,7 +252,7 @@ static const char *call_pad(struct template_args *a, json_t **out)
 static const char *call_truncate(struct template_args *a, json_t **out)
 {
     if (!text_of(a, 0) || !json_is_integer(a->values[1]) || json_integer_value(a->values[1]) < 0)
-        return "truncate wants a string and a number";
+        return "truncate needs a string and a number";
     return give_text(g_strndup(text_of(a, 0), json_integer_value(a->values[1])), out);
 }
 

@@ -34,9 +34,9 @@ gboolean template_wrong(const struct template *t, const char *at, enum varve_err
 static gboolean bad_at(struct parser *p, const char *at, const char *what)
 {
     template_wrong(p->t, at, VARVE_ERROR_USAGE, p->err, "%s", what);
-    error_add_next(p->err,
-                   "man varve, TEMPLATES lists what a template may hold; or take --format json, "
-                   "and pick with jq");
+    error_add_next(
+        p->err,
+        "man varve, TEMPLATES lists what a template may contain; or use --format json and jq");
     return FALSE;
 }
 
@@ -161,7 +161,7 @@ static gboolean parse_word(struct parser *p, struct operand *o)
     else
         return bad_template(
             p,
-            "not a field, variable, string or number (a call as an argument stands in brackets)");
+            "not a field, variable, string or number (put a call used as an argument in brackets)");
     return TRUE;
 }
 
@@ -238,10 +238,9 @@ static struct call *parse_call(struct parser *p, gboolean piped)
         last = &(*last)->next;
     }
     if (!c->function && (n == 0 || piped))
-        return bad_at(p, c->at, piped ? "expected a function behind |" : "there is nothing here"),
-               NULL;
+        return bad_at(p, c->at, piped ? "expected a function after |" : "this is empty"), NULL;
     if (c->function && (n + piped < c->function->min || n + piped > c->function->max))
-        return bad_at(p, c->at, "the function wants another number of arguments"), NULL;
+        return bad_at(p, c->at, "wrong number of arguments for the function"), NULL;
     return c;
 }
 
@@ -296,7 +295,7 @@ static gboolean parse_branches(struct parser *p, struct node *n, const char *beg
     if (!deeper(p) || !(n->pipe = parse_pipe(p)))
         return FALSE;
     if (n->pipe->vars[1] && n->kind != NODE_RANGE)
-        return bad_at(p, begin, "only a range sets two variables");
+        return bad_at(p, begin, "only range can set two variables");
     if (!end_action(p))
         return FALSE;
     n->body = parse_block(p, &stop);
@@ -354,7 +353,7 @@ static struct node *parse_action(struct parser *p)
     if (refuse_keyword(p) || !(n->pipe = parse_pipe(p)))
         return NULL;
     if (n->pipe->vars[1])
-        return bad_at(p, begin, "only a range sets two variables"), NULL;
+        return bad_at(p, begin, "only range can set two variables"), NULL;
     return end_action(p) ? n : NULL;
 }
 
@@ -420,8 +419,8 @@ struct template *template_new(const char *text, GError **err)
     else
         t->first = parse_block(&p, &stop);
     if (!why && stop != STOP_TEXT_END)
-        bad_template(&p, stop == STOP_END ? "this {{end}} ends nothing"
-                                          : "this {{else}} belongs to nothing");
+        bad_template(&p, stop == STOP_END ? "this {{end}} has no block to end"
+                                          : "this {{else}} belongs to no block");
     if (!why)
         return g_steal_pointer(&t);
     g_propagate_error(err, why);

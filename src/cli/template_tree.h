@@ -59,10 +59,10 @@ gboolean template_wrong(const struct template *t, const char *at, enum varve_err
 
 /* A function's arguments; an element is NULL where there is no value. */
 struct template_args {
-    json_t **values; /* n of them, borrowed */
-    guint n;         /* arguments */
-    enum varve_error
-        code; /* set by a function that fails for another cause than a wrong template */
+    json_t **values;
+    guint n;
+    /* set by a function that fails for another cause than a wrong template */
+    enum varve_error code;
 };
 enum function_kind {
     FUNCTION_PLAIN,

@@ -1,5 +1,5 @@
-/* The syntax tree of a Dockerfile, as dockerfile_parse() makes it. Everything is owned by the tree
- * and never changes; strings are free of NUL bytes, but need not be UTF-8. */
+/* The syntax tree of a Dockerfile, made by dockerfile_parse(). Everything is owned by the tree and
+ * never changes; strings contain no NUL bytes but need not be UTF-8. */
 #ifndef VARVE_DOCKERFILE_AST_H
 #define VARVE_DOCKERFILE_AST_H
 
@@ -30,9 +30,9 @@ enum instruction_kind {
 
 struct heredoc {
     const char *name;    /* the word that ends it, without quotes */
-    const char *content; /* every line with its end; leading tabs still there (heredoc_chomp()) */
+    const char *content; /* every line with its end; leading tabs are kept (heredoc_chomp()) */
     gboolean expand;     /* the word was not quoted: variables are substituted (COPY, ADD) */
-    gboolean chomp;      /* "<<-": leading tabs do not count */
+    gboolean chomp;      /* "<<-": leading tabs are dropped */
     guint fd;            /* the number before "<<", 0 when there is none */
     struct span span;    /* of the word "<<NAME" */
 };
@@ -72,7 +72,7 @@ struct instruction {
     enum instruction_kind kind;
     const char *keyword; /* as written: "run" */
     const char *text; /* the whole logical line: continuations joined, comments dropped, trimmed */
-    const char *rest; /* text behind keyword and flags, trimmed; "" when there is nothing */
+    const char *rest; /* text after keyword and flags, trimmed; "" if there is none */
     struct span span; /* of the keyword */
     guint first_line, last_line; /* heredocs included */
     const struct flag *flags;    /* n_flags, in order */
@@ -86,16 +86,18 @@ struct instruction {
     guint n_words;
     const struct pair *pairs; /* ARG ENV LABEL */
     guint n_pairs;
-    gboolean json;      /* the words were written as a JSON array of strings */
-    gboolean json_like; /* begins with '[' but is no JSON array: taken as a shell's command line */
-    gboolean legacy;    /* "ENV name value" without '=' */
-    guint blank_line;   /* an empty line between continuation lines (deprecated), 0: none */
+    gboolean json; /* the words were written as a JSON array of strings */
+    /* starts with '[' but is not a JSON array: taken as a shell's command line */
+    gboolean json_like;
+    gboolean legacy;  /* "ENV name value" without '=' */
+    guint blank_line; /* an empty line between continuation lines (deprecated), 0: none */
     const struct heredoc *heredocs;
     guint n_heredocs;
     const struct health_flags *health; /* HEALTHCHECK, else NULL */
-    const struct instruction *trigger; /* ONBUILD: what it holds, else NULL */
-    const char *trigger_text;    /* ONBUILD: the text for the image's config, heredocs included */
-    const char *const *comments; /* lines of the comment directly above, without '#', trimmed */
+    const struct instruction *trigger; /* ONBUILD: the triggered instruction, else NULL */
+    const char *trigger_text; /* ONBUILD: the text for the image's config, heredocs included */
+    /* lines of the comment above, without '#', trimmed, from after its last empty line */
+    const char *const *comments;
     guint n_comments;
     const struct segment *segments; /* for instruction_span() */
     guint n_segments;
@@ -136,15 +138,16 @@ struct dockerfile {
 
 /* "RUN" and so on. */
 const char *instruction_name(enum instruction_kind kind);
-/* The place of len bytes at offset of ins->text. */
+/* The position in the file of len bytes at offset of ins->text. */
 struct span instruction_span(const struct instruction *ins, gsize offset, gsize len);
 /* The last flag of that name, or NULL. */
 const struct flag *instruction_flag(const struct instruction *ins, const char *name);
-/* Its value; "" when it has none or is not there. */
+/* Its value; "" if it has none or is missing. */
 const char *instruction_flag_value(const struct instruction *ins, const char *name);
 /* TRUE for --name and --name=true. */
 gboolean instruction_flag_on(const struct instruction *ins, const char *name);
-/* The content as a shell sees it after "<<-": without tabs at the start of lines. */
+/* The content as a shell sees it after "<<-": without tabs at the start of lines.
+ */
 char *heredoc_chomp(const char *content);
 
 #endif

@@ -1,13 +1,13 @@
-/* The arguments that every Dockerfile has without declaring them ahead of its first FROM
- * (Dockerfile reference, "Automatic platform ARGs in the global scope"): BUILDPLATFORM, TARGETOS …,
- * and TARGETSTAGE. */
+/* The arguments that every Dockerfile has without declaring them before its first FROM (Dockerfile
+ * reference, "Automatic platform ARGs in the global scope"): BUILDPLATFORM, TARGETOS …, and
+ * TARGETSTAGE. */
 #ifndef VARVE_DOCKERFILE_AUTOARGS_H
 #define VARVE_DOCKERFILE_AUTOARGS_H
 
 #include "base/platform.h"
 #include "dockerfile/parser.h"
 
-/* name and value are borrowed for the time of the call. */
+/* name and value are valid only during the call. */
 typedef void (*autoargs_fn)(gpointer ctx, const char *name, const char *value);
 
 /* Calls fn for each. df has a stage; target is the stage asked for, NULL or "" for the last. */

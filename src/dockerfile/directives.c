@@ -104,7 +104,7 @@ static void set_syntax(struct parser *ps, const char *value, struct span at)
     if (!ps->foreign)
         return;
     diags_error(ps->diags, at, "the syntax %s is a custom frontend, which is not supported", value);
-    diags_hint(ps->diags, "docker/dockerfile is built in: name that, or remove the line");
+    diags_hint(ps->diags, "docker/dockerfile is built in: use that, or remove the line");
 }
 
 static void set_directive(struct parser *ps, int which, const char *value, struct span at)

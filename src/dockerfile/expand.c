@@ -87,7 +87,7 @@ static void words_split(struct words *w, const char *s, gsize n)
     }
 }
 
-/* For operators that say what an unset variable means: it is no surprise then. */
+/* For operators that handle an unset variable: it is not reported then. */
 static const char *look_up_handled(struct lexer *lx, const char *name)
 {
     const char *value = lx->x->lookup ? lx->x->lookup(lx->x->ctx, name) : NULL;
@@ -295,7 +295,7 @@ static gboolean read_single_quoted(struct lexer *lx, GString *out)
     const char *close = memchr(lx->p + 1, '\'', lx->end - lx->p - 1);
     if (!close)
         return fail_open(lx, "unexpected end of statement while looking for matching single-quote",
-                         "close the quote; a quote that is meant as such stands in double quotes");
+                         "close the quote; put a literal quote in double quotes");
     gboolean raw = lx->x->raw_quotes;
     g_string_append_len(out, raw ? lx->p : lx->p + 1, close - lx->p - 1 + (raw ? 2 : 0));
     lx->p = close + 1;
@@ -329,7 +329,7 @@ static gboolean read_double_quoted(struct lexer *lx, GString *out)
     }
     if (lx->p == lx->end)
         return fail_open(lx, "unexpected end of statement while looking for matching double-quote",
-                         "close the quote; a quote that is meant as such stands in single quotes");
+                         "close the quote; put a literal quote in single quotes");
     if (lx->x->raw_quotes)
         g_string_append_c(out, '"');
     lx->p++;

@@ -11,7 +11,7 @@ static gsize rest_offset(const struct instruction *ins)
     return ins->rest - ins->text;
 }
 
-/* How the instruction is written, below an error about its arguments. */
+/* The syntax of the instruction, shown below an error about its arguments. */
 static void hint_form(struct parser *ps, const struct instruction *ins);
 
 static void at_least_one(struct parser *ps, const struct instruction *ins)
@@ -34,7 +34,7 @@ static gboolean maybe_json(struct parser *ps, struct instruction *ins, gsize off
         diags_error(ps->diags, at,
                     "when using JSON array syntax, arrays must be comprised of strings only");
     if (r == JSON_NUL)
-        diags_error(ps->diags, at, "a string of the JSON array holds a NUL byte");
+        diags_error(ps->diags, at, "a string of the JSON array contains a NUL byte");
     return ins->json;
 }
 
@@ -211,9 +211,8 @@ static void form_from(struct parser *ps, struct instruction *ins)
     g_autofree char *lower = g_ascii_strdown(words[2].text, -1);
     if (!valid_stage_name(lower))
         diags_error(ps->diags, words[2].span,
-                    "invalid name for build stage: \"%s\"; a name begins with a letter and holds "
-                    "letters, digits, "
-                    "'-', '_' and '.'",
+                    "invalid name for build stage: \"%s\"; a name starts with a letter and "
+                    "contains letters, digits, '-', '_' and '.'",
                     words[2].text);
     g_array_index(ps->words, struct word, 2).text = arena_strdup(ps->arena, lower);
 }
@@ -263,7 +262,7 @@ static void form_pairs(struct parser *ps, struct instruction *ins)
         }
         diags_error(ps->diags, w->span,
                     "syntax error: can't find = in \"%s\"; it must be name=value", w->text);
-        diags_hint(ps->diags, "a value with blanks in it stands in quotes: name=\"a b\"");
+        diags_hint(ps->diags, "quote a value that contains blanks: name=\"a b\"");
     }
 }
 
@@ -349,10 +348,10 @@ static void form_healthcheck(struct parser *ps, struct instruction *ins)
 static void hint_no_trigger(struct parser *ps, enum instruction_kind kind)
 {
     if (kind == INSTRUCTION_ONBUILD)
-        diags_hint(ps->diags, "write ONBUILD once: a trigger holds for one build");
+        diags_hint(ps->diags, "write ONBUILD once: a trigger applies to one build only");
     else if (kind == INSTRUCTION_FROM)
-        diags_hint(ps->diags, "the build that is triggered names its own FROM; COPY --from=IMAGE "
-                              "takes files of another image");
+        diags_hint(ps->diags, "the triggered build has its own FROM; COPY --from=IMAGE copies "
+                              "files from another image");
     else
         diags_hint(ps->diags, "write ONBUILD LABEL org.opencontainers.image.authors=NAME");
 }
@@ -439,19 +438,18 @@ static void hint_form(struct parser *ps, const struct instruction *ins)
     diags_hint(ps->diags, "for example %s", forms[ins->kind].example);
 }
 
-/* What a word that resembles no instruction is most often. */
+/* The most frequent reason for a word that resembles no instruction. */
 static void hint_unknown(struct parser *ps, const struct instruction *ins)
 {
     guint n = ps->instructions->len;
     const struct instruction *above = n ? g_ptr_array_index(ps->instructions, n - 1) : NULL;
     if (strspn(ins->keyword, "/;*-!<") > 0)
-        diags_hint(ps->diags, "a comment begins with #");
+        diags_hint(ps->diags, "a comment starts with #");
     else if (above && above->kind != INSTRUCTION_UNKNOWN)
-        diags_hint(ps->diags,
-                   "if it goes on with the %s of line %u, the line above must end with %c",
+        diags_hint(ps->diags, "if it continues the %s of line %u, the line above must end with %c",
                    instruction_name(above->kind), above->first_line, ps->df->escape);
     else
-        diags_hint(ps->diags, "each line begins with FROM, RUN, COPY, ENV, CMD or another "
+        diags_hint(ps->diags, "each line starts with FROM, RUN, COPY, ENV, CMD or another "
                               "instruction of Dockerfiles");
 }
 

@@ -11,8 +11,8 @@ static guint count_quotes(const char *s)
     return n;
 }
 
-/* Reads a word of the form "[fd]<<[-]NAME" or "[fd]<< NAME". FALSE when it is none; a malformed
- * quoting of NAME is none either. */
+/* Reads a word of the form "[fd]<<[-]NAME" or "[fd]<< NAME". FALSE if it is not; nor is one with
+ * malformed quoting of NAME. */
 static gboolean read_announcement(struct parser *ps, const char *word, struct heredoc *h)
 {
     gsize digits = strspn(word, "0123456789");
@@ -72,11 +72,11 @@ static gboolean add_heredoc(struct parser *ps, struct heredoc *h)
         return TRUE;
     diags_error(ps->diags, h->span, "unterminated heredoc: no line \"%s\" follows", h->name);
     if (strchr(h->name, ')'))
-        diags_hint(ps->diags, "quote it when it is arithmetic and no heredoc: \"$((1 << 3))\"");
+        diags_hint(ps->diags, "quote it if it is arithmetic, not a heredoc: \"$((1 << 3))\"");
     else if (!h->chomp)
         diags_hint(
             ps->diags,
-            "the end must stand alone, without white space around it; <<-%s allows tabs before it",
+            "the end must be alone on its line, without white space; <<-%s allows tabs before it",
             h->name);
     return FALSE;
 }

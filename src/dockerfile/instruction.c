@@ -11,7 +11,7 @@ static void link_heredoc(struct parser *ps, const struct instruction *ins, struc
     w->heredoc = h;
     if (h->span.len == w->span.len)
         return;
-    diags_error(ps->diags, h->span, "the name of a heredoc must follow << at once in %s",
+    diags_error(ps->diags, h->span, "the name of a heredoc must immediately follow << in %s",
                 instruction_name(ins->kind));
     diags_hint(ps->diags, "write <<%s%s", h->chomp ? "-" : "", h->name);
 }
@@ -59,7 +59,7 @@ void parse_instruction(struct parser *ps, struct instruction *ins)
     ins->n_flags = ps->flags->len;
     parse_form(ps, ins);
     if (ins->trigger)
-        return; /* what the lists hold is the trigger's */
+        return; /* the lists are the trigger's */
     parse_heredocs(ps, ins);
     link_heredocs(ps, ins);
     if (ins->kind != INSTRUCTION_ARG && ins->kind != INSTRUCTION_ENV &&

@@ -17,8 +17,8 @@ gboolean reader_next(struct reader *r, struct line *out)
     return TRUE;
 }
 
-/* A line goes on when its last character (blanks aside) is one escape character, not two. *cut gets
- * where the escape character is. */
+/* A line continues if its last character (apart from blanks) is one escape character, not two. *cut
+ * gets where the escape character is. */
 static gboolean continues(const char *start, const char *stop, char escape, const char **cut)
 {
     const char *p = stop;

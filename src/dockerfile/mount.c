@@ -123,7 +123,7 @@ static void take_mount_text(char **field, const char *value)
     *field = *value ? g_strdup(value) : NULL;
 }
 
-/* Which keys were given whose presence counts. */
+/* Which of the keys that matter when present were given. */
 struct given {
     gboolean access; /* ro or rw */
     gboolean sharing;

@@ -1,4 +1,4 @@
-/* What the parser's files share; internal to dockerfile/. One instruction is parsed at a time: its
+/* Shared by the parser's files; internal to dockerfile/. One instruction is parsed at a time: its
  * logical line is joined (lines.c), split (split.c, json.c), its flags checked (flags.c), its form
  * checked (forms.c), and its heredocs read (heredocs.c). */
 #ifndef VARVE_DOCKERFILE_PARSE_H
@@ -6,7 +6,7 @@
 
 #include "dockerfile/ast.h"
 
-/* A physical line: start..stop without its end, start..next with it. */
+/* A physical line: start..stop without its line end, start..next with it. */
 struct line {
     const char *start, *stop, *next; /* next: of the line after it */
     guint number;                    /* from 1 */
@@ -31,19 +31,20 @@ struct parser {
     GString *joined;         /* the logical line being read */
     GArray *segments;        /* struct segment of joined */
     GArray *flags, *words, *pairs, *heredocs; /* of the instruction being parsed */
-    gboolean overfull;        /* the instruction being parsed has too many words: reported */
-    gboolean directives_done; /* no directive can follow */
-    guint directives_seen;    /* bits */
-    gboolean foreign;         /* the syntax is not ours: reported, nothing more is read */
+    gboolean overfull; /* the instruction being parsed has too many words: reported */
+    gboolean directives_done;
+    guint directives_seen; /* bits */
+    gboolean foreign;      /* another syntax: reported, nothing more is read */
 };
 
-/* directives.c: reads a comment line as a directive while these are allowed. TRUE when it was one.
+/* directives.c: reads a comment line as a directive while directives are allowed. TRUE if it was
+ * one.
  */
 gboolean parse_directive(struct parser *ps, const struct line *l, const char *comment);
-/* directives.c: finds syntax and check in the unusual forms: after "#!", behind "//", in JSON. */
+/* directives.c: finds syntax and check in the unusual forms: after "#!", after "//", in JSON. */
 void parse_detect_syntax(struct parser *ps, const char *text, gsize len);
 
-/* lines.c: joins the logical line that begins with l into ps->joined and ps->segments; FALSE when
+/* lines.c: joins the logical line that starts with l into ps->joined and ps->segments; FALSE when
  * it is empty or too long (reported). Sets *blank_line and *last_line. */
 gboolean parse_join(struct parser *ps, const struct line *l, struct instruction *ins);
 
@@ -58,14 +59,14 @@ void parse_add_word(struct parser *ps, const struct instruction *ins, const char
 
 enum json_result {
     JSON_STRINGS, /* an array of strings: they are in ps->words */
-    JSON_OTHER,   /* an array that holds something else */
-    JSON_NONE,    /* no JSON array */
-    JSON_NUL,     /* a string holds \u0000 */
+    JSON_OTHER,   /* an array with other elements */
+    JSON_NONE,    /* not a JSON array */
+    JSON_NUL,     /* a string contains \u0000 */
 };
 /* json.c: the text from offset to its end. */
 enum json_result parse_json(struct parser *ps, const struct instruction *ins, gsize offset);
 
-/* flags.c: checks ps->flags against what the instruction knows. */
+/* flags.c: checks ps->flags against the flags of the instruction. */
 void parse_check_flags(struct parser *ps, const struct instruction *ins);
 
 /* heredocs.c: finds the heredocs that the line announces and reads them from the reader. */

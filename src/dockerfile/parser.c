@@ -5,7 +5,7 @@
 
 static const char bom[] = "\xef\xbb\xbf";
 
-/* Refuses texts whose size, bytes or lines no Dockerfile has. */
+/* Refuses texts whose size, bytes or lines are impossible in a Dockerfile. */
 static gboolean check_text(struct diags *d, const char *text, gsize len)
 {
     if (len > DOCKERFILE_MAX_BYTES) {
@@ -66,8 +66,8 @@ static void parser_clear(struct parser *ps)
     g_array_unref(ps->heredocs);
 }
 
-/* As in BuildKit, empty lines keep comments with the instruction below them; an empty comment parts
- * them from it. */
+/* As in BuildKit, comments belong to the instruction below them despite empty lines; an empty
+ * comment separates them. */
 static void add_comment(struct parser *ps, const struct line *l, const char *sign)
 {
     const char *start = text_skip_space(sign + 1, l->stop);
@@ -153,7 +153,7 @@ static void group_stages(struct parser *ps)
             parse_error(ps, ins,
                         "no build stage in current context: %s comes before the first FROM",
                         instruction_name(ins->kind));
-            diags_hint(ps->diags, "only ARG may stand before FROM");
+            diags_hint(ps->diags, "only ARG may come before FROM");
         }
     }
     df->stages = arena_copy(df->arena, stages->data, stages->len, sizeof(struct stage));
@@ -166,7 +166,7 @@ static void group_stages(struct parser *ps)
                 df->n_instructions     ? "the file has no FROM: there is nothing to build"
                 : ps->reader.line == 0 ? "the file is empty"
                                        : "file with no instructions");
-    diags_hint(ps->diags, "it begins with the image to build on: FROM debian:12");
+    diags_hint(ps->diags, "start it with the image to build on: FROM debian:12");
 }
 
 static struct dockerfile *parse_dockerfile_text(const char *text, gsize len, const char *name,

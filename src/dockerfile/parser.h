@@ -1,7 +1,7 @@
-/* The parser of Dockerfiles: bytes to syntax tree (ast.h). It takes bytes, knows nothing of
- * files, images or variables, and keeps the place of everything it found. It reads the whole
- * language of BuildKit's Dockerfile frontend; what it cannot know before substitution (ports,
- * mounts with variables, image names) is checked by lowering.
+/* The parser of Dockerfiles: bytes to syntax tree (ast.h). It takes bytes, knows nothing about
+ * files, images or variables, and keeps the position of everything. It reads the whole language of
+ * BuildKit's Dockerfile frontend; what depends on substitution (ports, mounts with variables, image
+ * names) is checked by lowering.
  *
  * Limits (an error names them): see DOCKERFILE_MAX_*. Time is linear in the size of the text. */
 #ifndef VARVE_DOCKERFILE_PARSER_H
@@ -17,16 +17,16 @@
 #define DOCKERFILE_MAX_HEREDOCS 1000 /* of one instruction */
 #define DOCKERFILE_MAX_WORDS 100000  /* words, pairs or flags of one instruction */
 
-/* Parses a whole file; name is for messages. Gives what could be read and puts errors and warnings
- * into diags (its source is set, so that it can be rendered). NULL only when diags has an error;
- * when diags has errors a tree may still be given for tools, but must not be lowered. */
+/* Parses a whole file; name is for messages. Returns what could be read and puts errors and
+ * warnings into diags (and sets its source, for rendering). NULL only if diags has an error; if it
+ * has errors, the result may still be a tree for tools, which must not be lowered. */
 struct dockerfile *dockerfile_parse(const void *bytes, gsize len, const char *name,
                                     struct diags *diags);
-/* Parses one instruction that stands alone (an ONBUILD trigger of a base image). Likewise. */
+/* Parses a single instruction (an ONBUILD trigger of a base image). Likewise. */
 struct dockerfile *dockerfile_parse_trigger(const char *text, const char *name,
                                             struct diags *diags);
 /* The value of a check directive, "skip=A,B;error=true", in arena's memory; what follows "//" is a
- * remark. NULL with VARVE_ERROR_INVALID. */
+ * comment. NULL with VARVE_ERROR_INVALID. */
 struct check_directive *check_directive_parse(struct arena *arena, const char *value, GError **err);
 /* TRUE for the value of a syntax directive (or BUILDKIT_SYNTAX) that names the built-in language:
  * "docker/dockerfile" in any registry (mirrors), any tag, and its relatives "-upstream" and so on.

@@ -1,6 +1,5 @@
-/* The patterns of ${v#p}, ${v%p} and ${v/p/r}: '*' any text, '?' one character, '\' before '*',
- * '?',
- * '\', '}' or '/' takes it as it is. Internal to expand.c. */
+/* The patterns of ${v#p}, ${v%p} and ${v/p/r}: '*' any text, '?' one character, '\' makes a
+ * following '*', '?', '\', '}' or '/' literal. Internal to expand.c. */
 #ifndef VARVE_DOCKERFILE_SHELLPATTERN_H
 #define VARVE_DOCKERFILE_SHELLPATTERN_H
 
@@ -15,7 +14,7 @@ void shellpattern_free(struct shellpattern *p);
 gssize shellpattern_prefix(const struct shellpattern *p, const char *value, gboolean longest);
 /* Offset of the shortest or longest end of value that matches, or -1. */
 gssize shellpattern_suffix(const struct shellpattern *p, const char *value, gboolean longest);
-/* The leftmost, then longest match at or behind from; FALSE when there is none. */
+/* The leftmost, then longest match at or after from; FALSE if there is none. */
 gboolean shellpattern_find(const struct shellpattern *p, const char *value, gsize from,
                            gsize *start, gsize *end);
 

@@ -65,8 +65,8 @@ static gssize missing(const struct session *s)
     return len == 0 || len > MAX_MESSAGE ? -1 : (gssize)(HEADER + len) - (gssize)s->bytes->len;
 }
 
-/* A step may see the keys and sign with them. What adds, removes or locks keys, and what nobody
- * knows, is answered as an agent does that cannot do it. */
+/* A step may list the keys and sign with them. Requests to add, remove or lock keys, and unknown
+ * ones, get an agent's failure answer. */
 static void direct(struct session *s)
 {
     static const guint8 failure[] = {0, 0, 0, 1, 5};
@@ -110,7 +110,7 @@ static gboolean write_more(struct session *s)
     return TRUE;
 }
 
-/* fds: what poll() said of each session's two sides. Who has left while the other's turn lasts
+/* fds: what poll() said of each session's two sides. A side that closes during the other's turn
  * ends the session. */
 static void advance_all(struct agent_relay *r, const struct pollfd *fds)
 {
@@ -132,7 +132,7 @@ static socklen_t address_of_fd(struct sockaddr_un *a, int fd, const char *name)
     return sizeof *a;
 }
 
-/* A caller without an agent sees the end of the connection at once. */
+/* A caller without an agent sees the end of the connection immediately. */
 static void accept_one(struct agent_relay *r)
 {
     fd_auto int caller = accept4(r->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -148,7 +148,7 @@ static void accept_one(struct agent_relay *r)
     g_ptr_array_add(r->sessions, s);
 }
 
-/* The end of a side whose turn it is not is reported all the same. */
+/* The end of a side is reported even if it is not its turn. */
 static struct pollfd watch(const struct session *s, enum side side)
 {
     short events = s->at != side ? 0 : s->writing ? POLLOUT : POLLIN;

@@ -9,7 +9,7 @@ static struct {
     GMutex lock;
     pid_t owner;     /* a process forked from it has cgroups of its own */
     char *parent;    /* NULL: there are none to be had */
-    gboolean memory; /* they count memory: its peak is of a cgroup's whole life */
+    gboolean memory; /* they count memory: the peak covers a cgroup's whole life */
     GPtrArray *idle; /* struct cgroupdir, empty */
 } pool;
 
@@ -25,7 +25,7 @@ static void remove_idle(void)
         g_ptr_array_set_size(pool.idle, 0);
 }
 
-/* What a process forked from another has of its pool is not its own to remove. */
+/* A forked process must not remove what it inherited of the pool. */
 static void pool_start(void)
 {
     if (pool.owner == 0)

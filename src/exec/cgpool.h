@@ -1,7 +1,7 @@
-/* Cgroups for sandboxes that ask for no limits, below varve's own, so that every limit of the
- * caller's keeps counting. They are for accounting and for killing what is left; where there are
- * none to be had (version 1 only, or no right), sandboxes go without. One serves many steps, one
- * after the other: making and removing it costs more than all else about it. Internal to this room.
+/* Cgroups for sandboxes without limits, below varve's own, so that the caller's limits still apply.
+ * They serve for accounting and for killing leftover processes; where they cannot be made (version
+ * 1 only, or no permission), sandboxes do without. One serves many steps, one after the other,
+ * because making and removing it is its main cost. Internal to this room.
  */
 #ifndef VARVE_EXEC_CGPOOL_H
 #define VARVE_EXEC_CGPOOL_H
@@ -10,9 +10,9 @@
 
 /* An empty cgroup, or NULL. From any thread. */
 struct cgroupdir *cgpool_take(void);
-/* Gives it back, to be used again when it is as it was made, else to be removed. NULL is fine. */
+/* Gives it back, to be reused if it is as it was made, else removed. NULL is fine. */
 void cgpool_give(struct cgroupdir *d, gboolean as_made);
-/* Gives one back that no process could be born into: there will be no others. */
+/* Gives one back in which no process could be created; no more will be made. */
 void cgpool_refuse(struct cgroupdir *d);
 
 #endif

@@ -237,9 +237,9 @@ static gboolean prepare_asked(struct plan *p, const struct sandbox_spec *spec,
     if ((!spec->cgroup_parent || make_cgroup(&m, NULL, &unified, err)) && make_limits(&m, r, err))
         return TRUE;
     g_prefix_error(err, "limiting the step: ");
-    error_add_next(err, "limits and --cgroup-parent need cgroups with their controllers and the "
-                        "right to make some (for a user: version 2 and systemd's Delegate=yes); or "
-                        "leave them away");
+    error_add_next(
+        err, "limits and --cgroup-parent need cgroup controllers and the right to create cgroups "
+             "(for an ordinary user: version 2 and systemd's Delegate=yes); or leave them out");
     return FALSE;
 }
 
@@ -271,7 +271,7 @@ static gboolean end_one(struct cgroupdir *d, struct sandbox_result *out)
     return empty;
 }
 
-/* What an insecure sandbox did to its cgroup no other is to find. */
+/* What an insecure sandbox did to its cgroup must not affect others. */
 void cgroup_end(struct plan *p, struct sandbox_result *out)
 {
     for (guint i = 0; i < p->n_cgroups; i++) {

@@ -160,8 +160,8 @@ void cgroupdir_remove(struct cgroupdir *d)
     g_clear_pointer(&d->path, g_free);
 }
 
-/* Whether a cgroup's name tells of a maker who lives. One in another pid namespace seems dead; its
- * lock tells. */
+/* Whether the maker in a cgroup's name is alive. One in another pid namespace seems dead; then its
+ * lock decides. */
 static gboolean is_alive(const char *name)
 {
     int pid = atoi(name + strlen(PREFIX));

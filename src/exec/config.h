@@ -1,4 +1,4 @@
-/* Packs what the last steps to the program need (launch.h). Internal to this room. */
+/* Packs what init needs to start the program (launch.h). Internal to this room. */
 #ifndef VARVE_EXEC_CONFIG_H
 #define VARVE_EXEC_CONFIG_H
 
@@ -26,11 +26,11 @@ int config_memfd(const GByteArray *config, GError **err);
 GArray *config_limits(const struct sandbox_spec *spec, char ***names, GError **err);
 /* spec->env with the defaults for PATH and HOME, as Docker's builder sets them. */
 char **config_env(const char *const *env, const char *home);
-/* The paths where args[0] may lie. */
+/* The paths where args[0] may be. */
 char **config_candidates(const char *program, const char *const *env);
 /* The embedded init as a sealed memfd that can be executed, number >= 10, close-on-exec; -1 on
- * error. Each process gets one of its own: what a sandbox can do to its own /proc/self/exe (its
- * owner, its times) no other is to meet. */
+ * error. Each process gets its own: a sandbox can change its own /proc/self/exe (owner, times),
+ * which must not affect another. */
 int config_init_memfd(GError **err);
 
 #endif

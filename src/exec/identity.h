@@ -1,5 +1,5 @@
-/* Who a process in a root is: USER's value resolved with the root's own /etc/passwd and /etc/group,
- * as Docker does. Internal to this room. */
+/* The identity of a process in a root: USER's value resolved with the root's own /etc/passwd and
+ * /etc/group, as Docker does. Internal to this room. */
 #ifndef VARVE_EXEC_IDENTITY_H
 #define VARVE_EXEC_IDENTITY_H
 
@@ -11,9 +11,9 @@ struct identity {
                          gid itself when a group was given) */
     char *home;       /* from passwd, "/" when there is no entry */
 };
-/* user as in USER: "name", "uid", "name:group", "uid:gid"…; NULL or "": root. A number without an
- * entry is itself, with group 0. A name without one is NOT_FOUND. Databases that cannot be read are
- * no error for root by default and for two numbers. Clear in every case. */
+/* user as in USER: "name", "uid", "name:group", "uid:gid"…; NULL or "": root. A number needs no
+ * entry; its group is then 0. A name without an entry is NOT_FOUND. Unreadable files are not an
+ * error for the default root and for two numbers. Clear in every case. */
 gboolean identity_resolve(struct identity *id, int rootfd, const char *user, GError **err);
 void identity_clear(struct identity *id);
 

@@ -1,6 +1,6 @@
-/* A freestanding program with three uses: the way to a sandbox's program (launch.h), an init, and
- * the keeper (keeper.h). Without libc it is small and starts at once. As init it is entered with
- * every signal blocked, in its namespaces and root, and with the descriptors of launch.h. */
+/* A freestanding program with three uses: starting a sandbox's program (launch.h), an init, and the
+ * keeper (keeper.h). Without libc it is small and starts fast. As init it is entered with every
+ * signal blocked, in its namespaces and root, and with the descriptors of launch.h. */
 #include <linux/capability.h>
 #include <stddef.h>
 
@@ -116,14 +116,14 @@ void init_main(const long *stack)
     static const char name[] = "varve-init"; /* else it would be called after the memfd */
     long size;
     call2(__NR_prctl, PRCTL_SET_NAME, name);
-    call2(__NR_prctl, PRCTL_SET_DUMPABLE, 0); /* its memory, descriptors and file are nobody's */
+    call2(__NR_prctl, PRCTL_SET_DUMPABLE, 0); /* protects its memory, descriptors and file */
     if (stack[0] > 1)                         /* it was given an argument */
         keeper_wait();
     struct launch_config *c = map_config(&size);
     if (!(c->flags & (LAUNCH_INIT | LAUNCH_JOIN)))
         program_run(c);
     program_reset_signals();
-    call1(__NR_setsid, 0); /* a Ctrl-C at varve's terminal is varve's to pass on */
+    call1(__NR_setsid, 0); /* varve forwards a Ctrl-C at its terminal */
     long pid = call6(__NR_clone, SIG_CHILD, 0, 0, 0, 0, 0);
     if (pid < 0)
         program_fail(STAGE_FORK, 0, pid);

@@ -29,7 +29,7 @@ UNCHECKED static int keeper_main(void *data)
     const struct start *s = data;
     static char name[] = "varve-init", mode[] = "keep";
     char *argv[] = {name, mode, NULL}, *envp[] = {NULL};
-    setsid(); /* a Ctrl-C at varve's terminal is not the keeper's */
+    setsid(); /* a Ctrl-C at varve's terminal must not end the keeper */
     if (dup2(s->pipe, 0) == 0 && syscall(SYS_close_range, 1, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
         syscall(SYS_execveat, s->init_fd, "", argv, envp, AT_EMPTY_PATH);
     _exit(1);
@@ -49,7 +49,7 @@ static gboolean keeper_start(GError **err)
     if (init_fd < 0)
         return FALSE;
     if (pipe2(ends, O_CLOEXEC) < 0)
-        return error_set_errno(err, errno, "making a pipe for the sandboxes' keeper");
+        return error_set_errno(err, errno, "making a pipe for the keeper of the sandboxes");
     s.pipe = ends[0];
     keeper.pidfd = spawn(keeper_main, &s, CLONE_NEWPID, NULL);
     int error = errno;

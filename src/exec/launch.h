@@ -1,20 +1,20 @@
-/* What the parts of starting a sandbox share (internal to this room). A process is started in three
+/* Shared by the parts that start a sandbox (internal to this room). A process is started in three
  * parts:
  *
  *  1. prepare.c, in varve: makes every mount as a detached one, resolves the user, packs a
- * launch_config into a memfd. May fail with good messages.
+ *     launch_config into a memfd. May fail with good messages.
  *  2. setup.c, in the new namespaces: a vfork()-like child that shares varve's memory and only
  *     makes system calls: attaches varve's own mounts, changes the root, masks, and only then
  *     attaches the mounts whose place the image chooses. It then executes init.
  *  3. init.c and program.c: a freestanding program of a few kilobytes embedded in varve, started
  *     from a sealed memfd of its own for every sandbox. It sets rlimits, capabilities, filter, user
- *     and working directory, and executes the program, which so is process 1, as in Docker.
+ *     and working directory, and executes the program, which thus is process 1, as in Docker.
  *
- * Between 2 and 3 lies the border: the first path that the image decides alone (the working
- * directory, the program, its interpreter) is looked up by a process whose memory, descriptors and
- * /proc/self/exe hold nothing of the host's. A program that is a link to /proc/self/exe gets that
- * memfd, which it cannot write to and nobody else executes (CVE-2019-5736); a working directory
- * below /proc/self/fd finds no directory of the host's (CVE-2024-21626).
+ * The security boundary is between 2 and 3: paths that the image alone decides (working directory,
+ * program, interpreter) are looked up by a process whose memory, descriptors and /proc/self/exe
+ * contain nothing of the host. A program that is a link to /proc/self/exe gets that memfd, which it
+ * cannot write to and no other process executes (CVE-2019-5736); a working directory below
+ * /proc/self/fd finds no directory of the host (CVE-2024-21626).
  *
  * This header is also compiled into the freestanding init: no GLib here. */
 #ifndef VARVE_EXEC_LAUNCH_H
@@ -22,7 +22,7 @@
 
 #include <stdint.h>
 
-/* For what runs in a process that shares varve's memory: sanitizers know nothing of its stack. */
+/* For code in a process that shares varve's memory: sanitizers do not know its stack. */
 #define UNCHECKED __attribute__((no_sanitize("address", "undefined", "thread")))
 
 /* Descriptors of init besides 0, 1 and 2. */
@@ -37,7 +37,7 @@ enum launch_stage {
     STAGE_NAMESPACE, /* making the mount namespace private; joining namespaces */
     STAGE_ROOT,      /* attaching the root */
     STAGE_MOUNT,     /* index: which of the plan's mounts */
-    STAGE_IN_PROC,   /* index: this mount's place lies in /proc */
+    STAGE_IN_PROC,   /* index: the target of this mount is in /proc */
     STAGE_PROC,
     STAGE_SYS,
     STAGE_MQUEUE,

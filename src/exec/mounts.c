@@ -30,8 +30,8 @@ static struct plan_mount *plan_add_mount(struct plan *p, int fd, const char *des
     return &g_array_index(p->mounts, struct plan_mount, p->mounts->len - 1);
 }
 
-/* The mount that path will lie in, NULL when that is the root's; *rest is the path from there. With
- * self a mount on path itself counts, whose rest is "". */
+/* The mount that path will be in, NULL for the root's; *rest is the path inside it. With self, a
+ * mount on path itself counts, with rest "". */
 static const struct plan_mount *mount_at(const struct plan *p, const char *path, gboolean self,
                                          const char **rest)
 {
@@ -55,7 +55,7 @@ static int base_of(const struct plan *p, int rootfd, const char *dest, const cha
     return m ? m->fd : rootfd;
 }
 
-/* What is there already decides: the kernel mounts a directory on a directory, a file on a file. */
+/* What already exists decides: the kernel mounts a directory on a directory, a file on a file. */
 static gboolean fits(const struct plan *p, int rootfd, const char *dest, gboolean dir, GError **err)
 {
     const char *rest;
@@ -136,8 +136,8 @@ static gboolean add_host_node(struct plan *p, int dev, const char *name, const c
     return TRUE;
 }
 
-/* A device node, mounted over itself: nowhere but in these mounts does a node open a device. Where
- * nodes are refused (user namespaces) it is the host's. */
+/* A device node, mounted over itself: only in these mounts can a node open a device. Where nodes
+ * are refused (user namespaces) it is the host's. */
 static gboolean add_node(struct plan *p, int dev, guint i, GError **err)
 {
     const char *name = nodes[i].name;
@@ -167,7 +167,7 @@ static gboolean fill_dev(struct plan *p, int dev, GError **err)
     return TRUE;
 }
 
-/* A user namespace has no use for nodes of its own: they open nothing there. */
+/* Nodes made in a user namespace are useless: they open nothing there. */
 static gboolean make_node(int dev, const char *name, mode_t mode, dev_t number, GError **err)
 {
     if (mknodat(dev, name, mode, number) < 0)
@@ -368,7 +368,7 @@ gboolean mounts_prepare_files(struct plan *p, const struct sandbox_spec *spec, G
 struct placed {
     struct sandbox_mount *mount;
     char *dest;   /* without the links of the root; owned */
-    guint number; /* its place_mount in the spec */
+    guint number; /* its place in the spec */
     guint depth;  /* names in dest */
 };
 
@@ -489,7 +489,7 @@ static gboolean place_mount(struct placed *out, const struct sandbox_spec *spec,
     return out->dest != NULL;
 }
 
-/* The mounts before may hold links, too. */
+/* Earlier mounts may also contain links. */
 static gboolean attach_placed(struct plan *p, int rootfd, struct placed *m, GError **err)
 {
     struct view v = {.plan = p, .rootfd = rootfd};

@@ -1,5 +1,4 @@
-/* The mounts of a sandbox, made as detached ones and added to its plan in order. Internal to this
- * room. */
+/* The mounts of a sandbox, made detached and added to its plan in order. Internal to this room. */
 #ifndef VARVE_EXEC_MOUNTS_H
 #define VARVE_EXEC_MOUNTS_H
 
@@ -8,16 +7,16 @@
 /* /dev (the first of the plan's mounts) with its nodes, /dev/pts, /dev/shm and /sys: the plan's own
  * mounts; /proc and /dev/mqueue get their places (setup.c mounts them inside the namespaces). */
 gboolean mounts_prepare_kernel(struct plan *p, const struct sandbox_spec *spec, GError **err);
-/* /etc/resolv.conf and /etc/hosts, read-only on a tmpfs where the spec's files go as well. As with
- * Docker's builder a mount of the spec on /etc covers them. */
+/* /etc/resolv.conf and /etc/hosts, read-only on a tmpfs that also holds the spec's files. As in
+ * Docker's builder, a mount of the spec on /etc covers them. */
 gboolean mounts_prepare_files(struct plan *p, const struct sandbox_spec *spec, GError **err);
 /* spec->mounts, from the outer to the inner; after the others. */
 gboolean mounts_prepare_spec(struct plan *p, const struct sandbox_spec *spec, GError **err);
 /* For tests: behave as on a kernel that cannot clone parts of detached mounts. */
 extern gboolean mounts_old_kernel;
 
-/* A terminal out of the sandbox's own /dev/pts: there the program finds its name (ttyname()), and
- * its user can be made the owner, who may open it by that name (/dev/stdout). */
+/* A terminal from the sandbox's own /dev/pts, so that the program finds its name (ttyname()) and
+ * its user can own it and open it by name (/dev/stdout). */
 gboolean mounts_open_terminal(struct plan *p, int pts, GError **err);
 
 #endif

@@ -1,5 +1,5 @@
-/* Network namespaces by descriptor. Both functions work in a thread of their own, which alone
- * enters the namespace. Internal to this room. */
+/* Network namespaces by descriptor. The functions use a separate thread, which alone enters the
+ * namespace. Internal to this room. */
 #ifndef VARVE_EXEC_NETNS_H
 #define VARVE_EXEC_NETNS_H
 
@@ -12,16 +12,16 @@ struct netns_range {
     guint8 bits;        /* of the prefix */
     guint8 address[16]; /* network order; of AF_INET the first four */
 };
-/* The host's own addresses, each once: of interfaces that are up. */
+/* The host's own addresses, each once, of interfaces that are up; 150 at most. */
 GArray *netns_own(void);
-/* Addresses that belong to this machine or its network alone: its loopback, link-local ones,
- * groups, those at which clouds hand out a machine's credentials, and with own netns_own(). pasta
- * would take what a sandbox sends to them for its own host's. */
+/* Addresses of this machine or its network only: loopback, link-local ones, multicast groups, those
+ * where clouds serve a machine's credentials, and with own also netns_own(). pasta would forward
+ * what a sandbox sends to them as the host's own traffic. */
 GArray *netns_closed(gboolean own);
-/* Makes ranges unreachable, but for groups, so that programs are told at once. Rules, not routes:
- * they come before every route that is copied from the host, and after the namespace's own
- * addresses. A program that chooses the interface gets past them (tapfilter.h). To be called when
- * the interface is configured: its gateway may itself be link-local. */
+/* Makes ranges other than groups unreachable, so that programs get an immediate error. It uses
+ * rules, not routes: they precede every route copied from the host and follow the namespace's own
+ * addresses. A program that chooses the interface bypasses them (tapfilter.h). Call it once the
+ * interface is configured: its gateway may itself be link-local. */
 gboolean netns_block(int ns, const GArray *ranges, GError **err);
 
 #endif

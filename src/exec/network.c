@@ -15,7 +15,7 @@
 #include "exec/sandbox.h"
 #include "exec/tapfilter.h"
 
-/* What tells more of a pasta that does not work. */
+/* What gives more information about a pasta that does not work. */
 #define TRY_PASTA "try it by hand: pasta --config-net true"
 #define MAX_KERNEL_STRUCT 4096 /* of a notification: the kernel says how long its own is */
 
@@ -102,8 +102,8 @@ char *netpool_note(struct netpool *p)
             "link-local addresses (%s; or set network=host in varve.conf to accept this)",
             p->trouble->message, p->remedy);
     return p->refusal ? g_strdup_printf(
-                            "%s: programs had no network but their loopback interface (" TRY_PASTA
-                            "; network=host in varve.conf does without it)",
+                            "%s: programs had only a loopback interface (" TRY_PASTA
+                            "; network=host in varve.conf uses the host's network instead)",
                             p->refusal->message)
                       : NULL;
 }
@@ -142,8 +142,8 @@ static struct network *network_new(struct netpool *p, GError **err)
     return n;
 }
 
-/* An idle one whose pasta can be used, or that has none; without special wishes one with pasta is
- * best. The lock is held. */
+/* An idle one whose pasta can be used, or that has none; without special requirements one with
+ * pasta is best. The lock is held. */
 static struct network *take_idle(struct netpool *p, gboolean plain)
 {
     guint best = p->idle->len;
@@ -174,7 +174,7 @@ static gboolean start_pasta(struct network *n, GError **err)
     return pasta_start(&n->pasta, &how, err);
 }
 
-/* One more, for the sandbox after this. That it could not be had does not matter. */
+/* Another one, for the next sandbox. Failure does not matter. */
 static void prepare_another(struct netpool *p)
 {
     g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&p->lock);
@@ -189,8 +189,8 @@ static void prepare_another(struct netpool *p)
         network_free(n);
 }
 
-/* Ports that cannot be had say nothing of the other sandboxes, and what a program may have brought
- * about opens the host's network to no other. */
+/* Ports that cannot be published do not concern other sandboxes, and a failure that a program may
+ * have caused must not open the host's network to others. */
 static void refuse(struct network *n, GError *why)
 {
     g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&n->pool->lock);
@@ -217,7 +217,7 @@ static void begin_pasta(struct network *n)
         refuse(n, why);
 }
 
-/* pasta may have something to say, or has had its time. */
+/* pasta may have written something, or its time is over. */
 static void settle(struct network *n)
 {
     GError *why = NULL;
@@ -278,8 +278,8 @@ static gboolean without(const struct sandbox_spec *spec, const GError *why, gboo
     return FALSE;
 }
 
-/* Without a filter nobody says when the network is needed; what joins the sandbox later has none
- * that does. */
+/* Without a filter nothing reports when the network is needed; a process that joins the sandbox
+ * later has no such filter. */
 static gboolean at_once(const struct sandbox_spec *spec)
 {
     return spec->insecure || spec->n_ports || spec->net_at_once;
@@ -418,7 +418,7 @@ void network_handle(struct network *n, const struct pollfd fds[2])
     if (fds[FROM_LISTENER].revents & POLLIN)
         hear(n);
     else if (fds[FROM_LISTENER].revents)
-        fd_cleanup(&n->listener); /* no process is left that could call */
+        fd_cleanup(&n->listener); /* no process is left to make calls */
     gboolean due = n->state == NETWORK_STARTING && g_get_monotonic_time() >= n->pasta.give_up;
     if ((fds[FROM_PASTA].revents && n->state == NETWORK_STARTING) || due)
         settle(n);

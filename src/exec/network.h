@@ -1,24 +1,23 @@
-/* Networks of sandboxes. A sandbox whose mode is "default" gets a network namespace of its own, in
- * which the host's loopback, its abstract sockets and link-local addresses (metadata services of
- * clouds) do not exist; pasta (package passt, pasta.h) carries what goes out, and what comes in on
- * published ports.
+/* Networks of sandboxes. A sandbox whose mode is "default" gets its own network namespace, without
+ * the host's loopback, abstract sockets and link-local addresses (metadata services of clouds);
+ * pasta (package passt, pasta.h) forwards outgoing traffic, and incoming traffic on published
+ * ports.
  *
  * pasta takes tens of milliseconds to start and most steps use no network. So a namespace starts
- * with its loopback alone, and the sandbox's system call filter tells varve of the first socket()
- * that is not of the family AF_UNIX (listener.h): the call waits until pasta has configured the
- * interface, then goes on. A program never meets a network that is not there yet.
+ * with only its loopback, and the sandbox's system call filter tells varve about the first socket()
+ * outside the family AF_UNIX (listener.h): the call waits until pasta has configured the interface.
+ * A program never sees a network that is not ready.
  *
  * A namespace in which no such call was answered is as good as new once its processes are gone
- * (abstract sockets go with them) and goes to another sandbox: making one costs the kernel half a
- * millisecond, entering one microseconds. One that was used is thrown away with its pasta, so that
- * no connection, no listener and no open port outlives its step. The first sandbox of a pool that
- * uses its network has another made ready in the background for the next.
+ * (with their abstract sockets) and is given to another sandbox: making one takes the kernel half a
+ * millisecond, entering one microseconds. A used one is discarded with its pasta, so that no
+ * connection, listener or open port outlives its step. When the first sandbox of a pool uses its
+ * network, another one is prepared in the background for the next.
  *
- * Where pasta is missing, or refuses before any program ran, the host's network is used, and
- * netpool_note() says why: once a build. A refusal that comes later leaves the program with its
- * loopback alone, and a note: a program could bring it about to get out. One that hangs is given up
- * after PASTA_PATIENCE seconds (pasta.h), and counts as one that refuses; those after it are not
- * waited for.
+ * If pasta is missing, or fails before any program ran, the host's network is used, and
+ * netpool_note() says why, once per build. If it fails later, the program only has its loopback,
+ * and there is a note: a program could cause the failure to escape. A pasta that hangs is ended
+ * after PASTA_PATIENCE seconds (pasta.h) and counts as failed.
  *
  * Order: netpool_new(); for each sandbox network_take(), network_poll() and network_handle() while
  * it runs, network_release() when all its processes are gone; netpool_free(). A pool may be used by
@@ -33,11 +32,11 @@
 
 /* What "default" is (varve.conf). */
 enum netpool_rule {
-    NETPOOL_PREFER,  /* private where pasta can be had, else the host's with a note */
+    NETPOOL_PREFER,  /* private if pasta works, else the host's with a note */
     NETPOOL_PRIVATE, /* private, else an error */
     NETPOOL_HOST,    /* the host's */
 };
-/* Ports published: outside, outside + 1, … (count) of the host are those from inside on. */
+/* Published ports: count ports from outside on the host are those from inside in the sandbox. */
 struct network_port {
     const char *address;            /* of the host, a literal one; NULL: all */
     guint16 outside, inside, count; /* the first port on each side, and how many */
@@ -48,33 +47,33 @@ struct network_port {
 
 struct netpool;
 struct netpool *netpool_new(enum netpool_rule rule);
-/* Ends what still runs. NULL: nothing happens. */
+/* Ends what still runs. NULL is fine. */
 void netpool_free(struct netpool *p);
-/* Why sandboxes had the host's network though they should not, or none: a line for the user, the
- * caller's to free; NULL when there is nothing to say. */
+/* A line for the user that says why sandboxes had the host's network or none instead of their own;
+ * NULL if there is nothing to report. */
 char *netpool_note(struct netpool *p);
 
 struct network;
 struct sandbox_spec;
 /* *out: the network for spec, NULL: the host's. Published ports, and a sandbox without a filter
- * (insecure), need pasta before the program runs: then this waits for it. FALSE with OUTSIDE where
- * it must be private and cannot be, or ports cannot be published. */
+ * (insecure), need pasta before the program runs: then this waits for it. FALSE with OUTSIDE if it
+ * must be private and cannot be, or ports cannot be published. */
 gboolean network_take(const struct sandbox_spec *spec, struct cancel *c, struct network **out,
                       GError **err);
 /* The namespace, to be entered; the network's. */
 int network_ns(const struct network *n);
 /* Whether the sandbox's filter must report sockets to network_listen(). */
 gboolean network_listens(const struct network *n);
-/* The host's resolv.conf as it is right inside; the pool's. */
+/* The host's resolv.conf, adapted for the inside; owned by the pool. */
 const char *network_resolv(const struct network *n);
 /* Takes the listener of the sandbox's filter. */
 void network_listen(struct network *n, int listener);
-/* Fills what is to be waited for; with n NULL nothing. */
+/* Sets what to wait for; with n NULL nothing. */
 void network_poll(const struct network *n, struct pollfd fds[2]);
-/* When network_handle() has something to do though nothing can be read: monotonic microseconds; 0:
+/* When network_handle() must be called even if nothing is readable: monotonic microseconds; 0:
  * never. */
 gint64 network_due(const struct network *n);
-/* Does what can be done without waiting; fds as after poll(), also when its time was over. */
+/* Does what can be done without waiting; fds as after poll(), also after a timeout. */
 void network_handle(struct network *n, const struct pollfd fds[2]);
 /* All processes are gone. Frees n, which may be NULL, or keeps it for another sandbox. */
 void network_release(struct network *n);

@@ -146,7 +146,7 @@ UNCHECKED static int pasta_main(void *data)
     _exit(127);
 }
 
-/* A pipe whose ends have numbers from 10 on; nobody waits at it. */
+/* A pipe whose ends have numbers from 10 on, non-blocking. */
 static gboolean make_pipe(int *read_end, int *write_end, GError **err)
 {
     int ends[2];
@@ -176,7 +176,7 @@ gboolean pasta_start(struct pasta *p, const struct pasta_how *how, GError **err)
     return TRUE;
 }
 
-/* The last line that is about the matter: without a system logger it complains of that too. */
+/* The last relevant line: without a system logger it also complains about that. */
 static char *complaint(const struct pasta *p)
 {
     char text[MAX_COMPLAINT + 1];
@@ -201,8 +201,8 @@ static gboolean can_be_read(int fd)
     return poll(&at, 1, 0) > 0;
 }
 
-/* TRUE when it said that it is ready. At the pipe's end it is about to be gone, and only then has
- * it said all: but it may as well have closed the pipe and stay. */
+/* TRUE if it reported that it is ready. At the pipe's end it is usually about to exit, and all its
+ * messages come before that; but it may also have closed the pipe and stay. */
 static gboolean read_ready(struct pasta *p)
 {
     char pid[32];

@@ -1,5 +1,5 @@
-/* A sandbox that is ready to be started (internal to this room): everything prepare.c made, for
- * setup.c to carry out with system calls alone. */
+/* A sandbox that is ready to start (internal to this room): everything prepare.c made, for setup.c
+ * to carry out with only system calls. */
 #ifndef VARVE_EXEC_PLAN_H
 #define VARVE_EXEC_PLAN_H
 
@@ -19,12 +19,12 @@ struct plan_mount {
     int via_fd; /* kernels before 6.15 cannot clone a part of a detached mount: fd is then an O_PATH
                    descriptor inside this detached mount (owned), which is attached for a moment;
                    else -1 */
-    guint64 attrs;     /* with via_fd: MOUNT_ATTR_… to add once cloned; nodev goes when not in it */
+    guint64 attrs; /* with via_fd: MOUNT_ATTR_… to set once cloned; nodev is removed if not in it */
     gboolean readonly; /* nothing can be made in it */
     gboolean ordinary; /* dest must not lead through symlinks (/proc, /sys, /dev) */
 };
 
-/* A cgroup of the run's own, to be entered. */
+/* A cgroup of the run, to be entered. */
 struct plan_cgroup {
     struct cgroupdir dir;
     gboolean unified; /* of version 2; else of version 1 */
@@ -37,9 +37,9 @@ struct plan {
     int template_fd;        /* mount namespace to start from (template.h), not owned */
     GArray *mounts;         /* of struct plan_mount, in order */
     guint n_own; /* the first of them are varve's own (/dev, /sys): attached, masked and looked up
-                    before anything that the image places */
-    struct stubs *stubs; /* mount points that had to be made */
-    int files_fd;        /* the detached mount of whose files some of them are */
+                    before mounts whose place the image chooses */
+    struct stubs *stubs; /* mount points that were made */
+    int files_fd;        /* the detached mount that contains the files of some of them */
     int mask_fd;         /* an empty read-only directory (detached), for masked directories; -1: the
                             template's is */
     gboolean own_net;    /* a network namespace of its own: loopback and sysfs are made inside */
@@ -50,9 +50,10 @@ struct plan {
     struct plan_cgroup cgroups[4]; /* made for the run; a hierarchy for each but the unified one,
                                       and for each controller of version 1 */
     guint n_cgroups;
-    struct cgroupdir *pooled; /* without these: the cgroup to be born into (cgpool.h), or NULL */
-    int join_cgroup;          /* the one of the sandbox to join, or -1 */
-    int std_fd[3];            /* the program's 0, 1, 2; numbers >= 10 */
+    /* without these: the cgroup to create the process in (cgpool.h), or NULL */
+    struct cgroupdir *pooled;
+    int join_cgroup;     /* the one of the sandbox to join, or -1 */
+    int std_fd[3];       /* the program's 0, 1, 2; numbers >= 10 */
     int terminal_fd[2];  /* both sides of the program's terminal: the outer, the program's; or -1 */
     gboolean null_stdin; /* std_fd[0] is /dev/null: a new sandbox takes its own instead */
     int out_fd[2]; /* read ends of the program's stdout and stderr, -1 when they are inherited */

@@ -82,8 +82,8 @@ void plan_clear(struct plan *p)
     g_free(p->cwd);
 }
 
-/* setup.c moves descriptors to the numbers 0 to 5: what it starts from must not lie there. Takes
- * fd. */
+/* setup.c moves descriptors to the numbers 0 to 5, so its inputs must have other numbers. Takes fd.
+ */
 static gboolean place_high(int *slot, int fd, GError **err)
 {
     *slot = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 10);
@@ -122,10 +122,10 @@ static gboolean is_pipe(int fd)
     return fstatfs(fd, &st) == 0 && st.f_type == PIPEFS_MAGIC;
 }
 
-/* Programs open their input and output anew by name: log files are links to /dev/stdout. The kernel
- * then looks at the mode of the pipe, which is its maker's alone, and the program's user may be
- * another. Only processes that hold a pipe without a name can name it, so its mode guards nothing.
- * A pipe that came from another user (EPERM) stays as it is. */
+/* Programs reopen their input and output by name: log files are links to /dev/stdout. The kernel
+ * then checks the mode of the pipe, which belongs to its maker, and the program's user may be
+ * another. Only processes that have an unnamed pipe can name it, so its mode protects nothing. A
+ * pipe of another user (EPERM) is not changed. */
 static void share_pipes(const struct plan *p)
 {
     for (int i = 0; i < 3; i++)
@@ -141,7 +141,8 @@ static gboolean prepare_output(struct plan *p, const struct sandbox_spec *spec, 
     return make_pipe(&p->out_fd[i - 1], &p->std_fd[i], err);
 }
 
-/* EINVAL: the user is none of this user namespace; then starting the program fails, and says so. */
+/* EINVAL: the user is not in this user namespace; starting the program then fails with that error.
+ */
 static gboolean use_terminal(struct plan *p, const struct sandbox_spec *spec, GError **err)
 {
     int program = p->terminal_fd[1];
@@ -154,10 +155,10 @@ static gboolean use_terminal(struct plan *p, const struct sandbox_spec *spec, GE
     return TRUE;
 }
 
-/* Only a pipe without a name is handed over as it is: /proc/self/fd/0 of a terminal, a file, a
- * named pipe or a directory of the host's would be that file, to change, or a way out, and a socket
- * stays in the host's network: a program can have it leave its peer and connect to another there.
- * What comes out of them is passed on instead (pump.c). */
+/* Only an unnamed pipe is passed directly: /proc/self/fd/0 of a terminal, file, named pipe or
+ * directory of the host would give access to that file, or a way out, and a socket stays in the
+ * host's network: a program can disconnect it from its peer and connect it to another there. Their
+ * content is forwarded instead (pump.c). */
 static gboolean prepare_input(struct plan *p, const struct sandbox_spec *spec, GError **err)
 {
     if (is_pipe(spec->stdin_fd))
@@ -274,7 +275,7 @@ gboolean plan_prepare(struct plan *p, const struct sandbox_spec *spec, GError **
     return ok;
 }
 
-/* Joining a namespace that one is in already may be refused (the host's network, to a user). */
+/* Joining the current namespace may be refused (the host's network, for an ordinary user). */
 static int foreign_namespaces(int pid)
 {
     static const struct {
@@ -294,7 +295,7 @@ static int foreign_namespaces(int pid)
     return flags;
 }
 
-/* Of the sandbox's own /dev/pts, if that is one still: /dev is the program's to change. */
+/* Of the sandbox's own /dev/pts, if it still is one: the program can change /dev. */
 static gboolean join_terminal(struct plan *p, int rootfd, GError **err)
 {
     struct statfs st;

@@ -111,8 +111,8 @@ long program_reduce_caps(uint64_t keep)
     return call2(__NR_capset, &head, caps);
 }
 
-/* While all capabilities are there: a filter may only be set without no_new_privs (which would
- * break setuid programs) by CAP_SYS_ADMIN. */
+/* While all capabilities are present: without no_new_privs (which would break setuid programs) only
+ * CAP_SYS_ADMIN may set a filter. */
 static void set_filter(struct launch_config *c)
 {
     if (!c->n_filter)
@@ -162,9 +162,9 @@ static void execute(struct launch_config *c)
     program_fail(STAGE_EXEC, index, error);
 }
 
-/* The image names the directory, and may make it a link: one of /proc would lead out of the root.
- * The kernel's own word on where the process then is comes on top: a directory outside of the root
- * is called "(unreachable)/…". */
+/* The image names the directory and may make it a link: one in /proc would lead out of the root. In
+ * addition the kernel is asked where the process is then: a directory outside the root is called
+ * "(unreachable)/…". */
 static void change_directory(const char *path)
 {
     struct open_how how = {.flags = OPEN_PATH | OPEN_DIRECTORY, .resolve = RESOLVE_NO_MAGICLINKS};

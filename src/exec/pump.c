@@ -12,7 +12,7 @@
 #include "exec/signal.h"
 #include "exec/spawn.h"
 
-/* What a cancelled program gets to end well before it is killed. */
+/* How long a cancelled program has to end by itself before it is killed. */
 #define GRACE_US 300000
 #define CHUNK 65536
 
@@ -27,7 +27,7 @@ enum {
     N_FROM = FROM_NETWORK + 2
 };
 
-/* Passes on what is there; FALSE at the end of the stream. At most max bytes. */
+/* Forwards what is available, at most max bytes; FALSE at the end of the stream. */
 static gboolean read_output(struct pump *p, int which, gsize max)
 {
     char buf[CHUNK];
@@ -37,7 +37,7 @@ static gboolean read_output(struct pump *p, int which, gsize max)
     return n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN));
 }
 
-/* The side of the input to wait for: the user's while nothing is held, else the program's. */
+/* The side of the input to wait for: the user's while nothing is buffered, else the program's. */
 static struct pollfd input_side(const struct pump *p)
 {
     if (p->plan->in_fd < 0)
@@ -46,8 +46,8 @@ static struct pollfd input_side(const struct pump *p)
                                       : (struct pollfd){.fd = p->spec->stdin_fd, .events = POLLIN};
 }
 
-/* Passes input on, one side at a time. At its end, or when the program does not want it, the
- * program's side is closed. */
+/* Forwards input, one side at a time. At its end, or if the program does not want it, the program's
+ * side is closed. */
 static void pass_input(struct pump *p)
 {
     if (!p->input)
@@ -139,8 +139,8 @@ static int wait_time(const struct pump *p, gint64 kill_at)
     return left <= 0 ? 0 : (int)MIN(left / 1000 + 1, G_MAXINT);
 }
 
-/* All processes are gone, so what is still in the pipes is all there will be; a process of varve's
- * own that was forked in between may still hold their other ends, so their end is not waited for.
+/* All processes are gone, so the pipes will get no more output. Do not wait for their end: a
+ * process that varve forked meanwhile may still have their other ends.
  */
 static void drain(struct pump *p)
 {

@@ -1,5 +1,5 @@
-/* Waits for a started sandbox: passes its output on, reads reports, ends it when cancelled.
- * Internal to this room. */
+/* Waits for a started sandbox: forwards its output, reads reports, ends it when cancelled. Internal
+ * to this room. */
 #ifndef VARVE_EXEC_PUMP_H
 #define VARVE_EXEC_PUMP_H
 
@@ -16,9 +16,9 @@ struct pump {
     gboolean started;              /* the program runs */
     char *input;                   /* read from spec->stdin_fd, not yet taken by the program */
     gsize input_at, input_len;     /* what is left of it */
-    gboolean cancelled, timed_out; /* it was ended for this */
+    gboolean cancelled, timed_out; /* why it was ended */
 };
-/* Returns when the first process, and with it every process of the sandbox, is gone. */
+/* Returns when the first process, and so every process of the sandbox, is gone. */
 void pump_run(struct pump *p, struct cancel *c);
 
 #endif

@@ -1,5 +1,5 @@
-/* System calls without libc: for code that runs where there is none, or in a process that shares
- * varve's memory. Internal to this room. */
+/* System calls without libc: for code without libc, or in a process that shares varve's memory.
+ * Internal to this room. */
 #ifndef VARVE_EXEC_RAW_H
 #define VARVE_EXEC_RAW_H
 

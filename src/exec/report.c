@@ -55,7 +55,7 @@ void launch_failed(const struct plan *p, const struct launch_report *r, GError *
     case STAGE_IN_PROC:
         error_set(err, VARVE_ERROR_INVALID, "cannot mount %s: it lies in /proc",
                   g_array_index(p->mounts, struct plan_mount, r->index).dest);
-        error_add_next(err, "choose a target outside of /proc");
+        error_add_next(err, "choose a target outside /proc");
         return;
     case STAGE_LIMIT:
         set_limit_error(p, r, err);
@@ -63,9 +63,9 @@ void launch_failed(const struct plan *p, const struct launch_report *r, GError *
     case STAGE_CWD:
         error_set_errno(err, r->error, "changing to the working directory %s", p->cwd);
         if (r->error == ELOOP)
-            error_add_next(err, "name a directory that is not reached through a link of /proc");
+            error_add_next(err, "choose a directory that is not reached through a link in /proc");
         else if (r->error == ENOENT || r->error == ENOTDIR)
-            error_add_next(err, "name a directory that is there, or make it first: mkdir -p %s",
+            error_add_next(err, "choose a directory that exists, or create it first: mkdir -p %s",
                            p->cwd);
         return;
     case STAGE_USER:

@@ -45,7 +45,7 @@ static gboolean reachable(const char *address, const char *const *own)
     if (inet_pton(AF_INET6, plain, &six) == 1)
         return !IN6_IS_ADDR_LOOPBACK(&six) && !IN6_IS_ADDR_UNSPECIFIED(&six) &&
                !IN6_IS_ADDR_LINKLOCAL(&six) && !is_own(plain, own);
-    return TRUE; /* nonsense: the program's library judges it as on the host */
+    return TRUE; /* invalid: the program's library handles it as on the host */
 }
 
 static gboolean is_stub(const char *address)

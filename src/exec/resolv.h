@@ -1,7 +1,7 @@
-/* /etc/resolv.conf for a sandbox with a network of its own. The host's resolvers are used; one that
- * the sandbox cannot reach (on the host's loopback, at one of its own addresses, link-local) is
- * replaced: systemd-resolved's stub by the resolvers it asks itself, any other by an address that
- * pasta forwards to it. Internal to this room. */
+/* /etc/resolv.conf for a sandbox with its own network. It uses the host's resolvers, except those
+ * that the sandbox cannot reach (on the host's loopback, at one of its own addresses, link-local):
+ * systemd-resolved's stub is replaced by the resolvers it uses, others by an address that pasta
+ * forwards to them. Internal to this room. */
 #ifndef VARVE_EXEC_RESOLV_H
 #define VARVE_EXEC_RESOLV_H
 

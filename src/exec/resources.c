@@ -120,16 +120,17 @@ gboolean resources_check(const struct resources *r, GError **err)
 {
     if (r->memory && r->memory < MIN_MEMORY) {
         error_set(err, VARVE_ERROR_INVALID,
-                  "memory of less than 6m is too little for any program to start");
+                  "memory below 6m is too little for any program to start");
         error_add_next(err, "write a number of bytes or one with a unit, like 64m or 1g");
         return FALSE;
     }
     if (r->memory_swap > 0 && !r->memory)
         return error_set(err, VARVE_ERROR_INVALID,
-                         "memory-swap, of memory and swap together, needs memory as well");
+                         "memory-swap, the sum of memory and swap, needs memory as well");
     if (r->memory_swap > 0 && (guint64)r->memory_swap < r->memory)
-        return error_set(err, VARVE_ERROR_INVALID,
-                         "memory-swap is of memory and swap together: it is smaller than memory");
+        return error_set(
+            err, VARVE_ERROR_INVALID,
+            "memory-swap is the sum of memory and swap, and cannot be smaller than memory");
     return TRUE;
 }
 

@@ -74,7 +74,7 @@ static gboolean has_crlf(int root_fd, const char *path)
     return end && end[-1] == '\r';
 }
 
-/* The program could not be executed: that is the step's failure, told on its stderr, unless the
+/* The program could not be executed: a failure of the step, reported on its stderr, unless the
  * machine is at fault. */
 static gboolean exec_failed(const struct plan *p, const struct sandbox_spec *spec,
                             const struct launch_report *r, struct sandbox_result *out, GError **err)
@@ -173,7 +173,8 @@ gboolean sandbox_run(const struct sandbox_spec *spec, struct cancel *c, struct s
     network_release(p.net);
     gboolean removed =
         stubs_remove(p.stubs, spec->touched, ok && !spec->root_readonly ? err : NULL);
-    ok = ok && (removed || spec->root_readonly); /* what is read-only keeps them, and is no layer */
+    ok = ok && (removed ||
+                spec->root_readonly); /* a read-only root keeps them and does not become a layer */
     plan_clear(&p);
     return ok;
 }

@@ -95,7 +95,7 @@ static void emit_socket(GArray *prog, gboolean notify)
                         SECCOMP_RET_USER_NOTIF);
 }
 
-/* The old way of 32-bit x86: the kind of call is the first argument, what it is about lies in
+/* The old interface of 32-bit x86: the kind of call is the first argument, the others are in
  * memory, where a filter cannot look. */
 static void emit_socketcall(GArray *prog, gboolean notify)
 {

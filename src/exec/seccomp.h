@@ -1,12 +1,12 @@
 /* The system call filter of a sandbox: Docker's default profile (moby/profiles,
  * seccomp/default.json, for the default capability set) as classic BPF.
  *
- * libseccomp supplies the numbers of the calls on each architecture; the program is laid out here
+ * libseccomp supplies the numbers of the calls on each architecture; the program is generated here
  * as a binary search over ranges of numbers. libseccomp's own generator needs 40 ms for this
- * profile with its sub-architectures and makes a program five times as long, which the kernel
+ * profile with its sub-architectures and generates a program five times as long, which the kernel
  * checks and compiles again in every step; this one takes well under a millisecond. Calls newer
- * than all that the profile knows get ENOSYS instead of EPERM, as runc does, so that libcs fall
- * back to older ones. */
+ * than all in the profile get ENOSYS instead of EPERM, as with runc, so that libcs fall back to
+ * older ones. */
 #ifndef VARVE_EXEC_SECCOMP_H
 #define VARVE_EXEC_SECCOMP_H
 
@@ -14,9 +14,9 @@
 #include <linux/filter.h>
 
 /* The filter for this machine, built once per process; *len is its number of instructions. NULL
- * with UNSUPPORTED on an architecture without a profile. The memory is never freed. With notify the
- * sockets that it allows are reported to a listener (listener.h) first, but for AF_UNIX and those
- * by which programs talk with the kernel's audit and device events. What it refuses is the same. */
+ * with UNSUPPORTED on an architecture without a profile. The memory is never freed. With notify,
+ * sockets that it allows are reported to a listener (listener.h) first, except AF_UNIX and those
+ * for the kernel's audit and device events. It refuses the same calls. */
 const struct sock_filter *seccomp_filter(gboolean notify, guint *len, GError **err);
 
 /* The profile (seccomp_table.c). A rule group applies on the architectures in its mask. */
@@ -32,7 +32,7 @@ struct seccomp_group {
 };
 extern const struct seccomp_group seccomp_allowed[];
 extern const guint seccomp_n_allowed;
-/* Calls that the profile knows and refuses: they get EPERM even when newer than all allowed ones.
+/* Calls in the profile that are refused: they get EPERM even if newer than all allowed ones.
  */
 extern const char seccomp_refused[];
 /* Numbers of calls that an older libseccomp cannot name; the same on every architecture. */

@@ -106,8 +106,8 @@ const struct seccomp_number seccomp_numbers[] = {
 };
 const guint seccomp_n_numbers = G_N_ELEMENTS(seccomp_numbers);
 
-/* All but the families that no build needs and whose code has been a way in (AF_VSOCK 40, AF_ALG 38
- * and long-dead protocols). */
+/* All but the families that no build needs and whose code has been exploited (AF_VSOCK 40, AF_ALG
+ * 38 and long-dead protocols). */
 const struct seccomp_span seccomp_socket_families[] = {
     {0, 11}, {13, 18}, {21, 22}, {24, 24}, {26, 33}, {35, 36}, {39, 39}, {41, 45},
 };

@@ -105,7 +105,7 @@ UNCHECKED static void remove_scratch(const struct plan *p, struct scratch *s)
         umount2("mqueue", MNT_DETACH | UMOUNT_NOFOLLOW);
 }
 
-/* Nothing may be mounted into the kernel's view of processes, as in runc: programs trust it. */
+/* Nothing may be mounted below /proc, as in runc: programs trust its content. */
 UNCHECKED static gboolean is_in_proc(int target)
 {
     struct statfs st;
@@ -167,8 +167,8 @@ UNCHECKED static void attach_kernel_views(const struct plan *p)
     mount_new_at(p, "mqueue", quiet, "/dev/mqueue", STAGE_MQUEUE);
 }
 
-/* From a copy of the template nothing is left to pivot away: whoever breaks out of this chroot
- * stands in an empty directory with the same root on top of it. */
+/* A copy of the template has nothing to pivot away: breaking out of this chroot leads to an empty
+ * directory with the same root on top of it. */
 UNCHECKED static void enter_root(const struct plan *p)
 {
     gboolean ok = fchdir(p->root_fd) == 0;
@@ -273,8 +273,8 @@ UNCHECKED static void execute_init(const struct plan *p)
     setup_fail(p, STAGE_INIT, 0);
 }
 
-/* A killed varve must not leave the sandbox behind. When it died before the signal was asked for,
- * nobody reads reports any more. */
+/* A killed varve must not leave the sandbox behind. If it died before the signal was requested,
+ * nothing reads reports any more. */
 UNCHECKED static void die_with_parent(const struct plan *p)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -293,8 +293,8 @@ UNCHECKED static void enter_cgroup(const struct plan *p)
         setup_fail(p, STAGE_CGROUP, 0);
 }
 
-/* Everything in the root that masks, loopback and stdio rely on is varve's own: nothing that the
- * image or the spec places is attached yet (CVE-2025-31133, CVE-2025-52565). */
+/* Everything in the root that masks, loopback and stdio depend on is varve's own: no mount placed
+ * by the image or the spec is attached yet (CVE-2025-31133, CVE-2025-52565). */
 UNCHECKED static void make_own(const struct plan *p, struct scratch *s)
 {
     int mask_fd = attach_root(p);

@@ -36,8 +36,8 @@ static gboolean ends_by_default(int sig)
     return TRUE;
 }
 
-/* Whether the process blocks (then something may wait for it), ignores or catches sig. When it
- * cannot be told, it does. */
+/* Whether the process blocks (then something may wait for it), ignores or catches sig. If unknown,
+ * TRUE. */
 static gboolean is_handled(int pid, int sig)
 {
     g_autofree char *path = g_strdup_printf("/proc/%d/status", pid);

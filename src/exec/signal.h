@@ -4,7 +4,7 @@
 
 #include <glib.h>
 
-/* The pid of a pidfd, as this process sees it; 0 when it is gone. */
+/* The pid of a pidfd, as this process sees it; 0 if it is gone. */
 int signal_pid(int pidfd);
 /* As sandbox_signal(). */
 gboolean signal_send(int pidfd, int sig);

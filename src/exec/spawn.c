@@ -17,10 +17,10 @@
 #define ALIGN 64
 #define STACKS 3
 
-/* A process on its way into a namespace below the keeper's: setns() decides where one's children
- * are born, and only who was born there can make a namespace there. So there are two helpers, each
- * of which lives for one system call: enter() makes be_inside(), which makes the process. All three
- * become this process's own children (CLONE_PARENT). */
+/* A process on its way into a namespace below the keeper's: setns() decides where a process's
+ * children are created, and only a process created there can make a namespace there. So there are
+ * two helpers, each of which exists for one system call: enter() makes be_inside(), which makes the
+ * process. All three become this process's own children (CLONE_PARENT). */
 struct birth {
     int (*entry)(void *);
     void *data;

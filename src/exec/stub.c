@@ -244,14 +244,14 @@ static gboolean same_time(struct timespec a, struct timespec b)
     return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
-/* Whether the program put something there, or took it (or what it lay in) away. */
+/* Whether the program put something there, or removed it (or the directory it was in). */
 static gboolean is_theirs(int errnum)
 {
     return errnum == ENOTEMPTY || errnum == EEXIST || errnum == ENOENT || errnum == ENOTDIR ||
            errnum == EBUSY;
 }
 
-/* *removed: it is gone now. FALSE with errno when it should be and is not. */
+/* *removed: it is gone now. FALSE with errno if it should be but is not. */
 static gboolean remove_stub(const struct stub *stub, gboolean *removed)
 {
     struct stat st;

@@ -33,8 +33,8 @@ static guint32 mask_of(int bits)
     return bits >= 32 ? G_MAXUINT32 : ~(G_MAXUINT32 >> bits);
 }
 
-/* Neighbours ask each other for their hardware addresses by ICMPv6 at link-local addresses, and at
- * groups. */
+/* Neighbours ask for each other's hardware addresses by ICMPv6 at link-local and group addresses.
+ */
 static void emit_drop(GArray *prog, gboolean neighbours)
 {
     if (neighbours) {
@@ -45,8 +45,8 @@ static void emit_drop(GArray *prog, gboolean neighbours)
     tapfilter_emit(prog, BPF_RET | BPF_K, 0, 0, 0);
 }
 
-/* Drops a packet to the range; one to elsewhere goes on behind. The address lies in the filter's
- * memory: an access to the packet becomes many instructions, and a socket's filter may have few
+/* Drops a packet to the range; others continue after it. The address lies in the filter's memory:
+ * an access to the packet becomes many instructions, and a socket's filter may have few
  * (net.core.optmem_max). */
 static void emit_range(GArray *prog, const struct netns_range *r)
 {

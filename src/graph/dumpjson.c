@@ -1,4 +1,4 @@
-/* The graph as JSON. Fields that say nothing are left out. */
+/* The graph as JSON. Empty fields are left out. */
 #include "base/jsonset.h"
 #include "graph/graph.h"
 

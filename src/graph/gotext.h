@@ -1,4 +1,4 @@
-/* Text the way Go's fmt prints it: history entries are made of it, and tools compare them. */
+/* Text as Go's fmt prints it: history entries contain it, and tools compare them. */
 #ifndef VARVE_GRAPH_GOTEXT_H
 #define VARVE_GRAPH_GOTEXT_H
 

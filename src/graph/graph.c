@@ -53,7 +53,7 @@ const char *const *graph_strv(struct graph *g, const char *const *v)
     return copy;
 }
 
-/* What a RUN is started with and is in no key. */
+/* What a RUN is started with but is not in keys. */
 static void hash_surroundings(const struct exec_op *e, struct hasher *h)
 {
     hasher_add_strv(h, e->proxy_env);
@@ -68,7 +68,7 @@ static void make_id(const struct op *op, struct vertex *const *inputs, guint n_i
 {
     g_autoptr(hasher) h = hasher_new();
     op_hash(op, h);
-    if (op->type == OP_EXEC) /* not in keys, but two such steps are not one */
+    if (op->type == OP_EXEC) /* not in keys, but two such steps must stay separate */
         hash_surroundings(&op->exec, h);
     if (op->type == OP_SOURCE && op->source.context)
         hasher_add_str(h, op->source.context);

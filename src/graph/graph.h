@@ -1,23 +1,23 @@
-/* The build graph: vertices with ordered inputs, in an order where inputs come first. The graph
- * owns all memory of its vertices and ops. Built by lowering, of one Dockerfile or of several
- * (platforms, targets), and read by the solver; it may grow between the solver's runs, but what is
- * in it does not change then, except for a platform that is forgotten. */
+/* The build graph: vertices with ordered inputs, inputs first. The graph owns all memory of its
+ * vertices and ops. Lowering builds it from one Dockerfile or several (platforms, targets) and the
+ * solver reads it; it may grow between the solver's runs, but existing vertices do not change,
+ * except that a platform may be cleared. */
 #ifndef VARVE_GRAPH_GRAPH_H
 #define VARVE_GRAPH_GRAPH_H
 
 #include "base/digest.h"
 #include "graph/op.h"
 
-/* What a vertex is for its readers; no part of any key. */
+/* Describes a vertex to readers; not part of any key. */
 struct vertex_meta {
     const char *name;  /* "RUN npm ci": the instruction as written, one line */
     const char *stage; /* stage name, or its number as text; NULL for internal vertices */
     const char *slot;  /* stable place, to compare with earlier builds: "<stage>/<nth instruction>",
-                          with the prefix of its Dockerfile and platform where there is one */
-    const char *platform; /* "linux/amd64": what it is made for; NULL: it is the same for all that
-                             use it (contexts, steps that several platforms share) */
-    const char
-        *level; /* how often it is expected to change (EVENT_VERTEX, base/event.h), or NULL */
+                          after the prefix of its Dockerfile and platform, if any */
+    const char *platform; /* "linux/amd64": the platform it is made for; NULL: the same for all
+                             users (contexts, steps that several platforms share) */
+    /* how often it is expected to change (EVENT_VERTEX, base/event.h), or NULL */
+    const char *level;
     int line, line_end; /* in the Dockerfile, from 1; 0: none */
     gboolean no_cache;  /* --no-cache(-filter): never look this one up */
     gboolean internal;  /* not counted as a step (local sources, merges) */
@@ -40,23 +40,22 @@ struct graph {
 struct graph *graph_new(void);
 struct graph *graph_ref(struct graph *g);
 void graph_unref(struct graph *g); /* NULL: nothing happens */
-/* Copies that live as long as the graph. NULL gives NULL. */
+/* Copies that live as long as the graph. NULL for NULL. */
 const char *graph_str(struct graph *g, const char *s);
 const char *const *graph_strv(struct graph *g, const char *const *v);
 gpointer graph_alloc0(struct graph *g, gsize size);
-/* Adds a vertex; op (a shallow copy is taken: what it points to must come from graph_str or
- * graph_alloc0) and inputs as given. When an equal one exists (same op, same inputs, same
- * no_cache, of the same context, for the same platform where it is a RUN), returns that; its
- * platform is forgotten when meta's is another. */
+/* Adds a vertex; op is copied shallowly: what it points to must come from graph_str or
+ * graph_alloc0. If an equal one exists (same op, inputs, no_cache and context, and for a RUN the
+ * same platform), returns that, and clears its platform if meta's is another. */
 struct vertex *graph_add(struct graph *g, const struct op *op, struct vertex *const *inputs,
                          guint n_inputs, const struct vertex_meta *meta);
-/* Whether the steps of g are for more than one platform: then people are told which. */
+/* Whether the steps of g are for more than one platform, so that output must name it. */
 gboolean graph_has_platforms(const struct graph *g);
-/* Text with a line per vertex, and graphviz dot; newly allocated. */
+/* Text with a line per vertex, and graphviz dot. */
 char *graph_dump_text(const struct graph *g);
 char *graph_dump_dot(const struct graph *g);
-/* All of it for tools, as indented JSON with a list "vertices" in order; newly allocated. Bytes
- * that are not UTF-8 are replaced. */
+/* The whole graph for tools, as indented JSON with an ordered list "vertices". Bytes that are not
+ * UTF-8 are replaced. */
 char *graph_dump_json(const struct graph *g);
 /* "image", "local" … of a source, "exec", "file", "merge" or "diff". */
 const char *op_kind_name(const struct op *op);

@@ -1,5 +1,5 @@
-/* What an image config holds (OCI image-spec "Image Configuration" with Docker's additions:
- * Healthcheck, OnBuild, Shell, ArgsEscaped). JSON is image/config.h's work. */
+/* The content of an image config (OCI image-spec "Image Configuration" with Docker's additions:
+ * Healthcheck, OnBuild, Shell, ArgsEscaped). image/config.h reads and writes its JSON. */
 #ifndef VARVE_GRAPH_IMAGECONF_H
 #define VARVE_GRAPH_IMAGECONF_H
 
@@ -35,13 +35,13 @@ struct image_conf {
     GTree *ports;               /* char* "80/tcp" → "" (a set, sorted) */
     GPtrArray *onbuild;         /* char* */
     struct healthcheck *health; /* NULL: unset */
-    gboolean args_escaped;      /* ArgsEscaped: a CMD was written, here or in the base */
-    GPtrArray *history;         /* struct history* */
-    GArray *diff_ids;   /* struct digest: layers that history's non-empty entries stand for */
-    struct digest base; /* not of the config: the manifest of the image that the lowest layers came
-                           with, whose blobs they keep; zero: none, or unknown */
+    gboolean args_escaped;
+    GPtrArray *history; /* struct history* */
+    GArray *diff_ids;   /* struct digest: the layers of history's non-empty entries */
+    struct digest base; /* not part of the config: the manifest of the image that the lowest layers
+                           came from, whose blobs they keep; zero: none, or unknown */
 };
-/* All lists and maps exist (empty) in a new one and never become NULL. */
+/* A new one has all lists and maps, empty; they never become NULL. */
 struct image_conf *image_conf_new(const struct platform *p);
 struct image_conf *image_conf_copy(const struct image_conf *c);
 void image_conf_free(struct image_conf *c);
@@ -51,8 +51,8 @@ struct healthcheck *healthcheck_copy(const struct healthcheck *h);
 const char *image_conf_getenv(const struct image_conf *c, const char *name);
 /* Sets in place (order of first appearance is kept). */
 void image_conf_setenv(struct image_conf *c, const char *name, const char *value);
-/* Appends an entry without a time (whoever writes the image fills it in) and with the comment that
- * marks created_by as following the Dockerfile frontend's conventions. */
+/* Appends an entry without a time (set when the image is written), with the comment that marks
+ * created_by as following the Dockerfile frontend's conventions. */
 void image_conf_add_history(struct image_conf *c, const char *created_by, gboolean empty_layer);
 
 typedef struct image_conf image_conf;

@@ -72,8 +72,8 @@ static gboolean lower_stage(struct lowering *lw, struct build_stage *s)
     return ok;
 }
 
-/* Needed stages in the order of the file. An error spoils the build but not the search for more
- * errors. */
+/* Needed stages in the order of the file. After an error, lowering continues to find more errors.
+ */
 static gboolean lower_stages(struct lowering *lw)
 {
     gboolean ok = TRUE;
@@ -114,7 +114,7 @@ static struct lowered *make_result(struct lowering *lw, struct build_stage *targ
     l->epoch = lw->epoch;
     l->bases = copy_bases(lw);
     l->conf->created = g_strdup(lw->o->created);
-    /* Without a wish of the user's the image says what its base said, if that did. */
+    /* Unless the user sets it, the image keeps the base's value, if any. */
     if (!*l->conf->platform.arch || !platform_equal(&lw->o->platform, &lw->o->build_platform))
         l->conf->platform = lw->o->platform;
     set_labels(lw->o, l->conf);

@@ -19,7 +19,7 @@ void resolved_image_clear(struct resolved_image *r);
 
 enum context_kind { CONTEXT_LOCAL, CONTEXT_IMAGE, CONTEXT_OCI_LAYOUT, CONTEXT_GIT, CONTEXT_HTTP };
 struct named_context {
-    char *name; /* as the Dockerfile says it, e.g. "node:20-alpine" or "assets" */
+    char *name; /* as written in the Dockerfile, e.g. "node:20-alpine" or "assets" */
     enum context_kind kind;
     char *value; /* directory, image reference, "<path>[:tag|@digest]", URL */
 };
@@ -30,16 +30,16 @@ struct image_resolver {
      * at once. */
     gboolean (*resolve)(struct image_resolver *self, enum context_kind kind, const char *reference,
                         const struct platform *p, struct resolved_image *out, GError **err);
-    /* When the content of a repository or a URL is from, in seconds since 1970: of a commit its
-     * committer's time, of a URL its Last-Modified, else that of the youngest file of an archive;
-     * -1: it does not tell. Blocking; only asked for SOURCE_DATE_EPOCH. */
+    /* The time of the content of a repository or a URL, in seconds since 1970: a commit's committer
+     * time, a URL's Last-Modified, else that of the newest file in an archive; -1 if unknown.
+     * Blocking; only called for SOURCE_DATE_EPOCH. */
     gboolean (*time_of)(struct image_resolver *self, const struct source_op *op, gint64 *seconds,
                         GError **err);
 };
 
 struct lower_options {
-    GHashTable
-        *build_args; /* char* → char* (NULL value: from the environment, already looked up) */
+    /* char* → char* (NULL value: from the environment, already looked up) */
+    GHashTable *build_args;
     const char *const *labels; /* "k=v" list or NULL */
     const char *target;        /* stage name, NULL: the last */
     struct platform platform;  /* wanted */
@@ -49,25 +49,25 @@ struct lower_options {
     guint n_hosts;
     const struct ulimit *ulimits; /* n_ulimits, of --ulimit */
     guint n_ulimits;
-    guint64 shm_size;          /* bytes, 0: default */
-    const char *cgroup_parent; /* or NULL */
-    const char *context_id; /* tells the build context, its ignore file included, from others in the
-                               same graph; named ones then are told apart by their directories.
-                               NULL: all results of the graph have the same contexts */
+    guint64 shm_size;
+    const char *cgroup_parent;
+    const char *context_id; /* identifies the build context, with its ignore file, among others in
+                               the same graph; named contexts are then identified by their
+                               directories. NULL: all results of the graph have the same contexts */
     GPtrArray *contexts;    /* struct named_context* or NULL */
     const struct source_op *context_source; /* the repository or URL that the context came from, as
-                                               it is now; NULL: it is none */
+                                               it is now; NULL: neither */
     gboolean no_cache;
     const char *const *no_cache_filter; /* stage names or NULL */
-    const char *slot_prefix;     /* names this Dockerfile, context and platform, for comparing with
-                                    earlier builds; or NULL */
-    const char *created;         /* RFC 3339 for history entries, NULL: none */
-    gboolean all_stages;         /* look up the bases of stages the target does not need, too */
-    gboolean allow_insecure;     /* --allow security.insecure */
+    const char *slot_prefix; /* identifies this Dockerfile, context and platform, to compare with
+                                earlier builds; or NULL */
+    const char *created;     /* RFC 3339 for history entries, NULL: none */
+    gboolean all_stages;     /* look up the bases of stages the target does not need, too */
+    gboolean allow_insecure; /* --allow security.insecure */
     gboolean allow_host_network; /* --allow network.host */
     struct image_resolver *resolver;
-    struct graph *graph; /* what is added to, so that equal steps of several results are one; NULL:
-                            a new graph */
+    /* graph to add to, so that several results share equal steps; NULL: a new graph */
+    struct graph *graph;
 };
 
 struct lowered {
@@ -78,12 +78,12 @@ struct lowered {
     char *stage;             /* name or number of the target */
     gint64 epoch;            /* SOURCE_DATE_EPOCH of the arguments or of an ARG before the first
                                 FROM, in seconds; -1: none */
-    GPtrArray *bases; /* struct image_conf* by stage: of the image it starts from; NULL: not an
-                         image, or not looked at */
+    GPtrArray *bases; /* struct image_conf* by stage, of the image it starts from; NULL: not an
+                         image, or not looked up */
 };
 void lowered_free(struct lowered *l);
-/* Errors of the Dockerfile go to diags (with place), all others to err; NULL in both cases. Not
- * finding a base image is an error with the FROM's place in diags and the resolver's message. */
+/* Errors of the Dockerfile go to diags (with position), all others to err; NULL in both cases. A
+ * base image that is not found is an error in diags at the FROM, with the resolver's message. */
 struct lowered *lower(const struct dockerfile *df, const struct lower_options *o,
                       struct diags *diags, GError **err);
 

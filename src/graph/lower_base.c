@@ -12,7 +12,8 @@ static struct scope *near_stage(struct lowering *lw, const char *name)
     return near ? scopes_target(&lw->scopes, near) : NULL;
 }
 
-/* A name that no image has, but a stage or nearly so: that comes first, the registry's story last.
+/* No image has this name, but a stage has it or a similar one: say that first, the registry's error
+ * last.
  */
 static void report_unresolved(struct lowering *lw, struct build_stage *s, const GError *err)
 {
@@ -33,7 +34,7 @@ static void report_unresolved(struct lowering *lw, struct build_stage *s, const 
     }
     diags_error(lw->diags, s->scope->place, "no stage named \"%s\"; did you mean \"%s\" (line %u)?",
                 s->scope->base_name, near->label, line);
-    diags_hint(lw->diags, "write \"%s\" if that is meant (no image is called \"%s\": %s)",
+    diags_hint(lw->diags, "write \"%s\" if you mean that (no image is called \"%s\": %s)",
                near->label, s->scope->base_name, err->message);
 }
 
@@ -74,7 +75,7 @@ static gboolean find_image(struct lowering *lw, struct build_stage *s, enum cont
     return TRUE;
 }
 
-/* An image by the name that people write. */
+/* An image by its short name. */
 static gboolean find_named_image(struct lowering *lw, struct build_stage *s, const char *name)
 {
     g_autoptr(GError) err = NULL;
@@ -87,7 +88,7 @@ static gboolean find_named_image(struct lowering *lw, struct build_stage *s, con
     return find_image(lw, s, CONTEXT_IMAGE, text);
 }
 
-/* The config of what has none: of scratch, of files. */
+/* The config for sources without one: scratch and files. */
 static void use_scratch(struct lowering *lw, struct build_stage *s)
 {
     s->conf = image_conf_new(&lw->o->platform);
@@ -95,14 +96,14 @@ static void use_scratch(struct lowering *lw, struct build_stage *s)
     image_conf_setenv(s->conf, "PATH", IMAGE_DEFAULT_PATH);
 }
 
-/* Layers of Windows have a form of their own, and its shell, PATH and paths are others. */
+/* Layers, shell, PATH and paths of Windows are different. */
 static gboolean check_system(struct lowering *lw, struct build_stage *s, const struct platform *p)
 {
     if (strcmp(p->os, "windows") != 0)
         return TRUE;
     g_autofree char *text = platform_text(p);
     diags_error(lw->diags, s->scope->place, "images for %s are not supported", text);
-    diags_hint(lw->diags, "name a platform that is not Windows, for example linux/amd64");
+    diags_hint(lw->diags, "choose a platform other than Windows, for example linux/amd64");
     return FALSE;
 }
 

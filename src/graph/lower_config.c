@@ -236,7 +236,7 @@ gboolean lower_config(struct lowering *lw, struct build_stage *s, const struct s
         g_ptr_array_add(s->conf->onbuild, g_strdup(cmd->ins->trigger_text));
         return TRUE;
     default:
-        diags_error(lw->diags, lower_place(s, cmd, cmd->ins->span), "%s cannot stand here",
+        diags_error(lw->diags, lower_place(s, cmd, cmd->ins->span), "%s is not allowed here",
                     instruction_name(cmd->ins->kind));
         return FALSE;
     }

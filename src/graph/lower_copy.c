@@ -236,7 +236,7 @@ static gboolean add_heredoc(struct copy *c, const struct word *w)
         return FALSE;
     if (strchr(h->name, '/') || strcmp(h->name, "..") == 0 || strcmp(h->name, ".") == 0)
         return wrong_copy(c, w->span,
-                          "the word of a heredoc is the name of a file here and cannot hold '/'");
+                          "the word of a heredoc is a file name here and cannot contain '/'");
     add_action(c, lower_document(c->lw, c->s, c->cmd, h->name, data, 0644), h->name);
     g_string_append_printf(c->history, " <<%s", h->name);
     return TRUE;

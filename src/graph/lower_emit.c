@@ -1,5 +1,5 @@
-/* What the files of lowering write down: vertices with their names, history, contexts; and what
- * they do before, substitution within limits. */
+/* What the files of lowering add: vertices with their names, history, contexts; and what they do
+ * first, substitution within limits. */
 #include "graph/lowering.h"
 
 #include <string.h>

@@ -22,7 +22,7 @@ static struct span epoch_place(const struct lowering *lw)
     return at;
 }
 
-/* A value that says nothing: a mistake of the command line, or of the file. */
+/* An invalid value: an error on the command line, or in the file. */
 static gboolean refuse(struct lowering *lw, struct span at, const char *value)
 {
     static const char next[] = "it is a number of seconds since 1970 (until 2262), \"context\", or "
@@ -40,9 +40,8 @@ static gboolean refuse(struct lowering *lw, struct span at, const char *value)
 static gboolean refuse_stage(struct lowering *lw, const struct scope *s, struct span at)
 {
     diags_error(lw->diags, at, "the stage \"%s\" has no time of its own for " NAME, s->label);
-    diags_hint(lw->diags,
-               "it must be FROM scratch with one ADD of one http(s) or git URL, and hold "
-               "nothing else but ARGs");
+    diags_hint(lw->diags, "it must be FROM scratch with one ADD of one http(s) or git URL, and "
+                          "contain nothing else but ARGs");
     return FALSE;
 }
 
@@ -149,7 +148,7 @@ static gboolean ask_time(struct lowering *lw, const struct source_op *op, struct
     return FALSE;
 }
 
-/* FALSE when text is no number at all; one that is too large stays out of range. */
+/* FALSE if text is not a number; one that is too large stays out of range. */
 static gboolean read_number(const char *text, gint64 *out)
 {
     char *end;

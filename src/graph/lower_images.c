@@ -1,4 +1,4 @@
-/* Images by name and platform: each is asked for once, those known from the beginning at once. */
+/* Images by name and platform: each is asked for once, those known from the start in parallel. */
 #include "graph/lower_images.h"
 
 #include "base/work.h"

@@ -169,7 +169,7 @@ static void add_script(struct run *r, const struct heredoc *h, GString *line)
         g_string_append(line, text);
         return;
     }
-    /* With a program of its own it must be a file. */
+    /* With its own interpreter it must be a file. */
     struct exec_mount m = {.type = MOUNT_BIND, .dest = SCRIPT_DIR, .readonly = TRUE};
     m.input = add_input(r, lower_document(r->lw, r->s, r->cmd, h->name, text, 0755));
     g_array_append_val(r->mounts, m);

@@ -1,8 +1,7 @@
-/* What the files of lowering share; internal to graph/lower*.c. The order of work: make a
+/* Shared by the files of lowering; internal to graph/lower*.c. The order of work: make a
  * build_stage for every FROM (lower_stages.c), find what the target needs while resolving base
  * images and triggers (lower_reach.c), then lower the needed stages in the order of the file
- * (lower.c), instruction by instruction (lower_run.c, lower_copy.c, lower_config.c), with what
- * lower_emit.c lends to all of them. */
+ * (lower.c), instruction by instruction (lower_run.c, lower_copy.c, lower_config.c). */
 #ifndef VARVE_GRAPH_LOWERING_H
 #define VARVE_GRAPH_LOWERING_H
 
@@ -14,7 +13,7 @@
 struct build_stage {
     struct scope *scope;
     struct platform platform;
-    const struct named_context *override; /* a context that takes this stage's place, or NULL */
+    const struct named_context *override; /* a context that replaces this stage, or NULL */
     const struct named_context *context;  /* what it starts from: a context, … */
     const struct resolved_image *image;   /* … or an image (also of a context); NULL: neither */
     gboolean started;                     /* vertex is at least that of the start */
@@ -99,7 +98,7 @@ gboolean lower_base(struct lowering *lw, struct build_stage *s);
 /* Adds the vertex that s starts from, once. Called in the file's order, so that vertex numbers
  * follow it. FALSE with a diagnostic. */
 gboolean lower_start(struct lowering *lw, struct build_stage *s);
-/* What a COPY or RUN sees of s, which must be earlier; NULL: nothing, it is scratch. */
+/* What a COPY or RUN sees of s, an earlier stage; NULL: nothing, it is scratch. */
 struct vertex *lower_result(struct lowering *lw, struct build_stage *s);
 /* An internal vertex: an empty directory. */
 struct vertex *lower_empty(struct lowering *lw, struct build_stage *s,

@@ -50,7 +50,7 @@ static void hash_mount(const struct exec_mount *m, struct hasher *h)
     hasher_add_str(h, m->env);
 }
 
-/* What the program can see of them, it can write down. */
+/* The program can see them, so its output may depend on them. */
 static void hash_limits(const struct exec_op *e, struct hasher *h)
 {
     hasher_add_u64(h, e->n_ulimits);

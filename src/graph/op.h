@@ -33,27 +33,27 @@ struct source_op {
     const char *ref, *subdir; /* git */
     gboolean submodules;      /* git: default TRUE */
     gboolean commit_times;    /* git: files have the time of the commit, not of the checkout */
-    gboolean by_commit;       /* git: commit, a whole one, is got without asking what ref is */
+    gboolean by_commit;       /* git: checksum, a full commit id, is fetched without checking ref */
 };
 
 struct exec_mount {
     enum mount_type type;
     int input;            /* index in the vertex's inputs, -1: none (scratch) */
-    const char *selector; /* path that is mounted, in the input or, of a cache, in the cache (which
-                             begins as the input); NULL: the root */
+    const char *selector; /* path that is mounted, in the input or, for a cache, in the cache (which
+                             starts as a copy of the input); NULL: the root */
     const char *dest;     /* absolute; "/" for the root mount (always mounts[0], bind) */
     gboolean readonly;
     gboolean output;            /* this mount's changes are the vertex's result (the root mount) */
     const char *cache_id;       /* cache */
     enum cache_sharing sharing; /* cache */
-    guint32 mode, uid, gid;     /* cache, secret, ssh: of what is created */
+    guint32 mode, uid, gid;     /* cache, secret, ssh: of the file or directory created */
     guint64 size;               /* tmpfs: bytes, 0 no limit */
     const char *id;             /* secret, ssh */
-    const char *
-        env; /* secret: environment variable to set; dest NULL: do not mount it as a file as well */
+    /* secret: environment variable to set; dest NULL: do not mount it as a file as well */
+    const char *env;
     gboolean optional;   /* secret, ssh: a missing one is skipped */
-    const char *written; /* bind, cache: the source as the user wrote it, or NULL; in no key */
-    guint place;         /* the flag of the instruction, from 1; 0: none; in no key */
+    const char *written; /* bind, cache: the source as the user wrote it, or NULL; not in keys */
+    guint place;         /* number of the instruction's flag, from 1; 0: none; not in keys */
 };
 
 enum net_mode { NET_DEFAULT, NET_NONE, NET_HOST };
@@ -66,13 +66,13 @@ struct ulimit {
     gint64 soft, hard; /* -1: unlimited */
 };
 struct exec_op {
-    const char *const *args;   /* argv, NULL-terminated */
-    const char *const *env;    /* "K=v", NULL-terminated, in order; proxies not included */
-    const char *cwd;           /* absolute */
-    const char *user;          /* as in USER, NULL: root */
-    const char *hostname;      /* NULL: default */
-    struct platform platform;  /* whose programs it runs; in no key: its inputs tell */
-    struct exec_mount *mounts; /* n_mounts, the root first */
+    const char *const *args;  /* argv, NULL-terminated */
+    const char *const *env;   /* "K=v", NULL-terminated, in order; proxies not included */
+    const char *cwd;          /* absolute */
+    const char *user;         /* as in USER, NULL: root */
+    const char *hostname;     /* NULL: default */
+    struct platform platform; /* whose programs it runs; not in keys: its inputs determine it */
+    struct exec_mount *mounts;
     guint n_mounts;
     enum net_mode network;       /* of the program */
     gboolean insecure;           /* --security=insecure */
@@ -116,8 +116,8 @@ struct file_action {
     const char *target;       /* symlink: link text */
     gboolean allow_not_found; /* rm */
     gint64 mtime_ns;          /* mkfile, mkdir: -1 the time of the build */
-    const char *written;      /* copy: src as the user wrote it, or NULL; in no key */
-    guint place;              /* copy: the word of the instruction, from 1; 0: none; in no key */
+    const char *written;      /* copy: src as the user wrote it, or NULL; not in keys */
+    guint place; /* copy: number of the instruction's word, from 1; 0: none; not in keys */
 };
 struct file_op {
     struct file_action *actions; /* n_actions, in order */
@@ -125,9 +125,9 @@ struct file_op {
     guint n_inputs; /* copy of the vertex's number of inputs, for the numbering above */
 };
 
-/* merge: the inputs' chains one after the other; of layers that several have, the topmost place
- * counts. diff: the layers that the last input has above those of the first; with one input: all
- * of it. */
+/* merge: the inputs' chains one after the other; a layer in several of them counts at its topmost
+ * place. diff: the layers that the last input has above those of the first; with one input: all of
+ * it. */
 struct op {
     enum op_type type;
     union {
@@ -139,8 +139,8 @@ struct op {
 
 struct hasher;
 /* Adds everything that defines the op to h: never proxies, secret values, cache contents, ssh
- * agents (DESIGN "Keys"). Local sources count by name only, also where their contexts differ: the
- * solver adds the digest of what is selected. Image sources count by digest. */
+ * agents (DESIGN "Keys"). Local sources are hashed by name only, even if their contexts differ: the
+ * solver adds the digest of what is selected. Image sources are hashed by digest. */
 void op_hash(const struct op *op, struct hasher *h);
 
 #endif

@@ -1,5 +1,5 @@
-/* What EXPOSE takes: "80", "443/udp", "8000-8003/tcp", and the forms of publishing, "host:port" and
- * "ip:host:port", of which only the container's port counts. */
+/* The arguments of EXPOSE: "80", "443/udp", "8000-8003/tcp", and the forms for publishing,
+ * "host:port" and "ip:host:port", of which only the container's port is used. */
 #ifndef VARVE_GRAPH_PORTS_H
 #define VARVE_GRAPH_PORTS_H
 

@@ -5,8 +5,8 @@
 #include "graph/imageconf.h"
 #include "store/store.h"
 
-/* An image that does not say its architecture has "" there. At most 4 MiB; types and digests are
- * checked, unknown fields dropped. */
+/* Without an architecture in the config, it is "". At most 4 MiB; types and digests are checked,
+ * unknown fields dropped. */
 struct image_conf *image_conf_parse(const void *json, gsize len, GError **err);
 /* The same of a blob of the store. */
 struct image_conf *image_conf_load(struct store *s, const struct digest *d, GError **err);

@@ -12,7 +12,7 @@
 #define MAX_IMAGES 1000
 #define MAX_LAYERS 10000
 
-/* manifest.json is a list; jsonin_parse wants objects, as all other documents are. */
+/* manifest.json is a list; jsonin_parse() takes objects, like all other documents. */
 static json_t *parse_list(GBytes *bytes, GError **err)
 {
     json_error_t e;

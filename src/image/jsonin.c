@@ -11,7 +11,7 @@ json_t *jsonin_parse(const void *bytes, gsize len, gsize max, const char *what, 
     if (len > max) {
         error_set(err, VARVE_ERROR_INVALID,
                   "cannot read the %s: it has %" G_GSIZE_FORMAT
-                  " bytes, and more than %" G_GSIZE_FORMAT " are not accepted",
+                  " bytes; the limit is %" G_GSIZE_FORMAT "",
                   what, len, max);
         return NULL;
     }

@@ -1,6 +1,6 @@
-/* Reading fields of a JSON document with strict types. A field that is absent or null leaves *out
- * at NULL, 0 or FALSE; one of the wrong type is VARVE_ERROR_INVALID naming the field. Pointers that
- * are not newly allocated live as long as the document. */
+/* Reading fields of a JSON document with strict types. A missing or null field sets *out to NULL, 0
+ * or FALSE; one of the wrong type is VARVE_ERROR_INVALID naming the field. Pointers that are not
+ * newly allocated are valid as long as the document. */
 #ifndef VARVE_IMAGE_JSONIN_H
 #define VARVE_IMAGE_JSONIN_H
 
@@ -22,7 +22,7 @@ gboolean jsonin_array(const json_t *obj, const char *key, gsize max, const json_
 gboolean jsonin_strv(const json_t *obj, const char *key, char ***out, GError **err);
 /* Adds an object's string members to tree (char* → char*, owning). */
 gboolean jsonin_map(const json_t *obj, const char *key, GTree *tree, GError **err);
-/* The same for a set: an object whose values do not matter; they become "". */
+/* The same for a set: an object whose values are ignored; they become "". */
 gboolean jsonin_set(const json_t *obj, const char *key, GTree *tree, GError **err);
 /* "sha256:…"; required. */
 gboolean jsonin_digest(const json_t *obj, const char *key, struct digest *out, GError **err);

@@ -1,6 +1,6 @@
-/* Writing JSON byte for byte as Go's encoding/json does (which is what Docker's and BuildKit's
- * digests rest on): the caller's key order, "<", ">", "&", U+2028 and U+2029 escaped, no blanks
- * when compact, and MarshalIndent's layout when indented. Invalid UTF-8 becomes U+FFFD. */
+/* Writing JSON byte for byte as Go's encoding/json does (on which Docker's and BuildKit's digests
+ * depend): the caller's key order, "<", ">", "&", U+2028 and U+2029 escaped, no blanks when
+ * compact, and MarshalIndent's layout when indented. Invalid UTF-8 becomes U+FFFD. */
 #ifndef VARVE_IMAGE_JSONOUT_H
 #define VARVE_IMAGE_JSONOUT_H
 
@@ -10,7 +10,7 @@ struct jsonout {
     GString *text;   /* what is written so far */
     int indent;      /* blanks per level, 0: compact */
     int depth;       /* open objects and lists */
-    gboolean filled; /* the innermost open object or list has a member already */
+    gboolean filled; /* the innermost open object or list already has a member */
 };
 void jsonout_init(struct jsonout *j, int indent);
 /* The finished document; j is empty then. */
@@ -21,7 +21,7 @@ void jsonout_close(struct jsonout *j, char bracket);
 void jsonout_str(struct jsonout *j, const char *key, const char *value);
 void jsonout_int(struct jsonout *j, const char *key, gint64 value);
 void jsonout_true(struct jsonout *j, const char *key);
-/* Left out altogether when NULL, 0, FALSE or empty (Go's omitempty). */
+/* Left out if NULL, 0, FALSE or empty (Go's omitempty). */
 void jsonout_opt_str(struct jsonout *j, const char *key, const char *value);
 void jsonout_opt_int(struct jsonout *j, const char *key, gint64 value);
 void jsonout_opt_strv(struct jsonout *j, const char *key, char *const *strv, gsize n);

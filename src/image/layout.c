@@ -67,7 +67,7 @@ static gboolean choose_top(const struct manifest *index, const char *ref, const 
     }
     g_autofree char *names = names_in(index);
     return error_set(err, VARVE_ERROR_NOT_FOUND, "there is no image%s%s (it has: %s)",
-                     ref ? " " : "", ref ? ref : "", *names ? names : "none with a name");
+                     ref ? " " : "", ref ? ref : "", *names ? names : "only images without a name");
 }
 
 static gboolean resolve_in(struct layout *l, const char *ref, const struct platform *p,

@@ -8,11 +8,11 @@
 
 /* Finds the image that ref ("tag", "sha256:…" or NULL: the only or first one) and platform choose
  * in a layout directory: reads index.json and manifests, copies manifest and config but no layers.
- * Fast when nothing changed. An archive is VARVE_ERROR_UNSUPPORTED here (image/load.h takes it). */
+ * Fast if nothing changed. An archive is VARVE_ERROR_UNSUPPORTED (image/load.h reads those). */
 gboolean layout_resolve(struct store *s, const char *path, const char *ref,
                         const struct platform *p, struct digest *manifest, GError **err);
 
-/* A source of layer blobs for image_unpack() out of a layout directory (each verified). The caller
+/* A source of layer blobs for image_unpack() from a layout directory (each verified). The caller
  * frees it. */
 struct blob_source *layout_blob_source(struct store *s, const char *path);
 void layout_blob_source_free(struct blob_source *b);

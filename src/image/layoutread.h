@@ -5,19 +5,19 @@
 #include "image/manifest.h"
 #include "store/store.h"
 
-/* A layout being read: a directory, or (dir -1) one whose blobs are in the store already. */
+/* A layout being read: a directory, or (dir -1) one whose blobs are already in the store. */
 struct layout {
     struct store *store;
     const char *path; /* for messages */
     int dir;          /* the layout's directory, borrowed, or -1 */
 };
 
-/* "blobs/sha256/<hex>", newly allocated. */
+/* "blobs/sha256/<hex>". */
 char *layout_blob_path(const struct digest *d);
 /* The directory's index.json. */
 struct manifest *layout_index(const struct layout *l, GError **err);
-/* From top through indexes to a manifest; it and its config are in the store then. p chooses in
- * indexes. */
+/* From top through indexes to a manifest; both it and its config are then in the store. p selects
+ * in indexes. */
 gboolean layout_descend(struct layout *l, const struct digest *top, const struct platform *p,
                         struct digest *manifest, struct manifest **out, GError **err);
 /* Returns ok; when it is FALSE, *err names the layout. */

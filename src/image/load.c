@@ -129,7 +129,7 @@ static gboolean unpack_loaded(struct loading *l, const char *path, struct blob_s
         }
         if (!image_unpack(o->store, &image->manifest, src, o->events, o->cancel, &image->chain,
                           err)) {
-            g_prefix_error(err, "cannot unpack_loaded %s: ", path);
+            g_prefix_error(err, "cannot unpack %s: ", path);
             return FALSE;
         }
         i++;

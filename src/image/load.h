@@ -11,13 +11,14 @@
 
 struct load_options {
     struct store *store;
-    const struct platform *platform; /* only images for it; NULL: all, of an index this machine's */
-    struct event_sink *events;       /* or NULL */
-    struct cancel *cancel;           /* or NULL */
+    /* only images for it; NULL: all, from an index this machine's */
+    const struct platform *platform;
+    struct event_sink *events; /* or NULL */
+    struct cancel *cancel;     /* or NULL */
 };
 /* Loads all images of path, at most 1,000: struct loaded_image*, owned, never empty. Every blob is
- * verified. VARVE_ERROR_NOT_FOUND when it holds none for the platform, VARVE_ERROR_INVALID when it
- * is damaged or no image at all; nothing but unreferenced blobs stays in the store then. */
+ * verified. VARVE_ERROR_NOT_FOUND if it has none for the platform, VARVE_ERROR_INVALID if it is
+ * damaged or not an image; then only unreferenced blobs stay in the store. */
 GPtrArray *load_images(const struct load_options *o, const char *path, GError **err);
 
 #endif

@@ -138,8 +138,7 @@ static gboolean parse_items(const json_t *doc, const char *key, GPtrArray *items
     return TRUE;
 }
 
-/* The media type the document has: what it says, else what the server said, else what its members
- * mean. */
+/* The document's media type: its own, else the server's, else derived from its members. */
 static const char *kind_of(const json_t *doc, const char *said, const char *given)
 {
     if (said && *said)
@@ -157,10 +156,9 @@ static gboolean check_kind(const json_t *doc, const char *type, GError **err)
     if (!jsonin_int(doc, "schemaVersion", &schema, err))
         return FALSE;
     if (schema == 1)
-        return error_set(
-            err, VARVE_ERROR_UNSUPPORTED,
-            "this is a schema 1 manifest, which registries gave up in 2019; the image has to be "
-            "pushed again by a newer tool");
+        return error_set(err, VARVE_ERROR_UNSUPPORTED,
+                         "this is a schema 1 manifest, which registries dropped in 2019; push the "
+                         "image again with a newer tool");
     if (schema != 2)
         return error_set(err, VARVE_ERROR_INVALID,
                          "\"schemaVersion\" is %" G_GINT64_FORMAT ", not 2", schema);
@@ -172,7 +170,7 @@ static gboolean check_kind(const json_t *doc, const char *type, GError **err)
     if (json_object_get(doc, index ? "layers" : "manifests") ||
         (index && json_object_get(doc, "config")))
         return error_set(err, VARVE_ERROR_INVALID,
-                         "it has the members of an index and of a manifest");
+                         "it has the members of both an index and a manifest");
     return TRUE;
 }
 
@@ -285,7 +283,7 @@ const struct descriptor *manifest_choose(const struct manifest *index, const str
 
 gboolean manifest_check_image(const struct manifest *m, GError **err)
 {
-    /* The last three were written by registries and tools that knew no better. */
+    /* The last three are wrong types written by some registries and tools. */
     static const char *const types[] = {
         MEDIA_OCI_CONFIG,   MEDIA_DOCKER_CONFIG, "",  "application/octet-stream",
         "application/json", "text/html",         NULL};

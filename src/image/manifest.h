@@ -16,7 +16,7 @@
 #define MEDIA_DOCKER_CONFIG "application/vnd.docker.container.image.v1+json"
 #define MEDIA_DOCKER_LAYER "application/vnd.docker.image.rootfs.diff.tar"
 
-/* Annotations of descriptors in an index.json: the tag, and containerd's whole name. */
+/* Annotations of descriptors in an index.json: the tag, and containerd's full name. */
 #define ANNOTATION_REF_NAME "org.opencontainers.image.ref.name"
 #define ANNOTATION_IMAGE_NAME "io.containerd.image.name"
 
@@ -37,23 +37,23 @@ struct manifest {
     GTree *annotations;       /* or NULL */
     char *artifact_type;      /* or NULL */
 };
-/* VARVE_ERROR_UNSUPPORTED for an artifact, whose config is no image's. */
+/* VARVE_ERROR_UNSUPPORTED for an artifact, whose config is not an image's. */
 gboolean manifest_check_image(const struct manifest *m, GError **err);
 void descriptor_free(struct descriptor *d);
 struct descriptor *descriptor_copy(const struct descriptor *d);
 struct manifest *manifest_new(const char *media_type);
 void manifest_free(struct manifest *m);
-/* media_type (from Content-Type, may be NULL) decides when the document itself does not say; schema
- * 1 and unknown types are VARVE_ERROR_UNSUPPORTED naming what was found. */
+/* media_type (from Content-Type, may be NULL) decides if the document itself has none; schema 1 and
+ * unknown types are VARVE_ERROR_UNSUPPORTED naming what was found. */
 struct manifest *manifest_parse(const void *json, gsize len, const char *media_type, GError **err);
 /* The same of a blob of the store. */
 struct manifest *manifest_load(struct store *s, const struct digest *d, GError **err);
 /* Canonical JSON bytes: fixed key order as Docker and BuildKit write it, two-space indentation. */
 GBytes *manifest_write(const struct manifest *m);
-/* The item of an index that serves p best; NULL when none does. Attestation manifests
+/* The item of an index that suits p best; NULL if none does. Attestation manifests
  * (unknown/unknown) never match. */
 const struct descriptor *manifest_choose(const struct manifest *index, const struct platform *p);
-/* "linux/amd64, linux/arm64": what an index offers, for messages; newly allocated. */
+/* "linux/amd64, linux/arm64": what an index offers, for messages. */
 char *manifest_platforms(const struct manifest *index);
 
 typedef struct manifest manifest;

@@ -1,4 +1,4 @@
-/* A layer blob that is fetched by a thread of its own and read, still compressed, while it arrives.
+/* A layer blob that another thread fetches and that is read, still compressed, while it arrives.
  */
 #ifndef VARVE_IMAGE_PULLTAP_H
 #define VARVE_IMAGE_PULLTAP_H
@@ -10,7 +10,7 @@ struct pulltap;
 struct pulltap *pulltap_new(struct blob_source *src, const struct descriptor *d);
 /* A decompress_read_fn; ctx is the pulltap. */
 gssize pulltap_read(gpointer ctx, void *buf, gsize len, GError **err);
-/* No more will be read: lets the fetch run to its end. FALSE when it failed. TRUE when nothing was
+/* No more will be read: waits for the fetch to finish. FALSE if it failed. TRUE if nothing was
  * fetched. */
 gboolean pulltap_finish(struct pulltap *p, GError **err);
 void pulltap_free(struct pulltap *p);

@@ -162,8 +162,7 @@ static gboolean from_source(struct unpacking *u, guint i, const struct chain *pa
                                               diff_id_of(u, i), err);
 }
 
-/* Layers that other images brought may have other blobs there. What cannot be had is not needed
- * now.
+/* Layers from other images may have other blobs there. What cannot be fetched is not needed now.
  */
 static void keep_blobs(struct unpacking *u)
 {

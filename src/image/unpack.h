@@ -8,28 +8,27 @@
 #include "store/absent.h"
 #include "store/record.h"
 
-/* Sees the bytes of a blob while they arrive, so that unpacking can begin before the last one. */
+/* Sees the bytes of a blob while they arrive, so that unpacking can start before the end. */
 struct blob_tap {
-    /* len bytes that belong at offset. They need not be verified yet, and after a failed try they
-     * may come again from any offset; never called by two threads at once. */
+    /* len bytes that belong at offset. They may be unverified, and after a failed attempt they may
+     * come again from any offset; never called by two threads at once. */
     void (*bytes)(struct blob_tap *self, guint64 offset, const void *bytes, gsize len);
 };
 /* Supplies the bytes of a layer blob that the store lacks (registry pull, layout copy). Called from
  * several threads. It must place the verified blob in the store. */
 struct blob_source {
-    gboolean (*fetch)(struct blob_source *self, const struct descriptor *d,
-                      GError **err); /* places d's blob in the store */
-    /* The same, and shows the bytes to tap as they come. NULL when the source cannot do that. */
+    gboolean (*fetch)(struct blob_source *self, const struct descriptor *d, GError **err);
+    /* The same, also passing the bytes to tap as they arrive. NULL if the source cannot do that. */
     gboolean (*fetch_tapped)(struct blob_source *self, const struct descriptor *d,
                              struct blob_tap *tap, GError **err);
-    gboolean once; /* nobody can be asked again for what is not fetched now */
+    gboolean once; /* what is not fetched now cannot be fetched later */
 };
 /* Unpacks layers that are known by descriptor, lowest first: blobs holds struct descriptor*,
- * diff_ids one struct digest for each. In parallel where they do not need each other; layers
- * already unpacked cost nothing and their blobs are not fetched (but from a source that can be
- * asked once). src may be NULL when all blobs are there. *out is owned by the caller, its layers
- * are leased. VARVE_ERROR_INVALID when the two lists differ in length or a blob is not the tar that
- * its diff id names, VARVE_ERROR_UNSUPPORTED for what is no file system or too many layers to be
+ * diff_ids one struct digest for each. Independent ones are unpacked in parallel; layers already
+ * unpacked cost nothing and their blobs are not fetched (except from a source that can be used
+ * once). src may be NULL if all blobs are in the store. *out is owned by the caller, its layers are
+ * leased. VARVE_ERROR_INVALID when the two lists differ in length or a blob is not the tar that its
+ * diff id names, VARVE_ERROR_UNSUPPORTED for layers that are not file systems, or too many to be
  * mounted. */
 gboolean layers_unpack(struct store *s, const GPtrArray *blobs, const GArray *diff_ids,
                        struct blob_source *src, struct event_sink *events, struct cancel *c,

@@ -43,7 +43,7 @@ static gboolean apply_into(const struct layer_want *w, int dirfd, struct decompr
     if (mkdirat(dirfd, "fs", 0755) < 0)
         return error_set_errno(err, errno, "cannot create the layer's directory");
     fd_auto int fs = fs_open_dir(dirfd, "fs", err);
-    /* Whatever the umask: this is the container's root. */
+    /* Regardless of the umask: this is the container's root. */
     if (fs < 0 ||
         (fchmod(fs, 0755) < 0 && !error_set_errno(err, errno, "cannot set a layer's mode")))
         return FALSE;
@@ -265,7 +265,7 @@ gboolean layer_from_blob(const struct layer_want *w, const struct digest *blob,
 {
     if (!find_unpacked(w, out) && !unpack_blob(w, blob, out, err)) {
         g_autofree char *text = digest_text(blob);
-        g_prefix_error(err, "cannot unpack_wanted layer %s: ", text);
+        g_prefix_error(err, "cannot unpack layer %s: ", text);
         return FALSE;
     }
     return !*out->id || layer_note_blob(w->store, out->id, blob, media_type, w->diff_id, err);

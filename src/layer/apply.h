@@ -1,11 +1,10 @@
 /* Unpacking a layer's tar into a layer directory (OCI image-spec "Applying Changesets").
  *
- * Everything in the tar is hostile: names are resolved below the layer's fs with openat, and a
- * symlink on the way leads only to where a process rooted in the layer would come; "..", a device
- * that overlayfs would take for a whiteout, huge headers and archives over the limits are
- * VARVE_ERROR_INVALID, and nothing outside is ever touched. Limits: 64 GiB of content, of which
- * holes are 4 GiB and 100 times what is stored, 2 million entries, 1 MiB of PAX header per entry,
- * 4,095 bytes per path. */
+ * Everything in the tar is hostile: names are resolved below the layer's fs with openat, and
+ * symlinks are followed as by a process rooted in the layer; "..", a device that overlayfs treats
+ * as a whiteout, huge headers and archives over the limits are VARVE_ERROR_INVALID, and nothing
+ * outside is ever touched. Limits: 64 GiB of content, of which holes may be 4 GiB and 100 times
+ * what is stored, 2 million entries, 1 MiB of PAX header per entry, 4,095 bytes per path. */
 #ifndef VARVE_LAYER_APPLY_H
 #define VARVE_LAYER_APPLY_H
 
@@ -18,17 +17,17 @@
 struct apply_result {
     struct digest diff_id;  /* of the plain tar, all bytes to its end */
     struct layer_info info; /* indexed */
-    gboolean needs_parents; /* it relies on lower layers (implicit directories, links into them).
-                               When parents were unknown, unpacking stopped there and nothing else
-                               here counts */
-    gboolean
-        lost_owners; /* some owners could not be kept (single-id user namespace): those are 0:0 */
+    gboolean needs_parents; /* it relies on lower layers (implicit directories, links into them). If
+                               parents were unknown, unpacking stopped there and nothing else here
+                               is valid */
+    /* some owners could not be kept (single-id user namespace): those are 0:0 */
+    gboolean lost_owners;
 };
 /* Unpacks the tar pulled from d into tmp/fs (tmp relative to the store's root, empty) and writes
- * tmp/index: files are hashed as they are written, nothing is walked again; a thread of its own
+ * tmp/index: files are hashed as they are written, nothing is walked again; another thread
  * decompresses and hashes ahead. parents: the layers below (an empty chain for a base layer), or
- * NULL when they are not known yet. Devices are left out in a user namespace; so are xattrs that
- * the file system or the user cannot hold. */
+ * NULL if not known yet. Devices are left out in a user namespace, and so are xattrs that the file
+ * system or the user cannot set. */
 gboolean layer_apply(struct store *s, const char *tmp, struct decompress *d,
                      const struct chain *parents, struct cancel *c, struct apply_result *out,
                      GError **err);

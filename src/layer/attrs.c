@@ -157,8 +157,8 @@ gboolean attrs_apply_fd(int fd, const struct entry *e, GError **err)
 {
     struct timespec times[2];
     times_of(e, times);
-    /* Changing the owner clears setuid bits and capabilities, so it comes first. It is set even
-     * where it is ours: below a setgid directory a new file has the directory's group. */
+    /* Changing the owner clears setuid bits and capabilities, so it comes first. It is set even if
+     * it is ours: below a setgid directory a new file has the directory's group. */
     if (fchown(fd, e->uid, e->gid) < 0 && !tolerable(errno))
         return error_set_errno(err, errno, "cannot give %s to %u:%u", shown(e), e->uid, e->gid);
     if (fchmod(fd, e->mode) < 0)

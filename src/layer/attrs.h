@@ -17,7 +17,7 @@ gboolean attrs_read_xattrs(int fd, struct xattr **out, guint *n, GError **err);
 gboolean attrs_xattr_failed(int reason, const struct xattr *x, const char *path, GError **err);
 
 /* Gives fd (a regular file or directory) owner, mode, xattrs and mtime of e. Owners that this user
- * namespace cannot express are left out: the index holds the truth. */
+ * namespace cannot express are left out: the index has the real ones. */
 gboolean attrs_apply_fd(int fd, const struct entry *e, GError **err);
 /* Gives dirfd/name, a symlink or special file, owner, mode (not of symlinks) and mtime of e. */
 gboolean attrs_apply_at(int dirfd, const char *name, const struct entry *e, GError **err);

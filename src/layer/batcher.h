@@ -1,12 +1,14 @@
 /* Cutting a tar stream into members at content-defined places, so that a change in one file changes
  * only the members around it:
+ *
  *  - a member ends only between entries, or at every MEMBER_TARGET bytes inside an entry larger
- * than that, which has its members to itself;
- *  - a place between small entries is taken when the hash of the next entry's path says so, with a
- * chance in proportion to the size of the entry before it: about every MEMBER_TARGET bytes, but not
- * before MEMBER_MIN;
+ *    than that, which has its members to itself;
+ *  - a place between small entries is taken if the hash of the next entry's path says so, with a
+ *    chance in proportion to the size of the entry before it: about every MEMBER_TARGET bytes, but
+ *    not before MEMBER_MIN;
  *  - no member is larger than MEMBER_MAX.
- * Where to cut depends on little but the entries near the place. */
+ *
+ * Where to cut depends almost only on the entries near the place. */
 #ifndef VARVE_LAYER_BATCHER_H
 #define VARVE_LAYER_BATCHER_H
 

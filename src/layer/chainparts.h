@@ -1,4 +1,4 @@
-/* The inside of a chainview. Internal to chainview.c and chaintree.c. */
+/* The internals of a chainview. Internal to chainview.c and chaintree.c. */
 #ifndef VARVE_LAYER_CHAINPARTS_H
 #define VARVE_LAYER_CHAINPARTS_H
 
@@ -12,8 +12,8 @@ struct chainview {
     guint n;                     /* of layers */
 };
 
-/* TRUE when layer x hides from those below it whatever is at path, apart from what x itself has
- * there: because a directory above it is gone, replaced or opaque in x. */
+/* TRUE if layer x hides what the layers below it have at path, whatever x itself has there: because
+ * a directory above path is removed, replaced or opaque in x. */
 gboolean chain_layer_hides(const struct layer_index *x, const char *path);
 /* Opens the file path in a layer's fs; -1 on error. */
 int chain_layer_open(struct store *s, const char *id, const char *path, GError **err);

@@ -1,4 +1,4 @@
-/* Chains as trees: the layers' indexes laid over one another, wholly or only where somebody looks.
+/* Chains as trees: the layers' indexes merged, completely or only where needed.
  */
 #include "layer/chainview.h"
 

@@ -1,5 +1,5 @@
 /* Streaming decompression of gzip (many members, ISA-L), zstd (many frames), or plain bytes, chosen
- * by magic number. Input is pulled, output is pulled: nothing is held but fixed buffers. */
+ * by magic number. Input and output are pulled; only fixed buffers are used. */
 #ifndef VARVE_LAYER_DECOMPRESS_H
 #define VARVE_LAYER_DECOMPRESS_H
 

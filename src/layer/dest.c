@@ -197,7 +197,7 @@ gboolean dest_make_dir(struct dest *d, const struct entry *e, GError **err)
     struct entry lower;
     if (!prepare(d, e->path, err))
         return FALSE;
-    /* What the chain has here was removed or replaced before: it must not shine through again. */
+    /* What the chain has here was removed or replaced before: it must not reappear. */
     gboolean opaque = lower_lookup(d, e->path, &lower) && lower.type == ENTRY_DIR;
     if (!make_dir_at(d, e->path, err))
         return FALSE;
@@ -310,7 +310,7 @@ gboolean dest_put_special(struct dest *d, const struct entry *e, GError **err)
 {
     if (e->type == ENTRY_CHAR && e->rdev == 0)
         return error_set(err, VARVE_ERROR_INVALID,
-                         "/%s is a character device 0:0, which overlayfs would take for a deletion",
+                         "/%s is a character device 0:0, which overlayfs treats as a deletion",
                          e->path);
     if (!prepare(d, e->path, err))
         return FALSE;
@@ -395,8 +395,8 @@ static gboolean claim(struct dest *d, const struct digest *identity)
     return fresh;
 }
 
-/* The object's name is a second one of the file, which programs inside can count. cron, for one,
- * passes over a table that has several names. */
+/* The object is a second name of the file, which shows in its link count. cron, for example,
+ * ignores a table that has several names. */
 static gboolean must_be_alone(const char *path)
 {
     return g_str_has_prefix(path, "etc/cron") || g_str_has_prefix(path, "var/spool/cron");

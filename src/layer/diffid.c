@@ -141,7 +141,7 @@ static gboolean verify_blob(struct store *s, const char *layer_id, const struct 
     return n == 0 && expect(layer_id, &is, &b->diff_id, "the tar in its blob", err);
 }
 
-/* A blob that is gone is no fault of the layer. */
+/* A missing blob is not damage of the layer. */
 static gboolean verify_variant(struct store *s, const struct layer_info *info,
                                const struct layer_variant *v, GError **err)
 {

@@ -1,5 +1,5 @@
-/* Directories below a root, kept open by path: what is unpacked comes directory by directory, so
- * most names need no path walk. Paths are clean and never followed through symlinks. */
+/* Directories below a root, kept open by path: archives list files directory by directory, so most
+ * names need no path walk. Paths are clean and never followed through symlinks. */
 #ifndef VARVE_LAYER_DIRCACHE_H
 #define VARVE_LAYER_DIRCACHE_H
 
@@ -10,7 +10,7 @@ struct dircache;
 struct dircache *dircache_new(int root);
 void dircache_free(struct dircache *d);
 /* An O_PATH descriptor of the directory path ("" is the root), owned by the cache and valid until
- * the next call. -1 with errno: ENOENT missing, ELOOP or ENOTDIR when something else is in the way.
+ * the next call. -1 with errno: ENOENT missing, ELOOP or ENOTDIR if a component is something else.
  */
 int dircache_open(struct dircache *d, const char *path);
 /* Forgets path: the directory was removed. Other descriptors stay valid. */

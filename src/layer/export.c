@@ -39,19 +39,17 @@ gboolean compression_parse(const char *text, enum compression *out, GError **err
         return TRUE;
     }
     return error_set(err, VARVE_ERROR_USAGE,
-                     "there is no compression \"%s\" (uncompressed, gzip and zstd are known)",
-                     text);
+                     "unknown compression \"%s\" (known are uncompressed, gzip and zstd)", text);
 }
 
 gboolean compression_check_level(enum compression c, int level, GError **err)
 {
     struct encoder unused;
     if (level >= 0 && c == COMPRESS_NONE)
-        error_set(err, VARVE_ERROR_USAGE, "there are no levels of compression \"%s\"",
-                  compressions[c].name);
+        error_set(err, VARVE_ERROR_USAGE, "compression \"%s\" has no levels", compressions[c].name);
     else if (encoder_init(&unused, c, level, err))
         return TRUE;
-    error_add_next(err, "leave the level out for the usual one");
+    error_add_next(err, "leave the level out for the default");
     return FALSE;
 }
 
@@ -127,8 +125,7 @@ static gboolean check_diff_id(const struct job *j, const struct digest *made, GE
 {
     if (!j->info.has_diff_id || j->clamp_mtime >= 0 || !digest_cmp(&j->info.diff_id, made))
         return TRUE;
-    error_set(err, VARVE_ERROR_FAILED, "the tar of layer %s cannot be made again as it was%s",
-              j->layer_id,
+    error_set(err, VARVE_ERROR_FAILED, "the tar of layer %s cannot be reproduced%s", j->layer_id,
               j->info.unpacked ? ": it was pulled, and its blob is no longer in the store" : "");
     error_add_next(err, "%s", j->info.unpacked ? "pull the base image again" : "run varve fsck");
     return FALSE;

@@ -15,8 +15,8 @@ struct export_options {
     gboolean force;            /* recompress layers that were pulled in another compression */
     gint64 clamp_mtime;        /* see tarwriter.h; -1 none */
     struct event_sink *events; /* transfer events, may be NULL */
-    /* The blob that the image at hand has for a pulled layer, or NULL: the first one that the layer
-     * was pulled as. Other images may have the same layer as other blobs. */
+    /* The blob that this image has for a pulled layer; NULL: the first one that the layer was
+     * pulled as. Other images may have other blobs for the same layer. */
     const struct layer_blob *came_as;
 };
 /* gzip as usual, times as they are. */
@@ -33,7 +33,7 @@ gboolean layer_export(struct store *s, const char *layer_id, const struct export
 /* "application/vnd.oci.image.layer.v1.tar+gzip" and the like. */
 const char *compression_media_type(enum compression c);
 gboolean compression_parse(const char *text, enum compression *out, GError **err);
-/* Whether c has this level; all have -1, their usual one. VARVE_ERROR_USAGE. */
+/* Whether c has this level; -1, the default, is always valid. VARVE_ERROR_USAGE. */
 gboolean compression_check_level(enum compression c, int level, GError **err);
 
 #endif

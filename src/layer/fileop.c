@@ -93,7 +93,7 @@ static gboolean run_symlink(struct filework *w, GError **err)
     if (!path)
         return FALSE;
     if (exists)
-        return error_set(err, VARVE_ERROR_FAILED, "cannot make the symlink /%s: something is there",
+        return error_set(err, VARVE_ERROR_FAILED, "cannot make the symlink /%s: the name is taken",
                          path);
     e.path = path;
     e.target = w->a->target;
@@ -330,7 +330,7 @@ gboolean fileop_run(const struct file_op *op, const struct fileop_env *env, cons
 {
     struct run r = {.op = op, .env = env, .tmpfd = -1};
     if (op->n_actions == 0)
-        return error_set(err, VARVE_ERROR_INVALID, "a file op without actions");
+        return error_set(err, VARVE_ERROR_INVALID, "a file op has no actions");
     r.output = op->n_actions - 1;
     gboolean ok = run_init(&r, tmp, err) && check_order(op, err);
     for (guint i = 0; ok && i < op->n_actions; i++)

@@ -82,7 +82,7 @@ static char *place_entry(struct unpacking *u, const char *clean, GError **err)
     const char *slash = strrchr(clean, '/');
     g_autofree char *dir = g_strndup(clean, slash ? slash - clean : 0);
     g_autofree char *parent = dest_resolve(u->w->dest, u->root, dir, TRUE, NULL, NULL, err);
-    /* A directory that the archive does not name is root's, whoever gets what it names. */
+    /* A directory that the archive does not list belongs to root, whatever --chown says. */
     struct dest_made made = {
         {.path = "", .type = ENTRY_DIR, .mode = 0755, .mtime_ns = u->w->env->now_ns},
         .mode_given = TRUE};
@@ -116,8 +116,8 @@ static struct xattr *entry_xattrs(struct unpacking *u, struct archive_entry *ae,
     return x->len ? (struct xattr *)g_array_free(g_steal_pointer(&x), FALSE) : NULL;
 }
 
-/* Takes the header into e (path and xattrs are set by the caller). The archive says the time, as it
- * says the content: a step that reads it must not be cut over an archive with other times. */
+/* Takes the header into e (path and xattrs are set by the caller). The archive sets the time as
+ * well as the content: a step that reads it must not be cut if only the times differ. */
 static void take_header(struct unpacking *u, struct archive_entry *ae, struct entry *e)
 {
     struct stat st = *u->lib->entry_stat(ae);
@@ -341,7 +341,8 @@ gboolean filework_unpack(struct filework *all, const struct selected *s, gboolea
                          GError **err)
 {
     struct filework plain = *all, *w = &plain;
-    plain.has_mode = FALSE; /* --chmod is not for what an archive holds, nor for where that goes */
+    plain.has_mode =
+        FALSE; /* --chmod applies neither to an archive's content nor to its destination */
     const struct entry *top = g_ptr_array_index(s->entries, 0);
     fd_auto int fd = w->tree->open(w->tree, top, err);
     *is_archive = FALSE;

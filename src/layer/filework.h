@@ -1,4 +1,4 @@
-/* What the parts of file ops share. Internal to file*.c. */
+/* Shared by the parts of file ops. Internal to fileop*.c. */
 #ifndef VARVE_LAYER_FILEWORK_H
 #define VARVE_LAYER_FILEWORK_H
 
@@ -21,12 +21,12 @@ struct filework {
 /* An entry made by the action itself, not copied, with the action's owner; with its mode if it has
  * one, else mode. Its path is "". */
 struct entry filework_made(const struct filework *w, enum entry_type type, guint32 mode);
-/* How directories that are missing on the way to what the action makes are made. */
+/* The same for missing parent directories. */
 struct dest_made filework_missing(const struct filework *w);
-/* Gives e, which is copied, the action's owner and mode. */
+/* Gives the copied entry e the action's owner and mode. */
 void filework_adjust(const struct filework *w, struct entry *e);
-/* Makes the directory that text names (absolute, resolved through symlinks) and all above it that
- * are missing. Returns its clean path, newly allocated; NULL on error. */
+/* Makes the directory text (absolute, resolved through symlinks) and its missing parents. Returns
+ * its clean path; NULL on error. */
 char *filework_make_dirs(struct filework *w, const char *text, GError **err);
 
 gboolean filework_copy(struct filework *w, GError **err);

@@ -9,8 +9,8 @@
 #include <errno.h>
 #include <string.h>
 
-/* A pass over the layer's entries: with dest it makes, without it only looks. Where things go is
- * decided by the layer and the chain alone, so that both passes decide the same. */
+/* A pass over the layer's entries: with dest it writes, without it only checks. Only the layer and
+ * the chain decide where things go, so both passes decide the same. */
 struct pass {
     const struct graft *g;
     struct layer_index *x;
@@ -50,7 +50,7 @@ static void goes_to(struct pass *p, const char *path, const char *place)
     p->different = TRUE;
 }
 
-/* Looks into the chain; what is seen there, and makes a difference, counts. */
+/* Looks up the chain; what is found there and matters goes into the key. */
 static gboolean look(gpointer ctx, const char *path, struct entry *out)
 {
     struct pass *p = ctx;
@@ -88,7 +88,7 @@ static void warn_replaced(const struct pass *p, const char *path, const struct e
     g_autofree char *line = g_strdup_printf(
         "--link replaces /%s, a %s of the image below, by a %s", path, link ? link : what,
         e->type == ENTRY_DIR ? "directory"
-                             : "file; end the destination with a / to put it into that directory");
+                             : "file; end the destination with a / to copy into that directory");
     p->g->warn(p->g->warn_ctx, line);
 }
 

@@ -3,12 +3,12 @@
  * Format, little endian: magic "varvidx1", u32 version, u32 entries, u64 string bytes, content
  * digest (32 bytes: SHA-256 over entry_hash of all entries in order), u64 total file bytes, u32
  * xattrs, u32 0; then fixed-size entry records sorted by entry_path_cmp, then xattr records, then
- * the string area that both have offsets into. Written once, through rename; mapped read-only.
- * That a directory is implied (base/entry.h) is noted in its record, not in the content digest.
+ * the string area, into which both have offsets. Written once, through rename; mapped read-only.
+ * Whether a directory is implied (base/entry.h) is in its record, not in the content digest.
  * Offsets are checked when opened, order and content by layer_index_verify().
  *
- * The root directory ("") is among the entries only when it is not 0755, 0:0 and without xattrs: an
- * upper that nothing was written to has no entries. */
+ * The root directory ("") is an entry only if it is not 0755, 0:0 and without xattrs: an upper that
+ * nothing was written to has no entries. */
 #ifndef VARVE_LAYER_INDEX_H
 #define VARVE_LAYER_INDEX_H
 
@@ -17,7 +17,8 @@
 #include "store/layer.h"
 
 struct layer_index;
-/* Opens a committed layer's index, making it first when it is missing (layer_index_make()).
+/* Opens a committed layer's index, making it first if it is missing (walking and hashing the
+ * layer's fs in parallel; times set by a program get mtime_set, unless it is an image's layer).
  * Shared, and cached by s until its leases end; release with layer_index_unref. */
 struct layer_index *layer_index_open(struct store *s, const char *layer_id, struct cancel *c,
                                      GError **err);
@@ -31,12 +32,12 @@ gint64 layer_index_find(const struct layer_index *x, const char *path);
 void layer_index_range(const struct layer_index *x, const char *dir, guint *lo, guint *hi);
 void layer_index_content(const struct layer_index *x, struct digest *content, guint64 *bytes);
 
-/* TRUE when some file of the layer has e's content, mode, owner, mtime and xattrs. */
+/* TRUE if a file of the layer has e's content, mode, owner, mtime and xattrs. */
 gboolean layer_index_has_file(struct layer_index *x, const struct entry *e);
 
 /* Writes sorted entries (all regular files with digests) as dir/index, where dirfd is a layer
  * directory under construction. Fills info's content, size, entries and indexed. A name that starts
- * with ".wh." is VARVE_ERROR_UNSUPPORTED: in an image's layers it would mean a deletion. */
+ * with ".wh." is VARVE_ERROR_UNSUPPORTED: in an image's layers it would be a deletion. */
 gboolean layer_index_write(int dirfd, struct entry_list *entries, struct layer_info *info,
                            GError **err);
 /* Walks dirfd/fs, an overlayfs upper or an unpacked layer, into a sorted list: whiteouts (char

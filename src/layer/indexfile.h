@@ -36,8 +36,7 @@ struct indexfile_entry {
     guint8 digest[32]; /* of the content, with INDEXFILE_DIGEST */
 };
 struct layer_index;
-/* The index in bytes, which outlive it and are aligned for what they hold; the rules of
- * layer_index_open(). */
+/* The index in bytes, which must outlive it and be aligned; checked as by layer_index_open(). */
 struct layer_index *layer_index_of_bytes(const void *bytes, gsize size, GError **err);
 
 #define INDEXFILE_DIGEST 1 /* digest is set */

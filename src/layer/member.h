@@ -21,7 +21,7 @@ struct member_maker *member_maker_new(const struct encoder *e);
 void member_maker_free(struct member_maker *m);
 /* Replaces out by raw's member. */
 gboolean member_make(struct member_maker *m, const GByteArray *raw, GByteArray *out, GError **err);
-/* TRUE when member, of m's compression, is sound and holds exactly raw. */
+/* TRUE if member, of m's compression, is intact and contains exactly raw. */
 gboolean member_holds(struct member_maker *m, const GByteArray *member, const GByteArray *raw);
 
 typedef struct member_maker member_maker;

@@ -1,6 +1,6 @@
 /* Objects: one inode for equal files of many layers, hard-linked into layer directories. An
- * object's identity covers all that an inode carries: content digest, mode, uid, gid, mtime,
- * xattrs. */
+ * object's identity covers everything in an inode: content digest, mode, uid, gid, mtime, xattrs.
+ */
 #ifndef VARVE_LAYER_OBJECT_H
 #define VARVE_LAYER_OBJECT_H
 
@@ -13,14 +13,14 @@ void object_identity(const struct entry *e, struct digest *out);
 typedef int (*object_open_fn)(gpointer ctx, const struct entry *e, GError **err);
 /* Makes dirfd/name (name may be a path below dirfd; it must not exist) a file like e: links the
  * object of this identity, creating it first when missing; with unique, or beyond the file system's
- * link limit, writes a plain copy instead. Ownership, mode, mtime and xattrs are e's; holes stay
- * holes. Verifies while copying that the content still has e's digest (VARVE_ERROR_FAILED "changed
- * while it was being read" otherwise). Thread-safe. */
+ * link limit, writes a plain copy instead. Owner, mode, mtime and xattrs are e's; holes are kept.
+ * Verifies while copying that the content still has e's digest (VARVE_ERROR_FAILED "changed while
+ * it was being read" otherwise). Thread-safe. */
 gboolean object_materialise(struct store *s, const struct entry *e, gboolean unique, int dirfd,
                             const char *name, object_open_fn open_content, gpointer ctx,
                             GError **err);
-/* The same, where in_chain (may be NULL) is asked whether the chain already shows an inode of this
- * identity; only when an object exists that some layer links. ctx is for both callbacks. */
+/* The same, but in_chain (may be NULL) is asked whether the chain already has an inode of this
+ * identity; only if an object exists that some layer links. ctx is for both callbacks. */
 struct object_source {
     object_open_fn open;                                       /* gives the content */
     gboolean (*in_chain)(gpointer ctx, const struct entry *e); /* or NULL */

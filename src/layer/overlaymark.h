@@ -1,6 +1,6 @@
 /* Overlayfs's own marks in layer directories: whiteouts (character device 0:0) and opaque
  * directories (an xattr, "trusted.overlay.opaque" for the real root and "user.overlay.opaque" in a
- * user namespace, where snapshots are mounted with userxattr). Only here is it decided which. */
+ * user namespace, where snapshots are mounted with userxattr). Only this file decides which. */
 #ifndef VARVE_LAYER_OVERLAYMARK_H
 #define VARVE_LAYER_OVERLAYMARK_H
 
@@ -14,7 +14,7 @@ gboolean overlaymark_set_opaque(int dirfd, GError **err);
 gboolean overlaymark_is_opaque(int dirfd);
 /* Makes the whiteout dirfd/name, which must not exist (EEXIST is an error). */
 gboolean overlaymark_whiteout(int dirfd, const char *name, GError **err);
-/* TRUE for xattrs that steer overlayfs: never read from an archive, never stored in an index. */
+/* TRUE for xattrs that control overlayfs: never read from an archive, never stored in an index. */
 gboolean overlaymark_is_xattr(const char *name);
 
 #endif

@@ -1,6 +1,6 @@
-/* The threads behind an export: raw batches go in, in order; their members are made on all CPUs (or
- * copied from an old blob), hashed and written in order. At most a fixed number of batches is in
- * flight. */
+/* The threads of an export: raw batches go in, in order; their members are made on all CPUs (or
+ * copied from an old blob), hashed and written in order. The number of batches in flight is
+ * limited. */
 #ifndef VARVE_LAYER_PIPELINE_H
 #define VARVE_LAYER_PIPELINE_H
 
@@ -18,10 +18,9 @@ struct pipeline;
 /* Members are written to w, which the pipeline borrows. */
 struct pipeline *pipeline_new(struct store *s, const struct encoder *e, struct blob_writer *w,
                               struct cancel *c);
-/* Gives up (also after an error); never waits for more work. NULL is fine. */
+/* Stops, also after an error, without waiting for more work. NULL is fine. */
 void pipeline_free(struct pipeline *p);
-/* The batch to fill next; waits for a free one. NULL with *err when a thread has failed or on
- * cancel. */
+/* The next batch to fill; waits for a free one. NULL with *err if a thread failed or on cancel. */
 GByteArray *pipeline_batch(struct pipeline *p, GError **err);
 /* The batch is full: it becomes a member. */
 void pipeline_push(struct pipeline *p);

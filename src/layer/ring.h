@@ -1,5 +1,6 @@
 /* A bounded stream of bytes from one thread to another, without copies on either side: the writer
- * reserves room and commits what it filled, the reader peeks at what is there and consumes it. */
+ * reserves space and commits what it filled, the reader peeks at what is available and consumes it.
+ */
 #ifndef VARVE_LAYER_RING_H
 #define VARVE_LAYER_RING_H
 
@@ -10,13 +11,13 @@ struct ring *ring_new(gsize size);
 /* Both threads must be done with it. NULL is fine. */
 void ring_free(struct ring *r);
 
-/* Waits for room and returns its start, *len (at least 1) its length. NULL once the reader has
+/* Waits for space and returns its start, *len (at least 1) its length. NULL once the reader has
  * left. */
 guint8 *ring_reserve(struct ring *r, gsize *len);
 void ring_commit(struct ring *r, gsize len);
 /* Copies all of bytes in. FALSE once the reader has left. */
 gboolean ring_write(struct ring *r, const void *bytes, gsize len);
-/* The stream ends here: well (err NULL) or with an error, which the reader gets after the bytes
+/* Ends the stream, successfully (err NULL) or with an error, which the reader gets after the bytes
  * before it. Takes err. */
 void ring_end(struct ring *r, GError *err);
 
@@ -26,7 +27,7 @@ const guint8 *ring_peek(struct ring *r, gsize *len, GError **err);
 void ring_consume(struct ring *r, gsize len);
 /* Like read(2), for a decompress_read_fn: ctx is the ring. */
 gssize ring_read(gpointer ctx, void *buf, gsize len, GError **err);
-/* The reader needs no more: the writer is let go. */
+/* The reader needs no more: the writer stops waiting. */
 void ring_leave(struct ring *r);
 
 typedef struct ring ring;

@@ -6,7 +6,7 @@
 
 #define TAR_BLOCK 512
 
-/* What the header says, as it is to appear in the archive. */
+/* The header's values, as they are to appear in the archive. */
 struct tar_fields {
     const char *path;           /* directories end in '/' */
     const char *link;           /* link text or first name; "" */

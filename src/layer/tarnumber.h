@@ -1,10 +1,10 @@
-/* Fields of tar headers as numbers. */
+/* Numbers in tar headers. */
 #ifndef VARVE_LAYER_TARNUMBER_H
 #define VARVE_LAYER_TARNUMBER_H
 
 #include <glib.h>
 
-/* Times beyond the year 2262, which do not fit into nanoseconds, count as then. */
+/* Times after the year 2262, which do not fit into nanoseconds, are clamped to it. */
 #define TARNUMBER_MAX_SECONDS (G_MAXINT64 / G_GINT64_CONSTANT(1000000000) - 1)
 
 /* A header field: octal digits between blanks, or base-256 (GNU) when its first bit is set. FALSE

@@ -1,4 +1,4 @@
-/* The records of a PAX extended header that belong to the next entry. */
+/* The records of a PAX extended header, which apply to the next entry. */
 #ifndef VARVE_LAYER_TARPAX_H
 #define VARVE_LAYER_TARPAX_H
 

@@ -1,7 +1,7 @@
 /* A strict reader of tar streams: ustar (POSIX.1-1988), PAX (POSIX.1-2001 "pax Interchange Format")
  * with SCHILY.xattr.* records, GNU long names, base-256 numbers and sparse files (GNU tar manual,
  * "Storing Sparse Files": the old format and PAX 0.0, 0.1 and 1.0). Global PAX headers are skipped,
- * as Docker does. Everything is checked; names are handed on as they are. */
+ * as Docker does. Everything is checked; names are passed on unchanged. */
 #ifndef VARVE_LAYER_TARREADER_H
 #define VARVE_LAYER_TARREADER_H
 
@@ -11,7 +11,7 @@
 #define TAR_MAX_PATH 4096
 #define TAR_MAX_META (1024 * 1024) /* bytes of PAX header per entry */
 
-/* A piece of a sparse file that holds data. */
+/* A part of a sparse file that contains data. */
 struct tar_segment {
     guint64 offset; /* in the file */
     guint64 size;   /* bytes */
@@ -43,7 +43,7 @@ int tarreader_next(struct tarreader *r, const struct tar_header **h, GError **er
  * call. */
 gboolean tarreader_data(struct tarreader *r, guint64 max, const guint8 **p, gsize *len,
                         GError **err);
-/* Reads on to the end of the stream (padding, and whatever follows). */
+/* Reads to the end of the stream (padding, and anything after it). */
 gboolean tarreader_drain(struct tarreader *r, GError **err);
 
 typedef struct tarreader tarreader;

@@ -1,4 +1,4 @@
-/* A tar that is decompressed and hashed by a thread of its own, ahead of whoever reads its entries.
+/* A tar that another thread decompresses and hashes, ahead of the reader of its entries.
  */
 #ifndef VARVE_LAYER_TARSTREAM_H
 #define VARVE_LAYER_TARSTREAM_H
@@ -11,11 +11,11 @@ struct tarstream {
     struct ring *between;     /* internal */
     struct decompress *from;  /* internal, borrowed */
     GThread *thread;          /* internal */
-    struct digest diff_id;    /* valid after tarstream_stop() when all was read without error */
+    struct digest diff_id;    /* valid after tarstream_stop() if all was read without error */
 };
 /* Starts; d is borrowed until tarstream_stop(). More than 80 GiB of tar is VARVE_ERROR_INVALID. */
 gboolean tarstream_start(struct tarstream *t, struct decompress *d, GError **err);
-/* Ends it wherever it is and waits for the thread. Must follow every successful start. */
+/* Ends it at any point and waits for the thread. Required after every successful start. */
 void tarstream_stop(struct tarstream *t);
 
 #endif

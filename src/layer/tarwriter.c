@@ -83,13 +83,12 @@ static void fields_of(const struct entry *e, const struct tar_options *o, const 
 static gboolean check_entry(const struct entry *e, GError **err)
 {
     if (!archive_type(e))
-        return error_set(err, VARVE_ERROR_UNSUPPORTED, "%s is of a type that layers cannot hold",
+        return error_set(err, VARVE_ERROR_UNSUPPORTED, "%s is of a type that layers cannot contain",
                          e->path);
     if (e->type != ENTRY_WHITEOUT && g_str_has_prefix(base_name(e->path), ".wh."))
         return error_set(
             err, VARVE_ERROR_UNSUPPORTED,
-            "%s cannot be in an image: names that begin with \".wh.\" mean deletions there",
-            e->path);
+            "%s cannot be in an image: names that start with .wh. mark deletions there", e->path);
     return TRUE;
 }
 

@@ -1,6 +1,6 @@
 /* Writing tar streams (OCI image-spec "Image Layer Filesystem Changeset"): PAX headers only where
- * ustar cannot say it, whiteouts as ".wh.<name>" and ".wh..wh..opq", hard links after their first
- * name, xattrs as SCHILY.xattr.*, mtimes in whole seconds (clamped to the epoch given for
+ * ustar does not suffice, whiteouts as ".wh.<name>" and ".wh..wh..opq", hard links after their
+ * first name, xattrs as SCHILY.xattr.*, mtimes in whole seconds (clamped to the epoch given for
  * rewrite-timestamp), user and group names empty. The same entries always give the same bytes. */
 #ifndef VARVE_LAYER_TARWRITER_H
 #define VARVE_LAYER_TARWRITER_H
@@ -10,10 +10,9 @@
 
 /* Receives the tar in order. */
 struct tar_sink {
-    gboolean (*write)(struct tar_sink *self, const void *bytes, gsize len,
-                      GError **err); /* the next len bytes */
-    /* Called before each entry, with its path and all the bytes it will take: a place where a
-     * compressed member may end. May be NULL. */
+    gboolean (*write)(struct tar_sink *self, const void *bytes, gsize len, GError **err);
+    /* Called before each entry, where a compressed member may end, with the entry's path and total
+     * bytes. May be NULL. */
     gboolean (*boundary)(struct tar_sink *self, const char *path, guint64 bytes, GError **err);
 };
 struct tar_options {
@@ -23,7 +22,7 @@ struct tar_options {
  * (anything else is VARVE_ERROR_FAILED); not used for other types and further names of a file. */
 gboolean tarwriter_entry(struct tar_sink *sink, const struct entry *e, const struct tar_options *o,
                          int fd, GError **err);
-/* Writes the end mark. */
+/* Writes the end of the archive. */
 gboolean tarwriter_end(struct tar_sink *sink, GError **err);
 
 /* Writes a layer from its index, in path order. The root directory is left out unless its owner,

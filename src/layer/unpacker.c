@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #define MAX_CONTENT (G_GUINT64_CONSTANT(64) << 30)
-/* All bytes of a file are hashed, so holes cost time though the archive gives nothing for them:
- * this much is free, and so many times what it stores. */
+/* All bytes of a file are hashed, so holes cost time although the archive stores nothing for them:
+ * this much is allowed, or so many times what it stores. */
 #define FREE_HOLES (G_GUINT64_CONSTANT(4) << 30)
 #define HOLES_PER_BYTE 100
 #define MAX_ENTRIES 2000000
@@ -203,8 +203,7 @@ static gboolean count_content(struct unpacker *u, const struct tar_header *h, GE
         return TRUE;
     return error_set(err, VARVE_ERROR_INVALID,
                      "the layer's sparse files have %" G_GUINT64_FORMAT
-                     " GiB of holes, but next to no data; varve takes %d GiB, and %d times the "
-                     "data",
+                     " GiB of holes, but almost no data; the limit is %d GiB, or %d times the data",
                      u->holes >> 30, (int)(FREE_HOLES >> 30), HOLES_PER_BYTE);
 }
 
@@ -258,7 +257,7 @@ static gboolean add_node(struct unpacker *u, const struct place *at, const struc
         e->rdev = makedev(h->devmajor, h->devminor);
     if (e->type == ENTRY_CHAR && e->rdev == makedev(0, 0))
         return error_set(err, VARVE_ERROR_INVALID,
-                         "%s is a character device 0:0, which overlayfs would take for a deletion",
+                         "%s is a character device 0:0, which overlayfs treats as a deletion",
                          e->path);
     if (!make_room_at(u, at, err))
         return FALSE;
@@ -386,7 +385,7 @@ static enum entry_type type_of(char t)
     return types[t - '0'];
 }
 
-/* AUFS's own files in the root, and what is below: nothing of the image. */
+/* AUFS's own files in the root, and what is below: not part of the image. */
 static gboolean is_aufs(const char *path)
 {
     return g_str_has_prefix(path, WHITEOUT_META) && !g_str_equal(path, WHITEOUT_OPAQUE);

@@ -1,6 +1,6 @@
-/* Making one file system object with given attributes, under a name that is free. All take an open
- * parent directory and update *e to what the file system really holds (owners and xattrs that
- * cannot be kept are left out, as Docker does). */
+/* Making one file system object with given attributes, under a free name. All take an open parent
+ * directory and update *e to what the file system really has (owners and xattrs that cannot be set
+ * are left out, as in Docker). */
 #ifndef VARVE_LAYER_UNPACKFILE_H
 #define VARVE_LAYER_UNPACKFILE_H
 
@@ -26,7 +26,7 @@ gboolean unpack_file_fill(struct unpack_files *f, int fd, const struct tar_heade
                           struct tarreader *r, struct entry *e, GError **err);
 /* Copies all of from into fd, then sets attributes. e has its digest. A skeleton takes no from. */
 gboolean unpack_file_copy(struct unpack_files *f, int fd, int from, struct entry *e, GError **err);
-/* Attributes of dirfd/name, which is no file and no directory. */
+/* Attributes of dirfd/name, which is neither a file nor a directory. */
 gboolean unpack_node_attributes(struct unpack_files *f, int dirfd, const char *name,
                                 struct entry *e, GError **err);
 /* Attributes of the directory fd, whose content is complete. */

@@ -1,5 +1,5 @@
-/* The answers of --call as JSON, in the shape of BuildKit's: places are lists of line ranges,
- * sources hold the Dockerfile in base64. New references; bytes that are not UTF-8 are replaced. */
+/* The answers of --call as BuildKit's JSON: places are lists of line ranges, sources contain the
+ * Dockerfile in base64. New references; bytes that are not UTF-8 are replaced. */
 #ifndef VARVE_LINT_DUMP_H
 #define VARVE_LINT_DUMP_H
 
@@ -7,8 +7,8 @@
 
 #include <jansson.h>
 
-/* r may be NULL: nothing could be checked. error is why a build would end at once, or NULL; df (or
- * NULL) tells how far the instruction reaches that it is about. */
+/* r may be NULL: nothing could be checked. error is why a build would fail, or NULL; df (or NULL)
+ * gives the extent of the instruction it is about. */
 json_t *lint_report_json(const struct lint_report *r, const struct dockerfile *df,
                          const struct diags *d, const struct diag *error);
 json_t *outline_json(const struct outline *x, GBytes *source);

@@ -22,7 +22,7 @@ static gboolean enabled(const struct lint *l, const struct lint_rule *r)
     return !c || !listed(c->skip, c->skip_all, r->name);
 }
 
-/* "check=skip=…" in the comment above ins; other comments, and malformed ones, say nothing. */
+/* "check=skip=…" in the comment above ins; other comments, and malformed ones, are ignored. */
 static gboolean silenced(const struct lint *l, const struct instruction *ins)
 {
     for (guint i = 0; i < ins->n_comments; i++) {
@@ -86,7 +86,7 @@ static void check_file(struct lint *l)
     }
 }
 
-/* As in BuildKit, a build hears of nothing in stages that it does not need. */
+/* As in BuildKit, a build reports nothing about stages that it does not need. */
 static void leave_out(struct lint *l)
 {
     struct scope *target = scopes_target(&l->scopes, l->o->target);

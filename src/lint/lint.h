@@ -1,9 +1,9 @@
-/* Checks of a Dockerfile beyond what makes it wrong: BuildKit's build checks, with its names of
- * rules, as far as the file and the configs of its base images decide them.
+/* Checks of a Dockerfile beyond errors: BuildKit's build checks, with its names of rules, as far as
+ * they depend only on the file and the configs of its base images.
  *
  * A finding can be silenced by the file ("# check=skip=RULE,…" as a directive), by the same in the
  * comment above an instruction, and by --build-arg BUILDKIT_DOCKERFILE_CHECK=…, which replaces the
- * directive. error=true makes findings errors: a build then stops before it runs anything. */
+ * directive. error=true makes findings errors, which stop a build before it runs anything. */
 #ifndef VARVE_LINT_LINT_H
 #define VARVE_LINT_LINT_H
 
@@ -25,14 +25,14 @@ struct lint_options {
     const struct ignore *ignore; /* of the context, or NULL */
     struct platform platform;    /* wanted */
     struct platform build_platform;
-    const char *target;     /* name of the stage asked for; NULL: the last */
-    gboolean all_stages;    /* look at instructions of stages that the target does not need, too */
-    const GPtrArray *bases; /* struct image_conf* by stage (lower.h), or NULL: none is known, and
-                               rules that depend on them are silent about these stages */
+    const char *target;     /* name or number of the stage asked for; NULL: the last */
+    gboolean all_stages;    /* also check stages that the target does not need */
+    const GPtrArray *bases; /* struct image_conf* by stage (lower.h), or NULL: unknown, then rules
+                               that depend on them report nothing */
 };
 struct lint_report {
-    GPtrArray *findings; /* struct lint_finding*, in the order of their places */
-    guint n_findings;    /* those beyond LINT_MAX_FINDINGS included */
+    GPtrArray *findings; /* struct lint_finding*, by position */
+    guint n_findings;    /* including those beyond LINT_MAX_FINDINGS */
     gboolean error; /* there are findings, and the file (or the build argument) makes them errors */
 };
 /* df must have been parsed without errors. NULL with VARVE_ERROR_USAGE when
@@ -40,13 +40,13 @@ struct lint_report {
 struct lint_report *lint_run(const struct dockerfile *df, const struct lint_options *o,
                              GError **err);
 void lint_report_free(struct lint_report *r);
-/* "RuleName, OtherRule": the rules with findings, each once; newly allocated. */
+/* "RuleName, OtherRule": the rules with findings, each once. */
 char *lint_report_rules(const struct lint_report *r);
 
 const char *lint_rule_name(const struct lint_rule *r);
-/* What the rule asks for, one line. */
+/* What the rule requires, one line. */
 const char *lint_rule_summary(const struct lint_rule *r);
-/* BuildKit's page about the rule of this name; newly allocated. */
+/* BuildKit's page about the rule of this name. */
 char *lint_rule_url(const struct lint_rule *r);
 guint lint_rules_count(void);
 

@@ -1,6 +1,6 @@
-/* What the files of a run of the checks share; internal to lint/. Stages are walked in order, and
- * in each its instructions. A rule is a row of lint_rules
- * with up to three functions. */
+/* Shared by the files of lint/; internal. Stages are walked in order, and in each its instructions;
+ * a scope is the state just before one. A rule is a row of lint_rules with up to three functions.
+ */
 #ifndef VARVE_LINT_LINTING_H
 #define VARVE_LINT_LINTING_H
 
@@ -72,7 +72,7 @@ char *lint_expand_global(const struct scopes *x, const char *word, GHashTable *u
 
 /* The rules' functions, and what they share. rules.c: */
 enum casing { CASING_LOWER, CASING_UPPER, CASING_MIXED };
-/* How a word is written; one without letters counts as lower case. */
+/* The casing of a word; one without letters is lower case. */
 enum casing rule_casing(const char *word);
 /* rules_stage.c: */
 void rule_stage_name_casing(struct lint *l, struct lint_stage *s);

@@ -17,7 +17,7 @@ enum casing rule_casing(const char *word)
     return lower ? CASING_LOWER : upper ? CASING_UPPER : CASING_MIXED;
 }
 
-/* ARGs before the first FROM do not vote. */
+/* ARGs before the first FROM are not counted. */
 static gboolean votes(const struct dockerfile *df, guint i)
 {
     return df->n_stages && df->instructions[i]->first_line >= df->stages[0].from->first_line;
@@ -59,7 +59,7 @@ static void rule_json_args(struct lint *l, struct lint_stage *s, const struct in
     gboolean command = ins->kind == INSTRUCTION_CMD || ins->kind == INSTRUCTION_ENTRYPOINT;
     if (command && !ins->json && !s->has_shell)
         lint_add(l, ins, ins->span,
-                 "a shell stands between signals and this %s: write %s [\"program\", \"argument\"]",
+                 "signals reach a shell instead of this %s: write %s [\"program\", \"argument\"]",
                  instruction_name(ins->kind), instruction_name(ins->kind));
 }
 
@@ -90,7 +90,7 @@ static void rule_workdir(struct lint *l, struct lint_stage *s, const struct inst
     g_autofree char *path = lint_expand(l, s, ins->words[0].text, NULL);
     if (path && *path != '/' && !(s->open && *ins->words[0].text == '$'))
         lint_add(l, ins, ins->words[0].span,
-                 "where WORKDIR %s leads depends on the base image: begin with an absolute path",
+                 "where WORKDIR %s leads depends on the base image: start with an absolute path",
                  *path ? path : ins->words[0].text);
 }
 

@@ -41,7 +41,7 @@ void rule_duplicate_stage_name(struct lint *l, struct lint_stage *s)
 {
     if (s->scope->namesake)
         lint_add(l, s->stage->from, s->stage->from->words[2].span,
-                 "the stage name \"%s\" is also on line %u; the later one counts", s->stage->name,
+                 "the stage name \"%s\" is also on line %u; the later one is used", s->stage->name,
                  s->scope->namesake->stage->from->first_line);
 }
 
@@ -50,7 +50,7 @@ void rule_reserved_stage_name(struct lint *l, struct lint_stage *s)
     const char *name = s->stage->name;
     if (name && (strcmp(name, "context") == 0 || strcmp(name, "scratch") == 0))
         lint_add(l, s->stage->from, s->stage->from->words[2].span,
-                 "\"%s\" has a meaning of its own and should not name a stage", name);
+                 "\"%s\" is reserved and should not name a stage", name);
 }
 
 /* Names the nearest declared argument, too. */
@@ -140,9 +140,8 @@ void rule_const_platform(struct lint *l, struct lint_stage *s)
         strstr(name, p.arch))
         return;
     lint_add(l, s->stage->from, platform_span(s->stage),
-             "--platform=%s makes the stage the same for every target; name the platform in the "
-             "stage's name when this is "
-             "meant, else use $BUILDPLATFORM or leave it out",
+             "--platform=%s makes the stage the same for every target; if you mean that, name the "
+             "platform in the stage's name, else use $BUILDPLATFORM or leave it out",
              text);
 }
 
@@ -185,8 +184,8 @@ static void check_description(struct lint *l, const struct instruction *ins,
         if (strcmp(word, names[i]) == 0)
             return;
     lint_add(l, ins, ins->span,
-             "the comment above %s describes it when it begins with its name: \"# %s …\"; else put "
-             "a line with # alone between",
+             "the comment above %s describes it if it starts with its name: \"# %s …\"; otherwise "
+             "put a line with only # between them",
              ins->kind == INSTRUCTION_FROM ? "a stage" : "an argument", names[0]);
 }
 

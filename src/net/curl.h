@@ -1,4 +1,4 @@
-/* libcurl, loaded at its first use (base/lazylib.h): most builds never touch the network.
+/* libcurl, loaded at its first use (base/lazylib.h): most builds never use the network.
  *
  * Members are libcurl's functions without the "curl_" prefix, to be called as
  *     const struct curl_api *curl = curl_api_load(&err);

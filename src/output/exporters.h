@@ -1,4 +1,4 @@
-/* What carries out each type of output; private to output/. */
+/* The implementations of the types of output; private to output/. */
 #ifndef VARVE_OUTPUT_EXPORTERS_H
 #define VARVE_OUTPUT_EXPORTERS_H
 
@@ -9,12 +9,12 @@
  * docker-archive too. There is at least one image. */
 gboolean archive_write(const struct archived *images, guint n, gboolean docker, int fd,
                        guint64 *written, GError **err);
-/* One image as files in a directory, which is made when missing; blobs that are there already stay,
- * and so do a layout's images of other tags. Without a name the tag is "latest". */
+/* One image as files in a directory, which is created if missing; existing blobs are kept, and so
+ * are a layout's images of other tags. Without a name the tag is "latest". */
 gboolean archive_write_dir(const struct archived *image, gboolean docker, const char *dir,
                            guint64 *written, GError **err);
-/* The merged file tree into a directory (made when missing; files are replaced, others stay), or as
- * one tar. */
+/* The merged file tree into a directory (created if missing; files are replaced, others kept), or
+ * as one tar. */
 gboolean tree_write_dir(struct store *s, struct tree *t, const char *dir, gint64 clamp_mtime,
                         guint64 *written, GError **err);
 gboolean tree_write_tar(struct tree *t, int fd, gint64 clamp_mtime, guint64 *written, GError **err);

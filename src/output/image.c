@@ -229,8 +229,8 @@ static gboolean is_lost(const GError *e)
            g_error_matches(e, VARVE_ERROR, VARVE_ERROR_INVALID);
 }
 
-/* Without what says how they came, the layers of the image below are made anew; FALSE only where
- * that might be there, and could not be read this time. */
+/* If it is unknown how the layers of the image below came, they are made again; FALSE only if that
+ * may be recorded but could not be read this time. */
 static gboolean find_base(struct built_image *b, struct base *out, GError **err)
 {
     struct base base = {NULL, NULL, 0};
@@ -247,8 +247,10 @@ static gboolean find_base(struct built_image *b, struct base *out, GError **err)
         return FALSE;
     }
     if (!base.conf) {
-        warn(b, "what the base image's layers came as is lost (%s): they may get other digests",
-             why->message);
+        warn(
+            b,
+            "the base image's original layer blobs are lost (%s): its layers may get other digests",
+            why->message);
         return TRUE;
     }
     guint n = MIN(MIN(base.conf->diff_ids->len, base.manifest->items->len), b->chain->n);
@@ -438,12 +440,12 @@ static gboolean tell_near(struct store *s, const struct reference *ref, GError *
         return FALSE;
     g_autofree char *wanted = reference_familiar(ref);
     g_autofree char *shown = reference_familiar(other);
-    error_set(err, VARVE_ERROR_NOT_FOUND, "there is no %s here; %s is", wanted, shown);
-    error_add_next(err, "give the name with its tag: %s", shown);
+    error_set(err, VARVE_ERROR_NOT_FOUND, "%s is not in the store; %s is", wanted, shown);
+    error_add_next(err, "write the name with its tag: %s", shown);
     return TRUE;
 }
 
-/* It is there, but not for the platform that was asked for. */
+/* It exists, but not for the requested platform. */
 static gboolean tell_platform(struct store *s, const struct reference *ref,
                               const struct platform *p, GError **err)
 {
@@ -453,8 +455,8 @@ static gboolean tell_platform(struct store *s, const struct reference *ref,
         return FALSE;
     g_autofree char *shown = reference_familiar(ref);
     g_autofree char *wanted = platform_text(p);
-    error_set(err, VARVE_ERROR_NOT_FOUND, "%s is here for %s, not for %s", shown, row->platform,
-              wanted);
+    error_set(err, VARVE_ERROR_NOT_FOUND, "%s is in the store for %s, not for %s", shown,
+              row->platform, wanted);
     error_add_next(err, "leave --platform out, or get it: varve pull --platform %s %s", wanted,
                    shown);
     return TRUE;
@@ -473,7 +475,7 @@ static void not_found(struct store *s, const char *name, const struct platform *
     if (ref && (tell_platform(s, ref, p, err) || tell_near(s, ref, err)))
         return;
     error_set(err, VARVE_ERROR_NOT_FOUND, "no such image: %s", name);
-    error_add_next(err, "varve images lists what is there; varve pull %s asks its registry", name);
+    error_add_next(err, "varve images lists the images; varve pull %s asks its registry", name);
 }
 
 /* By name first, then by id. */

@@ -29,7 +29,7 @@ static char **names_for(const struct output *o, const struct output_env *env, GE
     return g_strv_builder_end(all);
 }
 
-/* registry.insecure= holds for where this output goes, and for nobody else's. */
+/* registry.insecure= applies to the registry of this output only. */
 static struct registry *client_for(const struct output *o, const struct built_image *b,
                                    const struct output_env *env, char **names)
 {

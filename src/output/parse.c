@@ -320,7 +320,7 @@ static gboolean check_compression(const struct output *o, GError **err)
     }
     if (l->compression != COMPRESS_ZSTD || !o->image.docker_types)
         return TRUE;
-    error_set(err, VARVE_ERROR_USAGE, "Docker's media types have none for compression=zstd");
+    error_set(err, VARVE_ERROR_USAGE, "Docker's media types do not cover compression=zstd");
     error_add_next(err, "leave out oci-mediatypes=false, or use compression=gzip");
     return FALSE;
 }
@@ -330,7 +330,8 @@ static gboolean check_output_names(const struct output *o, GError **err)
     for (char **n = o->names; n && *n; n++) {
         g_autoptr(reference) ref = reference_parse(*n, err);
         if (ref && ref->digest)
-            error_set(err, VARVE_ERROR_USAGE, "name=%s: what is built has no digest yet", *n);
+            error_set(err, VARVE_ERROR_USAGE, "name=%s: an image to be built has no digest yet",
+                      *n);
         if (!ref || ref->digest)
             return FALSE;
     }

@@ -23,7 +23,7 @@ static int open_entry(gpointer ctx, const struct entry *e, GError **err)
     return t->open(t, e, err);
 }
 
-/* Makes way for e: what is there goes, unless both are directories. */
+/* Makes room for e: removes what is there, unless both are directories. */
 static gboolean make_way(int dir, const struct entry *e, GError **err)
 {
     struct stat st;

@@ -1,4 +1,5 @@
-/* What registries say in their answers: challenges and reasons, read from hostile bytes. */
+/* The answer of an HTTP server: the header fields that registries use, parsed from hostile bytes,
+ * and the body. */
 #ifndef VARVE_REGISTRY_ANSWER_H
 #define VARVE_REGISTRY_ANSWER_H
 

@@ -8,11 +8,10 @@ struct authfile;
 /* path: read when it exists (else the file is empty). VARVE_ERROR_INVALID when it is not a JSON
  * object. */
 struct authfile *authfile_open(const char *path, GError **err);
-/* From text; name stands for it in messages. */
+/* From text; name identifies it in messages. */
 struct authfile *authfile_parse(const char *text, gsize len, const char *name, GError **err);
 void authfile_free(struct authfile *f);
-/* Fills out from the best entry of auths for host/repository; FALSE when there is none with a login
- * in it. */
+/* Sets out from the best entry of auths for host/repository; FALSE if none has a login. */
 gboolean authfile_entry(const struct authfile *f, const char *host, const char *repository,
                         struct credential *out);
 /* The helper responsible for host/repository, or NULL; *server (newly allocated) is what to ask it

@@ -1,5 +1,5 @@
 /* WWW-Authenticate challenges (RFC 9110, 11.6.1; the distribution project's token specification).
- * Takes hostile bytes. */
+ * Parses hostile bytes. */
 #ifndef VARVE_REGISTRY_CHALLENGE_H
 #define VARVE_REGISTRY_CHALLENGE_H
 
@@ -8,19 +8,19 @@
 enum challenge_scheme { CHALLENGE_NONE, CHALLENGE_BASIC, CHALLENGE_BEARER };
 
 struct challenge {
-    enum challenge_scheme
-        scheme;    /* the best of those offered: Bearer, then Basic; NONE: nothing known */
+    /* the best of those offered: Bearer, then Basic; NONE: nothing known */
+    enum challenge_scheme scheme;
     char *realm;   /* Bearer: URL of the token server, as sent; Basic: a text; or NULL */
     char *service; /* Bearer: or NULL */
     char *scope;   /* Bearer: blank-separated scopes, or NULL */
     char *error;   /* Bearer: "invalid_token", "insufficient_scope"…, or NULL */
 };
 
-/* Reads the value of one header field, which may hold several challenges; where values are
- * malformed it keeps what came before. Reads at most 16 KiB and 64 challenges' parameters. Never
- * fails: scheme NONE says nothing was found. */
+/* Parses the value of one header field, which may have several challenges; a malformed value ends
+ * parsing and keeps what came before. Reads at most 16 KiB and 64 parameters. Never fails: scheme
+ * NONE means that nothing was found. */
 void challenge_parse(struct challenge *out, const char *bytes, gsize len);
-/* Parses a further header field of the same answer; a better scheme replaces what out holds. */
+/* Parses another header field of the same answer; a better scheme replaces the one in out. */
 void challenge_merge(struct challenge *out, const char *bytes, gsize len);
 void challenge_clear(struct challenge *c);
 

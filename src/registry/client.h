@@ -1,5 +1,5 @@
 /* Requests to one repository over one route: authorization, retries, http or https, and the errors
- * a user reads. Internal to registry/. */
+ * shown to the user. Internal to registry/. */
 #ifndef VARVE_REGISTRY_CLIENT_H
 #define VARVE_REGISTRY_CLIENT_H
 
@@ -20,7 +20,7 @@ struct registry {
         *plain; /* host → GINT_TO_POINTER(1: speaks http, 2: speaks https); guarded by lock */
 };
 
-/* A piece of work for a user, as its messages call it. */
+/* An operation for the user, as messages name it. */
 struct errand {
     struct registry *r; /* whose client works */
     const struct route *route;
@@ -33,14 +33,14 @@ struct retry_hook {
     void (*adjust)(struct retry_hook *self, struct http_request *rq);
 };
 
-/* registry_config_routes() of r's configuration, with what r alone is allowed. */
+/* registry_config_routes() of r's configuration, with what is allowed only for r. */
 GPtrArray *client_routes(const struct registry *r, const char *domain, const char *path,
                          gboolean by_digest, gboolean pushing, GError **err);
 /* Sends rq to target (path below the route's host, beginning with "/v2/") or, when location is
- * given, there. rq.url, insecure, secrets and cancel are filled in. Waits and retries on 429, 5xx
- * and network failures, obtains tokens on 401. TRUE with every other answer, whatever its status:
- * see client_refuse(). A retried request whose range_from the hook (may be NULL) moves on has made
- * progress and gets its tries back. */
+ * given, there. rq.url, insecure and authorization are filled in. Waits and retries on 429, 5xx and
+ * network failures, obtains tokens on 401. TRUE with every other answer, whatever its status: see
+ * client_refuse(). A retry whose range_from was advanced by the hook (may be NULL) has made
+ * progress and gets all its tries again. */
 gboolean client_send(const struct errand *e, struct http_request *rq, const char *target,
                      const struct url *location, struct retry_hook *hook, struct http_response *a,
                      GError **err);
@@ -53,8 +53,8 @@ void client_prefix(const struct errand *e, GError **err);
 /* What the transfer of a blob is called in progress. */
 char *client_transfer_name(const struct errand *e, const struct digest *d);
 
-/* Does fn(ctx, 0..n-1) on up to max threads of its own: these wait for the network, not for a CPU.
- * The first error wins and stops items not yet begun. */
+/* Runs fn(ctx, 0..n-1) on up to max separate threads, which wait for the network, not for a CPU.
+ * The first error wins and stops items not yet started. */
 gboolean client_fan_out(guint n, guint max, gboolean (*fn)(gpointer ctx, gsize i, GError **err),
                         gpointer ctx, GError **err);
 /* "repository:<name>:<actions>". */

@@ -9,9 +9,9 @@ struct credential {
     char *username;       /* with secret, or NULL */
     char *secret;         /* password or token, or NULL */
     char *identity_token; /* an OAuth2 refresh token, or NULL */
-    char *registry_token; /* a bearer token to use as it is, or NULL */
+    char *registry_token; /* a bearer token to use directly, or NULL */
     char *source;         /* where it was found, for messages; NULL when there is none */
-    char *problem;        /* why a place could not be read, for messages; or NULL */
+    char *problem;        /* why a file or helper could not be read, for messages; or NULL */
 };
 
 /* The login for host ("docker.io", "example.org:5000") and repository ("library/node", or "" for

@@ -11,7 +11,7 @@
     MEDIA_OCI_INDEX ", " MEDIA_DOCKER_LIST ", " MEDIA_OCI_MANIFEST ", " MEDIA_DOCKER_MANIFEST
 /* Bodies that end early without the protocol noticing. */
 #define MAX_SHORT 3
-/* A blob can be done without, or comes from another place. */
+/* A blob may not be needed, or may come from elsewhere. */
 #define ORIGIN_TRIES 2
 
 void document_clear(struct document *d)
@@ -79,7 +79,7 @@ gboolean fetch_document(const struct errand *e, const char *name, const struct d
     g_auto(http_response) a;
     http_response_init(&a);
     out->manifest = NULL;
-    /* A wrong digest is worth one fresh try: a proxy may have sent half of something. */
+    /* A wrong digest is worth one retry: a proxy may have sent only a part. */
     for (guint i = 0;; i++) {
         g_autoptr(GError) why = NULL;
         if (!client_send(e, &rq, target, NULL, NULL, &a, err))
@@ -134,7 +134,7 @@ static gboolean on_begin(struct http_sink *sink, const struct http_response *a, 
     guint64 have = blob_writer_size(g->writer);
     if (a->status == 206 && a->range_start != have)
         return error_set(err, VARVE_ERROR_INVALID,
-                         "it sent another part of the blob than was asked for");
+                         "it sent a different part of the blob than requested");
     if (a->content_length == HTTP_UNKNOWN || have + a->content_length == g->d->size)
         return TRUE;
     return error_set(err, VARVE_ERROR_INVALID,
@@ -215,8 +215,7 @@ static gboolean get_verified(const struct errand *e, const struct descriptor *d,
                              struct blob_tap *tap, GError **err)
 {
     GError *why = NULL;
-    /* Wrong bytes: nothing of them was kept. One fresh try, for they may come from a broken earlier
-     * part. */
+    /* Wrong bytes: none were kept. Retry once, since they may come from a damaged earlier part. */
     for (guint i = 0; i < 2; i++) {
         g_clear_error(&why);
         if (get_blob(e, d, tap, &why))
@@ -228,8 +227,8 @@ static gboolean get_verified(const struct errand *e, const struct descriptor *d,
         if (!g_str_has_prefix(why->message, "cannot "))
             g_prefix_error(&why, "cannot %s: registry %s sent a wrong blob, twice: ", e->doing,
                            e->route->name);
-        error_add_next(&why, "run the same command again; if it stays so, the registry or a proxy "
-                             "before it is broken");
+        error_add_next(&why, "run the same command again; if this persists, the registry or a "
+                             "proxy in front of it is broken");
     }
     g_propagate_error(err, why);
     return FALSE;

@@ -14,18 +14,18 @@ struct document {
 };
 void document_clear(struct document *d);
 
-/* Asks which digest name (tag or digest) has now. *known is FALSE when the server answers without
- * telling it. Not found, denied and so on are left for a GET to report: then *known is FALSE, too.
+/* Asks for the current digest of name (tag or digest). *known is FALSE if the answer does not
+ * contain it. Not found, denied and so on are left for a GET to report: then *known is FALSE, too.
  */
 gboolean fetch_digest(const struct errand *e, const char *name, struct digest *out, gboolean *known,
                       GError **err);
-/* Gets name; expected (may be NULL) is what its digest must be. */
+/* Fetches name; its digest must be expected (may be NULL). */
 gboolean fetch_document(const struct errand *e, const char *name, const struct digest *expected,
                         struct document *out, GError **err);
 /* Reads one from the store; FALSE without error when it is not there or cannot be read. */
 gboolean stored_document(struct store *s, const struct digest *d, struct document *out);
-/* Gets a blob that the store lacks: resumed, verified, and remembered where it came from. One
- * thread or process fetches it, others wait for it. tap (may be NULL) sees the bytes as they come.
+/* Fetches a blob that the store lacks: resumed, verified, and its origin recorded. One thread or
+ * process fetches it, others wait for it. tap (may be NULL) sees the bytes as they arrive.
  */
 gboolean fetch_blob(const struct errand *e, const struct descriptor *d, struct blob_tap *tap,
                     GError **err);

@@ -1,7 +1,6 @@
-/* What the user configured about registry hosts, and the routes to a repository that follow from
- * it.
+/* The user's configuration of registry hosts, and the resulting routes to a repository.
  *
- * Fill the struct first, from one thread; afterwards any number of threads may read it. */
+ * Fill in the struct first, from one thread; afterwards any number of threads may read it. */
 #ifndef VARVE_REGISTRY_HOSTCONF_H
 #define VARVE_REGISTRY_HOSTCONF_H
 
@@ -30,16 +29,16 @@ struct login_places {
 };
 
 /* All strings are owned by the struct. Keys of the tables are "host[:port]" or a longer prefix
- * "host/path"; the longest prefix that fits a repository decides. "*.example.org" as a host fits
- * its subdomains. Docker Hub is "docker.io". */
+ * "host/path"; the longest prefix that matches a repository decides. "*.example.org" as a host
+ * matches its subdomains. Docker Hub is "docker.io". */
 struct registry_config {
-    GHashTable
-        *mirrors; /* prefix → GPtrArray of char* "[http[s]://]host[:port][/path]", tried in this
-                     order before the host itself; the path goes before the repository's */
-    GHashTable
-        *digest_only;      /* set of such mirrors that are asked for digests only, never for tags */
+    /* prefix → GPtrArray of char* "[http[s]://]host[:port][/path]", tried in this order before the
+     * host itself; the path goes before the repository's */
+    GHashTable *mirrors;
+    /* set of such mirrors that are only asked for digests, never for tags */
+    GHashTable *digest_only;
     GHashTable *insecure;  /* set of prefixes: https unverified, else http */
-    GHashTable *locations; /* prefix → char* "host[:port][/path]" that stands in its place */
+    GHashTable *locations; /* prefix → char* "host[:port][/path]" that replaces it */
     GHashTable *blocked;   /* set of prefixes that must not be used */
     struct login_port login; /* who knows the logins; without one: */
     struct login_places logins;
@@ -67,7 +66,7 @@ void registry_config_add_insecure(struct registry_config *c, const char *prefix)
 /* One way to a repository. */
 struct route {
     char *host; /* "host[:port]", to connect to ("docker.io" has become Docker Hub's server) */
-    char *name; /* the host as the user knows it, for credentials and messages */
+    char *name; /* the host as the user names it, for credentials and messages */
     char *repository;  /* path at that host */
     gboolean insecure; /* http and unverified https are allowed */
     gboolean plain;    /* the user wrote http:// */

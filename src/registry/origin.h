@@ -1,4 +1,4 @@
-/* Where blobs were seen: repositories that held a blob when it was pulled or pushed. Kept in the
+/* Where blobs were seen: repositories that had a blob when it was pulled or pushed. Kept in the
  * store (store/note.h), one small file per blob with lines "host repository", newest first, at most
  * eight. Only hints: a lost or stale one costs a request. They outlive the blob while an image
  * names it, so that a layer whose blob was pruned can be mounted or fetched again. */
@@ -14,7 +14,7 @@ struct origin {
 };
 /* struct origin*, newest first; never NULL. */
 GPtrArray *origin_list(struct store *s, const struct digest *blob);
-/* Failure is no error for the caller. */
+/* Failure is not an error for the caller. */
 void origin_add(struct store *s, const struct digest *blob, const char *host,
                 const char *repository);
 

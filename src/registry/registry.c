@@ -65,7 +65,7 @@ static void note_mirror(GString *notes, const struct errand *e, const GError *wh
     g_autofree char *prefix = g_strdup_printf("cannot %s: ", e->doing);
     if (g_str_has_prefix(text, prefix))
         text += strlen(prefix);
-    g_string_append_printf(notes, "; its mirror %s did not help: %s", e->route->name, text);
+    g_string_append_printf(notes, "; its mirror %s failed too: %s", e->route->name, text);
 }
 
 /* Tries ref's routes in turn until fn succeeds. */
@@ -132,7 +132,7 @@ static gboolean lacks_platform(const struct errand *e, const struct manifest *in
 {
     g_autofree char *want = platform_text(p);
     g_autofree char *offers = manifest_platforms(index);
-    error_set(err, VARVE_ERROR_NOT_FOUND, "cannot %s: it is not made for %s; it offers %s",
+    error_set(err, VARVE_ERROR_NOT_FOUND, "cannot %s: there is no image for %s; it offers %s",
               e->doing, want, offers && *offers ? offers : "no platform at all");
     error_add_next(err, "choose another with --platform, or another image");
     return FALSE;
@@ -169,7 +169,7 @@ static gboolean descend(const struct errand *e, struct document *doc, const stru
     return TRUE;
 }
 
-/* A layer that is unpacked already is not fetched; a push may want its blob all the same. */
+/* A layer that is unpacked already is not fetched; but a push may need its blob. */
 static void note_origins(const struct errand *e, const struct manifest *m)
 {
     for (guint i = 0; i < m->items->len; i++) {

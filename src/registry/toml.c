@@ -48,7 +48,7 @@ static gboolean end_of_line(struct reader *r, GError **err)
     skip_blanks(r);
     if (peek(r) == '#' || peek(r) == '\r' || peek(r) == '\n' || r->p >= r->end)
         return TRUE;
-    return toml_fail(r, "something follows that does not belong there", err);
+    return toml_fail(r, "unexpected text at the end of the line", err);
 }
 
 static gboolean append_unicode(struct reader *r, guint digits, GString *out)
@@ -124,7 +124,7 @@ static char *read_dotted_key(struct reader *r, GError **err)
         gboolean quoted = peek(r) == '"' || peek(r) == '\'';
         g_autofree char *part = quoted ? take_string(r, err) : take_bare(r);
         if (!part && !quoted)
-            toml_fail(r, "a key was expected", err);
+            toml_fail(r, "expected a key", err);
         if (!part)
             return NULL;
         g_string_append(key, part);
@@ -156,7 +156,7 @@ static gboolean skip_list(struct reader *r, char close, guint depth, GError **er
             return FALSE;
         skip_space(r);
         if (peek(r) != ',' && peek(r) != close)
-            return toml_fail(r, "',' or the end of the list was expected", err);
+            return toml_fail(r, "expected ',' or the end of the list", err);
         r->p += peek(r) == ',';
     }
     r->p++;
@@ -169,7 +169,7 @@ static gboolean skip_word(struct reader *r, GError **err)
     const char *start = r->p;
     while (g_ascii_isalnum(peek(r)) || (peek(r) && strchr("+-_.:", peek(r))))
         r->p++;
-    return r->p > start ? TRUE : toml_fail(r, "a value was expected", err);
+    return r->p > start ? TRUE : toml_fail(r, "expected a value", err);
 }
 
 static gboolean skip_value(struct reader *r, guint depth, GError **err)

@@ -1,6 +1,6 @@
-/* A reader of the part of TOML 1.0 that containers' registries.conf is written in: tables, arrays
- * of tables, and keys with strings and booleans; numbers, dates, arrays and inline tables are
- * checked for their shape and skipped. Multi-line strings are refused. */
+/* A parser of the part of TOML 1.0 that containers' registries.conf uses: tables, arrays of tables,
+ * and keys with strings and booleans; numbers, dates, arrays and inline tables are checked for
+ * syntax and skipped. Multi-line strings are refused. */
 #ifndef VARVE_REGISTRY_TOML_H
 #define VARVE_REGISTRY_TOML_H
 
@@ -8,7 +8,7 @@
 
 enum toml_type { TOML_STRING, TOML_BOOL, TOML_OTHER };
 
-/* What the reader tells, in the order of the file. Names are dotted ("registry.mirror"). */
+/* Receives what was parsed, in the order of the file. Names are dotted ("registry.mirror"). */
 struct toml_handler {
     /* A header: [name], or [[name]] when array. May be NULL. */
     void (*table)(struct toml_handler *self, const char *name, gboolean array);

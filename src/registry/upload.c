@@ -35,7 +35,7 @@ struct url *upload_location(const struct errand *e, const struct http_response *
         client_prefix(e, err);
         return NULL;
     }
-    /* A registry behind a proxy that ends TLS may not know that it is spoken to by https. */
+    /* A registry behind a proxy that ends TLS may not know that it is used over https. */
     if (!u->tls && a->url->tls && strcmp(u->host, a->url->host) == 0) {
         u->tls = TRUE;
         u->port = a->url->port;
@@ -72,8 +72,8 @@ static void set_offset(struct upload *u, const struct http_response *a, guint64 
     guint64 last, next = otherwise;
     if (dash && g_ascii_string_to_unsigned(dash + 1, 10, 0, G_MAXINT64 - 1, &last, NULL))
         next = last + 1;
-    /* Some say "0-0" of nothing; one byte sent twice would break the digest, nothing sent does no
-     * harm. */
+    /* Some report "0-0" for nothing; one byte sent twice would break the digest, nothing sent does
+     * no harm. */
     if (next == 1 && otherwise != 1)
         next = 0;
     next = MIN(next, u->size);
@@ -163,7 +163,7 @@ static enum step patch_next(struct upload *u, struct http_response *a, GError **
     return STEP_GO_ON;
 }
 
-/* Asks the server what it has; begins anew when it forgot the session. */
+/* Asks the server what it has; starts again if it lost the session. */
 static gboolean recover(struct upload *u, GError **err)
 {
     struct http_request rq = {.method = "GET"};

@@ -1,11 +1,11 @@
-/* Sending one blob (distribution-spec 1.1, "Pushing blobs"): one PUT, or PATCHes where that broke
- * off or was too large. Internal to registry/. */
+/* Sending one blob (distribution-spec 1.1, "Pushing blobs"): one PUT, or PATCHes if that was
+ * interrupted or too large. Internal to registry/. */
 #ifndef VARVE_REGISTRY_UPLOAD_H
 #define VARVE_REGISTRY_UPLOAD_H
 
 #include "registry/client.h"
 
-/* Sends blob d (size bytes, in the store) to e's repository. location: of an upload already begun
+/* Sends blob d (size bytes, in the store) to e's repository. location: of an upload already started
  * (consumed), or NULL. */
 gboolean upload_blob(const struct errand *e, const struct digest *d, guint64 size,
                      struct url *location, GError **err);

@@ -1,4 +1,4 @@
-/* What another varve asks of the one that carries a run: the value of a queued SIGTERM. */
+/* A request from another varve to the one that carries a run: the value of a queued SIGTERM. */
 #ifndef VARVE_RUN_ASK_H
 #define VARVE_RUN_ASK_H
 
@@ -7,11 +7,11 @@
 #define RUN_ASK_OWN_TIME (-2) /* the run's own grace time */
 
 struct run_ask {
-    gboolean stop; /* to end; else to pass on the signal */
+    gboolean stop; /* end the program; else forward the signal */
     int sig;       /* its number; with stop 0: the run's own stop signal */
-    int seconds;   /* with stop: until it is killed, -1: never, or RUN_ASK_OWN_TIME */
+    int seconds;   /* with stop: time until it is killed, -1: never, or RUN_ASK_OWN_TIME */
 };
-/* As the value of a signal, and back. Seconds beyond 48 days are that. */
+/* To the value of a signal, and back. Seconds are limited to 48 days. */
 int run_ask_value(const struct run_ask *ask);
 struct run_ask run_ask_of_value(int value);
 /* Sends it. FALSE with errno. */

@@ -159,7 +159,7 @@ static gboolean open_root(struct run_carrier *r, GError **err)
     return r->root != NULL;
 }
 
-/* FALSE when there is no use in going on. */
+/* FALSE if there is no point in continuing. */
 static gboolean on_health(gpointer carrier, enum run_health_state now, const char *why)
 {
     struct run_carrier *r = carrier;

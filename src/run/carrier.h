@@ -1,9 +1,9 @@
-/* Carries one run: from what is asked for and an image to the program's end.
+/* Carries one run, from its request and an image to the program's end.
  *
- * Order: run_carrier_new() takes the network and the ports, before an image is looked for;
- * run_carrier_prepare() once it is there: others see the run from then on; run_carrier_run() until
- * the program has ended; run_carrier_end(), which frees. What there is to say goes to the watch:
- * nothing is printed here. */
+ * Order: run_carrier_new() takes the network and the ports, before the image is looked up;
+ * run_carrier_prepare() once the image is there: from then on other processes see the run;
+ * run_carrier_run() until the program has ended; run_carrier_end(), which frees. Messages go to the
+ * watch; nothing is printed here. */
 #ifndef VARVE_RUN_CARRIER_H
 #define VARVE_RUN_CARRIER_H
 
@@ -17,32 +17,32 @@ enum run_news_kind {
     RUN_NEWS_STARTED,     /* the program runs */
     RUN_NEWS_HEALTHY,     /* for the first time, took_us after its start */
     RUN_NEWS_RECOVERED,   /* healthy again */
-    RUN_NEWS_UNHEALTHY,   /* text: its check. It was healthy before */
-    RUN_NEWS_INTERRUPTED, /* Ctrl-C: it is asked to end */
+    RUN_NEWS_UNHEALTHY,   /* text: its check; it was healthy before */
+    RUN_NEWS_INTERRUPTED, /* Ctrl-C: it was asked to end */
 };
 struct run_news {
     enum run_news_kind kind;
     const char *text; /* as its kind says, else NULL */
     gint64 took_us;   /* as its kind says, else 0 */
 };
-/* Whoever started the run. What is called may be called by any of the run's threads. */
+/* The starter of the run. Its functions may be called from any of the run's threads. */
 struct run_watch {
-    gpointer ctx; /* for both functions */
-    void (*tell)(gpointer ctx,
-                 const struct run_news *news); /* news and its text live during the call */
-    /* The program's output, fd 1 or 2, where it is not detached and has no terminal. */
+    gpointer ctx;
+    void (*tell)(gpointer ctx, const struct run_news *news);
+    /* The program's output, fd 1 or 2, if it is not detached and has no terminal. */
     void (*output)(gpointer ctx, int fd, const void *bytes, gsize len);
-    gboolean keep_pipes; /* this process's stdout and stderr, where they are pipes, are the
-                            program's (exec/sandbox.h) */
+    gboolean keep_pipes; /* the program inherits this process's stdout and stderr if they are pipes
+                            (exec/sandbox.h) */
     gboolean signals;    /* this process's signals are for the program (control.h) */
-    const struct run_console *console; /* of its terminal; NULL where it has none */
+    const struct run_console *console; /* of its terminal; NULL if it has none */
 };
 struct run_result {
-    int exit_code;          /* 128+signal when killed by one */
-    int exec_errno;         /* why the program could not be started; 0: it was */
-    gboolean out_of_memory; /* the kernel killed a process of it for the request's limit */
-    gboolean early;         /* it ended by itself before it was healthy, as was asked for */
-    char *unhealthy;        /* why it was given up: its last check; NULL: it was not */
+    int exit_code;
+    int exec_errno; /* why the program could not be started; 0: it was */
+    /* the kernel killed one of its processes because of the request's limit */
+    gboolean out_of_memory;
+    gboolean early;  /* it ended by itself before it was healthy, which was requested */
+    char *unhealthy; /* why it was stopped: its last check; NULL: it was not */
 };
 void run_result_clear(struct run_result *res);
 
@@ -53,14 +53,13 @@ struct run_carrier *run_carrier_new(const struct run_request *q, const struct ru
 /* store and image are borrowed likewise. */
 gboolean run_carrier_prepare(struct run_carrier *r, struct store *store,
                              const struct built_image *image, GError **err);
-/* FALSE when it could not be started. Ended on request is TRUE with exit code 137, where it was
- * killed for that. */
+/* FALSE if it could not be started. If it was killed on request: TRUE with exit code 137. */
 gboolean run_carrier_run(struct run_carrier *r, struct run_result *res, GError **err);
-/* Others get to know this exit code; keep FALSE: nothing stays of it. NULL is fine. */
+/* Records this exit code for other processes; keep FALSE: removes everything. NULL is fine. */
 void run_carrier_end(struct run_carrier *r, int exit_code, gboolean keep);
 
-/* Once it is prepared: its id (store/runs.h), its program, and the end of its log, at most max
- * bytes (NULL: there is none). */
+/* After run_carrier_prepare(): its id (store/runs.h), its program, and the end of its log, at most
+ * max bytes (NULL if there is none). */
 const char *run_carrier_id(const struct run_carrier *r);
 const char *run_carrier_program(const struct run_carrier *r);
 GBytes *run_carrier_tail(const struct run_carrier *r, gsize max);

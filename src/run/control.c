@@ -106,7 +106,7 @@ void run_control_stop(struct run_control *c)
         wake(c);
 }
 
-/* -1 second is for ever. */
+/* -1 second means no limit. */
 static gint64 kill_time(int seconds)
 {
     return seconds < 0 ? G_MAXINT64 : g_get_monotonic_time() + (gint64)seconds * G_USEC_PER_SEC;

@@ -1,9 +1,9 @@
-/* The thread beside a program that runs: takes what it is to be told, ends it, and moves its
- * terminal's bytes. The main thread meanwhile sits in sandbox_run() or sandbox_join().
+/* The control thread of a running program: takes signals and requests for it, ends it, and copies
+ * its terminal's bytes. The main thread is meanwhile in sandbox_run() or sandbox_join().
  *
- * Ending: run_control_stop(), a first SIGINT, SIGTERM or SIGHUP, or another varve (run_ask()) has
- * the program asked by its stop signal and, when the grace time is over, killed; a second signal
- * kills at once.
+ * Ending: run_control_stop(), a first SIGINT, SIGTERM or SIGHUP, or another varve (run_ask()) sends
+ * the program its stop signal and kills it after the grace time; a second signal kills it
+ * immediately.
  *
  * Order: run_control_new(); run_control_start(); the sandbox, with run_control_terminal() and, from
  * its started(), run_control_started(); run_control_end(); run_control_free(). */
@@ -14,13 +14,13 @@
 
 #include <poll.h>
 
-/* The other side of the program's terminal, where it has one. Of these only attach is called by
- * another thread than the control's. */
+/* The other side of the program's terminal, if it has one. Only attach is called from another
+ * thread than the control's. */
 struct run_console {
     gpointer ctx;                                /* for all functions */
     void (*attach)(gpointer ctx, int master_fd); /* takes it */
-    /* Fills what is to be waited for, descriptors of -1 where nothing is; ended: the program is
-     * gone. FALSE: there is no terminal yet. */
+    /* Sets what to wait for, descriptors of -1 for nothing; ended: the program is gone. FALSE:
+     * there is no terminal yet. */
     gboolean (*poll)(gpointer ctx, gboolean ended, struct pollfd fds[2]);
     /* Does what can be done without waiting. FALSE at the end of the program's output. */
     gboolean (*handle)(gpointer ctx, const struct pollfd fds[2]);
@@ -39,7 +39,7 @@ struct run_control;
 struct run_control *run_control_new(const struct run_control_options *o);
 /* NULL is fine. */
 void run_control_free(struct run_control *c);
-/* Set when the program is to end at once; c's. */
+/* Set when the program must end immediately; owned by c. */
 struct cancel *run_control_kill(struct run_control *c);
 void run_control_set_stop_signal(struct run_control *c, int sig);
 
@@ -49,13 +49,13 @@ void run_control_started(struct run_control *c, int pid);
 /* A sandbox_spec's terminal(); its ctx is c. */
 void run_control_terminal(gpointer control, int master_fd);
 void run_control_stop(struct run_control *c);
-/* The program is gone: passes on what is left of its output, and ends the thread. Also when it was
- * never started. */
+/* The program is gone: forwards the rest of its output and ends the thread. Also if it was never
+ * started. */
 void run_control_end(struct run_control *c);
 
-/* Whether somebody wanted it to end. */
+/* Whether it was asked to end. */
 gboolean run_control_is_stopping(struct run_control *c);
-/* The stop signal, when the program would not have heard it and was killed; else 0. */
+/* The stop signal, if the program would not have received it and was killed; else 0. */
 int run_control_unheard(struct run_control *c);
 
 #endif

@@ -1,22 +1,22 @@
-/* The variables of a program that is run: "NAME=VALUE" each, in order, a name once. */
+/* The variables of a run's program: "NAME=VALUE" each, in order, each name once. */
 #ifndef VARVE_RUN_ENV_H
 #define VARVE_RUN_ENV_H
 
 #include <glib.h>
 
-/* The caller's own value of a variable, for a name that stands alone; NULL: it has none. g_getenv()
- * is one. */
+/* The caller's own value of a variable, for a name without a value; NULL: unset. For example
+ * g_getenv(). */
 typedef const char *(*run_env_lookup)(const char *name);
 
 /* Sets or replaces a variable, in place. name ends after len bytes. */
 void run_env_set(GPtrArray *env, const char *name, gsize len, const char *value);
 gboolean run_env_has(GPtrArray *env, const char *name);
-/* "NAME=VALUE", or "NAME": what lookup (NULL: none) has of it, if anything. VARVE_ERROR_USAGE,
- * beginning with where, when it is neither. */
+/* "NAME=VALUE", or "NAME": the value of lookup (may be NULL), if set. VARVE_ERROR_USAGE, starting
+ * with where, if it is neither. */
 gboolean run_env_add(GPtrArray *env, const char *text, run_env_lookup lookup, const char *where,
                      GError **err);
-/* Docker's format: a variable per line, "#" begins a comment line, values are taken as they are;
- * path is for errors. */
+/* Docker's format: a variable per line, "#" starts a comment line, values are literal; path is for
+ * errors. */
 gboolean run_env_add_lines(GPtrArray *env, GBytes *lines, run_env_lookup lookup, const char *path,
                            GError **err);
 /* The file at path, which may be a pipe; at most 1 MiB. */

@@ -84,7 +84,7 @@ static gboolean parse_modes(const char *text, const char *modes, gboolean *reado
 static gboolean bad_volume(const char *text, GError **err)
 {
     error_set(err, VARVE_ERROR_USAGE,
-              "-v %s: not NAME:/PATH[:ro], /HOST/DIRECTORY:/PATH[:ro] or /PATH", text);
+              "-v %s: must be NAME:/PATH[:ro], /HOST/DIRECTORY:/PATH[:ro] or /PATH", text);
     error_add_next(err, "for example -v data:/data, -v ./src:/src:ro");
     return FALSE;
 }
@@ -252,7 +252,7 @@ static gboolean check_wish(const struct wish *w, enum run_mount_type *type, GErr
     if (g_str_equal(text, "bind")) {
         *type = RUN_MOUNT_BIND;
         return (source && is_host_path(source)) ||
-               bad_source(w, "not a path that begins with / or .", err);
+               bad_source(w, "not a path that starts with / or .", err);
     }
     *type = RUN_MOUNT_VOLUME;
     if (!g_str_equal(text, "volume"))

@@ -130,7 +130,7 @@ static gboolean take_words(struct run_ports *ports, const char *text, struct por
     if (!p.udp && g_ascii_strcasecmp(w->protocol, "tcp") != 0)
         return bad_port(text, "only tcp and udp ports can be published", err);
     if (!set_address(ports, &p, w))
-        return bad_port(text, "the address is none (names are not looked up)", err);
+        return bad_port(text, "the address is not an IP address (names are not looked up)", err);
     if (!parse_ports(w->inside, &p.inside, &p.count))
         return bad_port(text, "the program's port is not a number from 1 to 65535", err);
     if (!w->outside || !*w->outside || g_str_equal(w->outside, "0"))
@@ -138,7 +138,7 @@ static gboolean take_words(struct run_ports *ports, const char *text, struct por
     if (!parse_ports(w->outside, &p.outside, &outsides))
         return bad_port(text, "this host's port is not a number from 1 to 65535", err);
     if (outsides != p.count)
-        return bad_port(text, "the two ranges are not equally long", err);
+        return bad_port(text, "the two ranges differ in length", err);
     return keep_port(ports, &p, text, err);
 }
 
@@ -163,7 +163,7 @@ static int try_port(const struct network_port *p, guint16 port, guint16 *got)
         inet_pton(at->sa_family, p->address,
                   six ? (void *)&six_at.sin6_addr : (void *)&four_at.sin_addr);
     fd_auto int fd = socket(at->sa_family, (p->udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
-    /* What ended a moment ago is in nobody's way; what listens is, all the same. */
+    /* Ports of connections that ended a moment ago can be used; ports with a listener cannot. */
     if (fd >= 0 && !p->udp)
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
     if (fd < 0 || bind(fd, at, len) < 0 || getsockname(fd, at, &len) < 0)
@@ -218,7 +218,7 @@ static gboolean is_free(const struct network_port *p, GError **err)
                       "it",
                       port, p->udp ? "udp" : "tcp");
             error_add_next(err,
-                           "choose another, or end that program: ss -l%cnp 'sport = :%u' "
+                           "choose another port, or stop that program: ss -l%cnp 'sport = :%u' "
                            "shows it",
                            p->udp ? 'u' : 't', port);
             return FALSE;
@@ -228,7 +228,7 @@ static gboolean is_free(const struct network_port *p, GError **err)
                       "cannot publish a port at %s: this machine does "
                       "not have that address",
                       p->address);
-            error_add_next(err, "ip address shows those it has");
+            error_add_next(err, "ip address shows its addresses");
             return FALSE;
         }
     }

@@ -15,7 +15,8 @@ static void set_all(GPtrArray *env, const char *line)
         run_env_set(env, line, eq - line, eq + 1);
 }
 
-/* A name without a value in an image's config means nothing: least of all a variable of ours. */
+/* A name without a value in an image's config is ignored: it must not become a variable of the
+ * host. */
 static gboolean add_image_env(GPtrArray *env, const struct image_conf *conf, GError **err)
 {
     for (guint i = 0; i < conf->env->len; i++)
@@ -62,7 +63,7 @@ static gboolean process_args(struct run_process *p, const struct run_request *q,
     p->args = g_strv_builder_end(b);
     if (p->args[0])
         return TRUE;
-    error_set(err, VARVE_ERROR_USAGE, "%s names no command to run", q->image);
+    error_set(err, VARVE_ERROR_USAGE, "%s has no command to run", q->image);
     error_add_next(err, "give one: varve run %s sh", q->image);
     return FALSE;
 }

@@ -1,5 +1,4 @@
-/* How a run's program is started: what its image says and what was asked for, put together by
- * Docker's rules. */
+/* How a run's program is started: its image and the request, combined by Docker's rules. */
 #ifndef VARVE_RUN_PROCESS_H
 #define VARVE_RUN_PROCESS_H
 
@@ -17,11 +16,11 @@ gboolean run_workdir_check(const char *path, GError **err);
 gboolean run_process_init(struct run_process *p, const struct run_request *q,
                           const struct image_conf *conf, GError **err);
 void run_process_clear(struct run_process *p);
-/* The check to be made of the program, newly allocated; *out is NULL where none was asked for.
- * VARVE_ERROR_USAGE where there is none to be made. */
+/* The health check of the program; *out is NULL if none was requested. VARVE_ERROR_USAGE if there
+ * is none. */
 gboolean run_process_health(const struct run_request *q, const struct image_conf *conf,
                             struct healthcheck **out, GError **err);
-/* What asks the program to end; 0 with VARVE_ERROR_USAGE where the image names no signal. */
+/* The signal that asks the program to end; 0 with VARVE_ERROR_USAGE if the image's is unknown. */
 int run_process_stop_signal(const struct run_request *q, const struct image_conf *conf,
                             GError **err);
 

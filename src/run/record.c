@@ -36,13 +36,13 @@ gboolean run_record_parse(GBytes *bytes, struct run_process *p, GError **err)
     gsize len;
     const char *at = g_bytes_get_data(bytes, &len), *end = at + len;
     if (len == 0 || end[-1])
-        return error_set(err, VARVE_ERROR_FAILED, "what is noted of its process is damaged");
+        return error_set(err, VARVE_ERROR_FAILED, "the record of its process is damaged");
     g_autoptr(GPtrArray) words = g_ptr_array_new();
     for (; at < end; at += strlen(at) + 1)
         g_ptr_array_add(words, (gpointer)at);
     g_ptr_array_add(words, NULL);
     if (words->len < 3)
-        return error_set(err, VARVE_ERROR_FAILED, "what is noted of its process is damaged");
+        return error_set(err, VARVE_ERROR_FAILED, "the record of its process is damaged");
     *p = (struct run_process){.cwd = g_strdup(g_ptr_array_index(words, 0)),
                               .user = g_strdup(g_ptr_array_index(words, 1)),
                               .env = g_strdupv((char **)words->pdata + 2)};

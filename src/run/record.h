@@ -1,5 +1,5 @@
-/* What others are told of a run (store/runs.h). Its file "process" holds how the program was
- * started, for those that join it: working directory, user, variables; a NUL after each. */
+/* The record of a run for other processes (store/runs.h). Its file "process" says how the program
+ * was started, for those that join it: working directory, user, variables; a NUL after each. */
 #ifndef VARVE_RUN_RECORD_H
 #define VARVE_RUN_RECORD_H
 
@@ -14,7 +14,7 @@ struct run_entry *run_record_begin(struct store *s, const struct run_request *q,
 /* How row's program was started: of p cwd, user and env, to be cleared. */
 gboolean run_record_process(struct store *s, const struct run_row *row, struct run_process *p,
                             GError **err);
-/* The file's bytes, and what they say: cwd, user and env. */
+/* The file's bytes, and parsing them: cwd, user and env. */
 GBytes *run_record_bytes(const struct run_process *p);
 gboolean run_record_parse(GBytes *bytes, struct run_process *p, GError **err);
 

@@ -46,7 +46,7 @@ static gboolean add_words(GString *out, const char *flag, const char *keyword, c
 {
     for (char **w = words; w && *w; w++)
         if (!is_word(*w))
-            return error_set(err, VARVE_ERROR_USAGE, "%s \"%s\": not a word", flag, *w);
+            return error_set(err, VARVE_ERROR_USAGE, "%s \"%s\": must be one word", flag, *w);
     g_autofree char *all = words ? g_strjoinv(" ", words) : NULL;
     if (all && !g_str_equal(all, "."))
         g_string_append_printf(out, "%s %s\n", keyword, all);

@@ -1,4 +1,4 @@
-/* Names of `varve run`'s volumes, and the ids by which the store knows them. */
+/* Names of `varve run`'s volumes, and their ids in the store. */
 #ifndef VARVE_RUN_VOLUME_NAME_H
 #define VARVE_RUN_VOLUME_NAME_H
 
@@ -8,7 +8,7 @@
 gboolean volume_name_is_valid(const char *name);
 /* For store_volume_take(). */
 char *volume_name_id(const char *name);
-/* The name in an id, inside of it; NULL for the id of a cache mount. */
+/* The name in an id (points into it); NULL for the id of a cache mount. */
 const char *volume_name_of_id(const char *id);
 
 #endif

@@ -1,5 +1,5 @@
-/* Mounts of a run, made of what was asked for (mount.h): volumes of the store, files of the host,
- * tmpfs. They are the run's until its end, and fresh volumes go with it. */
+/* Mounts of a run, made from the request (mount.h): volumes of the store, files of the host, tmpfs.
+ * They belong to the run until its end, when fresh volumes are removed. */
 #ifndef VARVE_RUN_VOLUMES_H
 #define VARVE_RUN_VOLUMES_H
 

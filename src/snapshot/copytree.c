@@ -18,7 +18,7 @@
 #define MAX_DEPTH 1000
 #define MAX_XATTRS 65536
 
-/* What a copied entry looked like when the copy was done. */
+/* The state of a copied entry after copying. */
 struct seen {
     ino_t ino;
     struct timespec ctime;

@@ -1,6 +1,6 @@
-/* Where overlayfs is refused: a chain is copied out into a directory, and what a step changed there
- * is found again by comparing inode and ctime of every file with what was noted when it was copied.
- * Slow, but it needs nothing of the kernel. Internal to this room. */
+/* For systems without usable overlayfs: a chain is copied into a directory, and a step's changes
+ * are found by comparing inode and ctime of every file with those recorded after copying. Slow, but
+ * needs no kernel support. Internal to this room. */
 #ifndef VARVE_SNAPSHOT_COPYTREE_H
 #define VARVE_SNAPSHOT_COPYTREE_H
 
@@ -12,8 +12,8 @@ struct copytree;
  * kept. */
 struct copytree *copytree_new(struct store *s, const struct chain *c, const char *path,
                               GError **err);
-/* Moves what was added or changed in path since into the (empty) directory at into as a layer, with
- * overlayfs's whiteouts for what is gone. path is useless afterwards. */
+/* Moves what was added or changed in path into the (empty) directory at into, as a layer with
+ * overlayfs's whiteouts for what was removed. path is unusable afterwards. */
 gboolean copytree_take_changes(struct copytree *t, struct store *s, const char *path,
                                const char *into, GError **err);
 void copytree_free(struct copytree *t); /* NULL is fine */

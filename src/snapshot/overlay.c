@@ -25,7 +25,7 @@ static gboolean check_depth(const struct chain *c, GError **err)
     error_set(err, VARVE_ERROR_UNSUPPORTED,
               "a chain of %u layers cannot be mounted: overlayfs takes %d", c->n,
               OVERLAY_MAX_LOWERS);
-    error_add_next(err, "join instructions, or start from a base image with fewer layers");
+    error_add_next(err, "combine instructions, or start from a base image with fewer layers");
     return FALSE;
 }
 
@@ -36,8 +36,7 @@ static void add_option(GPtrArray *options, const char *key, char *value)
 }
 
 /* index, metacopy and redirect_dir off: an upper must be a plain layer that does not point at
- * others. volatile: nothing is synced at unmount (what must be durable is synced when it is
- * committed). */
+ * others. volatile: nothing is synced at unmount. */
 static void add_common(GPtrArray *options, gboolean writable)
 {
     add_option(options, "index", g_strdup("off"));
@@ -49,7 +48,7 @@ static void add_common(GPtrArray *options, gboolean writable)
         add_option(options, "volatile", NULL);
 }
 
-/* "lowerdir+" came with Linux 6.5; an older one that is asked for it complains in its log. */
+/* "lowerdir+" came with Linux 6.5; an older kernel logs a complaint about it. */
 static gboolean takes_layers_singly(GError **err)
 {
     struct utsname system;
@@ -98,7 +97,7 @@ struct classic {
     int error; /* errno when fd is -1 */
 };
 
-/* In a thread of its own, which alone enters a new mount namespace; the namespace ends with the
+/* In a separate thread, which alone enters a new mount namespace; the namespace ends with the
  * thread, the clone stays. */
 static gpointer mount_in_private(gpointer data)
 {
@@ -141,7 +140,7 @@ int overlay_mount_classic(struct overlay *o, const char *place, GError **err)
     if (strlen(options) > MAX_OPTIONS) {
         error_set(err, VARVE_ERROR_UNSUPPORTED,
                   "a chain of %u layers does not fit in this kernel's mount options", c->n);
-        error_add_next(err, "use Linux 6.5 or newer, or join instructions");
+        error_add_next(err, "use Linux 6.5 or newer, or combine instructions");
         return -1;
     }
     g_autofree char *self = fs_fd_path(store_fd(s));

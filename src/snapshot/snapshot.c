@@ -52,8 +52,8 @@ static gboolean make_upper(struct snapshot *sn, GError **err)
     return fs >= 0 && inherit_root(sn->store, sn->chain, fs, err);
 }
 
-/* The work directory lies outside of the layer under construction: removing what overlayfs leaves
- * there is slow and can wait until after the commit. */
+/* The work directory is outside the layer under construction: removing what overlayfs leaves there
+ * is slow and can wait until after the commit. */
 static gboolean prepare_overlay(struct snapshot *sn, struct overlay *o, GError **err)
 {
     if (sn->writable && !sn->work && !(sn->work = store_tmp_dir(sn->store, err)))
@@ -116,21 +116,21 @@ static const open_fn drivers[] = {[DRIVER_OVERLAY_FD] = open_overlay,
                                   [DRIVER_OVERLAY_CLASSIC] = open_classic,
                                   [DRIVER_COPY] = open_copy};
 
-/* Whether another driver may do better: not when the disk is full or a layer is gone. */
+/* Whether another driver may succeed: not if the disk is full or a layer is missing. */
 static gboolean is_refusal(const GError *err)
 {
     return err->code == VARVE_ERROR_FAILED || err->code == VARVE_ERROR_DENIED;
 }
 
-/* Whether it was refused for what the kernel and the store's file system are: so it will be for all
- * other chains of this store. */
+/* Whether it was refused because of the kernel or the store's file system, so that all other chains
+ * of this store will be refused, too. */
 static gboolean is_lasting(int refused)
 {
     return refused == EPERM || refused == EACCES || refused == ENOSYS || refused == ENODEV ||
            refused == EINVAL || refused == EOPNOTSUPP;
 }
 
-/* The last driver's reason is told, unless a better one failed for a reason of this chain's. */
+/* The last driver's reason is reported, unless a better driver failed because of this chain. */
 static void note_refusal(struct snapshot *sn, const char *message)
 {
     if (sn->why)
@@ -139,8 +139,8 @@ static void note_refusal(struct snapshot *sn, const char *message)
         sn->why = g_strdup(message);
 }
 
-/* Tries the drivers from the best on, or from where an earlier one of this store found that it is
- * of use to begin. */
+/* Tries the drivers from the best on, or from the first that was of use for an earlier snapshot of
+ * this store. */
 static gboolean open_any(struct snapshot *sn, GError **err)
 {
     gint *start = store_mounting(sn->store);
@@ -156,7 +156,7 @@ static gboolean open_any(struct snapshot *sn, GError **err)
             g_propagate_error(err, g_steal_pointer(&local));
             return FALSE;
         }
-        if (is_lasting(sn->refused)) /* what refuses a single chain says nothing of others */
+        if (is_lasting(sn->refused)) /* a refusal of a single chain does not concern others */
             g_atomic_int_compare_and_exchange(start, d == DRIVER_OVERLAY_FD ? 0 : d, d + 1);
         note_refusal(sn, local->message);
     }
@@ -251,7 +251,7 @@ char *snapshot_warning(const struct snapshot *sn)
     if (!sn->why)
         return NULL;
     return g_strdup_printf("layers are copied instead of mounted, which takes far longer and more "
-                           "space: %s (overlayfs wants Linux 5.13 or newer, and the store %s on a "
+                           "space: %s (overlayfs needs Linux 5.13 or newer, and the store %s on a "
                            "file system such as ext4, xfs, btrfs or tmpfs)",
                            sn->why, store_root(sn->store));
 }
@@ -298,7 +298,7 @@ static gboolean has_xattrs(int fd)
     return len < 0 && errno != ENOTSUP;
 }
 
-/* A directory that only the floor has was there for mount points alone: empty it says nothing,
+/* A directory that only the floor has was there only for mount points: if empty it means nothing,
  * whatever its mode. */
 static gboolean is_unchanged(const struct snapshot *sn, int fd, const char *path)
 {
@@ -314,8 +314,8 @@ static gboolean is_unchanged(const struct snapshot *sn, int fd, const char *path
            fs_mtime_ns(&a) == fs_mtime_ns(&b);
 }
 
-/* Removes the directory at path from the upper when it says nothing, then looks at the one above
- * it. */
+/* Removes the directory at path from the upper if it means nothing, then checks the one above it.
+ */
 static void forget_path(struct snapshot *sn, int fs, const char *path)
 {
     g_autofree char *at = g_strdup(path + (*path == '/'));
@@ -362,8 +362,8 @@ gboolean snapshot_remount(struct snapshot *sn, GError **err)
     return drivers[sn->driver](sn, err);
 }
 
-/* Drops the floor's directories from the layer. Directories below them were made by nobody's
- * request: the top ones are all there is to drop. */
+/* Drops the floor's directories from the layer. Nothing asked for directories below them, so only
+ * the top ones need to be dropped. */
 static void forget_floor(struct snapshot *sn, int fs)
 {
     fd_auto int floor = sn->floor ? fs_open_dir(store_fd(sn->store), sn->floor, NULL) : -1;

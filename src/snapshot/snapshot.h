@@ -6,10 +6,10 @@
  * that a killed varve leaves no mount. On kernels without lowerdir+ (before 6.5) classic options
  * with names relative to the layers directory; on kernels or file systems that refuse overlayfs, a
  * copying fallback (the chain is materialised by copying, the layer found by comparing), which is
- * far slower: whoever opens a snapshot tells its user (why). Whiteouts stay overlayfs's own. In a
- * user namespace: userxattr. A chain deeper than overlayfs's 500 layers is UNSUPPORTED. A layer
- * that a chain holds twice (two equal COPY --link) counts where it lies topmost: what is further
- * down says nothing that this does not, and overlayfs takes none twice. */
+ * far slower: the caller tells the user (why). Whiteouts stay overlayfs's own. In a user namespace:
+ * userxattr. A chain deeper than overlayfs's 500 layers is UNSUPPORTED. A layer that is in a chain
+ * twice (two equal COPY --link) is mounted only at its topmost place: overlayfs takes no layer
+ * twice, and the lower one adds nothing. */
 #ifndef VARVE_SNAPSHOT_SNAPSHOT_H
 #define VARVE_SNAPSHOT_SNAPSHOT_H
 
@@ -22,20 +22,20 @@ gboolean snapshot_driver_parse(const char *text, enum snapshot_driver *out);
 
 struct snapshot {
     struct store *store; /* borrowed */
-    gboolean writable;   /* becomes a layer with snapshot_commit() */
+    gboolean writable;   /* snapshot_commit() makes it a layer */
     char *tmp;    /* the layer under construction, relative to the root; read-only views have none,
                      or one for a copy */
     char *upper;  /* its fs/, which becomes the layer's; NULL when read-only */
-    char *work;   /* overlayfs's work directory, beside it; NULL where none was needed */
+    char *work;   /* overlayfs's work directory, next to it; NULL if not needed */
     int mount_fd; /* detached mount of the merged view (open_tree/fsmount descriptor), -1 after
                      close */
     enum snapshot_driver driver; /* the one in use */
     struct chain *chain;         /* what is below the upper, each layer once */
-    int refused;                 /* errno of the last driver that the kernel refused; 0: none was */
-    char *why;          /* it had to fall back to DRIVER_COPY, for this reason; else NULL */
-    char *floor;        /* see snapshot_open_floor(); NULL: none */
-    GPtrArray *touched; /* see snapshot_forget() */
-    gpointer impl;      /* the driver's own */
+    int refused;                 /* errno of the last driver that the kernel refused; 0: none */
+    char *why;                   /* why it fell back to DRIVER_COPY; else NULL */
+    char *floor;                 /* see snapshot_open_floor(); NULL: none */
+    GPtrArray *touched;          /* see snapshot_forget() */
+    gpointer impl;               /* the driver's data */
 };
 /* Mounts chain; with writable a new upper is made (an empty chain needs none below it). readonly
  * views are shared lowers only. d: DRIVER_AUTO, or the one that must do. */
@@ -50,12 +50,12 @@ struct snapshot *snapshot_open_floor(struct store *s, const struct chain *chain,
 /* Mounts it once more, as it is now: mount_fd is another one. A kernel before 6.15 can attach a
  * detached mount to one sandbox only. Nothing may be open in the former mount. */
 gboolean snapshot_remount(struct snapshot *sn, GError **err);
-/* Before the commit: paths (char *, of directories in the root) in which nothing but mount points
- * came and went (sandbox_spec.touched). Where the upper holds such a directory empty and just like
- * the one below it, it is left out of the layer. */
+/* Before the commit: paths (char *, of directories in the root) in which only mount points were
+ * created and removed (sandbox_spec.touched). If such a directory in the upper is empty and just
+ * like the one below it, it is left out of the layer. */
 void snapshot_forget(struct snapshot *sn, const GPtrArray *touched);
-/* A line for the user when sn had to be copied, newly allocated; else NULL. Only the first of a
- * store's snapshots has one where all will be copied. */
+/* A warning for the user if sn had to be copied, else NULL. If all snapshots of a store will be
+ * copied, only the first has one. */
 char *snapshot_warning(const struct snapshot *sn);
 /* Unmounts, and turns the upper into a committed layer with its index: *out is filled. Its files
  * are hashed meanwhile, until c is triggered (may be NULL). Frees sn in every case. */

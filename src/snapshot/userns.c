@@ -178,7 +178,8 @@ static gboolean become_root(GError **err)
         return error_set_errno(err, errno, "dropping the user's groups in the user namespace");
     if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
         return error_set_errno(err, errno, "becoming root in the user namespace");
-    /* Nothing mounted from here on is seen outside; AppArmor refuses here what it let pass so far.
+    /* Nothing mounted from here on is visible outside; AppArmor refuses only here what it allowed
+     * so far.
      */
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return refused(err, errno);

@@ -7,17 +7,19 @@
 enum userns_state {
     USERNS_ROOT,   /* real root (or already inside a mapped namespace): nothing was done */
     USERNS_RANGE,  /* mapped with a subordinate id range through newuidmap and newgidmap */
-    USERNS_SINGLE, /* only the user itself is mapped (to 0): chown to other ids will fail, said once
+    USERNS_SINGLE, /* only the user's own id is mapped (to 0): chown to other ids fails; reported
+                    * once
                     */
 };
 /* Call at the very start of a command that needs it, while single-threaded: unshares user and mount
- * namespaces, maps ids. On failure the error says what the system refuses and how to allow it. */
+ * namespaces, maps ids. On failure the error says what the system refused and how to allow it. */
 gboolean userns_enter(enum userns_state *state, GError **err);
-/* The same for a command that works on what another varve's process made: enters that process's
- * user namespace, where it is not varve's own already. Single-threaded. */
+/* The same for a command that works on another varve's process: enters the user namespace of that
+ * process, unless varve is already in it. Single-threaded. */
 gboolean userns_join(int pidfd, int pid, GError **err);
 enum userns_state userns_current(void);
-/* The name outside of the user who entered; NULL when nobody did, or who has no name. */
+/* The name outside of the user who entered the namespace; NULL if none was entered or the user has
+ * no name. */
 const char *userns_user(void);
 
 #endif

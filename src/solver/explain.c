@@ -1,11 +1,13 @@
-/* Explanations. What a vertex read is stored beside its record as JSON:
+/* Explanations. What a vertex read is stored with its record as JSON:
+ *
  *   {"op": hex, "parts": {"text": hex prefix, …},
  *    "inputs": [{"name": text, "digest": hex, "files": {path: hex prefix}}, …]}
- * "parts" tells what of the op differs: the instruction's text, and of a RUN its arguments,
- * directory, user and variables. with one element for each part of a local source ("files" only up
- * to EXPLAIN_MAX_FILES), one for each cache mount that steps above wrote to ("cache": its target,
- * instead of a name), and one for every other input, whose digest is its definition key. A miss is
- * explained by the first element that differs. */
+ *
+ * "parts" shows which part of the op differs: the instruction's text, and of a RUN its arguments,
+ * directory, user and variables. "inputs" has an element for each part of a local source ("files"
+ * only up to EXPLAIN_MAX_FILES), one for each cache mount that earlier steps wrote to ("cache": its
+ * target, instead of a name), and one for every other input, whose digest is its definition key. A
+ * miss is explained by the first element that differs. */
 #include "solver/node.h"
 
 #include "net/url.h"
@@ -79,7 +81,7 @@ static json_t *text_json(const char *text)
     return json_string(valid);
 }
 
-/* Values are hashed: variables may hold what should not lie around twice. */
+/* Values are hashed: variables may contain things that should not be stored twice. */
 static json_t *env_json(const char *const *env)
 {
     json_t *all = json_object();
@@ -103,7 +105,7 @@ static json_t *parts_json(const struct vertex *v)
     return parts;
 }
 
-/* A part of the instruction that reads it, and no step of its own. */
+/* Part of the instruction that reads it, not a separate step. */
 static gboolean is_heredoc(const struct vertex *v)
 {
     return v->meta.internal && v->op.type == OP_FILE && v->n_inputs == 0;
@@ -245,7 +247,7 @@ static char *explain_part(json_t *old, json_t *now, const char *key, const char 
                            *is ? is : "(none)");
 }
 
-/* What of the op is not as before; old and now are its parts. */
+/* What changed in the op; old and now are its parts. */
 static char *explain_op(json_t *old, json_t *now)
 {
     gboolean text = json_equal(json_object_get(old, "text"), json_object_get(now, "text"));
@@ -262,7 +264,7 @@ static char *explain_op(json_t *old, json_t *now)
         return why;
     if (json_object_get(now, "args"))
         return g_strdup("a mount, or an option of the build that RUN sees, changed");
-    return g_strdup("what its variables or flags stand for changed");
+    return g_strdup("the values of its variables or flags changed");
 }
 
 static char *explain_difference(json_t *old, json_t *now)
@@ -300,7 +302,7 @@ char *node_slot(const struct solver *s, const struct node *n)
 {
     if (n->v->meta.internal)
         return NULL;
-    /* The sources of an ADD have its place; they must not be taken for it. */
+    /* The sources of an ADD have its slot; they must not be mistaken for it. */
     return g_strconcat(n->v->meta.slot ? n->v->meta.slot : n->v->meta.name,
                        n->resolved ? "|source" : NULL, NULL);
 }

@@ -1,6 +1,6 @@
-/* What a step reads of its solved inputs, opened once for its keys and its run. What is returned is
- * the node's, until node_close_inputs(). Of one node only its own thread opens and closes.
- * Private to solver/. */
+/* What a step reads of its solved inputs, opened once for its keys and its run. Results belong to
+ * the node until node_close_inputs(). Only the node's own thread opens and closes. Private to
+ * solver/. */
 #ifndef VARVE_SOLVER_INPUTS_H
 #define VARVE_SOLVER_INPUTS_H
 
@@ -9,9 +9,9 @@
 
 /* Input i's chain. */
 struct chainview *node_view(struct solver *s, struct node *n, guint i, GError **err);
-/* What n's reads select of input i; the whole of it for a local source. */
+/* What n's reads select of input i; all of it for a local source. */
 struct tree *node_tree(struct solver *s, struct node *n, guint i, GError **err);
-/* Gives up views, trees and the selections that point into them. */
+/* Frees views, trees and the selections that point into them. */
 void node_close_inputs(struct node *n);
 /* The content digest of n's chain, made when it is first asked for. */
 gboolean node_content(struct solver *s, struct node *n, struct digest *out, GError **err);

@@ -18,8 +18,8 @@ static void add_read(struct node *n, int input, guint part, const struct selecti
     g_array_append_val(n->reads, r);
 }
 
-/* What of its input a mount shows; of a cache mount the path is one inside the cache, which begins
- * with all of the input. */
+/* What a mount shows of its input; for a cache mount the path is inside the cache, which starts as
+ * a copy of the whole input. */
 static const char *read_path(const struct exec_mount *m)
 {
     return m->type == MOUNT_CACHE ? NULL : m->selector;
@@ -142,7 +142,7 @@ static void hash_op(struct node *n, const char *kind, struct hasher *h)
 {
     hasher_add_str(h, kind);
     hasher_add_u64(h, KEY_EPOCH);
-    if (n->resolved) /* what it holds counts, not where that came from */
+    if (n->resolved) /* its content counts, not its origin */
         hasher_add_str(h, n->resolved);
     else
         op_hash(&n->v->op, h);
@@ -240,7 +240,7 @@ static gboolean digest_chain_reads(struct solver *s, struct node *n, GError **er
     return TRUE;
 }
 
-/* TRUE when the whole of input i matters to n, not just the parts in reads. */
+/* TRUE if all of input i matters to n, not just the parts in reads. */
 static gboolean reads_whole_input(struct node *n, guint i)
 {
     if (node_is_local(n->v->inputs[i]))

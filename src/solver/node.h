@@ -5,7 +5,7 @@
 #include "base/work.h"
 #include "solver/solver.h"
 
-/* Bumped when the meaning of a key, or what running an op yields, changes. */
+/* Bumped when the meaning of a key or the result of an op changes. */
 #define KEY_EPOCH 5
 
 /* What an op reads of one input that is not simply its root file system. */
@@ -14,20 +14,20 @@ struct read {
     guint part;           /* index of the action or mount */
     struct selection sel; /* what is read of it */
     struct digest digest; /* of what is selected, once known */
-    GPtrArray *selected;  /* struct selected*, while the tree that they point into is there */
+    GPtrArray *selected;  /* struct selected*, while the tree that they point into exists */
 };
 
-/* What steps above wrote to a cache mount before this one sees it. */
+/* What earlier steps wrote to a cache mount before this one sees it. */
 struct volume_past {
     const struct exec_mount *mount;
-    struct digest digest; /* of who wrote, as the content key counts it */
+    struct digest digest; /* of the writers, for the content key */
 };
 
 struct opened;
 struct node {
-    struct vertex *v;         /* what it is about */
-    struct vertex_result res; /* told to the caller */
-    gint64 begun_us; /* monotonic time when res.started_us was: durations do not follow the clock */
+    struct vertex *v;
+    struct vertex_result res;
+    gint64 begun_us; /* monotonic time of res.started_us: durations do not follow the wall clock */
     GArray *reads;   /* struct read: of local inputs and of parts of other inputs */
     struct opened *opened; /* by input, while n is solved */
     GArray *pasts;         /* struct volume_past: of cache mounts, once its inputs are done */
@@ -54,24 +54,24 @@ struct solver {
     GPtrArray *nodes;    /* struct node*, by vertex number */
     int steps;           /* numbered so far */
     struct cancel *stop; /* set by the user's cancel and by the first failure */
-    GMutex lock; /* guards ready, idle, crew, left, error, failed, the nodes' scheduling fields and
-                    contents */
+    /* guards ready, idle, crew, left, error, failed and the nodes' scheduling fields */
+    GMutex lock;
     GCond changed;
-    struct work work;    /* what its threads work for: stop, and the caller's slots */
+    struct work work;    /* the work of its threads: stop, and the caller's slots */
     GQueue ready;        /* struct node* */
     guint idle;          /* workers that wait for changed */
-    GPtrArray *crew;     /* GThread*: the workers beside the caller's thread */
+    GPtrArray *crew;     /* GThread*: the workers besides the caller's thread */
     guint left;          /* queued nodes not done */
     GError *error;       /* first error of this run */
     struct node *failed; /* its node */
-    struct run *kept;    /* what a failed exec holds, for solver_debug(); or NULL */
+    struct run *kept;    /* the state of a failed exec, for solver_debug(); or NULL */
     GMutex floor_lock;   /* guards floor */
     char *floor;         /* a directory of the store below every RUN's root (sandbox_floor()) */
     GMutex renewing;     /* guards renewed, and is held while one is emptied */
     GHashTable *renewed; /* ids of cache mounts that this build emptied: char* */
     GHashTable *first_writers; /* ids of cache mounts → number of the first vertex that writes it */
-    gint warned;               /* that layers are copied, atomic */
-    guint32 nonce[4];          /* random: tells this run from all others */
+    gint warned;               /* the warning that layers are copied was given; atomic */
+    guint32 nonce[4];          /* random, unique to this run */
 };
 
 /* Files of a selection whose digests are kept so that a later miss can name the ones that differ.
@@ -79,11 +79,11 @@ struct solver {
 #define EXPLAIN_MAX_FILES 4096
 
 struct node *node_of(struct solver *s, const struct vertex *v);
-/* What a thread enters that works for n; events of transfers then name n, or the step that an
- * internal n is a part of. */
+/* The work that a thread enters for n; events of transfers then name n, or the step that an
+ * internal n is part of. */
 struct work node_work(const struct solver *s, const struct node *n);
 gboolean node_is_local(const struct vertex *v);
-/* The input whose root file system n's layer lies on; NULL for scratch and for other ops. */
+/* The input on whose root file system n's layer is made; NULL for scratch and for other ops. */
 struct node *node_base(struct solver *s, const struct node *n);
 /* Its number, or -1. */
 int node_base_input(const struct node *n);
@@ -92,11 +92,11 @@ int node_base_input(const struct node *n);
 
 /* Fills n->reads from its op; no I/O. */
 void node_init_reads(struct node *n);
-/* The definition key; inputs' keys must be there. Scans and hashes local sources as needed. */
+/* The definition key; inputs must have theirs. Scans and hashes local sources as needed. */
 gboolean node_definition_key(struct solver *s, struct node *n, GError **err);
 /* The content key; all inputs must be done. */
 gboolean node_content_key(struct solver *s, struct node *n, GError **err);
-/* Content digest of a chain, indexing layers that are not yet. */
+/* Content digest of a chain; indexes layers as needed. */
 gboolean chain_content(struct solver *s, const struct chain *c, struct digest *out, GError **err);
 
 /* volumes.c */
@@ -115,15 +115,15 @@ gboolean resolve_sources(struct solver *s, GError **err);
 
 /* explain.c */
 
-/* Where n stands, for comparing with earlier builds. NULL for internal vertices: they share the
- * slot of their instruction. */
+/* The place of n, to compare with earlier builds. NULL for internal vertices: they share the slot
+ * of their instruction. */
 char *node_slot(const struct solver *s, const struct node *n);
 
 /* JSON text of what n reads: op digest, per input a name, a digest and, where small, its files. */
 char *node_inputs_json(struct solver *s, struct node *n);
-/* What node_explain_miss() says when there is none: nobody needs to be told while it starts. */
+/* The text of node_explain_miss() if there is no such record; not shown while the step starts. */
 #define NEVER_BUILT "never built here"
-/* Why n was no hit, compared with the newest record in its slot; newly allocated. */
+/* Why n was not a hit, compared with the newest record in its slot. */
 char *node_explain_miss(struct solver *s, struct node *n);
 
 /* run_*.c: make n's chain by running its op; fills layer_bytes. */
@@ -137,11 +137,11 @@ struct chain *run_diff(struct solver *s, struct node *n, GError **err);
 gboolean hash_merged(struct solver *s, struct node *n, struct hasher *h, GError **err);
 /* Receives the warnings of file ops; ctx is a struct warned. */
 struct warned {
-    struct solver *s; /* who runs n */
-    struct node *n;   /* whom it is about */
+    struct solver *s;
+    struct node *n; /* the step it is about */
 };
 void node_warn(gpointer ctx, const char *text);
-/* The chain (of one layer) that holds what read selects of a local source, made once per content.
+/* The chain (of one layer) of what read selects of a local source, made once per content.
  */
 struct chain *local_chain(struct solver *s, struct node *n, struct read *r, GError **err);
 

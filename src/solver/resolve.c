@@ -1,4 +1,4 @@
-/* Asking what sources on the network hold now, all at the same time: keys need it. */
+/* Asks for the current content of all sources on the network, in parallel: keys need it. */
 #include "base/work.h"
 #include "solver/node.h"
 

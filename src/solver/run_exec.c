@@ -1,4 +1,4 @@
-/* Running an exec op: mounts are made ready, the sandbox runs, the upper becomes a layer. */
+/* Running an exec op: mounts are prepared, the sandbox runs, the upper becomes a layer. */
 #include "solver/node.h"
 
 #include "base/error.h"
@@ -22,7 +22,7 @@
 #define FULL_BYTES (1024 * 1024)
 #define CACHE_MODE 0755 /* of a cache mount that names none */
 
-/* Everything one run holds; released by exec_run_clear() in any state. */
+/* Everything of one run; released by run_clear() in any state. */
 struct run {
     struct solver *s;
     struct node *n;
@@ -82,7 +82,7 @@ static struct sandbox_mount *add_step_mount(struct run *r, const char *dest, int
     return &g_array_index(r->mounts, struct sandbox_mount, r->mounts->len - 1);
 }
 
-/* What of its input a mount reads; NULL: all of it. */
+/* The part of its input that a mount reads; NULL: all of it. */
 static struct read *read_of(const struct run *r, const struct exec_mount *m)
 {
     const char *path = m->type == MOUNT_CACHE || !m->selector ? "" : m->selector;
@@ -145,7 +145,7 @@ static gboolean add_bind(struct run *r, const struct exec_mount *m, GError **err
     g_autoptr(chain) c = mount_chain(r, m, err);
     if (!c)
         return FALSE;
-    /* A mount from scratch, and one that is written to, gets an upper that is thrown away. */
+    /* A mount from scratch, and a writable one, gets an upper that is discarded. */
     gboolean writable = !m->readonly || c->n == 0;
     struct snapshot *sn = snapshot_open(r->s->o.store, c, writable, r->s->o.snapshots, err);
     if (!sn)
@@ -164,14 +164,14 @@ static guint32 cache_mode(const struct exec_mount *m)
     return m->mode ? m->mode : CACHE_MODE;
 }
 
-/* With Docker's builder owner and mode count only where all of the cache is mounted. */
+/* In Docker's builder, owner and mode only apply if all of the cache is mounted. */
 static gboolean is_owned(const struct exec_mount *m)
 {
     return !m->selector && (m->uid || m->gid || cache_mode(m) != CACHE_MODE);
 }
 
-/* As with Docker's builder, caches of one id are different ones when they begin differently: with
- * another owner or mode, or in other layers. A user's cache is then not the one that root filled.
+/* As in Docker's builder, caches of one id are different if they start differently: with another
+ * owner or mode, or from other layers. So a user's cache is not the one that root filled.
  */
 static char *volume_id(struct run *r, const struct exec_mount *m, GError **err)
 {
@@ -186,8 +186,8 @@ static char *volume_id(struct run *r, const struct exec_mount *m, GError **err)
     return g_string_free(id, FALSE);
 }
 
-/* A fresh cache mount begins with the content of the chain it says to start from, mode and owner
- * included, as with Docker's builder. */
+/* A fresh cache mount starts with the content of its source chain, with mode and owner, as in
+ * Docker's builder. */
 static gboolean init_volume(struct run *r, const struct exec_mount *m, int dir, GError **err)
 {
     g_autoptr(chain) c = mount_chain(r, m, err);
@@ -202,8 +202,8 @@ static gboolean init_volume(struct run *r, const struct exec_mount *m, int dir, 
     return TRUE;
 }
 
-/* Adds the part of a cache that m shows. Links in it lead nowhere but into it; what is opened once
- * is what is mounted, whatever other steps do to the path meanwhile. */
+/* Adds the part of a cache that m shows. Links in it cannot lead out of it; what is opened here is
+ * mounted, whatever other steps do to the path meanwhile. */
 static gboolean add_cache_part(struct run *r, const struct exec_mount *m, int dir, GError **err)
 {
     int fd = fs_open_in_root(dir, m->selector ? m->selector : "", O_PATH, 0);
@@ -217,8 +217,8 @@ static gboolean add_cache_part(struct run *r, const struct exec_mount *m, int di
     return TRUE;
 }
 
-/* A step that must not use what earlier builds left begins with an empty cache mount; later steps
- * of the same build share that. */
+/* A step that must not use what earlier builds left starts with an empty cache mount, which later
+ * steps of the same build share. */
 static gboolean renew_volume(struct run *r, const char *id, GError **err)
 {
     struct solver *s = r->s;
@@ -271,7 +271,7 @@ static gboolean add_secret(struct run *r, const struct exec_mount *m, GError **e
 {
     GError *local = NULL;
     GBytes *value = r->s->o.env->secret(r->s->o.env, m->id, &local);
-    if (!value && m->env && m->optional) /* as in BuildKit, set all the same */
+    if (!value && m->env && m->optional) /* set anyway, as in BuildKit */
         g_ptr_array_add(r->env, g_strconcat(m->env, "=", NULL));
     if (!value)
         return missing_is_fine(m, err, local);
@@ -289,7 +289,8 @@ static gboolean add_secret(struct run *r, const struct exec_mount *m, GError **e
     return TRUE;
 }
 
-/* A socket with the mount's mode and owner. Its name must last: what has none cannot be mounted. */
+/* A socket with the mount's mode and owner. Its name must exist: a socket without one cannot be
+ * mounted. */
 static struct agent_relay *start_relay(struct run *r, const struct exec_mount *m, const char *agent,
                                        GError **err)
 {
@@ -385,7 +386,7 @@ static void on_output(gpointer ctx, int fd, const void *bytes, gsize len)
                                                .n_bytes = len});
 }
 
-/* What the step wrote is still there: a disk that is full now was full for the program. */
+/* What the step wrote still exists: if the disk is full now, it was full for the program. */
 static gboolean disk_is_full(const struct run *r)
 {
     struct statvfs v;
@@ -406,7 +407,7 @@ static gboolean program_failed(const struct run *r, int exit_code, GError **err)
     return FALSE;
 }
 
-/* What every process in the step's sandbox has; the caller adds env and where output goes. */
+/* What all processes in the step's sandbox share; the caller adds env and output. */
 static struct sandbox_spec make_spec(struct run *r)
 {
     const struct exec_op *op = r->op;
@@ -562,7 +563,7 @@ static const char *shell_of(const char *const *args)
     return "/bin/sh";
 }
 
-/* What of the op a mount of the sandbox was made for. */
+/* The part of the op that a mount of the sandbox was made for. */
 static const struct exec_mount *origin_of(const struct run *r, const struct sandbox_mount *sm)
 {
     for (guint i = 1; i < r->op->n_mounts; i++)
@@ -587,8 +588,8 @@ static gboolean remount_bind(struct run *r, struct snapshot *sn, GError **err)
     return TRUE;
 }
 
-/* The failed sandbox had the mounts of layers: another one gets them anew, with what was written to
- * them. */
+/* The failed sandbox had the mounts of layers: another one gets new ones, including what was
+ * written to them. */
 static gboolean remount(struct run *r, GError **err)
 {
     for (guint i = 0; i < r->snapshots->len; i++)

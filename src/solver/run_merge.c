@@ -43,7 +43,7 @@ static struct chain *make_grafted(struct solver *s, const struct graft *g, GErro
     return c;
 }
 
-/* The layer in g's place, made once for all chains that look the same where it goes. */
+/* The layer to use instead of g's, made once for all chains that look the same where it goes. */
 static struct chain *grafted(struct solver *s, const struct graft *g, const struct digest *looked,
                              GError **err)
 {
@@ -167,8 +167,7 @@ struct chain *run_diff(struct solver *s, struct node *n, GError **err)
     }
     if (common < 0) {
         error_set(err, VARVE_ERROR_UNSUPPORTED,
-                  "%s: a difference of two results of which one was not made over the other is not "
-                  "supported",
+                  "%s: only the difference of a result and one made on top of it is supported",
                   n->v->meta.name);
         return NULL;
     }

@@ -289,8 +289,9 @@ static guint added_layers(struct solver *s, const struct node *n)
     }
 }
 
-/* Takes what is recorded under n's content key. Only the layers that n's op added count: the input
- * that it was made over holds the same files, but may be made of other layers, also of more. */
+/* Takes what is recorded under n's content key. Only the layers that n's op added are used: the
+ * input on which it was made has the same files, but possibly in different layers, or more of them.
+ */
 static gboolean take_cut(struct solver *s, struct node *n)
 {
     if (digest_is_zero(&n->content_key) || !take_record(s, n, &n->content_key))
@@ -391,7 +392,7 @@ static struct chain *run_op(struct solver *s, struct node *n, GError **err)
     g_return_val_if_reached(NULL);
 }
 
-/* Runs the op while this process alone holds its key; another process may have done it meanwhile.
+/* Runs the op while only this process holds its key; another process may have run it meanwhile.
  */
 static gboolean run_locked(struct solver *s, struct node *n, GError **err)
 {
@@ -428,7 +429,7 @@ static gboolean solve_node(struct solver *s, struct node *n, GError **err)
     n->inputs_json = node_inputs_json(s, n);
     if (!n->v->meta.no_cache && take_cut(s, n)) {
         g_free(n->res.why);
-        n->res.why = g_strdup("what it reads came out the same as before");
+        n->res.why = g_strdup("its inputs came out the same as before");
         return put_records(s, n, err);
     }
     g_free(n->res.why);
@@ -438,7 +439,7 @@ static gboolean solve_node(struct solver *s, struct node *n, GError **err)
     return run_locked(s, n, err);
 }
 
-/* What waits for n, near or far, is not run. */
+/* Everything that depends on n, directly or not, is not run. */
 static void give_up_dependents(struct solver *s, struct node *n)
 {
     g_autoptr(GPtrArray) stack = g_ptr_array_new();
@@ -467,7 +468,7 @@ static void node_failed(struct solver *s, struct node *n, GError *error)
     note_failure(s, n, error);
 }
 
-/* Wakes a worker for each vertex that is ready now, but for the first: the caller takes that. */
+/* Wakes a worker for each vertex that is ready now, except the first: the caller takes that. */
 static void node_solved(struct solver *s, struct node *n)
 {
     guint n_ready = 0;
@@ -511,8 +512,8 @@ static gboolean is_over(const struct solver *s)
 
 static gpointer solver_worker(gpointer data);
 
-/* A worker for each vertex that is ready and that none waits for, as far as threads go. What is
- * left is tried again whenever a worker begins a vertex. */
+/* Starts a worker for each ready vertex without one, as far as threads are available. The rest is
+ * tried again whenever a worker starts a vertex. */
 static void hire(struct solver *s)
 {
     guint most = s->o.max_parallel ? s->o.max_parallel : MAX(4, 2 * pool_cpus());

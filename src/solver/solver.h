@@ -1,20 +1,20 @@
 /* The solver: makes a vertex's chain, doing as little as possible.
  *
  * Keys (DESIGN "Keys"). The definition key of a vertex is hash(op, definition keys of its inputs),
- * where a local source counts as the digest of what the op selects from it, one on the network as
- * what it holds now. The content key is hash(op, content digests of what the op reads of its
- * inputs' results, who wrote to its cache mounts before it). A vertex is solved like this, from the
- * target down:
+ * in which a local source is represented by the digest of what the op selects from it, one on the
+ * network by its current content. The content key is hash(op, content digests of what the op reads
+ * of its inputs' results, earlier writers of its cache mounts). A vertex is solved like this, from
+ * the target down:
  *   1. its record under the definition key, as long as nothing below it ran in this build: a hit;
  *   2. else its inputs are solved (independent ones at the same time);
  *   3. its record under the content key: an early cutoff, also stored under the definition key;
  *   4. else it runs, under a lock of its key shared with other processes, and is recorded under
- * both. Nothing a hit depends on is touched: inputs of a hit are neither pulled nor unpacked. Of
- * base images only what steps read comes here: a merge that need not know what it lies on has no
- * content key then. Only
- * steps that a result needs are ever looked at. Threads: as many steps run at once as the graph
- * allows, at most max_parallel, and no more than the current work has slots for (base/work.h).
- * Several targets are solved at once, and a step that they share once. */
+ *      both keys.
+ *
+ * Nothing that a hit depends on is touched: its inputs are neither pulled nor unpacked. Only steps
+ * that a result needs are looked up. As many steps run at once as the graph allows, at most
+ * max_parallel, and no more than the current work has slots for (base/work.h). Several targets are
+ * solved at the same time, and a step that they share only once. */
 #ifndef VARVE_SOLVER_SOLVER_H
 #define VARVE_SOLVER_SOLVER_H
 
@@ -27,12 +27,11 @@
 #include "store/record.h"
 #include "tree/tree.h"
 
-/* What the solver asks of its surroundings; all functions may be called from several threads. */
+/* What the solver needs from its environment; all functions may be called from several threads. */
 struct solver_env {
     /* The tree of a local source, scanned at most once. */
     struct tree *(*local)(struct solver_env *self, const struct source_op *op, GError **err);
-    /* Chain of any but a local source, pulled and unpacked or fetched as far as this build is known
-     * to need it. More may be needed later, of what is not here then: store/absent.h. */
+    /* Chain of a source other than a local one, pulled and unpacked or fetched as needed. */
     struct chain *(*image)(struct solver_env *self, const struct source_op *op,
                            enum layer_need need, GError **err);
     /* Value of a secret, NULL with NOT_FOUND when there is none. */
@@ -43,8 +42,7 @@ struct solver_env {
     /* Returns the text that represents the current content of an http or git source in keys; asks
      * the network as needed. May be NULL when the graph has no such source. */
     char *(*resolve)(struct solver_env *self, const struct source_op *op, GError **err);
-    /* Runs an exec op in place of this machine's sandbox, over base (NULL: scratch). NULL function:
-     * the sandbox does. */
+    /* Runs an exec op on base (NULL: scratch) instead of this machine's sandbox. May be NULL. */
     struct chain *(*exec)(struct solver_env *self, const struct vertex *v, const struct chain *base,
                           struct cancel *c, GError **err);
 };
@@ -56,7 +54,7 @@ struct solver_options {
     struct cancel *cancel;     /* or NULL */
     guint max_parallel;        /* 0: twice the number of CPUs, at least 4: steps often wait */
     gint64 build_id;           /* for logs, 0: none kept */
-    gint64 now_ns;             /* mtimes of what is made; SOURCE_DATE_EPOCH when set */
+    gint64 now_ns;             /* mtimes of what is made; SOURCE_DATE_EPOCH if set */
     const char *host_ca;       /* bundle to mount into RUN, or NULL */
     const struct resources *resources; /* of a RUN, borrowed */
     struct netpool *nets;              /* networks for RUN, borrowed; NULL: the host's */
@@ -73,17 +71,17 @@ struct solver_options {
 struct solver;
 struct solver *solver_new(const struct graph *g, const struct solver_options *o);
 void solver_free(struct solver *s);
-/* Solves n targets at once. out[i] gets the chain of targets[i] (the caller's), or NULL where it
- * failed or was given up. FALSE when one has none: the first error. Every finished step is kept.
- * May be called again, also when the graph has grown: what is done stays done, what failed is
- * tried again. */
+/* Solves n targets at once. out[i] gets the chain of targets[i] (the caller's), or NULL if it
+ * failed or was abandoned. FALSE with the first error if one has none. Finished steps are kept. May
+ * be called again, even after the graph has grown: what is done stays done, what failed is tried
+ * again. */
 gboolean solver_run(struct solver *s, struct vertex *const *targets, guint n, struct chain **out,
                     GError **err);
 
-/* How each vertex came out, by vertex number. Valid after solver_run. */
+/* The result of each vertex, by vertex number. Valid after solver_run(). */
 struct vertex_result {
-    gboolean
-        needed; /* the target depends on it (vertices below a hit are needed, but not looked at) */
+    /* the target depends on it (vertices below a hit are needed but not looked up) */
+    gboolean needed;
     gboolean done; /* outcome is set */
     enum event_outcome outcome;
     struct digest key; /* definition key, zero when it could not be made */
@@ -100,26 +98,26 @@ struct vertex_result {
                          something else */
 };
 const struct vertex_result *solver_result(const struct solver *s, const struct vertex *v);
-/* What is known of a step; borrowed until the next solver_run(). */
+/* What is known about a step; borrowed until the next solver_run(). */
 struct solver_step {
     struct digest definition, content_key; /* its keys; zero: not made */
-    const struct chain *chain;             /* NULL: not made, or not looked at (below a hit) */
-    struct digest content;                 /* of chain; zero: nobody asked for it yet */
+    const struct chain *chain;             /* NULL: not made, or not looked up (below a hit) */
+    struct digest content;                 /* of chain */
 };
 void solver_step(const struct solver *s, const struct vertex *v, struct solver_step *out);
-/* The step's stable place, under which the store keeps its inputs and history; newly allocated.
- * NULL: it has none. */
+/* The step's stable place, under which the store keeps its inputs and history; NULL if it has none.
+ */
 char *solver_slot(const struct solver *s, const struct vertex *v);
 /* The vertex that failed first in the last solver_run(), or NULL. */
 struct vertex *solver_failed(const struct solver *s);
-/* What the RUN v was started over, borrowed; NULL: nothing, or it is not made. */
+/* The chain on which the RUN v was started, borrowed; NULL: none, or not made. */
 const struct chain *solver_base_chain(struct solver *s, const struct vertex *v);
 /* The failed RUN that was kept, or NULL. */
 const struct vertex *solver_kept(const struct solver *s);
-/* After solver_run(), with something kept: runs the step's shell (SHELL's, else /bin/sh) on a
- * terminal, in the file system as the step left it, with its mounts, environment, directory and
- * user. tmpfs mounts are fresh. What is changed is thrown away with the solver. terminal is given
- * the terminal's other side (exec/sandbox.h). term: for TERM unless the step sets it, or NULL. */
+/* After solver_run() with a kept RUN: runs the step's shell (SHELL's, else /bin/sh) on a terminal,
+ * in the file system as the step left it, with its mounts, environment, directory and user. tmpfs
+ * mounts are fresh. Changes are discarded with the solver. terminal gets the terminal's other side
+ * (exec/sandbox.h). term: value of TERM unless the step sets it, or NULL. */
 gboolean solver_debug(struct solver *s, void (*terminal)(gpointer ctx, int master_fd), gpointer ctx,
                       const char *term, int *exit_code, GError **err);
 

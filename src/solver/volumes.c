@@ -1,7 +1,6 @@
-/* Cache mounts as a way from one step to another that no digest of content sees: what a step wrote
- * to one, a step below it reads. So the content key of a step counts who may have written to its
- * cache mounts before it in this graph. A definition key needs nothing of this: it has the keys of
- * all steps above. */
+/* Through cache mounts a step can pass files to a later one without any content digest. So the
+ * content key of a step includes the steps that may have written to its cache mounts before it in
+ * this graph. A definition key does not need this: it includes the keys of all earlier steps. */
 #include "solver/node.h"
 
 #include <string.h>
@@ -31,9 +30,9 @@ void volumes_add(struct solver *s, const struct vertex *v)
     }
 }
 
-/* What says whether n would write the same again. Above a step that ran because of --no-cache only
- * the content key does (n is solved then, as all that depends on it), and such a step itself writes
- * something else each time. */
+/* Identifies what n would write. Above a step that ran because of --no-cache only the content key
+ * does (n is solved then, like all that depends on it), and such a step itself writes something
+ * else each time. */
 static void imprint(const struct solver *s, const struct node *n, struct digest *out)
 {
     *out = n->tainted ? n->content_key : n->res.key;

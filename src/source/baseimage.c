@@ -135,11 +135,11 @@ static struct found *pull_refused(const struct reference *ref, GError **err)
     g_autofree char *shown = reference_familiar(ref);
     error_set(err, VARVE_ERROR_NOT_FOUND,
               "%s is not in the local store, and --pull=never does not allow pulling it", shown);
-    error_add_next(err, "run varve pull %s, or leave --pull=never out", shown);
+    error_add_next(err, "run varve pull %s, or leave out --pull=never", shown);
     return NULL;
 }
 
-/* What the registry did not give may be here under another tag. */
+/* An image that the registry does not have may be in the store under another tag. */
 static void tell_near(struct baseimages *b, const struct reference *ref, const char *name,
                       GError **err)
 {
@@ -150,11 +150,11 @@ static void tell_near(struct baseimages *b, const struct reference *ref, const c
     g_autoptr(GError) why = g_steal_pointer(err);
     g_autofree char *wanted = reference_familiar(ref);
     g_autofree char *shown = reference_familiar(other);
-    error_set(err, why->code, "there is no %s here; %s is (%s)", wanted, shown, why->message);
+    error_set(err, why->code, "%s is not in the store; %s is (%s)", wanted, shown, why->message);
     error_add_next(err, "varve run %s, or FROM %s", shown, shown);
 }
 
-/* Likewise, it may be here for another platform. */
+/* Likewise, it may be in the store for another platform. */
 static gboolean tell_platform(struct baseimages *b, const struct reference *ref, const char *name,
                               const char *platform, GError **err)
 {
@@ -163,7 +163,7 @@ static gboolean tell_platform(struct baseimages *b, const struct reference *ref,
         return FALSE;
     g_autoptr(GError) why = g_steal_pointer(err);
     g_autofree char *shown = reference_familiar(ref);
-    error_set(err, why->code, "%s is here for %s, not for %s (%s)", shown, row->platform, platform,
+    error_set(err, why->code, "%s is in the store for %s, not for %s (%s)", shown, row->platform, platform,
               why->message);
     error_add_next(err, "ask for %s, or build or load that image for %s first", row->platform,
                    platform);
@@ -196,7 +196,7 @@ static struct found *find_image(struct baseimages *b, const char *text, const st
     return f;
 }
 
-/* Splits "<path>[:tag][@digest]", both after the last slash; with a digest the tag says nothing. */
+/* Splits "<path>[:tag][@digest]", both after the last slash; with a digest the tag is ignored. */
 static char *split_layout(const char *value, char **ref)
 {
     const char *slash = strrchr(value, '/'), *name = slash ? slash + 1 : value;

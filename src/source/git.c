@@ -24,12 +24,13 @@ gboolean git_check(const char *url, const char *ref, GError **err)
     g_autofree char *host = url_host_of(url);
     if (*url == '-' || *host == '-' || strstr(url, "@-"))
         return error_set(err, VARVE_ERROR_INVALID,
-                         "the repository %s is refused: its name begins like an option", shown);
+                         "the repository %s is refused: its name starts like an option", shown);
     for (const char *p = url; *p; p++)
         if ((guchar)*p <= ' ' || *p == 0x7f)
             return error_set(
                 err, VARVE_ERROR_INVALID,
-                "the repository %s is refused: its URL holds blanks or control characters", shown);
+                "the repository %s is refused: its URL contains blanks or control characters",
+                shown);
     if (!ref)
         return TRUE;
     gboolean bad = *ref == '-' || *ref == '/' || strlen(ref) > MAX_NAME || strstr(ref, "..") ||

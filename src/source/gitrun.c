@@ -136,7 +136,7 @@ static gboolean drain(int *fd, GString *into, gsize max, gboolean strict, GError
     if (n > 0)
         g_string_append_len(into, buffer, MIN((gsize)n, max - MIN(max, into->len)));
     return !strict || into->len < max ||
-           error_set(err, VARVE_ERROR_INVALID, "git says more than %zu bytes", max);
+           error_set(err, VARVE_ERROR_INVALID, "git printed more than %zu bytes", max);
 }
 
 static gboolean read_all(const struct gitrun *g, struct pipes *p, GError **err)
@@ -160,7 +160,7 @@ static gboolean read_all(const struct gitrun *g, struct pipes *p, GError **err)
     return TRUE;
 }
 
-/* What of git's own words says which class of failure it is. */
+/* Phrases of git that show the class of the failure. */
 static enum varve_error class_of(const char *text)
 {
     static const struct {

@@ -1,4 +1,4 @@
-/* Running the git program with an environment of our own. Internal to source/git*.c. */
+/* Running the git program with a controlled environment. Internal to source/git*.c. */
 #ifndef VARVE_SOURCE_GITRUN_H
 #define VARVE_SOURCE_GITRUN_H
 
@@ -7,11 +7,11 @@
 struct gitrun {
     const struct git_remote *remote; /* credentials, certificates; its URL is the remote "varve" */
     const char *dir;                 /* working directory */
-    gboolean local;                  /* speaks to files of ours: the file protocol, nothing else */
-    guint seconds;                   /* it may take; 0: an hour */
+    gboolean local;                  /* uses our own files: only the file protocol is allowed */
+    guint seconds;                   /* time limit; 0: an hour */
 };
-/* Runs "git argv…" (without "git"; NULL-terminated) and returns what it printed (at most 4 MiB),
- * newly allocated; NULL when it failed, with what it complained of in the message. No retries. */
+/* Runs "git argv…" (without "git"; NULL-terminated) and returns what it printed (at most 4 MiB);
+ * NULL if it failed, with its error output in the message. No retries. */
 char *gitrun(const struct gitrun *g, const char *const *argv, GError **err);
 
 #endif

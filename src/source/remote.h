@@ -1,14 +1,14 @@
 /* Sources on the network: http(s) files and git repositories (OP_SOURCE of SOURCE_HTTP and
  * SOURCE_GIT).
  *
- * What such a source holds now is asked for before keys are made (remotes_resolve), and is what
- * counts in keys, not its URL: the digest of a file, the commit of a repository. Where the
- * Dockerfile says it
- * (--checksum, a whole commit id) nothing is asked, and a build that has it works without network.
+ * Keys contain the current content of such a source, not its URL: the digest of a file, the commit
+ * of a repository. It is asked for before keys are made (remotes_resolve). If the Dockerfile
+ * specifies it (--checksum, a full commit id) nothing is asked, and a build that has it works
+ * without network.
  *
- * What was got is kept as a layer under a record of its own, with the server's ETag and date in the
- * stat cache: a file that did not change costs one request answered without a body. Repositories
- * are kept as bare ones in volumes, so that a new commit costs only what it changed. Thread-safe.
+ * The result is kept as a layer under its own record, with the server's ETag and date in the stat
+ * cache: an unchanged file costs one request answered without a body. Repositories are kept as bare
+ * ones in volumes, so that a new commit only costs its changes. Thread-safe.
  */
 #ifndef VARVE_SOURCE_REMOTE_H
 #define VARVE_SOURCE_REMOTE_H
@@ -33,14 +33,14 @@ struct remotes_options {
 struct remotes;
 struct remotes *remotes_new(const struct remotes_options *o);
 void remotes_free(struct remotes *r);
-/* What op holds: the file's digest as text, the commit. Asked for once; newly allocated. */
+/* The current content of op: the file's digest as text, or the commit. Asked for once. */
 char *remotes_holds(struct remotes *r, const struct source_op *op, GError **err);
-/* When that is from, in seconds since 1970: the committer's time; the file's date, else that of the
- * youngest file in it when it is an archive. -1: it does not tell. Gets it if it is not there. */
+/* The time of that content, in seconds since 1970: the committer's time; the file's date, else that
+ * of the newest file in an archive. -1 if unknown. Fetches it if needed. */
 gboolean remotes_time(struct remotes *r, const struct source_op *op, gint64 *seconds, GError **err);
-/* Text that stands for op in keys; newly allocated. NULL on error. */
+/* Text that represents op in keys. NULL on error. */
 char *remotes_resolve(struct remotes *r, const struct source_op *op, GError **err);
-/* The chain (of one layer) that holds it, got now if it is not there; resolved now if it was not.
+/* The chain (of one layer) with it; resolves and fetches it if needed.
  */
 struct chain *remotes_chain(struct remotes *r, const struct source_op *op, GError **err);
 

@@ -69,7 +69,7 @@ static void hint_login(const struct git_remote *r, GError **err)
         return;
     g_autofree char *host = url_host_of(r->url);
     if (r->auth)
-        error_add_next(err, "see whether the secret for %s is right and has not expired", host);
+        error_add_next(err, "check that the secret for %s is right and has not expired", host);
     else
         error_add_next(err, "give a token for it: --secret id=GIT_AUTH_TOKEN.%s,src=FILE", host);
 }
@@ -80,7 +80,7 @@ static gboolean refuse_commit(const struct source_op *op, const char *got, GErro
     error_set(err, VARVE_ERROR_INVALID,
               "checksum mismatch: %s of %s is commit %s, but the checksum wants %s",
               op->ref ? op->ref : "the default branch", shown, got, op->commit);
-    error_add_next(err, "find out why it moved; if it is what you want now, write --checksum=%s",
+    error_add_next(err, "find out why it moved; if you want the new one, write --checksum=%s",
                    got);
     return FALSE;
 }

@@ -1,6 +1,6 @@
 /* Files over http(s). The stat cache keeps, under the digest of the URL, what the server said last:
  *   etag NEWLINE last-modified NEWLINE sha256:digest NEWLINE
- * Empty lines stand for what it did not say. */
+ * Empty lines stand for missing values. */
 #include "source/remotework.h"
 
 #include "base/error.h"
@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What the server said of a URL the last time. */
+/* What the server last said about a URL. */
 struct said {
     char *etag, *last_modified; /* NULL: nothing */
     char *digest;               /* as text */
@@ -133,7 +133,7 @@ static gboolean find_auth(const struct remotes *r, const char *url, char **auth,
     for (const char *p = *auth; *p; p++)
         if (g_ascii_iscntrl(*p))
             return error_set(err, VARVE_ERROR_INVALID,
-                             "the secret %s holds a line break or another control character",
+                             "the secret %s contains a line break or another control character",
                              token ? token_id : header_id);
     return TRUE;
 }
@@ -143,7 +143,7 @@ static void hint_login(const char *url, gboolean sent, GError **err)
 {
     g_autofree char *host = bare_host(url);
     if (sent)
-        error_add_next(err, "see whether the secret for %s is right and has not expired", host);
+        error_add_next(err, "check that the secret for %s is right and has not expired", host);
     else
         error_add_next(err, "give a token for it: --secret id=HTTP_AUTH_TOKEN_%s,src=FILE", host);
 }
@@ -211,8 +211,7 @@ static char *ask_now(struct remotes *r, const struct source_op *op, const struct
     return holds;
 }
 
-/* Whether what was got the last time is still here: else there is no use in hearing that it did not
- * change. */
+/* Whether the last download is still in the store: otherwise "unchanged" would be useless. */
 static gboolean still_here(struct remotes *r, const struct source_op *op, const struct said *said)
 {
     struct digest key;
@@ -251,7 +250,7 @@ static gboolean check_digest(const struct source_op *op, const struct download_i
                          shown);
     error_set(err, VARVE_ERROR_INVALID, "checksum mismatch: %s is\n%s, but --checksum wants\n%s",
               shown, got, holds);
-    error_add_next(err, "find out why it changed; if it is what you want now, write --checksum=%s",
+    error_add_next(err, "find out why it changed; if you want the new one, write --checksum=%s",
                    got);
     return FALSE;
 }

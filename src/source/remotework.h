@@ -1,4 +1,4 @@
-/* What the parts of remote.h share; private to source/remote*.c. */
+/* Shared by the parts of remote.h; private to source/remote*.c. */
 #ifndef VARVE_SOURCE_REMOTEWORK_H
 #define VARVE_SOURCE_REMOTEWORK_H
 
@@ -12,7 +12,7 @@ struct remotes {
     GHashTable *known; /* op's text (char*) → what it holds (char*): a digest, a commit */
 };
 
-/* The text of a secret without blanks around it, newly allocated; NULL when it is not given. */
+/* The text of a secret without blanks around it; NULL when it is not given. */
 char *remote_secret(const struct remotes *r, const char *id);
 /* The chain recorded under key, or NULL. */
 struct chain *remote_find(struct remotes *r, const struct digest *key);
@@ -20,13 +20,13 @@ struct chain *remote_find(struct remotes *r, const struct digest *key);
 struct chain *remote_keep(struct remotes *r, const struct digest *key, const char *tmp,
                           struct layer_info *info, GError **err);
 
-/* What op holds now: the file's digest as text; the commit. */
+/* The current content of op: the file's digest as text, or the commit. */
 char *remote_http_ask(struct remotes *r, const struct source_op *op, GError **err);
 char *remote_git_ask(struct remotes *r, const struct source_op *op, GError **err);
-/* Key of the record of what op yields when it holds that. */
+/* Key of the record for op with this content. */
 void remote_http_key(const struct source_op *op, const char *holds, struct digest *key);
 void remote_git_key(const struct source_op *op, const char *holds, struct digest *key);
-/* Gets it. */
+/* Fetches it. */
 struct chain *remote_http_get(struct remotes *r, const struct source_op *op, const char *holds,
                               GError **err);
 struct chain *remote_git_get(struct remotes *r, const struct source_op *op, const char *holds,

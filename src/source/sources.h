@@ -1,5 +1,5 @@
 /* Sources of a build: base images, the context, named contexts, secrets, ssh agents. Implements
- * both the resolver that lowering asks and the environment that the solver asks. */
+ * both lowering's resolver and the solver's environment. */
 #ifndef VARVE_SOURCE_SOURCES_H
 #define VARVE_SOURCE_SOURCES_H
 
@@ -11,9 +11,9 @@
 #include "tree/scan.h"
 
 enum pull_policy {
-    PULL_MISSING, /* ask a registry only for what is not here */
-    PULL_ALWAYS,  /* ask what each tag names now */
-    PULL_NEVER,   /* only what is here */
+    PULL_MISSING, /* ask a registry only for what is not in the store */
+    PULL_ALWAYS,  /* ask for the current image of each tag */
+    PULL_NEVER,   /* use only what is in the store */
 };
 /* "" and "true" are always, as docker build --pull means it, "false" is missing; NULL: missing.
  * option is how messages call it, "--pull " or "--pull=". VARVE_ERROR_USAGE. */
@@ -48,7 +48,7 @@ struct image_resolver *sources_resolver(struct sources *s);
 struct solver_env *sources_env(struct sources *s);
 /* Saves stat caches; call after the build's keys were made. */
 void sources_save(struct sources *s);
-/* Chain of an image found by resolve() or held by the store, with all files. */
+/* Chain of an image found by resolve() or in the store, pulled and unpacked as needed. */
 struct chain *sources_pull(struct sources *s, const struct reference *ref, const struct platform *p,
                            GError **err);
 

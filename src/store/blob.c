@@ -135,7 +135,7 @@ gboolean store_blob_delete(struct store *s, const struct digest *d, GError **err
     DB_LOCK(s->db);
     if (!delete_rows(s, d, err) || !db_begin(s->db, err))
         return FALSE;
-    /* Within the transaction nobody is between moving the file in and writing its row. */
+    /* Within the transaction no other process is between moving the file in and writing its row. */
     g_autofree char *path = blob_path(d);
     guint64 size;
     gboolean known, ok = blob_row(s, d, &known, &size, err);
@@ -195,8 +195,9 @@ struct blob_writer *blob_writer_new(struct store *s, GError **err)
     return writer_new(s, g_steal_pointer(&path), fd, FALSE);
 }
 
-/* Opens and flocks the part of an earlier try. -1 with errno EWOULDBLOCK when somebody is at it. A
- * file that was committed or removed between open and flock no longer has the name: look again. */
+/* Opens and flocks the part of an earlier try. -1 with errno EWOULDBLOCK if another process uses
+ * it. A file that was committed or removed between open and flock no longer has the name: try
+ * again. */
 static int open_partial(struct store *s, const char *path)
 {
     for (;;) {
@@ -281,8 +282,8 @@ static gboolean insert_blob(struct blob_writer *w, const struct digest *d, GErro
     gboolean ok = TRUE;
     if (renameat(s->fd, w->path, s->fd, path) < 0)
         ok = error_set_errno(err, errno, "moving a finished blob into %s/blobs", s->root);
-    /* When the row fails the file stays: it is right, unreferenced, and perhaps another process's
-     * too. */
+    /* If writing the row fails, the file stays: it is correct, unreferenced, and another process
+     * may use it. */
     ok = ok &&
          db_exec(s->db, err, "INSERT OR REPLACE INTO blobs(digest, size, created) VALUES(?,?,?)",
                  "dii", d, w->size, now_seconds());
@@ -297,7 +298,7 @@ gboolean blob_writer_commit(struct blob_writer *w, const struct digest *expected
     gboolean ok = TRUE;
     if (expected && digest_cmp(expected, &d) != 0) {
         g_autofree char *want = digest_text(expected), *got = digest_text(&d);
-        ok = error_set(err, VARVE_ERROR_INVALID, "the content has digest %s, expected was %s", got,
+        ok = error_set(err, VARVE_ERROR_INVALID, "the content has digest %s, expected %s", got,
                        want);
     }
     ok = ok && insert_blob(w, &d, err);

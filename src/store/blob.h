@@ -4,9 +4,9 @@
 
 #include "store/store.h"
 
-/* TRUE when the blob is present; *size (may be NULL) is set. FALSE also when it cannot be told. */
+/* TRUE when the blob is present; *size (may be NULL) is set. Also FALSE if the lookup fails. */
 gboolean store_blob_has(struct store *s, const struct digest *d, guint64 *size);
-/* The same for those that would do something else without it: FALSE only on error. */
+/* The same for callers that must know: FALSE only on error. */
 gboolean store_blob_look(struct store *s, const struct digest *d, gboolean *has, guint64 *size,
                          GError **err);
 /* Opens for reading; VARVE_ERROR_NOT_FOUND when absent. -1 on error. */
@@ -27,14 +27,14 @@ struct blob_writer *blob_writer_new(struct store *s, GError **err);
 struct blob_writer *blob_writer_resume(struct store *s, const struct digest *expected,
                                        guint64 *have, GError **err);
 gboolean blob_writer_write(struct blob_writer *w, const void *bytes, gsize len, GError **err);
-/* Forgets what was written (a server that ignored Range starts over). */
+/* Discards what was written (for a server that ignores Range). */
 gboolean blob_writer_restart(struct blob_writer *w, GError **err);
 guint64 blob_writer_size(const struct blob_writer *w);
 /* Verifies against expected (may be NULL), renames in and writes the row. On a mismatch nothing is
  * kept and the error is VARVE_ERROR_INVALID naming both digests. Frees w in every case. */
 gboolean blob_writer_commit(struct blob_writer *w, const struct digest *expected,
                             struct digest *out, GError **err);
-/* Frees w; keep says whether a resumable part stays for the next try. NULL is fine. */
+/* Frees w; with keep, a resumable part stays for the next try. NULL is fine. */
 void blob_writer_abort(struct blob_writer *w, gboolean keep);
 
 #endif

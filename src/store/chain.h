@@ -1,4 +1,4 @@
-/* Chains of layers: what a vertex yields. */
+/* Chains of layers: the results of vertices. */
 #ifndef VARVE_STORE_CHAIN_H
 #define VARVE_STORE_CHAIN_H
 

@@ -6,9 +6,9 @@
 #include <string.h>
 
 /* Frames in the write-ahead log above which the log is moved into the database: while working, and
- * when closing. The next opener reads all of the log (what it remembers of a checkpoint is lost
- * with the last process), so what is left behind must stay small; moving it costs three syncs, so
- * it must stay rare. */
+ * when closing. The next process to open it reads the whole log (the state of checkpoints is lost
+ * with the last process), so it must stay small; moving it costs three syncs, so that must stay
+ * rare. */
 #define CHECKPOINT_WORKING 1000
 #define CHECKPOINT_CLOSING 256
 #define BUSY_LIMIT_US (60 * G_USEC_PER_SEC)
@@ -80,7 +80,7 @@ static gboolean db_fail(struct db *db, int rc, GError **err)
     }
 }
 
-/* Transactions last well under a millisecond, so waiters look again soon. */
+/* Transactions last well under a millisecond, so waiters retry soon. */
 static int on_busy(void *ctx, int tries)
 {
     struct db *db = ctx;

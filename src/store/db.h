@@ -11,7 +11,7 @@
 struct db;
 
 /* Opens (creating an empty file if needed). Errors of the disk are VARVE_ERROR_OUTSIDE, a damaged
- * file is VARVE_ERROR_FAILED with the way out. */
+ * file is VARVE_ERROR_FAILED with a next line. */
 struct db *db_open(const char *path, GError **err);
 void db_close(struct db *db); /* NULL is fine */
 GMutex *db_mutex(struct db *db);
@@ -24,8 +24,8 @@ int db_version(struct db *db, GError **err);
 gboolean db_create(struct db *db, const char *sql, int version, GError **err);
 
 /* Brings an older schema to version: steps[n] leads from version n+1 to n+2, sign is run after
- * them. In one transaction, and nothing is done when another process did it meanwhile. Returns the
- * version that is there then, which may be that other process's newer one; -1 on error. */
+ * them. In one transaction; does nothing if another process did it meanwhile. Returns the resulting
+ * version, which may be that process's newer one; -1 on error. */
 int db_migrate(struct db *db, const char *const *steps, const char *sign, int version,
                GError **err);
 
@@ -45,12 +45,12 @@ gboolean db_exec(struct db *db, GError **err, const char *sql, const char *types
 int db_changes(struct db *db);
 gint64 db_last_id(struct db *db);
 
-/* What the database holds is not what was written: error and way out. Returns FALSE. */
+/* Sets the error for a damaged database, with a next line. Returns FALSE. */
 gboolean db_damaged(struct db *db, const char *why, GError **err);
 
-/* A write transaction. Between begin and commit no other process writes the database, which makes
- * it also the lock for moving files that rows speak of. db_end commits when ok, else rolls back
- * (and leaves *err alone); it returns whether everything is committed. */
+/* A write transaction. Between begin and commit no other process writes the database, so it is also
+ * the lock for moving files that rows refer to. db_end commits if ok, else rolls back (and does not
+ * touch *err); it returns whether everything was committed. */
 gboolean db_begin(struct db *db, GError **err);
 gboolean db_end(struct db *db, gboolean ok, GError **err);
 

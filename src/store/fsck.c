@@ -1,6 +1,6 @@
-/* Verification (gc.h). Rows are read first and files checked after, so beside a running build every
- * finding is confirmed by a second look at its row. Files without rows are not problems: garbage
- * collection removes them. */
+/* Verification (gc.h). Rows are read first and files checked after, so, as builds may run
+ * meanwhile, every finding is confirmed by reading its row again. Files without rows are not
+ * problems: garbage collection removes them. */
 #include "store/gc.h"
 
 #include "store/blob.h"
@@ -231,7 +231,7 @@ static gboolean check_absent(struct fsck *f, const char *id, GError **err)
     return !f->o.repair || fs_remove_tree(f->s->fd, dir, err);
 }
 
-/* Deletes by chain: names and records that use the layer are of no use without it. */
+/* Deletes by chain: names and records that use the layer are useless without it. */
 static gboolean delete_layer_rows(struct store *s, const char *id, GError **err)
 {
     DB_LOCK(s->db);
@@ -340,7 +340,7 @@ static const struct relation {
     {"SELECT 'image ' || name || ': its config or manifest is gone' FROM images "
      "WHERE " MISSING_BLOB,
      "DELETE FROM images WHERE " MISSING_BLOB},
-    /* Not problems, finding ignores them: repair only tidies up. */
+    /* Not problems, so checking ignores them: repair only tidies up. */
     {NULL, "DELETE FROM layer_blobs WHERE layer NOT IN (SELECT id FROM layers)"
            " OR digest NOT IN (SELECT digest FROM blobs)"},
     {NULL, "DELETE FROM absent WHERE layer NOT IN (SELECT id FROM layers)"},

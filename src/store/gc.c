@@ -38,7 +38,7 @@ struct gc {
     GHashTable *blobs;  /* digests to keep */
     struct tally tally; /* what is freed */
     guint64 removed;    /* number of things */
-    gint64 began;       /* seconds since the epoch: what is written later is left alone */
+    gint64 began;       /* seconds since the epoch: what is written later is kept */
 };
 
 static void candidate_clear(gpointer p)
@@ -286,8 +286,9 @@ static gboolean delete_layers(struct gc *gc, GHashTable *present, GError **err)
                    "");
 }
 
-/* *text: of a blob that may be a manifest, index or config: small, and an object; else, and for one
- * that is gone, NULL. FALSE: it cannot be read, so nobody knows what it needs. */
+/* *text: the content of a blob that may be a manifest, index or config, that is, small and an
+ * object; else, and for a missing one, NULL. FALSE: it cannot be read, so what it needs is unknown.
+ */
 static gboolean manifest_text(struct gc *gc, const struct digest *d, GBytes **text, GError **err)
 {
     g_autofree char *path = blob_path(d);
@@ -304,7 +305,7 @@ static gboolean manifest_text(struct gc *gc, const struct digest *d, GBytes **te
     return *text || first != '{' || st.st_size > MANIFEST_MAX;
 }
 
-/* Whatever digest stands in a manifest is kept with it: this room need not know the formats. */
+/* Every digest in a manifest is kept with it: this room need not know the formats. */
 static void keep_mentioned(struct gc *gc, GQueue *todo, GBytes *text)
 {
     const char *at = g_bytes_get_data(text, NULL);
@@ -438,7 +439,7 @@ static gboolean remove_orphans(struct gc *gc, GError **err)
     return TRUE;
 }
 
-/* One volume, unless somebody uses it. err is not NULL. */
+/* One volume, unless it is in use. err is not NULL. */
 static gboolean remove_volume(struct gc *gc, const char *name, GError **err)
 {
     g_autofree char *path = g_build_filename("volumes", name, NULL);

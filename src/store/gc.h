@@ -1,4 +1,5 @@
-/* Space: what is used, what can go, and whether everything is sound. Safe beside running builds. */
+/* Space: what is used, what can be freed, and whether everything is intact. Safe while builds run.
+ */
 #ifndef VARVE_STORE_GC_H
 #define VARVE_STORE_GC_H
 
@@ -21,33 +22,33 @@ gboolean store_usage(struct store *s, struct store_usage *out, GError **err);
 gboolean store_volume_bytes(struct store *s, const char *id, guint64 *bytes, GError **err);
 
 struct gc_options {
-    gboolean all; /* also records and layers that no image needs but a next build would use */
-    /* Also the volumes for which this says TRUE, of those that nobody is using; id is that of
-     * store_volume_take(), or NULL for what somebody left who died filling it. NULL: none. */
+    gboolean all; /* also records and layers that no image needs but the next build would use */
+    /* Also unused volumes for which this returns TRUE; id is that of store_volume_take(), or NULL
+     * for a volume whose filler died. NULL: none. */
     gboolean (*volume)(gpointer ctx, const char *id);
     gpointer ctx; /* volume's */
-    /* With all: least recently used first until at most this stays, counting layers and their
-     * blobs, tagged ones too; 0: nothing stays for its size. */
+    /* With all: least recently used first until at most this is left, counting layers and their
+     * blobs, tagged ones too; 0: keep nothing because of its size. */
     guint64 keep_bytes;
-    /* With all: keep what was used within this time, beyond keep_bytes even; 0: no such rule. */
+    /* With all: keep what was used within this time, even beyond keep_bytes; 0: no such rule. */
     gint64 keep_seconds;
     gboolean dry_run; /* only count */
 };
 /* Keeps what is tagged, leased by a living process, or (without all) reachable by a record whose
- * build cache is wanted. Untagged images ("") go. A record all of whose layers stay anyhow stays
- * too. *freed gets bytes on disk, *removed the number of things (records, layers, blobs, volumes…);
- * both may be NULL. */
+ * build cache is wanted. Untagged images ("") are removed. A record is kept if all its layers are.
+ * *freed gets bytes on disk, *removed the number of things (records, layers, blobs, volumes…); both
+ * may be NULL. */
 gboolean store_gc(struct store *s, const struct gc_options *o, guint64 *freed, guint64 *removed,
                   GError **err);
 
 /* Called once per problem found ("layer 3f… : row without a directory"). */
 typedef void (*fsck_report_fn)(gpointer ctx, const char *problem);
-/* Whether a layer's files are what its index says (layer/index.h supplies it). An error that is no
+/* Whether a layer's files are what its index says (layer/index.h supplies it). An error other than
  * damage (error_is_damage()) ends the check. */
 typedef gboolean (*fsck_layer_fn)(struct store *s, const char *layer_id, GError **err);
 struct fsck_options {
-    gboolean repair; /* remove what is broken, so that the next build makes it again, and make the
-                        database's indexes anew */
+    gboolean repair; /* remove what is damaged, so that the next build makes it again, and rebuild
+                        the database's indexes */
     gint64 since;    /* only layers and blobs made at this time (seconds since the epoch) or later,
                         and not SQLite's own check; 0: everything */
     fsck_layer_fn check_layer; /* NULL: only that a layer is there */
@@ -55,17 +56,16 @@ struct fsck_options {
     gpointer ctx;              /* report's */
 };
 /* Verifies format, rows against files, every blob's digest, SQLite's own check. *problems counts.
- * What cannot be checked (no file can be opened, for example) is an error and no problem, and so is
- * a database that repairing does not help. */
+ * What cannot be checked (because no file can be opened, for example) is an error, not a problem,
+ * and so is a database that cannot be repaired. */
 gboolean store_fsck(struct store *s, const struct fsck_options *o, guint *problems, GError **err);
 
-/* A machine that loses power may keep rows of the database whose files never reached the disk.
- * TRUE when the machine was started anew since store_settle(): then what was written last is to be
- * verified. */
+/* A machine that loses power may keep rows of the database whose files never reached the disk. TRUE
+ * if the machine was restarted since store_settle(): then the last writes must be verified. */
 gboolean store_is_unsettled(struct store *s);
-/* store_fsck() of what was written in the last minutes before the newest row (the kernel writes
- * what is older than half a minute), with repair; then the store is settled. o->repair and o->since
- * do not count. */
+/* store_fsck() with repair of what was written in the ten minutes before the newest row (the kernel
+ * writes out what is older than half a minute); then the store is settled. o->repair and o->since
+ * are ignored. */
 gboolean store_settle(struct store *s, const struct fsck_options *o, guint *problems, GError **err);
 
 #endif

@@ -235,8 +235,7 @@ char *store_log_tail(struct store *s, gint64 build, int step, guint n)
     g_autofree char *text = g_malloc(TAIL_BYTES + 1);
     ssize_t got = size < 0 ? 0 : io_pread_full(fd, text, TAIL_BYTES, MAX(0, size - TAIL_BYTES));
     gsize len = got > 0 ? (gsize)got : 0;
-    for (gsize i = 0; i < len;
-         i++) /* a program may print them; what follows is shown all the same */
+    for (gsize i = 0; i < len; i++) /* a program may print them; the rest is still shown */
         if (text[i] == '\0')
             text[i] = ' ';
     text[len] = '\0';

@@ -24,12 +24,13 @@ struct step_row {
     int outcome;                    /* enum event_outcome */
     gint64 started_us, duration_us; /* as in build_row */
     guint64 layer_bytes;            /* what it added, uncompressed */
-    gint64 cpu_us;                  /* of all that a RUN started */
+    gint64 cpu_us;                  /* of all processes of a RUN */
     guint64 memory_peak;            /* bytes, of a RUN; 0: unknown */
     char *why;                      /* why it ran or hit */
-    char *key;                      /* definition key, hex; another one after every edit */
-    char *slot;                     /* its place, the same in all builds of a Dockerfile, or NULL */
-    char *platform;                 /* "linux/amd64" that it is for, or NULL */
+    char *key;                      /* definition key, hex; changes with every edit */
+    /* its place, the same in all builds of a Dockerfile (store_slot_inputs()), or NULL */
+    char *slot;
+    char *platform; /* platform it is for, "linux/amd64", or NULL */
 };
 void build_row_free(struct build_row *b);
 void step_row_free(struct step_row *r);
@@ -42,13 +43,13 @@ gboolean store_build_end(struct store *s, const struct build_row *b, GPtrArray *
 GPtrArray *store_build_list(struct store *s, guint max);       /* newest first */
 struct build_row *store_build_get(struct store *s, gint64 id); /* 0: the newest; NULL if none */
 GPtrArray *store_build_steps(struct store *s, gint64 id);      /* by number */
-/* What the steps in slot did, newest build first, at most max; never NULL. */
+/* The steps in slot, newest build first, at most max; never NULL. */
 GPtrArray *store_slot_steps(struct store *s, const char *slot, guint max);
-/* Opens a step's log for appending (made as needed), or for reading; -1 with errno style error. */
+/* Opens a step's log for appending (creating it if needed), or for reading; -1 on error. */
 int store_log_create(struct store *s, gint64 build, int step, GError **err);
 int store_log_open(struct store *s, gint64 build, int step, GError **err);
 /* The last lines (at most n, and of the last 64 KiB) of a step's log, without the last line's end.
- * Newly allocated; "" when there is no log. */
+ * "" when there is no log. */
 char *store_log_tail(struct store *s, gint64 build, int step, guint n);
 
 #endif

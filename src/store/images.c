@@ -43,7 +43,8 @@ static struct image_row *image_from_row(sqlite3_stmt *q)
     return r;
 }
 
-/* All a name will rely on must be there and leased, or garbage collection could come in between. */
+/* Everything a name depends on must exist and be leased, or garbage collection could remove it
+ * meanwhile. */
 static gboolean hold_blob(struct store *s, const struct digest *d, const char *what, GError **err)
 {
     if (digest_is_zero(d) || store_blob_has(s, d, NULL))
@@ -57,7 +58,7 @@ gboolean store_image_put(struct store *s, const struct image_row *r, GError **er
 {
     if (!hold_blob(s, &r->manifest, "manifest", err) || !hold_blob(s, &r->config, "config", err))
         return FALSE;
-    store_blob_has(s, &r->base, NULL); /* leased; without it the image is as good as any */
+    store_blob_has(s, &r->base, NULL); /* leased; the image is complete without it */
     g_autofree char *ids = r->chain ? chain_text(r->chain) : NULL;
     DB_LOCK(s->db);
     return (!r->chain || chain_hold_gated(s, r->chain, "the image", err)) &&
@@ -87,8 +88,7 @@ GPtrArray *store_image_list(struct store *s)
     return load_all(s, NULL);
 }
 
-/* Leases what the image is made of. A chain of which something is missing is as good as not
- * unpacked. */
+/* Leases what the image consists of. A chain with a missing part counts as not unpacked. */
 static void image_hold(struct store *s, struct image_row *r)
 {
     hold_blob(s, &r->manifest, "manifest", NULL);
@@ -97,7 +97,7 @@ static void image_hold(struct store *s, struct image_row *r)
     g_autoptr(GError) why = NULL;
     if (r->chain && !chain_hold_gated(s, r->chain, "the image", &why) &&
         g_error_matches(why, VARVE_ERROR, VARVE_ERROR_NOT_FOUND))
-        g_clear_pointer(&r->chain, chain_free); /* else who uses it meets the same error */
+        g_clear_pointer(&r->chain, chain_free); /* otherwise its user gets the same error */
 }
 
 static struct image_row *take_at(GPtrArray *all, guint i)

@@ -8,17 +8,17 @@
 /* One tagged or pulled image of one platform. */
 struct image_row {
     char *name;             /* canonical reference "docker.io/library/x:tag", or "" for untagged */
-    struct digest manifest; /* blob of its manifest; zero when none was written yet (layers are not
-                               compressed until an output needs them) */
+    struct digest manifest; /* blob of its manifest; zero if none was written yet (layers are not
+                               compressed until an output needs it) */
     struct digest target;   /* what the name resolved to at the registry: index or manifest */
     struct digest config;   /* blob of its config */
     char *platform;         /* "linux/amd64" */
     char *origin;           /* "build", "pull", "load" */
     struct chain *chain;    /* its layers; NULL while not unpacked */
-    struct digest base;     /* of one built here: the manifest of the image it was built from, zero
-                               when none or unknown */
-    gint64 created;         /* seconds since the epoch */
-    gint64 size;            /* bytes of file content over the chain */
+    /* built here: manifest of the image it was built from, zero if none or unknown */
+    struct digest base;
+    gint64 created; /* seconds since the epoch */
+    gint64 size;    /* bytes of file content over the chain */
 };
 void image_row_free(struct image_row *r);
 /* Inserts or moves the name (and platform). Config, manifest (unless zero) and layers must be in
@@ -30,7 +30,7 @@ struct image_row *store_image_find(struct store *s, const char *name, const char
 /* By config or manifest digest prefix (at least 4 hex digits). NULL without error if none; an
  * ambiguous prefix is VARVE_ERROR_USAGE. */
 struct image_row *store_image_find_id(struct store *s, const char *prefix, GError **err);
-/* Of the newest image with another tag of name's repository; NULL: there is none. */
+/* Name of the newest image with another tag of name's repository; NULL if there is none. */
 char *store_image_near(struct store *s, const char *name);
 /* All, newest first; owns its struct image_row. */
 GPtrArray *store_image_list(struct store *s);
@@ -43,8 +43,8 @@ struct volume {
     gboolean fresh; /* made just now and empty: the caller fills it from the mount's source, then
                        calls store_volume_ready() */
     struct store_lock *lock; /* shared by all users, held until release */
-    struct store_lock
-        *fill; /* exclusive: held while filling, or until release unless shared; or NULL */
+    /* exclusive: held while filling, or until release unless shared; or NULL */
+    struct store_lock *fill;
     struct store *store; /* where it is; must outlive the volume */
     char *id;            /* as given to take */
     gboolean exclusive;  /* sharing is locked or private */
@@ -57,21 +57,22 @@ struct volume *store_volume_take(struct store *s, const char *id, enum cache_sha
 GPtrArray *store_volume_ids(struct store *s, GError **err);
 /* All volumes that are filled, sorted by id; owns its struct volume_info. NULL on error. */
 struct volume_info {
-    char *id;         /* as given to take; several when it was private to several at once */
+    char *id;         /* as given to take; in several rows if several had it as private at once */
     char *dir;        /* "volumes/<id>", relative to the root */
     gint64 created;   /* seconds since the epoch */
     gint64 last_used; /* seconds since the epoch */
 };
 GPtrArray *store_volume_list(struct store *s, GError **err);
-/* Removes the volumes of id that nobody uses now, so that the next take is fresh. One in use stays
- * as it is: waiting for its user could deadlock, since it may be waiting for a volume we hold. */
+/* Removes the volumes of id that are not in use, so that the next take is fresh. One in use is
+ * kept: waiting for its user could deadlock, since it may be waiting for a volume we hold. */
 gboolean store_volume_forget(struct store *s, const char *id, GError **err);
-/* A fresh volume is filled (or needs no filling): it is recorded, and others may share it. Call it
- * before the step runs, or those who share it wait for the whole step. No-op when not fresh. */
+/* A fresh volume is filled (or needs no filling): records it, so that others can share it. Call it
+ * before the step runs, or other users wait for the whole step. No-op if not fresh. */
 gboolean store_volume_ready(struct volume *v, GError **err);
 /* Ends the use, after store_volume_ready() if that was not called. NULL is fine. */
 void store_volume_release(struct volume *v);
-/* Ends the use of one that could not be filled: a fresh one is emptied and fresh again next time.
+/* Ends the use of a volume that could not be filled: a fresh one is emptied and is fresh again next
+ * time.
  */
 void store_volume_discard(struct volume *v);
 

@@ -1,6 +1,7 @@
 /* Locks by name: flock on locks/<sha256 of the name>. Each take opens the file anew, so that
  * threads exclude each other as processes do. The last holder unlinks the file while it still holds
- * the lock; whoever waited on the unlinked file sees that the name is gone or new, and starts over.
+ * the lock; a process that waited on the unlinked file sees that the name is gone or new, and
+ * starts over.
  */
 #include "store/internal.h"
 #include "store/store.h"
@@ -71,7 +72,7 @@ void store_tell_waits(struct store *s, store_wait_fn fn, gpointer ctx)
     s->wait_ctx = ctx;
 }
 
-/* 1: held; 0: somebody else has it and wait is FALSE; -1: error. */
+/* 1: held; 0: another process has it and wait is FALSE; -1: error. */
 static int acquire(struct store *s, int fd, int how, gboolean wait, struct cancel *c,
                    gboolean *waited, GError **err)
 {

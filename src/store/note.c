@@ -49,7 +49,7 @@ GBytes *store_failed_build_load(struct store *s, GError **err)
     return NULL;
 }
 
-/* Old files only: one that was written since before may be of a blob that came meanwhile. */
+/* Only old files: one written since before may belong to a blob that arrived meanwhile. */
 static gboolean sweep_origin(int dir_fd, const char *name, GHashTable *named, gint64 before,
                              gboolean dry_run, guint64 *bytes)
 {

@@ -157,7 +157,7 @@ int gate_close(struct store *s, GError **err)
     return fd_steal(&fd);
 }
 
-/* A file that cannot be cut keeps its lines, and so must the set of what need not be written. */
+/* A file that cannot be truncated keeps its lines, and so must the set of lines already written. */
 void lease_drop(struct store *s)
 {
     g_autoptr(GMutexLocker) lock G_GNUC_UNUSED = g_mutex_locker_new(&s->owner_lock);
@@ -229,8 +229,8 @@ gboolean lease_blob(struct store *s, const struct digest *d)
     return lease_lines(s, lines);
 }
 
-/* A directory whose flock can be had belongs to a dead process; its leases count no more. Leases
- * that cannot be read are an error: taken for none, what they protect would be removed. */
+/* A directory whose flock can be had belongs to a dead process; its leases count no more.
+ * Unreadable leases are an error: ignoring them would remove what they protect. */
 static gboolean read_leases(int tmp_fd, const char *name, GHashTable *out, GError **err)
 {
     fd_auto int fd = openat(tmp_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

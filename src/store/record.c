@@ -99,7 +99,7 @@ char *store_slot_inputs(struct store *s, const char *slot)
     return db_step(s->db, q, NULL) ? db_col_text(q, 0) : NULL;
 }
 
-/* Hits come here too, and mostly with what is already written: then nothing is. */
+/* Hits come here, too, usually with what is already written: then nothing is written. */
 static gboolean slot_same(struct store *s, const char *slot, const struct digest *key,
                           const char *inputs)
 {

@@ -1,4 +1,4 @@
-/* Records: what steps yield, found again by key. Layers and chains come with it. */
+/* Records: results of steps, found again by key. */
 #ifndef VARVE_STORE_RECORD_H
 #define VARVE_STORE_RECORD_H
 
@@ -10,16 +10,15 @@ struct record {
     struct chain *chain;   /* the whole result, lowest layer first */
     struct digest content; /* content digest of the chain (layer/chainview.h), zero when unknown */
     gint64 created;        /* seconds since the epoch */
-    gint64 duration_us;    /* what running it took */
-    char *inputs; /* JSON: digests by input and per-file list where small; for explanations */
+    gint64 duration_us;    /* how long running it took */
+    char *inputs; /* JSON: digests by input, and a list by file if small; for explanations */
 };
 void record_free(struct record *r);
-/* Finds a record all of whose layers are still known (absent ones too, store/absent.h); marks them
- * used and leases them to this process so that garbage collection leaves them alone. NULL without
- * error when there is none. */
+/* Finds a record whose layers all still exist; marks them used and leases them, so that garbage
+ * collection keeps them. NULL without error when there is none. */
 struct record *store_record_find(struct store *s, const struct digest *key);
-/* The same without marking or leasing anything, for who only wants to know: its layers may be gone
- * the next moment. */
+/* The same without marking or leasing anything, for callers that only want to know: its layers may
+ * be gone the next moment. */
 struct record *store_record_peek(struct store *s, const struct digest *key);
 /* VARVE_ERROR_NOT_FOUND when a layer of r is not in the store. */
 gboolean store_record_put(struct store *s, const struct digest *key, const struct record *r,

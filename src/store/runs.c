@@ -97,7 +97,7 @@ static gboolean read_about(struct store *s, struct run_row *r)
     return r->pid > 1 && r->program >= 0;
 }
 
-/* The shared lock is there for a moment only, and nobody else takes an exclusive one later. */
+/* The shared lock is only held for a moment, and no process takes an exclusive one later. */
 static gboolean is_locked(int fd)
 {
     if (flock(fd, LOCK_SH | LOCK_NB) < 0)
@@ -201,7 +201,7 @@ struct run_row *store_run_find(struct store *s, const char *text, GError **err)
         return r;
     }
     error_set(err, VARVE_ERROR_NOT_FOUND, "no such run: %s", text);
-    error_add_next(err, "varve ps -a lists what runs and what ran");
+    error_add_next(err, "varve ps -a lists running and ended runs");
     return NULL;
 }
 
@@ -214,7 +214,7 @@ gboolean store_run_wait(struct store *s, struct run_row *r, struct cancel *c, GE
     while (is_locked(r->end_fd)) {
         if (!cancel_check(c, err))
             return FALSE;
-        /* Dead is before its descriptors are closed, in a threaded process: then look again. */
+        /* A threaded process is dead before its descriptors are closed: then look again. */
         poll(fds, 2, fds[0].fd < 0 ? WAIT_MS : -1);
         if (fds[0].revents)
             fds[0].fd = -1;
@@ -280,8 +280,8 @@ static gboolean is_old(const struct run_row *r, guint *keep, gint64 since)
     return !since || MAX(r->at, r->created) < since;
 }
 
-/* A folder without "about", or with a damaged one: left by somebody who died making or removing it.
- * What cannot be read for another reason is none. */
+/* A folder without "about", or with a damaged one: left by a process that died creating or removing
+ * it. Unreadable for another reason does not count. */
 static gboolean is_broken(struct store *s, const char *where)
 {
     g_autofree char *about = g_build_filename(where, "about", NULL);

@@ -1,5 +1,5 @@
-/* Programs started by varve run, those that run and the last that ended, so that others can list,
- * follow, join and stop them. A folder for each:
+/* Programs started by varve run, running ones and the last that ended, so that other processes can
+ * list, follow, join and stop them. Each has a folder:
  *
  *   runs/<id>/about    what runs: a key file; strings are escaped as in C, so that it is ASCII
  *   runs/<id>/process  how its process was started, for varve exec: working directory, user and
@@ -8,9 +8,9 @@
  *   runs/<id>/end      flocked exclusively by the varve that carries the run while that lives; at
  *                      the end it gets "<exit code> <seconds since the epoch>\n"
  *
- * Whether a run lives is asked of the flock alone: it ends with its process however that dies, and
- * no other process can have it by a reused number. Folders are made and removed under the store's
- * lock "runs". */
+ * Only the flock tells whether a run is alive: it ends with its process, however that dies, and a
+ * reused process id cannot hold it. Folders are created and removed under the store's lock "runs".
+ */
 #ifndef VARVE_STORE_RUNS_H
 #define VARVE_STORE_RUNS_H
 
@@ -36,53 +36,54 @@ struct run_row {
     gboolean kept;         /* stays once it has ended */
     /* Below: asked when read, not written. */
     gboolean alive;
-    gboolean ended; /* exit_code and at hold; neither alive nor ended: varve was killed */
+    gboolean ended; /* exit_code and at are valid; neither alive nor ended: varve was killed */
     int exit_code;
     gint64 at;   /* when it ended */
-    int end_fd;  /* its file "end", which tells the exit code even when the folder is gone */
+    int end_fd;  /* its file "end", which has the exit code even if the folder is gone */
     char *where; /* "runs/<id>", below the store's root */
 };
 void run_row_free(struct run_row *r);
 /* [A-Za-z0-9][A-Za-z0-9_.-]*, at most RUN_NAME_MAX bytes, and not a number. VARVE_ERROR_USAGE. */
 gboolean run_name_check(const char *name, GError **err);
 
-/* The carrier's side: one for each run, from before the program starts until it has ended. */
+/* Used by the varve that runs the program: one entry per run, from before the program starts until
+ * it has ended. */
 struct run_entry;
-/* Makes the folder and removes what is too old. Of about: name, image, command, labels, ports,
- * detached and kept. process as above. VARVE_ERROR_USAGE when another has the name, running or not.
- */
+/* Creates the folder and removes runs that are too old. Of about, name, image, command, labels,
+ * detached and kept are used. process as above. VARVE_ERROR_USAGE if another run, ended or not, has
+ * the name. */
 struct run_entry *run_entry_new(struct store *s, const struct run_row *about, GBytes *process,
                                 GError **err);
 const char *run_entry_id(const struct run_entry *e);
-/* The program runs as this process. Failure leaves it unknown to others, and is not told. */
+/* The program runs as this process. On failure others do not learn it; that is not reported. */
 void run_entry_started(struct run_entry *e, int program);
-/* A part of the output; of the log the latest megabytes stay. */
+/* Adds output to the log, of which the last megabytes are kept. */
 void run_entry_log(struct run_entry *e, const void *bytes, gsize len);
 /* The end of the log, at most max bytes. */
 GBytes *run_entry_tail(struct run_entry *e, gsize max);
-/* Ends and frees. keep FALSE: nothing stays of it. NULL is fine. */
+/* Ends and frees. keep FALSE: removes everything. NULL is fine. */
 void run_entry_end(struct run_entry *e, int exit_code, gboolean keep);
 
-/* When a process started, in the kernel's clock ticks since it booted; 0 when it is gone. */
+/* When a process started, in clock ticks since the kernel booted; 0 if it is gone. */
 guint64 run_process_start(int pid);
 
-/* Everybody's side. All runs, the latest first; rows (free with the array). */
+/* Used by all others. All runs, the latest first; rows are freed with the array. */
 GPtrArray *store_run_list(struct store *s);
-/* By name, by id or the beginning of one that is unique, by either pid; living ones first, then
- * the latest. VARVE_ERROR_NOT_FOUND. */
+/* By name, id, unique start of an id, or either pid; running ones first, then the latest.
+ * VARVE_ERROR_NOT_FOUND. */
 struct run_row *store_run_find(struct store *s, const char *text, GError **err);
-/* Brings what is asked up to date: alive, ended and so on. */
+/* Updates alive, ended and so on. */
 void store_run_refresh(struct store *s, struct run_row *r);
 /* Waits until it is no longer alive. FALSE when cancelled. */
 gboolean store_run_wait(struct store *s, struct run_row *r, struct cancel *c, GError **err);
-/* Opens "log", "log.old" or "process" of it; -1 with VARVE_ERROR_NOT_FOUND when it has none. */
+/* Opens "log", "log.old" or "process" of it; -1 with VARVE_ERROR_NOT_FOUND if there is none. */
 int store_run_open(struct store *s, const struct run_row *r, const char *file, GError **err);
-/* A pidfd of the process that is r->pid; -1 with VARVE_ERROR_NOT_FOUND when it has ended. */
+/* A pidfd of r->pid; -1 with VARVE_ERROR_NOT_FOUND if it has ended. */
 int store_run_pidfd(struct store *s, const struct run_row *r, GError **err);
 /* Removes one that has ended. VARVE_ERROR_USAGE while it runs. */
 gboolean store_run_remove(struct store *s, struct run_row *r, GError **err);
-/* Removes those that have ended, but the latest keep ones and those that ended since then (seconds
- * since the epoch; 0: no such rule). With dry_run only counts. Bytes and things are added. */
+/* Removes ended runs, except the latest keep ones and those that ended after since (seconds since
+ * the epoch; 0: no such rule). With dry_run it only counts. Adds to *bytes and *things. */
 gboolean store_run_trim(struct store *s, guint keep, gint64 since, gboolean dry_run, guint64 *bytes,
                         guint64 *things, GError **err);
 

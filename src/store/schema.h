@@ -1,7 +1,7 @@
 /* The schema of varve.db, version SCHEMA_VERSION (SQLite's user_version). Digests are 32-byte
  * blobs, NULL for unknown; chains are the layer ids one after the other; times are seconds since
- * the epoch unless the name says otherwise. A newer varve that changes the schema raises the number
- * and adds the step from the one before to MIGRATIONS. Internal to store/. */
+ * the epoch unless the name says otherwise. To change the schema, raise the number and add the step
+ * from the previous version to MIGRATIONS. Internal to store/. */
 #ifndef VARVE_STORE_SCHEMA_H
 #define VARVE_STORE_SCHEMA_H
 
@@ -13,10 +13,10 @@
     "  media_type TEXT NOT NULL, below TEXT NOT NULL) WITHOUT ROWID"
 /* Written with every change of the schema: an older varve tells its user which one is needed. */
 #define SCHEMA_SIGN "INSERT OR REPLACE INTO about VALUES('varve', '" VARVE_VERSION "')"
-/* MIGRATIONS[n] turns version n+1 into n+2, into exactly what SCHEMA_SQL makes: new columns come
+/* MIGRATIONS[n] turns version n+1 into n+2, with exactly the result of SCHEMA_SQL: new columns come
  * last. All that are needed run in one transaction (db_migrate()). Older programs may have the
- * store open meanwhile: what their statements name must stay. Each version that was ever released
- * stands in tests/data/store. */
+ * store open meanwhile: what their statements name must be kept. Each released version is in
+ * tests/data/store. */
 #define MIGRATIONS                                                                                 \
     {                                                                                              \
         "ALTER TABLE images ADD COLUMN base BLOB",                                                 \

@@ -15,7 +15,7 @@
  * could not keep up. */
 #define WINDOW_SECONDS 600
 
-/* NULL where /proc does not tell. */
+/* NULL if /proc does not have it. */
 static GBytes *boot_now(void)
 {
     return fs_read(AT_FDCWD, BOOT_ID, BOOT_MAX, NULL);

@@ -94,16 +94,16 @@ static gboolean check_empty(const char *root, int fd, GError **err)
         const char *name = g_ptr_array_index(names, i);
         if (name[0] == '.' || g_str_has_prefix(name, "format") || strcmp(name, "lost+found") == 0)
             continue;
-        error_set(err, VARVE_ERROR_USAGE, "%s is not empty and is not a varve store (it holds %s)",
-                  root, name);
+        error_set(err, VARVE_ERROR_USAGE,
+                  "%s is not empty and is not a varve store (it contains %s)", root, name);
         error_add_next(err, "choose an empty or new folder with --root or VARVE_ROOT");
         return FALSE;
     }
     return TRUE;
 }
 
-/* In many containers / is overlayfs. Layers hold whiteouts, which overlayfs does not let be made on
- * itself: better said now than in the middle of a build. */
+/* In many containers / is overlayfs. Layers contain whiteouts, which cannot be created on
+ * overlayfs: better to report that now than in the middle of a build. */
 static gboolean check_overlay(const char *root, int fd, GError **err)
 {
     static const char probe[] = "format.probe";
@@ -116,13 +116,13 @@ static gboolean check_overlay(const char *root, int fd, GError **err)
     if (made || errno != EPERM)
         return TRUE;
     error_set(err, VARVE_ERROR_UNSUPPORTED,
-              "%s lies on overlayfs, which cannot hold the layers of images", root);
-    error_add_next(err, "choose a folder of another file system, such as a volume of this "
+              "%s is on overlayfs, which cannot hold the layers of images", root);
+    error_add_next(err, "choose a folder on another file system, such as a volume of this "
                         "container or a tmpfs, with --root or VARVE_ROOT");
     return FALSE;
 }
 
-/* On the disk before anything else is made: with an empty format the store would be refused. */
+/* Synced before anything else is made: a store with an empty format would be refused. */
 static gboolean write_format(struct store *s, GError **err)
 {
     static const char tmp[] = "format.new";
@@ -136,7 +136,7 @@ static gboolean write_format(struct store *s, GError **err)
     return TRUE;
 }
 
-/* The format comes first and the schema last: whoever finds the one without the other goes on here.
+/* The format comes first and the schema last: a process that finds only the format continues here.
  */
 static gboolean create_in(struct store *s, GError **err)
 {
@@ -205,7 +205,7 @@ static int read_version(struct store *s, GError **err)
     return version;
 }
 
-/* The version that is there then; -1 on error. */
+/* The resulting version; -1 on error. */
 static int migrate(struct store *s, GError **err)
 {
     static const char *const steps[] = MIGRATIONS;
@@ -259,7 +259,7 @@ static int schema_version(struct store *s, GError **err)
         return version;
     if (version > 0 && version <= SCHEMA_PLAUSIBLE)
         return refuse_newer(s, version, err);
-    db_damaged(s->db, "it has a version that there never was", err);
+    db_damaged(s->db, "it has an unknown version", err);
     return -1;
 }
 

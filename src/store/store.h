@@ -32,59 +32,59 @@
 struct store;
 
 /* A forked child must not use the parent's store, and must exec or close its descriptors: they hold
- * the flocks that say that this process lives.
+ * the flocks that show that this process is alive.
  *
- * Opens (creating it if needed) the store at root. A store of a newer format is
- * VARVE_ERROR_UNSUPPORTED. Cleans up after dead processes. Opening an existing store takes about a
- * millisecond. */
-/* What is looked up or made through a store is leased by it: garbage collection leaves it alone
- * until store_close() or store_end_use(). So the rule is one store_open() for each build, also in a
- * process that runs many: stores of one folder are as independent as those of two processes. */
+ * Opens (creating it if needed) the store at root; NULL root means
+ * store_default_root(). A store of a newer format is VARVE_ERROR_UNSUPPORTED.
+ * Cleans up after dead processes. Opening an existing store takes about a millisecond. */
+/* A store leases what is looked up or made through it: garbage collection keeps that until
+ * store_close() or store_end_use(). So use one store_open() per build, even in a process that runs
+ * many: several stores of one folder are as independent as those of different processes. */
 struct store *store_open(const char *root, GError **err);
 void store_close(struct store *s);
-/* For a store that stays open between uses: gives up all its leases, writes when what was used, and
- * removes what was put off. Nothing that was looked up before may be used afterwards without being
- * looked up again, so no build may be running on s. */
+/* For a store that stays open between uses: releases all its leases, writes times of use, and does
+ * deferred removals. What was looked up before must be looked up again before it is used, so no
+ * build may be running on s. */
 void store_end_use(struct store *s);
 const char *store_root(const struct store *s);
 /* The root's directory descriptor; owned by s. */
 int store_fd(const struct store *s);
-/* How layers of this store are mounted best, as snapshot/ found out; 0 at first. Atomic. */
+/* The best way to mount layers of this store, as determined by snapshot/; 0 at first. Atomic. */
 gint *store_mounting(struct store *s);
-/* What layer/index.h keeps of the layers that s leases: made by make() when it is first asked for,
- * given to unmake() when the leases end. */
+/* layer/index.h's cache of the layers that s leases: created by make() at its first use, passed to
+ * unmake() when the leases end. */
 gpointer store_cache(struct store *s, gpointer (*make)(void), void (*unmake)(gpointer));
 
 /* A fresh empty directory below tmp/, owned by this process. Returns its path relative to the
- * root, newly allocated. */
+ * root. */
 char *store_tmp_dir(struct store *s, GError **err);
-/* Removes one again (also what is in it). Errors are ignored: the next opener sweeps. */
+/* Removes it with its content. Errors are ignored: the next process that opens the store cleans up.
+ */
 void store_tmp_discard(struct store *s, const char *tmp);
-/* The same, but not now: store_tmp_tidy(), called when there is time, removes what was put off, and
- * so does store_close(). */
+/* The same, but later: in store_tmp_tidy(), called when there is time, or in store_close(). */
 void store_tmp_discard_later(struct store *s, const char *tmp);
 void store_tmp_tidy(struct store *s);
 
-/* A lock named by key, across processes and threads (flock on a file of its own). Blocks until
- * taken or cancelled; *waited (may be NULL) tells whether somebody else held it. */
+/* A lock with a name, across processes and threads (flock on its own file). Blocks until taken or
+ * cancelled; *waited (may be NULL) says whether it was held. */
 struct store_lock;
 struct store_lock *store_lock_take(struct store *s, const char *name, struct cancel *c,
                                    gboolean *waited, GError **err);
 void store_lock_release(struct store_lock *l); /* NULL is fine */
-/* From now on fn is told, from any thread, when a lock of another process has been waited for for a
- * second: pid is its holder's, 0 when that cannot be told. Set before locks are taken; NULL ends
- * it. */
+/* From now on calls fn, from any thread, after a second of waiting for a lock of another process:
+ * pid is the holder, 0 if unknown. Set it before taking locks; NULL ends it. */
 typedef void (*store_wait_fn)(gpointer ctx, int pid);
 void store_tell_waits(struct store *s, store_wait_fn fn, gpointer ctx);
 
 /* Object: path (relative to the root, newly allocated) of the shared file with this identity. See
- * layer/object.h for how identities are made. The caller links or creates it; the store sweeps
- * objects whose link count fell to 1, at any moment: who finds one gone makes it again. */
+ * layer/object.h for how identities are made. The caller links or creates it; the store may at any
+ * time remove objects whose link count fell to 1: a caller that finds one missing makes it again.
+ */
 char *store_object_path(const struct store *s, const struct digest *identity);
 
 /* Whole-file values under statcache/. NULL without error when absent. */
 GBytes *store_statcache_load(struct store *s, const struct digest *key);
-/* Failure to save is not an error for the caller: the cache is only a cache. */
+/* Failure to save is not an error for the caller. */
 void store_statcache_save(struct store *s, const struct digest *key, const void *bytes, gsize len);
 
 typedef struct store store;

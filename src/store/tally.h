@@ -6,15 +6,15 @@
 
 struct tally {
     guint64 bytes;       /* so far */
-    GHashTable *links;   /* inode number → links met */
+    GHashTable *links;   /* inode number → links seen */
     GHashTable *objects; /* inode numbers of objects/, or NULL */
 };
 void tally_init(struct tally *t);
 void tally_clear(struct tally *t);
-/* Adds the tree at path (relative to the root): every inode once over all calls. */
+/* Adds the tree at path (relative to the root), each inode once over all calls. */
 void tally_add(struct tally *t, struct store *s, const char *path);
-/* Adds what removing the tree frees, given that all trees of earlier calls go as well and objects
- * nobody else links are swept. */
+/* Adds what removing the tree frees, if all trees of earlier calls and objects without other links
+ * are removed as well. */
 void tally_add_freed(struct tally *t, struct store *s, const char *path);
 
 /* Walks objects/: counts, all bytes, and the bytes of those that no layer links. Any may be NULL;
@@ -26,7 +26,7 @@ struct objects_sum {
 void objects_sum(struct store *s, struct objects_sum *out, GHashTable *inodes);
 /* Removes objects that no layer links; returns how many. */
 guint64 objects_sweep(struct store *s);
-/* Removes the objects that are files of the tree at path too: its content is not to be trusted. */
+/* Removes the objects that are also files of the tree at path, whose content cannot be trusted. */
 void objects_forget(struct store *s, const char *path);
 
 #endif

@@ -1,5 +1,5 @@
 /* Volumes (images.h): directories volumes/<hex of the id>[-<instance>]. A row is written once the
- * volume is filled; a directory without one was left by somebody who died filling it and is
+ * volume is filled; a directory without one was left by a process that died filling it, and is
  * emptied.
  *
  * Two locks per directory: "use", shared by all who have it, exclusive for garbage collection; and
@@ -25,7 +25,7 @@ static gboolean take_use(struct volume *v, struct cancel *c, GError **err)
     return v->lock != NULL;
 }
 
-/* FALSE with *err unset: somebody has it and wait is FALSE. */
+/* FALSE with *err unset: it is in use and wait is FALSE. */
 static gboolean take_fill(struct volume *v, gboolean wait, struct cancel *c, GError **err)
 {
     g_autofree char *name = g_strdup_printf("fill %s", v->dir);
@@ -88,7 +88,7 @@ static gboolean take_private(struct volume *v, struct cancel *c, GError **err)
                      v->id);
 }
 
-/* Only who fills it needs the second lock; the others wait for that. */
+/* Only the process that fills it needs the second lock; the others wait for it. */
 static gboolean take_shared(struct volume *v, struct cancel *c, GError **err)
 {
     gboolean ready;

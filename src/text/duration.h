@@ -7,7 +7,7 @@
 
 /* Nanoseconds. VARVE_ERROR_INVALID, with the text in the message, when malformed or too large. */
 gboolean duration_parse(const char *text, gint64 *ns, GError **err);
-/* The way Go prints it: "1m30s", "250ms", "0s"; newly allocated. */
+/* As Go prints it: "1m30s", "250ms", "0s". */
 char *duration_text(gint64 ns);
 
 #endif

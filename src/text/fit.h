@@ -1,4 +1,4 @@
-/* Text from outside, made fit to be shown: harmless, and no wider than there is room. */
+/* Makes text from outside safe to print and no wider than the space for it. */
 #ifndef VARVE_TEXT_FIT_H
 #define VARVE_TEXT_FIT_H
 
@@ -23,10 +23,10 @@ char *text_without_escapes(const char *s);
 /* Text from outside for a message: one line, no control characters, at most max bytes. */
 char *text_one_line(const char *s, gsize max);
 
-/* The name of a step, "RUN --network=none make", without the flags of RUN: "RUN make". Newly
- * allocated. */
+/* The name of a step, "RUN --network=none make", without the flags of RUN: "RUN make". */
 char *text_command(const char *step);
-/* The name of a step in at most columns: a RUN's flags give way before its command does. */
+/* The name of a step in at most columns: the flags of a RUN are dropped before its command is cut.
+ */
 char *text_step(const char *step, int columns);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* What a state reads before the next state is reached. The state behind the last item accepts. */
+/* What a state reads to reach the next state. The state after the last item accepts. */
 enum item_type {
     ITEM_CHAR,  /* one certain character */
     ITEM_ANY,   /* '?': one character but '/' */
@@ -156,7 +156,7 @@ static void add_deep(struct glob *g, const char **p, gboolean first)
 {
     gboolean slash = **p == '/';
     *p += slash;
-    /* "**name" at the start_glob means names that end so, when nothing else is special in it. */
+    /* "**name" at the start means names that end so, when nothing else is special in it. */
     gboolean suffix = first && !slash && !(*p)[strcspn(*p, "*?[]\\")];
     if (!**p || suffix) {
         add_item(g, ITEM_ALL, 0);

@@ -73,7 +73,7 @@ static char *clean_pattern(const char *pattern, gboolean from_file)
     }
 }
 
-/* Adds a pattern; an empty one says nothing. */
+/* Adds a pattern; empty ones are ignored. */
 static gboolean add_pattern(struct ignore *ig, const char *pattern, gboolean from_file, guint line,
                             GError **err)
 {
@@ -153,8 +153,8 @@ const char *const *ignore_patterns(const struct ignore *ig)
     return (const char *const *)ig->text->pdata;
 }
 
-/* The last rule that matches path or a directory above it, or -1: where no rule is negated, that
- * decides, and reads each path once, where last_counting() reads its beginning again and again. */
+/* The last rule that matches path or a directory above it, or -1: without negated rules it decides,
+ * and this reads each path once, while last_counting() reads its start repeatedly. */
 static int last_match(const struct ignore *ig, const char *path)
 {
     for (int i = (int)ig->rules->len - 1; i >= 0; i--)
@@ -163,8 +163,8 @@ static int last_match(const struct ignore *ig, const char *path)
     return -1;
 }
 
-/* The same for the first len bytes of path; counts says which rules counted for the directory
- * above, and then for this. */
+/* The same for the first len bytes of path; counts has the rules that applied to the directory
+ * above, and then those for this path. */
 static int last_counting(const struct ignore *ig, const char *path, gsize len, guint8 *counts)
 {
     int last = -1;
@@ -209,7 +209,8 @@ const char *ignore_decider(const struct ignore *ig, const char *path, guint *lin
     return g_ptr_array_index(ig->text, i);
 }
 
-/* All below dir is matched by the rule that ignores dir itself, so only later rules can save it. */
+/* Everything below dir is matched by the rule that ignores dir itself, so only later rules can
+ * re-include it. */
 gboolean ignore_can_skip_dir(const struct ignore *ig, const char *dir)
 {
     if (!*dir || strcmp(dir, ".") == 0)

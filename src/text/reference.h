@@ -13,15 +13,15 @@ struct reference {
 };
 
 /* Parses every legal form and normalises it: a missing domain becomes docker.io, docker.io's
- * one-word paths get "library/", and where neither tag nor digest is given the tag is "latest".
+ * one-word paths get "library/", and without a tag or digest the tag is "latest".
  * VARVE_ERROR_INVALID, with the text and the reason in the message, otherwise. */
 struct reference *reference_parse(const char *text, GError **err);
 void reference_free(struct reference *r);
-/* "docker.io/library/node:20@sha256:…"; newly allocated. */
+/* "docker.io/library/node:20@sha256:…". */
 char *reference_text(const struct reference *r);
-/* Without tag and digest: "docker.io/library/node"; newly allocated. */
+/* Without tag and digest: "docker.io/library/node". */
 char *reference_repository(const struct reference *r);
-/* As people write it: "node:20" (docker.io and library/ left out, the tag kept); newly allocated.
+/* The short form: "node:20" (docker.io and library/ left out, the tag kept).
  */
 char *reference_familiar(const struct reference *r);
 

@@ -1,4 +1,5 @@
-/* Small helpers on UTF-8 text for parsers; bytes that are not UTF-8 are letters of their own. */
+/* Small helpers for parsers of UTF-8 text; each byte that is not UTF-8 is a character of its own.
+ */
 #ifndef VARVE_TEXT_SPACE_H
 #define VARVE_TEXT_SPACE_H
 
@@ -24,7 +25,7 @@ static inline gsize text_space(const char *p, const char *end)
     return space ? 3 : 0;
 }
 
-/* Moves p over white space. */
+/* Skips white space. */
 static inline const char *text_skip_space(const char *p, const char *end)
 {
     for (gsize n; (n = text_space(p, end)) > 0;)
@@ -32,7 +33,7 @@ static inline const char *text_skip_space(const char *p, const char *end)
     return p;
 }
 
-/* Moves end back over white space, not beyond p. */
+/* Drops white space before end, back to p at most. */
 static inline const char *text_trim_end(const char *p, const char *end)
 {
     while (end > p) {

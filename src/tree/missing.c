@@ -1,4 +1,4 @@
-/* What is said of a path that is not there: where it ends, and what may have been meant. */
+/* The error for a missing path: where it ends, and what may have been meant. */
 #include "tree/missing.h"
 
 #include "base/error.h"
@@ -12,7 +12,7 @@
 #define MAX_LISTED 6    /* of them, named */
 #define MAX_ELSEWHERE 2 /* places of a file of that name, named */
 
-/* Where a path leaves what is there. */
+/* Where a path leaves the existing tree. */
 struct end {
     const struct tree *tree;
     char *dir;        /* the last directory on the way that exists, "" for the root */
@@ -109,7 +109,7 @@ static char *elsewhere(const struct end *x)
     return n > 0 && n <= MAX_ELSEWHERE ? g_strdup(found->path) : NULL;
 }
 
-/* What the root of nearly every image has says nothing. */
+/* Directories in the root of nearly every image are not worth naming. */
 static gboolean is_usual(const struct end *x, const char *name)
 {
     static const char *const usual[] = {

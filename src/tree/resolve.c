@@ -69,7 +69,7 @@ static gboolean enter_link(struct walk_state *s, const char *original, GError **
     g_string_prepend(s->rest, s->e.target);
     s->known = FALSE;
     if (s->rest->len > 2 * RESOLVE_MAX_PATH)
-        return error_set(err, VARVE_ERROR_INVALID, "%s: its symlinks make too long a path",
+        return error_set(err, VARVE_ERROR_INVALID, "%s: its symlinks make the path too long",
                          original);
     return TRUE;
 }

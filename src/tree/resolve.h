@@ -11,15 +11,15 @@
 /* Fills *out with the entry at exactly this clean path; FALSE when there is none. */
 typedef gboolean (*resolve_lookup_fn)(gpointer ctx, const char *path, struct entry *out);
 
-/* The path made lexically clean: no empty components, ".", leading or trailing '/'; ".." removes
- * what is before it and stops at the root. Newly allocated; "" is the root. */
+/* The lexically clean path: no empty components, ".", leading or trailing '/'; ".." removes the
+ * component before it and stops at the root. "" is the root. */
 char *resolve_clean(const char *path);
 
 /* Resolves path (absolute or relative, both mean from root) through symlinks, the last component's
  * too when follow. Absolute links and ".." start over or stop at root, a clean path ("" for the
- * whole tree) that must itself be a real directory. Returns the clean path, newly allocated, also
- * when its last components do not exist (*exists FALSE then). NULL with VARVE_ERROR_INVALID for a
- * loop or when something that is not a directory is in the way. */
+ * whole tree) that must itself be a real directory. Returns the clean path, even if its last
+ * components do not exist (then *exists is FALSE). NULL with VARVE_ERROR_INVALID for a loop or if a
+ * component is not a directory. */
 char *resolve_path(resolve_lookup_fn lookup, gpointer ctx, const char *root, const char *path,
                    gboolean follow, gboolean *exists, struct entry *out, GError **err);
 

@@ -156,7 +156,7 @@ static void recall(struct tree *t, struct entry *e, const struct statcache_item 
     if (c->has_xattrs) {
         fd_auto int fd = content_open(s->rootfd, e->path, t->name, NULL);
         if (fd < 0)
-            return; /* hashing it will say why, if it is wanted at all */
+            return; /* hashing it will report why, if it is needed at all */
         read_capability(t, e, fd);
     }
     e->digest = c->digest;
@@ -282,7 +282,7 @@ struct tree *scan_unpacked(const char *dir, const struct ignore *ig, const char 
     return scan(dir, ig, name, TRUE, c, err);
 }
 
-/* What is worth remembering; *changed tells whether that differs from what was loaded. */
+/* What is worth caching; *changed says whether that differs from what was loaded. */
 static GArray *collect_items(struct tree *t, gboolean *changed)
 {
     const struct scan *s = t->data;

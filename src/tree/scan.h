@@ -1,11 +1,11 @@
 /* Scanning a source directory into a tree, with a stat cache that saves hashing unchanged files.
  *
  * Every directory that is not ignored is read and every entry lstat'ed, in parallel. Contents are
- * hashed only when asked for (tree ensure_digests), and not at all for files whose (size, mtime,
- * ctime, inode, device) equal the stat cache's and whose ctime is older than the cache's own time
- * by a margin (files too young to trust are hashed again, as git does with racily clean entries).
- * uid and gid of every entry are 0 (COPY's default owner) and paths are bytes. Of a file's xattrs
- * only security.capability counts. */
+ * hashed only on request (tree ensure_digests), and not for files whose (size, mtime, ctime, inode,
+ * device) equal the stat cache's and whose ctime is older than the cache's own time by a margin
+ * (files too young to trust are hashed again, as git does with racily clean entries). uid and gid
+ * of every entry are 0 (COPY's default owner) and paths are bytes. Of a file's xattrs only
+ * security.capability is used. */
 #ifndef VARVE_TREE_SCAN_H
 #define VARVE_TREE_SCAN_H
 
@@ -23,12 +23,12 @@ struct scan_stats {
 /* Scans dir (path on this machine). ig may be NULL. name is for messages. The stat cache of dir in
  * db (may be NULL) is used. db and c must outlive the tree. Unreadable directories, more than 4
  * million entries or depth over 1,000 are errors naming the path; unreadable files, devices and
- * fifos only when something selects and hashes them. A socket (programs leave theirs lying about,
- * git's fsmonitor for one) is an empty file, as for Docker. Symlinks are never followed. */
+ * fifos only if something selects and hashes them. A socket (programs such as git's fsmonitor leave
+ * them around) is an empty file, as in Docker. Symlinks are never followed. */
 struct tree *scan_dir(struct store *db, const char *dir, const struct ignore *ig, const char *name,
                       struct cancel *c, GError **err);
-/* The same for a temporary directory into which an archive was unpacked: entries keep their owners,
- * and there is no stat cache. */
+/* The same for a temporary directory with an unpacked archive: entries keep their owners, and no
+ * stat cache is used. */
 struct tree *scan_unpacked(const char *dir, const struct ignore *ig, const char *name,
                            struct cancel *c, GError **err);
 /* Writes the stat cache back if it changed. Call once after all selections; NULL-safe. */

@@ -125,7 +125,7 @@ static gboolean add_match(struct selector *x, const char *path, GError **err)
         return FALSE;
     if (!e)
         return error_set(err, VARVE_ERROR_NOT_FOUND,
-                         "\"%s\" is a symlink to nothing in %s (/%s is not there)", path,
+                         "\"%s\" is a dangling symlink in %s (/%s does not exist)", path,
                          x->tree->name, resolved);
     struct selected *s = g_new0(struct selected, 1);
     const char *slash = strrchr(path, '/');
@@ -280,7 +280,7 @@ static void hash_selected(const struct selected *s, struct hasher *h)
         const struct entry *link = selected_link(s, g_ptr_array_index(s->entries, k));
         e.hardlink = link ? selected_rel(s, link) : NULL;
         if (e.type == ENTRY_DIR)
-            e.opaque = FALSE; /* says something of layers, nothing of the tree */
+            e.opaque = FALSE; /* concerns layers, not the tree */
         entry_hash(&e, selected_rel(s, &e), h);
     }
 }

@@ -27,7 +27,7 @@ struct node {
     GString *text;     /* names and targets, each ended by NUL; offset 0 is unused */
     GArray *children;  /* struct child, sorted by name once read */
     guint64 skipped;   /* entries ignored here */
-    gboolean vanished; /* it was gone when it was to be read */
+    gboolean vanished; /* it was gone before it was read */
     gboolean kept;     /* something below it is not ignored */
 };
 struct walker {

@@ -253,7 +253,7 @@ struct event_sink *progress_sink(struct progress *p)
     return &p->sink;
 }
 
-/* The ticker begins with the first step that runs: what takes no time shows no live view. */
+/* The ticker starts with the first step that runs: a build without any shows no live view. */
 void progress_start_ticker(struct progress *p)
 {
     if (!p->ticker && p->view->ticks)

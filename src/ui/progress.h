@@ -22,11 +22,11 @@ struct progress;
  * is the head line's name ("graphrag:1 · linux/amd64"), may be NULL. */
 struct progress *progress_new(FILE *out, enum progress_mode mode, const char *title);
 struct event_sink *progress_sink(struct progress *p);
-/* What the checks found in the Dockerfile of d: a message each where the mode is a stream for
- * tools; others leave it to the report at the end. */
+/* What the checks found in the Dockerfile of d: one message each in modes that are streams for
+ * tools; others leave it to the final report. */
 void progress_findings(struct progress *p, const struct lint_report *r, const struct diags *d);
-/* Ends the live view: leaves the final lines, restores the terminal. Call before printing anything
- * else. */
+/* Ends the live view: writes the final lines, restores the terminal. Call it before printing
+ * anything else. */
 void progress_finish(struct progress *p);
 void progress_free(struct progress *p);
 

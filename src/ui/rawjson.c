@@ -35,7 +35,7 @@ static char *full_name(struct progress *p, const struct step *s)
                            s->name);
 }
 
-/* No field of BuildKit's, whose readers pass over it: what a RUN used. */
+/* Not a field of BuildKit, whose readers ignore it: what a RUN used. */
 static json_t *usage_json(const struct step *s)
 {
     json_t *u = json_pack("{s:f}", "cpuSeconds", s->cpu_us / 1e6);
@@ -112,7 +112,7 @@ static json_t *base64_json(const void *bytes, gsize len)
     return json_string(text);
 }
 
-/* What is told of without a place: level 1 is a warning that the build is not ended by. */
+/* What has no position: level 1 is a warning that does not end the build. */
 static json_t *warning_json(const char *text)
 {
     return json_pack("{s:i,s:o}", "level", 1, "short", base64_json(text, strlen(text)));

@@ -74,8 +74,8 @@ static int widest(const struct table *t, const int *widths, int least)
     return found;
 }
 
-/* Shrinks the last column to what the terminal leaves, then the widest ones: numbers stay whole.
- * Where even that does not do, rows take several lines, and columns get back what these hold. */
+/* Shrinks the last column to what the terminal leaves, then the widest ones: numbers stay whole. If
+ * that is not enough, rows take several lines, and columns get back the space of these. */
 static void fit(const struct table *t, int *widths, int total)
 {
     g_autofree int *whole = g_memdup2(widths, t->columns * sizeof *widths);

@@ -1,7 +1,7 @@
 /* The live view: redrawn in place a few times a second. What runs is always visible; on a small
- * screen ended and waiting steps give way first, then the ends of the running steps' logs, and what
- * still has no line is counted in one. Nothing is printed for builds that end before the first
- * frame. */
+ * screen ended and waiting steps are dropped first, then the ends of the running steps' logs, and
+ * the rest is counted in one line. Nothing is printed for builds that end before the first frame.
+ */
 #include "ui/text.h"
 #include "ui/view.h"
 
@@ -110,8 +110,8 @@ static void add_done(struct frame *f, struct progress *p, const struct step *s)
     add_step_line(f, p, shown[s->outcome].style, shown[s->outcome].mark, s, right ? right : cost);
 }
 
-/* What a terminal would show of a line of output in the end: what follows its last carriage return,
- * without escape sequences. */
+/* What a terminal finally shows of a line of output: what follows its last carriage return, without
+ * escape sequences. */
 static char *shown_text(const char *line, gsize len)
 {
     while (len > 0 && line[len - 1] == '\r')

@@ -1,4 +1,4 @@
-/* What a progress view knows of a build, and the views; private to ui/. */
+/* What a progress view knows about a build, and the views; private to ui/. */
 #ifndef VARVE_UI_VIEW_H
 #define VARVE_UI_VIEW_H
 
@@ -76,7 +76,7 @@ struct transfer *progress_transfer(struct progress *p, const struct event *ev);
  * platforms, its own is before the stage: "linux/arm64 build". Newly allocated. */
 char *progress_number(struct progress *p, const struct step *s);
 char *progress_stage(struct progress *p, const struct step *s);
-/* Begins the redrawing of views that tick; does nothing when it runs already. */
+/* Starts redrawing views that tick; no-op if already running. */
 void progress_start_ticker(struct progress *p);
 /* Prints a warning or a note on a line of its own. */
 void progress_put_message(struct progress *p, const struct event *ev);

@@ -597,20 +597,20 @@ EOF
         [ "$status" -ne 0 ] || { echo "$flag: accepted"; return 1; }
         [[ "$output" == *"$words"* ]] || { echo "$flag: $output"; return 1; }
     done <<'END'
---annotation=lonely|not KEY=VALUE
---annotation==x|not KEY=VALUE
+--annotation=lonely|must be KEY=VALUE
+--annotation==x|must be KEY=VALUE
 --annotation=index:a=b|only manifests can be annotated, not "index"
 --annotation=manifest,index:a=b|only manifests can be annotated, not "index"
---annotation=manifest[|not KEY=VALUE
+--annotation=manifest[|must be KEY=VALUE
 --annotation=manifest[windows98]:a=b|neither an operating system nor an architecture
 --annotation=manifest-descriptor[linux/amd64]:a=b|only manifests can be annotated
 --ulimit=nofile=20:10|the soft limit is above the hard one
 --resource=cpus=2|unknown resource "cpus"; known are memory, memory-swap, cpu-shares
 --resource=cpu-qouta=1000|did you mean cpu-quota?
---resource=memory-swap=1g|--resource: memory-swap, of memory and swap together, needs memory as well
+--resource=memory-swap=1g|--resource: memory-swap, the sum of memory and swap, needs memory as well
 --memory=much|--memory: invalid size "much"
 --memory-swap=much|--memory-swap: invalid size "much"
---memory-swap=1g|--memory-swap, of memory and swap together, needs memory as well
+--memory-swap=1g|--memory-swap, the sum of memory and swap, needs memory as well
 --cpu-quota=5|--cpu-quota: 5 is not a number from 1000
 --cpu-shares=1|--cpu-shares: 1 is not a number from 2
 --cpuset-cpus=all|--cpuset-cpus: "all" is not a list
@@ -652,7 +652,7 @@ docker_config() { # docker_config JSON: as Docker's config.json
     [ "$(cat out/env)" = $'HTTP_PROXY=http://given.example\nhttp_proxy=http://given.example' ]
     docker_config '{"proxies": '
     run -0 build .
-    [[ "$output" == *"note: no proxies are taken"*config.json* ]]
+    [[ "$output" == *"note: the proxies in Docker's configuration are not used"*config.json* ]]
 }
 
 @test "surroundings: .containerignore, DOCKER_DEFAULT_PLATFORM, --builder, --cache-from" {

@@ -71,7 +71,7 @@ on_terminal() { printf '%s\n' "$@" | timeout 60 script -qec "'$VARVE' debug" /de
     failing
     run varve debug
     [ "$status" -eq 2 ]
-    [[ "$output" == *"no step of a build"*"--debug-on-failure"* ]]
+    [[ "$output" == *"no failed build to repeat"*"--debug-on-failure"* ]]
     run build --secret id=s,src=../s .
     [ "$status" -eq 1 ]
     dir=$PWD

@@ -128,12 +128,12 @@ nothing_wrong() {
 
 @test "a body that is always truncated is an error" {
     RULES='[{"match": "'$BLOB'", "do": "truncate", "bytes": 0}]'
-    refused 4 "broke off"
+    refused 4 "cut short"
 }
 
 @test "a truncated manifest" {
     RULES='[{"match": "'$MANIFEST'", "do": "truncate", "bytes": 20}]'
-    refused 4 "broke off"
+    refused 4 "cut short"
 }
 
 @test "a blob with the wrong bytes never gets into the store" {

@@ -101,7 +101,7 @@ look() { VARVE_ROOT=$SEED "$VARVE" "$@"; }
 @test "a template's output is bounded" {
     run --separate-stderr look inspect -f "{{range \$i, \$e := .Config.Env}}$(printf '{{range $.Config.Env}}%.0s' {1..25})x$(printf '{{end}}%.0s' {1..26})" app:1
     [ "$status" -eq 2 ]
-    [[ "$stderr" == *"makes too much of this"* ]]
+    [[ "$stderr" == *"makes too much output"* ]]
 }
 
 # shown ARGS…: the names that images prints, sorted, on a line.

@@ -74,7 +74,7 @@ missing() {
     missing 'FROM busybox\nCOPY package.json main.c /\n'
     [[ "$output" == *'Dockerfile:2:19: error: "main.c" was not found'*'did you mean "src/main.c"?'* ]]
     missing 'FROM busybox\nCOPY /etc/quite-other.conf /\n'
-    [[ "$output" == *'next: paths begin at the context: /etc/quite-other.conf means etc/quite-other.conf in it'* ]]
+    [[ "$output" == *'next: paths are relative to the context: /etc/quite-other.conf means etc/quite-other.conf inside it'* ]]
     missing 'FROM busybox\nRUN --mount=source=scr,target=/x true\n'
     [[ "$output" == *'Dockerfile:2:5: error: "scr" was not found in the build context; did you mean "src"?'* ]]
     missing 'FROM busybox\nCOPY --from=up /no/where /\n'
@@ -86,14 +86,14 @@ missing() {
     touch dist/app.js
     printf '# built\n\n/dist/\n' >.dockerignore
     missing 'FROM busybox\nCOPY dist/app.js /\n'
-    [[ "$output" == *'Dockerfile:2:6: error: "dist/app.js" is left out by .dockerignore:3: dist'*'next: remove that line, or add !dist/app.js below it'* ]]
+    [[ "$output" == *'Dockerfile:2:6: error: "dist/app.js" is excluded by .dockerignore:3: dist'*'next: remove that line, or add !dist/app.js below it'* ]]
     missing 'FROM busybox\nRUN --mount=source=dist,target=/x true\n'
-    [[ "$output" == *'"dist" is left out by .dockerignore:3: dist'* ]]
+    [[ "$output" == *'"dist" is excluded by .dockerignore:3: dist'* ]]
     missing 'FROM busybox\nCOPY dist/other.js /\n'
-    [[ "$output" == *'"dist/other.js" was not found in the build context, and .dockerignore:3 would leave it out: dist'* ]]
+    [[ "$output" == *'"dist/other.js" was not found in the build context, and .dockerignore:3 would exclude it: dist'* ]]
     echo '**/*.js' >Dockerfile.dockerignore
     missing 'FROM busybox\nCOPY ./dist/app.js /\n'
-    [[ "$output" == *'"dist/app.js" is left out by Dockerfile.dockerignore:1: **/*.js'* ]]
+    [[ "$output" == *'"dist/app.js" is excluded by Dockerfile.dockerignore:1: **/*.js'* ]]
 }
 
 @test "a source outside of the context" {
@@ -127,24 +127,24 @@ missing() {
     cp "$(command -v cat)" dynamic
     chmod +x ./*.sh dynamic
     missing 'FROM busybox\nCOPY . /\nRUN /crlf.sh\n'
-    [[ "$output" == *'hint: /crlf.sh is there, but its lines end with CR LF: what is looked for is "/bin/sh\r". Convert it (dos2unix'* ]]
+    [[ "$output" == *'hint: /crlf.sh exists, but its lines end with CR LF, so the kernel looks for "/bin/sh\r". Convert it (dos2unix'* ]]
     missing 'FROM busybox\nCOPY . /app/\nWORKDIR /app\nRUN ["./crlf.sh"]\n'
-    [[ "$output" == *'hint: /app/crlf.sh is there, but its lines end with CR LF'* ]]
+    [[ "$output" == *'hint: /app/crlf.sh exists, but its lines end with CR LF'* ]]
     missing 'FROM busybox\nCOPY . /\nRUN /envcrlf.sh\n'
-    [[ "$output" == *'hint: /envcrlf.sh is there, but its lines end with CR LF: what is looked for is "sh\r"'* ]]
+    [[ "$output" == *'hint: /envcrlf.sh exists, but its lines end with CR LF, so the kernel looks for "sh\r"'* ]]
     missing 'FROM busybox\nCOPY . /\nRUN /bash.sh\n'
-    [[ "$output" == *'hint: /bash.sh is there, but its #! line names /bin/bash, which this image does not have'* ]]
+    [[ "$output" == *'hint: /bash.sh exists, but its #! line names /bin/bash, which is not in this image'* ]]
     missing 'FROM busybox\nCOPY . /\nRUN X=1 /env.sh\n'
-    [[ "$output" == *'hint: /env.sh is there, but its #! line names python3, which this image does not have'* ]]
+    [[ "$output" == *'hint: /env.sh exists, but its #! line names python3, which is not in this image'* ]]
     missing 'FROM busybox\nCOPY . /\nRUN /dynamic\n'
-    [[ "$output" == *'hint: /dynamic is there, but the loader that it needs is not: /lib'* ]]
+    [[ "$output" == *'hint: /dynamic exists, but the loader it needs does not: /lib'* ]]
 }
 
 @test "the package manager of another distribution" {
     missing 'FROM busybox\nRUN apt-get update\n'
-    [[ "$output" == *'hint: this image (busybox) has no apt-get; take a Debian or Ubuntu base, or copy in what is needed.'* ]]
+    [[ "$output" == *'hint: this image (busybox) has no apt-get; use a Debian or Ubuntu base, or copy in what is needed.'* ]]
     missing 'FROM busybox\nRUN touch /sbin/apk\nRUN echo x; yum -y install x\n'
-    [[ "$output" == *'hint: this image (busybox) has no yum; take a Fedora or Red Hat base, or its own package manager, apk.'* ]]
+    [[ "$output" == *'hint: this image (busybox) has no yum; use a Fedora or Red Hat base, or its own package manager, apk.'* ]]
 }
 
 @test "JSON that is none" {

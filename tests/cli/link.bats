@@ -87,7 +87,7 @@ END
     echo f >f
     printf 'FROM busybox\nRUN mkdir -p /opt/bin\nCOPY --link f /opt/bin\n' >Dockerfile
     build . >../log 2>&1
-    grep -F -- '--link replaces /opt/bin, a directory of the image below, by a file; end the destination with a / to put it into that directory' ../log
+    grep -F -- '--link replaces /opt/bin, a directory of the image below, by a file; end the destination with a / to copy into that directory' ../log
     printf 'FROM busybox\nRUN mkdir -p /opt/bin\nCOPY --link f /opt/bin/\n' >Dockerfile
     build . >../log 2>&1
     run ! grep -F warning: ../log

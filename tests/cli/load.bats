@@ -50,7 +50,7 @@ setup_file() {
     run -0 "$VARVE" load -t base:7 "$SEED.layout"
     run -0 "$VARVE" build --progress=plain --pull=never -t new:1 - <<<$'FROM base:7\nRUN test "$(cat /a)" = hello'
     run -2 "$VARVE" load -t x@sha256:0000000000000000000000000000000000000000000000000000000000000000 "$SEED.layout"
-    [[ "$output" == *"a name cannot hold a digest"* ]]
+    [[ "$output" == *"a name cannot contain a digest"* ]]
 }
 
 # refused WORDS FILE…: loading it into an empty store fails with these words, and leaves no image.

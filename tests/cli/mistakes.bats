@@ -30,25 +30,25 @@ says() {
     wrong 'FROM busybox\nCOPY src\n' 'only one was provided' 'hint: for example COPY '
     wrong 'FROM busybox\nENV\n' 'hint: for example ENV LOG=debug'
     wrong 'FROM busybox\nHEALTHCHECK CMD\n' 'hint: for example HEALTHCHECK '
-    wrong '' 'the file is empty' 'hint: it begins with' 'FROM debian:12'
+    wrong '' 'the file is empty' 'hint: start it with' 'FROM debian:12'
 }
 
 @test "a word that is no instruction: a comment, a lost backslash" {
-    wrong '// a remark\nFROM busybox\n' 'unknown instruction //' 'hint: a comment begins with #'
+    wrong '// a remark\nFROM busybox\n' 'unknown instruction //' 'hint: a comment starts with #'
     wrong 'FROM busybox\nRUN echo a\n  echo b\n' 'Dockerfile:3:3' 'unknown instruction echo' \
-        'hint: if it goes on with the RUN of line 2, the line above must end with \'
+        'hint: if it continues the RUN of line 2, the line above must end with \'
     wrong '# escape=`\nFROM busybox\nRUN echo a\necho b\n' 'must end with `'
 }
 
 @test "quotes and braces that are not closed, values with blanks" {
     wrong 'FROM busybox\nENV A="b\n' 'matching double-quote' 'hint: close the quote'
     wrong 'FROM busybox\nENV A=${B\n' "missing '}'" 'hint: write ${NAME}'
-    wrong 'FROM busybox\nENV A=${B:?two words}\n' "can't find =" 'hint: a value with blanks'
+    wrong 'FROM busybox\nENV A=${B:?two words}\n' "can't find =" 'hint: quote a value that contains blanks'
 }
 
 @test "signals and numbers of stages: what was meant" {
     wrong 'FROM busybox\nSTOPSIGNAL SIGTREM\n' 'invalid signal' 'hint: did you mean SIGTERM?'
-    wrong 'FROM busybox\nCOPY --from=5 /x /y\n' 'there is 1 stage' 'hint: stages count from 0'
+    wrong 'FROM busybox\nCOPY --from=5 /x /y\n' 'there is 1 stage' 'hint: stages are numbered from 0'
 }
 
 @test "names of images: what was meant" {
@@ -106,9 +106,9 @@ option() {
 }
 
 @test "options that Docker has and varve has not: what to do instead" {
-    option run --gpus all x -- 'unknown option --gpus' 'next: runs get no devices'
+    option run --gpus all x -- 'unknown option --gpus' 'next: runs cannot use devices'
     option run --privileged=true x -- 'unknown option --privileged' 'next: leave it out'
-    option run --link=db x -- 'next: runs have no networks in common'
+    option run --link=db x -- 'next: runs share no networks'
     option run -aq x -- 'unknown option -a' 'next: leave it out'
     option ps -qs -- 'unknown option -s' 'next: leave it out'
     option logs -t web -- 'next: logs of runs have no times'
@@ -128,8 +128,8 @@ option() {
 }
 
 @test "limits of memory: too small to begin with, and reached" {
-    option run -m 100k busybox true -- '--memory of less than 6m' 'next: write a number of bytes'
-    option build --resource memory=1 . -- '--resource: memory of less than 6m'
+    option run -m 100k busybox true -- '--memory below 6m' 'next: write a number of bytes'
+    option build --resource memory=1 . -- '--resource: memory below 6m'
     printf 'FROM busybox\n' >Dockerfile
     build -t app:1 .
     run varve run -m 20m app:1 true
@@ -150,7 +150,7 @@ option() {
     done
     [ -z "$(varve ps --format '{{.ID}} {{.Names}} {{.Image}} {{.Labels}} {{.FinishedAt}}')" ]
     [ -z "$(varve images --format '{{.Repository}}:{{.Tag}} {{slice .Digest 7 19}} {{.Origin}}')" ]
-    option ps -f status=runing -- 'not running, exited or dead' 'next: did you mean status=running?'
+    option ps -f status=runing -- 'must be running, exited or dead' 'next: did you mean status=running?'
     option ps -f status=up -- 'next: for example --filter status=exited'
     varve ps -f status=created
 }
@@ -162,7 +162,7 @@ option() {
     build -t app:1 .
     run -127 varve run app:1 -it sh
     [ "$status" -eq 127 ]
-    says '"-it": executable file not found' 'next: options stand before the image: varve run -it'
+    says '"-it": executable file not found' 'next: options go before the image: varve run -it'
     run -127 varve run app:1 nosuch
     says 'next: check its spelling'
     run -127 varve run --entrypoint '["sh"]' app:1
@@ -175,7 +175,7 @@ option() {
     [ "$status" -eq 126 ]
     says 'next: make it executable'
     run varve run app:1 /s/plain
-    says 'Exec format error' 'next: a script begins with'
+    says 'Exec format error' 'next: a script needs a first line'
     run -127 varve run -d app:1 nosuch
     [ "$status" -eq 127 ]
     says 'next: check its spelling'
@@ -190,13 +190,13 @@ foreign_program() {
     wrong 'FROM busybox\nRUN --network=none wget -q http://nosuch.invalid/\n' \
         'hint: this step has no network (--network=none)'
     wrong 'FROM busybox\nRUN echo "Could not resolve host: x" >&2; exit 6\n' \
-        'hint: a name was not found' 'HTTPS_PROXY'
+        'hint: a name could not be resolved' 'HTTPS_PROXY'
 }
 
 @test "a program of another machine, read by a shell as a script" {
     foreign_program
     wrong 'FROM busybox\nCOPY --chmod=755 prog /prog\nRUN /prog\n' \
-        'hint: /prog was built for another kind of machine' '--platform'
+        'hint: /prog was built for another architecture' '--platform'
 }
 
 @test "an image that is here for another platform" {
@@ -205,11 +205,11 @@ foreign_program() {
     for command in inspect 'save -o ../x.tar' push; do
         run varve $command --platform linux/s390x 127.0.0.1:1/app:1
         [ "$status" -eq 1 ]
-        says 'app:1 is here for linux/amd64, not for linux/s390x' 'next: leave --platform out'
+        says 'app:1 is in the store for linux/amd64, not for linux/s390x' 'next: leave --platform out'
     done
     run varve run --platform linux/s390x 127.0.0.1:1/app:1 true
     [ "$status" -eq 4 ]
-    says 'app:1 is here for linux/amd64, not for linux/s390x' 'does not accept connections'
+    says 'app:1 is in the store for linux/amd64, not for linux/s390x' 'does not accept connections'
     wrong 'FROM --platform=linux/s390x 127.0.0.1:1/app:1\n' 'hint: ask for linux/amd64'
 }
 
@@ -237,9 +237,9 @@ foreign_program() {
 
 @test "what cannot be loaded or downloaded: the next move" {
     run varve load -i nosuch.tar
-    says 'cannot open nosuch.tar: No such file' 'next: name an archive'
+    says 'cannot open nosuch.tar: No such file' 'next: give an archive'
     run varve load nosuch.tar
-    says 'next: name an archive'
+    says 'next: give an archive'
     echo hi >hi
     tar cf plain.tar hi
     run varve load plain.tar
@@ -268,7 +268,7 @@ foreign_program() {
 }
 
 @test "what cannot trigger a build, and what says so" {
-    wrong 'FROM busybox\nONBUILD FROM x\n' "isn't allowed as an ONBUILD trigger" 'hint: the build that is triggered'
+    wrong 'FROM busybox\nONBUILD FROM x\n' "isn't allowed as an ONBUILD trigger" 'hint: the triggered build has its own FROM'
     wrong 'FROM busybox\nONBUILD MAINTAINER x\n' "isn't allowed" 'hint: write ONBUILD LABEL'
     wrong 'FROM busybox\nONBUILD ONBUILD RUN true\n' "isn't allowed" 'hint: write ONBUILD once'
 }
@@ -282,10 +282,10 @@ foreign_program() {
     printf 'FROM busybox\n' >Dockerfile
     build -t app:1 .
     varve run -d --name web app:1 sleep 100
-    option exec -w rel web ls -- '-w rel: the working directory must be absolute' 'next: begin it with /: -w /rel'
+    option exec -w rel web ls -- '-w rel: the working directory must be absolute' 'next: start it with /: -w /rel'
     run varve exec -w /nodir web ls
     [ "$status" -eq 1 ]
-    says 'working directory /nodir' 'next: name a directory that is there'
+    says 'working directory /nodir' 'next: choose a directory that exists'
     run varve exec -u nobody9 web ls
     says 'unable to find user nobody9' 'next: create the user when the image is built'
     run varve inspect web

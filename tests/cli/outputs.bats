@@ -70,7 +70,7 @@ size() { stat -c %s "$1" | awk '{ if ($1 < 9995) printf "%.1f kB", $1 / 1000; el
     refused "compression does not apply to type=local" -o type=local,dest=x,compression=zstd
     refused "there is no gzip level 99 (0 to 12)" -o type=oci,dest=x,compression-level=99
     refused "push-by-digest needs push=true" -o type=image,push-by-digest=true
-    refused "outputs go to stdout, which takes one" -o - -o type=oci
+    refused "outputs go to stdout; only one can" -o - -o type=oci
     refused "there is no directory no/such" -o type=oci,dest=no/such/x.tar
     refused "there is no name to push to" --push
     refused "rewrite-timestamp=true does not say which time" -o type=oci,dest=x,rewrite-timestamp=true
@@ -134,8 +134,8 @@ size() { stat -c %s "$1" | awk '{ if ($1 < 9995) printf "%.1f kB", $1 / 1000; el
 @test "hosts, secrets, agents and contexts that cannot be meant so are refused" {
     printf 'FROM busybox\n' >Dockerfile
     python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("agent")'
-    refused "not HOST:ADDRESS" --add-host ':=::1'
-    refused "not HOST:ADDRESS" --add-host 'db=192.0.2.7,nowhere'
+    refused "must be HOST:ADDRESS" --add-host ':=::1'
+    refused "must be HOST:ADDRESS" --add-host 'db=192.0.2.7,nowhere'
     refused "a quote is misplaced" --secret 'id=a,src="x'
     refused "the id a is given twice" --ssh a=agent --ssh a=agent
     refused "no socket is named" --ssh a=

@@ -72,14 +72,14 @@ setup() {
     varve tag app:1 "127.0.0.1:1/lib/named:1"
     run varve run 127.0.0.1:1/lib/named
     [ "$status" -ne 0 ]
-    [[ "$output" == *"there is no 127.0.0.1:1/lib/named:latest here; 127.0.0.1:1/lib/named:1 is"* ]]
+    [[ "$output" == *"127.0.0.1:1/lib/named:latest is not in the store; 127.0.0.1:1/lib/named:1 is"* ]]
     [[ "$output" == *"next: varve run 127.0.0.1:1/lib/named:1"* ]]
     run varve inspect app
     [ "$status" -eq 1 ]
-    [[ "$output" == *"there is no app:latest here; app:1 is"*"next: "*"app:1"* ]]
+    [[ "$output" == *"app:latest is not in the store; app:1 is"*"next: "*"app:1"* ]]
     printf 'FROM app\n' >Dockerfile
     run varve build --progress=plain --pull=never .
-    [[ "$output" == *"there is no app:latest here; app:1 is"*"FROM app:1"* ]]
+    [[ "$output" == *"app:latest is not in the store; app:1 is"*"FROM app:1"* ]]
     # Without such a tag nothing changes, and the name is quoted where it could be read as a word.
     run varve images named
     [[ "$output" == *'no such image: "named"'* ]]

@@ -89,7 +89,7 @@ other_store() { VARVE_ROOT=$BATS_TEST_TMPDIR/other "$VARVE" "$@"; }
     varve push app:1 "$GUARDED/app:1"
     [ "$(other_store run "$GUARDED/app:1" 2>/dev/null)" = content ]
     run varve logout "$GUARDED"
-    [[ "$output" == *"forgot the login"* ]]
+    [[ "$output" == *"removed the login"* ]]
     run varve pull "$GUARDED/app:1"
     [ "$status" -eq 1 ]
 }

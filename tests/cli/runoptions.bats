@@ -78,13 +78,13 @@ wrong() {
     [[ "$output" == *$'\n2001:db8::1\tsix'* ]]
     [[ "$output" == *$'\n192.0.2.1\ttwo\n192.0.2.2\ttwo'* ]]
     varve run --add-host me:host-gateway app:1 grep -q me /etc/hosts
-    wrong "--add-host db: not HOST:ADDRESS" --add-host db
-    wrong "--add-host db:nowhere: not HOST:ADDRESS" --add-host db:nowhere
+    wrong "--add-host db: must be HOST:ADDRESS" --add-host db
+    wrong "--add-host db:nowhere: must be HOST:ADDRESS" --add-host db:nowhere
 }
 
 @test "--ulimit limits the program" {
     [ "$(varve run --ulimit nofile=100:200 --ulimit core=0 app:1 sh -c 'ulimit -Sn; ulimit -Hn; ulimit -c')" = $'100\n200\n0' ]
-    wrong "--ulimit nofile: not NAME=SOFT[:HARD]" --ulimit nofile
+    wrong "--ulimit nofile: must be NAME=SOFT[:HARD]" --ulimit nofile
     wrong "the soft limit is above the hard one" --ulimit nofile=200:100
     run varve run --ulimit nothing=1 app:1 true
     [ "$status" -eq 2 ]

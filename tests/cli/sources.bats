@@ -418,7 +418,7 @@ refs_of() { git -C "$1" -c safe.directory='*' for-each-ref --format='%(refname) 
     [[ "$output" == *"neither a directory nor a tar archive"* ]]
     gzip -c file >file.gz
     run -1 bash -c "'$VARVE' build - <file.gz"
-    [[ "$output" == *"no tar in it"*"next: "* ]]
+    [[ "$output" == *"is not a tar archive"*"next: "* ]]
     run -2 bash -c "'$VARVE' build -f - - </dev/null"
     run -2 bash -c "printf 'FROM scratch\n' | '$VARVE' build -f Other -"
     [[ "$output" == *"-f Other"* ]]

@@ -52,7 +52,7 @@ own_store() { cp -a "$SEED" "$VARVE_ROOT"; }
     [ "$(jq -r '.Repository + ":" + .Tag + " " + (.Layers | tostring)' <<<"$output")" = "app:1 3" ]
     run look images --format yaml
     [ "$status" -eq 2 ]
-    [[ "$output" == *"neither table, json nor a template"* ]]
+    [[ "$output" == *"must be table, json or a template"* ]]
 }
 
 @test "inspect shows config, layers and digests as JSON" {
@@ -206,7 +206,7 @@ own_store() { cp -a "$SEED" "$VARVE_ROOT"; }
     own_store
     run varve fsck
     [ "$status" -eq 0 ]
-    [[ "$output" == *"is sound"* ]]
+    [[ "$output" == *"is intact"* ]]
     file=$(find "$VARVE_ROOT/layers" -name first | head -1)
     printf 'xxxxx\n' >"$file"
     touch -d @0 "$file"
@@ -266,7 +266,7 @@ few_files() { bash -c 'ulimit -n 8 && exec "$@"' - "$VARVE" "$@"; }
     umount merged
     [ "$status" -ne 0 ]
     [[ "$output" == *"merged/store lies on overlayfs"* ]]
-    [[ "$output" == *"next: choose a folder of another file system"* ]]
+    [[ "$output" == *"next: choose a folder on another file system"* ]]
     [ -z "$(ls -A upper/store 2>/dev/null)" ]
 }
 

@@ -73,7 +73,7 @@ static const struct file_case copies[] = {
     {"a symlink named as source is followed", NULL, "d755 d\nf644 d/x =x\nl dl -> d\nl fl -> d/x",
      "COPY dl /q\nCOPY fl /r/", "d755 q\nf644 q/x =x\nd755 r\nf644 r/fl =x"},
     {"a symlink to nothing", NULL, "l broken -> no", "COPY broken /q/", NULL,
-     "\"broken\" is a symlink to nothing"},
+     "\"broken\" is a dangling symlink"},
     {"owner and octal mode, parents too", NULL, "d755 d\nf644 d/x =x\nl d/l -> x",
      "COPY chown=7:8 chmod=640 d /p1/p2/dst",
      "d640 7:8 p1\nd640 7:8 p1/p2\nd640 7:8 p1/p2/dst\nl 7:8 p1/p2/dst/l -> x\nf640 7:8 "
@@ -157,7 +157,7 @@ static const struct file_case others[] = {
     {"mkfile over a directory", "d755 f", NULL, "MKFILE /f two", NULL,
      "cannot replace the directory /f"},
     {"symlink", NULL, NULL, "SYMLINK /l ../x", "l l -> ../x"},
-    {"symlink over something", "f644 l =1", NULL, "SYMLINK /l x", NULL, "something is there"},
+    {"symlink over something", "f644 l =1", NULL, "SYMLINK /l x", NULL, "the name is taken"},
     {"rm a lower file", "d711 a\nf644 a/f =1", NULL, "RM /a/f", "d711 a\nw a/f"},
     {"rm a lower directory", "d755 a\nf644 a/f =1", NULL, "RM /a", "w a"},
     {"rm a symlink, not what it names", "d755 a\nl l -> a", NULL, "RM /l", "w l"},

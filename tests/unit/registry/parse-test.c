@@ -174,16 +174,16 @@ static void test_toml_bad(void)
     static const struct {
         const char *text, *message;
     } CASES[] = {
-        {"a = ", "c:1: a value was expected"},
+        {"a = ", "c:1: expected a value"},
         {"\n\na", "c:3: '=' was expected"},
-        {"= 1", "c:1: a key was expected"},
+        {"= 1", "c:1: expected a key"},
         {"a = \"x", "c:1: the string does not end"},
         {"a = \"\\q\"", "c:1: malformed string"},
         {"a = \"\"\"x\"\"\"", "c:1: multi-line strings"},
-        {"a = 1 b", "c:1: something follows"},
+        {"a = 1 b", "c:1: unexpected text"},
         {"[a", "c:1: the table's name"},
         {"[[a]", "c:1: the table's name"},
-        {"a = [1, 2", "c:1: ',' or the end"},
+        {"a = [1, 2", "c:1: expected ',' or the end of the list"},
         {"a = [\n1,\n\n", "c:4: "},
         {"a = {b}", "c:1: '=' was expected"},
         {"a = \"\\ud800\"", "c:1: malformed string"},
