@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#define MAX_FILES 5000 /* of a directory, compared with the name that was written */
+
 #define SUGGEST_MAX 64
 #define SUGGEST_PREFIX 3
 
@@ -80,4 +82,31 @@ gboolean suggest_choice(const char *option, const char *typed, const char *const
     error_add_next(err, near ? "did you mean %s%s?" : "for example %s%s", option,
                    near ? near : words[0]);
     return FALSE;
+}
+
+/* The name that is nearest to path's in its directory, as a path; newly allocated, or NULL. */
+static char *nearest_file(const char *path)
+{
+    g_autofree char *dir = g_path_get_dirname(path), *typed = g_path_get_basename(path);
+    g_autoptr(GDir) d = g_dir_open(dir, 0, NULL);
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    for (const char *name; d && names->len < MAX_FILES && (name = g_dir_read_name(d));)
+        g_ptr_array_add(names, g_strdup(name));
+    const char *near = suggest_nearest(typed, (const char *const *)names->pdata, names->len);
+    if (!near)
+        return NULL;
+    return strchr(path, '/') ? g_build_filename(dir, near, NULL) : g_strdup(near);
+}
+
+void suggest_file(const char *path, GError **err)
+{
+    if (!err || !g_error_matches(*err, VARVE_ERROR, VARVE_ERROR_NOT_FOUND))
+        return;
+    g_autofree char *near = nearest_file(path), *here = g_get_current_dir();
+    if (near)
+        error_add_next(err, "did you mean %s?", near);
+    else if (*path == '/')
+        error_add_next(err, "correct the path, or make the file first");
+    else
+        error_add_next(err, "correct the path, which begins at %s, or make the file first", here);
 }

@@ -22,4 +22,8 @@ guint suggest_distance(const char *a, const char *b, guint max);
 gboolean suggest_choice(const char *option, const char *typed, const char *const *words,
                         GError **err);
 
+/* What to do about a file that was named and is not there, as the next move of *err (nothing of
+ * other errors): the name in its directory that may have been meant. */
+void suggest_file(const char *path, GError **err);
+
 #endif

@@ -73,6 +73,36 @@ static const char *known_hint(const struct build *b, const char *log, int exit_c
     return NULL;
 }
 
+/* A secret that the step mounts, nobody gave, and its command or log names. */
+static char *secret_hint(const struct build *b, const struct vertex *v, const char *log)
+{
+    const struct exec_op *op = &v->op.exec;
+    for (guint i = 0; i < op->n_mounts; i++) {
+        const struct exec_mount *m = &op->mounts[i];
+        if (m->type != MOUNT_SECRET || g_hash_table_contains(b->r->secrets, m->id))
+            continue;
+        if (!m->dest || strstr(log, m->dest) || strstr(v->meta.name, m->dest))
+            return g_strdup_printf("the secret %s was not given: varve build --secret "
+                                   "id=%s,src=FILE (or env=VARIABLE); required=true in the mount "
+                                   "makes that an error.",
+                                   m->id, m->id);
+    }
+    return NULL;
+}
+
+/* Docker's users forget that USER holds for the steps behind it. */
+static char *rights_hint(const struct vertex *v, const char *log)
+{
+    const char *user = v->op.exec.user;
+    gboolean root = !user || !*user || g_str_equal(user, "root") || g_str_equal(user, "0") ||
+                    g_str_has_prefix(user, "root:") || g_str_has_prefix(user, "0:");
+    if (root || !strstr(log, "ermission denied"))
+        return NULL;
+    return g_strdup_printf("this step runs as USER %s, who may not do that: do it before USER, or "
+                           "give the place to that user (COPY --chown=%s, RUN chown).",
+                           user, user);
+}
+
 char *build_hint(struct build *b, const struct build_step *step)
 {
     const struct vertex *v = step->vertex;
@@ -86,6 +116,9 @@ char *build_hint(struct build *b, const struct build_step *step)
         known = network_hint(tail, v);
     if (known)
         return *known ? g_strdup(known) : NULL;
+    if (v->op.type != OP_EXEC)
+        return NULL;
     g_autofree char *end = build_log_tail(b, step, END_LINES);
-    return exit_code == 127 && v->op.type == OP_EXEC ? build_hint_not_found(b, v, end) : NULL;
+    char *hint = exit_code == 127 ? build_hint_not_found(b, v, end) : secret_hint(b, v, end);
+    return hint ? hint : rights_hint(v, end);
 }

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/fs.h"
+#include "base/suggest.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -118,9 +119,14 @@ static GBytes *read_dockerfile(struct build *b, GError **err)
     if (g_error_matches(local, VARVE_ERROR, VARVE_ERROR_NOT_FOUND)) {
         g_clear_error(&local);
         gboolean own = is_own(b, b->dockerfile_path);
-        error_set(&local, VARVE_ERROR_USAGE, "there is no Dockerfile at %s%s%s", b->dockerfile_path,
+        error_set(&local, own && file ? VARVE_ERROR_NOT_FOUND : VARVE_ERROR_USAGE,
+                  "there is no Dockerfile at %s%s%s", b->dockerfile_path,
                   own ? "" : " in the context ", own ? "" : b->context_name);
-        error_add_next(&local, "name it with -f, or run varve in the directory that contains it");
+        if (own && file)
+            suggest_file(file, &local);
+        else
+            error_add_next(&local, "name it with -f, or run varve in the directory that contains it");
+        error_as_usage(&local);
     }
     g_propagate_error(err, local);
     return NULL;
@@ -182,6 +188,8 @@ static gboolean read_ignore(struct build *b, GError **err)
         b->ignore_name = g_path_get_basename(used);
     if (!local)
         return TRUE;
+    if (g_error_matches(local, VARVE_ERROR, VARVE_ERROR_INVALID))
+        error_add_next(&local, "close the [, or write \\[ for the character itself");
     g_propagate_prefixed_error(err, local, "%s: ", used);
     return FALSE;
 }

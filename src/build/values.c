@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/shellword.h"
+#include "base/suggest.h"
 #include "text/giturl.h"
 #include "text/reference.h"
 
@@ -70,8 +71,10 @@ static GBytes *read_secret(const char *id, const char *src, const char *env,
         return g_bytes_new_static("", 0);
     }
     GBytes *bytes = fs_read_stream(src ? src : id, MAX_SECRET, err);
-    if (!bytes)
+    if (!bytes) {
         g_prefix_error(err, "--secret id=%s: ", id);
+        suggest_file(src ? src : id, err);
+    }
     return bytes;
 }
 

@@ -33,6 +33,7 @@ void run_print_exec_next(const char *command, const char *name, const char *prog
     else if (error == EACCES)
         print_next("make it executable for the user it runs as: COPY --chmod=755, or RUN chmod +x");
     else if (error == ENOEXEC)
-        print_next("a script needs a first line like #!/bin/sh; or run it with a shell: sh %s",
+        print_next("a script needs a first line like #!/bin/sh, without a byte order mark; else a "
+                   "shell can read it: sh %s",
                    shown);
 }

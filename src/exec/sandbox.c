@@ -63,15 +63,18 @@ static void complain(const struct sandbox_spec *spec, const char *text)
         return; /* nobody reads */
 }
 
-/* A script whose first line ends with CR: there is no interpreter of that name. */
-static gboolean has_crlf(int root_fd, const char *path)
+/* What keeps the kernel from seeing the #! line of a script as it is meant; NULL: nothing. */
+static const char *script_fault(int root_fd, const char *path)
 {
+    static const char bom[] = "\xef\xbb\xbf#!";
     char head[256];
     fd_auto int fd = fs_open_in_root(root_fd, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
     ssize_t n = fd < 0 ? 0 : read(fd, head, sizeof head - 1);
     head[MAX(n, 0)] = '\0';
     char *end = g_str_has_prefix(head, "#!") ? strchr(head, '\n') : NULL;
-    return end && end[-1] == '\r';
+    if (g_str_has_prefix(head, bom))
+        return "it begins with a byte order mark, before its #!";
+    return end && end[-1] == '\r' ? "its lines end with CR LF" : NULL;
 }
 
 /* The program could not be executed: a failure of the step, reported on its stderr, unless the
@@ -89,14 +92,16 @@ static gboolean exec_failed(const struct plan *p, const struct sandbox_spec *spe
         return foreign_program(path, machine, err);
     fd_auto int there =
         path && spec->root_fd >= 0 ? fs_open_in_root(spec->root_fd, path, O_PATH, 0) : -1;
+    const char *fault = there >= 0 ? script_fault(spec->root_fd, path) : NULL;
     g_autofree char *text = NULL;
     if (r->error != ENOENT)
-        text = g_strdup_printf("exec: \"%s\": %s\n", program, g_strerror(r->error));
-    else if (there >= 0 && has_crlf(spec->root_fd, path))
+        text = g_strdup_printf("exec: \"%s\": %s%s%s\n", program, g_strerror(r->error),
+                               fault ? ": " : "", fault ? fault : "");
+    else if (fault)
         text =
             g_strdup_printf("exec: \"%s\": the interpreter or loader that it needs is not in the "
-                            "image: its lines end with CR LF\n",
-                            program);
+                            "image: %s\n",
+                            program, fault);
     else if (there >= 0 && strchr(program, '/'))
         text = g_strdup_printf(
             "exec: \"%s\": the interpreter or loader that it needs is not in the image\n", program);

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/fs.h"
+#include "base/suggest.h"
 
 #include <string.h>
 
@@ -71,5 +72,6 @@ gboolean run_env_add_file(GPtrArray *env, const char *path, run_env_lookup looku
     if (bytes)
         return run_env_add_lines(env, bytes, lookup, path, err);
     g_prefix_error(err, "--env-file: ");
+    suggest_file(path, err);
     return FALSE;
 }

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/platform.h"
+#include "base/suggest.h"
 
 #include <string.h>
 
@@ -138,6 +139,37 @@ static gsize repository_len(const char *name)
     return strchr(name, '@') ? 0 : colon ? (gsize)(colon - name) : strlen(name);
 }
 
+/* The last part of a repository; newly allocated. */
+static char *last_part(const char *name)
+{
+    const char *slash = strrchr(name, '/');
+    gsize before = slash ? (gsize)(slash + 1 - name) : 0, len = repository_len(name);
+    return g_strndup(name + before, len > before ? len - before : 0);
+}
+
+/* Of those below the same host and path as name. */
+static char *mistyped(GPtrArray *all, const char *name)
+{
+    g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) rows = g_ptr_array_new();
+    const char *slash = strrchr(name, '/');
+    gsize before = slash ? (gsize)(slash + 1 - name) : 0;
+    for (guint i = 0; i < all->len; i++) {
+        const struct image_row *r = g_ptr_array_index(all, i);
+        if (strncmp(r->name, name, before) != 0 || strchr(r->name + before, '/') ||
+            !repository_len(r->name))
+            continue;
+        g_ptr_array_add(words, last_part(r->name));
+        g_ptr_array_add(rows, (gpointer)r);
+    }
+    g_autofree char *typed = last_part(name);
+    const char *near = suggest_nearest(typed, (const char *const *)words->pdata, words->len);
+    guint at;
+    return near && g_ptr_array_find(words, near, &at)
+               ? g_strdup(((const struct image_row *)g_ptr_array_index(rows, at))->name)
+               : NULL;
+}
+
 char *store_image_near(struct store *s, const char *name)
 {
     gsize len = repository_len(name);
@@ -148,7 +180,7 @@ char *store_image_near(struct store *s, const char *name)
             strcmp(r->name, name) != 0)
             return g_strdup(r->name);
     }
-    return NULL;
+    return len ? mistyped(all, name) : NULL;
 }
 
 static gboolean id_matches(const struct digest *d, const char *prefix)

@@ -30,7 +30,8 @@ struct image_row *store_image_find(struct store *s, const char *name, const char
 /* By config or manifest digest prefix (at least 4 hex digits). NULL without error if none; an
  * ambiguous prefix is VARVE_ERROR_USAGE. */
 struct image_row *store_image_find_id(struct store *s, const char *prefix, GError **err);
-/* Name of the newest image with another tag of name's repository; NULL if there is none. */
+/* Name of the newest image with another tag of name's repository, else of one whose repository
+ * differs by a typing mistake; NULL if there is none. */
 char *store_image_near(struct store *s, const char *name);
 /* All, newest first; owns its struct image_row. */
 GPtrArray *store_image_list(struct store *s);

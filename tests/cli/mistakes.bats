@@ -329,3 +329,60 @@ foreign_program() {
     says '(7 steps cached' 'note: Dockerfile:5: empty' 'Dockerfile:4: *.jar is left out of the context'
     [[ "$output" != *"note: Dockerfile:4"* ]]
 }
+
+@test "files that are named and not there: what was meant, or where the path begins" {
+    printf 'FROM busybox\n' >Dockerfile
+    build -t app:1 .
+    echo A=1 >vars.env && echo t >token
+    run varve run --env-file var.env app:1 true
+    says '--env-file: cannot read var.env' 'next: did you mean vars.env?'
+    run varve run --env-file ./none/x app:1 true
+    says 'next: correct the path, which begins at /'
+    run build --secret id=tok,src=./tokn .
+    says '--secret id=tok: cannot read ./tokn' 'next: did you mean ./token?'
+    run build -f Dockerfiel .
+    [ "$status" -eq 2 ]
+    says 'no Dockerfile at Dockerfiel' 'next: did you mean Dockerfile?'
+    printf '[a-\n' >.dockerignore
+    run -1 build .
+    says '.dockerignore: line 1: malformed pattern' 'next: close the ['
+}
+
+@test "a name of an image that is mistyped: the one that is here" {
+    quick_registry() { printf '[registry]\ntries=1\n' >../varve.conf; export VARVE_CONFIG=$PWD/../varve.conf; }
+    quick_registry
+    printf 'FROM busybox\n' >Dockerfile
+    build -t server:1 -t 127.0.0.1:1/team/server:2 .
+    run varve run sevrer:1
+    says 'there is no sevrer:1 here; server:1 is' 'next: varve run server:1'
+    run varve run 127.0.0.1:1/team/sever
+    says '127.0.0.1:1/team/server:2 is'
+    run varve run 127.0.0.1:1/other/server
+    [[ "$output" != *" here; "* ]] || { echo "$output"; return 1; }
+    run varve inspect srever
+    [ "$status" -eq 1 ]
+    says 'there is no srever:latest here; server:1 is'
+    printf 'FROM sevrer:1\n' >Dockerfile
+    run build .
+    says 'there is no sevrer:1 here; server:1 is'
+    run varve run --pull never cat
+    [[ "$output" != *" here; "* ]] || { echo "$output"; return 1; }
+}
+
+@test "a secret that nobody gave, and a step without the rights it needs: a hint" {
+    wrong 'FROM busybox\nRUN --mount=type=secret,id=tok cat /run/secrets/tok\n' \
+        'hint: the secret tok was not given: varve build --secret id=tok,src=FILE'
+    wrong 'FROM busybox\nUSER 1000\nRUN mkdir /data\n' 'hint: this step runs as USER 1000' 'COPY --chown=1000'
+    wrong 'FROM busybox\nRUN echo Permission denied; false\n' 'failed with exit code 1'
+    [[ "$output" != *"hint:"* ]]
+}
+
+@test "a script with a byte order mark is told of as one" {
+    printf '\xef\xbb\xbf#!/bin/sh\necho hi\n' >start.sh
+    chmod +x start.sh
+    printf 'FROM busybox\nCOPY start.sh /\nCMD ["/start.sh"]\n' >Dockerfile
+    build -t app:1 .
+    run varve run app:1
+    [ "$status" -eq 126 ]
+    says 'it begins with a byte order mark' 'next: '
+}
