@@ -73,7 +73,9 @@ static void print_ready(struct shown_build *b, int ran, int cached)
     g_autofree char *rest = g_strconcat(gain, digest, NULL);
     int columns = text_columns(stderr);
     gboolean fits = columns == 0 || text_width(head) + 3 + text_width(rest) < columns;
-    fprintf(stderr, "%s%s%s\n", head, fits ? "   " : "\n", rest);
+    g_autofree char *all = g_strconcat(head, fits ? "   " : "\n", rest, NULL);
+    g_autofree char *shown = text_wrap_message(all, columns);
+    fprintf(stderr, "%s\n", shown);
 }
 
 /* The slowest step and what hits saved. */

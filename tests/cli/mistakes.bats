@@ -313,7 +313,7 @@ foreign_program() {
     while IFS= read -r line; do
         line=${line%$'\r'}
         [[ "$line" == *$'\e'* || "$line" == *─* || "${#line}" -le 40 ]] || { echo "too long: $line"; echo "$output"; return 1; }
-    done < <(grep -E '^(  )?(Dockerfile|error|hint|note|next|  [a-z])' <<<"$output")
+    done < <(grep -E '^(  )?(a:1 ready|[0-9.]+ MB|Dockerfile|error|hint|note|next|  [a-z])' <<<"$output")
 }
 
 @test "a COPY that copies nothing is noted, in every build" {
