@@ -7,6 +7,7 @@
 #include "image/load.h"
 #include "image/unpack.h"
 #include "layer/apply.h"
+#include "layer/chainview.h"
 #include "layer/tarheader.h"
 #include "store/blob.h"
 
@@ -250,6 +251,84 @@ static void test_unpack(void)
     fixture_clear(&f);
 }
 
+static void content_of(struct fixture *f, const struct chain *c, struct digest *out)
+{
+    g_autoptr(GError) err = NULL;
+    g_autoptr(chainview) v = chainview_new(f->store, c, NULL, &err);
+    g_assert_no_error(err);
+    chainview_content(v, out);
+}
+
+static void get(struct fixture *f, const struct chain *c, enum layer_need need)
+{
+    g_autoptr(GError) err = NULL;
+    gboolean missing;
+    struct blob_source *src = layout_blob_source(f->store, f->layout);
+    g_assert_true(layers_present(f->store, c, need, src, NULL, NULL, &err));
+    g_assert_no_error(err);
+    layout_blob_source_free(src);
+    g_assert_true(store_chain_lacks(f->store, c, need, &missing, NULL) && !missing);
+}
+
+/* The same image by descriptors alone: first nothing of it, then its tree, then its files, always as
+ * the same chain, with the content that unpacking gives. */
+static void test_describe(void)
+{
+    struct fixture f;
+    struct digest manifest, unpacked, streamed, filled;
+    guint absent;
+    g_autoptr(GError) err = NULL;
+    fixture_init(&f);
+    put_index(
+        &f, put_image(&f, (const char *const[]){"", "x=1", "dir/y=2", "x=1", "x=3", NULL}, "amd64"),
+        NULL);
+    g_assert_true(layout_resolve(f.store, f.layout, NULL, &amd64, &manifest, &err));
+    g_autoptr(chain) known = unpack(&f, &manifest, &err);
+    content_of(&f, known, &unpacked);
+    new_store(&f);
+    g_assert_true(layout_resolve(f.store, f.layout, NULL, &amd64, &manifest, &err));
+    g_autoptr(chain) c = NULL;
+    g_autoptr(chain) again = NULL;
+    g_assert_true(image_describe(f.store, &manifest, &c, &err));
+    g_assert_true(image_describe(f.store, &manifest, &again, &err));
+    g_assert_true(chain_equal(c, again) && c->n == 5);
+    g_assert_true(store_chain_absent(f.store, c, &absent, NULL, NULL) && absent == 5);
+    get(&f, c, NEED_TREE);
+    g_assert_true(store_chain_absent(f.store, c, &absent, NULL, NULL) && absent == 5);
+    content_of(&f, c, &streamed);
+    g_assert_cmpmem(&streamed, 32, &unpacked, 32);
+    get(&f, c, NEED_FILES);
+    check_file(&f, c, 1, "x", "1");
+    check_file(&f, c, 2, "dir/y", "2");
+    check_file(&f, c, 3, "x", "1");
+    check_file(&f, c, 4, "x", "3");
+    g_assert_cmpstr(c->ids[1], !=, c->ids[3]);
+    content_of(&f, c, &filled);
+    g_assert_cmpmem(&filled, 32, &unpacked, 32);
+    g_autoptr(chain) whole = unpack(&f, &manifest, &err);
+    g_assert_no_error(err);
+    g_assert_true(chain_equal(c, whole));
+    fixture_clear(&f);
+}
+
+/* Unpacking fills layers that are only known. */
+static void test_unpack_described(void)
+{
+    struct fixture f;
+    struct digest manifest;
+    g_autoptr(GError) err = NULL;
+    fixture_init(&f);
+    put_index(&f, put_image(&f, (const char *const[]){"", "dir/y=2", NULL}, "amd64"), NULL);
+    g_assert_true(layout_resolve(f.store, f.layout, NULL, &amd64, &manifest, &err));
+    g_autoptr(chain) c = NULL;
+    g_assert_true(image_describe(f.store, &manifest, &c, &err));
+    g_autoptr(chain) whole = unpack(&f, &manifest, &err);
+    g_assert_no_error(err);
+    g_assert_true(chain_equal(c, whole));
+    check_file(&f, c, 1, "dir/y", "2");
+    fixture_clear(&f);
+}
+
 static void test_damage(void)
 {
     struct fixture f;
@@ -452,6 +531,8 @@ int main(int argc, char **argv)
     g_test_add_func("/layout/oci-archive", test_oci_archive);
     g_test_add_func("/layout/docker-archive", test_docker_archive);
     g_test_add_func("/unpack/layers", test_unpack);
+    g_test_add_func("/unpack/describe", test_describe);
+    g_test_add_func("/unpack/described", test_unpack_described);
     g_test_add_func("/unpack/damage", test_damage);
     g_test_add_func("/unpack/odd-sources", test_odd_sources);
     return g_test_run();
