@@ -125,7 +125,8 @@ static GBytes *read_dockerfile(struct build *b, GError **err)
         if (own && file)
             suggest_file(file, &local);
         else
-            error_add_next(&local, "name it with -f, or run varve in the directory that contains it");
+            error_add_next(&local,
+                           "name it with -f, or run varve in the directory that contains it");
         error_as_usage(&local);
     }
     g_propagate_error(err, local);

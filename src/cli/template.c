@@ -221,8 +221,7 @@ static gboolean set_variable(struct render *r, const struct pipe *p, json_t *val
     }
     struct variable *v = find_variable(r, p->vars[0]);
     if (!v)
-        return wrong_value(r, p->calls->at,
-                           "this variable is not declared; declare it with :=");
+        return wrong_value(r, p->calls->at, "this variable is not declared; declare it with :=");
     json_decref(v->value);
     v->value = json_incref(value);
     return TRUE;

@@ -101,11 +101,11 @@ char *netpool_note(struct netpool *p)
             "%s: programs had the host's network, where they reach services on its 127.0.0.1 and "
             "link-local addresses (%s; or set network=host in varve.conf to accept this)",
             p->trouble->message, p->remedy);
-    return p->refusal ? g_strdup_printf(
-                            "%s: programs had only a loopback interface (" TRY_PASTA
-                            "; network=host in varve.conf uses the host's network instead)",
-                            p->refusal->message)
-                      : NULL;
+    return p->refusal
+               ? g_strdup_printf("%s: programs had only a loopback interface (" TRY_PASTA
+                                 "; network=host in varve.conf uses the host's network instead)",
+                                 p->refusal->message)
+               : NULL;
 }
 
 static gboolean must_be_private(const struct netpool *p, const GError *why, GError **err)

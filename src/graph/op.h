@@ -16,12 +16,12 @@ enum source_kind { SOURCE_IMAGE, SOURCE_LOCAL, SOURCE_HTTP, SOURCE_GIT, SOURCE_O
 struct source_op {
     enum source_kind kind;
     const char
-        *identifier;     /* image: canonical "name@sha256:…"; local: context name ("context", or a
-                            named context's); oci-layout: "<path>@sha256:…"; http, git: the URL */
-    const char *context; /* local: which of the contexts of this name that one graph reads, a text
-                            of lowering's caller; NULL: there is one. In no key: files are */
-    struct digest digest;     /* image, oci-layout: the platform's manifest (of an image built here:
-                                 its config); zero: not known */
+        *identifier;      /* image: canonical "name@sha256:…"; local: context name ("context", or a
+                             named context's); oci-layout: "<path>@sha256:…"; http, git: the URL */
+    const char *context;  /* local: which of the contexts of this name that one graph reads, a text
+                             of lowering's caller; NULL: there is one. In no key: files are */
+    struct digest digest; /* image, oci-layout: the platform's manifest (of an image built here:
+                             its config); zero: not known */
     struct platform platform; /* image, oci-layout */
     gboolean has_checksum;    /* http: checksum is set */
     struct digest checksum;   /* http: what the file must be */

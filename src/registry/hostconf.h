@@ -37,9 +37,9 @@ struct registry_config {
     GHashTable *mirrors;
     /* set of such mirrors that are only asked for digests, never for tags */
     GHashTable *digest_only;
-    GHashTable *insecure;  /* set of prefixes: https unverified, else http */
-    GHashTable *locations; /* prefix → char* "host[:port][/path]" that replaces it */
-    GHashTable *blocked;   /* set of prefixes that must not be used */
+    GHashTable *insecure;    /* set of prefixes: https unverified, else http */
+    GHashTable *locations;   /* prefix → char* "host[:port][/path]" that replaces it */
+    GHashTable *blocked;     /* set of prefixes that must not be used */
     struct login_port login; /* who knows the logins; without one: */
     struct login_places logins;
     struct trust_places trust; /* of certificates */

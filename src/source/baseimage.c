@@ -163,8 +163,8 @@ static gboolean tell_platform(struct baseimages *b, const struct reference *ref,
         return FALSE;
     g_autoptr(GError) why = g_steal_pointer(err);
     g_autofree char *shown = reference_familiar(ref);
-    error_set(err, why->code, "%s is in the store for %s, not for %s (%s)", shown, row->platform, platform,
-              why->message);
+    error_set(err, why->code, "%s is in the store for %s, not for %s (%s)", shown, row->platform,
+              platform, why->message);
     error_add_next(err, "ask for %s, or build or load that image for %s first", row->platform,
                    platform);
     return TRUE;

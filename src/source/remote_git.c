@@ -80,8 +80,7 @@ static gboolean refuse_commit(const struct source_op *op, const char *got, GErro
     error_set(err, VARVE_ERROR_INVALID,
               "checksum mismatch: %s of %s is commit %s, but the checksum wants %s",
               op->ref ? op->ref : "the default branch", shown, got, op->commit);
-    error_add_next(err, "find out why it moved; if you want the new one, write --checksum=%s",
-                   got);
+    error_add_next(err, "find out why it moved; if you want the new one, write --checksum=%s", got);
     return FALSE;
 }
 

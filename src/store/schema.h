@@ -18,14 +18,12 @@
  * store open meanwhile: what their statements name must be kept. Each released version is in
  * tests/data/store. */
 #define MIGRATIONS                                                                                 \
-    {                                                                                              \
-        "ALTER TABLE images ADD COLUMN base BLOB",                                                 \
-            "ALTER TABLE steps ADD COLUMN cpu_us INTEGER NOT NULL DEFAULT 0;"                      \
-            "ALTER TABLE steps ADD COLUMN memory_peak INTEGER NOT NULL DEFAULT 0",                 \
-            "ALTER TABLE steps ADD COLUMN slot TEXT;"                                              \
-            "ALTER TABLE steps ADD COLUMN platform TEXT;" SCHEMA_STEPS_SLOT ";" SCHEMA_ABOUT,      \
-            SCHEMA_ABSENT                                                                          \
-    }
+    {"ALTER TABLE images ADD COLUMN base BLOB",                                                    \
+     "ALTER TABLE steps ADD COLUMN cpu_us INTEGER NOT NULL DEFAULT 0;"                             \
+     "ALTER TABLE steps ADD COLUMN memory_peak INTEGER NOT NULL DEFAULT 0",                        \
+     "ALTER TABLE steps ADD COLUMN slot TEXT;"                                                     \
+     "ALTER TABLE steps ADD COLUMN platform TEXT;" SCHEMA_STEPS_SLOT ";" SCHEMA_ABOUT,             \
+     SCHEMA_ABSENT}
 #define SCHEMA_SQL                                                                                 \
     "CREATE TABLE layers(id TEXT PRIMARY KEY, indexed INTEGER NOT NULL, content BLOB,"             \
     "  size INTEGER NOT NULL, entries INTEGER NOT NULL, diff_id BLOB, source TEXT,"                \

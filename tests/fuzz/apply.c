@@ -1,4 +1,5 @@
-/* A layer's tar, compressed or not, unpacked into a store that is thrown away: nothing may appear outside the layer. */
+/* A layer's tar, compressed or not, unpacked into a store that is thrown away: nothing may appear
+ * outside the layer. */
 #include "fuzz.h"
 
 #include "base/fs.h"

@@ -11,7 +11,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!c)
         return 0;
     g_autoptr(GBytes) written = image_conf_write(c);
-    g_autoptr(image_conf) again = image_conf_parse(g_bytes_get_data(written, NULL), g_bytes_get_size(written), NULL);
+    g_autoptr(image_conf) again =
+        image_conf_parse(g_bytes_get_data(written, NULL), g_bytes_get_size(written), NULL);
     g_assert_nonnull(again);
     g_autoptr(GBytes) same = image_conf_write(again);
     g_assert_true(g_bytes_equal(written, same));

@@ -30,7 +30,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     g_autoptr(decompress) d = decompress_new(read_input, &in);
     g_autoptr(GError) err = NULL;
     gssize n;
-    for (gsize total = 0, step = 1; total < ENOUGH; total += (gsize)n, step = step * 3 % sizeof buf + 1) {
+    for (gsize total = 0, step = 1; total < ENOUGH;
+         total += (gsize)n, step = step * 3 % sizeof buf + 1) {
         n = decompress_read(d, buf, step, &err);
         g_assert_true(n <= (gssize)step && (n < 0) == (err != NULL));
         if (n <= 0)

@@ -1,4 +1,5 @@
-/* A Dockerfile through all that reads it: parser, dumps, checks, outline, lowering. Base images come from nowhere. */
+/* A Dockerfile through all that reads it: parser, dumps, checks, outline, lowering. Base images
+ * come from nowhere. */
 #include "fuzz.h"
 
 #include "base/error.h"
@@ -8,8 +9,8 @@
 
 #include <string.h>
 
-static gboolean resolve(struct image_resolver *self, enum context_kind kind, const char *ref, const struct platform *p,
-                        struct resolved_image *out, GError **err)
+static gboolean resolve(struct image_resolver *self, enum context_kind kind, const char *ref,
+                        const struct platform *p, struct resolved_image *out, GError **err)
 {
     if (strstr(ref, "missing"))
         return error_set(err, VARVE_ERROR_NOT_FOUND, "cannot pull %s", ref);

@@ -7,7 +7,8 @@
 
 static const char *lookup(gpointer ctx, const char *name)
 {
-    static const char *const values[] = {"A", "one", "PATH", "/bin:/usr/bin", "EMPTY", "", "S", "two words", "Q", "'\"\\$A"};
+    static const char *const values[] = {"A", "one",       "PATH", "/bin:/usr/bin", "EMPTY", "",
+                                         "S", "two words", "Q",    "'\"\\$A"};
     for (guint i = 0; i < G_N_ELEMENTS(values); i += 2)
         if (strcmp(name, values[i]) == 0)
             return values[i + 1];

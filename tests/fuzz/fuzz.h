@@ -1,5 +1,5 @@
-/* What a fuzz target is: one function over bytes that anybody may have sent. It must not leak, and it checks what must
- * hold for every input. */
+/* What a fuzz target is: one function over bytes that anybody may have sent. It must not leak, and
+ * it checks what must hold for every input. */
 #ifndef VARVE_TESTS_FUZZ_H
 #define VARVE_TESTS_FUZZ_H
 

@@ -17,8 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         g_autofree char *offers = manifest_platforms(m);
     }
     g_autoptr(GBytes) written = manifest_write(m);
-    g_autoptr(manifest) again =
-        manifest_parse(g_bytes_get_data(written, NULL), g_bytes_get_size(written), m->media_type, NULL);
+    g_autoptr(manifest) again = manifest_parse(g_bytes_get_data(written, NULL),
+                                               g_bytes_get_size(written), m->media_type, NULL);
     g_assert_nonnull(again);
     g_autoptr(GBytes) same = manifest_write(again);
     g_assert_true(g_bytes_equal(written, same));

@@ -1,5 +1,5 @@
-/* Runs a fuzz target over its corpus, tests/fuzz/corpus/<target>, without libFuzzer: seeds and everything that was ever
- * found. The program's name says which target it is. */
+/* Runs a fuzz target over its corpus, tests/fuzz/corpus/<target>, without libFuzzer: seeds and
+ * everything that was ever found. The program's name says which target it is. */
 #include "fuzz.h"
 
 #include <string.h>
@@ -24,7 +24,8 @@ int main(int argc, char **argv)
     g_autofree char *name = g_path_get_basename(argv[0]);
     const char *target = name + strlen("test-fuzz-");
     g_test_init(&argc, &argv, NULL);
-    g_autofree char *dir = g_build_filename(g_getenv("G_TEST_SRCDIR"), "tests", "fuzz", "corpus", target, NULL);
+    g_autofree char *dir =
+        g_build_filename(g_getenv("G_TEST_SRCDIR"), "tests", "fuzz", "corpus", target, NULL);
     g_autoptr(GDir) d = g_dir_open(dir, 0, NULL);
     g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
     g_assert_nonnull(d);

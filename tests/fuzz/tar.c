@@ -13,7 +13,8 @@ static void check_header(const struct tar_header *h)
     g_assert_true(strchr("0123456", h->type) && h->type);
     g_assert_cmpuint(strlen(h->path), <=, TAR_MAX_PATH);
     for (guint i = 0; h->is_sparse && i < h->n_segments; i++) {
-        g_assert_true(h->segments[i].offset >= at && h->segments[i].size <= h->size - h->segments[i].offset);
+        g_assert_true(h->segments[i].offset >= at &&
+                      h->segments[i].size <= h->size - h->segments[i].offset);
         at = h->segments[i].offset + h->segments[i].size;
         stored += h->segments[i].size;
     }

@@ -1,4 +1,5 @@
-/* Small texts from Dockerfiles, command lines, registries and configuration: the first byte chooses which. */
+/* Small texts from Dockerfiles, command lines, registries and configuration: the first byte chooses
+ * which. */
 #include "fuzz.h"
 
 #include "base/path.h"
@@ -29,7 +30,8 @@ static void fuzz_mount(const char *text)
     const struct flag flag = {.name = "mount", .value = text};
     g_autoptr(GError) err = NULL;
     g_autoptr(arena) a = arena_new();
-    gboolean ok = mount_flag_parse(&parsed, a, &flag, &err) && mount_spec_read(&m, &parsed, NULL, NULL, &err);
+    gboolean ok =
+        mount_flag_parse(&parsed, a, &flag, &err) && mount_spec_read(&m, &parsed, NULL, NULL, &err);
     g_assert_true(ok == (err == NULL));
     if (ok)
         mount_spec_clear(&m);
@@ -37,7 +39,8 @@ static void fuzz_mount(const char *text)
 
 static void fuzz_url(const char *text)
 {
-    g_autoptr(url) u = url_parse(text, NULL), base = url_parse("https://h.example:8443/a/b?c=d", NULL);
+    g_autoptr(url) u = url_parse(text, NULL),
+                   base = url_parse("https://h.example:8443/a/b?c=d", NULL);
     g_autoptr(url) moved = url_resolve(base, text, NULL);
     g_autofree char *normal = u ? url_text(u) : NULL;
     g_autoptr(url) again = u ? url_parse(normal, NULL) : NULL;
@@ -51,7 +54,8 @@ static void on_table(struct toml_handler *self, const char *name, gboolean array
 {
 }
 
-static void on_value(struct toml_handler *self, const char *key, enum toml_type type, const char *text)
+static void on_value(struct toml_handler *self, const char *key, enum toml_type type,
+                     const char *text)
 {
 }
 
@@ -92,7 +96,8 @@ static void fuzz_small(const char *text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static void (*const kinds[])(const char *) = {fuzz_git, fuzz_mount, fuzz_url, fuzz_toml, fuzz_ports, fuzz_small};
+    static void (*const kinds[])(const char *) = {fuzz_git,  fuzz_mount, fuzz_url,
+                                                  fuzz_toml, fuzz_ports, fuzz_small};
     if (size == 0)
         return 0;
     g_autofree char *text = fuzz_text(data + 1, size - 1);

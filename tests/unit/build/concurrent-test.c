@@ -112,8 +112,7 @@ static void check_success(const struct job *j, struct build *b)
     g_assert_cmpuint(r->outputs->len, ==, 2);
     g_assert_null(r->failure);
     g_assert_cmpint(r->id, >, 0);
-    const char *label =
-        j->kind == KIND_COPY ? g_tree_lookup(r->image->conf->labels, "mark") : mark;
+    const char *label = j->kind == KIND_COPY ? g_tree_lookup(r->image->conf->labels, "mark") : mark;
     g_assert_cmpstr(label, ==, mark);
     if (j->kind == KIND_RUN)
         g_assert_true(strstr(j->log->str, "said mark-") && strstr(j->log->str, mark));

@@ -19,8 +19,8 @@ void fixture_clear(struct fixture *f);
 void fixture_write(const struct fixture *f, const char *path, const char *text);
 /* Its content; NULL when there is none. */
 char *fixture_read(const struct fixture *f, const char *path);
-/* A request for the Dockerfile text, named name, of target (NULL: the last stage), whose files go to
- * the directory out-NAME and whose image is called NAME. */
+/* A request for the Dockerfile text, named name, of target (NULL: the last stage), whose files go
+ * to the directory out-NAME and whose image is called NAME. */
 struct build_request *fixture_request(const struct fixture *f, const char *name, const char *text,
                                       const char *target);
 #define RUN_BUSYBOX "RUN --network=none [\"/bin/busybox\", \"sh\", \"-c\", \"%s\"]\n"

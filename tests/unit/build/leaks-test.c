@@ -71,7 +71,8 @@ static void build_some(const struct fixture *f, int i)
     struct event_sink sink = {ignore_event};
     g_autofree char *end = g_strdup_printf(ends[i % 4], i);
     g_autofree char *say = g_strdup_printf("echo %d", i);
-    g_autofree char *run = f->runs && i % 20 == 5 ? g_strdup_printf(RUN_BUSYBOX, say) : g_strdup("");
+    g_autofree char *run =
+        f->runs && i % 20 == 5 ? g_strdup_printf(RUN_BUSYBOX, say) : g_strdup("");
     g_autofree char *text = g_strconcat("FROM scratch\nCOPY a /\nCOPY bin /bin\n", end, run, NULL);
     g_autoptr(cancel) c = cancel_new();
     g_autoptr(GError) err = NULL;

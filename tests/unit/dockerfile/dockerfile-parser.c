@@ -124,7 +124,7 @@ static void test_hostile(void)
     expect_repeated("FROM a\nRUN ", "xxxxxxxx\\\n", 600000, "", "longer than 4194304 bytes");
     expect_repeated("FROM a\nEXPOSE", " 1", 200000, "\n", "more than 100000 words");
     expect_repeated("FROM a\nCOPY", " --exclude=x", 80000, "\n", "requires at least two arguments");
-expect_repeated("FROM a\nCOPY ", "<<A ", 50000, "/\n", "unterminated heredoc");
+    expect_repeated("FROM a\nCOPY ", "<<A ", 50000, "/\n", "unterminated heredoc");
     expect_repeated("FROM a\n", "RUN <<A\n", 2000, "", "unterminated heredoc");
     expect_repeated("FROM a\n", "BAD x\n", 50000, "", "unknown instruction BAD");
     expect_repeated("FROM a\nSHELL ", "[", 500000, "",

@@ -270,8 +270,8 @@ static void get(struct fixture *f, const struct chain *c, enum layer_need need)
     g_assert_true(store_chain_lacks(f->store, c, need, &missing, NULL) && !missing);
 }
 
-/* The same image by descriptors alone: first nothing of it, then its tree, then its files, always as
- * the same chain, with the content that unpacking gives. */
+/* The same image by descriptors alone: first nothing of it, then its tree, then its files, always
+ * as the same chain, with the content that unpacking gives. */
 static void test_describe(void)
 {
     struct fixture f;

@@ -118,8 +118,7 @@ static void test_removal_counts(void)
     struct vertex *other = run(&f, NULL, "f644 gone =3");
     struct vertex *keeps = run(&f, base, "f644 b =2");
     struct vertex *removes = run(&f, base, "f644 b =2\nw gone");
-    g_autoptr(chain) first =
-        solve(&f, join(&f, OP_MERGE, other, join(&f, OP_DIFF, base, keeps)));
+    g_autoptr(chain) first = solve(&f, join(&f, OP_MERGE, other, join(&f, OP_DIFF, base, keeps)));
     g_autoptr(chain) second =
         solve(&f, join(&f, OP_MERGE, other, join(&f, OP_DIFF, base, removes)));
     expect(&f, first, "a b gone", "b=2 gone=3");

@@ -6,11 +6,11 @@
  *   diff LOWER UPPER   (LOWER -: nothing)
  * Further words of exec:
  *   writes=PATH:TEXT   what its layer has (else it is empty)     reads=NAME   a mount of all of it
- *   part=NAME:PATH     a mount of one path of it                 cache=ID     a writable cache mount
- *   with=NAME          waits until NAME is started too           fails        always
- *   fails-once         the first time                            waits        until it is cancelled
- *   interrupts         cancels the build from outside, then waits
- * and of exec and copy "no-cache". Vertices are named in their meta. */
+ *   part=NAME:PATH     a mount of one path of it                 cache=ID     a writable cache
+ * mount with=NAME          waits until NAME is started too           fails        always fails-once
+ * the first time                            waits        until it is cancelled interrupts cancels
+ * the build from outside, then waits and of exec and copy "no-cache". Vertices are named in their
+ * meta. */
 #ifndef VARVE_TESTS_SOLVER_SCRIPT_H
 #define VARVE_TESTS_SOLVER_SCRIPT_H
 

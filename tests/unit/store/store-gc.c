@@ -262,7 +262,7 @@ static void test_notes(void)
     g_assert_cmpuint(removed, ==, 2);
     g_autoptr(GBytes) left = store_origins_load(s, &kept);
     g_autoptr(GBytes) new = store_origins_load(s, &fresh);
-    g_assert_true(left && new &&g_bytes_get_size(new) == 4);
+    g_assert_true(left && new && g_bytes_get_size(new) == 4);
     g_assert_null(store_origins_load(s, &gone));
     g_assert_true(store_failed_build_save(s, "/\0b", 4));
     fixture_gc(s, (struct gc_options){.all = TRUE}, NULL);

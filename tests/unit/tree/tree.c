@@ -165,7 +165,7 @@ static void test_select(void)
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_auto(GStrv) in = cases[i].includes ? g_strsplit(cases[i].includes, " ", -1) : NULL;
         g_auto(GStrv) ex = cases[i].excludes ? g_strsplit(cases[i].excludes, " ", -1) : NULL;
-        struct selection sel = {cases[i].pattern,        TRUE, TRUE, (const char *const *)in,
+        struct selection sel = {cases[i].pattern,        TRUE,  TRUE, (const char *const *)in,
                                 (const char *const *)ex, FALSE, TRUE};
         g_autoptr(GError) err = NULL;
         g_autoptr(GPtrArray) got = tree_select(t, &sel, &err);

@@ -15,16 +15,41 @@ static char *show(enum progress_mode mode)
     digest_of_bytes(&a, "a", 1);
     digest_of_bytes(&b, "b", 1);
     int input = 1;
-    event_emit(sink, &(struct event){.type = EVENT_VERTEX, .vertex = 1, .name = "FROM base", .stage = "base", .id = &a});
-    event_emit(sink, &(struct event){.type = EVENT_VERTEX, .vertex = 2, .name = "RUN make", .stage = "build",
-                                     .id = &b, .inputs = &input, .n_inputs = 1});
+    event_emit(
+        sink,
+        &(struct event){
+            .type = EVENT_VERTEX, .vertex = 1, .name = "FROM base", .stage = "base", .id = &a});
+    event_emit(sink, &(struct event){.type = EVENT_VERTEX,
+                                     .vertex = 2,
+                                     .name = "RUN make",
+                                     .stage = "build",
+                                     .id = &b,
+                                     .inputs = &input,
+                                     .n_inputs = 1});
     event_emit(sink, &(struct event){.type = EVENT_PLAN, .vertex = -1, .total = 2});
     event_emit(sink, &(struct event){.type = EVENT_DONE, .vertex = 1, .outcome = OUTCOME_CACHED});
-    event_emit(sink, &(struct event){.type = EVENT_START, .vertex = 2, .time_us = 1000000, .text = "1 of 2 files differs: a.c"});
-    event_emit(sink, &(struct event){.type = EVENT_LOG, .vertex = 2, .fd = 1, .time_us = 1310000, .bytes = "one\ntw", .n_bytes = 6});
-    event_emit(sink, &(struct event){.type = EVENT_LOG, .vertex = 2, .fd = 2, .time_us = 13310000, .bytes = "o\r50%\r99%\nlast", .n_bytes = 14});
-    event_emit(sink, &(struct event){.type = EVENT_DONE, .vertex = 2, .time_us = 13500000, .outcome = OUTCOME_RAN,
-                                     .duration_us = 2100000, .layer_bytes = 38000000});
+    event_emit(sink, &(struct event){.type = EVENT_START,
+                                     .vertex = 2,
+                                     .time_us = 1000000,
+                                     .text = "1 of 2 files differs: a.c"});
+    event_emit(sink, &(struct event){.type = EVENT_LOG,
+                                     .vertex = 2,
+                                     .fd = 1,
+                                     .time_us = 1310000,
+                                     .bytes = "one\ntw",
+                                     .n_bytes = 6});
+    event_emit(sink, &(struct event){.type = EVENT_LOG,
+                                     .vertex = 2,
+                                     .fd = 2,
+                                     .time_us = 13310000,
+                                     .bytes = "o\r50%\r99%\nlast",
+                                     .n_bytes = 14});
+    event_emit(sink, &(struct event){.type = EVENT_DONE,
+                                     .vertex = 2,
+                                     .time_us = 13500000,
+                                     .outcome = OUTCOME_RAN,
+                                     .duration_us = 2100000,
+                                     .layer_bytes = 38000000});
     progress_finish(p);
     fclose(f);
     return out;
@@ -33,12 +58,13 @@ static char *show(enum progress_mode mode)
 static void test_plain(void)
 {
     char *out = show(PROGRESS_PLAIN);
-    g_assert_cmpstr(out, ==, "[1/2 base] FROM base   cached\n"
-                             "[2/2 build] RUN make   (1 of 2 files differs: a.c)\n"
-                             "[2/2 build]   0.31 │ one\n"
-                             "[2/2 build]  12.31 │ 99%\n"
-                             "[2/2 build]  12.50 │ last\n"
-                             "[2/2 build] done after 2.1 s   38 MB\n");
+    g_assert_cmpstr(out, ==,
+                    "[1/2 base] FROM base   cached\n"
+                    "[2/2 build] RUN make   (1 of 2 files differs: a.c)\n"
+                    "[2/2 build]   0.31 │ one\n"
+                    "[2/2 build]  12.31 │ 99%\n"
+                    "[2/2 build]  12.50 │ last\n"
+                    "[2/2 build] done after 2.1 s   38 MB\n");
     free(out);
 }
 
@@ -52,7 +78,8 @@ static void test_quiet(void)
 static void check_log(json_t *log, GString *all)
 {
     gsize len;
-    g_autofree guchar *data = g_base64_decode(json_string_value(json_object_get(log, "data")), &len);
+    g_autofree guchar *data =
+        g_base64_decode(json_string_value(json_object_get(log, "data")), &len);
     g_string_append_len(all, (char *)data, len);
 }
 
@@ -91,13 +118,17 @@ static char *names_of(const char *stages, int at)
     g_autoptr(progress) p = progress_new(f, PROGRESS_RAWJSON, NULL);
     for (int i = 0; stages[i]; i++) {
         char stage[2] = {stages[i], '\0'};
-        event_emit(progress_sink(p), &(struct event){.type = EVENT_VERTEX, .vertex = i, .name = "x",
-                                                     .platform = i == at ? "linux/arm64" : "linux/amd64",
-                                                     .stage = stages[i] == '-' ? NULL : stage});
+        event_emit(progress_sink(p),
+                   &(struct event){.type = EVENT_VERTEX,
+                                   .vertex = i,
+                                   .name = "x",
+                                   .platform = i == at ? "linux/arm64" : "linux/amd64",
+                                   .stage = stages[i] == '-' ? NULL : stage});
     }
     fflush(f);
     g_assert_cmpuint(len, ==, 0);
-    event_emit(progress_sink(p), &(struct event){.type = EVENT_PLAN, .vertex = -1, .total = strlen(stages)});
+    event_emit(progress_sink(p),
+               &(struct event){.type = EVENT_PLAN, .vertex = -1, .total = strlen(stages)});
     progress_finish(p);
     fclose(f);
     g_auto(GStrv) lines = g_strsplit(g_strchomp(out), "\n", -1);
@@ -120,8 +151,9 @@ static void test_rawjson_names(void)
         {"00", "[1/2] x;[2/2] x;"},
         {"0b0", "[stage-0 1/3] x;[b 2/3] x;[stage-0 3/3] x;"},
         {"b-", "[b 1/2] x;[2/2] x;"},
-        {"bbbbbbbbbb", "[b  1/10] x;[b  2/10] x;[b  3/10] x;[b  4/10] x;[b  5/10] x;[b  6/10] x;[b  7/10] x;"
-                       "[b  8/10] x;[b  9/10] x;[b 10/10] x;"}};
+        {"bbbbbbbbbb",
+         "[b  1/10] x;[b  2/10] x;[b  3/10] x;[b  4/10] x;[b  5/10] x;[b  6/10] x;[b  7/10] x;"
+         "[b  8/10] x;[b  9/10] x;[b 10/10] x;"}};
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *names = names_of(cases[i][0], -1);
         g_assert_cmpstr(names, ==, cases[i][1]);
@@ -149,9 +181,9 @@ static void test_warning(void)
         gsize len;
         FILE *f = open_memstream(&out, &len);
         g_autoptr(progress) p = progress_new(f, modes[i], "demo:1");
-        event_emit(progress_sink(p), &(struct event){.type = EVENT_WARNING,
-                                                     .vertex = -1,
-                                                     .text = "a\033[31m\377\nz"});
+        event_emit(
+            progress_sink(p),
+            &(struct event){.type = EVENT_WARNING, .vertex = -1, .text = "a\033[31m\377\nz"});
         progress_finish(p);
         fclose(f);
         g_assert_null(strstr(out, "\033[31m"));
