@@ -17,7 +17,7 @@ static gboolean refuse_variable(const struct scopes *x, const char *what, const 
     if (!x->diags)
         return TRUE;
     diags_error(x->diags, at, "%s does not support variables", what);
-    diags_hint(x->diags, "name the image in a stage of its own and copy from that: FROM %s AS name",
+    diags_hint(x->diags, "name the image in its own stage and copy from that: FROM %s AS name",
                name);
     return TRUE;
 }
@@ -35,7 +35,7 @@ static void refuse_index(const struct scopes *x, gint64 index, struct span at)
         return;
     diags_error(x->diags, at, "invalid stage index %" G_GINT64_FORMAT ": there %s %u stage%s",
                 index, x->n_stages == 1 ? "is" : "are", x->n_stages, x->n_stages == 1 ? "" : "s");
-    diags_hint(x->diags, "stages count from 0; names last longer: FROM … AS NAME");
+    diags_hint(x->diags, "stages are numbered from 0; a name is safer: FROM … AS NAME");
 }
 
 static gboolean find_copy_source(struct scopes *x, const struct scope *s, struct stage_command *cmd)

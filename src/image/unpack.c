@@ -257,6 +257,7 @@ static gboolean unpack_layers(struct unpacking *u, GError **err)
 {
     if (!check(u, err))
         return FALSE;
+    mark_repeated(u);
     if (!find_known(u, err))
         return FALSE;
     keep_blobs(u);
@@ -269,7 +270,6 @@ static void unpacking_init(struct unpacking *u)
     u->done = g_new0(struct layer_info, u->blobs->len + 1);
     u->fill = g_new0(struct absent_layer, u->blobs->len + 1);
     u->repeated = g_new0(gboolean, u->blobs->len + 1);
-    mark_repeated(u);
 }
 
 static void unpacking_clear(struct unpacking *u)
@@ -306,6 +306,7 @@ static gboolean describe_layers(struct unpacking *u, GError **err)
 {
     if (!check(u, err))
         return FALSE;
+    mark_repeated(u);
     for (guint i = 0; i < u->blobs->len; i++) {
         const struct descriptor *d = blob_of(u, i);
         g_autoptr(chain) below = chain_below(u, i);

@@ -22,7 +22,7 @@ static gboolean refuse_status(int s, GError **err)
                             : s == 401 || s == 403      ? VARVE_ERROR_DENIED
                             : s == 404 || s == 410      ? VARVE_ERROR_NOT_FOUND
                                                         : VARVE_ERROR_FAILED;
-    const char *what = s == 401 || s == 403   ? ": it may not be read without logging in"
+    const char *what = s == 401 || s == 403   ? ": it needs a login"
                        : s == 404 || s == 410 ? ": there is no such file"
                        : s == 429             ? ": too many requests"
                        : s >= 500             ? ": the server failed"
@@ -68,7 +68,7 @@ static gboolean ask(const struct download_options *o, const struct url *u, struc
                               .cancel = o->cancel};
     if (!http_send(o->client, &rq, o->patience ? o->patience : &usual, a, err)) {
         if (a->untrusted)
-            error_add_next(err, "give its CA certificate with SSL_CERT_FILE");
+            error_add_next(err, "name its CA certificate in SSL_CERT_FILE");
         return FALSE;
     }
     gboolean unchanged = a->status == 304 && (o->etag || o->last_modified);

@@ -295,9 +295,9 @@ static const char *reason_of(CURLcode code)
     case CURLE_COULDNT_CONNECT:
         return "it does not accept connections";
     case CURLE_OPERATION_TIMEDOUT:
-        return "connecting takes too long";
+        return "connecting timed out";
     case CURLE_PARTIAL_FILE:
-        return "the answer broke off";
+        return "the answer was cut short";
     case CURLE_GOT_NOTHING:
         return "it closed the connection without an answer";
     case CURLE_PEER_FAILED_VERIFICATION:

@@ -134,7 +134,7 @@ static struct url *next_hop(const struct http_request *rq, const struct url *fro
 {
     g_autoptr(url) to = url_resolve(from, location, err);
     if (!to) {
-        g_prefix_error(err, "it redirects badly: ");
+        g_prefix_error(err, "it redirects to a bad URL: ");
         return NULL;
     }
     if (to->tls || (!from->tls && may_be_plain(rq, to)))

@@ -89,12 +89,12 @@ struct url *url_parse(const char *text, GError **err)
 {
     g_autoptr(url) u = g_new0(struct url, 1);
     if (!clean_text(text))
-        return bad(text,
-                   "it holds blanks, control characters or backslashes, or is longer than 16 KiB",
-                   err);
+        return bad(
+            text, "it contains blanks, control characters or backslashes, or is longer than 16 KiB",
+            err);
     u->tls = g_ascii_strncasecmp(text, "https://", 8) == 0;
     if (!u->tls && g_ascii_strncasecmp(text, "http://", 7) != 0)
-        return bad(text, "it begins with neither https:// nor http://", err);
+        return bad(text, "it starts with neither https:// nor http://", err);
     const char *authority = text + (u->tls ? 8 : 7);
     gsize n = strcspn(authority, "/?#");
     if (!parse_authority(u, authority, n))
@@ -151,9 +151,9 @@ struct url *url_resolve(const struct url *base, const char *location, GError **e
         return url_parse(whole, err);
     }
     if (!clean_text(location))
-        return bad(location,
-                   "it holds blanks, control characters or backslashes, or is longer than 16 KiB",
-                   err);
+        return bad(
+            location,
+            "it contains blanks, control characters or backslashes, or is longer than 16 KiB", err);
     struct url *u = url_copy(base);
     g_free(u->target);
     u->target = resolve_target(base->target, location);

@@ -26,7 +26,7 @@ gboolean answer_digest(const struct http_response *a, struct digest *out)
 void answer_advise_trust(const struct http_response *a, GError **err)
 {
     if (a->untrusted)
-        error_add_next(err, "give its CA certificate with SSL_CERT_FILE or a certs.d folder, or "
+        error_add_next(err, "name its CA certificate in SSL_CERT_FILE or a certs.d folder, or "
                             "mark the host insecure");
 }
 

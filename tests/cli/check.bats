@@ -101,7 +101,7 @@ assert e["location"]["ranges"][0]["start"]["line"] == 3, e
     printf 'FROM 127.0.0.1:1/none\nMAINTAINER me\n' >Dockerfile
     run varve build --check .
     [ "$status" -eq 3 ]
-    [[ "$output" == *"warning: base images could not be looked up"* && "$output" == *"[MaintainerDeprecated]"* ]]
+    [[ "$output" == *"base images could not be looked up"* && "$output" == *"[MaintainerDeprecated]"* ]]
 }
 
 @test "a stage that the target does not need is checked, too" {

@@ -156,7 +156,7 @@ static void test_select(void)
         {"no/w.md", NULL, NULL, NULL, "; did you mean \"a/sub/deep/w.md\"?"},
         {"A/sub/z.txt", NULL, NULL, NULL, "; did you mean \"a/sub/z.txt\"?"},
         {"n/quite-other", NULL, NULL, NULL, "; it has n/f"},
-        {"broken", NULL, NULL, NULL, "a symlink to nothing"},
+        {"broken", NULL, NULL, NULL, "a dangling symlink"},
         {"loop", NULL, NULL, NULL, "more than 40 symlinks"},
         {"a.txt/x", NULL, NULL, NULL, "is not a directory"},
         {"[", NULL, NULL, NULL, "["},
