@@ -10,7 +10,7 @@ struct meter {
     guint64 total;            /* bytes */
     guint64 at;               /* of them done */
     gint64 due_us;            /* when to tell next, monotonic */
-    gboolean told;
+    gboolean told;            /* something was told of it */
 };
 void meter_init(struct meter *m, const char *doing, const char *what, guint64 total);
 /* So many more bytes are about to be done. FALSE as work_check(). For each chunk. */

@@ -54,7 +54,7 @@ struct build_request {
     struct resources resources;
     gboolean host_ca; /* make this host's certificates usable inside RUN */
     char *ca_bundle;  /* their file (SSL_CERT_FILE); NULL: where systems have it */
-    gboolean allow_insecure, allow_host_network;
+    gboolean allow_insecure, allow_host_network; /* --allow: the entitlements given */
     gboolean keep_failed; /* keep the state of a failed RUN, for build_debug() */
 
     GPtrArray *outputs; /* struct output* */

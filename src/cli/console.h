@@ -12,7 +12,7 @@ struct console {
     gboolean interactive; /* the user's input goes to the program, once attached */
     gboolean input;       /* it is being sent there */
     gboolean raw;         /* the user's terminal is in raw mode; saved has the former mode */
-    struct termios saved;
+    struct termios saved; /* the terminal's settings, to be restored */
 };
 /* Takes over master_fd, passed by the sandbox to spec->terminal. */
 void console_attach(struct console *c, int master_fd, gboolean interactive);

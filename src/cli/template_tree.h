@@ -59,8 +59,8 @@ gboolean template_wrong(const struct template *t, const char *at, enum varve_err
 
 /* A function's arguments; an element is NULL where there is no value. */
 struct template_args {
-    json_t **values;
-    guint n;
+    json_t **values; /* their values, borrowed */
+    guint n;         /* how many there are */
     /* set by a function that fails for another cause than a wrong template */
     enum varve_error code;
 };

@@ -55,7 +55,6 @@ struct pair {
     struct span span;  /* of the whole pair */
 };
 
-/* HEALTHCHECK's flags; durations in nanoseconds, 0: not given. */
 struct health_flags {
     gint64 interval, timeout, start_period, start_interval; /* nanoseconds, 0: not given */
     int retries;                                            /* 0: not given */
@@ -136,7 +135,6 @@ struct dockerfile {
     guint n_stages;
 };
 
-/* "RUN" and so on. */
 const char *instruction_name(enum instruction_kind kind);
 /* The position in the file of len bytes at offset of ins->text. */
 struct span instruction_span(const struct instruction *ins, gsize offset, gsize len);
@@ -146,8 +144,7 @@ const struct flag *instruction_flag(const struct instruction *ins, const char *n
 const char *instruction_flag_value(const struct instruction *ins, const char *name);
 /* TRUE for --name and --name=true. */
 gboolean instruction_flag_on(const struct instruction *ins, const char *name);
-/* The content as a shell sees it after "<<-": without tabs at the start of lines.
- */
+/* The content as a shell sees it after "<<-": no tabs at the start of lines. */
 char *heredoc_chomp(const char *content);
 
 #endif

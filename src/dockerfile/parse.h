@@ -31,10 +31,10 @@ struct parser {
     GString *joined;         /* the logical line being read */
     GArray *segments;        /* struct segment of joined */
     GArray *flags, *words, *pairs, *heredocs; /* of the instruction being parsed */
-    gboolean overfull; /* the instruction being parsed has too many words: reported */
-    gboolean directives_done;
-    guint directives_seen; /* bits */
-    gboolean foreign;      /* another syntax: reported, nothing more is read */
+    gboolean overfull;        /* the instruction being parsed has too many words: reported */
+    gboolean directives_done; /* no parser directive can follow any more */
+    guint directives_seen;    /* bits */
+    gboolean foreign;         /* another syntax: reported, nothing more is read */
 };
 
 /* directives.c: reads a comment line as a directive while directives are allowed. TRUE if it was

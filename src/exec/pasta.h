@@ -17,7 +17,7 @@
 struct network_port;
 
 struct pasta {
-    int pidfd;
+    int pidfd;  /* of the process, -1: none */
     int ready;  /* readable when the interface is configured, at end of file if it failed; -1: the
                    end was read, but the process still exists */
     int errors; /* its error messages */

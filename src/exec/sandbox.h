@@ -90,8 +90,8 @@ struct sandbox_spec {
     gpointer meanwhile_ctx;
 };
 struct sandbox_result {
-    int exit_code; /* 128+signal when killed by one */
-    gboolean signalled;
+    int exit_code;          /* 128+signal when killed by one */
+    gboolean signalled;     /* the program ended by a signal */
     int exec_errno;         /* why the program could not be started; 0: it was started */
     gint64 cpu_us;          /* CPU time of all its processes */
     guint64 memory_peak;    /* bytes; 0: unknown, where its cgroup does not count memory */

@@ -35,9 +35,9 @@ struct image_conf {
     GTree *ports;               /* char* "80/tcp" → "" (a set, sorted) */
     GPtrArray *onbuild;         /* char* */
     struct healthcheck *health; /* NULL: unset */
-    gboolean args_escaped;
-    GPtrArray *history; /* struct history* */
-    GArray *diff_ids;   /* struct digest: the layers of history's non-empty entries */
+    gboolean args_escaped;      /* ArgsEscaped, of images for Windows */
+    GPtrArray *history;         /* struct history* */
+    GArray *diff_ids;           /* struct digest: the layers of history's non-empty entries */
     struct digest base; /* not part of the config: the manifest of the image that the lowest layers
                            came from, whose blobs they keep; zero: none, or unknown */
 };

@@ -66,13 +66,13 @@ struct ulimit {
     gint64 soft, hard; /* -1: unlimited */
 };
 struct exec_op {
-    const char *const *args;  /* argv, NULL-terminated */
-    const char *const *env;   /* "K=v", NULL-terminated, in order; proxies not included */
-    const char *cwd;          /* absolute */
-    const char *user;         /* as in USER, NULL: root */
-    const char *hostname;     /* NULL: default */
-    struct platform platform; /* whose programs it runs; not in keys: its inputs determine it */
-    struct exec_mount *mounts;
+    const char *const *args;   /* argv, NULL-terminated */
+    const char *const *env;    /* "K=v", NULL-terminated, in order; proxies not included */
+    const char *cwd;           /* absolute */
+    const char *user;          /* as in USER, NULL: root */
+    const char *hostname;      /* NULL: default */
+    struct platform platform;  /* whose programs it runs; not in keys: its inputs determine it */
+    struct exec_mount *mounts; /* the root comes first */
     guint n_mounts;
     enum net_mode network;       /* of the program */
     gboolean insecure;           /* --security=insecure */

@@ -11,7 +11,7 @@ struct loaded_image {
     GPtrArray *names;       /* char*: canonical references that the file gives it; may be empty */
     struct digest manifest; /* of its platform; made here for an old docker archive */
     struct digest top;      /* what the file lists: the manifest, or an index around it */
-    struct digest config;
+    struct digest config;   /* of the image's config */
     struct platform platform;
     struct chain *chain;
 };

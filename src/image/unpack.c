@@ -320,8 +320,8 @@ static gboolean describe_layers(struct unpacking *u, GError **err)
     return TRUE;
 }
 
-gboolean layers_describe(struct store *s, const GPtrArray *blobs, const GArray *diff_ids,
-                         struct chain **out, GError **err)
+static gboolean layers_describe(struct store *s, const GPtrArray *blobs, const GArray *diff_ids,
+                                struct chain **out, GError **err)
 {
     struct unpacking u = {.store = s, .blobs = blobs, .diff_ids = diff_ids};
     unpacking_init(&u);

@@ -17,7 +17,8 @@ struct blob_tap {
 /* Supplies the bytes of a layer blob that the store lacks (registry pull, layout copy). Called from
  * several threads. It must place the verified blob in the store. */
 struct blob_source {
-    gboolean (*fetch)(struct blob_source *self, const struct descriptor *d, GError **err);
+    gboolean (*fetch)(struct blob_source *self, const struct descriptor *d,
+                      GError **err); /* brings the blob into the store */
     /* The same, also passing the bytes to tap as they arrive. NULL if the source cannot do that. */
     gboolean (*fetch_tapped)(struct blob_source *self, const struct descriptor *d,
                              struct blob_tap *tap, GError **err);
@@ -33,9 +34,6 @@ struct blob_source {
 gboolean layers_unpack(struct store *s, const GPtrArray *blobs, const GArray *diff_ids,
                        struct blob_source *src, struct event_sink *events, struct cancel *c,
                        struct chain **out, GError **err);
-/* The same without any blob: what is not here becomes absent layers (store/absent.h). */
-gboolean layers_describe(struct store *s, const GPtrArray *blobs, const GArray *diff_ids,
-                         struct chain **out, GError **err);
 /* Unpacks the layers of c that are absent, under the ids that they have; for NEED_TREE their blobs
  * are read into indexes alone. Blobs as in layers_unpack(). */
 gboolean layers_present(struct store *s, const struct chain *c, enum layer_need need,
@@ -45,6 +43,7 @@ gboolean layers_present(struct store *s, const struct chain *c, enum layer_need 
 gboolean image_unpack(struct store *s, const struct digest *manifest, struct blob_source *src,
                       struct event_sink *events, struct cancel *c, struct chain **out,
                       GError **err);
+/* The same without any blob: what is not here becomes absent layers (store/absent.h). */
 gboolean image_describe(struct store *s, const struct digest *manifest, struct chain **out,
                         GError **err);
 

@@ -64,8 +64,8 @@ static gboolean apply_into(const struct layer_want *w, int dirfd, struct decompr
     return layer_index_write(dirfd, entries, &out->info, err);
 }
 
-static gboolean apply(const struct layer_want *w, const char *tmp, struct decompress *d,
-                      struct apply_result *out, GError **err)
+static gboolean apply_tar(const struct layer_want *w, const char *tmp, struct decompress *d,
+                          struct apply_result *out, GError **err)
 {
     *out = (struct apply_result){0};
     fd_auto int dirfd = fs_open_dir(store_fd(w->store), tmp, err);
@@ -77,7 +77,7 @@ gboolean layer_apply(struct store *s, const char *tmp, struct decompress *d,
                      GError **err)
 {
     struct layer_want w = {.store = s, .parents = parents, .cancel = c};
-    return apply(&w, tmp, d, out, err);
+    return apply_tar(&w, tmp, d, out, err);
 }
 
 /* A layer's key for store_layer_by_source: "diff:…", or "chain:…" with parents. Newly allocated. */
@@ -173,7 +173,7 @@ static gboolean apply_and_commit(const struct layer_want *w, char *tmp, struct d
                                  struct layer_info *out, GError **err)
 {
     struct apply_result r;
-    gboolean ok = apply(w, tmp, d, &r, err);
+    gboolean ok = apply_tar(w, tmp, d, &r, err);
     gboolean stopped = ok && r.needs_parents && !w->parents;
     if (ok && !stopped && check_diff_id(&r, w->diff_id, err))
         return commit_unpacked(w, tmp, &r, out, err);

@@ -35,7 +35,7 @@ gboolean layer_apply(struct store *s, const char *tmp, struct decompress *d,
 /* A layer that is wanted. */
 struct layer_want {
     struct store *store;
-    const struct digest *diff_id;
+    const struct digest *diff_id; /* of the layer's tar */
     const struct chain *parents; /* the layers below, an empty chain for a base layer; NULL: unknown
                                     yet */
     /* The chain that holds it already gets it again (parents are known): overlayfs takes a

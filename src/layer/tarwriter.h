@@ -10,7 +10,8 @@
 
 /* Receives the tar in order. */
 struct tar_sink {
-    gboolean (*write)(struct tar_sink *self, const void *bytes, gsize len, GError **err);
+    gboolean (*write)(struct tar_sink *self, const void *bytes, gsize len,
+                      GError **err); /* takes the next bytes of the tar */
     /* Called before each entry, where a compressed member may end, with the entry's path and total
      * bytes. May be NULL. */
     gboolean (*boundary)(struct tar_sink *self, const char *path, guint64 bytes, GError **err);

@@ -36,11 +36,11 @@ struct lint {
 };
 
 struct lint_rule {
-    const char *name;
-    const char *summary;   /* what it asks for */
-    gboolean experimental; /* only when asked for */
-    void (*file)(struct lint *l);
-    void (*stage)(struct lint *l, struct lint_stage *s);
+    const char *name;                                    /* as in check=skip= */
+    const char *summary;                                 /* what it asks for */
+    gboolean experimental;                               /* only when asked for */
+    void (*file)(struct lint *l);                        /* called once, or NULL */
+    void (*stage)(struct lint *l, struct lint_stage *s); /* called for each stage, or NULL */
     /* of stages that are not left out */
     void (*instruction)(struct lint *l, struct lint_stage *s, const struct instruction *ins);
 };

@@ -5,11 +5,11 @@
 #include "lint/lint.h"
 
 struct outline_item {
-    char *name;
-    char *value;       /* args: the build argument, else the default, or NULL */
-    char *description; /* from a comment line above that starts with the name, or NULL */
-    gboolean required; /* secrets, ssh: by one of the mounts */
-    guint line, last_line;
+    char *name;            /* of what is listed */
+    char *value;           /* args: the build argument, else the default, or NULL */
+    char *description;     /* from a comment line above that starts with the name, or NULL */
+    gboolean required;     /* secrets, ssh: by one of the mounts */
+    guint line, last_line; /* of the stage's FROM, from 1 */
 };
 /* Each list has a name once, in the order of the file. */
 struct outline {

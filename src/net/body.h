@@ -7,7 +7,7 @@
 
 /* A body to send, of known length. It is read at offsets, so that another try can begin anew. */
 struct http_source {
-    guint64 len;
+    guint64 len; /* bytes */
     /* Reads up to n bytes (n > 0, offset < len) from offset on; how many, or -1 with *err. 0: it is
      * shorter than it was. */
     gssize (*read)(struct http_source *self, guint64 offset, void *buffer, gsize n, GError **err);
@@ -16,9 +16,9 @@ struct http_source {
 };
 /* A part of a file. */
 struct http_file_source {
-    struct http_source base;
-    int fd; /* borrowed */
-    guint64 offset;
+    struct http_source base; /* first, so that one is the other */
+    int fd;                  /* borrowed */
+    guint64 offset;          /* where the body starts in the file */
 };
 void http_file_source_init(struct http_file_source *s, int fd, guint64 offset, guint64 len);
 
@@ -30,7 +30,7 @@ struct http_sink {
 };
 /* A whole body into a file, hashed on its way. */
 struct http_file_sink {
-    struct http_sink base;
+    struct http_sink base;     /* first, so that one is the other */
     int fd;                    /* borrowed; emptied before each try */
     guint64 max;               /* longest body; more is VARVE_ERROR_INVALID */
     struct hasher *hasher;     /* of the bytes of this try; the sink's */

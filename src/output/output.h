@@ -16,12 +16,12 @@ enum output_type {
 };
 struct output {
     enum output_type type;
-    char *dest;   /* path, "-" for the caller's stream, or NULL */
-    char **names; /* name=, list: in addition to the build's tags */
-    gboolean push;
-    gboolean push_by_digest;
-    gboolean insecure;     /* registry.insecure */
-    gboolean as_directory; /* tar=false */
+    char *dest;              /* path, "-" for the caller's stream, or NULL */
+    char **names;            /* name=, list: in addition to the build's tags */
+    gboolean push;           /* to a registry */
+    gboolean push_by_digest; /* without a tag */
+    gboolean insecure;       /* registry.insecure */
+    gboolean as_directory;   /* tar=false */
     struct image_options image;
     gboolean split;        /* platform-split: local into a directory named after the platform */
     gint64 epoch;          /* source-date-epoch=, -1: the build's */

@@ -30,7 +30,7 @@ struct errand {
 };
 /* Adjusts a request before each of its tries, and after it. */
 struct retry_hook {
-    void (*adjust)(struct retry_hook *self, struct http_request *rq);
+    void (*adjust)(struct retry_hook *self, struct http_request *rq); /* before each try */
 };
 
 /* registry_config_routes() of r's configuration, with what is allowed only for r. */

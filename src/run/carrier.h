@@ -27,8 +27,8 @@ struct run_news {
 };
 /* The starter of the run. Its functions may be called from any of the run's threads. */
 struct run_watch {
-    gpointer ctx;
-    void (*tell)(gpointer ctx, const struct run_news *news);
+    gpointer ctx;                                            /* handed to tell */
+    void (*tell)(gpointer ctx, const struct run_news *news); /* what happens meanwhile */
     /* The program's output, fd 1 or 2, if it is not detached and has no terminal. */
     void (*output)(gpointer ctx, int fd, const void *bytes, gsize len);
     gboolean keep_pipes; /* the program inherits this process's stdout and stderr if they are pipes
@@ -37,7 +37,7 @@ struct run_watch {
     const struct run_console *console; /* of its terminal; NULL if it has none */
 };
 struct run_result {
-    int exit_code;
+    int exit_code;  /* of the program */
     int exec_errno; /* why the program could not be started; 0: it was */
     /* the kernel killed one of its processes because of the request's limit */
     gboolean out_of_memory;

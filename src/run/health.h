@@ -14,8 +14,8 @@ enum run_health_state { HEALTH_STARTING, HEALTH_HEALTHY, HEALTH_UNHEALTHY };
 struct run_health {
     gint64 interval, timeout, start_period; /* Docker's defaults unless the image sets them */
     gint64 early_max;                       /* longest time between the extra probes */
-    int retries;
-    gint64 started; /* when the program started */
+    int retries;                            /* failures in a row that make it unhealthy */
+    gint64 started;                         /* when the program started */
     enum run_health_state state;
     int failures;        /* in a row, counted */
     gint64 next_counted; /* when the next counted probe is due */

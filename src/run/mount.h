@@ -12,13 +12,13 @@ enum run_mount_type {
 };
 struct run_mount {
     enum run_mount_type type;
-    char *what;   /* as it was given ("-v data:/data"), for errors; owned, as all here */
-    char *source; /* the volume's name, NULL: a fresh one; or the path, from / or . */
-    char *target; /* absolute and clean, not "/" */
-    gboolean readonly;
-    gboolean noexec; /* tmpfs: no programs can be started from it */
-    guint64 size;    /* tmpfs: bytes, 0: no limit */
-    guint32 mode;    /* tmpfs: of its root, 0: default */
+    char *what;        /* as it was given ("-v data:/data"), for errors; owned, as all here */
+    char *source;      /* the volume's name, NULL: a fresh one; or the path, from / or . */
+    char *target;      /* absolute and clean, not "/" */
+    gboolean readonly; /* the program cannot write to it */
+    gboolean noexec;   /* tmpfs: no programs can be started from it */
+    guint64 size;      /* tmpfs: bytes, 0: no limit */
+    guint32 mode;      /* tmpfs: of its root, 0: default */
 };
 /* An array of them that clears removed elements. */
 GArray *run_mounts_new(void);

@@ -25,8 +25,8 @@ struct volume_past {
 
 struct opened;
 struct node {
-    struct vertex *v;
-    struct vertex_result res;
+    struct vertex *v;         /* what it solves, borrowed */
+    struct vertex_result res; /* what became of it */
     gint64 begun_us; /* monotonic time of res.started_us: durations do not follow the wall clock */
     GArray *reads;   /* struct read: of local inputs and of parts of other inputs */
     struct opened *opened; /* by input, while n is solved */
@@ -50,10 +50,10 @@ struct node {
 struct run;
 struct solver {
     const struct graph *graph;
-    struct solver_options o;
-    GPtrArray *nodes;    /* struct node*, by vertex number */
-    int steps;           /* numbered so far */
-    struct cancel *stop; /* set by the user's cancel and by the first failure */
+    struct solver_options o; /* as given to solver_new() */
+    GPtrArray *nodes;        /* struct node*, by vertex number */
+    int steps;               /* numbered so far */
+    struct cancel *stop;     /* set by the user's cancel and by the first failure */
     /* guards ready, idle, crew, left, error, failed and the nodes' scheduling fields */
     GMutex lock;
     GCond changed;
@@ -137,8 +137,8 @@ struct chain *run_diff(struct solver *s, struct node *n, GError **err);
 gboolean hash_merged(struct solver *s, struct node *n, struct hasher *h, GError **err);
 /* Receives the warnings of file ops; ctx is a struct warned. */
 struct warned {
-    struct solver *s;
-    struct node *n; /* the step it is about */
+    struct solver *s; /* that the node belongs to */
+    struct node *n;   /* the step it is about */
 };
 void node_warn(gpointer ctx, const char *text);
 /* The chain (of one layer) of what read selects of a local source, made once per content.

@@ -6,8 +6,8 @@
 #include "source/remote.h"
 
 struct remotes {
-    struct remotes_options o;
-    GMutex lock; /* guards known */
+    struct remotes_options o; /* as given to remotes_new() */
+    GMutex lock;              /* guards known */
     struct http_client *http;
     GHashTable *known; /* op's text (char*) → what it holds (char*): a digest, a commit */
 };

@@ -103,8 +103,8 @@ static void absent_from_row(sqlite3_stmt *q, const char *id, struct absent_layer
 }
 
 /* Mutex held. */
-static gboolean look(struct store *s, const char *id, gboolean *absent, struct absent_layer *out,
-                     GError **err)
+static gboolean look_absent(struct store *s, const char *id, gboolean *absent,
+                            struct absent_layer *out, GError **err)
 {
     GError *why = NULL;
     *absent = FALSE;
@@ -131,7 +131,7 @@ gboolean store_absent_get(struct store *s, const char *id, gboolean *absent,
                           struct absent_layer *out, GError **err)
 {
     DB_LOCK(s->db);
-    return look(s, id, absent, out, err);
+    return look_absent(s, id, absent, out, err);
 }
 
 gboolean store_chain_absent(struct store *s, const struct chain *c, guint *n, guint64 *bytes,
@@ -144,7 +144,7 @@ gboolean store_chain_absent(struct store *s, const struct chain *c, guint *n, gu
     for (guint i = 0; i < c->n; i++) {
         gboolean absent;
         g_auto(absent_layer) a = {.size = 0};
-        if (!look(s, c->ids[i], &absent, &a, err))
+        if (!look_absent(s, c->ids[i], &absent, &a, err))
             return FALSE;
         *n += absent;
         if (bytes && absent)
@@ -256,7 +256,7 @@ gboolean store_chain_lacks(struct store *s, const struct chain *c, enum layer_ne
     DB_LOCK(s->db);
     *missing = FALSE;
     for (guint i = 0; need != NEED_NOTHING && i < c->n && !*missing; i++) {
-        if (!look(s, c->ids[i], missing, NULL, err))
+        if (!look_absent(s, c->ids[i], missing, NULL, err))
             return FALSE;
         *missing = *missing && (need == NEED_FILES || !is_indexed(s, c->ids[i]));
     }

@@ -10,12 +10,12 @@
 #include "store/layer.h"
 
 struct absent_layer {
-    char id[LAYER_ID_LEN + 1];
-    struct digest blob;    /* of its compressed tar */
-    guint64 size;          /* bytes of the blob */
-    char media_type[80];   /* the blob's */
-    struct digest diff_id; /* of the tar */
-    struct chain *below;   /* the layers that it was made to lie on */
+    char id[LAYER_ID_LEN + 1]; /* "": none */
+    struct digest blob;        /* of its compressed tar */
+    guint64 size;              /* bytes of the blob */
+    char media_type[80];       /* the blob's */
+    struct digest diff_id;     /* of the tar */
+    struct chain *below;       /* the layers that it was made to lie on */
 };
 void absent_layer_clear(struct absent_layer *a);
 
@@ -49,9 +49,10 @@ gboolean store_chain_lacks(struct store *s, const struct chain *c, enum layer_ne
                            gboolean *missing, GError **err);
 /* Gets layers that are not here. Freed by the store. */
 struct layer_fetcher {
+    /* Brings what need says of all layers of c. */
     gboolean (*fetch)(struct layer_fetcher *self, struct store *s, const struct chain *c,
                       enum layer_need need, GError **err);
-    void (*free)(struct layer_fetcher *self);
+    void (*free)(struct layer_fetcher *self); /* with the store */
 };
 /* Before layers are needed; the former one is freed. NULL: what is not here cannot be had. */
 void store_set_fetcher(struct store *s, struct layer_fetcher *f);

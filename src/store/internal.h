@@ -25,18 +25,18 @@ struct store {
     GHashTable
         *touched;     /* "L<id>", "R<hex>", "V<dir>" whose last_used is to be written; same mutex */
     GHashTable *here; /* ids of layers found to be here: needs no look while leased; same mutex */
-    struct layer_fetcher *fetcher; /* store_set_fetcher()'s; NULL: nobody gets absent layers */
-    store_wait_fn on_wait;         /* store_tell_waits()'s; NULL: nobody wants to know */
-    gpointer wait_ctx;
-    GMutex owner_lock;  /* guards all below */
-    char *owner;        /* "tmp/<pid>-<random>", NULL until needed */
-    int owner_fd;       /* holds the owner directory's flock */
-    int lease_fd;       /* its "leases", -1 until needed */
-    guint next_tmp;     /* number of the next thing below owner */
-    GPtrArray *put_off; /* char *: what store_tmp_discard_later() got */
-    GHashTable *leased; /* lease lines already written */
-    gpointer cache;     /* store_cache()'s, NULL until asked for */
-    void (*cache_unmake)(gpointer);
+    struct layer_fetcher *fetcher;  /* store_set_fetcher()'s; NULL: nobody gets absent layers */
+    store_wait_fn on_wait;          /* store_tell_waits()'s; NULL: nobody wants to know */
+    gpointer wait_ctx;              /* handed to on_wait */
+    GMutex owner_lock;              /* guards all below */
+    char *owner;                    /* "tmp/<pid>-<random>", NULL until needed */
+    int owner_fd;                   /* holds the owner directory's flock */
+    int lease_fd;                   /* its "leases", -1 until needed */
+    guint next_tmp;                 /* number of the next thing below owner */
+    GPtrArray *put_off;             /* char *: what store_tmp_discard_later() got */
+    GHashTable *leased;             /* lease lines already written */
+    gpointer cache;                 /* store_cache()'s, NULL until asked for */
+    void (*cache_unmake)(gpointer); /* frees cache */
 };
 
 gint64 now_seconds(void);

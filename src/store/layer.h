@@ -7,16 +7,16 @@
 
 /* What is known about a committed layer. */
 struct layer_info {
-    char id[LAYER_ID_LEN + 1];
-    gboolean indexed;      /* content, size and entries below are known */
-    struct digest content; /* digest over its index without mtimes */
-    guint64 size;          /* bytes of file content */
-    guint64 entries;       /* number of index entries */
-    gboolean has_diff_id;  /* diff_id is known (it was pulled, or exported before) */
-    struct digest diff_id; /* digest of its uncompressed tar, in varve's order or as pulled */
-    gboolean unpacked;     /* it came with an image, which refers to it by diff_id */
-    gint64 created;        /* seconds since the epoch */
-    gint64 last_used;      /* seconds since the epoch */
+    char id[LAYER_ID_LEN + 1]; /* of its directory */
+    gboolean indexed;          /* content, size and entries below are known */
+    struct digest content;     /* digest over its index without mtimes */
+    guint64 size;              /* bytes of file content */
+    guint64 entries;           /* number of index entries */
+    gboolean has_diff_id;      /* diff_id is known (it was pulled, or exported before) */
+    struct digest diff_id;     /* digest of its uncompressed tar, in varve's order or as pulled */
+    gboolean unpacked;         /* it came with an image, which refers to it by diff_id */
+    gint64 created;            /* seconds since the epoch */
+    gint64 last_used;          /* seconds since the epoch */
 };
 
 /* Commits tmp (a directory from store_tmp_dir() that holds "fs" and perhaps "index") as a new
