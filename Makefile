@@ -32,4 +32,4 @@ uninstall: $(BUILD)/build.ninja
 	done
 
 clean:
-	rm -rf $(BUILD)
+	rm -rf $(BUILD) $(BUILD)-sanitize $(BUILD)-tsan

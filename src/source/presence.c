@@ -4,8 +4,6 @@
 #include "image/unpack.h"
 #include "store/absent.h"
 
-#include <string.h>
-
 struct presence {
     struct layer_fetcher fetcher; /* first */
     struct presence_options o;
@@ -38,7 +36,7 @@ static gboolean presence_fetch(struct layer_fetcher *self, struct store *s, cons
     registry_blob_source_free(src);
     if (ok || !err || !*err || g_error_matches(*err, VARVE_ERROR, VARVE_ERROR_CANCELLED))
         return ok;
-    gboolean told = strstr((*err)->message, "\nnext: ") != NULL;
+    gboolean told = error_next(*err) != NULL;
     g_prefix_error(err, "cannot get a layer that was left at its registry: ");
     if (!told)
         error_add_next(err, "pull the image that it is of again (varve pull, or build --pull)");
