@@ -115,6 +115,7 @@ static gboolean solve(struct build *b, GError **err)
                                 .build_id = b->row.id,
                                 .now_ns = now_ns,
                                 .host_ca = ca,
+                                .max_parallel = b->r->parallel,
                                 .resources = &b->r->resources,
                                 .nets = b->nets,
                                 .snapshots = b->config->snapshots,

@@ -21,6 +21,8 @@ enum build_context_kind {
 };
 enum build_call { CALL_BUILD, CALL_CHECK, CALL_OUTLINE, CALL_TARGETS };
 
+#define BUILD_MAX_PARALLEL 1000 /* steps of a build that run at the same time */
+
 struct build_request {
     enum build_context_kind context_kind;
     char *context;     /* as given: a path, a URL or "-" */
@@ -51,6 +53,7 @@ struct build_request {
     enum net_mode network; /* of RUN */
     guint64 shm_size;      /* bytes, 0: default */
     char *cgroup_parent;   /* or NULL */
+    guint parallel;        /* steps that may run at the same time, 0: default */
     struct resources resources;
     gboolean host_ca; /* make this host's certificates usable inside RUN */
     char *ca_bundle;  /* their file (SSL_CERT_FILE); NULL: where systems have it */

@@ -85,3 +85,15 @@ gboolean size_option(const char *flag, const char *text, guint64 *out, GError **
     error_as_usage(err);
     return FALSE;
 }
+
+gboolean count_option(const char *flag, const char *text, guint max, guint *out, GError **err)
+{
+    guint64 n;
+    if (!text)
+        return TRUE;
+    if (!g_ascii_string_to_unsigned(text, 10, 1, max, &n, NULL))
+        return error_set(err, VARVE_ERROR_USAGE, "%s %s: must be a number from 1 to %u", flag, text,
+                         max);
+    *out = (guint)n;
+    return TRUE;
+}

@@ -23,5 +23,7 @@ gboolean platform_wanted(const char *text, struct platform *store, const struct 
 gboolean signal_option(const char *flag, const char *text, int *out, GError **err);
 /* A size given with flag; NULL text leaves *out. VARVE_ERROR_USAGE. */
 gboolean size_option(const char *flag, const char *text, guint64 *out, GError **err);
+/* A number from 1 to max given with flag; NULL text leaves *out. VARVE_ERROR_USAGE. */
+gboolean count_option(const char *flag, const char *text, guint max, guint *out, GError **err);
 
 #endif

@@ -47,6 +47,8 @@ const struct option_row build_options_rows[] = {
     {"ulimit", 0, OPTION_LIST, AT(raw_ulimits), "NAME=SOFT[:HARD]",
      "set a limit for RUN's processes (repeatable)"},
     LIMIT_ROWS(AT(raw_limits)),
+    {"parallel", 0, OPTION_STRING, AT(raw_parallel), "N",
+     "steps at the same time (default: twice the CPUs, at least 4)"},
     {"cgroup-parent", 0, OPTION_STRING, AT(raw_cgroup_parent), "PATH",
      "cgroup to create RUN's cgroups in"},
     {"progress", 0, OPTION_STRING, AT(raw_progress), "MODE",
@@ -265,6 +267,7 @@ static gboolean parse_all(struct build_options *o, char **env, int argc, char **
            build_set_network(r, o->raw_network, err) && build_set_pull(r, o->raw_pull, err) &&
            add_each(r, o->raw_allow, build_allow, err) &&
            size_option("--shm-size", o->raw_shm_size, &r->shm_size, err) &&
+           count_option("--parallel", o->raw_parallel, BUILD_MAX_PARALLEL, &r->parallel, err) &&
            limit_options(&o->raw_limits, &r->resources, err) && parse_outputs(o, err) &&
            check_files(o, err) && parse_context(o, argc, argv, err);
 }

@@ -17,6 +17,7 @@ struct build_options {
     char *raw_target, *raw_pull, *raw_network, *metadata_file, *iidfile, *raw_progress,
         *raw_shm_size;                                              /* NULL: not given */
     char *raw_cgroup_parent, *raw_provenance, *raw_sbom, *raw_call; /* NULL: not given */
+    char *raw_parallel;                                             /* likewise */
     struct limit_options raw_limits;                                /* --memory and the like */
     char **raw_cache_from, **raw_cache_to, **raw_attest; /* only tell what is not supported */
     char *noted_compress, *noted_isolation, *noted_security_opt, *noted_squash, *noted_rm,

@@ -39,8 +39,9 @@ static gboolean cannot_open(struct db *db, int rc, int sys, GError **err)
     else
         error_set(err, VARVE_ERROR_FAILED, "cannot open the store's database %s for writing: %s",
                   db->path, sqlite3_errstr(rc));
-    if (!sys || sys == EACCES || sys == EPERM || sys == EROFS)
-        error_add_next(err, "check the permissions of its folder, or choose another with --root");
+    if (!sys || sys == EACCES || sys == EPERM || sys == EROFS || sys == ENOENT)
+        error_add_next(err, "check that its folder exists and may be written to, or choose another "
+                            "with --root");
     return FALSE;
 }
 

@@ -691,3 +691,23 @@ docker_config() { # docker_config JSON: as Docker's config.json
     [ "$(varve logs 1 --step 3)" = first ]
     [ "$(varve history 1 --format json | jq -c .Step | tr '\n' ' ')" = "1 2 3 4 " ]
 }
+
+@test "--parallel limits the steps that run at the same time" {
+    cat >Dockerfile <<'END'
+FROM busybox AS a
+RUN --mount=type=cache,target=/c test ! -e /c/busy && touch /c/busy && sleep 0.5 && rm /c/busy && touch /a
+FROM busybox AS b
+RUN --mount=type=cache,target=/c test ! -e /c/busy && touch /c/busy && sleep 0.5 && rm /c/busy && touch /b
+FROM scratch
+COPY --from=a /a /
+COPY --from=b /b /
+END
+    build --parallel 1 -o out .
+    run build --no-cache --parallel 2 -o out .
+    [ "$status" -ne 0 ]
+    for n in 0 -1 1001 two ""; do
+        run varve build --parallel "$n" .
+        [ "$status" -eq 2 ]
+        [[ "$output" == *"--parallel $n: must be a number from 1 to 1000"*"next:"* ]]
+    done
+}

@@ -53,7 +53,7 @@ look() { VARVE_ROOT=$SEED "$VARVE" "$@"; }
     run --separate-stderr look images --format '{{.Repositry}}' app:1
     [ "$status" -eq 1 ]
     [[ "$stderr" == *'at character 3, ".Repositry": there is no field Repositry; did you mean Repository?'* ]]
-    [[ "$stderr" == *"next: the fields here are CreatedAt, CreatedSince, Digest, ID,"* ]]
+    [[ "$stderr" == *"next: the fields here are "*"CreatedAt, CreatedSince, Digest, ID,"* ]]
     run --separate-stderr look inspect -f '{{.Config.Envs}}' app:1
     [ "$status" -eq 1 ]
     [[ "$stderr" == *"there is no field Envs; did you mean Env?"*"next: the fields here are "*" Cmd, "* ]]

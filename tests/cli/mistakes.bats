@@ -227,7 +227,7 @@ foreign_program() {
 @test "every wrong command line ends with the next move" {
     option build . extra -- 'more than one context given: . and extra' 'next: '
     option run -td busybox sh -- 'cannot be used together' 'next: leave out -t'
-    option build --network bridge . -- 'next: varve build --help'
+    option build --network bridge . -- 'next: for example --network default'
     option build --call=chekc . -- 'next: '
     option run --memory lots busybox -- 'next: varve run --help'
     option run --network mine busybox -- 'next: '

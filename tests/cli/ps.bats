@@ -110,7 +110,7 @@ logged() {
     varve rm -f r
     [ -z "$(varve ps -aq)" ]
     detached --rm --name gone app:1 true
-    eventually test -z "$(ls "$VARVE_ROOT/runs")"
+    eventually sh -c 'test -z "$(ls "$VARVE_ROOT/runs")"'
 }
 
 @test "a name is one run's until that is removed" {

@@ -174,5 +174,5 @@ push_two() {
     rm "other/blobs/sha256/${gzip#sha256:}"
     run other_store build -o type=oci,dest=z,tar=false ctx
     [ "$status" -eq 1 ]
-    [[ "$output" == *"$gzip"*"is lost and cannot be fetched (no registry is known to have it)"*"cannot be made again"*"next: pull"* ]]
+    [[ "$output" == *"$gzip"*"is lost and cannot be fetched (no registry is known to have it)"*"cannot be reproduced"*"next: pull"* ]]
 }

@@ -129,7 +129,7 @@ wrong() {
         [ "$status" -ne 4 ] || { echo "asked a registry: $stderr"; return 1; }
         [[ "$stderr" == "error: $1"*"next: $2"* ]] || { echo "${*:3}: $stderr"; return 1; }
     }
-    early '-v bad: not NAME:' 'for example -v data:/data' -v bad
+    early '-v bad: must be NAME:' 'for example -v data:/data' -v bad
     early '-v ./none:/x: cannot mount ./none' 'make it first: mkdir -p ./none' -v ./none:/x
     early '-w rel: the working directory must be absolute' 'begin it with /: -w /rel' -w rel
     early '--name a b: a name consists of' 'for example --name web-1' --name 'a b'
