@@ -378,7 +378,10 @@ gboolean built_image_manifest(struct built_image *b, const struct image_options 
     g_autoptr(manifest) m = manifest_new(b->manifest_type);
     if (!add_layers(b, m, o, err) || !built_image_config(b, err))
         return FALSE;
-    if (!store_blob_has(b->store, &b->config, &size))
+    gboolean has;
+    if (!store_blob_look(b->store, &b->config, &has, &size, err))
+        return FALSE;
+    if (!has)
         return error_set(err, VARVE_ERROR_FAILED, "the image's config vanished from the store");
     m->config.media_type = g_strdup(o->docker_types ? MEDIA_DOCKER_CONFIG : MEDIA_OCI_CONFIG);
     m->config.digest = b->config;

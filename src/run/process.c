@@ -73,7 +73,7 @@ gboolean run_workdir_check(const char *path, GError **err)
     if (!path || !*path || *path == '/')
         return TRUE;
     error_set(err, VARVE_ERROR_USAGE, "-w %s: the working directory must be absolute", path);
-    error_add_next(err, "begin it with /: -w /%s", path);
+    error_add_next(err, "start it with /: -w /%s", path);
     return FALSE;
 }
 

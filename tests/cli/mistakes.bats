@@ -309,7 +309,7 @@ foreign_program() {
     printf 'stty cols 40; "$0" build --build-context busybox=oci-layout://%s .\n' "$BASES/busybox-oci" >narrow
     printf 'printf "FROM busybox\\nCOPY *.jar /x/\\n" >Dockerfile; "$0" build -t a:1 --build-context busybox=oci-layout://%s .; "$0" ps\n' "$BASES/busybox-oci" >>narrow
     TERM=xterm run script -qec "sh -c '. ./narrow' '$VARVE'" /dev/null
-    says 'error:' 'hint:' 'note:' 'nothing in the' $'next: varve ps -a shows what has'
+    says 'error:' 'hint:' 'note:' 'nothing in the' 'next: varve ps -a lists ended runs'
     while IFS= read -r line; do
         line=${line%$'\r'}
         [[ "$line" == *$'\e'* || "$line" == *─* || "${#line}" -le 40 ]] || { echo "too long: $line"; echo "$output"; return 1; }
@@ -354,7 +354,7 @@ foreign_program() {
     printf 'FROM busybox\n' >Dockerfile
     build -t server:1 -t 127.0.0.1:1/team/server:2 .
     run varve run sevrer:1
-    says 'there is no sevrer:1 here; server:1 is' 'next: varve run server:1'
+    says 'sevrer:1 is not in the store; server:1 is' 'next: varve run server:1'
     run varve run 127.0.0.1:1/team/sever
     says '127.0.0.1:1/team/server:2 is'
     run varve run 127.0.0.1:1/other/server
@@ -364,7 +364,7 @@ foreign_program() {
     says 'there is no srever:latest here; server:1 is'
     printf 'FROM sevrer:1\n' >Dockerfile
     run build .
-    says 'there is no sevrer:1 here; server:1 is'
+    says 'sevrer:1 is not in the store; server:1 is'
     run varve run --pull never cat
     [[ "$output" != *" here; "* ]] || { echo "$output"; return 1; }
 }

@@ -131,7 +131,7 @@ wrong() {
     }
     early '-v bad: must be NAME:' 'for example -v data:/data' -v bad
     early '-v ./none:/x: cannot mount ./none' 'make it first: mkdir -p ./none' -v ./none:/x
-    early '-w rel: the working directory must be absolute' 'begin it with /: -w /rel' -w rel
+    early '-w rel: the working directory must be absolute' 'start it with /: -w /rel' -w rel
     early '--name a b: a name consists of' 'for example --name web-1' --name 'a b'
     early '--dns x: not the address' '' --dns x
     early '--tmpfs bad: bad is not an absolute path' 'name the directory inside: /bad' --tmpfs bad

@@ -265,7 +265,7 @@ few_files() { bash -c 'ulimit -n 8 && exec "$@"' - "$VARVE" "$@"; }
     run "$VARVE" --root "$PWD/merged/store" images
     umount merged
     [ "$status" -ne 0 ]
-    [[ "$output" == *"merged/store lies on overlayfs"* ]]
+    [[ "$output" == *"merged/store is on overlayfs"* ]]
     [[ "$output" == *"next: choose a folder on another file system"* ]]
     [ -z "$(ls -A upper/store 2>/dev/null)" ]
 }
