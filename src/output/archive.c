@@ -138,7 +138,10 @@ static gboolean put_blob(struct target *t, struct store *s, const struct digest 
         return TRUE;
     g_hash_table_add(done, g_memdup2(d, sizeof *d));
     g_autofree char *name = g_strconcat("blobs/sha256/", digest_hex(d, hex), NULL);
-    if (!store_blob_has(s, d, &size))
+    gboolean has;
+    if (!store_blob_look(s, d, &has, &size, err))
+        return FALSE;
+    if (!has)
         return error_set(err, VARVE_ERROR_FAILED, "the blob sha256:%s vanished from the store",
                          hex);
     if (!t->tar && export_has_blob(t, name, d, size))

@@ -189,7 +189,11 @@ static gboolean push_blob(gpointer ctx, gsize i, GError **err)
         count(p, d, &p->stats.blobs_mounted, 0);
         return TRUE;
     }
-    if (!have_blob(p, d, digest, err) || !store_blob_has(p->e.r->store, &d->digest, &size)) {
+    gboolean has = FALSE;
+    if (!have_blob(p, d, digest, err) ||
+        !store_blob_look(p->e.r->store, &d->digest, &has, &size, err) ||
+        (!has &&
+         !error_set(err, VARVE_ERROR_FAILED, "the blob %s vanished from the store", digest))) {
         url_free(location);
         return FALSE;
     }

@@ -48,7 +48,10 @@ static struct image_row *image_from_row(sqlite3_stmt *q)
  * meanwhile. */
 static gboolean hold_blob(struct store *s, const struct digest *d, const char *what, GError **err)
 {
-    if (digest_is_zero(d) || store_blob_has(s, d, NULL))
+    gboolean has = digest_is_zero(d);
+    if (!has && !store_blob_look(s, d, &has, NULL, err))
+        return FALSE;
+    if (has)
         return TRUE;
     g_autofree char *text = digest_text(d);
     return error_set(err, VARVE_ERROR_NOT_FOUND, "the image's %s %s is not in the store %s", what,

@@ -361,7 +361,7 @@ foreign_program() {
     [[ "$output" != *" here; "* ]] || { echo "$output"; return 1; }
     run varve inspect srever
     [ "$status" -eq 1 ]
-    says 'there is no srever:latest here; server:1 is'
+    says 'srever:latest is not in the store; server:1 is'
     printf 'FROM sevrer:1\n' >Dockerfile
     run build .
     says 'sevrer:1 is not in the store; server:1 is'
