@@ -2,10 +2,10 @@
  * its exit code (0 ok, 1 failed, 2 usage, 3 a check failed, 4 registry, network or disk failed, 130
  * interrupted).
  *
- * Rule: the lowest place that knows the cause sets the error once, callers add context with
- * g_prefix_error(). The first line of a message says what was being done, to what, and why it
- * failed; error_add_next() adds a line that says what to do next. Messages have no trailing
- * newline. */
+ * Rule: the lowest place that knows fills the error once, callers add context with
+ * g_prefix_error(). The message says what was being done, to what, and why it failed, without a
+ * trailing newline. What to do next is a field of its own, set with error_add_next() and read with
+ * error_next(): prefixes do not reach it, g_error_copy() and g_propagate_error() keep it. */
 #ifndef VARVE_BASE_ERROR_H
 #define VARVE_BASE_ERROR_H
 
@@ -31,7 +31,7 @@ GQuark varve_error_quark(void);
 int varve_error_exit_code(const GError *err);
 
 /* Sets *err from an errno value: message "<fmt…>: <strerror>". ENOSPC, EDQUOT and EIO become
- * VARVE_ERROR_OUTSIDE (with a next line for a full disk, as for too many open files), ECANCELED
+ * VARVE_ERROR_OUTSIDE (with a next move, as for a read-only disk or too many open files), ECANCELED
  * VARVE_ERROR_CANCELLED, ENOENT VARVE_ERROR_NOT_FOUND, all others VARVE_ERROR_FAILED. Returns FALSE
  * so callers may return it. */
 gboolean error_set_errno(GError **err, int errnum, const char *fmt, ...) G_GNUC_PRINTF(3, 4);

@@ -1,5 +1,5 @@
-/* A missing source of a COPY, an ADD or a mount: outside the context, excluded by the ignore file,
- * or nonexistent. */
+/* A source of a COPY, an ADD or a mount that is not there: outside of the context, left out by the
+ * ignore file, or just not there; or that holds no file. */
 #include "build/building.h"
 
 #include "base/error.h"

@@ -30,8 +30,8 @@ struct store *session_store(struct session *s, struct event_sink *events, GError
 struct slots *session_slots(const struct session *s); /* or NULL */
 char **session_env(const struct session *s);          /* or NULL */
 
-/* The store at root (NULL: the default). After a restart of the machine, the last writes are
- * verified first, and damaged ones removed, with warnings to events. */
+/* The store at root. After a restart of the machine what it wrote last is
+ * verified first, and removed where it is damaged; events gets warnings about that. */
 struct store *session_open_store(const char *root, struct event_sink *events, GError **err);
 /* From now on events gets a warning when another varve is waited for; NULL ends this. */
 void session_show_waits(struct store *s, struct event_sink *events);

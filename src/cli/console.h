@@ -8,11 +8,12 @@
 
 /* Connects the program's terminal and the user's. One thread attaches it, another copies bytes. */
 struct console {
-    gint master; /* the outer side of the program's terminal, -1: none yet; atomic, set last */
-    gboolean interactive; /* the user's input goes to the program, once attached */
-    gboolean input;       /* it is being sent there */
-    gboolean raw;         /* the user's terminal is in raw mode; saved has the former mode */
-    struct termios saved; /* the terminal's settings, to be restored */
+    gint master;          /* the program's terminal from outside, -1: none yet; atomic, set last */
+    gboolean interactive; /* what the user types is for the program, once it is attached */
+    gboolean input;       /* it goes there now */
+    gboolean raw;         /* the user's terminal is in raw mode: saved holds what it was */
+    struct termios saved; /* its settings before raw mode */
+    /* the user's terminal before raw mode */ /* the terminal's settings, to be restored */
 };
 /* Takes over master_fd, passed by the sandbox to spec->terminal. */
 void console_attach(struct console *c, int master_fd, gboolean interactive);

@@ -46,7 +46,7 @@ void diags_free(struct diags *d);
 void diags_set_source(struct diags *d, const char *name, const void *bytes, gsize len);
 
 void diags_error(struct diags *d, struct span at, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
-/* An error with the message (first line) and the next line (further lines) of err. */
+/* An error with the message of err, and its next moves as the hint. */
 void diags_gerror(struct diags *d, struct span at, const GError *err);
 /* Adds a hint to the last diagnostic; no-op if that one was dropped. */
 void diags_hint(struct diags *d, const char *fmt, ...) G_GNUC_PRINTF(2, 3);

@@ -12,7 +12,7 @@ struct netns_range {
     guint8 bits;        /* of the prefix */
     guint8 address[16]; /* network order; of AF_INET the first four */
 };
-/* The host's own addresses, each once, of interfaces that are up; 150 at most. */
+/* The host's own addresses, each once: of interfaces that are up. */
 GArray *netns_own(void);
 /* Addresses of this machine or its network only: loopback, link-local ones, multicast groups, those
  * where clouds serve a machine's credentials, and with own also netns_own(). pasta would forward

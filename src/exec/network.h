@@ -14,10 +14,11 @@
  * connection, listener or open port outlives its step. When the first sandbox of a pool uses its
  * network, another one is prepared in the background for the next.
  *
- * If pasta is missing, or fails before any program ran, the host's network is used, and
- * netpool_note() says why, once per build. If it fails later, the program only has its loopback,
- * and there is a note: a program could cause the failure to escape. A pasta that hangs is ended
- * after PASTA_PATIENCE seconds (pasta.h) and counts as failed.
+ * Where pasta is missing, or refuses before any program ran, the host's network is used, and
+ * netpool_note() says why: once a build. A refusal that comes later leaves the program with its
+ * loopback alone, and a note: a program could bring it about to get out. One that hangs is given up
+ * after PASTA_PATIENCE seconds (pasta.h), and counts as one that refuses; those after it are not
+ * waited for.
  *
  * Order: netpool_new(); for each sandbox network_take(), network_poll() and network_handle() while
  * it runs, network_release() when all its processes are gone; netpool_free(). A pool may be used by

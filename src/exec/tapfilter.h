@@ -17,7 +17,8 @@
 /* The filter for ranges (struct netns_range), as classic BPF for a packet with its Ethernet header:
  * struct sock_filter. */
 GArray *tapfilter_program(const GArray *ranges);
-/* Attaches it to the interface of pasta, a pidfd. FALSE with OUTSIDE if that is not possible. */
+/* Gives it to the interface of pasta, a pidfd. FALSE with OUTSIDE when that cannot be, or when
+ * there are more than TAPFILTER_MAX ranges. */
 gboolean tapfilter_attach(int pasta, const GArray *ranges, GError **err);
 
 #endif

@@ -49,11 +49,11 @@ struct lower_options {
     guint n_hosts;
     const struct ulimit *ulimits; /* n_ulimits, of --ulimit */
     guint n_ulimits;
-    guint64 shm_size;
-    const char *cgroup_parent;
-    const char *context_id; /* identifies the build context, with its ignore file, among others in
-                               the same graph; named contexts are then identified by their
-                               directories. NULL: all results of the graph have the same contexts */
+    guint64 shm_size;          /* bytes, 0: default */
+    const char *cgroup_parent; /* or NULL */
+    const char *context_id; /* tells the build context, its ignore file included, from others in the
+                               same graph; named ones then are told apart by their directories.
+                               NULL: all results of the graph have the same contexts */
     GPtrArray *contexts;    /* struct named_context* or NULL */
     const struct source_op *context_source; /* the repository or URL that the context came from, as
                                                it is now; NULL: neither */

@@ -33,7 +33,7 @@ struct source_op {
     const char *ref, *subdir; /* git */
     gboolean submodules;      /* git: default TRUE */
     gboolean commit_times;    /* git: files have the time of the commit, not of the checkout */
-    gboolean by_commit;       /* git: checksum, a full commit id, is fetched without checking ref */
+    gboolean by_commit;       /* git: commit, a whole one, is got without asking what ref is */
 };
 
 struct exec_mount {
@@ -66,13 +66,13 @@ struct ulimit {
     gint64 soft, hard; /* -1: unlimited */
 };
 struct exec_op {
-    const char *const *args;   /* argv, NULL-terminated */
-    const char *const *env;    /* "K=v", NULL-terminated, in order; proxies not included */
-    const char *cwd;           /* absolute */
-    const char *user;          /* as in USER, NULL: root */
-    const char *hostname;      /* NULL: default */
-    struct platform platform;  /* whose programs it runs; not in keys: its inputs determine it */
-    struct exec_mount *mounts; /* the root comes first */
+    const char *const *args;  /* argv, NULL-terminated */
+    const char *const *env;   /* "K=v", NULL-terminated, in order; proxies not included */
+    const char *cwd;          /* absolute */
+    const char *user;         /* as in USER, NULL: root */
+    const char *hostname;     /* NULL: default */
+    struct platform platform; /* whose programs it runs; in no key: its inputs tell */
+    struct exec_mount *mounts; /* n_mounts, the root first */ /* the root comes first */
     guint n_mounts;
     enum net_mode network;       /* of the program */
     gboolean insecure;           /* --security=insecure */

@@ -1,4 +1,4 @@
-/* Shared by the parts of file ops. Internal to fileop*.c. */
+/* What the parts of file ops share. Internal to file*.c. */
 #ifndef VARVE_LAYER_FILEWORK_H
 #define VARVE_LAYER_FILEWORK_H
 
@@ -21,7 +21,7 @@ struct filework {
 /* An entry made by the action itself, not copied, with the action's owner; with its mode if it has
  * one, else mode. Its path is "". */
 struct entry filework_made(const struct filework *w, enum entry_type type, guint32 mode);
-/* The same for missing parent directories. */
+/* How directories that are missing on the way to what the action makes are made. */
 struct dest_made filework_missing(const struct filework *w);
 /* Gives the copied entry e the action's owner and mode. */
 void filework_adjust(const struct filework *w, struct entry *e);

@@ -17,8 +17,7 @@
 #include "store/layer.h"
 
 struct layer_index;
-/* Opens a committed layer's index, making it first if it is missing (walking and hashing the
- * layer's fs in parallel; times set by a program get mtime_set, unless it is an image's layer).
+/* Opens a committed layer's index, making it first when it is missing (layer_index_make()).
  * Shared, and cached by s until its leases end; release with layer_index_unref. */
 struct layer_index *layer_index_open(struct store *s, const char *layer_id, struct cancel *c,
                                      GError **err);

@@ -1,6 +1,19 @@
-/* Getting one file over http or https (RFC 9110), for ADD and for contexts that are URLs: with
- * redirects, retries, and conditional requests that skip the body of unchanged files. Thread-safe.
- */
+/* HTTP for everything in varve that speaks it: 1.1, and 2 where TLS negotiates it (RFC 9110, 9112,
+ * 9113), over libcurl, which is loaded by the first request.
+ *
+ * A client keeps connections and lends each to one thread at a time: make one for as long as its
+ * hosts are talked to, send from any number of threads, free it last. A request is a value that the
+ * caller fills; a response is initialised by the caller and reset by every call.
+ *
+ *     struct http_request rq = {.method = "GET", .url = u, .cancel = c};
+ *     g_auto(http_response) a;
+ *     http_response_init(&a);
+ *     if (http_send(client, &rq, NULL, &a, err) && a.status == 200) …a.body…
+ *
+ * Redirects are followed, ten at most: of GET and HEAD all, of other methods 307 and 308. Secrets
+ * stay with the origin they are for, https never becomes http, and nobody redirects to this machine
+ * by http but itself. A transfer slower than 1 KiB/s for too long fails, and a cancelled one at
+ * once. Certificates are verified (net/trust.h). Loopback hosts are reached without proxy. */
 #ifndef VARVE_NET_HTTP_H
 #define VARVE_NET_HTTP_H
 

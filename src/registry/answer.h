@@ -1,5 +1,4 @@
-/* The answer of an HTTP server: the header fields that registries use, parsed from hostile bytes,
- * and the body. */
+/* What registries say in their answers: challenges and reasons, read from hostile bytes. */
 #ifndef VARVE_REGISTRY_ANSWER_H
 #define VARVE_REGISTRY_ANSWER_H
 

@@ -37,10 +37,10 @@ struct retry_hook {
 GPtrArray *client_routes(const struct registry *r, const char *domain, const char *path,
                          gboolean by_digest, gboolean pushing, GError **err);
 /* Sends rq to target (path below the route's host, beginning with "/v2/") or, when location is
- * given, there. rq.url, insecure and authorization are filled in. Waits and retries on 429, 5xx and
- * network failures, obtains tokens on 401. TRUE with every other answer, whatever its status: see
- * client_refuse(). A retry whose range_from was advanced by the hook (may be NULL) has made
- * progress and gets all its tries again. */
+ * given, there. rq.url, insecure, secrets and cancel are filled in. Waits and retries on 429, 5xx
+ * and network failures, obtains tokens on 401. TRUE with every other answer, whatever its status:
+ * see client_refuse(). A retried request whose range_from the hook (may be NULL) moves on has made
+ * progress and gets its tries back. */
 gboolean client_send(const struct errand *e, struct http_request *rq, const char *target,
                      const struct url *location, struct retry_hook *hook, struct http_response *a,
                      GError **err);

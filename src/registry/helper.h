@@ -1,5 +1,6 @@
 /* Docker's credential helpers: programs docker-credential-<name> that take an action as argument
- * and communicate over standard input and output. */
+ * and talk over standard input and output. env: their environment, "NAME=value", in whose PATH they
+ * are looked for; NULL: this process's. */
 #ifndef VARVE_REGISTRY_HELPER_H
 #define VARVE_REGISTRY_HELPER_H
 

@@ -54,8 +54,8 @@ struct solver {
     GPtrArray *nodes;        /* struct node*, by vertex number */
     int steps;               /* numbered so far */
     struct cancel *stop;     /* set by the user's cancel and by the first failure */
-    /* guards ready, idle, crew, left, error, failed and the nodes' scheduling fields */
-    GMutex lock;
+    GMutex lock; /* guards ready, idle, crew, left, error, failed, the nodes' scheduling fields and
+                    contents */
     GCond changed;
     struct work work;    /* the work of its threads: stop, and the caller's slots */
     GQueue ready;        /* struct node* */

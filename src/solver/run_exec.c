@@ -22,7 +22,7 @@
 #define FULL_BYTES (1024 * 1024)
 #define CACHE_MODE 0755 /* of a cache mount that names none */
 
-/* Everything of one run; released by run_clear() in any state. */
+/* Everything one run holds; released by exec_run_clear() in any state. */
 struct run {
     struct solver *s;
     struct node *n;

@@ -9,12 +9,12 @@
  *   2. else its inputs are solved (independent ones at the same time);
  *   3. its record under the content key: an early cutoff, also stored under the definition key;
  *   4. else it runs, under a lock of its key shared with other processes, and is recorded under
- *      both keys.
- *
- * Nothing that a hit depends on is touched: its inputs are neither pulled nor unpacked. Only steps
- * that a result needs are looked up. As many steps run at once as the graph allows, at most
- * max_parallel, and no more than the current work has slots for (base/work.h). Several targets are
- * solved at the same time, and a step that they share only once. */
+ * both. Nothing a hit depends on is touched: inputs of a hit are neither pulled nor unpacked. Of
+ * base images only what steps read comes here: a merge that need not know what it lies on has no
+ * content key then. Only
+ * steps that a result needs are ever looked at. Threads: as many steps run at once as the graph
+ * allows, at most max_parallel, and no more than the current work has slots for (base/work.h).
+ * Several targets are solved at once, and a step that they share once. */
 #ifndef VARVE_SOLVER_SOLVER_H
 #define VARVE_SOLVER_SOLVER_H
 
@@ -31,7 +31,8 @@
 struct solver_env {
     /* The tree of a local source, scanned at most once. */
     struct tree *(*local)(struct solver_env *self, const struct source_op *op, GError **err);
-    /* Chain of a source other than a local one, pulled and unpacked or fetched as needed. */
+    /* Chain of any but a local source, pulled and unpacked or fetched as far as this build is known
+     * to need it. More may be needed later, of what is not here then: store/absent.h. */
     struct chain *(*image)(struct solver_env *self, const struct source_op *op,
                            enum layer_need need, GError **err);
     /* Value of a secret, NULL with NOT_FOUND when there is none. */
@@ -101,8 +102,8 @@ const struct vertex_result *solver_result(const struct solver *s, const struct v
 /* What is known about a step; borrowed until the next solver_run(). */
 struct solver_step {
     struct digest definition, content_key; /* its keys; zero: not made */
-    const struct chain *chain;             /* NULL: not made, or not looked up (below a hit) */
-    struct digest content;                 /* of chain */
+    const struct chain *chain;             /* NULL: not made, or not looked at (below a hit) */
+    struct digest content;                 /* of chain; zero: nobody asked for it yet */
 };
 void solver_step(const struct solver *s, const struct vertex *v, struct solver_step *out);
 /* The step's stable place, under which the store keeps its inputs and history; NULL if it has none.

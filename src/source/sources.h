@@ -48,7 +48,7 @@ struct image_resolver *sources_resolver(struct sources *s);
 struct solver_env *sources_env(struct sources *s);
 /* Saves stat caches; call after the build's keys were made. */
 void sources_save(struct sources *s);
-/* Chain of an image found by resolve() or in the store, pulled and unpacked as needed. */
+/* Chain of an image found by resolve() or held by the store, with all files. */
 struct chain *sources_pull(struct sources *s, const struct reference *ref, const struct platform *p,
                            GError **err);
 

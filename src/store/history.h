@@ -27,10 +27,9 @@ struct step_row {
     gint64 cpu_us;                  /* of all processes of a RUN */
     guint64 memory_peak;            /* bytes, of a RUN; 0: unknown */
     char *why;                      /* why it ran or hit */
-    char *key;                      /* definition key, hex; changes with every edit */
-    /* its place, the same in all builds of a Dockerfile (store_slot_inputs()), or NULL */
-    char *slot;
-    char *platform; /* platform it is for, "linux/amd64", or NULL */
+    char *key;                      /* definition key, hex; another one after every edit */
+    char *slot;                     /* its place, the same in all builds of a Dockerfile, or NULL */
+    char *platform;                 /* "linux/amd64" that it is for, or NULL */
 };
 void build_row_free(struct build_row *b);
 void step_row_free(struct step_row *r);

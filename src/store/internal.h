@@ -65,8 +65,8 @@ void lease_drop(struct store *s);
 /* All lease lines of living owners: a set of strings. NULL when any cannot be read. */
 GHashTable *lease_living(struct store *s, GError **err);
 
-/* Inside the gate: TRUE if every layer of c exists; then they are leased and marked used. errno is
- * ENOENT if one is missing, else why looking or leasing failed. */
+/* Inside the gate: TRUE when every layer of c is known; then they are leased and marked used. errno
+ * is ENOENT when one is gone, else what hindered looking or leasing. */
 gboolean chain_hold(struct store *s, const struct chain *c);
 /* The same, entering and leaving the gate; NOT_FOUND names what if a layer is missing. */
 gboolean chain_hold_gated(struct store *s, const struct chain *c, const char *what, GError **err);

@@ -14,8 +14,9 @@ struct record {
     char *inputs; /* JSON: digests by input, and a list by file if small; for explanations */
 };
 void record_free(struct record *r);
-/* Finds a record whose layers all still exist; marks them used and leases them, so that garbage
- * collection keeps them. NULL without error when there is none. */
+/* Finds a record all of whose layers are still known (absent ones too, store/absent.h); marks them
+ * used and leases them to this process so that garbage collection leaves them alone. NULL without
+ * error when there is none. */
 struct record *store_record_find(struct store *s, const struct digest *key);
 /* The same without marking or leasing anything, for callers that only want to know: its layers may
  * be gone the next moment. */

@@ -49,9 +49,9 @@ gboolean run_name_check(const char *name, GError **err);
 /* Used by the varve that runs the program: one entry per run, from before the program starts until
  * it has ended. */
 struct run_entry;
-/* Creates the folder and removes runs that are too old. Of about, name, image, command, labels,
- * detached and kept are used. process as above. VARVE_ERROR_USAGE if another run, ended or not, has
- * the name. */
+/* Makes the folder and removes what is too old. Of about: name, image, command, labels, ports,
+ * detached and kept. process as above. VARVE_ERROR_USAGE when another has the name, running or not.
+ */
 struct run_entry *run_entry_new(struct store *s, const struct run_row *about, GBytes *process,
                                 GError **err);
 const char *run_entry_id(const struct run_entry *e);

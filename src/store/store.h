@@ -34,12 +34,12 @@ struct store;
 /* A forked child must not use the parent's store, and must exec or close its descriptors: they hold
  * the flocks that show that this process is alive.
  *
- * Opens (creating it if needed) the store at root; NULL root means
- * store_default_root(). A store of a newer format is VARVE_ERROR_UNSUPPORTED.
- * Cleans up after dead processes. Opening an existing store takes about a millisecond. */
-/* A store leases what is looked up or made through it: garbage collection keeps that until
- * store_close() or store_end_use(). So use one store_open() per build, even in a process that runs
- * many: several stores of one folder are as independent as those of different processes. */
+ * Opens (creating it if needed) the store at root. A store of a newer format is
+ * VARVE_ERROR_UNSUPPORTED. Cleans up after dead processes. Opening an existing store takes about a
+ * millisecond. */
+/* What is looked up or made through a store is leased by it: garbage collection leaves it alone
+ * until store_close() or store_end_use(). So the rule is one store_open() for each build, also in a
+ * process that runs many: stores of one folder are as independent as those of two processes. */
 struct store *store_open(const char *root, GError **err);
 void store_close(struct store *s);
 /* For a store that stays open between uses: releases all its leases, writes times of use, and does

@@ -21,10 +21,10 @@ struct chmod_clause {
 
 /* A parsed mode; a plain value. */
 struct chmod {
-    gboolean octal;                                 /* then only mode is used */
-    guint32 mode;                                   /* octal: 0..07777 */
-    guint n;                                        /* symbolic: clauses in order */
-    struct chmod_clause clauses[CHMOD_MAX_CLAUSES]; /* in their order */
+    gboolean octal; /* then only mode counts */
+    guint32 mode;   /* octal: 0..07777 */
+    guint n;        /* symbolic: clauses in order */
+    struct chmod_clause clauses[CHMOD_MAX_CLAUSES]; /* the first n are set */ /* in their order */
 };
 
 /* VARVE_ERROR_INVALID, with the text in the message, when malformed. */
