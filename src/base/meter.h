@@ -3,14 +3,14 @@
 #ifndef VARVE_BASE_METER_H
 #define VARVE_BASE_METER_H
 
-#include <glib.h>
+#include "base/transfer.h"
 
 struct meter {
     const char *doing, *what; /* "hashing", the file; borrowed */
     guint64 total;            /* bytes */
     guint64 at;               /* of them done */
-    gint64 due_us;            /* when to tell next, monotonic */
-    gboolean told;            /* something was told of it */
+    gint64 first_us;          /* when to tell first, monotonic */
+    struct transfer transfer; /* its name is NULL until something was told */
 };
 void meter_init(struct meter *m, const char *doing, const char *what, guint64 total);
 /* So many more bytes are about to be done. FALSE as work_check(). For each chunk. */

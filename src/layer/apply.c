@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/io.h"
+#include "base/transfer.h"
 #include "layer/tarstream.h"
 #include "layer/unpacker.h"
 #include "store/blob.h"
@@ -10,8 +11,6 @@
 #include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define TELL_US 100000 /* between two events about a blob */
 
 static gboolean unpack_all(struct unpacker *u, struct tarreader *r, GError **err)
 {
@@ -202,26 +201,10 @@ static gboolean unpack_wanted(const struct layer_want *w, decompress_read_fn rea
 
 /* A blob of the store being unpacked, and how far it was read. */
 struct reading {
-    struct event_sink *events;
-    const char *name; /* "unpack 0123456789ab" */
     int fd;
-    guint64 bytes, size; /* read so far, and in all */
-    gint64 told_us;      /* monotonic clock */
+    guint64 bytes;            /* read so far */
+    struct transfer transfer; /* "unpack 0123456789ab" */
 };
-
-static void tell_unpacked(struct reading *r, gboolean finished)
-{
-    gint64 now = g_get_monotonic_time();
-    if (!finished && now - r->told_us < TELL_US)
-        return;
-    r->told_us = now;
-    event_emit(r->events, &(struct event){.type = EVENT_TRANSFER,
-                                          .vertex = -1,
-                                          .name = r->name,
-                                          .current = r->bytes,
-                                          .target = r->size,
-                                          .finished = finished});
-}
 
 static gssize read_apply_blob(gpointer ctx, void *buf, gsize len, GError **err)
 {
@@ -230,7 +213,7 @@ static gssize read_apply_blob(gpointer ctx, void *buf, gsize len, GError **err)
     if (n < 0)
         error_set_errno(err, errno, "cannot read the layer's blob");
     r->bytes += MAX(0, n);
-    tell_unpacked(r, FALSE);
+    transfer_tell(&r->transfer, r->bytes);
     return n;
 }
 
@@ -252,11 +235,14 @@ static gboolean unpack_blob(const struct layer_want *w, const struct digest *blo
     char hex[DIGEST_HEX_LEN + 1];
     g_autofree char *name = g_strdup_printf("unpack %.12s", digest_hex(blob, hex));
     fd_auto int fd = store_blob_open(w->store, blob, err);
-    struct reading r = {.events = w->events, .name = name, .fd = fd};
-    store_blob_has(w->store, blob, &r.size);
+    struct reading r = {.fd = fd};
+    guint64 size = 0;
+    store_blob_has(w->store, blob, &size);
+    transfer_init(&r.transfer, w->events, name, size);
     gboolean ok = fd >= 0 && unpack_wanted(w, read_apply_blob, &r, out, err);
     if (r.bytes > 0)
-        tell_unpacked(&r, TRUE);
+        transfer_finish(&r.transfer, r.bytes);
+    g_free(r.transfer.name);
     return ok;
 }
 

@@ -3,7 +3,7 @@
 #define VARVE_NET_BODY_H
 
 #include "net/response.h"
-#include "net/transfer.h"
+#include "base/transfer.h"
 
 /* A body to send, of known length. It is read at offsets, so that another try can begin anew. */
 struct http_source {

@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "registry/origin.h"
-#include "net/transfer.h"
+#include "base/transfer.h"
 #include "store/blob.h"
 
 #include <string.h>

@@ -121,7 +121,7 @@ static void test_meter(void)
     g_assert_true(meter_add(&m, 10, NULL));
     meter_end(&m);
     g_assert_cmpuint(t.n, ==, 0);
-    m.due_us = 0; /* a second is over */
+    m.first_us = 0; /* a second is over */
     g_assert_true(meter_add(&m, 20, NULL));
     g_assert_true(meter_add(&m, 30, NULL)); /* too soon again */
     g_assert_cmpuint(t.n, ==, 1);

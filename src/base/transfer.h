@@ -1,6 +1,6 @@
 /* Progress of one transfer as events, at most ten a second. Used by one thread at a time. */
-#ifndef VARVE_NET_TRANSFER_H
-#define VARVE_NET_TRANSFER_H
+#ifndef VARVE_BASE_TRANSFER_H
+#define VARVE_BASE_TRANSFER_H
 
 #include "base/event.h"
 

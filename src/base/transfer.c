@@ -1,4 +1,4 @@
-#include "net/transfer.h"
+#include "base/transfer.h"
 
 #define INTERVAL_US 100000
 
