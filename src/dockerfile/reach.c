@@ -226,9 +226,8 @@ static gboolean add_triggers(struct scopes *x, struct scope *s, const struct sco
 static gboolean need(struct scopes *x, GPtrArray *stack, struct scope *s)
 {
     struct scope_conf conf = {0};
-    struct scope *first = s->base ? s->base : s;
     s->needed = TRUE;
-    if ((first->replaced || !s->base) && x->conf_of && !x->conf_of(x->ctx, first, &conf))
+    if (!scope_base_conf(x, s, &conf))
         return FALSE;
     gboolean builds = s->stage && !s->replaced;
     if (builds && !add_triggers(x, s, &conf))

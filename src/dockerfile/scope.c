@@ -233,11 +233,17 @@ static gboolean inherit_vars(struct scopes *x, struct scope *s)
     return TRUE;
 }
 
-gboolean scope_start(struct scopes *x, struct scope *s)
+gboolean scope_base_conf(const struct scopes *x, struct scope *s, struct scope_conf *out)
 {
     struct scope *first = s->base ? s->base : s;
-    struct scope_conf conf = {.env = first->config};
-    if ((first->replaced || !s->base) && x->conf_of && !x->conf_of(x->ctx, first, &conf))
+    gboolean outside = first->replaced || !s->base;
+    return !outside || !x->conf_of || x->conf_of(x->ctx, first, out);
+}
+
+gboolean scope_start(struct scopes *x, struct scope *s)
+{
+    struct scope_conf conf = {.env = s->base ? s->base->config : s->config};
+    if (!scope_base_conf(x, s, &conf))
         return FALSE;
     if ((s->base && !inherit_vars(x, s)) || (conf.env && !scope_spend(x, s, conf.env->len * 64)))
         return FALSE;

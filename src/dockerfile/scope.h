@@ -105,6 +105,9 @@ struct expand scopes_expander(const struct scopes *x, const struct vars *v, gboo
 /* The word with substitutions made. NULL with a diagnostic. */
 char *scopes_expand(const struct scopes *x, const struct vars *v, const char *word, struct span at);
 
+/* What conf_of says of that which s, or the stage that s starts from, gets from outside of the
+ * file; *out stays as it is when that is nothing. FALSE with a diagnostic. */
+gboolean scope_base_conf(const struct scopes *x, struct scope *s, struct scope_conf *out);
 /* Takes over the variables of what s starts from. FALSE with a diagnostic. */
 gboolean scope_start(struct scopes *x, struct scope *s);
 /* What an ARG, ENV or LABEL says: name, value, name, value …, as char* that the result owns; the

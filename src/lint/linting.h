@@ -1,6 +1,5 @@
 /* What the files of a run of the checks share; internal to lint/. Stages are walked in order, and
- * in each its instructions. A rule is a row of lint_rules
- * with up to three functions. */
+ * in each its instructions. A rule is a row of lint_rules with up to three functions. */
 #ifndef VARVE_LINT_LINTING_H
 #define VARVE_LINT_LINTING_H
 

@@ -31,7 +31,7 @@ static gboolean refuse_status(int s, GError **err)
 }
 
 /* "Name: value", or NULL where there is no value. */
-static char *response_field(const char *name, const char *value)
+static char *request_field(const char *name, const char *value)
 {
     return value ? g_strconcat(name, ": ", value, NULL) : NULL;
 }
@@ -49,10 +49,10 @@ static char *make_auth(const struct download_options *o)
 static gboolean ask(const struct download_options *o, const struct url *u, struct http_sink *sink,
                     struct http_response *a, GError **err)
 {
-    g_autofree char *auth = make_auth(o), *secret = response_field("Authorization", auth);
+    g_autofree char *auth = make_auth(o), *secret = request_field("Authorization", auth);
     g_autoptr(GStrvBuilder) b = g_strv_builder_new();
-    g_autofree char *match = response_field("If-None-Match", o->etag);
-    g_autofree char *since = response_field("If-Modified-Since", o->last_modified);
+    g_autofree char *match = request_field("If-None-Match", o->etag);
+    g_autofree char *since = request_field("If-Modified-Since", o->last_modified);
     if (match)
         g_strv_builder_add(b, match);
     if (since)

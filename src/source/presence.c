@@ -7,14 +7,13 @@
 struct presence {
     struct layer_fetcher fetcher; /* first */
     struct presence_options o;
-    struct store *store;
     GMutex lock;                   /* guards what follows */
     struct registry_config *owned; /* what load gave */
     struct registry *client;       /* made at its first use */
 };
 
 /* NULL on error. */
-static struct registry *client(struct presence *p, GError **err)
+static struct registry *client(struct presence *p, struct store *s, GError **err)
 {
     g_autoptr(GMutexLocker) lock G_GNUC_UNUSED = g_mutex_locker_new(&p->lock);
     if (p->client)
@@ -22,7 +21,7 @@ static struct registry *client(struct presence *p, GError **err)
     const struct registry_config *config = p->o.registry;
     if (!config && p->o.load && !(config = p->owned = p->o.load(&p->o.cancel, err)))
         return NULL;
-    p->client = registry_new(p->store, config, p->o.events, p->o.cancel);
+    p->client = registry_new(s, config, p->o.events, p->o.cancel);
     return p->client;
 }
 
@@ -30,7 +29,7 @@ static gboolean presence_fetch(struct layer_fetcher *self, struct store *s, cons
                                enum layer_need need, GError **err)
 {
     struct presence *p = (struct presence *)self;
-    struct registry *r = client(p, err);
+    struct registry *r = client(p, s, err);
     struct blob_source *src = r ? registry_origin_source(r) : NULL;
     gboolean ok = src && layers_present(s, c, need, src, p->o.events, p->o.cancel, err);
     registry_blob_source_free(src);
@@ -57,7 +56,6 @@ void presence_install(struct store *s, const struct presence_options *o)
     struct presence *p = g_new0(struct presence, 1);
     p->fetcher = (struct layer_fetcher){presence_fetch, presence_free};
     p->o = *o;
-    p->store = s;
     g_mutex_init(&p->lock);
     store_set_fetcher(s, &p->fetcher);
 }
