@@ -97,6 +97,7 @@ static gboolean check(const struct unpacking *u, GError **err)
 
 static struct layer_want want_of(const struct unpacking *u, guint i, const struct chain *parents)
 {
+    const struct descriptor *d = blob_of(u, i);
     return (struct layer_want){.store = u->store,
                                .diff_id = diff_id_of(u, i),
                                .parents = parents,
@@ -104,7 +105,10 @@ static struct layer_want want_of(const struct unpacking *u, guint i, const struc
                                .fill = *u->fill[i].id ? u->fill[i].id : NULL,
                                .index_only = u->index_only,
                                .events = u->events,
-                               .cancel = u->cancel};
+                               .cancel = u->cancel,
+                               .blob = &d->digest,
+                               .blob_size = d->size,
+                               .blob_type = d->media_type};
 }
 
 /* What of the layers is here, and what is known. */
@@ -184,8 +188,15 @@ static gboolean unpack_layer(struct unpacking *u, guint i, const struct chain *p
     return tapped ? from_source(u, i, parents, err) : from_blob(u, i, parents, err);
 }
 
-/* Takes the next layer that is missing: its number, or -1. *parents gets the layers below if they
- * are there. */
+/* Of absent layers some may be wanted without what they lie on: the first of those wanted is not
+ * the image's lowest then. */
+static gboolean is_lowest(const struct unpacking *u, guint i)
+{
+    return *u->fill[i].id ? u->fill[i].below->n == 0 : i == 0;
+}
+
+/* Takes the next layer that is missing: its number, or -1. *parents gets the layers below if there
+ * are none. */
 static gint64 take_layer(struct unpacking *u, struct chain **parents)
 {
     gint64 taken = -1;
@@ -196,7 +207,7 @@ static gint64 take_layer(struct unpacking *u, struct chain **parents)
         u->next++;
     }
     if (taken >= 0)
-        *parents = taken ? NULL : chain_new();
+        *parents = is_lowest(u, (guint)taken) ? chain_new() : NULL;
     g_mutex_unlock(&u->lock);
     return taken;
 }
@@ -308,13 +319,9 @@ static gboolean describe_layers(struct unpacking *u, GError **err)
         return FALSE;
     mark_repeated(u);
     for (guint i = 0; i < u->blobs->len; i++) {
-        const struct descriptor *d = blob_of(u, i);
         g_autoptr(chain) below = chain_below(u, i);
         struct layer_want w = want_of(u, i, below);
-        struct absent_layer how = {
-            .blob = d->digest, .size = d->size, .diff_id = *diff_id_of(u, i), .below = below};
-        g_strlcpy(how.media_type, d->media_type, sizeof how.media_type);
-        if (!layer_describe(&w, &how, &u->done[i], err))
+        if (!layer_describe(&w, &u->done[i], err))
             return FALSE;
     }
     return TRUE;

@@ -94,21 +94,51 @@ static char *layer_source_key(const struct digest *diff_id, const struct chain *
     return g_strconcat("chain:", digest_hex(&key, hex), NULL);
 }
 
+/* The key of an absent layer: all that the image says of it. Newly allocated. */
+static char *absent_source_key(const struct layer_want *w)
+{
+    char hex[DIGEST_HEX_LEN + 1];
+    struct digest key;
+    g_autofree char *chained = layer_source_key(w->diff_id, w->parents);
+    g_autoptr(hasher) h = hasher_new();
+    hasher_add_str(h, chained);
+    hasher_add_digest(h, w->blob);
+    hasher_add_u64(h, w->blob_size);
+    hasher_add_str(h, w->blob_type);
+    hasher_final(h, &key);
+    return g_strconcat("absent:", digest_hex(&key, hex), NULL);
+}
+
+/* Stores of earlier versions have absent layers under the keys of those that are here. */
+static gboolean find_here(const struct layer_want *w, const char *source, struct layer_info *out)
+{
+    gboolean absent;
+    return store_layer_by_source(w->store, source, out) &&
+           store_absent_get(w->store, out->id, &absent, NULL, NULL) && !absent;
+}
+
 /* The layer of one of the keys that w may have. */
-static gboolean find_known(const struct layer_want *w, struct layer_info *out)
+static gboolean find_verified(const struct layer_want *w, struct layer_info *out)
 {
     g_autofree char *alone = layer_source_key(w->diff_id, NULL);
-    if (!w->repeated && store_layer_by_source(w->store, alone, out))
+    if (!w->repeated && find_here(w, alone, out))
         return TRUE;
     if (!w->parents)
         return FALSE;
     g_autofree char *chained = layer_source_key(w->diff_id, w->parents);
-    return store_layer_by_source(w->store, chained, out);
+    return find_here(w, chained, out);
 }
 
 gboolean layer_find(const struct layer_want *w, gboolean *absent, struct layer_info *out)
 {
-    return find_known(w, out) && store_absent_get(w->store, out->id, absent, NULL, NULL);
+    *absent = FALSE;
+    if (find_verified(w, out))
+        return TRUE;
+    if (!w->parents || !w->blob)
+        return FALSE;
+    g_autofree char *described = absent_source_key(w);
+    return store_layer_by_source(w->store, described, out) &&
+           store_absent_get(w->store, out->id, absent, NULL, NULL);
 }
 
 /* The layer, when somebody made of it what is wanted. */
@@ -116,7 +146,7 @@ static gboolean find_unpacked(const struct layer_want *w, struct layer_info *out
 {
     gboolean absent;
     if (!w->fill)
-        return layer_find(w, &absent, out) && !absent;
+        return find_verified(w, out);
     g_autoptr(chain) one = chain_new();
     chain_append(one, w->fill);
     return store_chain_lacks(w->store, one, w->index_only ? NEED_TREE : NEED_FILES, &absent,
@@ -124,14 +154,17 @@ static gboolean find_unpacked(const struct layer_want *w, struct layer_info *out
            !absent && store_layer_get(w->store, w->fill, out, NULL);
 }
 
-gboolean layer_describe(const struct layer_want *w, const struct absent_layer *how,
-                        struct layer_info *out, GError **err)
+gboolean layer_describe(const struct layer_want *w, struct layer_info *out, GError **err)
 {
     gboolean absent;
-    struct absent_layer a = *how;
+    g_auto(absent_layer) a = {.blob = *w->blob,
+                              .size = w->blob_size,
+                              .diff_id = *w->diff_id,
+                              .below = chain_copy(w->parents)};
     if (layer_find(w, &absent, out))
         return TRUE;
-    g_autofree char *source = layer_source_key(w->diff_id, w->parents);
+    g_strlcpy(a.media_type, w->blob_type, sizeof a.media_type);
+    g_autofree char *source = absent_source_key(w);
     return store_absent_put(w->store, &a, source, err) && store_layer_get(w->store, a.id, out, err);
 }
 
@@ -181,12 +214,15 @@ static gboolean apply_and_commit(const struct layer_want *w, char *tmp, struct d
     return stopped;
 }
 
-/* The lock is by diff ID alone: with or without parents it is the same work. */
+/* The lock is by diff ID alone: with or without parents it is the same work. That of a layer which
+ * is filled is its own: while it is held, layers below may be filled too, and their order in chains
+ * says who waits for whom; diff IDs are in any order that images like. */
 static gboolean unpack_wanted(const struct layer_want *w, decompress_read_fn read, gpointer ctx,
                               struct layer_info *out, GError **err)
 {
     char hex[DIGEST_HEX_LEN + 1];
-    g_autofree char *name = g_strconcat("unpack-", digest_hex(w->diff_id, hex), NULL);
+    g_autofree char *name =
+        g_strconcat("unpack-", w->fill ? w->fill : digest_hex(w->diff_id, hex), NULL);
     g_autoptr(store_lock) lock = store_lock_take(w->store, name, w->cancel, NULL, err);
     if (!lock)
         return FALSE;

@@ -45,6 +45,10 @@ struct layer_want {
     gboolean index_only;       /* with fill: it gets its index, and stays absent */
     struct event_sink *events; /* told how much of a blob was read, or NULL */
     struct cancel *cancel;     /* or NULL */
+    /* How the image describes the layer's blob; nobody has verified that yet. */
+    const struct digest *blob;
+    guint64 blob_size;
+    const char *blob_type;
 };
 /* Unpacks a blob of the store: checks the diff ID (VARVE_ERROR_INVALID on a mismatch), commits the
  * layer with source "diff:<hex>" (or "chain:<hex>" when it relied on parents) and notes its blob.
@@ -58,11 +62,13 @@ gboolean layer_from_blob(const struct layer_want *w, const struct digest *blob,
 gboolean layer_from_stream(const struct layer_want *w, decompress_read_fn read, gpointer ctx,
                            struct layer_info *out, GError **err);
 
-/* The layer that is known already, alone or upon parents; *absent: it is not here. */
+/* The layer that is known already, alone or upon parents; *absent: it is not here. What is here was
+ * verified, so it serves whoever names its diff ID. What is absent is only what some image says: it
+ * is found by the same description of its blob alone, so that an image that lies (or whose blob is
+ * gone) harms no other. w->blob may be NULL: absent layers are not looked for. */
 gboolean layer_find(const struct layer_want *w, gboolean *absent, struct layer_info *out);
-/* The same, or an absent one that is made of how (all but its id); parents are known. */
-gboolean layer_describe(const struct layer_want *w, const struct absent_layer *how,
-                        struct layer_info *out, GError **err);
+/* The same, or an absent one that is made; parents and blob are known. */
+gboolean layer_describe(const struct layer_want *w, struct layer_info *out, GError **err);
 /* Notes that blob (when it is in the store) is the layer's tar (layer_blob row "pulled"). */
 gboolean layer_note_blob(struct store *s, const char *layer_id, const struct digest *blob,
                          const char *media_type, const struct digest *diff_id, GError **err);

@@ -66,7 +66,8 @@ static void add_entry(GByteArray *tar, const char *path, char type, const char *
 {
     static const guint8 zeros[512];
     gsize len = strlen(content);
-    struct tar_fields t = {.path = path, .link = "", .type = type, .mode = 0755, .size = len};
+    struct tar_fields t = {
+        .path = path, .link = "", .type = type, .mode = type == '5' ? 0700 : 0755, .size = len};
     tarheader_write(tar, &t);
     g_byte_array_append(tar, (const guint8 *)content, (guint)len);
     g_byte_array_append(tar, zeros, (512 - len % 512) % 512);
@@ -83,8 +84,25 @@ static GByteArray *layer_tar(const char *path, const char *content)
     return tar;
 }
 
+enum lie { HONEST, OTHER_BLOB, OTHER_SIZE, OTHER_TYPE };
+
+/* What a manifest says of a layer's blob. */
+static struct descriptor *put_layer(struct fixture *f, const GByteArray *tar, enum lie lie)
+{
+    struct descriptor *d = put_file(f, MEDIA_OCI_LAYER, tar->data, tar->len);
+    if (lie == OTHER_BLOB)
+        digest_of_bytes(&d->digest, "other", 5);
+    d->size += lie == OTHER_SIZE;
+    if (lie == OTHER_TYPE) {
+        g_free(d->media_type);
+        d->media_type = g_strdup(MEDIA_DOCKER_LAYER);
+    }
+    return d;
+}
+
 /* An image of these layers ("path=content", or "" for the directory). */
-static struct descriptor *put_image(struct fixture *f, const char *const *layers, const char *arch)
+static struct descriptor *put_lying(struct fixture *f, const char *const *layers, const char *arch,
+                                    enum lie lie)
 {
     struct platform p = {"linux", "", ""};
     g_strlcpy(p.arch, arch, sizeof p.arch);
@@ -97,7 +115,7 @@ static struct descriptor *put_image(struct fixture *f, const char *const *layers
         struct digest diff;
         digest_of_bytes(&diff, tar->data, tar->len);
         g_array_append_val(c->diff_ids, diff);
-        g_ptr_array_add(m->items, put_file(f, MEDIA_OCI_LAYER, tar->data, tar->len));
+        g_ptr_array_add(m->items, put_layer(f, tar, lie));
     }
     g_autoptr(GBytes) config = image_conf_write(c);
     struct descriptor *d =
@@ -109,6 +127,11 @@ static struct descriptor *put_image(struct fixture *f, const char *const *layers
     d->has_platform = TRUE;
     d->platform = p;
     return d;
+}
+
+static struct descriptor *put_image(struct fixture *f, const char *const *layers, const char *arch)
+{
+    return put_lying(f, layers, arch, HONEST);
 }
 
 static int compare(gconstpointer a, gconstpointer b, gpointer unused)
@@ -329,6 +352,81 @@ static void test_unpack_described(void)
     fixture_clear(&f);
 }
 
+/* Fetches from the layout. */
+static gboolean fetch_present(struct layer_fetcher *self, struct store *s, const struct chain *c,
+                              enum layer_need need, GError **err)
+{
+    struct fixture *f = *(struct fixture **)(self + 1);
+    struct blob_source *src = layout_blob_source(s, f->layout);
+    gboolean ok = layers_present(s, c, need, src, NULL, NULL, err);
+    layout_blob_source_free(src);
+    return ok;
+}
+
+static void install_fetcher(struct fixture *f)
+{
+    struct layer_fetcher *self = g_malloc(sizeof *self + sizeof f);
+    *self = (struct layer_fetcher){fetch_present, (void (*)(struct layer_fetcher *))g_free};
+    *(struct fixture **)(self + 1) = f;
+    store_set_fetcher(f->store, self);
+}
+
+/* A layer that is got alone is still one upon those below it: it has their directories. */
+static void test_present_alone(void)
+{
+    for (enum layer_need need = NEED_TREE; need <= NEED_FILES; need++) {
+        struct fixture f;
+        struct digest manifest, unpacked, filled;
+        g_autoptr(GError) err = NULL;
+        fixture_init(&f);
+        put_index(&f, put_image(&f, (const char *const[]){"", "dir/y=2", NULL}, "amd64"), NULL);
+        g_assert_true(layout_resolve(f.store, f.layout, NULL, &amd64, &manifest, &err));
+        g_autoptr(chain) known = unpack(&f, &manifest, &err);
+        content_of(&f, known, &unpacked);
+        new_store(&f);
+        g_assert_true(layout_resolve(f.store, f.layout, NULL, &amd64, &manifest, &err));
+        g_autoptr(chain) c = NULL;
+        g_assert_true(image_describe(f.store, &manifest, &c, &err));
+        install_fetcher(&f);
+        g_assert_true(store_layer_need(f.store, c->ids[1], need, &err));
+        content_of(&f, c, &filled);
+        g_assert_cmpmem(&filled, 32, &unpacked, 32);
+        fixture_clear(&f);
+    }
+}
+
+/* What one image says of a layer's blob, true or not, is nothing to another that has the layer. */
+static void test_described_otherwise(void)
+{
+    for (enum lie lie = OTHER_BLOB; lie <= OTHER_TYPE; lie++) {
+        struct fixture f;
+        struct digest manifest;
+        g_autoptr(GError) err = NULL;
+        g_autoptr(chain) c = NULL;
+        g_autoptr(chain) other = NULL;
+        const char *const layers[] = {"x=1", "dir/y=2", NULL};
+        fixture_init(&f);
+        put_index(&f, named(put_lying(&f, layers, "amd64", lie), "lie"),
+                  named(put_image(&f, layers, "amd64"), "good"));
+        g_assert_true(layout_resolve(f.store, f.layout, "lie", &amd64, &manifest, &err));
+        g_assert_true(image_describe(f.store, &manifest, &other, &err));
+        g_assert_true(layout_resolve(f.store, f.layout, "good", &amd64, &manifest, &err));
+        g_assert_true(image_describe(f.store, &manifest, &c, &err));
+        gboolean absent;
+        g_auto(absent_layer) a = {.size = 0};
+        g_assert_true(store_absent_get(f.store, c->ids[0], &absent, &a, &err) && absent);
+        g_assert_cmpstr(a.media_type, ==, MEDIA_OCI_LAYER);
+        get(&f, c, NEED_FILES);
+        check_file(&f, c, 0, "x", "1");
+        /* What is here was verified, and serves both. */
+        g_autoptr(chain) again = NULL;
+        g_assert_true(layout_resolve(f.store, f.layout, "lie", &amd64, &manifest, &err));
+        g_assert_true(image_describe(f.store, &manifest, &again, &err));
+        g_assert_true(chain_equal(c, again));
+        fixture_clear(&f);
+    }
+}
+
 static void test_damage(void)
 {
     struct fixture f;
@@ -533,6 +631,8 @@ int main(int argc, char **argv)
     g_test_add_func("/unpack/layers", test_unpack);
     g_test_add_func("/unpack/describe", test_describe);
     g_test_add_func("/unpack/described", test_unpack_described);
+    g_test_add_func("/unpack/present-alone", test_present_alone);
+    g_test_add_func("/unpack/described-otherwise", test_described_otherwise);
     g_test_add_func("/unpack/damage", test_damage);
     g_test_add_func("/unpack/odd-sources", test_odd_sources);
     return g_test_run();
