@@ -323,7 +323,7 @@ static gboolean export_one(struct built_image *b, const struct base *base, guint
         return FALSE;
     g_autofree char *text = have ? NULL : tell_lost(b, &came);
     if (!layer_export(b->store, b->chain->ids[i], e, b->cancel, blob, err)) {
-        if (!have)
+        if (!have && !absent) /* the blob is also what an absent layer is read from */
             g_prefix_error(err, "%s: ", text);
         return FALSE;
     }

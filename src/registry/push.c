@@ -147,18 +147,22 @@ static enum mounted mount_from_origins(struct push *p, const struct descriptor *
     return MOUNT_NO;
 }
 
-/* The blob in the store; a pruned one is fetched from where it was seen. */
+/* The blob in the store; one that was pruned, or left at its registry, is fetched from where it was
+ * seen. */
 static gboolean have_blob(struct push *p, const struct descriptor *d, const char *digest,
                           GError **err)
 {
     struct registry *r = p->e.r;
-    if (store_blob_has(r->store, &d->digest, NULL) || fetch_from_origins(r, d, NULL, NULL))
+    g_autoptr(GError) why = NULL;
+    if (store_blob_has(r->store, &d->digest, NULL) || fetch_from_origins(r, d, NULL, &why))
         return TRUE;
     if (!cancel_check(r->cancel, err))
         return FALSE;
-    error_set(err, VARVE_ERROR_NOT_FOUND, "cannot %s: the store no longer holds its blob %s",
-              p->e.doing, digest);
-    error_add_next(err, "build or pull the image again, then push");
+    error_set(err, why->code, "cannot %s: its blob %s is not in the store: %s", p->e.doing, digest,
+              why->message);
+    error_copy_next(err, why);
+    if (g_error_matches(why, VARVE_ERROR, VARVE_ERROR_NOT_FOUND))
+        error_add_next(err, "build or pull the image again, then push");
     return FALSE;
 }
 

@@ -36,8 +36,9 @@ static gboolean presence_fetch(struct layer_fetcher *self, struct store *s, cons
     if (ok || !err || !*err || g_error_matches(*err, VARVE_ERROR, VARVE_ERROR_CANCELLED))
         return ok;
     gboolean told = error_next(*err) != NULL;
+    gboolean gone = g_error_matches(*err, VARVE_ERROR, VARVE_ERROR_NOT_FOUND);
     g_prefix_error(err, "cannot get a layer that was left at its registry: ");
-    if (!told)
+    if (!told || gone)
         error_add_next(err, "pull the image that it is of again (varve pull, or build --pull)");
     return FALSE;
 }

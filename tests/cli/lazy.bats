@@ -215,6 +215,21 @@ other() { VARVE_ROOT=$BATS_TEST_TMPDIR/other "$VARVE" "$@"; }
     [ "$(varve run app)" = small ]
 }
 
+@test "a push says why a layer that was left at its registry does not come" {
+    VARVE_ROOT=$SEED varve push -q "$HOST/big:1" "$HOST/lost/push:1"
+    printf 'FROM %s/lost/push:1\nCOPY --link file /file\n' "$HOST" >Dockerfile
+    varve build -q -t app .
+    rm -r "$BATS_FILE_TMPDIR/one/data/docker/registry/v2/repositories/lost/push"
+    run varve build --progress=plain -t "$OTHER/why:1" --push .
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"is not in the store: cannot pull $HOST/lost/push: "*"404"*"next: build or pull the image again, then push"* ]]
+    run varve save -o app.tar app
+    [ "$status" -eq 1 ]
+    [ "$(grep -o 404 <<<"$output" | wc -l)" -eq 1 ]
+    VARVE_ROOT=$SEED varve push -q "$HOST/big:1" "$HOST/lost/push:1"
+    varve build -q -t "$OTHER/why:1" --push .
+}
+
 @test "several at once get a layer once; one that is killed leaves it absent" {
     printf 'FROM %s/big:1\nCOPY --link file /file\n' "$HOST" >Dockerfile
     varve build -q -t app .
