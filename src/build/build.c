@@ -68,7 +68,8 @@ static void open_sources(struct build *b)
     sources_add_contexts(b->sources, &contexts);
     presence_install(b->store, &(struct presence_options){.registry = so.registry,
                                                           .events = so.events,
-                                                          .cancel = so.cancel});
+                                                          .cancel = so.cancel,
+                                                          .refused = so.pull == PULL_NEVER});
 }
 
 /* Builds are compared with earlier ones of the same tag, wherever their files were (a fresh clone);

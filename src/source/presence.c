@@ -25,10 +25,21 @@ static struct registry *client(struct presence *p, struct store *s, GError **err
     return p->client;
 }
 
+static gboolean refuse(GError **err)
+{
+    error_set(err, VARVE_ERROR_NOT_FOUND,
+              "layers of the image below were left at their registry, and --pull=never does not "
+              "allow pulling them");
+    error_add_next(err, "leave --pull=never out");
+    return FALSE;
+}
+
 static gboolean presence_fetch(struct layer_fetcher *self, struct store *s, const struct chain *c,
                                enum layer_need need, GError **err)
 {
     struct presence *p = (struct presence *)self;
+    if (p->o.refused)
+        return refuse(err);
     struct registry *r = client(p, s, err);
     struct blob_source *src = r ? registry_origin_source(r) : NULL;
     gboolean ok = src && layers_present(s, c, need, src, p->o.events, p->o.cancel, err);

@@ -14,6 +14,7 @@ struct presence_options {
     struct registry_config *(*load)(struct cancel **cancel, GError **err);
     struct event_sink *events; /* gets the transfers, borrowed; or NULL */
     struct cancel *cancel;     /* borrowed, or NULL; load's in its place */
+    gboolean refused;          /* --pull=never: to need such a layer is an error */
 };
 /* Makes it the store's fetcher. What o borrows outlives the store. */
 void presence_install(struct store *s, const struct presence_options *o);

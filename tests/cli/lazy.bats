@@ -106,6 +106,21 @@ other() { VARVE_ROOT=$BATS_TEST_TMPDIR/other "$VARVE" "$@"; }
     [ "$(layer_dirs)" -eq 4 ]
 }
 
+@test "--pull=never holds when a step needs later what was left at the registry" {
+    printf 'FROM %s/big:1\nCOPY --link file /file\n' "$HOST" >Dockerfile
+    varve build -q -t app .
+    wc -l <"$BATS_FILE_TMPDIR/one/log" >../from
+    printf 'FROM %s/big:1\nCOPY --link file /kept/file\n' "$HOST" >Dockerfile
+    for output in type=image type=tar,dest=out.tar; do
+        run varve build --progress=plain --pull=never -o $output .
+        [ "$status" -eq 1 ]
+        [[ "$output" == *"left at their registry, and --pull=never"*"next: leave --pull=never out"* ]]
+    done
+    [ "$(got big/blobs)" -eq 0 ]
+    varve build -q .
+    varve build -q --pull=never -o type=image .
+}
+
 @test "an archive has the base's blobs as they are, without unpacking" {
     printf 'FROM %s/big:1\nCOPY --link file /file\n' "$HOST" >Dockerfile
     varve build -q -o type=oci,dest=image,tar=false .

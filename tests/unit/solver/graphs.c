@@ -3,10 +3,10 @@
  *   file PATH TEXT      writes a file of the context
  *   build NAME… [WORD]  makes the graph that the definitions describe and solves the named vertices
  *   again NAME… [WORD]  adds what was defined since to that graph and solves with the same solver
- * where a WORD is keep-going or parallel=N. After it stand, for what is needed, in the order of the
+ * where a WORD is keep-going, needs or parallel=N. After it stand, for what is needed, in the order of the
  * graph: what ran, was found (cached), is only below something found, was cut, failed, was
- * cancelled; the first error; what the solver told was finished, counted; and the targets without a
- * result. VARVE_UPDATE=1 writes these lines anew. */
+ * cancelled; the first error; what the solver told was finished, counted; with needs, what of each
+ * image was asked for; and the targets without a result. VARVE_UPDATE=1 writes these lines anew. */
 #include "../layer/layers.h"
 #include "script.h"
 
@@ -27,6 +27,7 @@ struct fake {
     GCond changed;
     GHashTable *started; /* names of this build's running and finished exec ops */
     GHashTable *failed;  /* names of those that fail once and did */
+    GString *needs;      /* what of each image was asked for: " TEXT:tree" */
     guint told;
 };
 
@@ -41,7 +42,11 @@ static struct tree *fake_local(struct solver_env *self, const struct source_op *
 static struct chain *fake_image(struct solver_env *self, const struct source_op *op,
                                 enum layer_need need, GError **err)
 {
+    static const char *const names[] = {"nothing", "tree", "files"};
     struct fake *f = (struct fake *)self;
+    g_mutex_lock(&f->lock);
+    g_string_append_printf(f->needs, " %s:%s", op->identifier, names[need]);
+    g_mutex_unlock(&f->lock);
     if (g_str_equal(op->identifier, "broken")) {
         error_set(err, VARVE_ERROR_OUTSIDE, "cannot pull broken");
         return NULL;
@@ -198,6 +203,8 @@ static void solve(struct fake *f, char **words, GString *out)
         solver_run(f->solver, (struct vertex *const *)targets->pdata, targets->len, chains, &err);
     g_assert_true(ok == (err == NULL));
     show(f, out, err);
+    if (g_strv_contains((const char *const *)words, "needs"))
+        g_string_append_printf(out, "> needs%s\n", f->needs->str);
     for (guint i = 0; i < targets->len; i++) {
         if (!chains[i])
             g_string_append_printf(out, "> nothing of %s\n",
@@ -213,6 +220,7 @@ static void build(struct fake *f, char **words, GString *out)
     define_all(f);
     f->cancel = cancel_new();
     f->told = 0;
+    g_string_truncate(f->needs, 0);
     g_hash_table_remove_all(f->started);
     struct solver_options o = {.store = f->store,
                                .env = &f->env,
@@ -243,6 +251,7 @@ static void run_line(struct fake *f, const char *line, GString *out)
         build(f, words + 1, out);
     } else if (g_str_equal(words[0], "again")) {
         f->told = 0;
+        g_string_truncate(f->needs, 0);
         solve(f, words + 1, out);
     } else {
         keep_line(f, line);
@@ -262,6 +271,7 @@ static void fake_init(struct fake *f)
     f->store = store_open(store, &err);
     g_assert_no_error(err);
     f->lines = g_ptr_array_new_with_free_func(g_free);
+    f->needs = g_string_new(NULL);
     g_mutex_init(&f->lock);
     g_cond_init(&f->changed);
     f->started = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -273,6 +283,7 @@ static void fake_clear(struct fake *f)
     drop_graph(f);
     store_close(f->store);
     g_ptr_array_unref(f->lines);
+    g_string_free(f->needs, TRUE);
     g_hash_table_unref(f->started);
     g_hash_table_unref(f->failed);
     g_mutex_clear(&f->lock);
