@@ -1,6 +1,7 @@
 #include "image/unpack.h"
 
 #include "base/error.h"
+#include "base/fs.h"
 #include "base/work.h"
 #include "image/config.h"
 #include "image/pulltap.h"
@@ -140,13 +141,37 @@ static gboolean ensure_blob(struct unpacking *u, guint i, GError **err)
     return error_set(err, VARVE_ERROR_NOT_FOUND, "layer %s is not in the store", text);
 }
 
-/* Unpacks layer i from its blob, upon parents (NULL: unknown yet). */
-static gboolean from_blob(struct unpacking *u, guint i, const struct chain *parents, GError **err)
+static gboolean from_stored(struct unpacking *u, guint i, const struct chain *parents, GError **err)
 {
     const struct descriptor *d = blob_of(u, i);
     struct layer_want w = want_of(u, i, parents);
     return ensure_blob(u, i, err) &&
            layer_from_blob(&w, &d->digest, d->media_type, &u->done[i], err);
+}
+
+/* Whether the store's blob is no longer what its name says. */
+static gboolean is_damaged(const struct unpacking *u, guint i)
+{
+    struct digest is;
+    const struct digest *named = &blob_of(u, i)->digest;
+    fd_auto int fd = store_blob_open(u->store, named, NULL);
+    return fd >= 0 && digest_of_fd(&is, fd, "a blob", NULL, NULL) && digest_cmp(&is, named) != 0;
+}
+
+/* Unpacks layer i from its blob, upon parents (NULL: unknown yet). A blob that was damaged in the
+ * store is fetched once more. */
+static gboolean from_blob(struct unpacking *u, guint i, const struct chain *parents, GError **err)
+{
+    GError *why = NULL;
+    if (from_stored(u, i, parents, &why))
+        return TRUE;
+    if (!u->source || !g_error_matches(why, VARVE_ERROR, VARVE_ERROR_INVALID) ||
+        !is_damaged(u, i) || !store_blob_delete(u->store, &blob_of(u, i)->digest, NULL)) {
+        g_propagate_error(err, why);
+        return FALSE;
+    }
+    g_error_free(why);
+    return from_stored(u, i, parents, err);
 }
 
 /* Unpacks layer i while it is fetched. When that fails though the blob arrived (it was resumed, or

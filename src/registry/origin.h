@@ -1,6 +1,7 @@
 /* Where blobs were seen: repositories that had a blob when it was pulled or pushed. Kept in the
  * store (store/note.h), one small file per blob with lines "host repository", newest first, at most
- * eight. Only hints: a lost or stale one costs a request. They outlive the blob while an image
+ * eight. Only hints: a stale one costs a request, a lost one comes back when the image is pulled
+ * again (layers that are not here cannot be had until then). They outlive the blob while an image
  * names it, so that a layer whose blob was pruned can be mounted or fetched again. */
 #ifndef VARVE_REGISTRY_ORIGIN_H
 #define VARVE_REGISTRY_ORIGIN_H

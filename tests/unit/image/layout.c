@@ -395,6 +395,31 @@ static void test_present_alone(void)
     }
 }
 
+/* The blob that a layer's index was read from is damaged before its files are: it comes anew. */
+static void test_damaged_blob(void)
+{
+    struct fixture f;
+    struct digest manifest;
+    char hex[DIGEST_HEX_LEN + 1];
+    g_autoptr(GError) err = NULL;
+    g_autoptr(chain) c = NULL;
+    g_auto(absent_layer) a = {.size = 0};
+    gboolean absent;
+    fixture_init(&f);
+    put_index(&f, put_image(&f, (const char *const[]){"x=1", NULL}, "amd64"), NULL);
+    g_assert_true(layout_resolve(f.store, f.layout, NULL, &amd64, &manifest, &err));
+    g_assert_true(image_describe(f.store, &manifest, &c, &err));
+    get(&f, c, NEED_TREE);
+    g_assert_true(store_absent_get(f.store, c->ids[0], &absent, &a, &err) && absent);
+    g_autofree char *path =
+        g_strdup_printf("%s/blobs/sha256/%s", store_root(f.store), digest_hex(&a.blob, hex));
+    g_autoptr(GByteArray) other = layer_tar("x", "2");
+    g_assert_true(g_file_set_contents(path, (const char *)other->data, other->len, NULL));
+    get(&f, c, NEED_FILES);
+    check_file(&f, c, 0, "x", "1");
+    fixture_clear(&f);
+}
+
 /* What one image says of a layer's blob, true or not, is nothing to another that has the layer. */
 static void test_described_otherwise(void)
 {
@@ -633,6 +658,7 @@ int main(int argc, char **argv)
     g_test_add_func("/unpack/described", test_unpack_described);
     g_test_add_func("/unpack/present-alone", test_present_alone);
     g_test_add_func("/unpack/described-otherwise", test_described_otherwise);
+    g_test_add_func("/unpack/damaged-blob", test_damaged_blob);
     g_test_add_func("/unpack/damage", test_damage);
     g_test_add_func("/unpack/odd-sources", test_odd_sources);
     return g_test_run();
