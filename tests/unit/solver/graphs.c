@@ -3,8 +3,8 @@
  *   file PATH TEXT      writes a file of the context
  *   build NAME… [WORD]  makes the graph that the definitions describe and solves the named vertices
  *   again NAME… [WORD]  adds what was defined since to that graph and solves with the same solver
- * where a WORD is keep-going, needs or parallel=N. After it stand, for what is needed, in the order of the
- * graph: what ran, was found (cached), is only below something found, was cut, failed, was
+ * where a WORD is keep-going, needs or parallel=N. After it stand, for what is needed, in the order
+ * of the graph: what ran, was found (cached), is only below something found, was cut, failed, was
  * cancelled; the first error; what the solver told was finished, counted; with needs, what of each
  * image was asked for; and the targets without a result. VARVE_UPDATE=1 writes these lines anew. */
 #include "../layer/layers.h"
