@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
 #define MAX_URL 16384
@@ -32,22 +33,35 @@ static gboolean clean_text(const char *s)
     return strlen(s) <= MAX_URL;
 }
 
-static gboolean valid_ipv6(const char *p, gsize n)
+/* An address in its brackets, of n bytes. */
+static gboolean parse_ipv6(const char *p, gsize n, struct in6_addr *out)
 {
     if (n < 4 || p[0] != '[' || p[n - 1] != ']')
         return FALSE;
-    for (gsize i = 1; i < n - 1; i++)
-        if (!g_ascii_isxdigit(p[i]) && p[i] != ':' && p[i] != '.')
-            return FALSE;
-    return TRUE;
+    g_autofree char *inner = g_strndup(p + 1, n - 2);
+    return inet_pton(AF_INET6, inner, out) == 1;
+}
+
+/* Whether readers of old take host for a number: "127.1", "0x7f.1" and "2130706433" are 127.0.0.1
+ * to libcurl. Addresses are only what inet_pton() takes for one. */
+static gboolean is_odd_number(const char *host)
+{
+    struct in_addr ignored;
+    gsize n = strlen(host);
+    g_autofree char *name = g_strndup(host, n && host[n - 1] == '.' ? n - 1 : n);
+    const char *dot = strrchr(name, '.'), *last = dot ? dot + 1 : name;
+    gboolean hex = g_ascii_strncasecmp(last, "0x", 2) == 0;
+    gboolean number = hex || (*last && last[strspn(last, "0123456789")] == '\0');
+    return number && inet_pton(AF_INET, host, &ignored) != 1;
 }
 
 static gboolean valid_host(const char *p, gsize n)
 {
     if (n == 0 || n > 255)
         return FALSE;
+    struct in6_addr ignored;
     if (*p == '[')
-        return valid_ipv6(p, n);
+        return parse_ipv6(p, n, &ignored);
     for (gsize i = 0; i < n; i++)
         if (!g_ascii_isalnum(p[i]) && p[i] != '-' && p[i] != '_' &&
             (p[i] != '.' || i == 0 || p[i - 1] == '.'))
@@ -65,7 +79,7 @@ static gboolean parse_authority(struct url *u, const char *p, gsize n)
     g_autofree char *given = g_strndup(p, host_len);
     g_autofree char *host = g_str_is_ascii(given) ? g_strdup(given) : g_hostname_to_ascii(given);
     u->port = u->tls ? 443 : 80;
-    if (!host || !valid_host(host, strlen(host)))
+    if (!host || !valid_host(host, strlen(host)) || is_odd_number(host))
         return FALSE;
     if (colon) {
         guint64 port;
@@ -178,17 +192,31 @@ gboolean url_same_origin(const struct url *a, const struct url *b)
     return a->tls == b->tls && a->port == b->port && strcmp(a->host, b->host) == 0;
 }
 
+/* 0.0.0.0/8 is where nobody listens but this machine. */
+static gboolean ipv4_is_loopback(guint8 first)
+{
+    return first == 127 || first == 0;
+}
+
+static gboolean ipv6_is_loopback(const struct in6_addr *a)
+{
+    if (IN6_IS_ADDR_V4MAPPED(a))
+        return ipv4_is_loopback(a->s6_addr[12]);
+    return IN6_IS_ADDR_LOOPBACK(a) || IN6_IS_ADDR_UNSPECIFIED(a);
+}
+
 gboolean url_host_is_loopback(const char *host)
 {
-    g_autofree char *name = NULL;
+    struct in_addr v4;
+    struct in6_addr v6;
     if (*host == '[')
-        name = g_strndup(host, strcspn(host, "]") + 1);
-    else
-        name = g_ascii_strdown(host, strcspn(host, ":"));
-    if (strcmp(name, "localhost") == 0 || g_str_has_suffix(name, ".localhost") ||
-        strcmp(name, "[::1]") == 0)
-        return TRUE;
-    return g_str_has_prefix(name, "127.") && g_hostname_is_ip_address(name);
+        return parse_ipv6(host, strcspn(host, "]") + 1, &v6) && ipv6_is_loopback(&v6);
+    g_autofree char *name = g_ascii_strdown(host, strcspn(host, ":"));
+    if (g_str_has_suffix(name, "."))
+        name[strlen(name) - 1] = '\0';
+    if (inet_pton(AF_INET, name, &v4) == 1)
+        return ipv4_is_loopback(ntohl(v4.s_addr) >> 24);
+    return strcmp(name, "localhost") == 0 || g_str_has_suffix(name, ".localhost");
 }
 
 /* Where the authority of text begins and how long it is; NULL when there is none. */

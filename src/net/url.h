@@ -1,7 +1,7 @@
 /* http and https URLs (RFC 3986), read strictly: what is accepted means the same to every reader,
  * so a check made here holds for the connection libcurl makes. User names, control characters,
- * blanks, backslashes and odd hosts are refused; hosts of other letters than ASCII's become their
- * names in the DNS (RFC 5891). */
+ * blanks, backslashes and odd hosts (127.1 and 0x7f000001 among them) are refused; hosts of other
+ * letters than ASCII's become their names in the DNS (RFC 5891). */
 #ifndef VARVE_NET_URL_H
 #define VARVE_NET_URL_H
 
@@ -28,7 +28,8 @@ char *url_text(const struct url *u);
 char *url_authority(const struct url *u);
 /* Same scheme, host and port: what may see the same Authorization header. */
 gboolean url_same_origin(const struct url *a, const struct url *b);
-/* localhost, *.localhost, 127.0.0.0/8 and ::1, with or without a port behind. */
+/* localhost, *.localhost, 127.0.0.0/8, ::1 and what leads there too (0.0.0.0, ::,
+ * ::ffff:127.0.0.1), with or without a port behind. */
 gboolean url_host_is_loopback(const char *host);
 /* What people are shown of text, which need be no URL: without user and password. */
 char *url_shown(const char *text);

@@ -51,6 +51,13 @@ static void test_url_bad(void)
         "https://[::1/",
         "https://[zz::]/",
         "https://ex%61mple.org/",
+        "http://127.1/",
+        "http://0x7f.1/",
+        "http://2130706433/",
+        "http://0177.0.0.1/",
+        "http://127.0.0.1./",
+        "http://[::1::]/",
+        "http://a.0x7F/",
     };
     for (gsize i = 0; i < G_N_ELEMENTS(CASES); i++) {
         GError *err = NULL;
@@ -89,10 +96,23 @@ static void test_url_resolve(void)
 
 static void test_url_loopback(void)
 {
-    static const char *const YES[] = {"localhost",   "LOCALHOST:5000", "a.localhost", "127.0.0.1",
-                                      "127.9.9.9:1", "[::1]",          "[::1]:5000"};
-    static const char *const NO[] = {"127.evil.org", "localhost.evil.org", "example.org",
-                                     "[::2]:5000",   "10.0.0.1",           "1270.0.0.1"};
+    static const char *const YES[] = {"localhost",
+                                      "LOCALHOST:5000",
+                                      "a.localhost",
+                                      "127.0.0.1",
+                                      "127.9.9.9:1",
+                                      "[::1]",
+                                      "[::1]:5000",
+                                      "0.0.0.0:1",
+                                      "[::]",
+                                      "[::ffff:127.0.0.1]:5000",
+                                      "[::ffff:7f00:1]",
+                                      "[0:0:0:0:0:0:0:1]",
+                                      "localhost.",
+                                      "a.localhost.:80"};
+    static const char *const NO[] = {
+        "127.evil.org", "localhost.evil.org", "example.org",       "[::2]:5000",
+        "10.0.0.1",     "1270.0.0.1",         "[::ffff:10.0.0.1]", "[1::1]"};
     for (gsize i = 0; i < G_N_ELEMENTS(YES); i++)
         g_assert_true(url_host_is_loopback(YES[i]));
     for (gsize i = 0; i < G_N_ELEMENTS(NO); i++)
