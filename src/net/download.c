@@ -75,10 +75,16 @@ static gboolean ask(const struct download_options *o, const struct url *u, struc
     return unchanged || a->status == 200 || refuse_status(a->status, err);
 }
 
+/* One that can be sent back as it is. */
 static char *validator(const struct http_response *a, const char *name)
 {
     const char *value = http_response_field(a, name);
-    return value && *value && strlen(value) <= MAX_VALIDATOR ? g_strdup(value) : NULL;
+    if (!value || !*value || strlen(value) > MAX_VALIDATOR)
+        return NULL;
+    for (const char *p = value; *p; p++)
+        if (g_ascii_iscntrl(*p))
+            return NULL;
+    return g_strdup(value);
 }
 
 static void describe(const struct http_response *a, struct http_file_sink *sink,

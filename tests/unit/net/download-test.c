@@ -46,6 +46,11 @@ static const struct get_case GETS[] = {
     {"304 that nobody asked for",
      {"HTTP/1.1 304 Not Modified\r\nConnection: close\r\n\r\n"},
      .code = VARVE_ERROR_FAILED},
+    {"validators that cannot be sent back",
+     {OK("Content-Length: 2\r\nETag: \"a\x01z\"\r\nLast-Modified: Sun, 09 Sep 2001 01:46:40 GMT "
+         "\x1b\r\nDate: Mon, 10 Sep 2001 01:46:40 GMT\r\n",
+         "ok")},
+     .body = "ok"},
     {"redirect",
      {"HTTP/1.1 302 Found\r\nLocation: /other\r\nETag: \"no\"\r\nConnection: "
       "close\r\nContent-Length: 0\r\n\r\n",
