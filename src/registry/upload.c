@@ -21,9 +21,18 @@ struct upload {
     guint64 offset;       /* bytes that the server has */
     guint64 chunk;        /* longest PATCH; 0: everything in one PUT */
     guint64 min_chunk;    /* what the server asks for, or 0 */
-    guint failures;       /* since the offset last grew */
+    guint64 furthest;     /* the most that any session had of it */
+    guint failures;       /* since furthest last grew */
     struct transfer transfer;
 };
+
+/* As for redirects: only this machine itself sends anybody to it. */
+static gboolean may_be_plain(const struct errand *e, const struct url *from, const struct url *to)
+{
+    if (url_host_is_loopback(to->host))
+        return url_host_is_loopback(from->host);
+    return !from->tls && e->route->insecure;
+}
 
 struct url *upload_location(const struct errand *e, const struct http_response *a, GError **err)
 {
@@ -40,7 +49,14 @@ struct url *upload_location(const struct errand *e, const struct http_response *
         u->tls = TRUE;
         u->port = a->url->port;
     }
-    return u;
+    if (u->tls || may_be_plain(e, a->url, u))
+        return u;
+    g_autofree char *host = url_authority(u);
+    error_set(err, VARVE_ERROR_INVALID,
+              "it wants an upload sent to %s without TLS, which is refused", host);
+    client_prefix(e, err);
+    url_free(u);
+    return NULL;
 }
 
 /* A part of the blob on its way. */
@@ -77,8 +93,10 @@ static void set_offset(struct upload *u, const struct http_response *a, guint64 
     if (next == 1 && otherwise != 1)
         next = 0;
     next = MIN(next, u->size);
-    if (next > u->offset)
+    if (next > u->furthest) {
         u->failures = 0;
+        u->furthest = next;
+    }
     u->offset = next;
 }
 
@@ -159,8 +177,16 @@ static enum step patch_next(struct upload *u, struct http_response *a, GError **
     }
     if (!set_location(u, a, err))
         return STEP_FAILED;
-    set_offset(u, a, u->offset + len);
-    return STEP_GO_ON;
+    guint64 before = u->offset;
+    set_offset(u, a, before + len);
+    if (u->offset > before)
+        return STEP_GO_ON;
+    error_set(err, VARVE_ERROR_OUTSIDE,
+              "it does not keep what is sent: of a part of an upload it has no more than before");
+    client_prefix(u->e, err);
+    error_add_next(err, "run the same command again later; if this persists, the registry or a "
+                        "proxy in front of it is broken");
+    return STEP_AGAIN;
 }
 
 /* Asks the server what it has; starts again if it lost the session. */

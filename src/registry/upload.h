@@ -9,7 +9,8 @@
  * (consumed), or NULL. */
 gboolean upload_blob(const struct errand *e, const struct digest *d, guint64 size,
                      struct url *location, GError **err);
-/* Where a's Location leads; VARVE_ERROR_INVALID when there is none. */
+/* Where a's Location leads; VARVE_ERROR_INVALID when there is none, or it leads where no
+ * redirect may. */
 struct url *upload_location(const struct errand *e, const struct http_response *a, GError **err);
 
 #endif

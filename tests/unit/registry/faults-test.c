@@ -577,6 +577,12 @@ static const struct refused PUSH_REFUSED[] = {
      "[{\"match\":\"PUT .*manifests\",\"do\":\"status\",\"status\":400}]",
      VARVE_ERROR_INVALID,
      {"400 (bad request) for one"}},
+    {"stuck",
+     "[{\"match\":\"PUT .*uploads\",\"do\":\"abort-upload\",\"bytes\":120000},"
+     "{\"match\":\"PATCH \",\"do\":\"status\",\"status\":202,"
+     "\"headers\":{\"Location\":\"/v2/x/blobs/uploads/y\",\"Range\":\"0-99\"}}]",
+     VARVE_ERROR_OUTSIDE,
+     {"registry 127.0.0.1"}},
     {"no-location",
      "[{\"match\":\"POST \",\"do\":\"status\",\"status\":202}]",
      VARVE_ERROR_INVALID,

@@ -5,6 +5,7 @@
 #include "registry/client.h"
 #include "registry/hostconf.h"
 #include "registry/toml.h"
+#include "registry/upload.h"
 
 #include <string.h>
 
@@ -169,6 +170,41 @@ static void test_routes(void)
     g_error_free(err);
 }
 
+/* Where a registry may have an upload sent: not to this machine, unless it runs here. */
+static void test_upload_location(void)
+{
+    static const struct {
+        const char *from, *location, *to; /* NULL: refused */
+        gboolean insecure;
+    } CASES[] = {
+        {"https://r.example/v2/", "/up/1", "https://r.example/up/1"},
+        {"https://r.example/v2/", "http://r.example/up/1", "https://r.example/up/1"},
+        {"https://r.example/v2/", "https://store.example/up", "https://store.example/up"},
+        {"https://r.example/v2/", "http://127.0.0.1:6379/", NULL},
+        {"https://r.example/v2/", "http://[::ffff:127.0.0.1]:6379/", NULL},
+        {"https://r.example/v2/", "http://store.example/up", NULL},
+        {"http://r.example/v2/", "http://localhost/up", NULL, TRUE},
+        {"http://r.example/v2/", "http://store.example/up", "http://store.example/up", TRUE},
+        {"http://127.0.0.1:5000/v2/", "http://localhost:5000/up", "http://localhost:5000/up"},
+        {"https://r.example/v2/", NULL, NULL},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(CASES); i++) {
+        struct route route = {.name = (char *)"r.example", .insecure = CASES[i].insecure};
+        struct errand e = {.route = &route, .doing = "push r.example/a"};
+        g_autoptr(GError) err = NULL;
+        g_auto(http_response) a;
+        http_response_init(&a);
+        a.url = url_parse(CASES[i].from, NULL);
+        g_autofree char *line = g_strconcat("Location: ", CASES[i].location, NULL);
+        http_response_header(&a, line, CASES[i].location ? strlen(line) : 0);
+        g_autoptr(url) to = upload_location(&e, &a, &err);
+        g_autofree char *text = to ? url_text(to) : NULL;
+        g_assert_cmpstr(text, ==, CASES[i].to);
+        if (!to)
+            g_assert_error(err, VARVE_ERROR, VARVE_ERROR_INVALID);
+    }
+}
+
 static void test_toml_bad(void)
 {
     static const struct {
@@ -209,6 +245,7 @@ int main(int argc, char **argv)
     g_test_add_func("/registry/reason", test_reason);
     g_test_add_func("/registry/routes", test_routes);
     g_test_add_func("/registry/insecure-client", test_insecure_client);
+    g_test_add_func("/registry/upload-location", test_upload_location);
     g_test_add_func("/registry/toml/bad", test_toml_bad);
     return g_test_run();
 }
