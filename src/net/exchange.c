@@ -18,6 +18,7 @@
 /* What the callbacks share. All of them run in the thread that drives the transfer. */
 struct exchange {
     const struct curl_api *curl;
+    CURL *easy;
     const struct hop *hop;
     const struct http_request *rq;
     struct http_response *a;
@@ -27,7 +28,8 @@ struct exchange {
     gint64 window_start;  /* monotonic: stall detection */
     guint64 window_moved; /* bytes that had come and gone at window_start */
     GError *error;        /* of a callback */
-    gboolean stalled;
+    guint stalled_s;      /* how long it has been too slow, or 0 */
+    gboolean enough;      /* what else comes is not wanted: an answer all the same */
     char text[CURL_ERROR_SIZE];
 };
 
@@ -63,9 +65,10 @@ static gboolean keep_body(struct exchange *x, const char *bytes, gsize n)
     if (n <= room)
         return TRUE;
     x->a->truncated = TRUE;
+    x->enough = !good;
     return good ? error_set(&x->error, VARVE_ERROR_INVALID,
                             "its answer is longer than %" G_GSIZE_FORMAT " bytes", max)
-                : TRUE;
+                : FALSE;
 }
 
 static size_t on_body(char *bytes, size_t size, size_t n, void *ctx)
@@ -229,19 +232,22 @@ static void set_options(struct exchange *x, CURL *easy, struct curl_slist *heade
 }
 
 /* Whether the transfer has been too slow for too long. */
-static gboolean is_stalled(struct exchange *x, CURL *easy)
+static gboolean is_stalled(struct exchange *x)
 {
     gint64 now = g_get_monotonic_time();
     const struct http_source *source = x->rq->source;
     gboolean waiting_for_verdict = source && source->len > 0 && x->sent >= source->len;
-    gint64 window_s = (gint64)x->hop->stall_s * (waiting_for_verdict ? UPLOAD_PATIENCE : 1);
-    if (x->hop->stall_s == HTTP_NO_STALL || now - x->window_start < window_s * G_USEC_PER_SEC)
+    guint64 window_s = (guint64)x->hop->stall_s * (waiting_for_verdict ? UPLOAD_PATIENCE : 1);
+    if (x->hop->stall_s == HTTP_NO_STALL ||
+        now - x->window_start < (gint64)window_s * G_USEC_PER_SEC)
         return FALSE;
     curl_off_t went = 0;
-    x->curl->easy_getinfo(easy, CURLINFO_SIZE_UPLOAD_T, &went);
+    x->curl->easy_getinfo(x->easy, CURLINFO_SIZE_UPLOAD_T, &went);
     guint64 moved = x->came + went;
-    if (moved - x->window_moved < (guint64)window_s * MIN_BYTES_PER_S)
-        return x->stalled = TRUE;
+    if (moved - x->window_moved < window_s * MIN_BYTES_PER_S) {
+        x->stalled_s = window_s;
+        return TRUE;
+    }
     x->window_start = now;
     x->window_moved = moved;
     return FALSE;
@@ -255,7 +261,7 @@ static CURLcode drive(struct exchange *x, struct slot *s)
     x->window_start = g_get_monotonic_time();
     if (x->curl->multi_add_handle(s->multi, s->easy))
         return CURLE_FAILED_INIT;
-    while (!cancel_is_set(x->rq->cancel) && !is_stalled(x, s->easy)) {
+    while (!cancel_is_set(x->rq->cancel) && !is_stalled(x)) {
         int running = 0, left = 0;
         if (x->curl->multi_perform(s->multi, &running)) {
             result = CURLE_FAILED_INIT;
@@ -290,8 +296,6 @@ static const char *reason_of(CURLcode code)
     switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
         return "its name is not known";
-    case CURLE_COULDNT_RESOLVE_PROXY:
-        return "the proxy's name is not known";
     case CURLE_COULDNT_CONNECT:
         return "it does not accept connections";
     case CURLE_OPERATION_TIMEDOUT:
@@ -313,6 +317,62 @@ static const char *reason_of(CURLcode code)
     }
 }
 
+/* What a proxy said to CONNECT, or in place of the host; 0: nothing against it. */
+static int proxy_refusal(const struct exchange *x, CURLcode code)
+{
+    long said = 0;
+    if (!*x->hop->proxy)
+        return 0;
+    if (code == CURLE_OK)
+        return x->a->status == 407 ? 407 : 0;
+    x->curl->easy_getinfo(x->easy, CURLINFO_HTTP_CONNECTCODE, &said);
+    return said / 100 == 2 ? 0 : (int)said;
+}
+
+static void report_refusal(struct exchange *x, int status, const char *proxy, GError **err)
+{
+    g_autofree char *text = http_status_text(status);
+    x->a->temporary = http_status_is_temporary(status);
+    error_set(err, VARVE_ERROR_OUTSIDE, "the proxy %s answered %s", proxy, text);
+    if (status == 407)
+        error_add_next(err,
+                       "put the user name and password into the proxy's URL: "
+                       "https_proxy=http://USER:PASSWORD@%s",
+                       proxy);
+    else
+        error_add_next(err, "ask who runs the proxy, or name the host in no_proxy to reach it "
+                            "without one");
+}
+
+/* FALSE when the proxy has nothing to do with it. What libcurl says of a proxy may hold its
+ * password. */
+static gboolean report_proxy(struct exchange *x, CURLcode code, GError **err)
+{
+    g_autofree char *proxy = http_proxy_shown(x->hop->proxy);
+    int status = proxy_refusal(x, code);
+    if (status)
+        report_refusal(x, status, proxy, err);
+    else if (*proxy && g_str_has_prefix(x->text, "Unsupported proxy"))
+        error_set(err, VARVE_ERROR_OUTSIDE,
+                  "the proxy %s cannot be used: its URL is malformed, or of an unknown kind",
+                  proxy);
+    else if (code == CURLE_COULDNT_RESOLVE_PROXY)
+        error_set(err, VARVE_ERROR_OUTSIDE, "the name of the proxy %s is not known", proxy);
+    else
+        return FALSE;
+    x->a->unreachable = code == CURLE_COULDNT_RESOLVE_PROXY;
+    x->a->temporary = status ? x->a->temporary : !g_str_has_prefix(x->text, "Unsupported");
+    if (err && !error_next(*err))
+        error_add_next(err, "correct the proxy's URL, as in https_proxy=http://proxy.example:3128");
+    return TRUE;
+}
+
+/* How libcurl says that a single header line is longer than 100 KiB: 7.x, and 8.x. */
+static gboolean is_long_header(CURLcode code)
+{
+    return code == CURLE_OUT_OF_MEMORY || (int)code == 100;
+}
+
 static gboolean report(struct exchange *x, CURLcode code, GError **err)
 {
     const struct trust *trust = x->hop->trust;
@@ -324,12 +384,27 @@ static gboolean report(struct exchange *x, CURLcode code, GError **err)
         return FALSE;
     x->a->untrusted = is_trust_problem(code);
     x->a->temporary = !x->a->untrusted;
-    if (x->stalled)
+    if (x->stalled_s)
         return error_set(err, VARVE_ERROR_OUTSIDE, "it sent less than 1 KiB a second for %u s",
-                         x->hop->stall_s);
+                         x->stalled_s);
+    if (report_proxy(x, code, err))
+        return FALSE;
+    if (is_long_header(code)) {
+        x->a->temporary = FALSE;
+        return error_set(err, VARVE_ERROR_INVALID,
+                         "a line of its answer's headers is larger than 100 KiB");
+    }
     x->a->other_scheme = x->hop->url->tls ? code == CURLE_SSL_CONNECT_ERROR : is_gibberish(code);
     x->a->unreachable = code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_CONNECT;
     g_autofree char *detail = text_one_line(*x->text ? x->text : x->curl->easy_strerror(code), 200);
+    g_autofree char *proxy = http_proxy_shown(x->hop->proxy);
+    if (*proxy && code == CURLE_COULDNT_CONNECT) {
+        error_set(err, VARVE_ERROR_OUTSIDE, "it, or the proxy %s, does not accept connections (%s)",
+                  proxy, detail);
+        error_add_next(err, "check the proxy's URL, or name the host in no_proxy to reach it "
+                            "without one");
+        return FALSE;
+    }
     return error_set(err, VARVE_ERROR_OUTSIDE, "%s (%s)", reason_of(code),
                      trust->problem ? trust->problem : detail);
 }
@@ -337,18 +412,20 @@ static gboolean report(struct exchange *x, CURLcode code, GError **err)
 gboolean exchange_run(const struct curl_api *curl, struct slot *s, const struct hop *hop,
                       struct http_response *a, GError **err)
 {
-    struct exchange x = {.curl = curl, .hop = hop, .rq = hop->rq, .a = a};
+    struct exchange x = {.curl = curl, .easy = s->easy, .hop = hop, .rq = hop->rq, .a = a};
     struct curl_slist *headers = NULL;
     CURLcode code = CURLE_BAD_FUNCTION_ARGUMENT;
     if (make_headers(&x, &headers)) {
         set_options(&x, s->easy, headers);
         code = drive(&x, s);
     }
+    if (code == CURLE_WRITE_ERROR && x.enough)
+        code = CURLE_OK;
     if (code == CURLE_OK && goes_to_sink(&x) && !begin_sink(&x))
         code = CURLE_WRITE_ERROR;
     curl->easy_setopt(s->easy, CURLOPT_HTTPHEADER, NULL);
     curl->slist_free_all(headers);
     g_byte_array_append(a->body, (const guint8 *)"", 1);
     g_byte_array_set_size(a->body, a->body->len - 1);
-    return code == CURLE_OK ? TRUE : report(&x, code, err);
+    return code == CURLE_OK && !proxy_refusal(&x, code) ? TRUE : report(&x, code, err);
 }

@@ -137,9 +137,13 @@ static struct url *next_hop(const struct http_request *rq, const struct url *fro
         g_prefix_error(err, "it redirects to a bad URL: ");
         return NULL;
     }
+    g_autofree char *host = url_authority(to);
+    if (rq->secret_body && rq->body && !url_same_origin(to, rq->url)) {
+        error_set(err, VARVE_ERROR_INVALID, "it redirects a login to %s, which is refused", host);
+        return NULL;
+    }
     if (to->tls || (!from->tls && may_be_plain(rq, to)))
         return g_steal_pointer(&to);
-    g_autofree char *host = url_authority(to);
     error_set(err, VARVE_ERROR_INVALID, "it redirects to %s without TLS, which is refused", host);
     return NULL;
 }

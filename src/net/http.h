@@ -50,6 +50,7 @@ struct http_request {
     guint64 range_from;         /* asks for the bytes from here on; 0: all */
     const void *body;           /* to send, body_len bytes */
     gsize body_len;
+    gboolean secret_body;       /* body never leaves url's origin either */
     struct http_source *source; /* to send in place of body */
     struct http_sink *sink;     /* takes the bodies of 200 and 206 */
     gsize max_body;             /* longest body that is kept without it; 0: 4 MiB. Of an answer that

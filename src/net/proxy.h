@@ -15,5 +15,7 @@ struct http_proxies {
 void http_proxies_clear(struct http_proxies *p);
 /* The proxy for u, or "": none. Loopback hosts have none; who asks minds p->none. p may be NULL. */
 const char *http_proxy_for(const struct http_proxies *p, const struct url *u);
+/* "host:port" of a proxy, which may be malformed, for messages: without scheme, user, password. */
+char *http_proxy_shown(const char *proxy);
 
 #endif

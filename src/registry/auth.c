@@ -260,6 +260,7 @@ static struct token *fetch_token(struct auth *a, struct auth_host *h, const stru
     if (post) {
         rq.body = form;
         rq.body_len = strlen(form);
+        rq.secret_body = TRUE;
         rq.content_type = "application/x-www-form-urlencoded";
     }
     g_auto(http_response) answer;

@@ -199,13 +199,15 @@ static void test_refused(void)
     g_assert_error(control, VARVE_ERROR, VARVE_ERROR_INVALID);
 }
 
-/* The beginning of an error's body is enough. */
+/* The beginning of a body that is no result is enough: the rest may have no end. */
 static void test_long_error(void)
 {
     g_autofree char *body = g_strnfill(100000, 'x');
+    g_autofree char *moved = g_strconcat(
+        ANSWER("302 Found", "Content-Length: 900000000\r\nLocation: /b\r\n", ""), body, NULL);
     g_autofree char *answer =
-        g_strconcat("HTTP/1.1 404 No\r\nConnection: close\r\n\r\n", body, NULL);
-    const char *const answers[] = {answer, NULL};
+        g_strconcat(ANSWER("404 No", "Content-Length: 900000000\r\n", ""), body, NULL);
+    const char *const answers[] = {moved, answer, NULL};
     struct server s;
     g_auto(http_response) a;
     http_response_init(&a);
@@ -215,6 +217,91 @@ static void test_long_error(void)
     g_assert_cmpint(a.status, ==, 404);
     g_assert_true(a.truncated);
     g_assert_cmpuint(a.body->len, ==, 64 * 1024);
+    server_stop(&s);
+}
+
+/* A login in a body is for one origin, as one in a field is. */
+static void test_secret_body(void)
+{
+    static const char *const first[] = {AGAIN("/b"), AGAIN("http://127.0.0.1:PORT/c"), NULL};
+    static const char *const second[] = {OK(EMPTY, ""), NULL};
+    struct server from, to;
+    g_autoptr(GError) err = NULL;
+    g_auto(http_response) a;
+    http_response_init(&a);
+    server_start(&to, second, 0, NULL);
+    server_start(&from, first, to.port, NULL);
+    g_autoptr(url) u = server_url(&from);
+    g_autoptr(http_client) client = http_client_new(NULL);
+    struct http_request rq = {
+        .method = "POST", .url = u, .body = "token=t", .body_len = 7, .secret_body = TRUE};
+    g_assert_false(http_send(client, &rq, &patience, &a, &err));
+    g_assert_error(err, VARVE_ERROR, VARVE_ERROR_INVALID);
+    g_assert_nonnull(strstr(from.asked->str, "POST /b"));
+    g_assert_cmpstr(to.asked->str, ==, "");
+    server_stop(&from);
+    server_stop(&to);
+}
+
+/* What goes wrong at a proxy: which one is said, its password is not. */
+struct proxy_case {
+    const char *name, *url;
+    const char *proxy; /* %u: the port */
+    const char *answers[4];
+    const char *says;
+    guint times; /* tries */
+};
+static const struct proxy_case PROXIES[] = {
+    {"407",
+     "http://a.example/",
+     "http://u:hunter2@127.0.0.1:%u",
+     {ANSWER("407 No", EMPTY, "")},
+     "answered 407",
+     1},
+    {"407 to CONNECT",
+     "https://a.example/",
+     "http://u:hunter2@127.0.0.1:%u",
+     {ANSWER("407 No", EMPTY, "")},
+     "answered 407",
+     1},
+    {"502 to CONNECT",
+     "https://a.example/",
+     "u:hunter2@127.0.0.1:%u",
+     {ANSWER("502 No", EMPTY, ""), ANSWER("502 No", EMPTY, ""), ANSWER("502 No", EMPTY, "")},
+     "answered 502",
+     3},
+    {"unknown kind",
+     "https://a.example/",
+     "ftp://u:hunter2@127.0.0.1:%u",
+     {NULL},
+     "cannot be used",
+     0},
+    {"malformed", "https://a.example/", "u:hunter2@127.0.0.1 :%u", {NULL}, "cannot be used", 0},
+    {"closed", "https://a.example/", "u:hunter2@127.0.0.1:1", {NULL}, "proxy 127.0.0.1:1", 0},
+};
+
+static void test_proxy(gconstpointer data)
+{
+    const struct proxy_case *c = data;
+    struct server s;
+    g_autoptr(GError) err = NULL;
+    g_auto(http_response) a;
+    http_response_init(&a);
+    server_start(&s, c->answers, 0, NULL);
+    g_autofree char *port = g_strdup_printf("%u", s.port);
+    g_auto(GStrv) parts = g_strsplit(c->proxy, "%u", 2);
+    g_autofree char *proxy = g_strjoinv(port, parts);
+    struct http_proxies proxies = {.all = proxy};
+    g_autoptr(url) u = url_parse(c->url, NULL);
+    g_autoptr(http_client) client = http_client_new(&(struct http_options){.proxies = &proxies});
+    struct http_request rq = {.method = "GET", .url = u, .plain = TRUE};
+    g_assert_false(http_send(client, &rq, &patience, &a, &err));
+    g_assert_error(err, VARVE_ERROR, VARVE_ERROR_OUTSIDE);
+    if (!strstr(err->message, c->says) || !strstr(err->message, "proxy 127.0.0.1"))
+        g_error("%s", err->message);
+    g_assert_null(strstr(err->message, "hunter2"));
+    g_assert_nonnull(error_next(err));
+    g_assert_cmpuint(occurrences(s.asked->str, "User-Agent"), ==, c->times);
     server_stop(&s);
 }
 
@@ -335,6 +422,11 @@ int main(int argc, char **argv)
     g_test_add_func("/net/http/secrets", test_secrets);
     g_test_add_func("/net/http/refused", test_refused);
     g_test_add_func("/net/http/long-error", test_long_error);
+    g_test_add_func("/net/http/secret-body", test_secret_body);
+    for (gsize i = 0; i < G_N_ELEMENTS(PROXIES); i++) {
+        g_autofree char *path = g_strconcat("/net/http/proxy/", PROXIES[i].name, NULL);
+        g_test_add_data_func(path, &PROXIES[i], test_proxy);
+    }
     g_test_add_func("/net/http/socket", test_socket);
     g_test_add_func("/net/http/stall", test_stall);
     g_test_add_func("/net/http/cancel", test_cancel);
