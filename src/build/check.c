@@ -9,6 +9,7 @@ static struct lint_options lint_options_for(const struct build *b)
                              .ignore = b->ignore,
                              .platform = b->r->platform,
                              .target = b->r->target,
+                             .contexts = b->r->contexts,
                              .all_stages = b->r->call == CALL_CHECK && !b->r->target,
                              .bases = b->lowered ? b->lowered->bases : NULL};
     platform_host(&l.build_platform);

@@ -23,6 +23,11 @@ struct named_context {
     enum context_kind kind;
     char *value; /* directory, image reference, "<path>[:tag|@digest]", URL */
 };
+/* What takes the place of a stage or image of that name for p: one for just this platform
+ * ("name::linux/arm64") before others, and the last of several. contexts (struct named_context*)
+ * may be NULL; so may the result, which is borrowed. */
+const struct named_context *named_context_find(const GPtrArray *contexts, const char *name,
+                                               const struct platform *p);
 
 struct image_resolver {
     /* Finds reference (normalised text; or the value of an image or oci-layout context, by kind)

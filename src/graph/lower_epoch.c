@@ -121,7 +121,7 @@ static gboolean find_source(struct lowering *lw, const char *name, struct span a
             *out = *lw->o->context_source;
         return TRUE;
     }
-    const struct named_context *c = lower_find_context(lw, name, &lw->o->platform);
+    const struct named_context *c = named_context_find(lw->o->contexts, name, &lw->o->platform);
     if (c) {
         *known = named_context_is_remote(c);
         if (!*known || lower_context_source(lw, c, out, &err))

@@ -53,17 +53,17 @@ static int context_match(const struct named_context *c, const char *key, const s
     return platform_parse(&wanted, at + 2, NULL) && platform_equal(&wanted, p) ? 2 : 0;
 }
 
-const struct named_context *lower_find_context(const struct lowering *lw, const char *name,
+const struct named_context *named_context_find(const GPtrArray *contexts, const char *name,
                                                const struct platform *p)
 {
     const struct named_context *best = NULL;
     int best_match = 0;
-    if (!lw->o->contexts || lw->o->contexts->len == 0 || g_ascii_strcasecmp(name, "scratch") == 0 ||
+    if (!contexts || contexts->len == 0 || g_ascii_strcasecmp(name, "scratch") == 0 ||
         g_ascii_strcasecmp(name, "context") == 0)
         return NULL;
     g_autofree char *key = context_key(name);
-    for (guint i = 0; i < lw->o->contexts->len; i++) {
-        const struct named_context *c = g_ptr_array_index(lw->o->contexts, i);
+    for (guint i = 0; i < contexts->len; i++) {
+        const struct named_context *c = g_ptr_array_index(contexts, i);
         int match = context_match(c, key, p);
         if (match >= best_match && match > 0) {
             best = c;
@@ -84,7 +84,7 @@ static gboolean read_platform(struct lowering *lw, struct build_stage *s)
         diags_error(lw->diags, at, "empty platform value from expression %s", st->platform);
         return FALSE;
     }
-    if (!platform_parse(&s->platform, s->scope->platform, &err)) {
+    if (!platform_parse_known(&s->platform, s->scope->platform, &err)) {
         diags_gerror(lw->diags, at, err);
         return FALSE;
     }
@@ -113,7 +113,7 @@ static gboolean make_stage(struct lowering *lw, const struct stage *st)
         diags_hint(lw->diags, "give the ARG a default before FROM, or pass --build-arg");
         return FALSE;
     }
-    s->override = st->name ? lower_find_context(lw, st->name, &s->platform) : NULL;
+    s->override = st->name ? named_context_find(lw->o->contexts, st->name, &s->platform) : NULL;
     scope_enter(&lw->scopes, scope, s->override != NULL);
     return TRUE;
 }

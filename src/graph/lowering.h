@@ -71,8 +71,6 @@ struct build_stage *lower_find_target(struct lowering *lw);
 /* What is known of s, made at the first call. */
 struct build_stage *lower_stage_of(struct lowering *lw, struct scope *s);
 void lower_free_stage(gpointer stage);
-const struct named_context *lower_find_context(const struct lowering *lw, const char *name,
-                                               const struct platform *p);
 /* lower_epoch.c: finds out what SOURCE_DATE_EPOCH is, after the stages were made. */
 gboolean lower_epoch(struct lowering *lw);
 /* lower_remote.c: what a source of ADD is; GIT sets *git, BAD sets *err. */

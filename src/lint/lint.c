@@ -53,14 +53,16 @@ void lint_add(struct lint *l, const struct instruction *ins, struct span at, con
     g_ptr_array_add(l->report->findings, f);
 }
 
-static void check_instruction(struct lint *l, struct lint_stage *s, const struct instruction *ins)
+static void check_command(struct lint *l, struct lint_stage *s, guint i)
 {
-    for (const struct lint_rule *r = lint_rules; r->name; r++) {
+    const struct stage_command *cmd = &g_array_index(s->scope->commands, struct stage_command, i);
+    gboolean own = i >= s->scope->n_triggers;
+    for (const struct lint_rule *r = lint_rules; own && r->name; r++) {
         l->rule = r;
         if (r->instruction && !l->left_out[s->stage->index] && enabled(l, r))
-            r->instruction(l, s, ins);
+            r->instruction(l, s, cmd->ins);
     }
-    g_autoptr(GPtrArray) pairs = lint_stage_apply(l, s, ins);
+    g_autoptr(GPtrArray) pairs = lint_stage_apply(l, s, i);
 }
 
 static void check_stage(struct lint *l, const struct stage *st)
@@ -71,8 +73,8 @@ static void check_stage(struct lint *l, const struct stage *st)
         if (r->stage && enabled(l, r))
             r->stage(l, s);
     }
-    for (guint i = 0; i < st->n_instructions; i++)
-        check_instruction(l, s, st->instructions[i]);
+    for (guint i = 0; i < s->scope->commands->len; i++)
+        check_command(l, s, i);
 }
 
 static void check_file(struct lint *l)

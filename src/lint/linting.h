@@ -56,11 +56,12 @@ void lint_scopes_clear(struct lint *l);
 /* struct scope*: the target (NULL: all stages), then what it needs, a stage's base before its
  * sources. Triggers of those are known afterwards. */
 GPtrArray *lint_needed(struct lint *l, struct scope *target);
-/* The next stage, with what it starts from and its triggers applied; owned by l->stages. */
+/* The next stage, with what it starts from applied; owned by l->stages. Its commands are to be
+ * applied one after the other. */
 struct lint_stage *lint_stage_begin(struct lint *l, const struct stage *st);
-/* What ins changes for those after it. The result says what an ARG, ENV or LABEL says
- * (scope_take_pairs()), or is NULL. */
-GPtrArray *lint_stage_apply(struct lint *l, struct lint_stage *s, const struct instruction *ins);
+/* What s->scope->commands[i] changes for those after it. The result says what an ARG, ENV or LABEL
+ * says (scope_take_pairs()), or is NULL. */
+GPtrArray *lint_stage_apply(struct lint *l, struct lint_stage *s, guint i);
 /* The word with substitutions made; names that were not found go to unset (may be NULL). NULL:
  * malformed or too long. */
 char *lint_expand(const struct lint *l, const struct lint_stage *s, const char *word,

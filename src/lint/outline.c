@@ -96,12 +96,12 @@ static gboolean has_base_arg(const struct outlining *w, const struct scope *s, c
     return FALSE;
 }
 
-/* The last ARG of each name in the stage counts; one without a value may mean the global one. */
-static GHashTable *stage_args(struct outlining *w, const struct stage *st)
+/* The last ARG of each name in the stage counts, triggers included; one without a value may mean the global one. */
+static GHashTable *stage_args(struct outlining *w, const struct scope *s)
 {
     GHashTable *own = g_hash_table_new(g_str_hash, g_str_equal);
-    for (guint i = 0; i < st->n_instructions; i++) {
-        const struct instruction *ins = st->instructions[i];
+    for (guint i = 0; i < s->commands->len; i++) {
+        const struct instruction *ins = g_array_index(s->commands, struct stage_command, i).ins;
         for (guint k = 0; ins->kind == INSTRUCTION_ARG && k < ins->n_pairs; k++) {
             const struct pair *pair = &ins->pairs[k];
             if (pair->value || given(w, pair->key) || !vars_get(&w->l.scopes.globals, pair->key))
@@ -138,12 +138,12 @@ static void choose(struct outlining *w)
 {
     g_ptr_array_set_size(w->args, (int)w->l.df->n_stages);
     for (guint i = 0; i < w->needed->len; i++) {
-        const struct stage *st = ((const struct scope *)g_ptr_array_index(w->needed, i))->stage;
-        if (!st)
+        const struct scope *s = g_ptr_array_index(w->needed, i);
+        if (!s->stage)
             continue;
-        use_global(w, st->base->text);
-        use_global(w, st->platform);
-        w->args->pdata[st->index] = stage_args(w, st);
+        use_global(w, s->replaced ? NULL : s->stage->base->text);
+        use_global(w, s->stage->platform);
+        w->args->pdata[s->index] = stage_args(w, s);
     }
     for (guint i = 0; i < w->needed->len; i++) {
         const struct scope *s = g_ptr_array_index(w->needed, i);
@@ -221,12 +221,12 @@ static void outline_mount(struct outlining *w, struct lint_stage *s, const struc
     mount_spec_clear(&m);
 }
 
-static void add_instruction(struct outlining *w, struct lint_stage *s,
-                            const struct instruction *ins)
+static void add_command(struct outlining *w, struct lint_stage *s, guint n)
 {
+    const struct instruction *ins = g_array_index(s->scope->commands, struct stage_command, n).ins;
     for (guint i = 0; i < ins->n_mounts; i++)
         outline_mount(w, s, ins, &ins->mounts[i]);
-    g_autoptr(GPtrArray) said = lint_stage_apply(&w->l, s, ins);
+    g_autoptr(GPtrArray) said = lint_stage_apply(&w->l, s, n);
     for (guint i = 0; ins->kind == INSTRUCTION_ARG && i < ins->n_pairs; i++) {
         const struct pair *pair = &ins->pairs[i];
         if (g_hash_table_lookup(w->defines, pair->key) == pair)
@@ -237,8 +237,8 @@ static void add_instruction(struct outlining *w, struct lint_stage *s,
 static void add_stage(struct outlining *w, const struct stage *st)
 {
     struct lint_stage *s = lint_stage_begin(&w->l, st);
-    for (guint i = 0; s->scope->needed && i < st->n_instructions; i++)
-        add_instruction(w, s, st->instructions[i]);
+    for (guint i = 0; s->scope->needed && i < s->scope->commands->len; i++)
+        add_command(w, s, i);
 }
 
 static gboolean walk_needed_stages(struct outlining *w, const char *target, GError **err)

@@ -2,6 +2,7 @@
 #include "lint/linting.h"
 
 #include "dockerfile/autoargs.h"
+#include "graph/lower.h"
 
 #include <string.h>
 
@@ -37,6 +38,22 @@ static void declare_globals(struct lint *l)
             g_hash_table_add(l->declared, g_strdup(df->meta_args[i]->pairs[k].key));
 }
 
+/* Whether a named context takes the place of s: what its instructions say then means nothing. */
+static gboolean is_replaced(const struct lint *l, const struct scope *s)
+{
+    struct platform p = l->o->platform, own;
+    if (s->platform && platform_parse(&own, s->platform, NULL))
+        p = own;
+    return s->stage->name && named_context_find(l->o->contexts, s->stage->name, &p);
+}
+
+static void enter_stage(struct lint *l, const struct stage *st)
+{
+    scopes_add(&l->scopes, st);
+    struct scope *s = g_ptr_array_index(l->scopes.all, st->index);
+    scope_enter(&l->scopes, s, is_replaced(l, s));
+}
+
 void lint_scopes_init(struct lint *l)
 {
     const struct lint_options *o = l->o;
@@ -50,7 +67,7 @@ void lint_scopes_init(struct lint *l)
     scopes_init(&l->defaults, &o->build_platform, &o->platform, o->target);
     scopes_init(&l->scopes, &o->build_platform, &o->platform, o->target);
     for (guint i = 0; i < l->df->n_stages; i++)
-        scope_enter(&l->scopes, scopes_add(&l->scopes, &l->df->stages[i]), FALSE);
+        enter_stage(l, &l->df->stages[i]);
     scopes_link(&l->scopes);
 }
 
@@ -97,24 +114,21 @@ struct lint_stage *lint_stage_begin(struct lint *l, const struct stage *st)
     s->scope = scope;
     s->stage = st;
     s->conf = known_conf(l, scope);
-    s->open = base ? base->open : !s->conf && strcmp(scope->base_name, "scratch") != 0;
+    gboolean empty = !scope->replaced && strcmp(scope->base_name, "scratch") == 0;
+    s->open = base ? base->open : !s->conf && !empty;
     s->has_shell = base ? base->has_shell : s->conf && s->conf->shell;
     s->has_workdir = base && base->has_workdir;
     s->open |= !scope_start(&l->scopes, scope);
     g_ptr_array_add(l->stages, s);
-    for (guint i = 0; i < scope->n_triggers; i++) {
-        g_autoptr(GPtrArray) pairs =
-            take_command(l, s, &g_array_index(scope->commands, struct stage_command, i));
-    }
     return s;
 }
 
-GPtrArray *lint_stage_apply(struct lint *l, struct lint_stage *s, const struct instruction *ins)
+GPtrArray *lint_stage_apply(struct lint *l, struct lint_stage *s, guint i)
 {
-    struct stage_command cmd = {.ins = ins};
-    if (ins->kind < INSTRUCTION_UNKNOWN)
-        s->last[ins->kind] = ins;
-    return take_command(l, s, &cmd);
+    const struct stage_command *cmd = &g_array_index(s->scope->commands, struct stage_command, i);
+    if (i >= s->scope->n_triggers && cmd->ins->kind < INSTRUCTION_UNKNOWN)
+        s->last[cmd->ins->kind] = cmd->ins;
+    return take_command(l, s, cmd);
 }
 
 static char *expand_for_rule(const struct scopes *x, const struct vars *v, const char *word,

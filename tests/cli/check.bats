@@ -176,6 +176,23 @@ END
     [[ "$output" == *'did you mean "aside"'* ]]
 }
 
+@test "outline shows what triggers take, and nothing of stages that a context replaces" {
+    cat >Dockerfile <<'END'
+FROM scratch AS base
+ARG OWN=1
+ONBUILD ARG MODE=fast
+ONBUILD RUN --mount=type=secret,id=late true
+FROM base
+ARG MORE=$MODE
+END
+    run varve build --call=outline .
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"OWN"*"1"* && "$output" == *"MODE"*"fast"* && "$output" == *"MORE"*"fast"* && "$output" == *"late"* ]]
+    run varve build --call=outline --build-context base=. .
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"MORE"* && "$output" != *"OWN"* && "$output" != *"MODE"* && "$output" != *"late"* ]]
+}
+
 @test "outline and targets as JSON have BuildKit's names" {
     outlined
     varve build --call=outline,format=json --build-arg VERSION=9 . | python3 -c '

@@ -1,9 +1,10 @@
 /* Rules against tests/data/lint: NAME.in is a Dockerfile that may hold a line "# options: …" with
  * --build-arg=K=V, --ignore=PATTERN, --base=N:K=V (a variable of the image that stage N starts
- * from; "N:" alone says that its config is known; it is for the platform so far) --platform=P and
- * --target=STAGE (other stages are left out); NAME.expected has a line per finding. VARVE_UPDATE=1
+ * from; "N:" alone says that its config is known; it is for the platform so far) --platform=P,
+ * --context=NAME (a named context) and --target=STAGE (other stages are left out); NAME.expected has a line per finding. VARVE_UPDATE=1
  * writes the expectations anew. */
 #include "graph/imageconf.h"
+#include "graph/lower.h"
 #include "lint/lint.h"
 
 #include <stdlib.h>
@@ -13,6 +14,7 @@ struct given {
     struct lint_options o;
     GPtrArray *bases;
     GPtrArray *patterns;
+    GPtrArray *contexts; /* struct named_context* */
 };
 
 static void add_base(struct given *g, const char *text)
@@ -37,7 +39,11 @@ static void read_option(struct given *g, const char *text)
         add_base(g, value);
     else if (g_str_has_prefix(text, "--ignore="))
         g_ptr_array_add(g->patterns, g_strdup(value));
-    else if (g_str_has_prefix(text, "--target=")) {
+    else if (g_str_has_prefix(text, "--context=")) {
+        struct named_context *c = g_new0(struct named_context, 1);
+        c->name = g_strdup(value);
+        g_ptr_array_add(g->contexts, c);
+    } else if (g_str_has_prefix(text, "--target=")) {
         g_free((char *)g->o.target);
         g->o.target = g_strdup(value);
         g->o.all_stages = FALSE;
@@ -53,7 +59,8 @@ static void read_option(struct given *g, const char *text)
 static void read_options(struct given *g, const char *text)
 {
     *g = (struct given){.bases = g_ptr_array_new_with_free_func((GDestroyNotify)image_conf_free),
-                        .patterns = g_ptr_array_new_with_free_func(g_free)};
+                        .patterns = g_ptr_array_new_with_free_func(g_free),
+                        .contexts = g_ptr_array_new()};
     g->o.all_stages = TRUE;
     platform_parse(&g->o.platform, "linux/amd64", NULL);
     platform_parse(&g->o.build_platform, "linux/amd64", NULL);
@@ -68,6 +75,7 @@ static void read_options(struct given *g, const char *text)
     }
     g_ptr_array_add(g->patterns, NULL);
     g->o.bases = g->bases;
+    g->o.contexts = g->contexts;
     g->o.ignore = ignore_new((const char *const *)g->patterns->pdata, NULL);
 }
 
@@ -75,6 +83,12 @@ static void clear(struct given *g)
 {
     g_hash_table_unref(g->o.build_args);
     g_free((char *)g->o.target);
+    for (guint i = 0; i < g->contexts->len; i++) {
+        struct named_context *c = g_ptr_array_index(g->contexts, i);
+        g_free(c->name);
+        g_free(c);
+    }
+    g_ptr_array_unref(g->contexts);
     g_ptr_array_unref(g->bases);
     g_ptr_array_unref(g->patterns);
     ignore_free((struct ignore *)g->o.ignore);
