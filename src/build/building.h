@@ -84,6 +84,7 @@ void build_note_nothing_copied(const struct build *b);
  * known: one line, newly allocated, or NULL. */
 char *build_hint(struct build *b, const struct build_step *step);
 /* notfound.c: the same for a RUN whose exit code is 127; log: the end of its log. */
+char *build_hint_missing(const struct build *b, const struct vertex *v, const char *log);
 char *build_hint_not_found(const struct build *b, const struct vertex *v, const char *log);
 /* The same for a RUN that was meant as JSON but is not; NULL: it was not meant so. */
 char *build_hint_json_form(const struct build *b, const struct vertex *v);

@@ -120,5 +120,7 @@ char *build_hint(struct build *b, const struct build_step *step)
         return NULL;
     g_autofree char *end = build_log_tail(b, step, END_LINES);
     char *hint = exit_code == 127 ? build_hint_not_found(b, v, end) : secret_hint(b, v, end);
-    return hint ? hint : rights_hint(v, end);
+    if (!hint)
+        hint = rights_hint(v, end);
+    return hint ? hint : build_hint_missing(b, v, end);
 }

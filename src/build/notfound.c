@@ -232,9 +232,13 @@ static char *tell_of_manager(const struct search *s, const char *name)
 /* Words, without quotes, that stand before one of the phrases by which shells and env say it. */
 static char *name_in_line(const char *line)
 {
-    static const char *const phrases[] = {
-        ": not found",           ": command not found",         ": No such file or directory",
-        ": executable file not", ": the interpreter or loader", ": stat /"};
+    static const char *const phrases[] = {": not found",
+                                          ": command not found",
+                                          ": No such file or directory",
+                                          ": executable file not",
+                                          ": the interpreter or loader",
+                                          ": stat /",
+                                          ": [Errno 2]"};
     for (guint i = 0; i < G_N_ELEMENTS(phrases); i++) {
         const char *end = strstr(line, phrases[i]);
         if (!end)
@@ -313,6 +317,40 @@ char *build_hint_not_found(const struct build *b, const struct vertex *v, const 
     if (!hint && word)
         hint = tell_of_file(&s, word);
     return hint ? hint : plain_hint(name ? name : "");
+}
+
+/* Whether path, clean and absolute, is at or below a mount of the step. */
+static gboolean in_mount(const struct exec_op *op, const char *path)
+{
+    for (guint i = 0; i < op->n_mounts; i++) {
+        const char *dest = op->mounts[i].dest;
+        gsize n = dest ? strlen(dest) : 0;
+        if (n && strncmp(path, dest, n) == 0 && (path[n] == '/' || path[n] == '\0'))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+char *build_hint_missing(const struct build *b, const struct vertex *v, const char *log)
+{
+    const struct exec_op *op = &v->op.exec;
+    struct entry e;
+    gboolean exists = TRUE;
+    g_autofree char *name = strstr(log, "No such file or directory") ? name_in_log(log) : NULL;
+    const struct chain *below = name && *name ? solver_base_chain(b->solver, v) : NULL;
+    g_autoptr(chainview) view = below ? chainview_new(b->store, below, NULL, NULL) : NULL;
+    gboolean rooted = view && *name == '/';
+    g_autofree char *full = view ? g_canonicalize_filename(name, op->cwd) : NULL;
+    g_autofree char *at =
+        view && !in_mount(op, full) ? chainview_resolve(view, full, TRUE, &exists, &e, NULL) : NULL;
+    if (!at || exists)
+        return NULL;
+    g_autofree char *shown = text_fit(name, NAME_MAX_SHOWN);
+    g_autofree char *cwd = text_fit(op->cwd, NAME_MAX_SHOWN);
+    return g_strdup_printf("%s is not in the image when this step begins: COPY it in an earlier "
+                           "step, or correct the path%s%s%s.",
+                           shown, rooted ? "" : " (this step begins in ", rooted ? "" : cwd,
+                           rooted ? "" : ")");
 }
 
 char *build_hint_json_form(const struct build *b, const struct vertex *v)

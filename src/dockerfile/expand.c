@@ -188,8 +188,14 @@ static gboolean read_replace(struct lexer *lx, const char *name, GString *out)
     gboolean all = lx->p < lx->end && *lx->p == '/';
     lx->p += all;
     g_autoptr(GString) pattern = read_part(lx, '/', TRUE);
-    if (!pattern)
+    if (!pattern) {
+        /* Quotes and braces behind were read as a part of the pattern: they are not to blame. */
+        if (lx->err)
+            g_clear_error(lx->err);
+        expand_fail(lx, "syntax error: missing '/' in ${}");
+        error_add_next(lx->err, "write ${%s/PATTERN/REPLACEMENT}", name);
         return FALSE;
+    }
     g_autoptr(GString) with = read_part(lx, '}', TRUE);
     if (!with)
         return FALSE;
@@ -203,10 +209,22 @@ static gboolean read_replace(struct lexer *lx, const char *name, GString *out)
 
 static gboolean refuse_unset(struct lexer *lx, const char *name, const char *message, gboolean set)
 {
-    return error_set(lx->err, VARVE_ERROR_INVALID, "%s: %s", name,
-                     *message ? message
-                     : set    ? "is not allowed to be empty"
-                              : "is not allowed to be unset");
+    error_set(lx->err, VARVE_ERROR_INVALID, "%s: %s", name,
+              *message ? message
+              : set    ? "is not allowed to be empty"
+                       : "is not allowed to be unset");
+    error_add_next(lx->err,
+                   "give it a value: --build-arg %s=VALUE for an ARG, or ENV %s=VALUE above", name,
+                   name);
+    return FALSE;
+}
+
+static gboolean fail_modifier(struct lexer *lx, const char *name, const char *op)
+{
+    error_set(lx->err, VARVE_ERROR_INVALID, "unsupported modifier (%s) in substitution", op);
+    error_add_next(lx->err, "close it (${%s}), or use one of :- - :+ + :? ? # ## %% %%%% / //",
+                   name);
+    return FALSE;
 }
 
 /* What follows "${name": an operator other than '/', its word and '}'; op is already read. */
@@ -220,8 +238,7 @@ static gboolean read_operator(struct lexer *lx, const char *name, const char *op
     lx->p += colon ? text_char(lx->p, lx->end) : 0;
     g_autofree char *op_text = g_strndup(op_start, lx->p - op_start);
     if (!strchr(colon ? "+-?" : "+-?#%", op))
-        return error_set(lx->err, VARVE_ERROR_INVALID, "unsupported modifier (%s) in substitution",
-                         op_text);
+        return fail_modifier(lx, name, op_text);
     g_autoptr(GString) word = read_part(lx, '}', op == '#' || op == '%');
     if (!word)
         return FALSE;
@@ -401,7 +418,7 @@ static gboolean read_until(struct lexer *lx, char stop, GString *out, struct wor
     }
     if (!stop)
         return TRUE;
-    return stop == '/' ? expand_fail(lx, "syntax error: missing '/' in ${}") : fail_brace(lx);
+    return fail_brace(lx);
 }
 
 static gboolean run_expansion(const struct expand *x, const char *text, GString *out,

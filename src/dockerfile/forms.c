@@ -70,11 +70,14 @@ static void check_choice(struct parser *ps, const struct instruction *ins, const
         if (strcmp(f->name, flag) != 0 || !f->value || g_strv_contains(choices, f->value))
             continue;
         const char *near = suggest_nearest(f->value, choices, n);
-        if (near)
+        g_autofree char *known = g_strjoinv(", ", (char **)choices);
+        if (near) {
             diags_error(ps->diags, f->span, "unsupported %s \"%s\"; did you mean %s?", flag,
                         f->value, near);
-        else
-            diags_error(ps->diags, f->span, "unsupported %s \"%s\"", flag, f->value);
+            continue;
+        }
+        diags_error(ps->diags, f->span, "unsupported %s \"%s\"", flag, f->value);
+        diags_hint(ps->diags, "it is one of: %s", known);
     }
 }
 

@@ -47,7 +47,7 @@ static void split_parts(char *text, char **ip, char **host, char **port)
     }
 }
 
-gboolean ports_parse(const char *text, GPtrArray *list, GError **err)
+static gboolean add_ports(const char *text, GPtrArray *list, GError **err)
 {
     g_autofree char *copy = g_strdup(text);
     char *ip, *host, *port;
@@ -77,4 +77,13 @@ gboolean ports_parse(const char *text, GPtrArray *list, GError **err)
     for (guint64 p = from; p <= to; p++)
         g_ptr_array_add(list, g_strdup_printf("%u/%s", (guint)p, proto));
     return TRUE;
+}
+
+gboolean ports_parse(const char *text, GPtrArray *list, GError **err)
+{
+    if (add_ports(text, list, err))
+        return TRUE;
+    error_add_next(err,
+                   "write PORT, FROM-TO or either with /udp, for example EXPOSE 8080 or 53/udp");
+    return FALSE;
 }

@@ -52,6 +52,17 @@ failed() {
     [[ "$output" != *"hint:"* ]]
 }
 
+@test "a file that no step brought" {
+    failed 'chmod +x /app/run.sh'
+    [[ "$output" == *"hint: /app/run.sh is not in the image when this step begins: COPY it"* ]]
+    failed 'cat conf/a.txt'
+    [[ "$output" == *"hint: conf/a.txt is not in the image"*"(this step begins in /)"* ]]
+    failed 'cat /etc/passwd >/dev/null; echo "x: /etc/passwd: No such file or directory"; exit 1'
+    [[ "$output" != *"hint:"* ]]
+    failed '--mount=type=cache,target=/c cat /c/x'
+    [[ "$output" != *"hint:"* ]]
+}
+
 @test "no hint where nothing is known" {
     failed 'echo it broke; exit 3'
     [[ "$output" == *"failed with exit code 3"* ]]

@@ -386,3 +386,13 @@ foreign_program() {
     [ "$status" -eq 126 ]
     says 'it begins with a byte order mark' 'next: '
 }
+
+@test "words with a meaning: platforms, ports, substitutions" {
+    wrong 'FROM --platform=linux/amd65 busybox\n' 'Dockerfile:1:6' 'did you mean amd64?' 'hint: write it as os/arch'
+    wrong 'FROM busybox\nEXPOSE http\n' 'Dockerfile:2:8' 'invalid containerPort: http' 'hint: write PORT' 'EXPOSE 8080'
+    wrong 'FROM busybox\nEXPOSE 80/tpc\n' 'invalid proto: tpc' 'hint: write PORT'
+    wrong 'FROM busybox\nLABEL a="${N:?must be set}"\n' 'N: must be set' 'hint: give it a value: --build-arg N=VALUE'
+    wrong 'FROM busybox\nLABEL a="${N:=x}"\n' 'unsupported modifier (:=)' 'hint: close it (${N})'
+    wrong 'FROM busybox\nLABEL a="${N/x}"\n' "missing '/'" 'hint: write ${N/PATTERN/REPLACEMENT}'
+    wrong 'FROM busybox\nRUN --network=$N true\n' 'unsupported network "$N"' 'hint: it is one of: ' 'none, host'
+}
