@@ -195,10 +195,12 @@ static gboolean read_ignore(struct build *b, GError **err)
     return FALSE;
 }
 
-/* What messages call it: as short as it is still clear. */
+/* What messages call it: as short as it is still clear. Of several, -f says which. */
 static char *shown_name(const struct build *b)
 {
-    return g_path_get_basename(b->dockerfile_path);
+    const char *file = b->r->file;
+    gboolean below = file && !g_path_is_absolute(file) && strchr(file, '/');
+    return below ? g_strdup(file) : g_path_get_basename(b->dockerfile_path);
 }
 
 gboolean build_read(struct build *b, GError **err)

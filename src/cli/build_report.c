@@ -178,6 +178,16 @@ static void print_next_of_files(const struct output *o)
         print_next("varve load %s", word);
 }
 
+/* How the image is started: what it listens on is out of reach until it is published. */
+static char *run_command(const struct built_image *image, const char *name)
+{
+    GTreeNode *n = image && image->conf->ports ? g_tree_node_first(image->conf->ports) : NULL;
+    guint port = n ? strtoul(g_tree_node_key(n), NULL, 10) : 0;
+    if (!port || !g_str_has_suffix(g_tree_node_key(n), "/tcp"))
+        return g_strconcat("varve run ", name, NULL);
+    return g_strdup_printf("varve run -p %u:%u %s", port < 1024 ? port + 8000 : port, port, name);
+}
+
 static void print_next_of_build(struct shown_build *b)
 {
     const char *name = display_name(b);
@@ -190,10 +200,11 @@ static void print_next_of_build(struct shown_build *b)
         }
         pushed = pushed || o->push;
     }
+    g_autofree char *run = run_command(b->res->image, name);
     if (b->r->name && pushed)
-        print_next("varve run %s · varve layers %s", name, name);
+        print_next("%s · varve layers %s", run, name);
     else if (b->r->name)
-        print_next("varve run %s · varve push %s · varve layers %s", name, name, name);
+        print_next("%s · varve push %s · varve layers %s", run, name, name);
     else if (b->res->image->has_config)
         print_next("name it with -t NAME to run, push or inspect it");
 }

@@ -25,11 +25,11 @@ struct lint_options {
     const struct ignore *ignore; /* of the context, or NULL */
     struct platform platform;    /* wanted */
     struct platform build_platform;
-    const char *target;     /* name of the stage asked for; NULL: the last */
-    gboolean all_stages;    /* look at instructions of stages that the target does not need, too */
+    const char *target;  /* name of the stage asked for; NULL: the last */
+    gboolean all_stages; /* look at instructions of stages that the target does not need, too */
     const GPtrArray *contexts; /* struct named_context* (lower.h), which replace stages, or NULL */
-    const GPtrArray *bases; /* struct image_conf* by stage (lower.h), or NULL: none is known, and
-                               rules that depend on them are silent about these stages */
+    const GPtrArray *bases;    /* struct image_conf* by stage (lower.h), or NULL: none is known, and
+                                  rules that depend on them are silent about these stages */
 };
 struct lint_report {
     GPtrArray *findings; /* struct lint_finding*, by position */

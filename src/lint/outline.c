@@ -96,7 +96,8 @@ static gboolean has_base_arg(const struct outlining *w, const struct scope *s, c
     return FALSE;
 }
 
-/* The last ARG of each name in the stage counts, triggers included; one without a value may mean the global one. */
+/* The last ARG of each name in the stage counts, triggers included; one without a value may mean
+ * the global one. */
 static GHashTable *stage_args(struct outlining *w, const struct scope *s)
 {
     GHashTable *own = g_hash_table_new(g_str_hash, g_str_equal);

@@ -180,6 +180,21 @@ static int rank(const struct run_row *r, const char *text)
     return *text && g_str_has_prefix(r->id, text) ? 2 : 0;
 }
 
+/* An image's name is easily taken for that of its run. */
+static void advise_missing(const GPtrArray *rows, const char *text, GError **err)
+{
+    for (guint i = 0; i < rows->len; i++) {
+        const struct run_row *r = g_ptr_array_index(rows, i);
+        if (!g_str_equal(r->image, text))
+            continue;
+        error_add_next(err,
+                       "that is an image, whose latest run is %s; varve run --name NAME names one",
+                       r->id);
+        return;
+    }
+    error_add_next(err, "varve ps -a lists running and ended runs");
+}
+
 struct run_row *store_run_find(struct store *s, const char *text, GError **err)
 {
     g_autoptr(GPtrArray) rows = store_run_list(s);
@@ -201,7 +216,7 @@ struct run_row *store_run_find(struct store *s, const char *text, GError **err)
         return r;
     }
     error_set(err, VARVE_ERROR_NOT_FOUND, "no such run: %s", text);
-    error_add_next(err, "varve ps -a lists running and ended runs");
+    advise_missing(rows, text, err);
     return NULL;
 }
 

@@ -396,3 +396,23 @@ foreign_program() {
     wrong 'FROM busybox\nLABEL a="${N/x}"\n' "missing '/'" 'hint: write ${N/PATTERN/REPLACEMENT}'
     wrong 'FROM busybox\nRUN --network=$N true\n' 'unsupported network "$N"' 'hint: it is one of: ' 'none, host'
 }
+
+@test "one Dockerfile of several: messages say which" {
+    mkdir api web
+    printf 'FROM busybox\nCOPPY a b\n' >api/Dockerfile
+    run build -f api/Dockerfile .
+    says 'api/Dockerfile:2:1'
+    printf 'FROM busybox\nRUN false\n' >web/Dockerfile
+    run build -f ./web/Dockerfile .
+    says 'web/Dockerfile:2'
+}
+
+@test "an image's name where a run's is wanted, and a port to publish" {
+    printf 'FROM busybox\nEXPOSE 80\nCMD ["true"]\n' >Dockerfile
+    run build -t app .
+    says 'next: varve run -p 8080:80 app'
+    varve run -d app
+    run varve wait app
+    [ "$status" -ne 0 ]
+    says 'no such run: app' 'next: that is an image, whose latest run is '
+}
