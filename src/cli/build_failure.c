@@ -24,7 +24,8 @@ static void print_source(const struct shown_build *b, const struct vertex *v)
 {
     if (v->meta.line == 0)
         return;
-    struct diag at = {DIAG_ERROR, {v->meta.line, 1, 1}, (char *)v->meta.name, NULL};
+    /* The message stands above already; here it could take several lines of a narrow window. */
+    struct diag at = {DIAG_ERROR, {v->meta.line, 1, 1}, (char *)"", NULL};
     const struct instruction *ins = NULL;
     for (guint i = 0; i < b->res->df->n_instructions; i++)
         if (b->res->df->instructions[i]->first_line == (guint)v->meta.line)

@@ -124,3 +124,11 @@ END
     [ "$(tar xOf holes.tar h | wc -c)" -eq 1000 ]
     run -0 varve fsck
 }
+
+@test "a failed step with a long command is told once, whatever the width of the window" {
+    printf 'FROM busybox\nRUN echo %s; false\n' "$(printf 'word%.0s ' $(seq 40))" >Dockerfile
+    for width in 200 80 40; do
+        run on_terminal $width 24 "'$VARVE' build --no-cache --build-context busybox=oci-layout://$BASES/busybox-oci ."
+        [ "$(grep -A1 '^  Dockerfile:2' <<<"$output" | tail -1)" = "    1 │ FROM busybox" ]
+    done
+}
