@@ -119,7 +119,8 @@ char *lower_base_reference(struct lowering *lw, const struct build_stage *s,
                            enum context_kind *kind)
 {
     const struct named_context *c =
-        s->override ? s->override : named_context_find(lw->o->contexts, s->scope->base_name, &s->platform);
+        s->override ? s->override
+                    : named_context_find(lw->o->contexts, s->scope->base_name, &s->platform);
     const char *name = c ? c->value : s->scope->base_name;
     *kind = c ? c->kind : CONTEXT_IMAGE;
     if (strcmp(s->platform.os, "windows") == 0)
@@ -134,8 +135,9 @@ char *lower_base_reference(struct lowering *lw, const struct build_stage *s,
 
 gboolean lower_base(struct lowering *lw, struct build_stage *s)
 {
-    s->context =
-        s->override ? s->override : named_context_find(lw->o->contexts, s->scope->base_name, &s->platform);
+    s->context = s->override
+                     ? s->override
+                     : named_context_find(lw->o->contexts, s->scope->base_name, &s->platform);
     if (!check_system(lw, s, is_scratch(s) ? &lw->o->platform : &s->platform))
         return FALSE;
     if (is_scratch(s)) {

@@ -1,8 +1,8 @@
 /* Rules against tests/data/lint: NAME.in is a Dockerfile that may hold a line "# options: …" with
  * --build-arg=K=V, --ignore=PATTERN, --base=N:K=V (a variable of the image that stage N starts
  * from; "N:" alone says that its config is known; it is for the platform so far) --platform=P,
- * --context=NAME (a named context) and --target=STAGE (other stages are left out); NAME.expected has a line per finding. VARVE_UPDATE=1
- * writes the expectations anew. */
+ * --context=NAME (a named context) and --target=STAGE (other stages are left out); NAME.expected
+ * has a line per finding. VARVE_UPDATE=1 writes the expectations anew. */
 #include "graph/imageconf.h"
 #include "graph/lower.h"
 #include "lint/lint.h"
