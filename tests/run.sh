@@ -142,7 +142,7 @@ for suite in "${suites[@]}"; do
         ;;
     sanitize) run_sanitized ;;
     tsan) run_tsan ;;
-    kernels) LIMIT=5400 run_tap kernels tests/kernels.sh "$build" ;;
+    kernels) LIMIT=12000 run_tap kernels tests/kernels.sh "$build" ;;
     *) echo "unknown suite $suite" >&2; exit 2 ;;
     esac
 done
