@@ -67,6 +67,7 @@ static void open_sources(struct build *b)
     b->sources = sources_new(&so);
     sources_add_contexts(b->sources, &contexts);
     presence_install(b->store, &(struct presence_options){.registry = so.registry,
+                                                          .cache = b->cache_reader,
                                                           .events = so.events,
                                                           .cancel = so.cancel,
                                                           .refused = so.pull == PULL_NEVER});
@@ -120,7 +121,12 @@ static gboolean solve(struct build *b, GError **err)
                                 .resources = &b->r->resources,
                                 .nets = b->nets,
                                 .snapshots = b->config->snapshots,
+                                .cache = b->cache_reader,
+                                .finished = build_step_finished,
+                                .finished_ctx = b,
                                 .keep_failed = b->r->keep_failed};
+    if (!build_write_caches(b, err))
+        return FALSE;
     b->solver = solver_new(b->lowered->graph, &so);
     gboolean ok =
         !b->lowered->result || solver_run(b->solver, &b->lowered->result, 1, &b->chain, err);
@@ -149,7 +155,8 @@ static gboolean make_config(struct build *b, const struct output_env *env, GErro
     for (guint i = 0; i < b->r->outputs->len; i++)
         if (!output_export(g_ptr_array_index(b->r->outputs, i), b->result.image, env, err))
             return FALSE;
-    return !needs_config(b) || built_image_config(b->result.image, err);
+    return !needs_config(b) ||
+           (build_add_inline_cache(b, err) && built_image_config(b->result.image, err));
 }
 
 static gboolean make_outputs(struct build *b, GError **err)
@@ -175,6 +182,34 @@ static gboolean make_outputs(struct build *b, GError **err)
         g_array_append_val(b->result.outputs, r);
     }
     return TRUE;
+}
+
+/* Layers that an output needs may turn out to be lost: then the steps that made them run. */
+static gboolean make_lasting_outputs(struct build *b, GError **err)
+{
+    for (;;) {
+        guint lost = store_layers_lost(b->store);
+        gboolean again = FALSE;
+        GError *why = NULL;
+        if (make_outputs(b, &why))
+            return TRUE;
+        if (store_layers_lost(b->store) > lost && solver_lost_own(b->solver, b->chain))
+            event_warn(b->ports.events, "a result is lost, so its step runs again: %s",
+                       why->message);
+        if (store_layers_lost(b->store) > lost)
+            solver_forget_lost(b->solver, &again);
+        if (!again) {
+            g_propagate_error(err, why);
+            return FALSE;
+        }
+        g_error_free(why);
+        g_clear_pointer(&b->result.image, built_image_free);
+        g_clear_pointer(&b->result.outputs, g_array_unref);
+        g_clear_pointer(&b->chain, chain_free);
+        if (!solver_run(b->solver, &b->lowered->result, 1, &b->chain, err))
+            return FALSE;
+        build_collect_steps(b);
+    }
 }
 
 char *build_title(const struct build_request *r)
@@ -225,7 +260,7 @@ static void note_filters(const struct build *b)
 
 gboolean build_prepare(struct build *b, GError **err)
 {
-    if (!open_inputs(b, err))
+    if (!open_inputs(b, err) || !build_read_caches(b, err))
         return FALSE;
     note_filters(b);
     build_note_unused_args(b);
@@ -244,7 +279,9 @@ static gboolean run_phases(struct build *b, GError **err)
     build_collect_steps(b);
     if (ok)
         build_note_nothing_copied(b);
-    return ok && make_outputs(b, err);
+    ok = ok && make_lasting_outputs(b, err) && build_finish_caches(b, err);
+    build_report_caches(b);
+    return ok;
 }
 
 gboolean build_run(struct build *b, GError **err)
@@ -325,6 +362,7 @@ void build_free(struct build *b)
     build_result_clear(&b->result);
     chain_free(b->chain);
     solver_free(b->solver);
+    build_free_caches(b);
     netpool_free(b->nets);
     lowered_free(b->lowered);
     sources_free(b->sources);

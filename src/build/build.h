@@ -61,6 +61,8 @@ struct build_result {
     GPtrArray *steps;          /* struct build_step*, in the order of the graph */
     int ran, cached;           /* how many steps ran, and how many were hits */
     struct built_image *image; /* NULL: not made */
+    GArray *cache_reads;       /* struct cache_read_report, or NULL */
+    GArray *cache_writes;      /* struct cache_write_report, or NULL */
     GArray *outputs;           /* struct output_result, of the request's outputs that are done */
     gboolean unchanged;        /* all names already referred to exactly this image */
     gboolean same_layers;      /* the image that had the name before has the same layers */

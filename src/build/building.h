@@ -35,6 +35,9 @@ struct build {
     struct sources *sources;
     struct lowered *lowered;
     struct solver *solver;
+    struct cache_reader *cache_reader; /* of --cache-from; or NULL */
+    struct cache_writer *cache_writer; /* of --cache-to; or NULL */
+    gboolean *of_image; /* with --cache-to, by vertex number: its layers are the image's */
     char *slot_prefix;
     struct image_times times;
     struct chain *chain;
@@ -50,6 +53,21 @@ gboolean build_open_context(struct build *b, GError **err);
 void build_free_context_source(struct build *b);
 /* Fetches the Dockerfile if -f is a URL; after the context. */
 gboolean build_fetch_dockerfile(struct build *b, GError **err);
+
+/* caches.c: begins to read --cache-from; needs the store and the configuration. */
+gboolean build_read_caches(struct build *b, GError **err);
+/* Begins to write --cache-to; before the solver. */
+gboolean build_write_caches(struct build *b, GError **err);
+/* Puts a cache into the image's config when --cache-to has type=inline; after the outputs' exports.
+ */
+gboolean build_add_inline_cache(struct build *b, GError **err);
+/* For solver_options.finished. */
+void build_step_finished(gpointer build, const struct vertex *v, const struct chain *c);
+/* Waits until all is written. */
+gboolean build_finish_caches(struct build *b, GError **err);
+/* Puts into the result what was read. */
+void build_report_caches(struct build *b);
+void build_free_caches(struct build *b);
 
 /* unused.c: notes each build argument that the Dockerfile has no ARG for. */
 void build_note_unused_args(const struct build *b);

@@ -25,6 +25,8 @@ struct build_request *build_request_new(void)
     r->hosts = g_array_new(FALSE, TRUE, sizeof(struct host_ip));
     r->ulimits = g_array_new(FALSE, TRUE, sizeof(struct ulimit));
     r->owned = g_ptr_array_new_with_free_func(g_free);
+    r->cache_from = g_ptr_array_new_with_free_func((GDestroyNotify)cache_spec_free);
+    r->cache_to = g_ptr_array_new_with_free_func((GDestroyNotify)cache_spec_free);
     r->outputs = g_ptr_array_new_with_free_func((GDestroyNotify)output_free);
     return r;
 }
@@ -59,6 +61,8 @@ void build_request_free(struct build_request *r)
     g_array_unref(r->hosts);
     g_array_unref(r->ulimits);
     g_ptr_array_unref(r->owned);
+    g_ptr_array_unref(r->cache_from);
+    g_ptr_array_unref(r->cache_to);
     g_ptr_array_unref(r->outputs);
     resources_clear(&r->resources);
     g_free(r);

@@ -7,6 +7,7 @@
 #ifndef VARVE_BUILD_REQUEST_H
 #define VARVE_BUILD_REQUEST_H
 
+#include "cache/writer.h"
 #include "exec/resources.h"
 #include "graph/lower.h"
 #include "output/output.h"
@@ -60,10 +61,12 @@ struct build_request {
     gboolean allow_insecure, allow_host_network; /* --allow: the entitlements given */
     gboolean keep_failed; /* keep the state of a failed RUN, for build_debug() */
 
-    GPtrArray *outputs; /* struct output* */
-    char **annotations; /* "key=value" that build_set_outputs() gives each output; or NULL */
-    gboolean wants_id;  /* an image id is needed, whatever the outputs make */
-    char *docker_host;  /* as DOCKER_HOST; NULL: its default */
+    GPtrArray *cache_from; /* struct cache_spec* */
+    GPtrArray *cache_to;   /* struct cache_spec* */
+    GPtrArray *outputs;    /* struct output* */
+    char **annotations;    /* "key=value" that build_set_outputs() gives each output; or NULL */
+    gboolean wants_id;     /* an image id is needed, whatever the outputs make */
+    char *docker_host;     /* as DOCKER_HOST; NULL: its default */
 };
 /* One with empty collections, this machine's platform and no descriptors. */
 struct build_request *build_request_new(void);

@@ -62,6 +62,8 @@ void build_collect_steps(struct build *b)
     if (!b->solver)
         return;
     const struct labelling labels = labelling_of(b);
+    g_ptr_array_set_size(b->result.steps, 0);
+    b->result.ran = b->result.cached = 0;
     for (guint i = 0; i < b->lowered->graph->vertices->len; i++) {
         const struct vertex *v = vertex_at(b, i);
         if (!is_step(b, v))
@@ -117,6 +119,10 @@ void build_result_clear(struct build_result *r)
 {
     failure_free(r->failure);
     g_ptr_array_unref(r->steps);
+    if (r->cache_reads)
+        g_array_unref(r->cache_reads);
+    if (r->cache_writes)
+        g_array_unref(r->cache_writes);
     if (r->outputs)
         g_array_unref(r->outputs);
     g_clear_pointer(&r->changes, g_ptr_array_unref);

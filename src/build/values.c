@@ -295,3 +295,24 @@ gboolean build_set_annotations(struct build_request *r, char **texts, struct eve
     r->annotations = g_strv_builder_end(all);
     return TRUE;
 }
+
+gboolean build_add_cache(struct build_request *r, enum cache_use use, const char *text, char **env,
+                         struct event_sink *events, GError **err)
+{
+    g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
+    struct cache_spec *s = cache_spec_parse(use, text, env, notes, err);
+    if (!s)
+        return FALSE;
+    for (guint i = 0; i < notes->len; i++)
+        event_note(events, "%s", (const char *)g_ptr_array_index(notes, i));
+    if (s->type == CACHE_GHA && (!cache_spec_get(s, "url_v2") || !cache_spec_get(s, "token"))) {
+        event_note(events,
+                   "%s type=gha has no effect outside of GitHub Actions: ACTIONS_RESULTS_URL and "
+                   "ACTIONS_RUNTIME_TOKEN are not set",
+                   use == CACHE_READ ? "--cache-from" : "--cache-to");
+        cache_spec_free(s);
+        return TRUE;
+    }
+    g_ptr_array_add(use == CACHE_READ ? r->cache_from : r->cache_to, s);
+    return TRUE;
+}

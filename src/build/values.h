@@ -52,6 +52,10 @@ gboolean build_add_context(struct build_request *r, const char *text, GError **e
 gboolean build_set_annotations(struct build_request *r, char **texts, struct event_sink *events,
                                GError **err);
 
+/* One --cache-from or --cache-to (cache/spec.h). */
+gboolean build_add_cache(struct build_request *r, enum cache_use use, const char *text, char **env,
+                         struct event_sink *events, GError **err);
+
 /* outputs.c: -o, --push and --load together. specs may be NULL. After the tags and the annotations.
  * The front end must check whether out_fd can take an archive. */
 gboolean build_set_outputs(struct build_request *r, char **specs, gboolean push, gboolean load,

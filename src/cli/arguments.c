@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/shellword.h"
 #include "text/bytesize.h"
+#include "text/duration.h"
 #include "text/reference.h"
 #include "text/signalname.h"
 
@@ -84,6 +85,31 @@ gboolean size_option(const char *flag, const char *text, guint64 *out, GError **
     g_prefix_error(err, "%s: ", flag);
     error_as_usage(err);
     return FALSE;
+}
+
+gboolean age_option(const char *flag, const char *text, gint64 *seconds, GError **err)
+{
+    static const struct {
+        char unit;
+        gint64 seconds;
+    } units[] = {{'d', 86400}, {'w', 7 * 86400}};
+    gsize len = text ? strlen(text) : 0;
+    for (guint i = 0; len > 1 && i < G_N_ELEMENTS(units); i++) {
+        guint64 n;
+        g_autofree char *digits = g_strndup(text, len - 1);
+        if (text[len - 1] != units[i].unit ||
+            !g_ascii_string_to_unsigned(digits, 10, 1, 36500, &n, NULL))
+            continue;
+        *seconds = (gint64)n * units[i].seconds;
+        return TRUE;
+    }
+    gint64 ns;
+    if (text && (!duration_parse(text, &ns, NULL) || ns < 1000000000))
+        return error_set(err, VARVE_ERROR_USAGE, "%s %s: write a time like 7d, 2w or 12h", flag,
+                         text);
+    if (text)
+        *seconds = ns / 1000000000;
+    return TRUE;
 }
 
 gboolean count_option(const char *flag, const char *text, guint max, guint *out, GError **err)

@@ -23,6 +23,9 @@ gboolean platform_wanted(const char *text, struct platform *store, const struct 
 gboolean signal_option(const char *flag, const char *text, int *out, GError **err);
 /* A size given with flag; NULL text leaves *out. VARVE_ERROR_USAGE. */
 gboolean size_option(const char *flag, const char *text, guint64 *out, GError **err);
+/* A time given with flag, "7d", "2w" and what Go's durations allow, in seconds; NULL text leaves
+ * *seconds. VARVE_ERROR_USAGE. */
+gboolean age_option(const char *flag, const char *text, gint64 *seconds, GError **err);
 /* A number from 1 to max given with flag; NULL text leaves *out. VARVE_ERROR_USAGE. */
 gboolean count_option(const char *flag, const char *text, guint max, guint *out, GError **err);
 

@@ -73,8 +73,10 @@ const struct option_row build_options_rows[] = {
     {"rm", 0, OPTION_NOTED, AT(noted_rm), NULL, NULL},
     {"force-rm", 0, OPTION_NOTED, AT(noted_force_rm), NULL, NULL},
     {"builder", 0, OPTION_NOTED, AT(noted_builder), "NAME", NULL},
-    {"cache-from", 0, OPTION_LIST, AT(raw_cache_from), NULL, NULL},
-    {"cache-to", 0, OPTION_LIST, AT(raw_cache_to), NULL, NULL},
+    {"cache-from", 0, OPTION_LIST, AT(raw_cache_from), "type=TYPE,…",
+     "use the results of other machines: registry, local, gha, s3, azblob (repeatable)"},
+    {"cache-to", 0, OPTION_LIST, AT(raw_cache_to), "type=TYPE,…",
+     "give this build's results to other machines: likewise, and inline (repeatable)"},
     {"attest", 0, OPTION_LIST, AT(raw_attest), NULL, NULL},
     {"provenance", 0, OPTION_STRING, AT(raw_provenance), NULL, NULL},
     {"sbom", 0, OPTION_STRING, AT(raw_sbom), NULL, NULL},
@@ -92,20 +94,14 @@ static gboolean wants_attestation(char **attests)
     return FALSE;
 }
 
-/* "type=registry,ref=x" or a reference. A cache only makes builds faster: a note is enough. */
-static gboolean note_caches(const struct build_options *o, GError **err)
+static gboolean parse_caches(struct build_options *o, char **env, GError **err)
 {
-    for (char **c = o->raw_cache_from; c && *c; c++) {
-        g_autoptr(reference) ref = strchr(*c, '=') ? NULL : reference_parse(*c, NULL);
-        if (!ref && !g_str_has_prefix(*c, "type=") && !strstr(*c, ",type=")) {
-            error_set(err, VARVE_ERROR_USAGE, "--cache-from %s: neither an image nor type=…", *c);
-            error_add_next(err, "for example --cache-from type=registry,ref=example.org/app:cache");
+    for (char **c = o->raw_cache_from; c && *c; c++)
+        if (!build_add_cache(o->request, CACHE_READ, *c, env, report_sink(), err))
             return FALSE;
-        }
-    }
-    if (o->raw_cache_from)
-        report_note(
-            "--cache-from has no effect in this version: only the cache of this machine is used");
+    for (char **c = o->raw_cache_to; c && *c; c++)
+        if (!build_add_cache(o->request, CACHE_WRITE, *c, env, report_sink(), err))
+            return FALSE;
     return TRUE;
 }
 
@@ -115,8 +111,7 @@ static gboolean refuse_unsupported(const struct build_options *o, GError **err)
     const struct {
         const char *flag;
         gboolean given;
-    } flags[] = {{"--cache-to", o->raw_cache_to != NULL},
-                 {"--attest", wants_attestation(o->raw_attest)},
+    } flags[] = {{"--attest", wants_attestation(o->raw_attest)},
                  {"--provenance", !build_is_off(o->raw_provenance)},
                  {"--sbom", !build_is_off(o->raw_sbom)}};
     for (guint i = 0; i < G_N_ELEMENTS(flags); i++) {
@@ -259,10 +254,10 @@ static gboolean parse_all(struct build_options *o, char **env, int argc, char **
 {
     struct build_request *r = o->request;
     const char *call = o->raw_call ? o->raw_call : o->check ? "check" : NULL;
-    return refuse_unsupported(o, err) && note_caches(o, err) && build_set_call(r, call, err) &&
-           parse_progress(o, err) && add_each(r, o->raw_tags, build_add_tag, err) &&
-           parse_build_args(o, env, err) && parse_lists(o, env, err) &&
-           parse_platform_option(o, err) &&
+    return refuse_unsupported(o, err) && parse_caches(o, env, err) &&
+           build_set_call(r, call, err) && parse_progress(o, err) &&
+           add_each(r, o->raw_tags, build_add_tag, err) && parse_build_args(o, env, err) &&
+           parse_lists(o, env, err) && parse_platform_option(o, err) &&
            build_set_annotations(r, o->raw_annotations, report_sink(), err) &&
            build_set_network(r, o->raw_network, err) && build_set_pull(r, o->raw_pull, err) &&
            add_each(r, o->raw_allow, build_allow, err) &&

@@ -19,7 +19,8 @@ struct build_options {
     char *raw_cgroup_parent, *raw_provenance, *raw_sbom, *raw_call; /* NULL: not given */
     char *raw_parallel;                                             /* likewise */
     struct limit_options raw_limits;                                /* --memory and the like */
-    char **raw_cache_from, **raw_cache_to, **raw_attest; /* only tell what is not supported */
+    char **raw_cache_from, **raw_cache_to;                          /* --cache-from, --cache-to */
+    char **raw_attest; /* only tells what is not supported */
     char *noted_compress, *noted_isolation, *noted_security_opt, *noted_squash, *noted_rm,
         *noted_force_rm, *noted_builder; /* have no effect, and are noted */
     char **words;                        /* the command line after "build", as given; borrowed */

@@ -209,6 +209,41 @@ static void print_next_of_build(struct shown_build *b)
         print_next("name it with -t NAME to run, push or inspect it");
 }
 
+static void print_cache_reads(const struct build_result *r)
+{
+    for (guint i = 0; r->cache_reads && i < r->cache_reads->len; i++) {
+        const struct cache_read_report *c =
+            &g_array_index(r->cache_reads, struct cache_read_report, i);
+        g_autofree char *size = text_size(c->bytes);
+        if (c->hits > 0 || c->bytes > 0)
+            fprintf(stderr, "cache: %u result%s from %s, %s fetched\n", c->hits,
+                    c->hits == 1 ? "" : "s", c->label, size);
+    }
+}
+
+static void print_cache_writes(const struct build_result *r)
+{
+    for (guint i = 0; r->cache_writes && i < r->cache_writes->len; i++) {
+        const struct cache_write_report *c =
+            &g_array_index(r->cache_writes, struct cache_write_report, i);
+        g_autofree char *size = text_size(c->bytes), *time = text_duration(c->busy_us),
+                        *wait = text_duration(c->waited_us);
+        if (c->failed)
+            continue;
+        g_autofree char *mounts = c->mounts ? g_strdup_printf(" and %u cache mount%s", c->mounts,
+                                                              c->mounts == 1 ? "" : "s")
+                                            : g_strdup("");
+        if (c->records == 0 && c->mounts == 0)
+            fprintf(stderr, "cache: %s has all of it already\n", c->label);
+        else
+            fprintf(
+                stderr,
+                "cache: %u result%s%s written to %s: %s in %u blob%s, %s (%s after the build)\n",
+                c->records, c->records == 1 ? "" : "s", mounts, c->label, size, c->blobs,
+                c->blobs == 1 ? "" : "s", time, wait);
+    }
+}
+
 /* Width of a step in --explain: that of the widest, up to half of the terminal. */
 static int step_columns(const struct shown_build *b)
 {
@@ -256,7 +291,7 @@ static void build_print_explanations(const struct shown_build *b)
         const struct vertex_result *r = step_at(b, i)->result;
         if (!r->done)
             continue;
-        if (r->outcome == OUTCOME_CACHED)
+        if (r->outcome == OUTCOME_CACHED && !r->from)
             hits++;
         else
             print_row(words[r->outcome], step_at(b, i)->vertex->meta.name, r->why ? r->why : "",
@@ -284,12 +319,16 @@ void build_report_success(struct shown_build *b)
     if (ran == 0 && b->res->unchanged) {
         print_up_to_date(b, cached);
         print_outputs(b);
+        print_cache_reads(b->res);
+        print_cache_writes(b->res);
         build_print_warnings(b);
         return;
     }
     print_ready(b, ran, cached);
     print_times(b);
     print_outputs(b);
+    print_cache_reads(b->res);
+    print_cache_writes(b->res);
     build_print_warnings(b);
     if (ran > 0)
         report_single_id();

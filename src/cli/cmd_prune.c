@@ -7,7 +7,6 @@
 #include "cli/report.h"
 #include "store/gc.h"
 #include "store/runs.h"
-#include "text/duration.h"
 #include "ui/text.h"
 
 #include <string.h>
@@ -35,31 +34,6 @@ const struct option_row prune_option_rows[] = {
     {0},
 };
 
-/* "7d", "2w" and what Go's durations allow, in seconds. */
-static gboolean parse_age(const char *text, gint64 *seconds, GError **err)
-{
-    static const struct {
-        char unit;
-        gint64 seconds;
-    } units[] = {{'d', 86400}, {'w', 7 * 86400}};
-    gsize len = strlen(text);
-    for (guint i = 0; len > 1 && i < G_N_ELEMENTS(units); i++) {
-        guint64 n;
-        g_autofree char *digits = g_strndup(text, len - 1);
-        if (text[len - 1] != units[i].unit ||
-            !g_ascii_string_to_unsigned(digits, 10, 1, 36500, &n, NULL))
-            continue;
-        *seconds = (gint64)n * units[i].seconds;
-        return TRUE;
-    }
-    gint64 ns;
-    if (!duration_parse(text, &ns, NULL) || ns < 1000000000)
-        return error_set(err, VARVE_ERROR_USAGE, "--older-than %s: write a time like 7d, 2w or 12h",
-                         text);
-    *seconds = ns / 1000000000;
-    return TRUE;
-}
-
 /* Docker's spelling of --older-than. */
 static gboolean take_filters(struct prune_options *o, GError **err)
 {
@@ -79,7 +53,7 @@ static gboolean gc_options_for(const struct prune_options *o, struct gc_options 
 {
     *gc = (struct gc_options){.all = o->all || o->keep_storage || o->older_than,
                               .dry_run = o->dry_run};
-    return (!o->older_than || parse_age(o->older_than, &gc->keep_seconds, err)) &&
+    return age_option("--older-than", o->older_than, &gc->keep_seconds, err) &&
            size_option("--keep-storage", o->keep_storage, &gc->keep_bytes, err);
 }
 

@@ -102,7 +102,7 @@ static gboolean offer_kind(const struct query *q, const struct command *c, const
         offer_builds(q);
     else if (g_str_equal(kind, "FILE"))
         printf(":files\n");
-    else if (g_str_equal(kind, "CONTEXT"))
+    else if (g_str_equal(kind, "CONTEXT") || g_str_equal(kind, "REF"))
         printf(":dirs\n");
     else if (g_ascii_islower(*kind)) /* a word as it is written: "json" */
         offer(q, kind, NULL);

@@ -61,6 +61,13 @@ const struct command commands[] = {
      du_option_rows, cmd_du},
     {"prune", "[OPTIONS]", "remove what is no longer needed", NULL,
      "  varve prune\n  varve prune --all --keep-storage 10GB", TRUE, prune_option_rows, cmd_prune},
+    {"cache", "[OPTIONS] ls|prune|verify|copy REF [REF]",
+     "list, prune, verify or copy a cache of --cache-to",
+     "REF is an image name (type=registry), a directory that begins with / or ./ (type=local), or "
+     "what --cache-from and --cache-to take: type=s3,bucket=NAME.",
+     "  varve cache ls ./cache\n  varve cache prune --keep 14d registry.example/app:cache\n  varve "
+     "cache copy registry.example/app:cache ./cache",
+     FALSE, cache_option_rows, cmd_cache},
     {"fsck", "[OPTIONS]", "verify the store", NULL, "  varve fsck", TRUE, fsck_option_rows,
      cmd_fsck},
     {"parse", "[OPTIONS] CONTEXT|FILE", "print a Dockerfile's syntax tree or build graph",

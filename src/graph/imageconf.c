@@ -111,6 +111,7 @@ void image_conf_free(struct image_conf *c)
     if (!c)
         return;
     g_free(c->author);
+    g_free(c->inline_cache);
     g_free(c->created);
     g_free(c->user);
     g_ptr_array_unref(c->env);

@@ -37,6 +37,7 @@ struct image_conf {
     struct healthcheck *health; /* NULL: unset */
     gboolean args_escaped;      /* ArgsEscaped, of images for Windows */
     GPtrArray *history;         /* struct history* */
+    char *inline_cache;         /* the cache that it carries (cache/inline.h), base64; or NULL */
     GArray *diff_ids;           /* struct digest: the layers of history's non-empty entries */
     struct digest base; /* not part of the config: the manifest of the image that the lowest layers
                            came from, whose blobs they keep; zero: none, or unknown */

@@ -234,6 +234,7 @@ GBytes *image_conf_write(const struct image_conf *c)
     jsonout_str(&j, "os", c->platform.os);
     write_rootfs(&j, c->diff_ids);
     jsonout_opt_str(&j, "variant", c->platform.variant);
+    jsonout_opt_str(&j, "varve.cache.v1", c->inline_cache);
     jsonout_close(&j, '}');
     return jsonout_finish(&j);
 }

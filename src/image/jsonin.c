@@ -6,6 +6,28 @@
 
 #define MAX_MEMBERS 10000 /* of one list or map */
 
+#define MAX_TREE (384 * 1024 * 1024) /* bytes that a document may take once it is parsed */
+
+/* About how much the document takes as a tree: jansson's containers, members and values. Small
+ * documents may unpack to gigabytes otherwise. */
+static gsize tree_size(const char *text, gsize len)
+{
+    gsize size = 0;
+    gboolean quoted = FALSE;
+    for (gsize i = 0; i < len; i++) {
+        if (quoted && text[i] == '\\')
+            i++;
+        else if (text[i] == '"')
+            quoted = !quoted;
+        else if (!quoted)
+            size += text[i] == '[' || text[i] == '{' ? 128
+                    : text[i] == ':'                 ? 64
+                    : text[i] == ','                 ? 40
+                                                     : 0;
+    }
+    return size;
+}
+
 json_t *jsonin_parse(const void *bytes, gsize len, gsize max, const char *what, GError **err)
 {
     if (len > max) {
@@ -13,6 +35,10 @@ json_t *jsonin_parse(const void *bytes, gsize len, gsize max, const char *what, 
                   "cannot read the %s: it has %" G_GSIZE_FORMAT
                   " bytes; the limit is %" G_GSIZE_FORMAT "",
                   what, len, max);
+        return NULL;
+    }
+    if (tree_size(bytes, len) > MAX_TREE) {
+        error_set(err, VARVE_ERROR_INVALID, "cannot read the %s: it has too many values", what);
         return NULL;
     }
     json_error_t e;

@@ -159,6 +159,7 @@ gboolean layer_describe(const struct layer_want *w, struct layer_info *out, GErr
     gboolean absent;
     g_auto(absent_layer) a = {.blob = *w->blob,
                               .size = w->blob_size,
+                              .created = w->created,
                               .diff_id = *w->diff_id,
                               .below = chain_copy(w->parents)};
     if (layer_find(w, &absent, out))
@@ -181,11 +182,33 @@ static gboolean check_diff_id(const struct apply_result *r, const struct digest 
                      is, should);
 }
 
+/* A layer that a build made elsewhere: its source stays, and the index that came with it. */
+static gboolean fill_own(const struct layer_want *w, char *tmp, const char *source,
+                         struct apply_result *r, struct layer_info *out, GError **err)
+{
+    fd_auto int dirfd = fs_open_dir(store_fd(w->store), tmp, err);
+    g_strlcpy(r->info.id, w->fill, sizeof r->info.id);
+    if (r->needs_parents)
+        error_set(err, VARVE_ERROR_INVALID, "it has entries whose directories it lacks");
+    if (r->needs_parents || dirfd < 0 ||
+        !layer_index_keep(w->store, w->fill, dirfd, &r->info, err)) {
+        store_tmp_discard(w->store, tmp);
+        return FALSE;
+    }
+    if (!store_absent_fill(w->store, tmp, &r->info, source, err))
+        return FALSE;
+    *out = r->info;
+    return TRUE;
+}
+
 static gboolean commit_unpacked(const struct layer_want *w, char *tmp, struct apply_result *r,
                                 struct layer_info *out, GError **err)
 {
     gboolean chained = r->needs_parents || w->repeated;
     g_autofree char *source = layer_source_key(w->diff_id, chained ? w->parents : NULL);
+    g_autofree char *own = w->fill ? store_layer_source(w->store, w->fill) : NULL;
+    if (own && g_str_has_prefix(own, STORE_OWN_SOURCE))
+        return fill_own(w, tmp, own, r, out, err);
     r->info.has_diff_id = TRUE;
     r->info.diff_id = r->diff_id;
     if (w->fill)
@@ -257,7 +280,12 @@ gboolean layer_note_blob(struct store *s, const char *layer_id, const struct dig
                          const char *media_type, const struct digest *diff_id, GError **err)
 {
     struct layer_blob b = {.digest = *blob, .diff_id = *diff_id}, old;
+    struct layer_info info;
     if (!store_blob_has(s, blob, &b.size))
+        return TRUE;
+    if (!store_layer_get(s, layer_id, &info, err))
+        return FALSE;
+    if (!info.unpacked) /* of one that a build made, the blob is known by its encoder */
         return TRUE;
     if (store_layer_blob_find(s, layer_id, "pulled", &old) && store_blob_has(s, &old.digest, NULL))
         return TRUE;

@@ -49,6 +49,7 @@ struct layer_want {
     const struct digest *blob;
     guint64 blob_size;
     const char *blob_type;
+    gint64 created; /* seconds since the epoch, of a layer that is only known; 0: now */
 };
 /* Unpacks a blob of the store: checks the diff ID (VARVE_ERROR_INVALID on a mismatch), commits the
  * layer with source "diff:<hex>" (or "chain:<hex>" when it relied on parents) and notes its blob.

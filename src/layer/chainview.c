@@ -9,7 +9,9 @@
 #include "tree/resolve.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 struct chainview *chainview_new(struct store *s, const struct chain *c, struct cancel *stop,
                                 GError **err)
@@ -121,6 +123,8 @@ int chain_layer_open(struct store *s, const char *id, const char *path, GError *
     if (!store_layer_need(s, id, NEED_FILES, err))
         return -1;
     fd_auto int fd = fs_open_dir(store_fd(s), fs, err);
+    if (fd < 0 && faccessat(store_fd(s), fs, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+        store_layer_lose(s, id);
     return fd < 0 ? -1 : content_open(fd, path, dir, err);
 }
 

@@ -8,6 +8,7 @@
 #include "base/work.h"
 #include "layer/decompress.h"
 #include "layer/tarwriter.h"
+#include "store/absent.h"
 #include "store/blob.h"
 
 #include <errno.h>
@@ -169,10 +170,13 @@ static gboolean verify_source(struct store *s, const struct layer_info *info, GE
 gboolean layer_diff_id_verify(struct store *s, const char *layer_id, GError **err)
 {
     struct layer_info info;
-    if (!store_layer_get(s, layer_id, &info, err))
+    gboolean absent;
+    if (!store_layer_get(s, layer_id, &info, err) ||
+        !store_absent_get(s, layer_id, &absent, NULL, err))
         return FALSE;
-    if (info.has_diff_id && !(info.unpacked ? verify_source(s, &info, err)
-                                            : verify_tar(s, layer_id, -1, &info.diff_id, err)))
+    if (info.has_diff_id && !absent &&
+        !(info.unpacked ? verify_source(s, &info, err)
+                        : verify_tar(s, layer_id, -1, &info.diff_id, err)))
         return FALSE;
     g_autoptr(GArray) all = store_layer_blob_list(s, layer_id, err);
     for (guint i = 0; all && i < all->len; i++)

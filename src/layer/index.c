@@ -271,21 +271,36 @@ static struct layer_index *make_index(struct store *s, int dirfd, const char *id
     return map_index(dirfd, id, err);
 }
 
+/* Where its index is: the layer's own directory, or where a claim lies as long as there is none. */
+static char *index_dir(struct store *s, const char *id)
+{
+    g_autofree char *own = store_layer_path(id), *claimed = store_absent_claimed(s, id);
+    g_autofree char *file = g_strconcat(own, "/index", NULL);
+    if (claimed && faccessat(store_fd(s), file, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+        return g_steal_pointer(&claimed);
+    return g_steal_pointer(&own);
+}
+
 static struct layer_index *open_index(struct store *s, const char *id, struct cancel *c,
                                       GError **err)
 {
-    g_autofree char *path = store_layer_path(id);
     if (!store_layer_need(s, id, NEED_TREE, err))
         return NULL;
+    g_autofree char *path = index_dir(s, id);
     fd_auto int dirfd = openat(store_fd(s), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (dirfd < 0) {
+        gboolean damage = errno_is_damage(errno);
         cannot_open("layer", id, err);
+        if (damage)
+            store_layer_lose(s, id);
         return NULL;
     }
     GError *broken = NULL;
     struct layer_index *x = map_index(dirfd, id, &broken);
     if (!x && !broken)
         return make_index(s, dirfd, id, c, err);
+    if (g_error_matches(broken, VARVE_ERROR, VARVE_ERROR_INVALID))
+        store_layer_lose(s, id);
     if (broken)
         g_propagate_error(err, broken);
     return x;

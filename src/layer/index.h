@@ -46,6 +46,16 @@ struct entry_list *layer_walk(int dirfd, struct cancel *c, GError **err);
 /* Both: makes the index of the layer at dirfd. Times that a program set get mtime_set, unless
  * info->unpacked: then they are the image's. */
 gboolean layer_index_make(int dirfd, struct cancel *c, struct layer_info *info, GError **err);
+/* Gives an absent layer (store/absent.h) an index that came from elsewhere: checked as a file, for
+ * order and paths, and that its content digest is content. claim: for this store (handle) alone
+ * (store_absent_claim()). VARVE_ERROR_INVALID. */
+gboolean layer_index_take(struct store *s, const char *layer_id, const void *bytes, gsize len,
+                          const struct digest *content, gboolean claim, GError **err);
+/* Replaces the index in dirfd, made by unpacking the layer, with the one that the absent layer was
+ * given, which knows more (exact times, which of them were set, implied directories). In all else
+ * they must agree, or it is VARVE_ERROR_INVALID. Sets info's content. */
+gboolean layer_index_keep(struct store *s, const char *layer_id, int dirfd, struct layer_info *info,
+                          GError **err);
 /* Checks a layer's index (order, paths, content digest) and the layer against it: files present,
  * types, sizes, modes, and with contents also their digests; of an absent layer the index alone.
  * VARVE_ERROR_INVALID names what differs first. */

@@ -38,6 +38,9 @@ struct indexfile_entry {
 struct layer_index;
 /* The index in bytes, which must outlive it and be aligned; checked as by layer_index_open(). */
 struct layer_index *layer_index_of_bytes(const void *bytes, gsize size, GError **err);
+/* Paths are clean and strictly ascending, and the content digest in the header is that of the
+ * entries. id is the layer's, for messages. */
+gboolean layer_index_verify_order(const struct layer_index *x, const char *id, GError **err);
 
 #define INDEXFILE_DIGEST 1 /* digest is set */
 #define INDEXFILE_OPAQUE 2

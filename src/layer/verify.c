@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/pool.h"
+#include "layer/indexfile.h"
 #include "layer/overlaymark.h"
 #include "store/absent.h"
 #include "tree/content.h"
@@ -28,10 +29,9 @@ static gboolean differs(const struct verifying *v, const struct entry *e, const 
                      what);
 }
 
-/* Paths are clean and strictly ascending, and the content digest in the header is that of the
- * entries. */
-static gboolean verify_order(const struct verifying *v, GError **err)
+gboolean layer_index_verify_order(const struct layer_index *x, const char *id, GError **err)
 {
+    struct verifying whole = {.index = x, .id = id}, *v = &whole;
     g_autoptr(hasher) h = hasher_new();
     struct entry before = {0}, e;
     for (guint i = 0; i < layer_index_len(v->index); i++) {
@@ -109,7 +109,7 @@ gboolean layer_index_verify(struct store *s, const char *layer_id, gboolean cont
     gboolean absent;
     struct verifying v = {x, layer_id, -1, contents};
     if (!store_absent_get(s, layer_id, &absent, NULL, err) || !verify_row(s, &v, err) ||
-        !verify_order(&v, err))
+        !layer_index_verify_order(x, layer_id, err))
         return FALSE;
     if (absent)
         return TRUE;

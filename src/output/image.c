@@ -165,6 +165,20 @@ static void G_GNUC_PRINTF(2, 3) warn(struct built_image *b, const char *fmt, ...
     event_emit(b->events, &(struct event){.type = EVENT_WARNING, .vertex = -1, .text = text});
 }
 
+/* From where the image's base came from, else from wherever the store knows it to be. */
+static gboolean fetch_blob(struct built_image *b, const struct descriptor *d, GError **err)
+{
+    GError *why = NULL;
+    if (b->source && b->source->fetch(b->source, d, &why))
+        return TRUE;
+    if (!store_blob_need(b->store, &d->digest, d->size, d->media_type, why ? NULL : &why)) {
+        g_propagate_error(err, why);
+        return FALSE;
+    }
+    g_clear_error(&why);
+    return TRUE;
+}
+
 /* *have: the store has the blob of d, perhaps only now. What cannot be had is tried once. */
 static gboolean have_blob(struct built_image *b, const struct descriptor *d, gboolean *have,
                           GError **err)
@@ -174,7 +188,7 @@ static gboolean have_blob(struct built_image *b, const struct descriptor *d, gbo
         return FALSE;
     if (*have || g_hash_table_contains(b->lost, &d->digest))
         return TRUE;
-    *have = b->source && b->source->fetch(b->source, d, &why);
+    *have = fetch_blob(b, d, &why);
     if (*have)
         return TRUE;
     g_hash_table_insert(b->lost, g_memdup2(&d->digest, sizeof d->digest),
@@ -291,13 +305,28 @@ static void came_absent(const struct absent_layer *a, struct layer_blob *out)
     g_strlcpy(out->media_type, a->media_type, sizeof out->media_type);
 }
 
+/* An absent layer that a build made is made into a blob here when it must be another one. */
+static gboolean present_own(struct built_image *b, guint i, const struct export_options *e,
+                            const struct absent_layer *a, gboolean *absent, GError **err)
+{
+    if (!*absent || !*a->variant ||
+        (!e->force && e->clamp_mtime < 0 &&
+         g_str_equal(a->media_type, compression_media_type(e->compression))))
+        return TRUE;
+    g_autoptr(chain) one = chain_new();
+    chain_append(one, b->chain->ids[i]);
+    *absent = FALSE;
+    return store_chain_need(b->store, one, NEED_FILES, err);
+}
+
 /* The blob that layer i should have, NULL for one of our own. *absent: the layer is not here. */
 static gboolean find_came(struct built_image *b, const struct base *base, guint i,
-                          struct layer_blob *came, const struct layer_blob **out, gboolean *absent,
-                          GError **err)
+                          const struct export_options *e, struct layer_blob *came,
+                          const struct layer_blob **out, gboolean *absent, GError **err)
 {
     g_auto(absent_layer) a = {.size = 0};
-    if (!store_absent_get(b->store, b->chain->ids[i], absent, &a, err))
+    if (!store_absent_get(b->store, b->chain->ids[i], absent, &a, err) ||
+        !present_own(b, i, e, &a, absent, err))
         return FALSE;
     *out = came_as(b, base, i, came);
     if (!*out && *absent)
@@ -312,9 +341,9 @@ static gboolean export_one(struct built_image *b, const struct base *base, guint
 {
     struct layer_blob came;
     gboolean have = TRUE, absent;
-    if (!find_came(b, base, i, &came, &e->came_as, &absent, err))
+    if (!find_came(b, base, i, e, &came, &e->came_as, &absent, err))
         return FALSE;
-    if (absent && b->to_registry && !e->force) {
+    if (absent && b->to_registry) {
         *blob = came;
         return TRUE;
     }

@@ -1,16 +1,12 @@
 #include "registry/fetch.h"
 
 #include "base/error.h"
+#include "registry/blobget.h"
 #include "registry/origin.h"
-#include "base/transfer.h"
 #include "store/blob.h"
 
 #include <string.h>
 
-#define ACCEPT                                                                                     \
-    MEDIA_OCI_INDEX ", " MEDIA_DOCKER_LIST ", " MEDIA_OCI_MANIFEST ", " MEDIA_DOCKER_MANIFEST
-/* Bodies that end early without the protocol noticing. */
-#define MAX_SHORT 3
 /* A blob may not be needed, or may come from elsewhere. */
 #define ORIGIN_TRIES 2
 
@@ -28,7 +24,7 @@ gboolean fetch_digest(const struct errand *e, const char *name, struct digest *o
                       GError **err)
 {
     g_autofree char *target = manifest_target(e, name);
-    struct http_request rq = {.method = "HEAD", .accept = ACCEPT};
+    struct http_request rq = {.method = "HEAD", .accept = FETCH_ACCEPT};
     g_auto(http_response) a;
     http_response_init(&a);
     *known = FALSE;
@@ -75,7 +71,7 @@ gboolean fetch_document(const struct errand *e, const char *name, const struct d
                         struct document *out, GError **err)
 {
     g_autofree char *target = manifest_target(e, name);
-    struct http_request rq = {.method = "GET", .accept = ACCEPT, .max_body = MAX_DOCUMENT};
+    struct http_request rq = {.method = "GET", .accept = FETCH_ACCEPT, .max_body = MAX_DOCUMENT};
     g_auto(http_response) a;
     http_response_init(&a);
     out->manifest = NULL;
@@ -109,121 +105,57 @@ gboolean stored_document(struct store *s, const struct digest *d, struct documen
     return out->manifest != NULL;
 }
 
-/* One blob being fetched: the sink of its bytes and the hook of its retries. */
-struct blob_get {
-    struct http_sink sink;
+/* One blob being fetched, with the hook of its retries. */
+struct pull_get {
+    struct blob_get get;
     struct retry_hook hook;
     const struct errand *e;
-    const struct descriptor *d;
-    struct blob_tap *tap; /* or NULL */
-    struct blob_writer *writer;
-    struct transfer transfer;
 };
 
 static void adjust_range(struct retry_hook *hook, struct http_request *rq)
 {
-    struct blob_get *g = (struct blob_get *)((char *)hook - offsetof(struct blob_get, hook));
-    rq->range_from = blob_writer_size(g->writer);
+    struct pull_get *p = (struct pull_get *)((char *)hook - offsetof(struct pull_get, hook));
+    rq->range_from = blob_get_size(&p->get);
 }
 
-static gboolean on_begin(struct http_sink *sink, const struct http_response *a, GError **err)
+static gboolean ask_registry(struct blob_get *g, struct http_response *a, GError **err)
 {
-    struct blob_get *g = (struct blob_get *)sink;
-    if (a->status == 200 && blob_writer_size(g->writer) > 0 && !blob_writer_restart(g->writer, err))
-        return FALSE;
-    guint64 have = blob_writer_size(g->writer);
-    if (a->status == 206 && a->range_start != have)
-        return error_set(err, VARVE_ERROR_INVALID,
-                         "it sent a different part of the blob than requested");
-    if (a->content_length == HTTP_UNKNOWN || have + a->content_length == g->d->size)
-        return TRUE;
-    return error_set(err, VARVE_ERROR_INVALID,
-                     "it has %" G_GUINT64_FORMAT
-                     " bytes for a blob that the manifest says has %" G_GUINT64_FORMAT,
-                     have + a->content_length, g->d->size);
+    struct pull_get *p = (struct pull_get *)g;
+    g_autofree char *digest = digest_text(&g->d->digest);
+    g_autofree char *target = g_strconcat("/v2/", p->e->route->repository, "/blobs/", digest, NULL);
+    struct http_request rq = {.method = "GET", .sink = &g->sink};
+    return client_send(p->e, &rq, target, NULL, &p->hook, a, err);
 }
 
-static gboolean on_data(struct http_sink *sink, const void *bytes, gsize len, GError **err)
-{
-    struct blob_get *g = (struct blob_get *)sink;
-    if (len > g->d->size - blob_writer_size(g->writer))
-        return error_set(err, VARVE_ERROR_INVALID,
-                         "it sends more than the %" G_GUINT64_FORMAT
-                         " bytes that the manifest says",
-                         g->d->size);
-    guint64 at = blob_writer_size(g->writer);
-    if (!blob_writer_write(g->writer, bytes, len, err))
-        return FALSE;
-    if (g->tap)
-        g->tap->bytes(g->tap, at, bytes, len);
-    transfer_tell(&g->transfer, blob_writer_size(g->writer));
-    return TRUE;
-}
-
-static gboolean get_rest(struct blob_get *g, GError **err)
+static gboolean refuse_blob(struct blob_get *g, const struct http_response *a, GError **err)
 {
     g_autofree char *digest = digest_text(&g->d->digest);
-    g_autofree char *target = g_strconcat("/v2/", g->e->route->repository, "/blobs/", digest, NULL);
-    g_auto(http_response) a;
-    http_response_init(&a);
-    for (guint i = 0; i < MAX_SHORT && blob_writer_size(g->writer) < g->d->size; i++) {
-        struct http_request rq = {.method = "GET", .sink = &g->sink};
-        if (!client_send(g->e, &rq, target, NULL, &g->hook, &a, err))
-            return FALSE;
-        if (a.status == 416 && blob_writer_size(g->writer) > 0) {
-            if (!blob_writer_restart(g->writer, err))
-                return FALSE;
-        } else if (a.status != 200 && a.status != 206) {
-            return client_refuse(g->e, &a, digest, err);
-        }
-    }
-    return TRUE;
+    return client_refuse(((struct pull_get *)g)->e, a, digest, err);
 }
 
-static gboolean is_invalid(const GError *err)
+gboolean fetch_blob(const struct errand *e, const struct descriptor *d, struct blob_tap *tap,
+                    GError **err)
 {
-    return g_error_matches(err, VARVE_ERROR, VARVE_ERROR_INVALID);
-}
-
-/* Everything of one blob once; the writer is gone afterwards. */
-static gboolean get_blob(const struct errand *e, const struct descriptor *d, struct blob_tap *tap,
-                         GError **err)
-{
-    struct blob_get g = {
-        .sink = {on_begin, on_data}, .hook = {adjust_range}, .e = e, .d = d, .tap = tap};
-    guint64 have;
-    g.writer = blob_writer_resume(e->r->store, &d->digest, &have, err);
-    if (!g.writer)
-        return FALSE;
-    if (have > d->size && !blob_writer_restart(g.writer, err)) {
-        blob_writer_abort(g.writer, FALSE);
-        return FALSE;
-    }
+    struct store *s = e->r->store;
+    if (store_blob_has(s, &d->digest, NULL))
+        return TRUE;
     g_autofree char *name = client_transfer_name(e, &d->digest);
-    transfer_init(&g.transfer, e->r->events, name, d->size);
+    struct pull_get p = {.get = {.store = s,
+                                 .d = d,
+                                 .tap = tap,
+                                 .events = e->r->events,
+                                 .cancel = e->r->cancel,
+                                 .name = name,
+                                 .ask = ask_registry,
+                                 .refuse = refuse_blob},
+                         .hook = {adjust_range},
+                         .e = e};
     GError *why = NULL;
-    gboolean ok = get_rest(&g, &why);
-    transfer_finish(&g.transfer, blob_writer_size(g.writer));
-    if (ok)
-        return blob_writer_commit(g.writer, &d->digest, NULL, err);
-    blob_writer_abort(g.writer, !is_invalid(why));
-    g_propagate_error(err, why);
-    return FALSE;
-}
-
-static gboolean get_verified(const struct errand *e, const struct descriptor *d,
-                             struct blob_tap *tap, GError **err)
-{
-    GError *why = NULL;
-    /* Wrong bytes: none were kept. Retry once, since they may come from a damaged earlier part. */
-    for (guint i = 0; i < 2; i++) {
-        g_clear_error(&why);
-        if (get_blob(e, d, tap, &why))
-            return TRUE;
-        if (!is_invalid(why))
-            break;
+    if (blob_get_run(&p.get, &why)) {
+        origin_add(s, &d->digest, e->route->name, e->route->repository);
+        return TRUE;
     }
-    if (is_invalid(why)) {
+    if (g_error_matches(why, VARVE_ERROR, VARVE_ERROR_INVALID)) {
         if (!g_str_has_prefix(why->message, "cannot "))
             g_prefix_error(&why, "cannot %s: registry %s sent a wrong blob, twice: ", e->doing,
                            e->route->name);
@@ -232,25 +164,6 @@ static gboolean get_verified(const struct errand *e, const struct descriptor *d,
     }
     g_propagate_error(err, why);
     return FALSE;
-}
-
-gboolean fetch_blob(const struct errand *e, const struct descriptor *d, struct blob_tap *tap,
-                    GError **err)
-{
-    struct store *s = e->r->store;
-    char hex[DIGEST_HEX_LEN + 1];
-    if (store_blob_has(s, &d->digest, NULL))
-        return TRUE;
-    g_autofree char *name = g_strconcat("pull-", digest_hex(&d->digest, hex), NULL);
-    g_autoptr(store_lock) lock = store_lock_take(s, name, e->r->cancel, NULL, err);
-    if (!lock)
-        return FALSE;
-    if (store_blob_has(s, &d->digest, NULL))
-        return TRUE;
-    if (!get_verified(e, d, tap, err))
-        return FALSE;
-    origin_add(s, &d->digest, e->route->name, e->route->repository);
-    return TRUE;
 }
 
 /* Mirrors count as for a pull. */

@@ -6,6 +6,9 @@
 #include "registry/client.h"
 
 #define MAX_DOCUMENT (4 * 1024 * 1024)
+/* The types of documents that are understood. */
+#define FETCH_ACCEPT                                                                               \
+    MEDIA_OCI_INDEX ", " MEDIA_DOCKER_LIST ", " MEDIA_OCI_MANIFEST ", " MEDIA_DOCKER_MANIFEST
 
 /* A manifest or index, verified and in the store. */
 struct document {

@@ -4,6 +4,7 @@
 #include "registry/fetch.h"
 #include "registry/origin.h"
 #include "registry/upload.h"
+#include "store/absent.h"
 #include "store/blob.h"
 
 #include <string.h>
@@ -90,32 +91,32 @@ static gboolean gather(struct push *p, const struct digest *d, guint depth, GErr
     return TRUE;
 }
 
-static gboolean blob_is_there(struct push *p, const char *digest, gboolean *there, GError **err)
+static gboolean blob_is_there(const struct errand *e, const char *digest, gboolean *there,
+                              GError **err)
 {
-    g_autofree char *target = g_strconcat("/v2/", p->e.route->repository, "/blobs/", digest, NULL);
+    g_autofree char *target = g_strconcat("/v2/", e->route->repository, "/blobs/", digest, NULL);
     struct http_request rq = {.method = "HEAD"};
     g_auto(http_response) a;
     http_response_init(&a);
-    if (!client_send(&p->e, &rq, target, NULL, NULL, &a, err))
+    if (!client_send(e, &rq, target, NULL, NULL, &a, err))
         return FALSE;
     *there = a.status == 200;
-    return *there || a.status == 404 ? TRUE : client_refuse(&p->e, &a, digest, err);
+    return *there || a.status == 404 ? TRUE : client_refuse(e, &a, digest, err);
 }
 
 enum mounted { MOUNT_NO, MOUNT_DONE, MOUNT_UPLOAD };
 
 /* Asks for the blob of another repository of the host. MOUNT_UPLOAD: it began an upload instead, at
  * *location. */
-static enum mounted try_mount(struct push *p, const char *digest, const char *from,
+static enum mounted try_mount(const struct errand *to, const char *digest, const char *from,
                               struct url **location)
 {
     g_autofree char *source = client_scope(from, "pull");
-    g_autofree char *scopes = g_strconcat(p->e.scopes, " ", source, NULL);
+    g_autofree char *scopes = g_strconcat(to->scopes, " ", source, NULL);
     g_autofree char *from_text = g_uri_escape_string(from, NULL, FALSE);
-    g_autofree char *target =
-        g_strconcat("/v2/", p->e.route->repository, "/blobs/uploads/?mount=", digest,
-                    "&from=", from_text, NULL);
-    struct errand e = p->e;
+    g_autofree char *target = g_strconcat(
+        "/v2/", to->route->repository, "/blobs/uploads/?mount=", digest, "&from=", from_text, NULL);
+    struct errand e = *to;
     struct http_request rq = {.method = "POST"};
     g_auto(http_response) a;
     http_response_init(&a);
@@ -129,36 +130,37 @@ static enum mounted try_mount(struct push *p, const char *digest, const char *fr
     return *location ? MOUNT_UPLOAD : MOUNT_NO;
 }
 
-static enum mounted mount_from_origins(struct push *p, const struct descriptor *d,
+static enum mounted mount_from_origins(const struct errand *e, const struct descriptor *d,
                                        const char *digest, struct url **location)
 {
-    g_autoptr(GPtrArray) origins = origin_list(p->e.r->store, &d->digest);
+    g_autoptr(GPtrArray) origins = origin_list(e->r->store, &d->digest);
     guint tries = 0;
     for (guint i = 0; i < origins->len && tries < MAX_MOUNT_TRIES; i++) {
         const struct origin *o = g_ptr_array_index(origins, i);
-        if (strcmp(o->host, p->e.route->name) != 0 ||
-            strcmp(o->repository, p->e.route->repository) == 0)
+        if (strcmp(o->host, e->route->name) != 0 ||
+            strcmp(o->repository, e->route->repository) == 0)
             continue;
         tries++;
-        enum mounted m = try_mount(p, digest, o->repository, location);
+        enum mounted m = try_mount(e, digest, o->repository, location);
         if (m != MOUNT_NO)
             return m;
     }
     return MOUNT_NO;
 }
 
-/* The blob in the store; one that was pruned, or left at its registry, is fetched from where it was
- * seen. */
-static gboolean have_blob(struct push *p, const struct descriptor *d, const char *digest,
+/* The blob in the store; one that was pruned, or left at its registry or in a cache, is fetched
+ * from where it was seen. */
+static gboolean have_blob(const struct errand *e, const struct descriptor *d, const char *digest,
                           GError **err)
 {
-    struct registry *r = p->e.r;
+    struct registry *r = e->r;
     g_autoptr(GError) why = NULL;
-    if (store_blob_has(r->store, &d->digest, NULL) || fetch_from_origins(r, d, NULL, &why))
+    if (store_blob_has(r->store, &d->digest, NULL) || fetch_from_origins(r, d, NULL, &why) ||
+        store_blob_need(r->store, &d->digest, d->size, d->media_type, NULL))
         return TRUE;
     if (!cancel_check(r->cancel, err))
         return FALSE;
-    error_set(err, why->code, "cannot %s: its blob %s is not in the store: %s", p->e.doing, digest,
+    error_set(err, why->code, "cannot %s: its blob %s is not in the store: %s", e->doing, digest,
               why->message);
     error_copy_next(err, why);
     if (g_error_matches(why, VARVE_ERROR, VARVE_ERROR_NOT_FOUND))
@@ -166,44 +168,47 @@ static gboolean have_blob(struct push *p, const struct descriptor *d, const char
     return FALSE;
 }
 
-static void count(struct push *p, const struct descriptor *d, guint *which, guint64 bytes)
+gboolean push_blob(const struct errand *e, const struct descriptor *d, struct push_stats *stats,
+                   GError **err)
 {
-    g_mutex_lock(&p->lock);
-    (*which)++;
-    p->stats.bytes_sent += bytes;
-    g_mutex_unlock(&p->lock);
-    origin_add(p->e.r->store, &d->digest, p->e.route->name, p->e.route->repository);
-}
-
-static gboolean push_blob(gpointer ctx, gsize i, GError **err)
-{
-    struct push *p = ctx;
-    const struct descriptor *d = g_ptr_array_index(p->blobs, i);
     g_autofree char *digest = digest_text(&d->digest);
-    gboolean there;
+    struct store *s = e->r->store;
+    gboolean there, has = FALSE;
     guint64 size;
-    if (!blob_is_there(p, digest, &there, err))
+    if (!blob_is_there(e, digest, &there, err))
         return FALSE;
-    if (there) {
-        count(p, d, &p->stats.blobs_there, 0);
-        return TRUE;
-    }
     struct url *location = NULL;
-    if (mount_from_origins(p, d, digest, &location) == MOUNT_DONE) {
-        count(p, d, &p->stats.blobs_mounted, 0);
+    if (there || mount_from_origins(e, d, digest, &location) == MOUNT_DONE) {
+        *(there ? &stats->blobs_there : &stats->blobs_mounted) += 1;
+        origin_add(s, &d->digest, e->route->name, e->route->repository);
         return TRUE;
     }
-    gboolean has = FALSE;
-    if (!have_blob(p, d, digest, err) ||
-        !store_blob_look(p->e.r->store, &d->digest, &has, &size, err) ||
+    if (!have_blob(e, d, digest, err) || !store_blob_look(s, &d->digest, &has, &size, err) ||
         (!has &&
          !error_set(err, VARVE_ERROR_FAILED, "the blob %s vanished from the store", digest))) {
         url_free(location);
         return FALSE;
     }
-    if (!upload_blob(&p->e, &d->digest, size, location, err))
+    if (!upload_blob(e, &d->digest, size, location, err))
         return FALSE;
-    count(p, d, &p->stats.blobs_sent, size);
+    stats->blobs_sent++;
+    stats->bytes_sent += size;
+    origin_add(s, &d->digest, e->route->name, e->route->repository);
+    return TRUE;
+}
+
+static gboolean push_one(gpointer ctx, gsize i, GError **err)
+{
+    struct push *p = ctx;
+    struct push_stats mine = {0};
+    if (!push_blob(&p->e, g_ptr_array_index(p->blobs, i), &mine, err))
+        return FALSE;
+    g_mutex_lock(&p->lock);
+    p->stats.bytes_sent += mine.bytes_sent;
+    p->stats.blobs_sent += mine.blobs_sent;
+    p->stats.blobs_mounted += mine.blobs_mounted;
+    p->stats.blobs_there += mine.blobs_there;
+    g_mutex_unlock(&p->lock);
     return TRUE;
 }
 
@@ -268,7 +273,7 @@ static gboolean run_push(struct push *p, const struct digest *manifest, const ch
         p->stats.blobs_there = p->blobs->len;
         return TRUE;
     }
-    return client_fan_out(p->blobs->len, PARALLEL_PUSHES, push_blob, p, err) &&
+    return client_fan_out(p->blobs->len, PARALLEL_PUSHES, push_one, p, err) &&
            put_manifests(p, name, err);
 }
 

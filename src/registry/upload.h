@@ -9,6 +9,10 @@
  * (consumed), or NULL. */
 gboolean upload_blob(const struct errand *e, const struct digest *d, guint64 size,
                      struct url *location, GError **err);
+/* Sends blob d to e's repository unless it is there or can be mounted from another; a blob that the
+ * store lost is fetched from its origin. Adds to stats. */
+gboolean push_blob(const struct errand *e, const struct descriptor *d, struct push_stats *stats,
+                   GError **err);
 /* Where a's Location leads; VARVE_ERROR_INVALID when there is none, or it leads where no
  * redirect may. */
 struct url *upload_location(const struct errand *e, const struct http_response *a, GError **err);

@@ -288,6 +288,8 @@ char *node_explain_miss(struct solver *s, struct node *n)
         return g_strdup("--no-cache");
     g_autofree char *slot = node_slot(s, n);
     g_autofree char *before = slot ? store_slot_inputs(s->o.store, slot) : NULL;
+    if (!before && slot && s->o.cache)
+        before = cache_reader_slot_inputs(s->o.cache, slot);
     json_t *old = before ? json_loads(before, 0, NULL) : NULL;
     if (!old)
         return g_strdup(NEVER_BUILT);

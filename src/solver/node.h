@@ -36,6 +36,7 @@ struct node {
     gboolean keyed;   /* res.key is made */
     gboolean visited; /* seen by the top-down pass */
     gboolean queued;  /* missed there: must be solved */
+    gboolean run_it;  /* running it is faster than fetching what is recorded */
     enum layer_need need;      /* what queued steps read of its result */
     guint waiting;             /* inputs not done yet */
     gboolean told;             /* solver_options.finished was */
@@ -44,7 +45,8 @@ struct node {
     struct chain *chain;       /* the result, once done */
     struct digest content;     /* of chain, by node_content(); zero: not known yet */
     struct digest content_key; /* zero: none was made */
-    char *inputs_json;         /* what it reads, for explanations */
+    gint64 created;    /* hits and cuts: when the result was made, seconds since the epoch */
+    char *inputs_json; /* what it reads, for explanations */
 };
 
 struct run;
@@ -62,6 +64,8 @@ struct solver {
     guint idle;          /* workers that wait for changed */
     GPtrArray *crew;     /* GThread*: the workers besides the caller's thread */
     guint left;          /* queued nodes not done */
+    guint lost;          /* store_layers_lost() when this try began */
+    gboolean again;      /* layers were lost meanwhile: what runs ends, then another try */
     GError *error;       /* first error of this run */
     struct node *failed; /* its node */
     struct run *kept;    /* the state of a failed exec, for solver_debug(); or NULL */
@@ -112,9 +116,7 @@ gboolean node_failed_early(struct solver *s, struct node *n, GError *error, GErr
 
 /* resolve.c: fills resolved of all needed http and git sources. */
 gboolean resolve_sources(struct solver *s, GError **err);
-
 /* explain.c */
-
 /* The place of n, to compare with earlier builds. NULL for internal vertices: they share the slot
  * of their instruction. */
 char *node_slot(const struct solver *s, const struct node *n);

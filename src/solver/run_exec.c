@@ -170,6 +170,19 @@ static gboolean is_owned(const struct exec_mount *m)
     return !m->selector && (m->uid || m->gid || cache_mode(m) != CACHE_MODE);
 }
 
+static GString *plain_volume_id(const struct exec_mount *m)
+{
+    GString *id = g_string_new(m->cache_id);
+    if (is_owned(m))
+        g_string_append_printf(id, " of %u:%u, mode %o", m->uid, m->gid, cache_mode(m));
+    return id;
+}
+
+char *solver_volume_id(const struct exec_mount *m)
+{
+    return m->input >= 0 ? NULL : g_string_free(plain_volume_id(m), FALSE);
+}
+
 /* As in Docker's builder, caches of one id are different if they start differently: with another
  * owner or mode, or from other layers. So a user's cache is not the one that root filled.
  */
@@ -178,9 +191,7 @@ static char *volume_id(struct run *r, const struct exec_mount *m, GError **err)
     g_autoptr(chain) c = mount_chain(r, m, err);
     if (!c)
         return NULL;
-    GString *id = g_string_new(m->cache_id);
-    if (is_owned(m))
-        g_string_append_printf(id, " of %u:%u, mode %o", m->uid, m->gid, cache_mode(m));
+    GString *id = plain_volume_id(m);
     for (guint i = 0; i < c->n; i++)
         g_string_append_printf(id, "%s%s", i ? "+" : " from ", c->ids[i]);
     return g_string_free(id, FALSE);
@@ -248,6 +259,9 @@ static gboolean add_cache(struct run *r, const struct exec_mount *m, GError **er
         g_ptr_array_steal_index(r->volumes, r->volumes->len - 1);
         return FALSE;
     }
+    if (r->s->o.cache && m->input < 0)
+        cache_reader_fill_mount(r->s->o.cache, id, m->cache_id, r->n->v->meta.platform, dir,
+                                v->dir);
     return store_volume_ready(v, err) && add_cache_part(r, m, dir, err);
 }
 

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/pool.h"
 #include "solver/inputs.h"
+#include "solver/remote.h"
 
 #include <string.h>
 
@@ -261,18 +262,23 @@ static gboolean make_keys(struct solver *s, GError **err)
 
 static gboolean take_record(struct solver *s, struct node *n, const struct digest *key)
 {
-    g_autoptr(record) r = store_record_find(s->o.store, key);
+    const char *from = NULL;
+    g_autoptr(record) r = find_record(s, key, &from);
     if (!r)
         return FALSE;
+    n->res.from = from;
+    if (!digest_is_zero(&r->content_key))
+        n->content_key = r->content_key;
     chain_free(n->chain);
     n->chain = g_steal_pointer(&r->chain);
     n->content = r->content;
+    n->created = r->created;
     n->res.saved_us = r->duration_us;
     return TRUE;
 }
 
 /* How many layers n's op puts on node_base(). */
-static guint added_layers(struct solver *s, const struct node *n)
+static guint node_added_layers(struct solver *s, const struct node *n)
 {
     switch (n->v->op.type) {
     case OP_EXEC:
@@ -296,7 +302,7 @@ static gboolean take_cut(struct solver *s, struct node *n)
 {
     if (digest_is_zero(&n->content_key) || !take_record(s, n, &n->content_key))
         return FALSE;
-    guint added = MIN(added_layers(s, n), n->chain->n);
+    guint added = MIN(node_added_layers(s, n), n->chain->n);
     if (added > 0) {
         struct node *base = node_base(s, n);
         struct chain *own = chain_copy(base ? base->chain : NULL);
@@ -305,29 +311,53 @@ static gboolean take_cut(struct solver *s, struct node *n)
         chain_free(n->chain);
         n->chain = own;
     }
+    if (store_chain_is_lost(s->o.store, n->chain)) {
+        g_clear_pointer(&n->chain, chain_free);
+        return FALSE;
+    }
     n->res.outcome = OUTCOME_CUT;
     return TRUE;
 }
 
+/* A record under the definition key, all of whose layers can be had. */
+static gboolean take_hit(struct solver *s, struct node *n)
+{
+    if (!take_record(s, n, &n->res.key))
+        return FALSE;
+    if (!store_chain_is_lost(s->o.store, n->chain))
+        return TRUE;
+    g_clear_pointer(&n->chain, chain_free);
+    return FALSE;
+}
+
 /* The top-down pass: hits end it, misses go on to their inputs. Explicit stack: graphs may be deep.
  */
-static void visit_all(struct solver *s, struct vertex *const *targets, guint n_targets)
+static void visit_stack(struct solver *s, GPtrArray *stack)
 {
-    g_autoptr(GPtrArray) stack = g_ptr_array_new();
-    for (guint i = n_targets; i-- > 0;)
-        g_ptr_array_add(stack, node_of(s, targets[i]));
     while (stack->len > 0) {
         struct node *n = g_ptr_array_steal_index(stack, stack->len - 1);
         if (n->visited || n->local || n->chain || is_lost(n))
             continue;
         n->visited = TRUE;
-        if (!n->tainted && take_record(s, n, &n->res.key))
+        if (!n->tainted && !n->run_it && take_hit(s, n))
             continue;
         n->queued = TRUE;
         n->res.done = FALSE;
         for (guint i = 0; i < n->v->n_inputs; i++)
             g_ptr_array_add(stack, node_of(s, n->v->inputs[i]));
     }
+}
+
+/* All that the targets need, and what their steps read of it. */
+static void visit_all(struct solver *s, struct vertex *const *targets, guint n_targets)
+{
+    g_autoptr(GPtrArray) stack = g_ptr_array_new();
+    for (guint i = n_targets; i-- > 0;)
+        g_ptr_array_add(stack, node_of(s, targets[i]));
+    do {
+        visit_stack(s, stack);
+        mark_needs(s);
+    } while (s->o.cache && queue_slow_hits(s, stack));
 }
 
 /* Connects a queued node to the inputs it waits for. */
@@ -352,22 +382,23 @@ static void schedule(struct solver *s)
         struct node *n = g_ptr_array_index(s->nodes, i);
         if (n->queued)
             enqueue(s, n);
-        else if (n->res.needed && !n->local && !n->res.done)
-            finish_node(s, n, OUTCOME_CACHED,
-                        n->visited ? "same inputs as before" : "what depends on it is cached");
+        else if (n->res.needed && !n->local && !n->res.done) {
+            g_autofree char *why = hit_reason(n);
+            finish_node(s, n, OUTCOME_CACHED, why);
+        }
         tell_finished(s, n);
     }
 }
 
 static gboolean put_records(struct solver *s, struct node *n, GError **err)
 {
-    struct record r = {.chain = n->chain,
-                       .content = n->content,
-                       .created = g_get_real_time() / G_USEC_PER_SEC,
-                       .duration_us = n->res.outcome == OUTCOME_CUT
-                                          ? n->res.saved_us
-                                          : g_get_monotonic_time() - n->begun_us,
-                       .inputs = n->inputs_json};
+    struct record r = {
+        .chain = n->chain,
+        .content = n->content,
+        .created = n->res.outcome == OUTCOME_CUT ? n->created : g_get_real_time() / G_USEC_PER_SEC,
+        .duration_us =
+            n->res.outcome == OUTCOME_CUT ? n->res.saved_us : g_get_monotonic_time() - n->begun_us,
+        .inputs = n->inputs_json};
     g_autofree char *slot = node_slot(s, n);
     const struct digest *content = digest_is_zero(&n->content_key) ? NULL : &n->content_key;
     return store_result_put(s->o.store, &n->res.key, content, slot, &r, err);
@@ -402,7 +433,7 @@ static gboolean run_locked(struct solver *s, struct node *n, GError **err)
     g_autoptr(store_lock) lock = store_lock_take(s->o.store, name, s->stop, &waited, err);
     if (!lock)
         return FALSE;
-    if (waited && !n->tainted && take_cut(s, n)) {
+    if (waited && !n->tainted && !n->run_it && take_cut(s, n)) {
         g_free(n->res.why);
         n->res.why = g_strdup("another build just made it");
         return put_records(s, n, err);
@@ -413,6 +444,7 @@ static gboolean run_locked(struct solver *s, struct node *n, GError **err)
     chain_free(n->chain);
     n->chain = g_steal_pointer(&c);
     n->content = (struct digest){{0}};
+    n->res.from = NULL;
     n->res.outcome = OUTCOME_RAN;
     return node_content_here(s, n, &known, err) && put_records(s, n, err);
 }
@@ -427,13 +459,17 @@ static gboolean solve_node(struct solver *s, struct node *n, GError **err)
         node_close_inputs(n);
     g_free(n->inputs_json);
     n->inputs_json = node_inputs_json(s, n);
-    if (!n->v->meta.no_cache && take_cut(s, n)) {
+    if (!n->v->meta.no_cache && !n->run_it && take_cut(s, n)) {
         g_free(n->res.why);
-        n->res.why = g_strdup("its inputs came out the same as before");
+        n->res.why = n->res.from
+                         ? g_strdup_printf("its inputs came out the same as in %s", n->res.from)
+                         : g_strdup("its inputs came out the same as before");
         return put_records(s, n, err);
     }
-    g_free(n->res.why);
-    n->res.why = node_explain_miss(s, n);
+    if (!n->run_it) {
+        g_free(n->res.why);
+        n->res.why = node_explain_miss(s, n);
+    }
     gboolean known = !g_str_equal(n->res.why, NEVER_BUILT);
     emit_step_event(s, n, &(struct event){.type = EVENT_START, .text = known ? n->res.why : NULL});
     return run_locked(s, n, err);
@@ -459,6 +495,12 @@ static void give_up_dependents(struct solver *s, struct node *n)
 
 static void node_failed(struct solver *s, struct node *n, GError *error)
 {
+    if (lost_meanwhile(s, n, error)) {
+        s->again = TRUE;
+        g_clear_pointer(&n->chain, chain_free);
+        g_error_free(error);
+        return;
+    }
     finish_failed(s, n, error);
     g_clear_pointer(&n->chain, chain_free);
     if (s->o.keep_going)
@@ -507,7 +549,7 @@ struct work node_work(const struct solver *s, const struct node *n)
 
 static gboolean is_over(const struct solver *s)
 {
-    return s->left == 0 || (s->error && !s->o.keep_going);
+    return s->left == 0 || s->again || (s->error && !s->o.keep_going);
 }
 
 static gpointer solver_worker(gpointer data);
@@ -576,6 +618,8 @@ static void begin_solving(struct solver *s)
     g_clear_error(&s->error);
     s->failed = NULL;
     s->left = 0;
+    s->again = FALSE;
+    s->lost = store_layers_lost(s->o.store);
     g_queue_clear(&s->ready);
     if (cancel_is_set(s->stop)) {
         cancel_free(s->stop);
@@ -592,6 +636,21 @@ static void begin_solving(struct solver *s)
     }
 }
 
+void solver_forget_lost(struct solver *s, gboolean *again)
+{
+    *again = FALSE;
+    for (guint i = 0; i < s->nodes->len; i++) {
+        struct node *n = g_ptr_array_index(s->nodes, i);
+        if (!n->chain || !store_chain_is_lost(s->o.store, n->chain))
+            continue;
+        g_clear_pointer(&n->chain, chain_free);
+        n->content = (struct digest){{0}};
+        n->res.done = n->told = FALSE;
+        n->res.from = NULL;
+        *again = TRUE;
+    }
+}
+
 static gboolean solve(struct solver *s, struct vertex *const *targets, guint n, GError **err)
 {
     mark_needed(s, targets, n);
@@ -599,7 +658,8 @@ static gboolean solve(struct solver *s, struct vertex *const *targets, guint n, 
     if (!resolve_sources(s, err) || !make_keys(s, err))
         return FALSE;
     visit_all(s, targets, n);
-    mark_needs(s);
+    if (!keep_remote_hits(s, err))
+        return FALSE;
     schedule(s);
     work(s);
     if (s->error)
@@ -614,7 +674,13 @@ gboolean solver_run(struct solver *s, struct vertex *const *targets, guint n, st
     begin_solving(s);
     s->work = (struct work){s->stop, outer ? outer->slots : NULL, -1, s->o.events};
     work_enter(&s->work);
-    gboolean ok = solve(s, targets, n, err);
+    gboolean ok = solve(s, targets, n, err), again = s->again;
+    while (ok && again) {
+        solver_forget_lost(s, &again);
+        begin_solving(s);
+        ok = solve(s, targets, n, err);
+        again = s->again;
+    }
     work_enter(outer);
     for (guint i = 0; i < n; i++) {
         const struct chain *c = node_of(s, targets[i])->chain;

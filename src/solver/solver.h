@@ -14,12 +14,15 @@
  * content key then. Only
  * steps that a result needs are ever looked at. Threads: as many steps run at once as the graph
  * allows, at most max_parallel, and no more than the current work has slots for (base/work.h).
- * Several targets are solved at once, and a step that they share once. */
+ * Several targets are solved at once, and a step that they share once. With a cache
+ * (cache/reader.h) its records are looked up after the store's. A layer that then cannot be had, or
+ * turns out to be damaged, is no failure: the steps that need it are solved again without it. */
 #ifndef VARVE_SOLVER_SOLVER_H
 #define VARVE_SOLVER_SOLVER_H
 
 #include "base/cancel.h"
 #include "base/event.h"
+#include "cache/reader.h"
 #include "exec/resources.h"
 #include "graph/graph.h"
 #include "snapshot/snapshot.h"
@@ -60,6 +63,8 @@ struct solver_options {
     const struct resources *resources; /* of a RUN, borrowed */
     struct netpool *nets;              /* networks for RUN, borrowed; NULL: the host's */
     enum snapshot_driver snapshots;    /* how layers are mounted */
+    struct cache_reader
+        *cache; /* records of other machines, after the store's; borrowed, or NULL */
     gboolean
         keep_failed; /* keep the file system and mounts of a RUN that failed, for solver_debug() */
     gboolean keep_going; /* a step that fails ends only what needs it */
@@ -89,6 +94,7 @@ struct vertex_result {
     char *why;         /* "1 of 14 files differs: src/server.ts", "its input … changed", … */
     gint64 started_us, duration_us; /* wall clock when it began, 0: it did not run */
     gint64 saved_us;                /* hits: what running it took when it ran */
+    const char *from;               /* hits: the cache that had it, borrowed from it; NULL: here */
     guint64 layer_bytes;            /* bytes of files it added */
     gint64 cpu_us;                  /* a RUN that ran: CPU time of its processes */
     guint64 memory_peak;            /* the same: the most memory in use, 0: unknown */
@@ -99,6 +105,9 @@ struct vertex_result {
                          something else */
 };
 const struct vertex_result *solver_result(const struct solver *s, const struct vertex *v);
+/* The store's id of a cache mount, the same on every machine: its id, and owner and mode where they
+ * count. NULL: it begins with layers, which are this machine's own. */
+char *solver_volume_id(const struct exec_mount *m);
 /* What is known about a step; borrowed until the next solver_run(). */
 struct solver_step {
     struct digest definition, content_key; /* its keys; zero: not made */
@@ -109,6 +118,11 @@ void solver_step(const struct solver *s, const struct vertex *v, struct solver_s
 /* The step's stable place, under which the store keeps its inputs and history; NULL if it has none.
  */
 char *solver_slot(const struct solver *s, const struct vertex *v);
+/* After an output found that layers cannot be had (store_layers_lost()): the steps whose results
+ * need them are solved by the next solver_run(). *again FALSE: nothing of s needs them. */
+void solver_forget_lost(struct solver *s, gboolean *again);
+/* Whether a lost layer of c was made by a step, not pulled with an image. */
+gboolean solver_lost_own(struct solver *s, const struct chain *c);
 /* The vertex that failed first in the last solver_run(), or NULL. */
 struct vertex *solver_failed(const struct solver *s);
 /* The chain on which the RUN v was started, borrowed; NULL: none, or not made. */

@@ -1,11 +1,16 @@
 #include "source/presence.h"
 
 #include "base/error.h"
+#include "cache/import.h"
 #include "image/unpack.h"
 #include "store/absent.h"
 
+#include <stddef.h>
+
 struct presence {
     struct layer_fetcher fetcher; /* first */
+    struct blob_source blobs;     /* everywhere: the caches, then the registries */
+    struct store *store;          /* that it is of */
     struct presence_options o;
     GMutex lock;                   /* guards what follows */
     struct registry_config *owned; /* what load gave */
@@ -25,7 +30,7 @@ static struct registry *client(struct presence *p, struct store *s, GError **err
     return p->client;
 }
 
-static gboolean refuse(GError **err)
+static gboolean refuse_pull(GError **err)
 {
     error_set(err, VARVE_ERROR_NOT_FOUND,
               "layers of the image below were left at their registry, and --pull=never does not "
@@ -34,24 +39,81 @@ static gboolean refuse(GError **err)
     return FALSE;
 }
 
+/* A blob, from a cache if one has it, else from a registry that had it. */
+static gboolean fetch_anywhere(struct blob_source *self, const struct descriptor *d,
+                               struct blob_tap *tap, GError **err)
+{
+    struct presence *p = (struct presence *)((char *)self - offsetof(struct presence, blobs));
+    g_autoptr(GError) why = NULL;
+    struct blob_source *cache = p->o.cache ? cache_reader_blobs(p->o.cache) : NULL;
+    if (cache && cache->fetch_tapped(cache, d, tap, &why))
+        return TRUE;
+    if (p->o.cancel && !cancel_check(p->o.cancel, err))
+        return FALSE;
+    if (p->o.refused)
+        return refuse_pull(err);
+    struct registry *r = client(p, p->store, err);
+    struct blob_source *src = r ? registry_origin_source(r) : NULL;
+    gboolean ok = src && (tap ? src->fetch_tapped(src, d, tap, err) : src->fetch(src, d, err));
+    registry_blob_source_free(src);
+    if (!ok && why && err && *err && g_error_matches(*err, VARVE_ERROR, VARVE_ERROR_NOT_FOUND)) {
+        g_clear_error(err);
+        g_propagate_error(err, g_steal_pointer(&why));
+    }
+    return ok;
+}
+
+static gboolean fetch_whole(struct blob_source *self, const struct descriptor *d, GError **err)
+{
+    return fetch_anywhere(self, d, NULL, err);
+}
+
+/* What is still not here after a failure is lost for this build. */
+static void lose(struct presence *p, const struct chain *c, enum layer_need need)
+{
+    struct store *s = p->store;
+    for (guint i = 0; i < c->n; i++) {
+        g_autoptr(chain) one = chain_new();
+        gboolean missing;
+        chain_append(one, c->ids[i]);
+        if (store_chain_lacks(s, one, need, &missing, NULL) && missing)
+            store_layer_lose(s, c->ids[i]);
+    }
+}
+
 static gboolean presence_fetch(struct layer_fetcher *self, struct store *s, const struct chain *c,
                                enum layer_need need, GError **err)
 {
     struct presence *p = (struct presence *)self;
-    if (p->o.refused)
-        return refuse(err);
-    struct registry *r = client(p, s, err);
-    struct blob_source *src = r ? registry_origin_source(r) : NULL;
-    gboolean ok = src && layers_present(s, c, need, src, p->o.events, p->o.cancel, err);
-    registry_blob_source_free(src);
-    if (ok || !err || !*err || g_error_matches(*err, VARVE_ERROR, VARVE_ERROR_CANCELLED))
-        return ok;
+    GError *why = NULL;
+    if (p->o.refused && !p->o.cache)
+        return refuse_pull(err);
+    if (cache_fetch_indexes(s, c, need, &p->blobs,
+                            p->o.cache ? cache_reader_claims(p->o.cache) : NULL, &why) &&
+        layers_present(s, c, need, &p->blobs, p->o.events, p->o.cancel, &why))
+        return TRUE;
+    if (!g_error_matches(why, VARVE_ERROR, VARVE_ERROR_CANCELLED))
+        lose(p, c, need);
+    g_propagate_error(err, why);
+    if (!err || g_error_matches(*err, VARVE_ERROR, VARVE_ERROR_CANCELLED))
+        return FALSE;
     gboolean told = error_next(*err) != NULL;
     gboolean gone = g_error_matches(*err, VARVE_ERROR, VARVE_ERROR_NOT_FOUND);
     g_prefix_error(err, "cannot get a layer that was left at its registry: ");
     if (!told || gone)
-        error_add_next(err, "pull the image that it is of again (varve pull, or build --pull)");
+        error_add_next(
+            err,
+            "pull the image that it is of again (varve pull, or build --pull), or build it again");
     return FALSE;
+}
+
+static gboolean presence_fetch_blob(struct layer_fetcher *self, struct store *s,
+                                    const struct digest *blob, guint64 size, const char *media_type,
+                                    GError **err)
+{
+    struct presence *p = (struct presence *)self;
+    const struct descriptor d = {.media_type = (char *)media_type, .digest = *blob, .size = size};
+    return fetch_anywhere(&p->blobs, &d, NULL, err);
 }
 
 static void presence_free(struct layer_fetcher *self)
@@ -66,7 +128,9 @@ static void presence_free(struct layer_fetcher *self)
 void presence_install(struct store *s, const struct presence_options *o)
 {
     struct presence *p = g_new0(struct presence, 1);
-    p->fetcher = (struct layer_fetcher){presence_fetch, presence_free};
+    p->fetcher = (struct layer_fetcher){presence_fetch, presence_fetch_blob, presence_free};
+    p->blobs = (struct blob_source){.fetch = fetch_whole, .fetch_tapped = fetch_anywhere};
+    p->store = s;
     p->o = *o;
     g_mutex_init(&p->lock);
     store_set_fetcher(s, &p->fetcher);

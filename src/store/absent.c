@@ -1,3 +1,4 @@
+#include "store/blob.h"
 #include "store/internal.h"
 
 #include "base/error.h"
@@ -30,13 +31,22 @@ static gboolean insert_rows(struct store *s, const struct absent_layer *a,
                             const struct layer_info *info, const char *source, GError **err)
 {
     g_autofree char *below = chain_text(a->below);
+    gboolean own = *a->variant != '\0';
     return db_exec(s->db, err,
-                   "INSERT INTO layers(id, indexed, size, entries, diff_id, source, created, "
-                   "last_used) VALUES(?,0,0,0,?,?,?,?)",
-                   "sdsii", info->id, &a->diff_id, source, info->created, info->last_used) &&
+                   "INSERT INTO layers(id, indexed, content, size, entries, diff_id, source, "
+                   "created, last_used) VALUES(?,0,?,?,?,?,?,?,?)",
+                   "sdiidsii", info->id, own ? &a->content : NULL, (gint64)a->bytes,
+                   (gint64)a->entries, &a->diff_id, source, a->created ? a->created : info->created,
+                   info->last_used) &&
            db_exec(s->db, err,
-                   "INSERT INTO absent(layer, blob, size, media_type, below) VALUES(?,?,?,?,?)",
-                   "sdiss", info->id, &a->blob, (gint64)a->size, a->media_type, below);
+                   "INSERT INTO absent(layer, blob, size, media_type, below, variant, index_blob, "
+                   "index_size) VALUES(?,?,?,?,?,?,?,?)",
+                   "sdisssdi", info->id, &a->blob, (gint64)a->size, a->media_type, below,
+                   own ? a->variant : NULL, own ? &a->index : NULL, (gint64)a->index_size) &&
+           (!own || db_exec(s->db, err,
+                            "INSERT OR REPLACE INTO layer_blobs(layer, variant, digest, diff_id, "
+                            "media_type) VALUES(?,?,?,?,?)",
+                            "ssdds", info->id, a->variant, &a->blob, &a->diff_id, a->media_type));
 }
 
 /* In a transaction, for another process may be doing the same: *known then. */
@@ -100,6 +110,14 @@ static void absent_from_row(sqlite3_stmt *q, const char *id, struct absent_layer
     g_strlcpy(out->media_type, (const char *)sqlite3_column_text(q, 2), sizeof out->media_type);
     out->below = chain_from_text((const char *)sqlite3_column_text(q, 3));
     db_col_digest(q, 4, &out->diff_id);
+    const char *variant = (const char *)sqlite3_column_text(q, 5);
+    g_strlcpy(out->variant, variant ? variant : "", sizeof out->variant);
+    db_col_digest(q, 6, &out->index);
+    out->index_size = sqlite3_column_int64(q, 7);
+    db_col_digest(q, 8, &out->content);
+    out->bytes = sqlite3_column_int64(q, 9);
+    out->entries = sqlite3_column_int64(q, 10);
+    out->created = sqlite3_column_int64(q, 11);
 }
 
 /* Mutex held. */
@@ -110,11 +128,12 @@ static gboolean look_absent(struct store *s, const char *id, gboolean *absent,
     *absent = FALSE;
     if (g_hash_table_contains(s->here, id))
         return TRUE;
-    db_auto sqlite3_stmt *q =
-        db_query(s->db, &why,
-                 "SELECT a.blob, a.size, a.media_type, a.below, l.diff_id FROM absent a JOIN "
-                 "layers l ON l.id=a.layer WHERE a.layer=?",
-                 "s", id);
+    db_auto sqlite3_stmt *q = db_query(
+        s->db, &why,
+        "SELECT a.blob, a.size, a.media_type, a.below, l.diff_id, a.variant, a.index_blob, "
+        "a.index_size, l.content, l.size, l.entries, l.created FROM absent a JOIN layers "
+        "l ON l.id=a.layer WHERE a.layer=?",
+        "s", id);
     *absent = db_step(s->db, q, &why);
     if (why) {
         g_propagate_error(err, why);
@@ -169,10 +188,9 @@ static gboolean update_rows(struct store *s, const struct layer_info *info, cons
                             GError **err)
 {
     return db_exec(s->db, err,
-                   "UPDATE layers SET indexed=1, content=?, size=?, entries=?, source=?, created=?"
-                   " WHERE id=?",
-                   "diisis", &info->content, (gint64)info->size, (gint64)info->entries, source,
-                   info->created, info->id) &&
+                   "UPDATE layers SET indexed=1, content=?, size=?, entries=?, source=? WHERE id=?",
+                   "diiss", &info->content, (gint64)info->size, (gint64)info->entries, source,
+                   info->id) &&
            db_exec(s->db, err, "DELETE FROM absent WHERE layer=?", "s", info->id);
 }
 
@@ -194,7 +212,7 @@ gboolean store_absent_fill(struct store *s, const char *tmp, struct layer_info *
                            const char *source, GError **err)
 {
     g_autofree char *old = owner_tmp_name(s, err);
-    info->unpacked = TRUE;
+    info->unpacked = !g_str_has_prefix(source, STORE_OWN_SOURCE);
     info->created = info->last_used = now_seconds();
     gboolean ok = old && fill_locked(s, tmp, old, info, source, err);
     if (old)
@@ -245,6 +263,8 @@ void store_set_fetcher(struct store *s, struct layer_fetcher *f)
 
 static gboolean is_indexed(struct store *s, const char *id)
 {
+    if (g_hash_table_contains(s->claims, id))
+        return TRUE;
     char path[sizeof "layers//index" + LAYER_ID_LEN];
     snprintf(path, sizeof path, "layers/%s/index", id);
     return faccessat(s->fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
@@ -275,6 +295,55 @@ gboolean store_chain_need(struct store *s, const struct chain *c, enum layer_nee
         return s->fetcher->fetch(s->fetcher, s, c, need, err);
     return error_set(err, VARVE_ERROR_NOT_FOUND,
                      "layers of the image are known in the store %s, but not there", s->root);
+}
+
+gboolean store_absent_claim(struct store *s, const char *id, const char *tmp, GError **err)
+{
+    g_autofree char *index = g_strconcat(tmp, "/index", NULL);
+    if (faccessat(s->fd, index, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+        return error_set_errno(err, errno, "%s/%s", s->root, index);
+    DB_LOCK(s->db);
+    g_hash_table_replace(s->claims, g_strdup(id), g_strdup(tmp));
+    return TRUE;
+}
+
+char *store_absent_claimed(struct store *s, const char *id)
+{
+    DB_LOCK(s->db);
+    return g_strdup(g_hash_table_lookup(s->claims, id));
+}
+
+void store_layer_lose(struct store *s, const char *id)
+{
+    DB_LOCK(s->db);
+    g_hash_table_add(s->lost, g_strdup(id));
+}
+
+gboolean store_chain_is_lost(struct store *s, const struct chain *c)
+{
+    DB_LOCK(s->db);
+    gboolean lost = FALSE;
+    for (guint i = 0; i < c->n && !lost && g_hash_table_size(s->lost) > 0; i++)
+        lost = g_hash_table_contains(s->lost, c->ids[i]);
+    return lost;
+}
+
+guint store_layers_lost(struct store *s)
+{
+    DB_LOCK(s->db);
+    return g_hash_table_size(s->lost);
+}
+
+gboolean store_blob_need(struct store *s, const struct digest *blob, guint64 size,
+                         const char *media_type, GError **err)
+{
+    gboolean has;
+    if (!store_blob_look(s, blob, &has, NULL, err) || has)
+        return has;
+    if (s->fetcher)
+        return s->fetcher->fetch_blob(s->fetcher, s, blob, size, media_type, err);
+    g_autofree char *text = digest_text(blob);
+    return error_set(err, VARVE_ERROR_NOT_FOUND, "the store %s lacks the blob %s", s->root, text);
 }
 
 gboolean store_layer_need(struct store *s, const char *id, enum layer_need need, GError **err)

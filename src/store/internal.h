@@ -25,6 +25,8 @@ struct store {
     GHashTable
         *touched;     /* "L<id>", "R<hex>", "V<dir>" whose last_used is to be written; same mutex */
     GHashTable *here; /* ids of layers found to be here: needs no look while leased; same mutex */
+    GHashTable *lost; /* ids of layers that nobody can give; same mutex */
+    GHashTable *claims; /* id → directory of an index that is only said to be its; same mutex */
     struct layer_fetcher *fetcher;  /* store_set_fetcher()'s; NULL: nobody gets absent layers */
     store_wait_fn on_wait;          /* store_tell_waits()'s; NULL: nobody wants to know */
     gpointer wait_ctx;              /* handed to on_wait */
@@ -73,6 +75,8 @@ gboolean chain_hold_gated(struct store *s, const struct chain *c, const char *wh
 /* TRUE when every layer of c has its row, and its directory unless it is absent; neither leased nor
  * marked used. */
 gboolean chain_known(struct store *s, const struct chain *c);
+/* SQL: whether a layer came with an image. */
+#define LAYER_UNPACKED "(source IS NOT NULL AND source NOT LIKE '" STORE_OWN_SOURCE "%')"
 /* A new layer's id and times. */
 gboolean layer_info_new(struct layer_info *info, GError **err);
 char *chain_text(const struct chain *c);         /* the ids one after the other */

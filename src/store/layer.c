@@ -143,7 +143,7 @@ gboolean store_layer_get(struct store *s, const char *id, struct layer_info *out
     DB_LOCK(s->db);
     GError *why = NULL;
     db_auto sqlite3_stmt *q =
-        db_query(s->db, &why, "SELECT " LAYER_COLUMNS ", source IS NOT NULL FROM layers WHERE id=?",
+        db_query(s->db, &why, "SELECT " LAYER_COLUMNS ", " LAYER_UNPACKED " FROM layers WHERE id=?",
                  "s", id);
     if (db_step(s->db, q, &why)) {
         layer_from_row(q, out);
@@ -158,11 +158,11 @@ gboolean store_layer_get(struct store *s, const char *id, struct layer_info *out
 
 static gboolean by_source(struct store *s, const char *source, struct layer_info *out)
 {
-    db_auto sqlite3_stmt *q = db_query(
-        s->db, NULL,
-        "SELECT " LAYER_COLUMNS
-        ", source IS NOT NULL FROM layers WHERE source=? ORDER BY created DESC, id LIMIT 1",
-        "s", source);
+    db_auto sqlite3_stmt *q =
+        db_query(s->db, NULL,
+                 "SELECT " LAYER_COLUMNS ", " LAYER_UNPACKED
+                 " FROM layers WHERE source=? ORDER BY created DESC, id LIMIT 1",
+                 "s", source);
     if (!db_step(s->db, q, NULL))
         return FALSE;
     layer_from_row(q, out);

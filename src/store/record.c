@@ -18,7 +18,8 @@ static struct record *record_load(struct store *s, const struct digest *key, gin
 {
     db_auto sqlite3_stmt *q = db_query(
         s->db, NULL,
-        "SELECT chain, content, created, duration_us, inputs, last_used FROM records WHERE key=?",
+        "SELECT chain, content, created, duration_us, inputs, last_used, content_key FROM records "
+        "WHERE key=?",
         "d", key);
     if (!db_step(s->db, q, NULL))
         return NULL;
@@ -29,6 +30,7 @@ static struct record *record_load(struct store *s, const struct digest *key, gin
     r->duration_us = sqlite3_column_int64(q, 3);
     r->inputs = db_col_text(q, 4);
     *last_used = sqlite3_column_int64(q, 5);
+    db_col_digest(q, 6, &r->content_key);
     return r;
 }
 
@@ -71,24 +73,25 @@ gboolean chain_hold_gated(struct store *s, const struct chain *c, const char *wh
                      what, s->root);
 }
 
-static gboolean write_record(struct store *s, const struct digest *key, const struct record *r,
-                             GError **err)
+static gboolean write_record(struct store *s, const struct digest *key,
+                             const struct digest *content_key, const struct record *r, GError **err)
 {
     g_autofree char *ids = chain_text(r->chain);
     gint64 now = now_seconds();
     return db_exec(s->db, err,
                    "INSERT OR REPLACE INTO records(key, chain, content, created, last_used, "
-                   "duration_us, inputs)"
-                   " VALUES(?,?,?,?,?,?,?)",
-                   "dsdiiis", key, ids, &r->content, r->created ? r->created : now, now,
-                   r->duration_us, r->inputs);
+                   "duration_us, inputs, content_key)"
+                   " VALUES(?,?,?,?,?,?,?,?)",
+                   "dsdiiisd", key, ids, &r->content, r->created ? r->created : now, now,
+                   r->duration_us, r->inputs, content_key);
 }
 
 gboolean store_record_put(struct store *s, const struct digest *key, const struct record *r,
                           GError **err)
 {
     DB_LOCK(s->db);
-    return chain_hold_gated(s, r->chain, "a step's result", err) && write_record(s, key, r, err);
+    return chain_hold_gated(s, r->chain, "a step's result", err) &&
+           write_record(s, key, &r->content_key, r, err);
 }
 
 char *store_slot_inputs(struct store *s, const char *slot)
@@ -125,8 +128,8 @@ gboolean store_result_put(struct store *s, const struct digest *definition,
     DB_LOCK(s->db);
     if (!chain_hold_gated(s, r->chain, "a step's result", err) || !db_begin(s->db, err))
         return FALSE;
-    gboolean ok = write_record(s, definition, r, err) &&
-                  (!content || write_record(s, content, r, err)) &&
+    gboolean ok = write_record(s, definition, content, r, err) &&
+                  (!content || write_record(s, content, NULL, r, err)) &&
                   (!slot || write_slot(s, slot, definition, r->inputs, err));
     return db_end(s->db, ok, err);
 }

@@ -9,8 +9,9 @@
 struct record {
     struct chain *chain;   /* the whole result, lowest layer first */
     struct digest content; /* content digest of the chain (layer/chainview.h), zero when unknown */
-    gint64 created;        /* seconds since the epoch */
-    gint64 duration_us;    /* how long running it took */
+    struct digest content_key; /* under a definition key: the step's content key; zero: unknown */
+    gint64 created;            /* seconds since the epoch */
+    gint64 duration_us;        /* how long running it took */
     char *inputs; /* JSON: digests by input, and a list by file if small; for explanations */
 };
 void record_free(struct record *r);

@@ -5,10 +5,14 @@
 #ifndef VARVE_STORE_SCHEMA_H
 #define VARVE_STORE_SCHEMA_H
 
-#define SCHEMA_VERSION 5
+#define SCHEMA_VERSION 6
 #define SCHEMA_ABOUT "CREATE TABLE about(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
 #define SCHEMA_STEPS_SLOT "CREATE INDEX steps_slot ON steps(slot, build) WHERE slot IS NOT NULL"
 #define SCHEMA_ABSENT                                                                              \
+    "CREATE TABLE absent(layer TEXT PRIMARY KEY, blob BLOB NOT NULL, size INTEGER NOT NULL,"       \
+    "  media_type TEXT NOT NULL, below TEXT NOT NULL, variant TEXT, index_blob BLOB,"              \
+    "  index_size INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID"
+#define SCHEMA_ABSENT_5                                                                            \
     "CREATE TABLE absent(layer TEXT PRIMARY KEY, blob BLOB NOT NULL, size INTEGER NOT NULL,"       \
     "  media_type TEXT NOT NULL, below TEXT NOT NULL) WITHOUT ROWID"
 /* Written with every change of the schema: an older varve tells its user which one is needed. */
@@ -23,7 +27,11 @@
      "ALTER TABLE steps ADD COLUMN memory_peak INTEGER NOT NULL DEFAULT 0",                        \
      "ALTER TABLE steps ADD COLUMN slot TEXT;"                                                     \
      "ALTER TABLE steps ADD COLUMN platform TEXT;" SCHEMA_STEPS_SLOT ";" SCHEMA_ABOUT,             \
-     SCHEMA_ABSENT}
+     SCHEMA_ABSENT_5,                                                                              \
+     "ALTER TABLE absent ADD COLUMN variant TEXT;"                                                 \
+     "ALTER TABLE absent ADD COLUMN index_blob BLOB;"                                              \
+     "ALTER TABLE absent ADD COLUMN index_size INTEGER NOT NULL DEFAULT 0;"                        \
+     "ALTER TABLE records ADD COLUMN content_key BLOB"}
 #define SCHEMA_SQL                                                                                 \
     "CREATE TABLE layers(id TEXT PRIMARY KEY, indexed INTEGER NOT NULL, content BLOB,"             \
     "  size INTEGER NOT NULL, entries INTEGER NOT NULL, diff_id BLOB, source TEXT,"                \
@@ -38,7 +46,7 @@
     "ROWID;"                                                                                       \
     "CREATE TABLE records(key BLOB PRIMARY KEY, chain TEXT NOT NULL, content BLOB,"                \
     "  created INTEGER NOT NULL, last_used INTEGER NOT NULL, duration_us INTEGER NOT NULL,"        \
-    "  inputs TEXT);"                                                                              \
+    "  inputs TEXT, content_key BLOB);"                                                            \
     "CREATE TABLE slots(slot TEXT PRIMARY KEY, key BLOB, inputs TEXT, written INTEGER NOT NULL);"  \
     "CREATE TABLE images(name TEXT NOT NULL, platform TEXT NOT NULL, manifest BLOB, target BLOB,"  \
     "  config BLOB, origin TEXT NOT NULL, chain TEXT, created INTEGER NOT NULL,"                   \

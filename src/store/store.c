@@ -287,6 +287,8 @@ static struct store *store_new(char *root, int fd)
     s->leased = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     s->touched = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     s->here = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    s->lost = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    s->claims = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     return s;
 }
 
@@ -344,6 +346,8 @@ void store_end_use(struct store *s)
     {
         DB_LOCK(s->db);
         g_hash_table_remove_all(s->here);
+        g_hash_table_remove_all(s->lost);
+        g_hash_table_remove_all(s->claims);
     }
     lease_drop(s);
 }
@@ -364,6 +368,8 @@ void store_close(struct store *s)
     g_ptr_array_unref(s->put_off);
     g_hash_table_unref(s->touched);
     g_hash_table_unref(s->here);
+    g_hash_table_unref(s->lost);
+    g_hash_table_unref(s->claims);
     g_mutex_clear(&s->owner_lock);
     g_free(s->root);
     g_free(s);

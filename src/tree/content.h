@@ -1,4 +1,5 @@
-/* Reading and hashing files that may be changing meanwhile. Internal to tree/ and layer/. */
+/* Reading and hashing files that may be changing meanwhile. Internal to tree/, layer/ and cache/.
+ */
 #ifndef VARVE_TREE_CONTENT_H
 #define VARVE_TREE_CONTENT_H
 

@@ -1,5 +1,5 @@
 /* The stat cache of one source directory: digests by path, with the result of lstat at that time.
- * Internal to tree/; see statcache.c for the format. */
+ * Internal to tree/ and cache/; see statcache.c for the format. */
 #ifndef VARVE_TREE_STATCACHE_H
 #define VARVE_TREE_STATCACHE_H
 

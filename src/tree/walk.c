@@ -70,10 +70,15 @@ static char *join_walk_path(const char *dir, const char *name)
     return *dir ? g_strconcat(dir, "/", name, NULL) : g_strdup(name);
 }
 
-static gboolean read_target(struct node *n, int fd, const char *name, struct child *c, GError **err)
+/* *gone: it is no symlink any more. */
+static gboolean read_target(struct node *n, int fd, const char *name, struct child *c,
+                            gboolean *gone, GError **err)
 {
     char buf[WALK_MAX_PATH + 1];
     ssize_t len = readlinkat(fd, name, buf, sizeof buf);
+    *gone = len < 0 && (errno == ENOENT || errno == EINVAL);
+    if (*gone)
+        return TRUE;
     if (len < 0 || len == sizeof buf)
         return error_set_errno(err, len < 0 ? errno : ENAMETOOLONG, "cannot read the symlink %s/%s",
                                n->path, name);
@@ -122,8 +127,11 @@ static gboolean take_entry(struct walker *w, struct node *n, int fd, const struc
         n->skipped++;
         return TRUE;
     }
-    if (S_ISLNK(c.st.st_mode) && !read_target(n, fd, d->d_name, &c, err))
+    gboolean gone = FALSE;
+    if (S_ISLNK(c.st.st_mode) && !read_target(n, fd, d->d_name, &c, &gone, err))
         return FALSE;
+    if (gone)
+        return TRUE;
     c.name = node_text(n, d->d_name);
     if (S_ISDIR(c.st.st_mode))
         c.dir = node_new(g_steal_pointer(&path));
@@ -146,7 +154,7 @@ static gboolean read_entries(struct walker *w, struct node *n, DIR *dir, GError 
         if (!take_entry(w, n, dirfd(dir), d, err))
             return FALSE;
     }
-    if (errno)
+    if (errno && errno != ENOENT) /* a removed directory */
         return error_set_errno(err, errno, "cannot list %s in %s", *n->path ? n->path : ".",
                                w->where);
     g_array_sort_with_data(n->children, compare_children, n->text->str);
@@ -270,7 +278,8 @@ static void join_entry(struct joiner *j, const struct node *n, const struct chil
     }
     entry_list_add(j->out->entries, &e);
     struct walk_stat s = {(gint64)c->st.st_ctim.tv_sec * 1000000000 + c->st.st_ctim.tv_nsec,
-                          c->st.st_dev, c->st.st_ino};
+                          c->st.st_dev, c->st.st_ino,
+                          (gint64)c->st.st_atim.tv_sec * 1000000000 + c->st.st_atim.tv_nsec};
     g_array_append_val(j->out->stats, s);
 }
 

@@ -16,6 +16,7 @@ struct walk_stat {
     gint64 ctime_ns; /* nanoseconds since the epoch */
     guint64 dev;     /* device of the file system */
     guint64 ino;     /* inode there */
+    gint64 atime_ns; /* nanoseconds since the epoch; says nothing about a change */
 };
 struct walk {
     struct entry_list *entries; /* sorted; "" first; types, modes, owners, sizes, times, targets,

@@ -366,7 +366,8 @@ static gboolean fetch_present(struct layer_fetcher *self, struct store *s, const
 static void install_fetcher(struct fixture *f)
 {
     struct layer_fetcher *self = g_malloc(sizeof *self + sizeof f);
-    *self = (struct layer_fetcher){fetch_present, (void (*)(struct layer_fetcher *))g_free};
+    *self = (struct layer_fetcher){.fetch = fetch_present,
+                                   .free = (void (*)(struct layer_fetcher *))g_free};
     *(struct fixture **)(self + 1) = f;
     store_set_fetcher(f->store, self);
 }

@@ -5,7 +5,7 @@
 #include <sqlite3.h>
 
 #define FIRST 1
-#define LAST 5 /* the schema of today: its own file is what migrations are measured by, too */
+#define LAST 6 /* the schema of today: its own file is what migrations are measured by, too */
 
 static sqlite3 *open_sql(void)
 {

@@ -1,0 +1,247 @@
+/* Caches that are not on this machine: --cache-from is read, --cache-to is written during a build.
+ */
+#include "build/building.h"
+
+#include "base/error.h"
+#include "cache/describe.h"
+
+static struct cache_env env_of(const struct build *b)
+{
+    return (struct cache_env){.store = b->store,
+                              .registry = b->config->registry,
+                              .events = b->ports.events,
+                              .cancel = b->ports.cancel};
+}
+
+gboolean build_read_caches(struct build *b, GError **err)
+{
+    const struct cache_env env = env_of(b);
+    if (b->r->cache_from->len > 0)
+        b->cache_reader = cache_reader_new(b->r->cache_from, &env, err);
+    return b->cache_reader || b->r->cache_from->len == 0;
+}
+
+/* The input whose layers the vertex keeps below its own, or NULL. */
+static const struct vertex *base_of(const struct vertex *v)
+{
+    int input = -1;
+    if (v->op.type == OP_EXEC)
+        input = v->op.exec.mounts[0].input;
+    if (v->op.type == OP_FILE && v->op.file.n_actions > 0)
+        input = v->op.file.actions[0].input;
+    return input >= 0 && (guint)input < v->n_inputs ? v->inputs[input] : NULL;
+}
+
+/* Marks the vertices whose layers the image has. Inputs have lower numbers. */
+static void mark_image(struct build *b)
+{
+    const GPtrArray *all = b->lowered->graph->vertices;
+    b->of_image = g_new0(gboolean, all->len + 1);
+    if (b->lowered->result)
+        b->of_image[b->lowered->result->number] = TRUE;
+    for (guint i = all->len; i-- > 0;) {
+        const struct vertex *v = g_ptr_array_index(all, i), *base = base_of(v);
+        if (!b->of_image[i])
+            continue;
+        if (base)
+            b->of_image[base->number] = TRUE;
+        for (guint k = 0; v->op.type == OP_MERGE && k < v->n_inputs; k++)
+            b->of_image[v->inputs[k]->number] = TRUE;
+    }
+}
+
+gboolean build_write_caches(struct build *b, GError **err)
+{
+    g_autoptr(GPtrArray) specs = g_ptr_array_new();
+    for (guint i = 0; i < b->r->cache_to->len; i++) {
+        struct cache_spec *s = g_ptr_array_index(b->r->cache_to, i);
+        if (s->type != CACHE_INLINE)
+            g_ptr_array_add(specs, s);
+    }
+    if (b->r->cache_to->len > 0)
+        mark_image(b);
+    if (specs->len == 0)
+        return TRUE;
+    const struct cache_env env = env_of(b);
+    b->cache_writer = cache_writer_new(specs, &env, err);
+    return b->cache_writer != NULL;
+}
+
+/* What is recorded of v goes to the caches. Sources are found by their own names. */
+static void write_vertex(struct build *b, const struct vertex *v, gboolean ran)
+{
+    const struct vertex_result *r = solver_result(b->solver, v);
+    struct solver_step step;
+    if (v->op.type == OP_SOURCE || digest_is_zero(&r->key))
+        return;
+    solver_step(b->solver, v, &step);
+    g_autofree char *slot = solver_slot(b->solver, v);
+    struct cache_step s = {.definition = r->key,
+                           .content_key = step.content_key,
+                           .name = v->meta.name,
+                           .platform = v->meta.platform,
+                           .slot = slot,
+                           .of_image = b->of_image[v->number],
+                           .ran = ran};
+    g_autoptr(record) rec = store_record_peek(b->store, &r->key);
+    if (!rec && b->cache_reader && !step.chain)
+        cache_writer_add_unseen(b->cache_writer, &s, b->cache_reader);
+    if (!rec)
+        return;
+    if (digest_is_zero(&s.content_key))
+        s.content_key = rec->content_key;
+    s.chain = rec->chain;
+    s.content = rec->content;
+    s.created = rec->created;
+    s.duration_us = rec->duration_us;
+    s.inputs = rec->inputs;
+    cache_writer_add(b->cache_writer, &s);
+}
+
+void build_step_finished(gpointer build, const struct vertex *v, const struct chain *c)
+{
+    struct build *b = build;
+    const struct vertex_result *r = solver_result(b->solver, v);
+    if (b->cache_writer)
+        write_vertex(b, v, r->started_us && r->outcome == OUTCOME_RAN);
+}
+
+/* Steps below hits are no part of the build, but of a cache that is to have all of them. */
+static void write_rest(struct build *b)
+{
+    const GPtrArray *all = b->lowered->graph->vertices;
+    for (guint i = 0; i < all->len; i++) {
+        const struct vertex *v = g_ptr_array_index(all, i);
+        struct solver_step step;
+        solver_step(b->solver, v, &step);
+        if (solver_result(b->solver, v)->needed && !step.chain)
+            write_vertex(b, v, FALSE);
+    }
+}
+
+/* Cache mounts of the steps of the build, each once. */
+static void write_mounts(struct build *b)
+{
+    const GPtrArray *all = b->lowered->graph->vertices;
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    for (guint i = 0; i < all->len; i++) {
+        const struct vertex *v = g_ptr_array_index(all, i);
+        const struct exec_op *e = &v->op.exec;
+        gboolean run = v->op.type == OP_EXEC && solver_result(b->solver, v)->needed;
+        for (guint k = 0; run && k < e->n_mounts; k++) {
+            const struct exec_mount *m = &e->mounts[k];
+            g_autofree char *id = m->type == MOUNT_CACHE ? solver_volume_id(m) : NULL;
+            if (id && g_hash_table_add(seen, g_strconcat(id, "\n", v->meta.platform, NULL)))
+                cache_writer_add_mount(b->cache_writer, id, m->cache_id, v->meta.platform,
+                                       b->cache_reader);
+        }
+    }
+}
+
+/* How the image's own layers become blobs. */
+static struct export_options image_exports(const struct build *b)
+{
+    struct export_options o = EXPORT_DEFAULTS;
+    for (guint i = 0; i < b->r->outputs->len; i++) {
+        const struct output *out = g_ptr_array_index(b->r->outputs, i);
+        if (!output_makes_image(out))
+            continue;
+        o = out->image.layers;
+        break;
+    }
+    if (o.clamp_mtime < 0 && !b->times.keep)
+        o.clamp_mtime = b->times.epoch;
+    return o;
+}
+
+/* A record of v, whose layers are the image's: they are known by its blobs alone. */
+static gboolean inline_record(struct build *b, const struct vertex *v,
+                              const struct export_options *o, struct cache_segment *s, GError **err)
+{
+    struct solver_step step;
+    const struct vertex_result *r = solver_result(b->solver, v);
+    g_autoptr(record) rec = store_record_peek(b->store, &r->key);
+    if (!rec && b->cache_reader)
+        rec = cache_reader_peek(b->cache_reader, &r->key);
+    if (v->op.type == OP_SOURCE || !rec)
+        return TRUE;
+    g_autoptr(cache_record) out = g_new0(struct cache_record, 1);
+    solver_step(b->solver, v, &step);
+    out->definition = r->key;
+    out->content_key = digest_is_zero(&step.content_key) ? rec->content_key : step.content_key;
+    out->content = rec->content;
+    out->created = out->used = rec->created;
+    out->duration_us = rec->duration_us;
+    out->step = g_strdup(v->meta.name);
+    out->platform = g_strdup(v->meta.platform);
+    out->layers = g_new0(guint, rec->chain->n + 1);
+    for (guint i = 0; i < rec->chain->n; i++) {
+        g_autoptr(cache_layer) l =
+            describe_inline(b->store, rec->chain->ids[i], o, b->ports.cancel, err);
+        if (!l)
+            return FALSE;
+        out->layers[out->n_layers++] = segment_add_layer(s, l);
+    }
+    segment_add_record(s, g_steal_pointer(&out));
+    return TRUE;
+}
+
+static gboolean wants_inline(const struct build *b)
+{
+    for (guint i = 0; i < b->r->cache_to->len; i++)
+        if (((const struct cache_spec *)g_ptr_array_index(b->r->cache_to, i))->type == CACHE_INLINE)
+            return TRUE;
+    return FALSE;
+}
+
+gboolean build_add_inline_cache(struct build *b, GError **err)
+{
+    const GPtrArray *all = b->lowered->graph->vertices;
+    const struct export_options o = image_exports(b);
+    g_autoptr(cache_segment) s = segment_new();
+    if (!wants_inline(b))
+        return TRUE;
+    for (guint i = 0; i < all->len; i++)
+        if (b->of_image[i] && !inline_record(b, g_ptr_array_index(all, i), &o, s, err))
+            return FALSE;
+    g_autoptr(GBytes) bytes = segment_write(s);
+    g_free(b->result.image->conf->inline_cache);
+    b->result.image->conf->inline_cache =
+        g_base64_encode(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
+    return TRUE;
+}
+
+gboolean build_finish_caches(struct build *b, GError **err)
+{
+    if (!b->cache_writer)
+        return TRUE;
+    write_rest(b);
+    write_mounts(b);
+    gboolean ok = cache_writer_finish(b->cache_writer, err);
+    b->result.cache_writes = g_array_new(FALSE, FALSE, sizeof(struct cache_write_report));
+    for (guint i = 0; i < cache_writer_count(b->cache_writer); i++) {
+        struct cache_write_report r;
+        cache_writer_report(b->cache_writer, i, &r);
+        g_array_append_val(b->result.cache_writes, r);
+    }
+    return ok;
+}
+
+void build_report_caches(struct build *b)
+{
+    if (!b->cache_reader || b->result.cache_reads)
+        return;
+    b->result.cache_reads = g_array_new(FALSE, FALSE, sizeof(struct cache_read_report));
+    for (guint i = 0; i < cache_reader_count(b->cache_reader); i++) {
+        struct cache_read_report r;
+        cache_reader_report(b->cache_reader, i, &r);
+        g_array_append_val(b->result.cache_reads, r);
+    }
+}
+
+void build_free_caches(struct build *b)
+{
+    cache_writer_free(b->cache_writer);
+    cache_reader_free(b->cache_reader);
+    g_free(b->of_image);
+}
