@@ -69,6 +69,9 @@ offers() { "$VARVE" completion candidates -- "$@" | cut -f1 | tr '\n' ' '; }
     [ "$(offers build '')" = ":dirs " ]
     [ "$(offers load '')" = ":files " ]
     [ "$(offers completion '')" = "bash zsh fish " ]
+    [ "$(offers cache '')" = "ls prune verify copy " ]
+    [ "$(offers cache prune --keep 1d '')" = ":dirs " ]
+    [ "$(offers cache ls --format j)" = "json " ]
     # What follows the image is the program's.
     [ "$(offers run app:1 '')" = "" ]
     [ "$(offers run app:1 --v)" = "" ]

@@ -16,7 +16,8 @@ wrong() {
     printf 'FROM scratch\nCOPY Dockerfile /\n' >Dockerfile
     wrong "several platforms" build --platform linux/amd64,linux/arm64 .
     wrong "is not a platform" build --platform a/b/c/d .
-    wrong "not supported" build --cache-to x .
+    wrong '"nope" is unknown' build --cache-to type=nope .
+    wrong "mode=mix" build --cache-to type=registry,ref=a:b,mode=mix .
     wrong "only manifests" build --annotation index:a=b .
     wrong "lower" build -t UPPER .
     wrong "--network" build --network foo .

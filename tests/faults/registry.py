@@ -323,6 +323,9 @@ class Handler(BaseHTTPRequestHandler):
             return self.token(query)
         if url.path == "/v2/":
             return self.answer(200, {}) if self.authorized("") else self.challenge("")
+        m = re.fullmatch(r"/v2/(.+)/tags/list", url.path)
+        if m:
+            return self.tags(m[1], query) if self.authorized(m[1]) else self.challenge(f"repository:{m[1]}:pull")
         m = re.fullmatch(r"/v2/(.+)/(manifests|blobs|referrers)/(.+)", url.path)
         if not m:
             m = re.fullmatch(r"/v2/(.+)/(blobs)/(uploads/)", url.path)
@@ -349,8 +352,19 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
+    def tags(self, repository, query):
+        last = query.get("last", [""])[0]
+        tags = sorted(t for t in self.state.manifests.get(repository, {}) if ":" not in t and t > last)
+        self.note(200)
+        return self.plain({"name": repository, "tags": tags})
+
     def manifest(self, repository, name):
         store = self.state.manifests.setdefault(repository, {})
+        if self.command == "DELETE":
+            data = store.get(name)
+            for key in [k for k, v in store.items() if v == data]:
+                del store[key]
+            return self.answer(202 if data else 404, b"")
         if self.command == "PUT":
             data = self.body()
             document = json.loads(data)

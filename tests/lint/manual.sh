@@ -87,7 +87,7 @@ result "the table has the automatic ARGs, and no other" "$(diff <(automatic) <(r
 result "the table has the predefined ARGs, and no other" \
     "$(diff <(grep -ohE '"[A-Z]+_PROXY"' src/graph/lower.c | tr -d '"' | sort) <(row "predefined ARGs" | words '[A-Z]+_PROXY'))"
 result "the table has the built-in arguments, and no other" \
-    "$(diff <(grep -rhoE '"BUILDKIT_[A-Z_]+|"SOURCE_DATE_EPOCH' src | tr -d '"' | grep -vE "PROGRESS|SBOM_SCAN" | sort -u) <(row "built-in arguments" | words '(BUILDKIT_[A-Z_]+|SOURCE_DATE_EPOCH)'))"
+    "$(diff <(grep -rhoE '"BUILDKIT_[A-Z_]+|"SOURCE_DATE_EPOCH' src | tr -d '"' | grep -vE "PROGRESS|SBOM_SCAN|AZURE" | sort -u) <(row "built-in arguments" | words '(BUILDKIT_[A-Z_]+|SOURCE_DATE_EPOCH)'))"
 instructions() { grep -rhoE '\[INSTRUCTION_[A-Z]+\] = "[A-Z]+"' src/dockerfile | strings; }
 result "the program has instructions" "$(instructions | grep -qx ONBUILD || echo none)"
 result "the table has all instructions, and no other" "$(diff <(instructions) <(features | grep -E '^[A-Z]+(, [A-Z]+)*$' | grep -oE '[A-Z]+' | sort -u))"
