@@ -38,7 +38,7 @@ def race(workload, builders, rounds):
     for builder in builders:
         print(f'{workload.name} {builder.name}: setting up', file=sys.stderr, flush=True)
         workload.setup(builder)
-        results[builder.name] = {'times': [], 'rss': 0, 'pushed': []}
+        results[builder.shown or builder.name] = {'times': [], 'rss': 0, 'pushed': []}
     for number in range(rounds):
         for builder in builders:
             workload.before(builder, number)
@@ -46,7 +46,7 @@ def race(workload, builders, rounds):
             os.sync()
             builder.reset_peak()
             spent = workload.run(builder)
-            result = results[builder.name]
+            result = results[builder.shown or builder.name]
             result['times'].append(round(spent.seconds, 4))
             result['rss'] = max(result['rss'], round(spent.peak + builder.peak(), 1))
             result['pushed'].append(round((builder.engines.registry_bytes() - stored) / 1e6, 3))
@@ -64,7 +64,7 @@ class Engines:
         self.medium = medium
         self.data = '/var/lib/varve-peers' if medium == 'disk' else '/var/lib/varve-peers-mem'
         self.env = dict(os.environ, VARVE_PEERS_DATA=self.data)
-        self.wanted = ['registry'] + (['docker'] if 'docker' in names else [])
+        self.wanted = ['registry'] + [engine for name, engine in (('docker', 'docker'), ('containerd', 'oracle')) if name in names]
 
     def __enter__(self):
         host = CHROOT + self.data

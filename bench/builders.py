@@ -51,6 +51,7 @@ class Builder:
     """build() and forget() are what the workloads use. Paths of contexts are given as the engines' work folder sees them (relative)."""
 
     name = ''
+    shown = None  # the column of its results, if that is another's
 
     def __init__(self, engines):
         self.engines = engines
@@ -86,21 +87,21 @@ class Varve(Builder):
 
 
 class Docker(Builder):
-    name = 'docker'
+    name = engine = 'docker'
 
     def build(self, context, tag=None, push=False, no_cache=False, discard=False, args=()):
-        return run(chroot('DOCKER_HOST=unix:///run/docker.sock', 'docker', 'buildx', 'build', '--progress=plain', '--provenance=false', '--network=host',
+        return run(chroot(f'DOCKER_HOST=unix:///run/{self.engine}.sock', 'docker', 'buildx', 'build', '--progress=plain', '--provenance=false', '--network=host',
                           *(['--no-cache'] if no_cache else []), *(['-t', tag] if tag else []), *(['--push'] if push else []),
                           *(['-o', 'type=cacheonly'] if discard else []), *args, os.path.join(self.engines.inside, context)), self.log)
 
     def docker(self, *argv):
-        run(chroot('DOCKER_HOST=unix:///run/docker.sock', 'sh', '-c', *argv), self.log)
+        run(chroot(f'DOCKER_HOST=unix:///run/{self.engine}.sock', 'sh', '-c', *argv), self.log)
 
     def forget(self):
         self.docker('docker image ls -aq | sort -u | xargs -r docker image rm -f; docker buildx prune -af')
 
     def pids(self):
-        with open(f'{CHROOT}/.pids/docker') as f:
+        with open(f'{CHROOT}/.pids/{self.engine}') as f:
             dockerd = int(f.read().split()[0])
         children = subprocess.run(['pgrep', '-P', str(dockerd), 'containerd'], stdout=subprocess.PIPE, text=True).stdout.split()
         return [dockerd] + [int(c) for c in children]
@@ -121,6 +122,11 @@ class Docker(Builder):
         return subprocess.run(chroot('dockerd', '--version'), stdout=subprocess.PIPE, text=True).stdout.split()[2].split('+')[0]
 
 
+class Containerd(Docker):
+    """Docker with the containerd image store, which can write caches to registries."""
+    name, engine, shown = 'containerd', 'oracle', 'docker'
+
+
 class Buildah(Builder):
     name = 'buildah'
 
@@ -139,4 +145,4 @@ class Buildah(Builder):
         return subprocess.run(chroot('buildah', '--version'), stdout=subprocess.PIPE, text=True).stdout.split()[2]
 
 
-BUILDERS = {'docker': Docker, 'buildah': Buildah}
+BUILDERS = {'docker': Docker, 'containerd': Containerd, 'buildah': Buildah}

@@ -268,6 +268,34 @@ class W7Export(W7Run):
         return spent
 
 
+class W12(W7Run):
+    """the layer of W7a, there already, written to a cache in a registry on this machine with mode=max (peer: docker with the containerd store)."""
+    name, title = 'W12', '800 MB step to a registry cache'
+    round = W7Export.round
+
+    def before(self, builder, number):
+        builder.build('W7', discard=True, args=self.round(builder, number))
+
+    def run(self, builder):
+        return builder.build('W7', discard=True, args=[self.argument[builder.name], f'--cache-to=type=registry,ref={builder.tag("w12-cache")},mode=max'])
+
+    def limit(self):
+        return None
+
+
+class W13(W12):
+    """every step found in the cache of W12 by an empty store, and the image pushed to the same registry."""
+    name, title = 'W13', 'empty store, all hits, pushed'
+
+    def before(self, builder, number):
+        W12.before(self, builder, number)
+        W12.run(self, builder)
+        builder.forget()
+
+    def run(self, builder):
+        return builder.build('W7', tag=builder.tag('w13'), push=True, args=[self.argument[builder.name], f'--cache-from=type=registry,ref={builder.tag("w12-cache")}'])
+
+
 def igzip():
     return 'igzip' if shutil.which('igzip') else 'gzip'
 
@@ -367,4 +395,4 @@ def with_ca(old, new):
     layout.image(config, manifest['layers'] + [layout.layer(data)])
 
 
-WORKLOADS = [W1, W2, W3, W4, W5, W6, W7Run, W7Export, W8]
+WORKLOADS = [W1, W2, W3, W4, W5, W6, W7Run, W7Export, W8, W12, W13]
