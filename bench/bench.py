@@ -182,7 +182,7 @@ def main():
             entry.setdefault('versions', {}).update({b.name: b.version() for b in builders})
             shown = ' '.join(a if not a.startswith('/') else os.path.basename(a) for a in sys.argv[1:])
             made = f'`bench/run.sh {shown}` ({time.strftime("%Y-%m-%d")}, {args.rounds} round{"s" * (args.rounds > 1)})'
-            entry.setdefault('commands', {}).update({b.name: made for b in builders})
+            entry.setdefault('commands', {}).update({b.shown or b.name: made for b in builders})
             entry.update(title=workload.title, limit=limit, machine=machine())
             with open(RESULTS, 'w') as f:
                 json.dump(results, f, indent=1, sort_keys=True)

@@ -49,8 +49,8 @@ client() { node "$TESTBED/actionscache.mjs" "$MODULES" "$@" | grep -v '^::' | ta
     export NO_COLOR=1 LC_ALL=C.UTF-8
     key=$(grep -oE '[A-Za-z0-9+/]{80,}==' "$BATS_TEST_DIRNAME/../unit/cache/servers-test.c")
     printf 'FROM busybox\nCOPY f /f\nRUN --mount=type=cache,id=m,target=/m cat /f /m/* >/o; cp /f /m/kept\nRUN cp /o /p\n' >Dockerfile
-    export AWS_SECRET_ACCESS_KEY=S3RVER AZURE_STORAGE_KEY=$key
-    for where in "type=s3,bucket=cache,region=r,endpoint_url=$VARVE_TEST_S3,access_key_id=S3RVER,name=cli" \
+    export AWS_ACCESS_KEY_ID=S3RVER AWS_SECRET_ACCESS_KEY=S3RVER AZURE_STORAGE_KEY=$key
+    for where in "type=s3,bucket=cache,region=r,endpoint_url=$VARVE_TEST_S3,name=cli" \
         "type=azblob,account_url=$VARVE_TEST_AZURE/devstoreaccount1,name=cli" type=gha,scope=cli; do
         rm -rf one two && echo 1 >f
         VARVE_ROOT=$PWD/one build -t a --cache-to "$where,mode=max,mounts=true" .
