@@ -174,6 +174,18 @@ static gboolean add_inputs(struct place *p, const char *inputs, struct cache_rec
     return TRUE;
 }
 
+/* A result is younger than other results that were there under its key before: the first one stays
+ * what is found. */
+static void order_behind(const struct place *p, const struct digest *key, struct cache_record *r)
+{
+    const GPtrArray *all = segment_find(p->theirs.all, key);
+    for (guint i = 0; all && i < all->len; i++) {
+        const struct cache_record *old = g_ptr_array_index(all, i);
+        if (digest_cmp(&old->content, &r->content) != 0)
+            r->created = MAX(r->created, old->created + 1);
+    }
+}
+
 static gboolean add_record(struct place *p, const struct cache_step *step, GError **err)
 {
     gint64 now = g_get_real_time() / G_USEC_PER_SEC;
@@ -182,6 +194,8 @@ static gboolean add_record(struct place *p, const struct cache_step *step, GErro
     r->content_key = step->content_key;
     r->content = step->content;
     r->created = step->created ? step->created : now;
+    order_behind(p, &step->definition, r);
+    order_behind(p, &step->content_key, r);
     r->duration_us = step->duration_us;
     r->step = g_strdup(step->name);
     r->platform = g_strdup(step->platform);
