@@ -94,6 +94,8 @@ struct cache_env {
 struct cache_backend *cache_open(const struct cache_spec *spec, const struct cache_env *env,
                                  GError **err);
 void cache_close(struct cache_backend *b); /* NULL is fine */
+/* Whether m is a cache of BuildKit's: an index, or a manifest, with a config of its own type. */
+gboolean cache_is_buildkit(const struct manifest *m);
 
 /* The backends, one file each. */
 struct cache_backend *cache_registry_open(const struct cache_spec *spec,

@@ -51,22 +51,34 @@ static gboolean read_newest(struct ghacache *g, const char *chain, struct chain_
     return out->index != NULL;
 }
 
+/* Number k of the chain; *out is NULL when it is not there. */
+static gboolean read_link(struct ghacache *g, const char *chain, guint k, struct ghaindex **out,
+                          GError **err)
+{
+    GError *why = NULL;
+    g_autofree char *key = index_key(chain, k);
+    g_autoptr(GBytes) bytes = ghacache_read(g, key, FALSE, GHAINDEX_MAX, NULL, &why);
+    *out = NULL;
+    if (why) {
+        g_propagate_error(err, why);
+        return FALSE;
+    }
+    if (bytes)
+        *out = parse_read_index(g, bytes, err);
+    return !bytes || *out;
+}
+
 /* Takes number of the chain into s, if it is there: *found. What replaced s's own index has all of
  * it; what was made beside it has not. */
 static gboolean read_next(struct ghacache *g, const char *chain, guint number,
                           struct chain_state *s, gboolean *found, GError **err)
 {
-    GError *why = NULL;
-    g_autofree char *key = index_key(chain, number);
-    g_autoptr(GBytes) bytes = ghacache_read(g, key, FALSE, GHAINDEX_MAX, NULL, &why);
-    if (why) {
-        g_propagate_error(err, why);
+    g_autoptr(ghaindex) next = NULL;
+    if (!read_link(g, chain, number, &next, err))
         return FALSE;
-    }
-    *found = bytes != NULL;
-    g_autoptr(ghaindex) next = bytes ? parse_read_index(g, bytes, err) : NULL;
+    *found = next != NULL;
     if (!next)
-        return !bytes;
+        return TRUE;
     if (next->base != s->number || s->diverged) {
         s->diverged = TRUE;
         ghaindex_merge(next, s->index);
@@ -99,17 +111,10 @@ static gboolean pass_number(struct ghacache *g, const char *chain, struct chain_
 static gboolean take_in(struct ghacache *g, const char *chain, guint k, guint from,
                         struct chain_state *s, GError **err)
 {
-    GError *why = NULL;
-    g_autofree char *key = index_key(chain, k);
-    g_autoptr(GBytes) bytes = ghacache_read(g, key, FALSE, GHAINDEX_MAX, NULL, &why);
-    if (why) {
-        g_propagate_error(err, why);
+    g_autoptr(ghaindex) other = NULL;
+    if (!read_link(g, chain, k, &other, err))
         return FALSE;
-    }
-    g_autoptr(ghaindex) other = bytes ? parse_read_index(g, bytes, err) : NULL;
-    if (!other)
-        return !bytes;
-    if (other->base == from)
+    if (!other || other->base == from)
         return TRUE;
     ghaindex_merge(s->index, other);
     s->number = MAX(s->number, k);

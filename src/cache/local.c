@@ -18,7 +18,6 @@
 
 #define INDEX_MAX (16 * 1024 * 1024)
 #define LAYOUT "{\"imageLayoutVersion\":\"1.0.0\"}"
-#define BUILDKIT_TYPE "application/vnd.buildkit.cacheconfig.v0"
 #define BUFFER (256 * 1024)
 #define MAX_DEPTH 4 /* of indexes in indexes */
 #define LEFTOVER_AGE                                                                               \
@@ -119,18 +118,13 @@ static GBytes *read_document(int fd, const struct digest *d, gsize max, GError *
     return NULL;
 }
 
-/* BuildKit's entry is an index, or a manifest, with a config of its own type. */
 static gboolean is_buildkit(int fd, const struct descriptor *d)
 {
     g_autoptr(GBytes) bytes = read_document(fd, &d->digest, INDEX_MAX, NULL);
     g_autoptr(manifest) m = bytes ? manifest_parse(g_bytes_get_data(bytes, NULL),
                                                    g_bytes_get_size(bytes), d->media_type, NULL)
                                   : NULL;
-    gboolean is = m && !m->is_index && g_strcmp0(m->config.media_type, BUILDKIT_TYPE) == 0;
-    for (guint i = 0; m && m->is_index && !is && i < m->items->len; i++)
-        is = g_strcmp0(((const struct descriptor *)g_ptr_array_index(m->items, i))->media_type,
-                       BUILDKIT_TYPE) == 0;
-    return is;
+    return m && cache_is_buildkit(m);
 }
 
 /* Its index.json, an empty one where there is no directory; *fd is that. NULL on error. */

@@ -1,5 +1,7 @@
 #include "cache/backend.h"
 
+#define BUILDKIT_TYPE "application/vnd.buildkit.cacheconfig.v0"
+
 struct cache_backend *cache_open(const struct cache_spec *spec, const struct cache_env *env,
                                  GError **err)
 {
@@ -33,4 +35,13 @@ void cache_listed_free(struct cache_listed *l)
     if (l->bytes)
         g_bytes_unref(l->bytes);
     g_free(l);
+}
+
+gboolean cache_is_buildkit(const struct manifest *m)
+{
+    gboolean is = !m->is_index && g_strcmp0(m->config.media_type, BUILDKIT_TYPE) == 0;
+    for (guint i = 0; m->is_index && !is && i < m->items->len; i++)
+        is = g_strcmp0(((const struct descriptor *)g_ptr_array_index(m->items, i))->media_type,
+                       BUILDKIT_TYPE) == 0;
+    return is;
 }

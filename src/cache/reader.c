@@ -245,30 +245,37 @@ static struct record *find_in(struct source *s, const struct digest *key)
     return NULL;
 }
 
+/* In the first reference that has one, *where. */
+static struct record *find_anywhere(struct cache_reader *r, const struct digest *key,
+                                    struct source **where)
+{
+    struct record *found = NULL;
+    for (guint i = 0; i < r->sources->len && !found; i++) {
+        *where = g_ptr_array_index(r->sources, i);
+        found = find_in(*where, key);
+    }
+    return found;
+}
+
 struct record *cache_reader_find(struct cache_reader *r, const struct digest *key,
                                  const char **from)
 {
-    for (guint i = 0; i < r->sources->len; i++) {
-        struct source *s = g_ptr_array_index(r->sources, i);
-        struct record *found = find_in(s, key);
-        if (!found)
-            continue;
-        g_mutex_lock(&r->lock);
-        s->hits++;
-        g_mutex_unlock(&r->lock);
-        if (from)
-            *from = s->backend->label;
-        return found;
-    }
-    return NULL;
+    struct source *s = NULL;
+    struct record *found = find_anywhere(r, key, &s);
+    if (!found)
+        return NULL;
+    g_mutex_lock(&r->lock);
+    s->hits++;
+    g_mutex_unlock(&r->lock);
+    if (from)
+        *from = s->backend->label;
+    return found;
 }
 
 struct record *cache_reader_peek(struct cache_reader *r, const struct digest *key)
 {
-    struct record *found = NULL;
-    for (guint i = 0; i < r->sources->len && !found; i++)
-        found = find_in(g_ptr_array_index(r->sources, i), key);
-    return found;
+    struct source *unused;
+    return find_anywhere(r, key, &unused);
 }
 
 /* The inputs of a record, fetched where they are a blob; NULL: they cannot be had. */

@@ -20,7 +20,6 @@
 
 #define ROOT_TYPE "application/vnd.varve.cache.root.v1"
 #define EMPTY_TYPE "application/vnd.oci.empty.v1+json"
-#define BUILDKIT_TYPE "application/vnd.buildkit.cacheconfig.v0"
 #define MAX_TAG 128
 #define MAX_CONFIG (8 * 1024 * 1024)
 
@@ -180,15 +179,6 @@ static gboolean take_image(struct registry_cache *c, const struct manifest *m, G
     return TRUE;
 }
 
-static gboolean is_buildkit(const struct manifest *m)
-{
-    gboolean is = !m->is_index && g_strcmp0(m->config.media_type, BUILDKIT_TYPE) == 0;
-    for (guint i = 0; m->is_index && !is && i < m->items->len; i++)
-        is = g_strcmp0(((const struct descriptor *)g_ptr_array_index(m->items, i))->media_type,
-                       BUILDKIT_TYPE) == 0;
-    return is;
-}
-
 static void set_free(struct registry_cache *c, gboolean tag_is_free)
 {
     g_mutex_lock(&c->lock);
@@ -218,7 +208,7 @@ static gboolean take_tag(struct registry_cache *c, GPtrArray *list, char **forei
         add_listed(list, name);
     if (ours)
         return TRUE;
-    if (m && is_buildkit(m)) {
+    if (m && cache_is_buildkit(m)) {
         if (foreign)
             *foreign = g_strdup("BuildKit's cache");
         return TRUE;

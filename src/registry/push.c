@@ -91,8 +91,7 @@ static gboolean gather(struct push *p, const struct digest *d, guint depth, GErr
     return TRUE;
 }
 
-static gboolean blob_is_there(const struct errand *e, const char *digest, gboolean *there,
-                              GError **err)
+gboolean blob_is_there(const struct errand *e, const char *digest, gboolean *there, GError **err)
 {
     g_autofree char *target = g_strconcat("/v2/", e->route->repository, "/blobs/", digest, NULL);
     struct http_request rq = {.method = "HEAD"};

@@ -234,14 +234,8 @@ gboolean repository_has_blob(struct repository *p, const struct digest *d, gbool
                              GError **err)
 {
     struct errand e = errand_of(p);
-    g_autofree char *digest = digest_text(d), *target = target_of(p, "blobs", digest);
-    struct http_request rq = {.method = "HEAD"};
-    g_auto(http_response) a;
-    http_response_init(&a);
-    if (!client_send(&e, &rq, target, NULL, NULL, &a, err))
-        return FALSE;
-    *there = a.status == 200;
-    return *there || a.status == 404 || client_refuse(&e, &a, digest, err);
+    g_autofree char *digest = digest_text(d);
+    return blob_is_there(&e, digest, there, err);
 }
 
 gboolean repository_fetch_blob(struct repository *p, const struct descriptor *d,

@@ -9,6 +9,8 @@
  * (consumed), or NULL. */
 gboolean upload_blob(const struct errand *e, const struct digest *d, guint64 size,
                      struct url *location, GError **err);
+/* Whether e's repository has the blob (digest: "sha256:…"). */
+gboolean blob_is_there(const struct errand *e, const char *digest, gboolean *there, GError **err);
 /* Sends blob d to e's repository unless it is there or can be mounted from another; a blob that the
  * store lost is fetched from its origin. Adds to stats. */
 gboolean push_blob(const struct errand *e, const struct descriptor *d, struct push_stats *stats,
