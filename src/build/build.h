@@ -65,6 +65,7 @@ struct build_result {
     GArray *cache_writes;      /* struct cache_write_report, or NULL */
     GArray *outputs;           /* struct output_result, of the request's outputs that are done */
     gboolean unchanged;        /* all names already referred to exactly this image */
+    guint64 before_bytes; /* size of the image that had the name before; 0: there was none */
     gboolean same_layers;      /* the image that had the name before has the same layers */
     GPtrArray *changes; /* struct build_change*: how its config differs; NULL: not at all, or there
                            was no such image */

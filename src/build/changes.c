@@ -201,6 +201,7 @@ void build_compare(struct build *b)
         tag ? store_image_find(b->store, tag, platform) : find_untagged(b);
     if (!before)
         return;
+    b->result.before_bytes = before->size;
     if (digest_gequal(&before->config, &b->result.image->config)) {
         b->result.unchanged = all_stand(b, platform);
         return;

@@ -58,6 +58,8 @@ const struct option_row build_options_rows[] = {
     {"metadata-file", 0, OPTION_STRING, AT(metadata_file), "FILE",
      "write the result's digests to FILE, as JSON"},
     {"iidfile", 0, OPTION_STRING, AT(iidfile), "FILE", "write the image's id to FILE"},
+    {"summary-file", 0, OPTION_STRING, AT(summary_file), "FILE",
+     "append a report to FILE, as Markdown"},
     {"annotation", 0, OPTION_LIST, AT(raw_annotations), "KEY=VALUE",
      "annotate the manifest (repeatable)"},
     {"debug-on-failure", 0, OPTION_FLAG, AT(debug_on_failure), NULL,
@@ -218,6 +220,7 @@ static gboolean parse_context(struct build_options *o, int argc, char **argv, GE
 static gboolean check_files(const struct build_options *o, GError **err)
 {
     return destination_option("--iidfile", o->iidfile, err) &&
+           destination_option("--summary-file", o->summary_file, err) &&
            destination_option("--metadata-file", o->metadata_file, err);
 }
 

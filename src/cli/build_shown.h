@@ -36,6 +36,9 @@ void build_drop_stale_id(const struct shown_build *b);
 /* --metadata-file and --iidfile. */
 gboolean build_write_files(const struct shown_build *b, GError **err);
 
+/* build_summary.c: appends --summary-file's report; failure is NULL or why the build failed. */
+void build_write_summary(const struct shown_build *b, const GError *failure);
+
 /* build_report.c: what the user sees afterwards, on stderr (and with -q the digest on stdout). */
 void build_report_success(struct shown_build *b);
 /* What the checks found, on one line; nothing when that is nothing. */

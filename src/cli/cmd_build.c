@@ -55,6 +55,7 @@ static int build_with(struct shown_build *b)
         code = build_report_failure(b, local);
     if (b->res->network)
         report_note("%s", b->res->network);
+    build_write_summary(b, local);
     build_record(b->build, local);
     if (local)
         build_offer_debug(b);
