@@ -9,6 +9,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/entry.h"
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/work.h"
@@ -109,11 +110,6 @@ static gboolean copy_leaf(struct copier *c, int in, int out, const char *name,
     return copy_attributes(in, out, name, st, path, err);
 }
 
-static gboolean is_whiteout(const struct stat *st)
-{
-    return S_ISCHR(st->st_mode) && st->st_rdev == 0;
-}
-
 static gboolean copy_dir(struct copier *c, int in, int out, const char *path, guint depth,
                          GError **err);
 
@@ -152,7 +148,7 @@ static gboolean copy_entry(struct copier *c, int in, int out, const char *name, 
         return copy_subdir(c, in, out, name, &st, path, depth, err);
     if (!fs_remove_tree(out, name, err))
         return FALSE;
-    return is_whiteout(&st) || copy_leaf(c, in, out, name, &st, path, err);
+    return entry_is_whiteout(&st) || copy_leaf(c, in, out, name, &st, path, err);
 }
 
 static gboolean copy_dir(struct copier *c, int in, int out, const char *path, guint depth,
