@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MAX_LOOK 65536
+#define MAX_LOOK (1 << 20)
 
 static enum container_kind assumed = CONTAINER_NONE;
 
@@ -27,7 +27,10 @@ static enum container_kind look_for_container(void)
         return CONTAINER_KUBERNETES;
     if (access("/run/.containerenv", F_OK) == 0 || file_mentions("/proc/self/cgroup", "libpod"))
         return CONTAINER_PODMAN;
-    if (access("/.dockerenv", F_OK) == 0 || file_mentions("/proc/self/cgroup", "docker"))
+    /* A virtual machine made of an image has the file, but not the mount. */
+    if ((access("/.dockerenv", F_OK) == 0 &&
+         file_mentions("/proc/self/mountinfo", " /etc/hostname ")) ||
+        file_mentions("/proc/self/cgroup", "docker"))
         return CONTAINER_DOCKER;
     return access("/run/systemd/container", F_OK) == 0 ? CONTAINER_OTHER : CONTAINER_NONE;
 }
