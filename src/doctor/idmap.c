@@ -44,14 +44,17 @@ static void probe_ids(GPtrArray *to, enum userns_state state)
 {
     const char *user = userns_user() ? userns_user() : "$USER";
     const char *remedy = userns_ids_refused() ? container_remedy(CONTAINER_IDS) : NULL;
-    gboolean single = state == USERNS_SINGLE;
+    guint64 n = count_ids();
+    gboolean single = n <= 1;
     finding_add(to, (struct finding){
                         .name = "user ids",
                         .purpose = "files of other owners, USER, chown",
                         .state = single ? FINDING_LIMITED : FINDING_OK,
-                        .found = single ? g_strdup_printf("one only: %s", userns_why_single())
-                                        : g_strdup_printf("%" G_GUINT64_FORMAT " of them",
-                                                          count_ids()),
+                        .found = single ? g_strdup_printf("one only: %s",
+                                                          state == USERNS_SINGLE
+                                                              ? userns_why_single()
+                                                              : "as in the namespace around varve")
+                                        : g_strdup_printf("%" G_GUINT64_FORMAT " of them", n),
                         .remedy = remedy ? g_strdup(remedy)
                                          : g_strdup_printf("install uidmap; usermod --add-subuids "
                                                            "100000-165535 --add-subgids "
