@@ -78,7 +78,7 @@ const char *container_remedy(enum container_need need)
              "appArmorProfile: {type: Unconfined}",
              "hostUsers: false in the pod and procMount: Unmasked in the container's "
              "securityContext",
-             "a device plugin for /dev/net/tun, or a hostPath volume of it with type: CharDevice",
+             "a device plugin that gives the container /dev/net/tun",
              "an emptyDir or persistentVolumeClaim mounted at the store",
              "run varve as root of the container, with the capabilities SETUID, SETGID and "
              "SETFCAP (drop not ALL without adding them), best with hostUsers: false"},
