@@ -15,13 +15,14 @@ demo:
 	@$(MAKE) --no-print-directory all
 	@tests/demo.sh $(BUILD)/varve
 
-# varve's own image, built by varve; the same sources and packages give the same digest. IMAGE_ARGS: more options of build,
-# as --platform linux/amd64,linux/arm64 or --push.
+# varve's own image, built by varve, as build/image.tar and in the store; the same sources and packages give the same
+# digest. IMAGE_ARGS: more options of build, as --platform linux/amd64,linux/arm64.
 BASE := debian:trixie-slim
 IMAGE := varve:latest
 image: all
 	@SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} $(BUILD)/varve build -f deploy/image/Dockerfile \
-	    --build-arg BASE=$(BASE) -o type=image,name=$(IMAGE),rewrite-timestamp=true $(IMAGE_ARGS) .
+	    --build-arg BASE=$(BASE) -o type=oci,dest=$(BUILD)/image.tar,name=$(IMAGE),rewrite-timestamp=true $(IMAGE_ARGS) .
+	@$(BUILD)/varve load $(BUILD)/image.tar
 
 test:
 	@tests/testbed/packages.sh test

@@ -76,10 +76,9 @@ gboolean probe_user_namespace(GPtrArray *to)
         finding_add_error(to, f, g_strdup(remedy), &why);
         return FALSE;
     }
-    f.found = g_strdup_printf("%s%s%s%s",
-                              state == USERNS_ROOT ? "not needed: varve has CAP_SYS_ADMIN"
-                                                   : "entered",
-                              *settings ? " (" : "", settings, *settings ? ")" : "");
+    f.found = g_strdup_printf(
+        "%s%s%s%s", state == USERNS_ROOT ? "not needed: varve has CAP_SYS_ADMIN" : "entered",
+        *settings ? " (" : "", settings, *settings ? ")" : "");
     finding_add(to, f);
     probe_ids(to, state);
     return TRUE;

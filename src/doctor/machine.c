@@ -54,8 +54,8 @@ static char *list_emulators(void)
     DIR *dir = opendir(BINFMT);
     for (struct dirent *d; dir && (d = readdir(dir));) {
         g_autofree char *path = g_build_filename(BINFMT, d->d_name, NULL), *text = NULL;
-        if (g_str_has_prefix(d->d_name, "qemu-") &&
-            g_file_get_contents(path, &text, NULL, NULL) && g_str_has_prefix(text, "enabled"))
+        if (g_str_has_prefix(d->d_name, "qemu-") && g_file_get_contents(path, &text, NULL, NULL) &&
+            g_str_has_prefix(text, "enabled"))
             g_string_append_printf(names, "%s%s", names->len ? ", " : "", d->d_name + 5);
     }
     if (dir)

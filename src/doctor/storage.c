@@ -74,15 +74,15 @@ static void probe_space(GPtrArray *to, const char *folder)
     guint64 bytes = (guint64)v.f_bavail * v.f_frsize;
     gboolean few = bytes < FEW_BYTES || (v.f_files && v.f_favail < FEW_INODES);
     g_autofree char *size = g_format_size(bytes);
-    finding_add(to, (struct finding){
-                        .name = "space",
-                        .purpose = "layers; a full disk ends a build",
-                        .state = few ? FINDING_LIMITED : FINDING_OK,
-                        .found = v.f_files ? g_strdup_printf("%s and %" G_GUINT64_FORMAT
-                                                             " inodes are free",
-                                                             size, (guint64)v.f_favail)
-                                           : g_strdup_printf("%s are free", size),
-                        .remedy = g_strdup("varve prune --all, or a larger disk")});
+    finding_add(to,
+                (struct finding){.name = "space",
+                                 .purpose = "layers; a full disk ends a build",
+                                 .state = few ? FINDING_LIMITED : FINDING_OK,
+                                 .found = v.f_files ? g_strdup_printf("%s and %" G_GUINT64_FORMAT
+                                                                      " inodes are free",
+                                                                      size, (guint64)v.f_favail)
+                                                    : g_strdup_printf("%s are free", size),
+                                 .remedy = g_strdup("varve prune --all, or a larger disk")});
 }
 
 /* Whether another process would be kept out. */
@@ -112,12 +112,11 @@ static gboolean overlay_mounts(int dir, GError **err)
     g_autofree char *lower = g_strdup_printf("%s/second:%s/lower", at, at);
     g_autofree char *upper = g_build_filename(at, "upper", NULL);
     g_autofree char *work = g_build_filename(at, "work", NULL);
-    const char *const options[] = {"lowerdir", lower,
-                                   "upperdir", upper,
-                                   "workdir",  work,
-                                   "volatile", NULL,
-                                   overlaymark_userxattr() ? "userxattr" : NULL,
-                                   NULL,       NULL};
+    const char *const options[] = {
+        "lowerdir", lower,     "upperdir",
+        upper,      "workdir", work,
+        "volatile", NULL,      overlaymark_userxattr() ? "userxattr" : NULL,
+        NULL,       NULL};
     fd_auto int fd = mountfd_new("overlay", 0, options, err);
     return fd >= 0;
 }

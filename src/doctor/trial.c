@@ -62,16 +62,16 @@ static void probe_views(GPtrArray *to)
     const char *what = refused == KERNELVIEW_PROC  ? "/proc"
                        : refused == KERNELVIEW_SYS ? "/sys"
                                                    : "/proc and /sys";
-    finding_add(to, (struct finding){
-                        .name = "/proc and /sys",
-                        .purpose = "a RUN that sees nothing but itself",
-                        .state = refused ? FINDING_LIMITED : FINDING_OK,
-                        .found = refused ? g_strdup_printf("programs get those of the outside: "
-                                                           "parts of %s are masked",
-                                                           what)
-                                         : g_strdup("mounted anew for each sandbox"),
-                        .remedy = g_strdup(remedy ? remedy
-                                                  : "remove what is mounted over parts of them")});
+    finding_add(
+        to, (struct finding){
+                .name = "/proc and /sys",
+                .purpose = "a RUN that sees nothing but itself",
+                .state = refused ? FINDING_LIMITED : FINDING_OK,
+                .found = refused ? g_strdup_printf("programs get those of the outside: "
+                                                   "parts of %s are masked",
+                                                   what)
+                                 : g_strdup("mounted anew for each sandbox"),
+                .remedy = g_strdup(remedy ? remedy : "remove what is mounted over parts of them")});
 }
 
 static void probe_limits(GPtrArray *to)
@@ -115,15 +115,16 @@ static void probe_network(GPtrArray *to)
 static void probe_notification(GPtrArray *to)
 {
     g_autofree char *text = NULL;
-    gboolean there = g_file_get_contents("/proc/sys/kernel/seccomp/actions_avail", &text, NULL,
-                                         NULL) &&
-                     strstr(text, "user_notif");
-    finding_add(to, (struct finding){.name = "seccomp",
-                                     .purpose = "filters of system calls; networks on demand",
-                                     .state = there ? FINDING_OK : FINDING_LIMITED,
-                                     .found = g_strdup(there ? "with user notification"
-                                                             : "the kernel does not say what it can"),
-                                     .remedy = g_strdup("a kernel with CONFIG_SECCOMP_FILTER")});
+    gboolean there =
+        g_file_get_contents("/proc/sys/kernel/seccomp/actions_avail", &text, NULL, NULL) &&
+        strstr(text, "user_notif");
+    finding_add(to,
+                (struct finding){.name = "seccomp",
+                                 .purpose = "filters of system calls; networks on demand",
+                                 .state = there ? FINDING_OK : FINDING_LIMITED,
+                                 .found = g_strdup(there ? "with user notification"
+                                                         : "the kernel does not say what it can"),
+                                 .remedy = g_strdup("a kernel with CONFIG_SECCOMP_FILTER")});
 }
 
 void probe_sandboxes(GPtrArray *to)

@@ -1,6 +1,6 @@
 /* The kernel's views, /proc and /sys, in a user namespace. The kernel lets one mount its own only
- * where it sees one without masks; a container's are masked, unless its options say otherwise. There
- * sandboxes get the container's own, with its masks and varve's. */
+ * where it sees one without masks; a container's are masked, unless its options say otherwise.
+ * There sandboxes get the container's own, with its masks and varve's. */
 #ifndef VARVE_EXEC_KERNELVIEW_H
 #define VARVE_EXEC_KERNELVIEW_H
 

@@ -185,10 +185,9 @@ gboolean sandbox_run(const struct sandbox_spec *spec, struct cancel *c, struct s
     plan_init(&p);
     *out = (struct sandbox_result){0};
     int flags = CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
-    gboolean ok = cancel_check(c, err) && network_take(spec, c, &p.net, err) &&
-                  plan_prepare(&p, spec, err) &&
-                  launch_alone(&p, spec, flags | (p.own_net && !p.net ? CLONE_NEWNET : 0), c, out,
-                               err);
+    gboolean ok =
+        cancel_check(c, err) && network_take(spec, c, &p.net, err) && plan_prepare(&p, spec, err) &&
+        launch_alone(&p, spec, flags | (p.own_net && !p.net ? CLONE_NEWNET : 0), c, out, err);
     network_release(p.net);
     gboolean removed =
         stubs_remove(p.stubs, spec->touched, ok && !spec->root_readonly ? err : NULL);

@@ -1,8 +1,8 @@
 /* Overlayfs's own marks in layer directories: whiteouts (character device 0:0) and opaque
  * directories (an xattr, "trusted.overlay.opaque" for the real root and "user.overlay.opaque" in a
- * user namespace, where snapshots are mounted with userxattr). Only this file decides which. A store
- * that itself is on overlayfs (in a container) can have neither, and is never mounted: there a
- * whiteout is a socket of a mode that no program gives one (ENTRY_SOCKET_WHITEOUT), and
+ * user namespace, where snapshots are mounted with userxattr). Only this file decides which. A
+ * store that itself is on overlayfs (in a container) can have neither, and is never mounted: there
+ * a whiteout is a socket of a mode that no program gives one (ENTRY_SOCKET_WHITEOUT), and
  * "user.varve.opaque" makes a directory opaque. */
 #ifndef VARVE_LAYER_OVERLAYMARK_H
 #define VARVE_LAYER_OVERLAYMARK_H

@@ -287,8 +287,7 @@ static gboolean is_untouched(const struct taker *k, int in, const char *name, co
     if (same_time(&old->ctime, &st->st_ctim))
         return TRUE;
     /* Another name of it was removed, which overlayfs keeps from the layer. */
-    return S_ISREG(st->st_mode) && st->st_nlink < old->links &&
-           is_as_below(k, in, name, path, st);
+    return S_ISREG(st->st_mode) && st->st_nlink < old->links && is_as_below(k, in, name, path, st);
 }
 
 /* A directory in place of another entry, or of a directory that was removed. */
@@ -397,7 +396,8 @@ gboolean copytree_take_changes(struct copytree *t, struct store *s, const char *
     fd_auto int out = in < 0 ? -1 : fs_open_dir(store_fd(s), into, err);
     if (out < 0)
         return FALSE;
-    struct taker k = {.t = t, .store = s, .kept = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL)};
+    struct taker k = {
+        .t = t, .store = s, .kept = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL)};
     gboolean changed = FALSE;
     gboolean ok = take_dir(&k, in, out, "", 0, &changed, err) && add_whiteouts(&k, out, err);
     g_hash_table_unref(k.kept);

@@ -234,8 +234,8 @@ static gboolean start_mapper(struct mapper *m, uid_t uid, gid_t gid)
     char **commands[2] = {NULL, NULL};
     int ends[2];
     user = g_strdup(pw ? pw->pw_name : NULL);
-    void *shared = mmap(NULL, sizeof *why_single, PROT_READ | PROT_WRITE,
-                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void *shared =
+        mmap(NULL, sizeof *why_single, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     why_single = shared == MAP_FAILED ? g_malloc0(sizeof *why_single) : shared;
     if ((uid != 0 && !range_commands(uid, gid, commands)) || pipe2(ends, O_CLOEXEC) < 0)
         return FALSE;

@@ -137,9 +137,9 @@ static void warn_of_surroundings(struct run *r, const struct snapshot *sn)
 {
     g_autofree char *text = snapshot_warning(sn), *shared = kernelview_warning();
     if (shared)
-        event_emit(r->s->o.events, &(struct event){.type = EVENT_WARNING,
-                                                   .vertex = r->n->v->number,
-                                                   .text = shared});
+        event_emit(
+            r->s->o.events,
+            &(struct event){.type = EVENT_WARNING, .vertex = r->n->v->number, .text = shared});
     if (text && g_atomic_int_compare_and_exchange(&r->s->warned, FALSE, TRUE))
         event_emit(r->s->o.events,
                    &(struct event){.type = EVENT_WARNING, .vertex = r->n->v->number, .text = text});

@@ -36,7 +36,8 @@ static void test_remedies(void)
     GError *why = NULL;
     error_set(&why, VARVE_ERROR_DENIED, "refused");
     error_add_next(&why, "ask again");
-    finding_add_error(findings, (struct finding){.name = "y", .state = FINDING_MISSING}, NULL, &why);
+    finding_add_error(findings, (struct finding){.name = "y", .state = FINDING_MISSING}, NULL,
+                      &why);
     f = findings->pdata[1];
     g_assert_null(why);
     g_assert_cmpstr(f->found, ==, "refused");
