@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 BUILD := build
 
-.PHONY: all demo test packages install uninstall clean
+.PHONY: all demo image test packages install uninstall clean
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) varve
 
@@ -14,6 +14,15 @@ demo:
 	@tests/testbed/packages.sh demo
 	@$(MAKE) --no-print-directory all
 	@tests/demo.sh $(BUILD)/varve
+
+# varve's own image, built by varve, as build/image.tar and in the store; the same sources and packages give the same
+# digest. IMAGE_ARGS: more options of build, as --platform linux/amd64,linux/arm64.
+BASE := debian:trixie-slim
+IMAGE := varve:latest
+image: all
+	@SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} $(BUILD)/varve build -f deploy/image/Dockerfile \
+	    --build-arg BASE=$(BASE) -o type=oci,dest=$(BUILD)/image.tar,name=$(IMAGE),rewrite-timestamp=true $(IMAGE_ARGS) .
+	@$(BUILD)/varve load $(BUILD)/image.tar
 
 test:
 	@tests/testbed/packages.sh test

@@ -53,6 +53,12 @@ gboolean entry_same_xattrs(const struct entry *a, const struct entry *b)
     return TRUE;
 }
 
+gboolean entry_is_whiteout(const struct stat *st)
+{
+    return st->st_mode == ENTRY_SOCKET_WHITEOUT ||
+           (S_ISCHR(st->st_mode) && major(st->st_rdev) == 0 && minor(st->st_rdev) == 0);
+}
+
 void entry_from_stat(struct entry *e, const struct stat *st)
 {
     e->type = type_of_mode(st->st_mode);
@@ -63,7 +69,7 @@ void entry_from_stat(struct entry *e, const struct stat *st)
     e->mtime_ns = fs_mtime_ns(st);
     e->rdev = e->type == ENTRY_CHAR || e->type == ENTRY_BLOCK ? st->st_rdev : 0;
     e->ino = st->st_ino;
-    if (e->type == ENTRY_CHAR && major(st->st_rdev) == 0 && minor(st->st_rdev) == 0)
+    if (entry_is_whiteout(st))
         e->type = ENTRY_WHITEOUT;
 }
 

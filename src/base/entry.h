@@ -17,6 +17,10 @@ enum entry_type {
     ENTRY_WHITEOUT, /* layers only: hides path in the layers below */
 };
 
+/* A whiteout where there can be no device 0:0, on overlayfs (layer/overlaymark.h): st_mode of a
+ * socket that nothing but varve makes. */
+#define ENTRY_SOCKET_WHITEOUT (S_IFSOCK | 01000)
+
 struct xattr {
     const char *name;  /* "security.capability", never overlay's own or whiteout markers */
     const void *value; /* size bytes */
@@ -56,6 +60,8 @@ int entry_path_cmp(const char *a, const char *b);
 /* TRUE when path is dir itself or below it (everything is below ""). */
 gboolean entry_path_within(const char *path, const char *dir);
 gboolean entry_same_xattrs(const struct entry *a, const struct entry *b);
+/* Whether it is the inode of a whiteout. */
+gboolean entry_is_whiteout(const struct stat *st);
 /* type, mode and size from st; path, target, xattrs and digests are left alone. */
 void entry_from_stat(struct entry *e, const struct stat *st);
 /* Adds to h everything that identifies the entry: path (rel: the part of the path to hash), type,

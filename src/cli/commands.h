@@ -27,6 +27,8 @@ int cmd_layers(const struct command *c, int argc, char **argv, GError **err);
 int cmd_du(const struct command *c, int argc, char **argv, GError **err);
 int cmd_prune(const struct command *c, int argc, char **argv, GError **err);
 int cmd_cache(const struct command *c, int argc, char **argv, GError **err);
+int cmd_doctor(const struct command *c, int argc, char **argv, GError **err);
+int cmd_doctor(const struct command *c, int argc, char **argv, GError **err);
 int cmd_fsck(const struct command *c, int argc, char **argv, GError **err);
 int cmd_login(const struct command *c, int argc, char **argv, GError **err);
 int cmd_logout(const struct command *c, int argc, char **argv, GError **err);
@@ -38,9 +40,9 @@ int cmd_version(const struct command *c, int argc, char **argv, GError **err);
 extern const struct option_row build_options_rows[], run_option_rows[], images_option_rows[],
     inspect_option_rows[], history_option_rows[], logs_option_rows[], push_option_rows[],
     pull_option_rows[], load_option_rows[], save_option_rows[], prune_option_rows[],
-    fsck_option_rows[], du_option_rows[], login_option_rows[], rmi_option_rows[],
-    layers_option_rows[], parse_option_rows[], ps_option_rows[], exec_option_rows[],
-    stop_option_rows[], kill_option_rows[], rm_option_rows[], version_option_rows[],
-    cache_option_rows[];
+    doctor_option_rows[], fsck_option_rows[], du_option_rows[], login_option_rows[],
+    rmi_option_rows[], layers_option_rows[], parse_option_rows[], ps_option_rows[],
+    exec_option_rows[], stop_option_rows[], kill_option_rows[], rm_option_rows[],
+    version_option_rows[], cache_option_rows[];
 
 #endif

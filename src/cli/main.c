@@ -1,3 +1,4 @@
+#include "base/container.h"
 #include "base/error.h"
 #include "cli/docker.h"
 #include "cli/report.h"
@@ -138,6 +139,8 @@ int main(int argc, char **argv)
     GError *err = NULL;
     setlocale(LC_CTYPE, "");
     signal(SIGPIPE, SIG_IGN);
+    if (g_getenv("KUBERNETES_SERVICE_HOST"))
+        container_assume(CONTAINER_KUBERNETES);
     signal(SIGXFSZ,
            SIG_IGN); /* a limit of file sizes is an error of the write; programs get it back */
     int at = take_globals(argc, argv, &err);

@@ -1,5 +1,6 @@
 #include "cli/report.h"
 
+#include "base/container.h"
 #include "base/error.h"
 #include "snapshot/userns.h"
 #include "ui/text.h"
@@ -81,11 +82,12 @@ void report_single_id(void)
     if (userns_current() != USERNS_SINGLE)
         return;
     const char *name = userns_user() ? userns_user() : "$USER";
-    report_note("%s has no range in /etc/subuid and /etc/subgid, so every file belongs to one "
-                "user: other owners in base images are lost, and USER, chown and --chown with "
-                "other ids fail (sudo usermod --add-subuids 100000-165535 --add-subgids "
-                "100000-165535 %s)",
-                name, name);
+    const char *remedy = userns_ids_refused() ? container_remedy(CONTAINER_IDS) : NULL;
+    g_autofree char *usermod = g_strdup_printf(
+        "sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 %s", name);
+    report_note("%s, so every file belongs to one user: other owners in base images are lost, and "
+                "USER, chown and --chown with other ids fail (%s)",
+                userns_why_single(), remedy ? remedy : usermod);
 }
 
 static void report_event(struct event_sink *self, const struct event *ev)

@@ -70,6 +70,8 @@ const struct command commands[] = {
      FALSE, cache_option_rows, cmd_cache},
     {"fsck", "[OPTIONS]", "verify the store", NULL, "  varve fsck", TRUE, fsck_option_rows,
      cmd_fsck},
+    {"doctor", "[OPTIONS]", "show what this machine or container lacks for building", NULL,
+     "  varve doctor", FALSE, doctor_option_rows, cmd_doctor},
     {"parse", "[OPTIONS] CONTEXT|FILE", "print a Dockerfile's syntax tree or build graph",
      "json is the syntax tree; graph-json, dot and text are the graph that a build would run.",
      "  varve parse Dockerfile\n  varve parse --format dot . | dot -Tsvg >graph.svg", TRUE,

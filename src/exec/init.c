@@ -116,9 +116,11 @@ void init_main(const long *stack)
     static const char name[] = "varve-init"; /* else it would be called after the memfd */
     long size;
     call2(__NR_prctl, PRCTL_SET_NAME, name);
-    call2(__NR_prctl, PRCTL_SET_DUMPABLE, 0); /* protects its memory, descriptors and file */
-    if (stack[0] > 1)                         /* it was given an argument */
+    /* It was given an argument. Dumpable, so that a root without CAP_SYS_PTRACE (of a container)
+     * may enter its pid namespace; sandboxes are below that and do not see it. */
+    if (stack[0] > 1)
         keeper_wait();
+    call2(__NR_prctl, PRCTL_SET_DUMPABLE, 0); /* protects its memory, descriptors and file */
     struct launch_config *c = map_config(&size);
     if (!(c->flags & (LAUNCH_INIT | LAUNCH_JOIN)))
         program_run(c);

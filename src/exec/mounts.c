@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/fs.h"
+#include "exec/kernelview.h"
 #include "exec/resolv.h"
 #include "snapshot/mountfd.h"
 
@@ -255,16 +256,27 @@ static gboolean cover_cgroups(struct plan *p, GError **err)
     return TRUE;
 }
 
+/* Where the kernel allows no other: with the masks that lie on it. */
+static gboolean add_bound_proc(struct plan *p, GError **err)
+{
+    p->bound_proc = (kernelview_refused() & KERNELVIEW_PROC) != 0;
+    int fd = p->bound_proc ? mountfd_clone(AT_FDCWD, "/proc", QUIET, err) : -1;
+    if (fd >= 0)
+        plan_add_mount(p, fd, "/proc")->ordinary = TRUE;
+    return fd >= 0 || !p->bound_proc;
+}
+
 /* With a network namespace of its own setup.c makes /sys, which shows the namespace it was mounted
  * in. In a user namespace the host's network forbids a new one: then the host's is bound. */
 static gboolean add_sys(struct plan *p, GError **err)
 {
     struct statfs st;
     p->cgroup_view = statfs("/sys/fs/cgroup", &st) == 0 && st.f_type == CGROUP2_SUPER_MAGIC;
-    if (p->own_net)
+    p->bound_sys = (kernelview_refused() & KERNELVIEW_SYS) != 0;
+    if (p->own_net && !p->bound_sys)
         return TRUE;
     guint64 attrs = QUIET | (p->insecure ? 0 : MOUNT_ATTR_RDONLY);
-    int fd = mountfd_new("sysfs", attrs, NULL, NULL);
+    int fd = p->bound_sys ? -1 : mountfd_new("sysfs", attrs, NULL, NULL);
     gboolean bound = fd < 0;
     if (bound)
         fd = mountfd_clone(AT_FDCWD, "/sys", QUIET | MOUNT_ATTR_RDONLY, err);
@@ -286,7 +298,7 @@ gboolean mounts_prepare_kernel(struct plan *p, const struct sandbox_spec *spec, 
         if (p->mask_fd < 0)
             return FALSE;
     }
-    gboolean ok = add_dev(p, spec, err) && add_sys(p, err);
+    gboolean ok = add_dev(p, spec, err) && add_bound_proc(p, err) && add_sys(p, err);
     p->n_own = p->mounts->len;
     return ok;
 }

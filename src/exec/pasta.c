@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/container.h"
 #include "base/error.h"
 #include "base/fs.h"
 #include "exec/keeper.h"
@@ -36,6 +37,9 @@ void pasta_init(struct pasta *p)
 /* udev gives the device the mode 0666; where nothing does, root's own stays. */
 static const char *tun_remedy(int reason)
 {
+    const char *remedy = container_remedy(CONTAINER_TUN);
+    if (remedy && reason != EACCES)
+        return remedy;
     if (reason == EACCES || reason == EPERM)
         return "let everybody open it: sudo chmod 666 " TUN ", or for good a rule of udev: "
                "KERNEL==\"tun\", MODE=\"0666\"";

@@ -45,6 +45,8 @@ struct plan {
     gboolean own_net;    /* a network namespace of its own: loopback and sysfs are made inside */
     struct network *net; /* with own_net: the namespace to enter, NULL: a new one; owned */
     gboolean insecure;   /* nothing masked, /sys writable */
+    gboolean bound_proc; /* /proc is the one that varve sees (kernelview.h) */
+    gboolean bound_sys;  /* and /sys */
     gboolean cgroup_view; /* cgroup2 is mounted at /sys/fs/cgroup */
     const char *hostname;
     struct plan_cgroup cgroups[4]; /* made for the run; a hierarchy for each but the unified one,

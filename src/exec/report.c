@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/container.h"
 #include "base/error.h"
 
 static const char *const stage_texts[] = {
@@ -45,6 +46,22 @@ static void set_limit_error(const struct plan *p, const struct launch_report *r,
                  "LimitNOFILE= and the like), or ask for less");
 }
 
+/* What a container's options may refuse comes with the option that allows it. */
+static void set_stage_error(const struct launch_report *r, GError **err)
+{
+    const char *text = r->stage < G_N_ELEMENTS(stage_texts) ? stage_texts[r->stage] : NULL;
+    enum container_need need = r->stage == STAGE_PROC ? CONTAINER_PROC : CONTAINER_USERNS;
+    const char *remedy = r->error == EPERM ? container_remedy(need) : NULL;
+    text = text ? text : "starting the sandbox";
+    if (!remedy) {
+        error_set_errno(err, r->error, "%s", text);
+        return;
+    }
+    error_set(err, VARVE_ERROR_DENIED, "%s: %s: this container may not: %s gives it", text,
+              g_strerror(r->error), remedy);
+    error_add_next(err, "varve doctor shows what else this container lacks");
+}
+
 void launch_failed(const struct plan *p, const struct launch_report *r, GError **err)
 {
     switch (r->stage) {
@@ -71,18 +88,7 @@ void launch_failed(const struct plan *p, const struct launch_report *r, GError *
     case STAGE_USER:
         set_user_error(p, r->error, err);
         return;
-    case STAGE_PROC:
-        error_set_errno(err, r->error, "%s", stage_texts[r->stage]);
-        if (r->error == EPERM)
-            error_add_next(
-                err,
-                "varve seems to run in a container whose /proc is masked: allow it to mount its "
-                "own (docker run --security-opt systempaths=unconfined)");
-        return;
     default:
-        error_set_errno(err, r->error, "%s",
-                        r->stage < G_N_ELEMENTS(stage_texts) && stage_texts[r->stage]
-                            ? stage_texts[r->stage]
-                            : "starting the sandbox");
+        set_stage_error(r, err);
     }
 }

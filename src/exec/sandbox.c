@@ -164,6 +164,20 @@ static gboolean launch(struct plan *p, const struct sandbox_spec *spec, int (*en
     return sandbox_outcome(&run, out, err);
 }
 
+/* Parts 2 and 3. Where sandboxes share a /proc, what one runs could open another's memory and root
+ * there, since neither has more rights than the other: then they run one at a time. */
+static gboolean launch_alone(struct plan *p, const struct sandbox_spec *spec, int flags,
+                             struct cancel *c, struct sandbox_result *out, GError **err)
+{
+    static GMutex one;
+    if (!p->bound_proc)
+        return launch(p, spec, setup_main, flags, 0, c, out, err);
+    g_mutex_lock(&one);
+    gboolean ok = cancel_check(c, err) && launch(p, spec, setup_main, flags, 0, c, out, err);
+    g_mutex_unlock(&one);
+    return ok;
+}
+
 gboolean sandbox_run(const struct sandbox_spec *spec, struct cancel *c, struct sandbox_result *out,
                      GError **err)
 {
@@ -171,10 +185,9 @@ gboolean sandbox_run(const struct sandbox_spec *spec, struct cancel *c, struct s
     plan_init(&p);
     *out = (struct sandbox_result){0};
     int flags = CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
-    gboolean ok = cancel_check(c, err) && network_take(spec, c, &p.net, err) &&
-                  plan_prepare(&p, spec, err) &&
-                  launch(&p, spec, setup_main, flags | (p.own_net && !p.net ? CLONE_NEWNET : 0), 0,
-                         c, out, err);
+    gboolean ok =
+        cancel_check(c, err) && network_take(spec, c, &p.net, err) && plan_prepare(&p, spec, err) &&
+        launch_alone(&p, spec, flags | (p.own_net && !p.net ? CLONE_NEWNET : 0), c, out, err);
     network_release(p.net);
     gboolean removed =
         stubs_remove(p.stubs, spec->touched, ok && !spec->root_readonly ? err : NULL);

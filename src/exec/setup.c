@@ -159,8 +159,9 @@ UNCHECKED static int attach_root(const struct plan *p)
 UNCHECKED static void attach_kernel_views(const struct plan *p)
 {
     const unsigned quiet = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
-    mount_new_at(p, "proc", quiet, "/proc", STAGE_PROC);
-    if (p->own_net)
+    if (!p->bound_proc)
+        mount_new_at(p, "proc", quiet, "/proc", STAGE_PROC);
+    if (p->own_net && !p->bound_sys)
         mount_new_at(p, "sysfs", quiet | (p->insecure ? 0 : MOUNT_ATTR_RDONLY), "/sys", STAGE_SYS);
     if (p->cgroup_view)
         mount_new_at(p, "cgroup2", quiet | MOUNT_ATTR_RDONLY, "/sys/fs/cgroup", STAGE_SYS);

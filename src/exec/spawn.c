@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/container.h"
 #include "base/error.h"
 #include "exec/launch.h"
 
@@ -163,6 +164,11 @@ UNCHECKED int spawn_within(int keeper, int (*entry)(void *), void *data, int fla
 
 gboolean spawn_failed(int error, GError **err)
 {
+    const char *remedy = error == EPERM ? container_remedy(CONTAINER_USERNS) : NULL;
+    if (remedy)
+        return error_set(err, VARVE_ERROR_DENIED,
+                         "making the sandbox's namespaces: %s: this container may not: %s gives it",
+                         g_strerror(error), remedy);
     error_set_errno(err, error, "making the sandbox's namespaces");
     if (error == EPERM)
         error_add_next(

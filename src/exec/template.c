@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/container.h"
 #include "base/error.h"
 #include "base/fs.h"
 #include "layer/overlaymark.h"
@@ -51,6 +52,12 @@ gboolean template_namespace(int *fd, GError **err)
     *fd = ns = m.ns;
     if (ns >= 0)
         return TRUE;
+    const char *remedy = m.error == EPERM ? container_remedy(CONTAINER_USERNS) : NULL;
+    if (remedy)
+        return error_set(err, VARVE_ERROR_DENIED,
+                         "making a mount namespace for sandboxes: %s: this container may not: %s "
+                         "gives it",
+                         g_strerror(m.error), remedy);
     error_set_errno(err, m.error, "making a mount namespace for sandboxes");
     if (m.error == EPERM)
         error_add_next(err,

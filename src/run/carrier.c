@@ -1,6 +1,7 @@
 #include "run/carrier.h"
 
 #include "base/error.h"
+#include "exec/kernelview.h"
 #include "exec/sandbox.h"
 #include "run/prober.h"
 #include "run/process.h"
@@ -154,6 +155,9 @@ static gboolean open_root(struct run_carrier *r, GError **err)
 {
     r->root = snapshot_open(r->store, r->image->chain, TRUE, r->q->snapshots, err);
     g_autofree char *text = r->root ? snapshot_warning(r->root) : NULL;
+    g_autofree char *shared = r->root ? kernelview_warning() : NULL;
+    if (shared)
+        tell_text(r, RUN_NEWS_WARNING, "%s", shared);
     if (text)
         tell_text(r, RUN_NEWS_WARNING, "%s", text);
     return r->root != NULL;

@@ -9,6 +9,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/entry.h"
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/work.h"
@@ -22,10 +23,13 @@
 struct seen {
     ino_t ino;
     struct timespec ctime;
+    struct timespec born; /* directories: a removed one's number is soon used again; 0: unknown */
+    nlink_t links;
     mode_t type;
 };
 struct copytree {
-    GHashTable *seen; /* path in the tree → struct seen */
+    GHashTable *seen;    /* path in the tree → struct seen */
+    struct chain *chain; /* what was copied */
 };
 /* One layer being copied. */
 struct copier {
@@ -109,11 +113,6 @@ static gboolean copy_leaf(struct copier *c, int in, int out, const char *name,
     return copy_attributes(in, out, name, st, path, err);
 }
 
-static gboolean is_whiteout(const struct stat *st)
-{
-    return S_ISCHR(st->st_mode) && st->st_rdev == 0;
-}
-
 static gboolean copy_dir(struct copier *c, int in, int out, const char *path, guint depth,
                          GError **err);
 
@@ -152,7 +151,7 @@ static gboolean copy_entry(struct copier *c, int in, int out, const char *name, 
         return copy_subdir(c, in, out, name, &st, path, depth, err);
     if (!fs_remove_tree(out, name, err))
         return FALSE;
-    return is_whiteout(&st) || copy_leaf(c, in, out, name, &st, path, err);
+    return entry_is_whiteout(&st) || copy_leaf(c, in, out, name, &st, path, err);
 }
 
 static gboolean copy_dir(struct copier *c, int in, int out, const char *path, guint depth,
@@ -183,6 +182,19 @@ static gboolean copy_layer(struct store *s, const char *id, int out, GError **er
     return ok;
 }
 
+static struct timespec birth_time(int dir, const char *name)
+{
+    struct statx x;
+    if (statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BTIME, &x) < 0 || !(x.stx_mask & STATX_BTIME))
+        return (struct timespec){0};
+    return (struct timespec){x.stx_btime.tv_sec, x.stx_btime.tv_nsec};
+}
+
+static gboolean same_time(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
 static gboolean note_dir(struct copytree *t, int dir, const char *path, guint depth, GError **err)
 {
     g_autoptr(GPtrArray) names = depth > MAX_DEPTH ? NULL : fs_list(dir, err);
@@ -197,7 +209,9 @@ static gboolean note_dir(struct copytree *t, int dir, const char *path, guint de
         if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
             return copytree_fail(err, "reading", sub);
         struct seen *seen = g_new(struct seen, 1);
-        *seen = (struct seen){st.st_ino, st.st_ctim, st.st_mode & S_IFMT};
+        *seen = (struct seen){st.st_ino, st.st_ctim, {0}, st.st_nlink, st.st_mode & S_IFMT};
+        if (S_ISDIR(st.st_mode))
+            seen->born = birth_time(dir, name);
         g_hash_table_insert(t->seen, g_strdup(sub), seen);
         fd_auto int in = S_ISDIR(st.st_mode)
                              ? openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
@@ -213,6 +227,7 @@ struct copytree *copytree_new(struct store *s, const struct chain *c, const char
 {
     g_autoptr(copytree) t = g_new0(struct copytree, 1);
     t->seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    t->chain = chain_copy(c);
     fd_auto int out = fs_open_dir(store_fd(s), path, err);
     for (guint i = 0; out >= 0 && i < c->n; i++)
         if (!copy_layer(s, c->ids[i], out, err))
@@ -222,11 +237,66 @@ struct copytree *copytree_new(struct store *s, const struct chain *c, const char
     return g_steal_pointer(&t);
 }
 
+static gboolean same_content(int a, int b)
+{
+    char x[16384], y[sizeof x];
+    for (off_t at = 0;;) {
+        ssize_t n = pread(a, x, sizeof x, at), m = pread(b, y, sizeof y, at);
+        if (n != m || n < 0 || memcmp(x, y, n) != 0)
+            return FALSE;
+        if (n == 0)
+            return TRUE;
+        at += n;
+    }
+}
+
 /* Taking the changes out, after the step. */
 struct taker {
     struct copytree *t;
     GHashTable *kept; /* paths of seen that are still there with their type */
+    struct store *store;
+    guint fresh; /* how many directories above are new: all in them belongs to the layer */
 };
+
+/* Whether the file at path, unchanged but for its count of links, still is the layers' own: opened
+ * there, since a program can set times back. */
+static gboolean is_as_below(const struct taker *k, int in, const char *name, const char *path,
+                            const struct stat *st)
+{
+    for (guint i = k->t->chain->n; i-- > 0;) {
+        g_autofree char *layer = store_layer_path(k->t->chain->ids[i]);
+        g_autofree char *fs = g_build_filename(layer, "fs", NULL);
+        fd_auto int root = fs_open_dir(store_fd(k->store), fs, NULL);
+        fd_auto int old = root < 0 ? -1 : fs_open_in_root(root, path, O_RDONLY | O_NOFOLLOW, 0);
+        struct stat was;
+        if (old < 0 || fstat(old, &was) < 0)
+            continue;
+        fd_auto int now = openat(in, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+        return now >= 0 && S_ISREG(was.st_mode) && was.st_mode == st->st_mode &&
+               was.st_uid == st->st_uid && was.st_gid == st->st_gid && was.st_size == st->st_size &&
+               same_time(&was.st_mtim, &st->st_mtim) && same_content(old, now);
+    }
+    return FALSE;
+}
+
+static gboolean is_untouched(const struct taker *k, int in, const char *name, const char *path,
+                             const struct seen *old, const struct stat *st)
+{
+    if (!old || old->ino != st->st_ino || old->type != (st->st_mode & S_IFMT))
+        return FALSE;
+    if (same_time(&old->ctime, &st->st_ctim))
+        return TRUE;
+    /* Another name of it was removed, which overlayfs keeps from the layer. */
+    return S_ISREG(st->st_mode) && st->st_nlink < old->links && is_as_below(k, in, name, path, st);
+}
+
+/* A directory in place of another entry, or of a directory that was removed. */
+static gboolean is_replaced(const struct seen *old, int dir, const char *name,
+                            const struct stat *st)
+{
+    struct timespec born = birth_time(dir, name);
+    return old && (!S_ISDIR(old->type) || old->ino != st->st_ino || !same_time(&old->born, &born));
+}
 
 static gboolean take_dir(struct taker *k, int in, int out, const char *path, guint depth,
                          gboolean *changed, GError **err);
@@ -243,12 +313,12 @@ static gboolean take_subdir(struct taker *k, int in, int out, const char *name,
     fd_auto int to = openat(out, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (from < 0 || to < 0)
         return copytree_fail(err, "opening", path);
-    gboolean inside = FALSE, replaced = old && !S_ISDIR(old->type);
+    gboolean inside = FALSE, replaced = is_replaced(old, in, name, st);
+    k->fresh += replaced;
     if (!take_dir(k, from, to, path, depth + 1, &inside, err))
         return FALSE;
-    gboolean same = old && !replaced && old->ino == st->st_ino &&
-                    old->ctime.tv_sec == st->st_ctim.tv_sec &&
-                    old->ctime.tv_nsec == st->st_ctim.tv_nsec;
+    k->fresh -= replaced;
+    gboolean same = old && !replaced && same_time(&old->ctime, &st->st_ctim);
     if (same && !inside)
         return unlinkat(out, name, AT_REMOVEDIR) == 0 || copytree_fail(err, "removing", path);
     *changed = TRUE;
@@ -265,14 +335,12 @@ static gboolean take_entry(struct taker *k, int in, int out, const char *name, c
         return FALSE;
     if (fstatat(in, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return copytree_fail(err, "reading", path);
-    const struct seen *old = g_hash_table_lookup(k->t->seen, path);
+    const struct seen *old = k->fresh ? NULL : g_hash_table_lookup(k->t->seen, path);
     if (old)
         g_hash_table_add(k->kept, g_strdup(path));
     if (S_ISDIR(st.st_mode))
         return take_subdir(k, in, out, name, &st, path, old, depth, changed, err);
-    if (S_ISSOCK(st.st_mode) ||
-        (old && old->ino == st.st_ino && old->ctime.tv_sec == st.st_ctim.tv_sec &&
-         old->ctime.tv_nsec == st.st_ctim.tv_nsec))
+    if (S_ISSOCK(st.st_mode) || is_untouched(k, in, name, path, old, &st))
         return TRUE;
     *changed = TRUE;
     return renameat(in, name, out, name) == 0 || copytree_fail(err, "moving", path);
@@ -328,7 +396,8 @@ gboolean copytree_take_changes(struct copytree *t, struct store *s, const char *
     fd_auto int out = in < 0 ? -1 : fs_open_dir(store_fd(s), into, err);
     if (out < 0)
         return FALSE;
-    struct taker k = {.t = t, .kept = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL)};
+    struct taker k = {
+        .t = t, .store = s, .kept = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL)};
     gboolean changed = FALSE;
     gboolean ok = take_dir(&k, in, out, "", 0, &changed, err) && add_whiteouts(&k, out, err);
     g_hash_table_unref(k.kept);
@@ -340,5 +409,6 @@ void copytree_free(struct copytree *t)
     if (!t)
         return;
     g_hash_table_unref(t->seen);
+    chain_free(t->chain);
     g_free(t);
 }

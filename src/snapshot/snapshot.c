@@ -7,6 +7,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/container.h"
 #include "base/error.h"
 #include "base/fs.h"
 #include "layer/index.h"
@@ -139,11 +140,22 @@ static void note_refusal(struct snapshot *sn, const char *message)
         sn->why = g_strdup(message);
 }
 
+/* The marks of a store's layers on overlayfs are not those that overlayfs knows. */
+static void avoid_overlayfs(struct snapshot *sn, gint *start)
+{
+    if (!overlaymark_foreign(store_fd(sn->store)))
+        return;
+    if (g_atomic_int_compare_and_exchange(start, 0, DRIVER_COPY))
+        sn->why = g_strdup("the store itself is on overlayfs, as is all of a container but its "
+                           "volumes");
+}
+
 /* Tries the drivers from the best on, or from the first that was of use for an earlier snapshot of
  * this store. */
 static gboolean open_any(struct snapshot *sn, GError **err)
 {
     gint *start = store_mounting(sn->store);
+    avoid_overlayfs(sn, start);
     for (gint d = MAX(g_atomic_int_get(start), DRIVER_OVERLAY_FD); d <= DRIVER_COPY; d++) {
         g_autoptr(GError) local = NULL;
         sn->driver = d;
@@ -250,10 +262,12 @@ char *snapshot_warning(const struct snapshot *sn)
 {
     if (!sn->why)
         return NULL;
+    const char *remedy = container_remedy(CONTAINER_STORE);
     return g_strdup_printf("layers are copied instead of mounted, which takes far longer and more "
                            "space: %s (overlayfs needs Linux 5.13 or newer, and the store %s on a "
-                           "file system such as ext4, xfs, btrfs or tmpfs)",
-                           sn->why, store_root(sn->store));
+                           "file system such as ext4, xfs, btrfs or tmpfs%s%s)",
+                           sn->why, store_root(sn->store), remedy ? ": " : "",
+                           remedy ? remedy : "");
 }
 
 void snapshot_forget(struct snapshot *sn, const GPtrArray *touched)

@@ -5,18 +5,22 @@
 #include <linux/capability.h>
 #include <pwd.h>
 #include <sched.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/container.h"
 #include "base/error.h"
 #include "base/fs.h"
 
 #define MAX_RANGES 16
+#define REASON_MAX 4096
 
 static enum userns_state current = USERNS_ROOT;
 static char *user; /* who entered */
@@ -74,29 +78,71 @@ static char **map_command(const char *program, pid_t pid, guint32 own, const str
     return g_strv_builder_end(b);
 }
 
-/* Runs both programs, in a child that stayed outside of the namespace. */
-static void run_mappers(char **uid_command, char **gid_command)
+/* Why only one id is mapped, for messages. In memory that the mapping child shares. */
+struct single_reason {
+    char text[REASON_MAX];
+    gboolean refused; /* see userns_ids_refused() */
+};
+static struct single_reason *why_single;
+
+static void note_reason(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
+static void note_reason(const char *fmt, ...)
 {
-    char **commands[] = {uid_command, gid_command};
+    va_list ap;
+    va_start(ap, fmt);
+    g_vsnprintf(why_single->text, REASON_MAX, fmt, ap);
+    va_end(ap);
+}
+
+/* Runs both programs, in a child that stayed outside of the namespace. */
+static gboolean run_mappers(char **commands[2])
+{
     for (guint i = 0; i < 2; i++) {
         int status = -1;
-        if (!g_spawn_sync(NULL, commands[i], NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL,
-                          &status, NULL) ||
-            status != 0)
-            _exit(1);
+        g_autofree char *said = NULL;
+        g_autoptr(GError) why = NULL;
+        if (!g_spawn_sync(NULL, commands[i], NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, &said,
+                          &status, &why))
+            note_reason("%s (package uidmap) cannot be run: %s", commands[i][0], why->message);
+        else if (status != 0)
+            note_reason("%s refused: %s", commands[i][0], g_strstrip(said));
+        why_single->refused = status != 0 && !why;
+        if (status != 0)
+            return FALSE;
     }
-    _exit(0);
+    return TRUE;
+}
+
+/* AppArmor's own restriction, of Ubuntu. */
+static gboolean apparmor_restricts(void)
+{
+    g_autofree char *text = NULL;
+    return g_file_get_contents("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", &text,
+                               NULL, NULL) &&
+           *text == '1';
 }
 
 static gboolean refused(GError **err, int error)
 {
-    char sysctl[8] = "";
-    FILE *f = fopen("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "re");
-    gboolean apparmor = f && fgets(sysctl, sizeof sysctl, f) && *sysctl == '1';
-    if (f)
-        fclose(f);
+    const char *remedy = container_remedy(CONTAINER_USERNS);
+    if (error == ENOSPC) {
+        error_set(err, VARVE_ERROR_DENIED,
+                  "making a user namespace to build in: the kernel's limit of them is reached "
+                  "(sysctl user.max_user_namespaces)");
+        error_add_next(err, "raise it: sysctl -w user.max_user_namespaces=10000, or run varve as "
+                            "root");
+        return FALSE;
+    }
+    if (remedy) {
+        error_set(err, VARVE_ERROR_DENIED,
+                  "this container may not make user namespaces, which building in it needs (%s): "
+                  "%s gives it",
+                  g_strerror(error), remedy);
+        error_add_next(err, "varve doctor shows what else this container lacks");
+        return FALSE;
+    }
     error_set_errno(err, error, "making a user namespace to build in as an ordinary user");
-    if (apparmor)
+    if (apparmor_restricts())
         error_add_next(
             err,
             "AppArmor refuses it to unconfined programs: sysctl -w "
@@ -128,6 +174,38 @@ static gboolean map_single(uid_t uid, gid_t gid, GError **err)
     return refused(err, errno);
 }
 
+/* The ids that root of a container has, mapped onto themselves: "0 0 65536". The last id of all is
+ * left out, so that nobody takes the new namespace for the first. */
+static char *own_ids(const char *file)
+{
+    g_autofree char *text = NULL;
+    GString *out = g_string_new(NULL);
+    if (!g_file_get_contents(file, &text, NULL, NULL))
+        return g_string_free(out, FALSE);
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    for (guint i = 0; lines[i]; i++) {
+        guint32 inside, outside, count;
+        if (sscanf(lines[i], "%u %u %u", &inside, &outside, &count) == 3)
+            g_string_append_printf(out, "%u %u %u\n", inside, inside,
+                                   count == G_MAXUINT32 ? count - 1 : count);
+    }
+    return g_string_free(out, FALSE);
+}
+
+static gboolean map_own_ids(pid_t pid)
+{
+    g_autofree char *uids = own_ids("/proc/self/uid_map"), *gids = own_ids("/proc/self/gid_map");
+    g_autofree char *uid_map = g_strdup_printf("/proc/%d/uid_map", pid);
+    g_autofree char *gid_map = g_strdup_printf("/proc/%d/gid_map", pid);
+    gboolean ok = write_proc(uid_map, uids) && write_proc(gid_map, gids);
+    if (!ok)
+        note_reason("root of this container lacks one of the capabilities SETUID, SETGID and "
+                    "SETFCAP: %s",
+                    g_strerror(errno));
+    why_single->refused = !ok;
+    return ok;
+}
+
 /* A child outside of the namespace maps the ranges once told that this process is inside. FALSE
  * when it could not. */
 struct mapper {
@@ -135,27 +213,45 @@ struct mapper {
     int go; /* write end: a byte starts it */
 };
 
-static gboolean start_mapper(struct mapper *m, uid_t uid, gid_t gid)
+/* What newuidmap and newgidmap are to be asked for; FALSE: nothing. */
+static gboolean range_commands(uid_t uid, gid_t gid, char **commands[2])
 {
     struct range uids[MAX_RANGES], gids[MAX_RANGES];
-    const struct passwd *pw = getpwuid(uid);
-    user = g_strdup(pw ? pw->pw_name : NULL);
     guint n_uids = read_ranges("/etc/subuid", user, uid, uids);
     guint n_gids = read_ranges("/etc/subgid", user, uid, gids);
-    int ends[2];
-    if (!n_uids || !n_gids || pipe2(ends, O_CLOEXEC) < 0)
+    if (!n_uids || !n_gids) {
+        note_reason("%s has no range in /etc/subuid and /etc/subgid", user ? user : "this user");
         return FALSE;
-    g_auto(GStrv) uid_command = map_command("newuidmap", getpid(), uid, uids, n_uids);
-    g_auto(GStrv) gid_command = map_command("newgidmap", getpid(), gid, gids, n_gids);
+    }
+    commands[0] = map_command("newuidmap", getpid(), uid, uids, n_uids);
+    commands[1] = map_command("newgidmap", getpid(), gid, gids, n_gids);
+    return TRUE;
+}
+
+static gboolean start_mapper(struct mapper *m, uid_t uid, gid_t gid)
+{
+    const struct passwd *pw = getpwuid(uid);
+    char **commands[2] = {NULL, NULL};
+    int ends[2];
+    user = g_strdup(pw ? pw->pw_name : NULL);
+    void *shared =
+        mmap(NULL, sizeof *why_single, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    why_single = shared == MAP_FAILED ? g_malloc0(sizeof *why_single) : shared;
+    if ((uid != 0 && !range_commands(uid, gid, commands)) || pipe2(ends, O_CLOEXEC) < 0)
+        return FALSE;
+    pid_t inside = getpid();
     m->pid = fork();
     if (m->pid == 0) {
         char byte;
         close(ends[1]);
-        if (read(ends[0], &byte, 1) == 1)
-            run_mappers(uid_command, gid_command);
-        _exit(1);
+        _exit(read(ends[0], &byte, 1) == 1 &&
+                      (uid == 0 ? map_own_ids(inside) : run_mappers(commands))
+                  ? 0
+                  : 1);
     }
     close(ends[0]);
+    g_strfreev(commands[0]);
+    g_strfreev(commands[1]);
     m->go = ends[1];
     return m->pid > 0;
 }
@@ -230,6 +326,16 @@ gboolean userns_join(int pidfd, int pid, GError **err)
 const char *userns_user(void)
 {
     return user;
+}
+
+const char *userns_why_single(void)
+{
+    return why_single && *why_single->text ? why_single->text : "no ids could be mapped";
+}
+
+gboolean userns_ids_refused(void)
+{
+    return why_single && why_single->refused;
 }
 
 enum userns_state userns_current(void)

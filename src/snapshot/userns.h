@@ -6,7 +6,8 @@
 
 enum userns_state {
     USERNS_ROOT,   /* real root (or already inside a mapped namespace): nothing was done */
-    USERNS_RANGE,  /* mapped with a subordinate id range through newuidmap and newgidmap */
+    USERNS_RANGE,  /* mapped with a subordinate id range through newuidmap and newgidmap; for a
+                    * container's root: its own ids, onto themselves */
     USERNS_SINGLE, /* only the user's own id is mapped (to 0): chown to other ids fails; reported
                     * once
                     */
@@ -18,6 +19,10 @@ gboolean userns_enter(enum userns_state *state, GError **err);
  * process, unless varve is already in it. Single-threaded. */
 gboolean userns_join(int pidfd, int pid, GError **err);
 enum userns_state userns_current(void);
+/* USERNS_SINGLE: why no more ids are mapped, to be followed by a comma. */
+const char *userns_why_single(void);
+/* Whether there were ids to map, and the kernel or newuidmap refused. */
+gboolean userns_ids_refused(void);
 /* The name outside of the user who entered the namespace; NULL if none was entered or the user has
  * no name. */
 const char *userns_user(void);

@@ -5,6 +5,7 @@
 #include "base/fs.h"
 #include "exec/agentrelay.h"
 #include "exec/hostca.h"
+#include "exec/kernelview.h"
 #include "exec/sandbox.h"
 #include "layer/chainview.h"
 #include "layer/fill.h"
@@ -132,9 +133,13 @@ static int open_selected(struct run *r, struct snapshot *sn, const struct exec_m
     return fd;
 }
 
-static void warn_of_copying(struct run *r, const struct snapshot *sn)
+static void warn_of_surroundings(struct run *r, const struct snapshot *sn)
 {
-    g_autofree char *text = snapshot_warning(sn);
+    g_autofree char *text = snapshot_warning(sn), *shared = kernelview_warning();
+    if (shared)
+        event_emit(
+            r->s->o.events,
+            &(struct event){.type = EVENT_WARNING, .vertex = r->n->v->number, .text = shared});
     if (text && g_atomic_int_compare_and_exchange(&r->s->warned, FALSE, TRUE))
         event_emit(r->s->o.events,
                    &(struct event){.type = EVENT_WARNING, .vertex = r->n->v->number, .text = text});
@@ -150,7 +155,7 @@ static gboolean add_bind(struct run *r, const struct exec_mount *m, GError **err
     struct snapshot *sn = snapshot_open(r->s->o.store, c, writable, r->s->o.snapshots, err);
     if (!sn)
         return FALSE;
-    warn_of_copying(r, sn);
+    warn_of_surroundings(r, sn);
     g_ptr_array_add(r->snapshots, sn);
     int fd = open_selected(r, sn, m, err);
     if (fd < 0)
@@ -519,7 +524,7 @@ static struct chain *run_all(struct run *r, GError **err)
         snapshot_open_floor(r->s->o.store, base ? base : empty, floor, r->s->o.snapshots, err);
     if (!r->root)
         return NULL;
-    warn_of_copying(r, r->root);
+    warn_of_surroundings(r, r->root);
     if (!add_mounts(r, err))
         return NULL;
     if (r->s->o.build_id)

@@ -102,26 +102,6 @@ static gboolean check_empty(const char *root, int fd, GError **err)
     return TRUE;
 }
 
-/* In many containers / is overlayfs. Layers contain whiteouts, which cannot be created on
- * overlayfs: better to report that now than in the middle of a build. */
-static gboolean check_overlay(const char *root, int fd, GError **err)
-{
-    static const char probe[] = "format.probe";
-    struct statfs fs;
-    if (fstatfs(fd, &fs) < 0 || fs.f_type != OVERLAYFS_SUPER_MAGIC)
-        return TRUE;
-    gboolean made = mknodat(fd, probe, S_IFCHR, 0) == 0;
-    if (made)
-        unlinkat(fd, probe, 0);
-    if (made || errno != EPERM)
-        return TRUE;
-    error_set(err, VARVE_ERROR_UNSUPPORTED,
-              "%s is on overlayfs, which cannot hold the layers of images", root);
-    error_add_next(err, "choose a folder on another file system, such as a volume of this "
-                        "container or a tmpfs, with --root or VARVE_ROOT");
-    return FALSE;
-}
-
 /* Synced before anything else is made: a store with an empty format would be refused. */
 static gboolean write_format(struct store *s, GError **err)
 {
@@ -143,8 +123,7 @@ static gboolean create_in(struct store *s, GError **err)
     int found = check_format(s->root, s->fd, err);
     if (found < 0)
         return FALSE;
-    if (!found && (!check_empty(s->root, s->fd, err) || !check_overlay(s->root, s->fd, err) ||
-                   !write_format(s, err)))
+    if (!found && (!check_empty(s->root, s->fd, err) || !write_format(s, err)))
         return FALSE;
     for (guint i = 0; i < G_N_ELEMENTS(folders); i++)
         if (!fs_mkdir_p(s->fd, folders[i], 0755, err))
