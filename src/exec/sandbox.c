@@ -1,6 +1,5 @@
 #include "exec/sandbox.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -14,45 +13,28 @@
 #include "base/platform.h"
 #include "exec/cgroup.h"
 #include "exec/keeper.h"
+#include "exec/machine.h"
 #include "exec/plan.h"
 #include "exec/pump.h"
 #include "exec/spawn.h"
 
-static const char *machine_name(guint16 machine)
-{
-    static const struct {
-        guint16 machine;
-        const char *name;
-    } names[] = {{EM_X86_64, "amd64"},  {EM_AARCH64, "arm64"}, {EM_ARM, "arm"},
-                 {EM_386, "386"},       {EM_RISCV, "riscv64"}, {EM_S390, "s390x"},
-                 {EM_PPC64, "ppc64le"}, {EM_MIPS, "mips"},     {EM_LOONGARCH, "loong64"}};
-    for (guint i = 0; i < G_N_ELEMENTS(names); i++)
-        if (names[i].machine == machine)
-            return names[i].name;
-    return NULL;
-}
-
-/* The architecture of the ELF program at path in the root; NULL when it is none. */
-static const char *program_machine(int rootfd, const char *path)
-{
-    Elf64_Ehdr head; /* e_machine lies at the same place in 32-bit files */
-    fd_auto int fd = fs_open_in_root(rootfd, path, O_RDONLY | O_NONBLOCK, 0);
-    if (fd < 0 || read(fd, &head, sizeof head) < (ssize_t)sizeof(Elf32_Ehdr) ||
-        memcmp(head.e_ident, ELFMAG, SELFMAG) != 0)
-        return NULL;
-    gboolean big = head.e_ident[EI_DATA] == ELFDATA2MSB;
-    return machine_name(big ? GUINT16_FROM_BE(head.e_machine) : GUINT16_FROM_LE(head.e_machine));
-}
-
-static gboolean foreign_program(const char *path, const char *machine, GError **err)
+/* A program for another machine than the sandbox is for, which this one does not run there. */
+static gboolean foreign_program(const char *path, const struct machine *m, GError **err)
 {
     error_set(err, VARVE_ERROR_UNSUPPORTED,
-              "executing %s: it is a program for %s, which this machine cannot run", path, machine);
-    error_add_next(
-        err,
-        "install an emulator (Debian and Ubuntu: apt install qemu-user-static binfmt-support), "
-        "or choose a base image for this machine's platform");
+              "executing %s: it is a program for linux/%s, which cannot run in this sandbox", path,
+              m->arch);
+    error_add_next(err,
+                   "build for its platform (--platform linux/%s, or FROM --platform=linux/%s), or "
+                   "choose a base image for this one; varve platforms shows what can run here",
+                   m->arch, m->arch);
     return FALSE;
+}
+
+/* Its loader is missing, it was refused by the fence, or nothing runs it. */
+static gboolean is_foreign_error(int error)
+{
+    return error == ENOEXEC || error == ENOENT || error == EACCES;
 }
 
 static void complain(const struct sandbox_spec *spec, const char *text)
@@ -77,6 +59,15 @@ static const char *script_fault(int root_fd, const char *path)
     return end && end[-1] == '\r' ? "its lines end with CR LF" : NULL;
 }
 
+/* Whether the sandbox is for programs of this machine. */
+static gboolean is_for(const struct sandbox_spec *spec, const struct machine *m)
+{
+    struct platform host;
+    platform_host(&host);
+    return g_str_equal(m->arch, host.arch) ||
+           (spec->platform && g_str_equal(m->arch, spec->platform->arch));
+}
+
 /* The program could not be executed: a failure of the step, reported on its stderr, unless the
  * machine is at fault. */
 static gboolean exec_failed(const struct plan *p, const struct sandbox_spec *spec,
@@ -85,11 +76,10 @@ static gboolean exec_failed(const struct plan *p, const struct sandbox_spec *spe
     const char *program = spec->args[0], *tried = p->candidates[r->index];
     g_autofree char *path =
         tried && *tried != '/' ? g_build_filename(p->cwd, tried, NULL) : g_strdup(tried);
-    const char *machine = path && spec->root_fd >= 0 ? program_machine(spec->root_fd, path) : NULL;
-    struct platform host;
-    platform_host(&host);
-    if ((r->error == ENOEXEC || r->error == ENOENT) && machine && !g_str_equal(machine, host.arch))
-        return foreign_program(path, machine, err);
+    const struct machine *m =
+        path && spec->root_fd >= 0 ? machine_of_file(spec->root_fd, path) : NULL;
+    if (m && is_foreign_error(r->error) && !is_for(spec, m))
+        return foreign_program(path, m, err);
     fd_auto int there =
         path && spec->root_fd >= 0 ? fs_open_in_root(spec->root_fd, path, O_PATH, 0) : -1;
     const char *fault = there >= 0 ? script_fault(spec->root_fd, path) : NULL;

@@ -18,6 +18,9 @@ gboolean userns_enter(enum userns_state *state, GError **err);
  * process, unless varve is already in it. Single-threaded. */
 gboolean userns_join(int pidfd, int pid, GError **err);
 enum userns_state userns_current(void);
+/* Whether every id means here what it means on the machine: root is the machine's root, whose files
+ * it may change. */
+gboolean userns_is_whole(void);
 /* The name outside of the user who entered the namespace; NULL if none was entered or the user has
  * no name. */
 const char *userns_user(void);

@@ -428,6 +428,7 @@ static struct sandbox_spec make_spec(struct run *r)
     return (struct sandbox_spec){.root_fd = r->root->mount_fd,
                                  .root_readonly = op->mounts[0].readonly,
                                  .args = op->args,
+                                 .platform = &op->platform,
                                  .cwd = op->cwd,
                                  .user = op->user,
                                  .hostname = op->hostname,
