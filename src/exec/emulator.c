@@ -114,6 +114,7 @@ static void set_none(struct emulator *e, const struct platform *p, const char *t
     platform_host(&host);
     g_autofree char *here = platform_text(&host);
     e->kind = EMULATOR_NONE;
+    e->reason = g_strdup(text);
     error_set(&e->why, VARVE_ERROR_UNSUPPORTED,
               "it runs programs for %s, and this machine is %s: %s", wanted, here, text);
 }
@@ -181,5 +182,6 @@ void emulator_clear(struct emulator *e)
 {
     g_free(e->path);
     g_free(e->name);
+    g_free(e->reason);
     g_clear_error(&e->why);
 }

@@ -33,6 +33,7 @@ struct emulator {
     gboolean fixed;                /* registered with flag F */
     int user_fd;                   /* OWN: the user namespace to enter, not owned; else -1 */
     GError *why;                   /* NONE: the reason and what to do */
+    char *reason;                  /* NONE: the same in a few words */
 };
 
 /* What it takes to run programs for p (NULL: this machine) in a sandbox; with insecure in one that

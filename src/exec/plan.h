@@ -52,6 +52,7 @@ struct plan {
     guint n_cgroups;
     /* without these: the cgroup to create the process in (cgpool.h), or NULL */
     struct cgroupdir *pooled;
+    gboolean emulated;   /* its programs are another machine's */
     int user_fd;         /* user namespace to enter at the end (emulator.h), not owned; or -1 */
     int join_cgroup;     /* the one of the sandbox to join, or -1 */
     int std_fd[3];       /* the program's 0, 1, 2; numbers >= 10 */

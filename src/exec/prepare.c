@@ -257,27 +257,43 @@ static gboolean prepare_root(struct plan *p, const struct sandbox_spec *spec, GE
     return TRUE;
 }
 
-/* A base may hold other programs than its platform says: what this machine can run is run. */
-static gboolean is_mislabelled(const struct plan *p, const struct sandbox_spec *spec)
+/* What the program is for, whatever the platform says; NULL: not known (a script, or none). */
+static const struct machine *program_machine(const struct plan *p, const struct sandbox_spec *spec)
 {
-    struct platform host;
-    platform_host(&host);
     const struct machine *m = NULL;
     for (guint i = 0; p->candidates[i] && !m; i++)
         m = machine_of_file(spec->root_fd, p->candidates[i]);
-    return m && g_str_equal(m->arch, host.arch);
+    return m;
+}
+
+/* An image may hold other programs than its platform says: those decide where it says this
+ * machine's, and what this machine can run is run. */
+static void choose_emulator(struct emulator *e, const struct plan *p,
+                            const struct sandbox_spec *spec)
+{
+    const struct machine *m = program_machine(p, spec);
+    struct platform real = {.os = "linux"}, host;
+    platform_host(&host);
+    g_strlcpy(real.arch, m ? m->arch : host.arch, sizeof real.arch);
+    gboolean native = g_str_equal(real.arch, host.arch);
+    emulator_choose(e, spec->platform, spec->insecure);
+    if (e->kind != (native ? EMULATOR_NONE : EMULATOR_NATIVE) || !m)
+        return;
+    emulator_clear(e);
+    emulator_choose(e, &real, spec->insecure);
 }
 
 static gboolean prepare_emulator(struct plan *p, const struct sandbox_spec *spec, GError **err)
 {
     struct emulator e;
-    emulator_choose(&e, spec->platform, spec->insecure);
+    choose_emulator(&e, p, spec);
     p->user_fd = e.user_fd;
-    gboolean ok = TRUE;
+    p->emulated = e.kind > EMULATOR_COMPAT;
+    gboolean ok = e.kind != EMULATOR_NONE;
     if (e.kind == EMULATOR_PLACED)
         ok = mounts_prepare_emulator(p, spec, e.path, err);
-    else if (e.kind == EMULATOR_NONE && !is_mislabelled(p, spec))
-        ok = (g_propagate_error(err, g_steal_pointer(&e.why)), FALSE);
+    else if (!ok)
+        g_propagate_error(err, g_steal_pointer(&e.why));
     emulator_clear(&e);
     return ok;
 }

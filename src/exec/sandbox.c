@@ -143,6 +143,7 @@ static gboolean launch(struct plan *p, const struct sandbox_spec *spec, int (*en
     if (cgroup < 0)
         cgroup_refused(p);
     plan_started(p);
+    out->emulated = p->emulated;
     if (run.pidfd < 0)
         return spawn_failed(error, err);
     if (spec->meanwhile)

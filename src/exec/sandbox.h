@@ -93,6 +93,7 @@ struct sandbox_spec {
 };
 struct sandbox_result {
     int exit_code;          /* 128+signal when killed by one */
+    gboolean emulated;      /* its programs were for another machine */
     gboolean signalled;     /* the program ended by a signal */
     int exec_errno;         /* why the program could not be started; 0: it was started */
     gint64 cpu_us;          /* CPU time of all its processes */

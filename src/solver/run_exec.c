@@ -470,6 +470,7 @@ static gboolean run_sandbox(struct run *r, GError **err)
     r->n->res.exit_code = res.exit_code;
     r->n->res.cpu_us = res.cpu_us;
     r->n->res.memory_peak = res.memory_peak;
+    r->n->res.emulated = res.emulated;
     return res.exit_code == 0 || program_failed(r, res.exit_code, err);
 }
 
