@@ -121,26 +121,27 @@ static void own_make(void)
     }
 }
 
-/* A copy that only the kernel can reach, through a mount on which nothing can be changed. */
-static int copy_emulator(int source)
+/* A directory with a copy, called name, that only the kernel can reach: through a mount on which
+ * nothing can be changed. */
+static int copy_emulator(int source, const char *name)
 {
     const char *const options[] = {"mode", "755", NULL, NULL};
     struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
     fd_auto int dir = mountfd_new("tmpfs", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, options, NULL);
-    fd_auto int copy = dir < 0 ? -1 : openat(dir, "emulator", O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+    fd_auto int copy = dir < 0 ? -1 : openat(dir, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
     if (copy < 0 || lseek(source, 0, SEEK_SET) < 0 ||
         !fs_copy_fd(source, copy, "the emulator", NULL))
         return -1;
     fd_cleanup(&copy);
-    if (mount_setattr(dir, "", AT_EMPTY_PATH, &attr, sizeof attr) < 0)
-        return -1;
-    return openat(dir, "emulator", O_RDONLY | O_CLOEXEC);
+    return mount_setattr(dir, "", AT_EMPTY_PATH, &attr, sizeof attr) < 0 ? -1 : fd_steal(&dir);
 }
 
 static gboolean own_register(const struct machine *m, int source)
 {
-    fd_auto int copy = copy_emulator(source);
-    g_autofree char *path = copy < 0 ? NULL : fs_fd_path(copy);
+    g_autofree char *name = g_strconcat("qemu-", m->qemu, NULL);
+    fd_auto int dir = copy_emulator(source, name);
+    g_autofree char *at = dir < 0 ? NULL : fs_fd_path(dir);
+    g_autofree char *path = at ? g_build_filename(at, name, NULL) : NULL;
     return path && binfmt_register(own.mount, m->qemu, m, path, FLAGS);
 }
 

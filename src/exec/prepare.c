@@ -218,7 +218,7 @@ static gboolean prepare_process(struct plan *p, const struct sandbox_spec *spec,
     p->gid = id->gid;
     if (!make_reports(p, err))
         return FALSE;
-    flags |= (spec->terminal ? LAUNCH_TTY : 0) | (spec->init ? LAUNCH_INIT : 0) |
+    flags |= (spec->terminal ? LAUNCH_TTY : 0) | (spec->init || p->emulated ? LAUNCH_INIT : 0) |
              (groups_denied() ? LAUNCH_NO_GROUPS : 0) |
              (p->net && network_listens(p->net) ? LAUNCH_LISTEN : 0);
     struct config_input in = {.spec = spec,
@@ -258,20 +258,21 @@ static gboolean prepare_root(struct plan *p, const struct sandbox_spec *spec, GE
 }
 
 /* What the program is for, whatever the platform says; NULL: not known (a script, or none). */
-static const struct machine *program_machine(const struct plan *p, const struct sandbox_spec *spec)
+static const struct machine *program_machine(const struct sandbox_spec *spec)
 {
     const struct machine *m = NULL;
-    for (guint i = 0; p->candidates[i] && !m; i++)
-        m = machine_of_file(spec->root_fd, p->candidates[i]);
+    g_auto(GStrv) env = config_env(spec->env, "/");
+    g_auto(GStrv) paths = config_candidates(spec->args[0], (const char *const *)env);
+    for (guint i = 0; paths[i] && !m; i++)
+        m = machine_of_file(spec->root_fd, paths[i]);
     return m;
 }
 
 /* An image may hold other programs than its platform says: those decide where it says this
  * machine's, and what this machine can run is run. */
-static void choose_emulator(struct emulator *e, const struct plan *p,
-                            const struct sandbox_spec *spec)
+static void choose_emulator(struct emulator *e, const struct sandbox_spec *spec)
 {
-    const struct machine *m = program_machine(p, spec);
+    const struct machine *m = program_machine(spec);
     struct platform real = {.os = "linux"}, host;
     platform_host(&host);
     g_strlcpy(real.arch, m ? m->arch : host.arch, sizeof real.arch);
@@ -283,10 +284,12 @@ static void choose_emulator(struct emulator *e, const struct plan *p,
     emulator_choose(e, &real, spec->insecure);
 }
 
+/* An emulator ends by the signal that ended its program, and would wait for that for ever as
+ * process 1, which no signal of its own ends: so it is given an init. */
 static gboolean prepare_emulator(struct plan *p, const struct sandbox_spec *spec, GError **err)
 {
     struct emulator e;
-    choose_emulator(&e, p, spec);
+    choose_emulator(&e, spec);
     p->user_fd = e.user_fd;
     p->emulated = e.kind > EMULATOR_COMPAT;
     gboolean ok = e.kind != EMULATOR_NONE;
@@ -312,8 +315,8 @@ gboolean plan_prepare(struct plan *p, const struct sandbox_spec *spec, GError **
         identity_resolve(&id, spec->root_fd, spec->user, err) &&
         (!spec->cwd || stubs_make_lasting(spec->root_fd, spec->cwd, id.uid, id.gid, err)) &&
         mounts_prepare_kernel(p, spec, err) && mounts_prepare_files(p, spec, err) &&
-        mounts_prepare_spec(p, spec, err) && prepare_process(p, spec, &id, 0, err) &&
-        prepare_emulator(p, spec, err) && cgroup_prepare(p, spec, err);
+        mounts_prepare_spec(p, spec, err) && prepare_emulator(p, spec, err) &&
+        prepare_process(p, spec, &id, 0, err) && cgroup_prepare(p, spec, err);
     identity_clear(&id);
     return ok;
 }
