@@ -13,11 +13,6 @@
 #include "exec/probe.h"
 #include "snapshot/userns.h"
 
-#define INSTALL                                                                                    \
-    "install an emulator (Debian and Ubuntu: apt install qemu-user-static binfmt-support; "        \
-    "elsewhere: docker run --privileged tonistiigi/binfmt --install %s), or choose a base image "  \
-    "for this machine's platform"
-
 /* What is registered, for the life of the process. */
 static const struct binfmt *registered(void)
 {
@@ -94,17 +89,19 @@ static gboolean choose_own(struct emulator *e, const struct binfmt_entry *entry)
     e->user_fd = source < 0 ? -1 : ownbinfmt_namespace(e->machine, source);
     if (e->user_fd < 0)
         return FALSE;
-    e->kind = EMULATOR_OWN;
     g_free(e->path);
     e->path = path ? g_steal_pointer(&path) : g_strdup(entry->interpreter);
     return TRUE;
 }
 
-static gboolean choose_placed(struct emulator *e, const struct binfmt_entry *entry)
+void emulator_add_install(GError **err, const char *arch)
 {
-    if (entry && !entry->fixed && is_static(entry->interpreter))
-        e->kind = EMULATOR_PLACED;
-    return e->kind == EMULATOR_PLACED;
+    error_add_next(
+        err,
+        "install an emulator (Debian and Ubuntu: apt install qemu-user-static binfmt-support; "
+        "elsewhere: docker run --privileged tonistiigi/binfmt --install %s), or choose a base "
+        "image for this machine's platform",
+        arch);
 }
 
 static void set_none(struct emulator *e, const struct platform *p, const char *text)
@@ -122,8 +119,10 @@ static void set_none(struct emulator *e, const struct platform *p, const char *t
 static void refuse(struct emulator *e, const struct platform *p, const struct binfmt_entry *entry)
 {
     if (!entry) {
-        set_none(e, p, "no emulator is registered for them");
-        error_add_next(&e->why, INSTALL, p->arch);
+        set_none(e, p,
+                 e->machine ? "no emulator is registered for them"
+                            : "varve knows no emulator for them");
+        emulator_add_install(&e->why, p->arch);
     } else if (entry->fixed) {
         set_none(e, p,
                  "a step that runs as root could change the emulator that is registered, and "
@@ -135,7 +134,7 @@ static void refuse(struct emulator *e, const struct platform *p, const struct bi
             access(entry->interpreter, X_OK) < 0 ? "not there"
                                                  : "not static, so it cannot start in an image");
         set_none(e, p, text);
-        error_add_next(&e->why, INSTALL, p->arch);
+        emulator_add_install(&e->why, p->arch);
     }
 }
 
@@ -148,10 +147,15 @@ static void choose_foreign(struct emulator *e, const struct platform *p, gboolea
         e->path = g_strdup(entry->interpreter);
         e->fixed = entry->fixed;
     }
-    if (!e->machine || (!b->known && !userns_is_whole()) ||
-        (entry && entry->fixed && (insecure || !is_exposed(entry))))
+    if (entry && entry->fixed && (insecure || !is_exposed(entry)))
         e->kind = EMULATOR_REGISTERED;
-    else if ((insecure || !choose_own(e, entry)) && !choose_placed(e, entry))
+    else if (!insecure && e->machine && choose_own(e, entry))
+        e->kind = EMULATOR_OWN;
+    else if (entry && !entry->fixed && is_static(entry->interpreter))
+        e->kind = EMULATOR_PLACED;
+    else if (!userns_is_whole() && (!e->machine || !b->known)) /* it may be registered outside */
+        e->kind = EMULATOR_REGISTERED;
+    else
         refuse(e, p, entry);
 }
 

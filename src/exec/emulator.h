@@ -40,5 +40,7 @@ struct emulator {
  * keeps all rights. Reads binfmt_misc once in the life of the process. */
 void emulator_choose(struct emulator *e, const struct platform *p, gboolean insecure);
 void emulator_clear(struct emulator *e);
+/* The next move of an error that comes of a missing emulator. */
+void emulator_add_install(GError **err, const char *arch);
 
 #endif

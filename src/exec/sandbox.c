@@ -12,29 +12,28 @@
 #include "base/fs.h"
 #include "base/platform.h"
 #include "exec/cgroup.h"
+#include "exec/emulator.h"
 #include "exec/keeper.h"
-#include "exec/machine.h"
 #include "exec/plan.h"
 #include "exec/pump.h"
 #include "exec/spawn.h"
 
-/* A program for another machine than the sandbox is for, which this one does not run there. */
-static gboolean foreign_program(const char *path, const struct machine *m, GError **err)
+/* A program that this machine does not run in a sandbox for, or not for, its platform. */
+static gboolean foreign_program(const char *path, const struct machine *m, gboolean wanted,
+                                GError **err)
 {
-    error_set(err, VARVE_ERROR_UNSUPPORTED,
-              "executing %s: it is a program for linux/%s, which cannot run in this sandbox", path,
-              m->arch);
-    error_add_next(err,
-                   "build for its platform (--platform linux/%s, or FROM --platform=linux/%s), or "
-                   "choose a base image for this one; varve platforms shows what can run here",
-                   m->arch, m->arch);
+    error_set(err, VARVE_ERROR_UNSUPPORTED, "executing %s: it is a program for linux/%s, %s", path,
+              m->arch,
+              wanted ? "and no emulator is registered for them" : "which this sandbox is not for");
+    if (wanted)
+        emulator_add_install(err, m->arch);
+    else
+        error_add_next(err,
+                       "build for its platform (--platform linux/%s, or FROM "
+                       "--platform=linux/%s), or choose a base image for this one; varve "
+                       "platforms shows what can run here",
+                       m->arch, m->arch);
     return FALSE;
-}
-
-/* Its loader is missing, it was refused by the fence, or nothing runs it. */
-static gboolean is_foreign_error(int error)
-{
-    return error == ENOEXEC || error == ENOENT || error == EACCES;
 }
 
 static void complain(const struct sandbox_spec *spec, const char *text)
@@ -59,13 +58,17 @@ static const char *script_fault(int root_fd, const char *path)
     return end && end[-1] == '\r' ? "its lines end with CR LF" : NULL;
 }
 
-/* Whether the sandbox is for programs of this machine. */
-static gboolean is_for(const struct sandbox_spec *spec, const struct machine *m)
+/* Whether it failed because it is another machine's. */
+static gboolean is_foreign(const struct machine *m, int error)
 {
     struct platform host;
     platform_host(&host);
-    return g_str_equal(m->arch, host.arch) ||
-           (spec->platform && g_str_equal(m->arch, spec->platform->arch));
+    return m && (error == ENOEXEC || error == ENOENT) && !g_str_equal(m->arch, host.arch);
+}
+
+static gboolean is_wanted(const struct sandbox_spec *spec, const struct machine *m)
+{
+    return spec->platform && g_str_equal(m->arch, spec->platform->arch);
 }
 
 /* The program could not be executed: a failure of the step, reported on its stderr, unless the
@@ -78,8 +81,8 @@ static gboolean exec_failed(const struct plan *p, const struct sandbox_spec *spe
         tried && *tried != '/' ? g_build_filename(p->cwd, tried, NULL) : g_strdup(tried);
     const struct machine *m =
         path && spec->root_fd >= 0 ? machine_of_file(spec->root_fd, path) : NULL;
-    if (m && is_foreign_error(r->error) && !is_for(spec, m))
-        return foreign_program(path, m, err);
+    if (is_foreign(m, r->error))
+        return foreign_program(path, m, is_wanted(spec, m), err);
     fd_auto int there =
         path && spec->root_fd >= 0 ? fs_open_in_root(spec->root_fd, path, O_PATH, 0) : -1;
     const char *fault = there >= 0 ? script_fault(spec->root_fd, path) : NULL;
