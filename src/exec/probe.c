@@ -29,8 +29,11 @@ UNCHECKED static int probe_main(void *data)
     const struct probe *p = data;
     static char name[] = "varve-probe";
     char *argv[] = {name, NULL}, *envp[] = {NULL};
+    sigset_t none;
     for (int fd = 0; fd < 3; fd++)
         dup2(p->null_fd, fd);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL); /* spawn() blocked all; the stop is a signal */
     if (!p->stops || ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0)
         if (fcntl(p->fd, F_SETFD, 0) == 0)
             syscall(SYS_execveat, p->fd, "", argv, envp, AT_EMPTY_PATH);

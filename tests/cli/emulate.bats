@@ -126,6 +126,31 @@ works() {
     [[ "$output" == *"/bin/ls is registered for them without flag F, but it is not static"* ]] || { echo "$output"; return 1; }
 }
 
+@test "as root: what is registered is found where it is not mounted, and used where its file has no name" {
+    [ "$(id -u)" -eq 0 ] || skip "needs root"
+    needs_own_binfmt
+    [ -e /proc/sys/fs/binfmt_misc/qemu-aarch64 ] || skip "nothing is registered with flag F"
+    run unshare -m sh -c 'umount /proc/sys/fs/binfmt_misc; exec "$@"' sh "$VARVE" platforms --format json
+    [ "$(jq -r 'select(.Platform == "linux/arm64") | .Registration' <<<"$output")" = qemu-aarch64 ] || { echo "$output"; return 1; }
+    arm_dockerfile
+    run unshare -m sh -c 'mount --bind /dev/null /usr/bin/qemu-aarch64-static; exec "$@"' sh "$VARVE" build --progress=plain \
+        --build-context "armbox=oci-layout://$BASES/busybox-arm64-oci" --platform linux/arm64 .
+    works
+}
+
+@test "a killed build leaves nothing registered or mounted" {
+    printf 'FROM armbox\nRUN sleep 612\n' >Dockerfile
+    "$VARVE" build --progress=plain --build-context "armbox=oci-layout://$BASES/busybox-arm64-oci" --platform linux/arm64 . >log 2>&1 &
+    pid=$!
+    for _ in $(seq 100); do grep -q 'RUN sleep' log && break; sleep 0.1; done
+    for _ in $(seq 100); do pgrep -f 'qemu.*sleep 61[2]' >/dev/null && break; sleep 0.1; done
+    pgrep -f 'qemu.*sleep 61[2]'
+    kill -9 "$pid"
+    wait "$pid" || true
+    for _ in $(seq 50); do pgrep -f 'qemu.*sleep 61[2]' >/dev/null || break; sleep 0.1; done
+    run ! pgrep -f 'qemu.*sleep 61[2]'
+}
+
 @test "a layer made under emulation is the one that this machine's programs make" {
     export SOURCE_DATE_EPOCH=1700000000
     step='RUN mkdir /d && echo x >/d/f && chmod 640 /d/f && ln /d/f /d/hard && ln -s f /d/soft && mkfifo /d/p && touch -d @1000000000 /d/f /d'
