@@ -1,6 +1,7 @@
 /* What a failed RUN's log and exit code say about the cause. */
 #include "build/building.h"
 
+#include <signal.h>
 #include <string.h>
 
 #define HINT_LINES 200 /* of a log, looked at for a cause */
@@ -30,6 +31,9 @@ static const struct cause causes[] = {
     {"xec format error", 0, FORMAT_HINT},
     {NULL, 137,
      "it was killed, most often because memory ran out: raise --memory, or use a host with more."},
+    {NULL, 132,
+     "a program needs instructions that this CPU lacks: build it for a lower variant of the "
+     "platform, or on a newer machine (varve platforms shows what this one has)."},
     {"ermission denied", 126, "the file is not executable: use COPY --chmod=755 or RUN chmod +x."},
 };
 
@@ -103,6 +107,30 @@ static char *rights_hint(const struct vertex *v, const char *log)
                            user, user);
 }
 
+/* Crashes of an emulated program, which may be the emulator's. */
+static char *emulation_hint(const struct build_step *step, const char *log)
+{
+    int code = step->result->exit_code;
+    if (!step->result->emulated)
+        return NULL;
+    const char *loader = strstr(log, "Could not open '/");
+    if (loader && code == 255)
+        return g_strdup_printf(
+            "the loader that the program needs is not in this image (%.*s): it was built for "
+            "another C library; build it for this image, or statically.",
+            (int)MIN(strcspn(loader + strlen("Could not open '"), "'\n"), 200),
+            loader + strlen("Could not open '"));
+    gboolean crashed = code == 128 + SIGILL || code == 128 + SIGSEGV || code == 128 + SIGABRT ||
+                       code == 128 + SIGBUS || strstr(log, "uncaught target signal");
+    if (!crashed && !strstr(log, "nsupported syscall") && !strstr(log, "unction not implemented"))
+        return NULL;
+    return g_strdup_printf(
+        "this step runs programs for %s in an emulator (QEMU), which can fail where the real "
+        "machine does not: use a newer QEMU, or FROM --platform=$BUILDPLATFORM (man varve, "
+        "Programs for another platform).",
+        step->vertex->meta.platform ? step->vertex->meta.platform : "another machine");
+}
+
 char *build_hint(struct build *b, const struct build_step *step)
 {
     const struct vertex *v = step->vertex;
@@ -111,6 +139,9 @@ char *build_hint(struct build *b, const struct build_step *step)
     if (json)
         return json;
     g_autofree char *tail = build_log_tail(b, step, HINT_LINES);
+    char *emulation = emulation_hint(step, tail);
+    if (emulation)
+        return emulation;
     const char *known = known_hint(b, tail, exit_code);
     if (!known)
         known = network_hint(tail, v);

@@ -104,6 +104,35 @@ static void print_times(struct shown_build *b)
         fprintf(stderr, "slowest: %s %s\n", name, time);
 }
 
+#define EMULATED_LONG (10 * G_USEC_PER_SEC) /* in all, from which on it is worth a word */
+
+/* What emulation cost, and how to do without it. */
+static void print_emulated(const struct shown_build *b)
+{
+    const struct build_step *slowest = NULL;
+    gint64 sum = 0;
+    for (guint i = 0; i < b->res->steps->len; i++) {
+        const struct build_step *s = step_at(b, i);
+        if (!s->result->done || s->result->outcome != OUTCOME_RAN || !s->result->emulated)
+            continue;
+        sum += s->result->duration_us;
+        if (!slowest || s->result->duration_us > slowest->result->duration_us)
+            slowest = s;
+    }
+    if (sum < EMULATED_LONG)
+        return;
+    g_autofree char *all = text_duration(sum);
+    g_autofree char *most = text_duration(slowest->result->duration_us);
+    g_autofree char *name = text_step(slowest->vertex->meta.name, 60);
+    g_autofree char *line = g_strdup_printf(
+        "hint: RUN steps took %s in an emulator, most of it %s %s: a stage that begins with FROM "
+        "--platform=$BUILDPLATFORM runs at full speed, and can compile for $TARGETARCH (man varve, "
+        "Programs for another platform).",
+        all, name, most);
+    g_autofree char *shown = text_wrap_message(line, text_columns(stderr));
+    fprintf(stderr, "%s\n", shown);
+}
+
 static void print_push(const struct shown_build *b, const struct output_result *r)
 {
     g_autofree char *sent = text_size(r->push.bytes_sent);
@@ -326,6 +355,7 @@ void build_report_success(struct shown_build *b)
     }
     print_ready(b, ran, cached);
     print_times(b);
+    print_emulated(b);
     print_outputs(b);
     print_cache_reads(b->res);
     print_cache_writes(b->res);

@@ -34,6 +34,7 @@ int cmd_login(const struct command *c, int argc, char **argv, GError **err);
 int cmd_logout(const struct command *c, int argc, char **argv, GError **err);
 int cmd_parse(const struct command *c, int argc, char **argv, GError **err);
 int cmd_completion(const struct command *c, int argc, char **argv, GError **err);
+int cmd_platforms(const struct command *c, int argc, char **argv, GError **err);
 int cmd_version(const struct command *c, int argc, char **argv, GError **err);
 
 /* Option rows of each command live in its own file. */
@@ -43,6 +44,6 @@ extern const struct option_row build_options_rows[], run_option_rows[], images_o
     doctor_option_rows[], fsck_option_rows[], du_option_rows[], login_option_rows[],
     rmi_option_rows[], layers_option_rows[], parse_option_rows[], ps_option_rows[],
     exec_option_rows[], stop_option_rows[], kill_option_rows[], rm_option_rows[],
-    version_option_rows[], cache_option_rows[];
+    platforms_option_rows[], version_option_rows[], cache_option_rows[];
 
 #endif

@@ -47,11 +47,18 @@ static gboolean seal(int fd, GError **err)
     return error_set_errno(err, errno, "sealing the sandbox's process 1");
 }
 
+int config_program_memfd(const char *name, GBytes *program, GError **err)
+{
+    gsize len;
+    const void *bytes = g_bytes_get_data(program, &len);
+    fd_auto int fd = memfd_with(name, MFD_EXEC | MFD_ALLOW_SEALING, bytes, len, err);
+    return fd >= 0 && seal(fd, err) ? fd_steal(&fd) : -1;
+}
+
 int config_init_memfd(GError **err)
 {
-    fd_auto int fd =
-        memfd_with("varve-init", MFD_EXEC | MFD_ALLOW_SEALING, init_blob, sizeof init_blob, err);
-    return fd >= 0 && seal(fd, err) ? fd_steal(&fd) : -1;
+    g_autoptr(GBytes) program = g_bytes_new_static(init_blob, sizeof init_blob);
+    return config_program_memfd("varve-init", program, err);
 }
 
 static guint64 append_bytes(GByteArray *out, const void *bytes, gsize len)

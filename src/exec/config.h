@@ -32,5 +32,7 @@ char **config_candidates(const char *program, const char *const *env);
  * error. Each process gets its own: a sandbox can change its own /proc/self/exe (owner, times),
  * which must not affect another. */
 int config_init_memfd(GError **err);
+/* Another program in the same way. */
+int config_program_memfd(const char *name, GBytes *program, GError **err);
 
 #endif

@@ -532,3 +532,15 @@ gboolean mounts_prepare_spec(struct plan *p, const struct sandbox_spec *spec, GE
             return FALSE;
     return make_cwd(p, spec, err);
 }
+
+gboolean mounts_prepare_emulator(struct plan *p, const struct sandbox_spec *spec, const char *path,
+                                 GError **err)
+{
+    fd_auto int file = open(path, O_PATH | O_CLOEXEC);
+    struct sandbox_mount mount = {.dest = path, .fd = file, .readonly = TRUE};
+    struct placed placed = {.mount = &mount, .dest = g_strdup(path), .number = spec->n_mounts};
+    gboolean ok = (file >= 0 || error_set_errno(err, errno, "opening the emulator %s", path)) &&
+                  attach_placed(p, spec->root_fd, &placed, err);
+    placed_clear(&placed);
+    return ok;
+}

@@ -12,6 +12,9 @@ gboolean mounts_prepare_kernel(struct plan *p, const struct sandbox_spec *spec, 
 gboolean mounts_prepare_files(struct plan *p, const struct sandbox_spec *spec, GError **err);
 /* spec->mounts, from the outer to the inner; after the others. */
 gboolean mounts_prepare_spec(struct plan *p, const struct sandbox_spec *spec, GError **err);
+/* The system's emulator at path, read-only at the same place, over what the image has there. */
+gboolean mounts_prepare_emulator(struct plan *p, const struct sandbox_spec *spec, const char *path,
+                                 GError **err);
 /* For tests: behave as on a kernel that cannot clone parts of detached mounts. */
 extern gboolean mounts_old_kernel;
 

@@ -54,6 +54,8 @@ struct plan {
     guint n_cgroups;
     /* without these: the cgroup to create the process in (cgpool.h), or NULL */
     struct cgroupdir *pooled;
+    gboolean emulated;   /* its programs are another machine's */
+    int user_fd;         /* user namespace to enter at the end (emulator.h), not owned; or -1 */
     int join_cgroup;     /* the one of the sandbox to join, or -1 */
     int std_fd[3];       /* the program's 0, 1, 2; numbers >= 10 */
     int terminal_fd[2];  /* both sides of the program's terminal: the outer, the program's; or -1 */
@@ -64,6 +66,7 @@ struct plan {
     int config_fd, init_fd;        /* memfds, numbers >= 10: a struct launch_config, and init */
     int join_fd;        /* pidfd of the process to join instead of making namespaces, else -1 */
     int join_flags;     /* the kinds of namespaces (CLONE_NEW…) in which it is and varve is not */
+    gboolean join_user; /* it is in another user namespace, which is entered last */
     char **limit_names; /* for messages */
     char **candidates;  /* paths of the program to try, for messages */
     char *cwd;          /* for messages */

@@ -17,6 +17,7 @@
 #include "base/fs.h"
 #include "exec/cgroup.h"
 #include "exec/config.h"
+#include "exec/emulator.h"
 #include "exec/mounts.h"
 #include "exec/template.h"
 
@@ -35,6 +36,7 @@ void plan_init(struct plan *p)
                        .mask_fd = -1,
                        .join_fd = -1,
                        .join_cgroup = -1,
+                       .user_fd = -1,
                        .config_fd = -1,
                        .init_fd = -1,
                        .report_fd = -1,
@@ -216,7 +218,7 @@ static gboolean prepare_process(struct plan *p, const struct sandbox_spec *spec,
     p->gid = id->gid;
     if (!make_reports(p, err))
         return FALSE;
-    flags |= (spec->terminal ? LAUNCH_TTY : 0) | (spec->init ? LAUNCH_INIT : 0) |
+    flags |= (spec->terminal ? LAUNCH_TTY : 0) | (spec->init || p->emulated ? LAUNCH_INIT : 0) |
              (groups_denied() ? LAUNCH_NO_GROUPS : 0) |
              (p->net && network_listens(p->net) ? LAUNCH_LISTEN : 0);
     struct config_input in = {.spec = spec,
@@ -255,6 +257,50 @@ static gboolean prepare_root(struct plan *p, const struct sandbox_spec *spec, GE
     return TRUE;
 }
 
+/* What the program is for, whatever the platform says; NULL: not known (a script, or none). */
+static const struct machine *program_machine(const struct sandbox_spec *spec)
+{
+    const struct machine *m = NULL;
+    g_auto(GStrv) env = config_env(spec->env, "/");
+    g_auto(GStrv) paths = config_candidates(spec->args[0], (const char *const *)env);
+    for (guint i = 0; paths[i] && !m; i++)
+        m = machine_of_file(spec->root_fd, paths[i]);
+    return m;
+}
+
+/* An image may hold other programs than its platform says: those decide where it says this
+ * machine's, and what this machine can run is run. */
+static void choose_emulator(struct emulator *e, const struct sandbox_spec *spec)
+{
+    const struct machine *m = program_machine(spec);
+    struct platform real = {.os = "linux"}, host;
+    platform_host(&host);
+    g_strlcpy(real.arch, m ? m->arch : host.arch, sizeof real.arch);
+    gboolean native = g_str_equal(real.arch, host.arch);
+    emulator_choose(e, spec->platform, spec->insecure);
+    if (e->kind != (native ? EMULATOR_NONE : EMULATOR_NATIVE) || !m)
+        return;
+    emulator_clear(e);
+    emulator_choose(e, &real, spec->insecure);
+}
+
+/* An emulator ends by the signal that ended its program, and would wait for that for ever as
+ * process 1, which no signal of its own ends: so it is given an init. */
+static gboolean prepare_emulator(struct plan *p, const struct sandbox_spec *spec, GError **err)
+{
+    struct emulator e;
+    choose_emulator(&e, spec);
+    p->user_fd = e.user_fd;
+    p->emulated = e.kind > EMULATOR_COMPAT;
+    gboolean ok = e.kind != EMULATOR_NONE;
+    if (e.kind == EMULATOR_PLACED)
+        ok = mounts_prepare_emulator(p, spec, e.path, err);
+    else if (!ok)
+        g_propagate_error(err, g_steal_pointer(&e.why));
+    emulator_clear(&e);
+    return ok;
+}
+
 gboolean plan_prepare(struct plan *p, const struct sandbox_spec *spec, GError **err)
 {
     p->insecure = spec->insecure;
@@ -269,10 +315,18 @@ gboolean plan_prepare(struct plan *p, const struct sandbox_spec *spec, GError **
         identity_resolve(&id, spec->root_fd, spec->user, err) &&
         (!spec->cwd || stubs_make_lasting(spec->root_fd, spec->cwd, id.uid, id.gid, err)) &&
         mounts_prepare_kernel(p, spec, err) && mounts_prepare_files(p, spec, err) &&
-        mounts_prepare_spec(p, spec, err) && prepare_process(p, spec, &id, 0, err) &&
-        cgroup_prepare(p, spec, err);
+        mounts_prepare_spec(p, spec, err) && prepare_emulator(p, spec, err) &&
+        prepare_process(p, spec, &id, 0, err) && cgroup_prepare(p, spec, err);
     identity_clear(&id);
     return ok;
+}
+
+static gboolean is_foreign(int pid, const char *kind)
+{
+    struct stat own, other;
+    g_autofree char *own_path = g_strdup_printf("/proc/self/ns/%s", kind);
+    g_autofree char *other_path = g_strdup_printf("/proc/%d/ns/%s", pid, kind);
+    return stat(own_path, &own) == 0 && stat(other_path, &other) == 0 && own.st_ino != other.st_ino;
 }
 
 /* Joining the current namespace may be refused (the host's network, for an ordinary user). */
@@ -284,14 +338,9 @@ static int foreign_namespaces(int pid)
     } kinds[] = {{"mnt", CLONE_NEWNS},  {"pid", CLONE_NEWPID}, {"ipc", CLONE_NEWIPC},
                  {"uts", CLONE_NEWUTS}, {"net", CLONE_NEWNET}, {"cgroup", CLONE_NEWCGROUP}};
     int flags = 0;
-    for (guint i = 0; i < G_N_ELEMENTS(kinds); i++) {
-        struct stat own, other;
-        g_autofree char *own_path = g_strdup_printf("/proc/self/ns/%s", kinds[i].name);
-        g_autofree char *other_path = g_strdup_printf("/proc/%d/ns/%s", pid, kinds[i].name);
-        if (stat(own_path, &own) == 0 && stat(other_path, &other) == 0 &&
-            own.st_ino != other.st_ino)
+    for (guint i = 0; i < G_N_ELEMENTS(kinds); i++)
+        if (is_foreign(pid, kinds[i].name))
             flags |= kinds[i].flag;
-    }
     return flags;
 }
 
@@ -315,6 +364,7 @@ gboolean plan_prepare_join(struct plan *p, int pid, const struct sandbox_spec *s
     if (rootfd < 0 || !place_high(&p->join_fd, pidfd, NULL))
         return error_set_errno(err, errno, "joining the sandbox of process %d", pid);
     p->join_flags = foreign_namespaces(pid);
+    p->join_user = is_foreign(pid, "user");
     cgroup_prepare_join(p, pid);
     if (spec->terminal && !join_terminal(p, rootfd, err))
         return FALSE;

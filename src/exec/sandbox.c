@@ -1,6 +1,5 @@
 #include "exec/sandbox.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -13,45 +12,27 @@
 #include "base/fs.h"
 #include "base/platform.h"
 #include "exec/cgroup.h"
+#include "exec/emulator.h"
 #include "exec/keeper.h"
 #include "exec/plan.h"
 #include "exec/pump.h"
 #include "exec/spawn.h"
 
-static const char *machine_name(guint16 machine)
+/* A program that this machine does not run in a sandbox for, or not for, its platform. */
+static gboolean foreign_program(const char *path, const struct machine *m, gboolean wanted,
+                                GError **err)
 {
-    static const struct {
-        guint16 machine;
-        const char *name;
-    } names[] = {{EM_X86_64, "amd64"},  {EM_AARCH64, "arm64"}, {EM_ARM, "arm"},
-                 {EM_386, "386"},       {EM_RISCV, "riscv64"}, {EM_S390, "s390x"},
-                 {EM_PPC64, "ppc64le"}, {EM_MIPS, "mips"},     {EM_LOONGARCH, "loong64"}};
-    for (guint i = 0; i < G_N_ELEMENTS(names); i++)
-        if (names[i].machine == machine)
-            return names[i].name;
-    return NULL;
-}
-
-/* The architecture of the ELF program at path in the root; NULL when it is none. */
-static const char *program_machine(int rootfd, const char *path)
-{
-    Elf64_Ehdr head; /* e_machine lies at the same place in 32-bit files */
-    fd_auto int fd = fs_open_in_root(rootfd, path, O_RDONLY | O_NONBLOCK, 0);
-    if (fd < 0 || read(fd, &head, sizeof head) < (ssize_t)sizeof(Elf32_Ehdr) ||
-        memcmp(head.e_ident, ELFMAG, SELFMAG) != 0)
-        return NULL;
-    gboolean big = head.e_ident[EI_DATA] == ELFDATA2MSB;
-    return machine_name(big ? GUINT16_FROM_BE(head.e_machine) : GUINT16_FROM_LE(head.e_machine));
-}
-
-static gboolean foreign_program(const char *path, const char *machine, GError **err)
-{
-    error_set(err, VARVE_ERROR_UNSUPPORTED,
-              "executing %s: it is a program for %s, which this machine cannot run", path, machine);
-    error_add_next(
-        err,
-        "install an emulator (Debian and Ubuntu: apt install qemu-user-static binfmt-support), "
-        "or choose a base image for this machine's platform");
+    error_set(err, VARVE_ERROR_UNSUPPORTED, "executing %s: it is a program for linux/%s, %s", path,
+              m->arch,
+              wanted ? "and no emulator is registered for them" : "which this sandbox is not for");
+    if (wanted)
+        emulator_add_install(err, m->arch);
+    else
+        error_add_next(err,
+                       "build for its platform (--platform linux/%s, or FROM "
+                       "--platform=linux/%s), or choose a base image for this one; varve "
+                       "platforms shows what can run here",
+                       m->arch, m->arch);
     return FALSE;
 }
 
@@ -77,6 +58,19 @@ static const char *script_fault(int root_fd, const char *path)
     return end && end[-1] == '\r' ? "its lines end with CR LF" : NULL;
 }
 
+/* Whether it failed because it is another machine's. */
+static gboolean is_foreign(const struct machine *m, int error)
+{
+    struct platform host;
+    platform_host(&host);
+    return m && (error == ENOEXEC || error == ENOENT) && !g_str_equal(m->arch, host.arch);
+}
+
+static gboolean is_wanted(const struct sandbox_spec *spec, const struct machine *m)
+{
+    return spec->platform && g_str_equal(m->arch, spec->platform->arch);
+}
+
 /* The program could not be executed: a failure of the step, reported on its stderr, unless the
  * machine is at fault. */
 static gboolean exec_failed(const struct plan *p, const struct sandbox_spec *spec,
@@ -85,11 +79,10 @@ static gboolean exec_failed(const struct plan *p, const struct sandbox_spec *spe
     const char *program = spec->args[0], *tried = p->candidates[r->index];
     g_autofree char *path =
         tried && *tried != '/' ? g_build_filename(p->cwd, tried, NULL) : g_strdup(tried);
-    const char *machine = path && spec->root_fd >= 0 ? program_machine(spec->root_fd, path) : NULL;
-    struct platform host;
-    platform_host(&host);
-    if ((r->error == ENOEXEC || r->error == ENOENT) && machine && !g_str_equal(machine, host.arch))
-        return foreign_program(path, machine, err);
+    const struct machine *m =
+        path && spec->root_fd >= 0 ? machine_of_file(spec->root_fd, path) : NULL;
+    if (is_foreign(m, r->error))
+        return foreign_program(path, m, is_wanted(spec, m), err);
     fd_auto int there =
         path && spec->root_fd >= 0 ? fs_open_in_root(spec->root_fd, path, O_PATH, 0) : -1;
     const char *fault = there >= 0 ? script_fault(spec->root_fd, path) : NULL;
@@ -153,6 +146,7 @@ static gboolean launch(struct plan *p, const struct sandbox_spec *spec, int (*en
     if (cgroup < 0)
         cgroup_refused(p);
     plan_started(p);
+    out->emulated = p->emulated;
     if (run.pidfd < 0)
         return spawn_failed(error, err);
     if (spec->meanwhile)

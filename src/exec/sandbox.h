@@ -11,6 +11,7 @@
 #define VARVE_EXEC_SANDBOX_H
 
 #include "base/cancel.h"
+#include "base/platform.h"
 #include "exec/network.h"
 #include "exec/resources.h"
 #include "graph/op.h"
@@ -46,7 +47,8 @@ struct sandbox_spec {
     gboolean root_readonly;
     const char *const *args; /* argv; args[0] is looked up in PATH of env inside the root */
     const char *const *env;
-    const char *cwd;       /* made when missing (mode 0755, owned by the user) */
+    const struct platform *platform; /* of its programs; NULL: this machine's */
+    const char *cwd;                 /* made when missing (mode 0755, owned by the user) */
     const char *user;      /* "name[:group]" or ids, resolved in the root; NULL or "": root */
     const char *hostname;  /* NULL: "buildkitsandbox" as Docker's builder */
     enum net_mode network; /* default without nets: the host's */
@@ -91,6 +93,7 @@ struct sandbox_spec {
 };
 struct sandbox_result {
     int exit_code;          /* 128+signal when killed by one */
+    gboolean emulated;      /* its programs were for another machine */
     gboolean signalled;     /* the program ended by a signal */
     int exec_errno;         /* why the program could not be started; 0: it was started */
     gint64 cpu_us;          /* CPU time of all its processes */

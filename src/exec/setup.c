@@ -232,6 +232,18 @@ UNCHECKED static void mask(const struct plan *p, int mask_fd)
     }
 }
 
+/* In a user namespace below the network's nobody has CAP_NET_BIND_SERVICE. As in Docker, every user
+ * may then have ports below 1024. Kernels without IPv4 lack the file. */
+UNCHECKED static void open_ports(const struct plan *p)
+{
+    int fd = open("/proc/sys/net/ipv4/ip_unprivileged_port_start", O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    if (write(fd, "0", 1) < 0)
+        setup_fail(p, STAGE_LOOPBACK, 1);
+    close(fd);
+}
+
 UNCHECKED static void raise_loopback(const struct plan *p)
 {
     struct ifreq ifr = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
@@ -303,6 +315,8 @@ UNCHECKED static void make_own(const struct plan *p, struct scratch *s)
         attach_mount(p, i, s);
     attach_kernel_views(p);
     enter_root(p);
+    if (p->user_fd >= 0 && p->own_net)
+        open_ports(p);
     if (!p->insecure)
         mask(p, mask_fd);
     if (p->own_net && !p->net)
@@ -328,6 +342,8 @@ UNCHECKED int setup_main(void *data)
         setup_fail(p, STAGE_ROOT, 1);
     if (sethostname(p->hostname, strlen(p->hostname)) < 0)
         setup_fail(p, STAGE_HOSTNAME, 0);
+    if (p->user_fd >= 0 && setns(p->user_fd, CLONE_NEWUSER) < 0)
+        setup_fail(p, STAGE_NAMESPACE, 3);
     execute_init(p);
     return 0;
 }
@@ -336,8 +352,11 @@ UNCHECKED int setup_join_main(void *data)
 {
     const struct plan *p = data;
     die_with_parent(p);
-    if (setns(p->join_fd, p->join_flags) < 0)
+    if (setns(p->join_fd, p->join_flags) < 0 ||
+        (p->join_user && setns(p->join_fd, CLONE_NEWUSER) < 0))
         setup_fail(p, STAGE_NAMESPACE, 1);
+    if (p->user_fd >= 0 && setns(p->user_fd, CLONE_NEWUSER) < 0)
+        setup_fail(p, STAGE_NAMESPACE, 3);
     execute_init(p);
     return 0;
 }

@@ -242,6 +242,7 @@ static gboolean run_program(struct run_carrier *r, struct sandbox_result *res, G
     struct sandbox_spec spec = {.root_fd = r->root->mount_fd,
                                 .root_readonly = r->q->readonly,
                                 .args = (const char *const *)r->process.args,
+                                .platform = &r->image->conf->platform,
                                 .env = (const char *const *)r->process.env,
                                 .cwd = r->process.cwd,
                                 .user = r->process.user,

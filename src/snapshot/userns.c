@@ -338,6 +338,15 @@ gboolean userns_ids_refused(void)
     return why_single && why_single->refused;
 }
 
+gboolean userns_is_whole(void)
+{
+    g_autofree char *map = NULL;
+    guint inside, outside, count;
+    return g_file_get_contents("/proc/self/uid_map", &map, NULL, NULL) &&
+           sscanf(map, "%u %u %u", &inside, &outside, &count) == 3 && inside == 0 && outside == 0 &&
+           count == G_MAXUINT32;
+}
+
 enum userns_state userns_current(void)
 {
     return current;

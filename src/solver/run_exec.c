@@ -433,6 +433,7 @@ static struct sandbox_spec make_spec(struct run *r)
     return (struct sandbox_spec){.root_fd = r->root->mount_fd,
                                  .root_readonly = op->mounts[0].readonly,
                                  .args = op->args,
+                                 .platform = &op->platform,
                                  .cwd = op->cwd,
                                  .user = op->user,
                                  .hostname = op->hostname,
@@ -474,6 +475,7 @@ static gboolean run_sandbox(struct run *r, GError **err)
     r->n->res.exit_code = res.exit_code;
     r->n->res.cpu_us = res.cpu_us;
     r->n->res.memory_peak = res.memory_peak;
+    r->n->res.emulated = res.emulated;
     return res.exit_code == 0 || program_failed(r, res.exit_code, err);
 }
 

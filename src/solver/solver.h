@@ -99,6 +99,7 @@ struct vertex_result {
     gint64 cpu_us;                  /* a RUN that ran: CPU time of its processes */
     guint64 memory_peak;            /* the same: the most memory in use, 0: unknown */
     int exit_code;                  /* failed RUN */
+    gboolean emulated;              /* a RUN that ran: its programs were for another machine */
     int step;         /* its number among the steps of this build, from 1; 0: it is none */
     gboolean nothing; /* a COPY or ADD whose sources were looked at: none holds a file */
     guint missing;    /* failed: the action or mount whose source was not found, from 1; 0: it was

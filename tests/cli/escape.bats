@@ -123,6 +123,42 @@ END
     run varve run --init evil:1 /bin/sh -c 'exit 0'
 }
 
+@test "CVE-2019-5736: the emulator of the host behind /proc/PID/exe of a foreign program" {
+    [ "$(uname -m)" = x86_64 ] || skip "the test emulates arm64 on amd64"
+    [ -x /usr/bin/qemu-aarch64-static ] || skip "qemu-user-static is not installed"
+    "$TESTBED/busybox-base.sh" "$BASES" arm64 >/dev/null 2>&1
+    emulator=$(stat -c '%a %u %g %s %Z' /usr/bin/qemu-aarch64-static)
+    cat >hole <<'END'
+#!/bin/sh
+sleep 1 &
+for n in 1 2 3 4 5 6 7 8 9; do
+    sleep 0.1
+    case $(readlink /proc/$!/exe) in *qemu*) break ;; esac
+done
+exec 3</proc/$!/exe || exit 0
+echo "behind it: $(readlink /proc/self/fd/3)"
+wait
+(exec 4>>/proc/self/fd/3) && echo "HOLE: opened"
+for do in 'chmod 755' 'chown 0:0' 'touch' 'truncate -s +0'; do
+    $do /proc/self/fd/3 && echo "HOLE: $do"
+    $do /proc/1/exe && echo "HOLE: $do 1"
+done
+exit 0
+END
+    chmod +x hole
+    printf 'FROM armbox\nCOPY hole /hole\nRUN /hole\nUSER 1000\nRUN /hole\n' >Dockerfile
+    run build --platform linux/arm64 --build-context "armbox=oci-layout://$BASES/busybox-arm64-oci" -t evil:1 .
+    [ "$status" -eq 0 ] || { echo "$output"; return 1; }
+    [[ "$output" == *"behind it: "*qemu* && "$output" != *"│ HOLE"* ]] || { echo "$output"; return 1; }
+    run varve run -u 0 evil:1 /hole
+    [[ "$output" == *"behind it: "*qemu* && "$output" != *HOLE* ]] || { echo "$output"; return 1; }
+    run varve run -d --name away evil:1 sleep 60
+    run varve exec -u 0 away /hole
+    varve kill away
+    [[ "$output" == *"behind it: "*qemu* && "$output" != *HOLE* ]] || { echo "$output"; return 1; }
+    [ "$(stat -c '%a %u %g %s %Z' /usr/bin/qemu-aarch64-static)" = "$emulator" ]
+}
+
 @test "CVE-2016-9962, CVE-2019-5736: what a running program sees of processes that join it" {
     cp "$BATS_FILE_TMPDIR/spy" spy
     image <<<$'FROM busybox\nCOPY spy /spy'

@@ -59,7 +59,7 @@ blob_add() {
     echo "$blob_hex"
 }
 
-# oci_from_tar ROOTFS.tar LAYOUT REF ENV_JSON CMD_JSON
+# oci_from_tar ROOTFS.tar LAYOUT REF ENV_JSON CMD_JSON [ARCH]
 #
 # Write an OCI image layout with one gzip layer. ENV_JSON and CMD_JSON are JSON
 # arrays. The layout is built beside its place and renamed, so it is never half there.
@@ -76,7 +76,7 @@ oci_from_tar() {
 
     oci_created=$(epoch_rfc3339)
     printf '{"created":"%s","architecture":"%s","os":"linux","config":{"Env":%s,"Cmd":%s},"rootfs":{"type":"layers","diff_ids":["sha256:%s"]},"history":[{"created":"%s","created_by":"%s"}]}' \
-        "$oci_created" "$(oci_arch)" "$4" "$5" "$oci_diff_id" \
+        "$oci_created" "${6:-$(oci_arch)}" "$4" "$5" "$oci_diff_id" \
         "$oci_created" "$(basename "$0")" >"$oci_tmp/config"
     oci_config_size=$(size_of "$oci_tmp/config")
     oci_config=$(blob_add "$oci_tmp" "$oci_tmp/config")
@@ -87,7 +87,7 @@ oci_from_tar() {
     oci_manifest=$(blob_add "$oci_tmp" "$oci_tmp/manifest")
 
     printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:%s","size":%s,"platform":{"architecture":"%s","os":"linux"},"annotations":{"org.opencontainers.image.ref.name":"%s"}}]}' \
-        "$oci_manifest" "$oci_manifest_size" "$(oci_arch)" "$3" >"$oci_tmp/index.json"
+        "$oci_manifest" "$oci_manifest_size" "${6:-$(oci_arch)}" "$3" >"$oci_tmp/index.json"
     printf '{"imageLayoutVersion":"1.0.0"}' >"$oci_tmp/oci-layout"
 
     rm -rf "$2"

@@ -22,9 +22,9 @@ build='gcc make meson ninja-build pkgconf|pkg-config libglib2.0-dev libsqlite3-d
     libarchive-dev libjansson-dev libseccomp-dev libcap-dev'
 demo="$build mmdebstrap debian-archive-keyring ca-certificates curl git busybox-static uidmap passt"
 test="$demo bats docker-registry apache2-utils openssl skopeo umoci runc tmux universal-ctags
-    jq iproute2 python3 python3-jsonschema zsh fish attr libcap2-bin procps e2fsprogs xz-utils bzip2 zstd groff-base docker:docker-cli|docker.io dockerd:docker.io
+    jq iproute2 python3 python3-jsonschema zsh fish attr libcap2-bin procps e2fsprogs xz-utils bzip2 zstd groff-base qemu-user-static binfmt-support docker:docker-cli|docker.io dockerd:docker.io
     clang-format-19 clang-tidy-19"
-bench="$test debootstrap hyperfine isal libssl-dev time qemu-user-static binfmt-support node:nodejs npm:npm"
+bench="$test debootstrap hyperfine isal libssl-dev time node:nodejs npm:npm"
 
 kernels="$demo qemu-system-x86"
 

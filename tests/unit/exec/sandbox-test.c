@@ -359,7 +359,7 @@ static void test_foreign(struct fixture *f, gconstpointer data)
     }
     g_assert_error(err, VARVE_ERROR, VARVE_ERROR_UNSUPPORTED);
     g_assert_nonnull(strstr(err->message, "s390x"));
-    g_assert_nonnull(strstr(error_next(err), "qemu-user-static"));
+    g_assert_nonnull(strstr(error_next(err), "--platform linux/s390x"));
 }
 
 static void test_user(struct fixture *f, gconstpointer data)
