@@ -142,8 +142,10 @@ int build_report_failure(struct shown_build *b, const GError *err)
         g_autofree char *text = diags_render(
             b->res->diags, DIAG_RENDER_CONTEXT | (text_colours(stderr) ? DIAG_RENDER_COLOR : 0));
         fputs(text, stderr);
-        fprintf(stderr, "%u error%s; nothing was run.\n", b->res->diags->n_errors,
-                b->res->diags->n_errors == 1 ? "" : "s");
+        g_autofree char *platform = b->res->wrong ? platform_text(&b->res->wrong->platform) : NULL;
+        fprintf(stderr, "%u error%s%s%s; nothing was run.\n", b->res->diags->n_errors,
+                b->res->diags->n_errors == 1 ? "" : "s", platform ? " for " : "",
+                platform ? platform : "");
         return varve_error_exit_code(err);
     }
     if (g_error_matches(err, VARVE_ERROR, VARVE_ERROR_CANCELLED)) {
