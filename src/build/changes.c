@@ -164,7 +164,9 @@ static gboolean stands_for(const struct build *b, const struct build_leg *leg, c
                            const char *platform)
 {
     g_autoptr(image_row) row = store_image_find(b->store, name, platform);
-    return row && digest_gequal(&row->config, &leg->image->config);
+    return row && digest_gequal(&row->config, &leg->image->config) &&
+           (g_strcmp0(row->origin, "build") != 0 ||
+            image_row_in_index(row) == b->result.images->is_index);
 }
 
 /* Whether all names, those of outputs too, stand for the image already. */
@@ -203,7 +205,7 @@ static gboolean compare_leg(const struct build *b, struct build_leg *leg)
     if (!before)
         return FALSE;
     if (digest_gequal(&before->config, &leg->image->config))
-        return all_stand(b, leg, platform);
+        return (!tag || stands_for(b, leg, tag, platform)) && all_stand(b, leg, platform);
     g_autoptr(image_conf) old = image_conf_load(b->store, &before->config, NULL);
     if (!old)
         return FALSE;
