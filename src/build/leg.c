@@ -74,6 +74,7 @@ static struct lower_options lower_options_for(struct build *b, const struct buil
     platform_host(&l.build_platform);
     l.slot_prefix = leg->slot_prefix;
     l.graph = b->result.graph;
+    l.several = b->result.legs->len > 1;
     return l;
 }
 

@@ -39,7 +39,8 @@ static char *stage_label(const struct labelling *l, const struct vertex *v)
     const char *stage = v->meta.stage;
     gboolean alone = stage && g_ascii_isdigit(*stage) && l->one_stage &&
                      (!l->any || g_strcmp0(l->any->meta.stage, stage) == 0);
-    return event_step_label(alone ? NULL : stage, l->platforms ? v->meta.platform : NULL);
+    g_autofree char *platform = l->platforms ? vertex_platform_text(v) : NULL;
+    return event_step_label(alone ? NULL : stage, platform);
 }
 
 void build_step_free(gpointer data)

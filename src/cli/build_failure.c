@@ -108,7 +108,11 @@ static void print_failed_step(struct shown_build *b)
         report_error(shown);
         return;
     }
-    g_autofree char *what = report_safe(shown->message);
+    g_autofree char *platform =
+        graph_has_platforms(b->res->graph) ? vertex_platform_text(f->step->vertex) : NULL;
+    g_autofree char *message = platform ? g_strdup_printf("%s   (%s)", shown->message, platform)
+                                        : g_strdup(shown->message);
+    g_autofree char *what = report_safe(message);
     struct diag d = {DIAG_ERROR, f->place, what, NULL};
     g_autofree char *text = diag_render(
         b->res->diags, &d, DIAG_RENDER_CONTEXT | (text_colours(stderr) ? DIAG_RENDER_COLOR : 0));

@@ -276,9 +276,8 @@ static void print_cache_writes(const struct build_result *r)
 /* A step as --explain shows it, with its platform where there are several. */
 static char *explained_name(const struct shown_build *b, const struct vertex *v)
 {
-    return graph_has_platforms(b->res->graph) && v->meta.platform
-               ? g_strconcat(v->meta.platform, " ", v->meta.name, NULL)
-               : g_strdup(v->meta.name);
+    g_autofree char *platform = graph_has_platforms(b->res->graph) ? vertex_platform_text(v) : NULL;
+    return platform ? g_strconcat(platform, " ", v->meta.name, NULL) : g_strdup(v->meta.name);
 }
 
 /* Width of a step in --explain: that of the widest, up to half of the terminal. */

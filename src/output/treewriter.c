@@ -198,11 +198,8 @@ static gboolean put_part(struct fd_sink *s, const struct tree_part *part, GHashT
                          gint64 clamp, guint64 *written, GError **err)
 {
     const struct entry_list *all = part->tree->entries;
-    const struct entry top = {.type = ENTRY_DIR,
-                              .path = "",
-                              .mode = 0755,
-                              .mtime_ns =
-                                  clamp >= 0 ? clamp * 1000000000 : g_get_real_time() * 1000};
+    const struct entry top = {
+        .type = ENTRY_DIR, .path = "", .mode = 0755, .mtime_ns = MAX(clamp, 0) * 1000000000};
     if (part->dir && !put_tree_entry(s, part->tree, &top, part->dir, clamp, err))
         return FALSE;
     for (guint i = 0; i < entry_list_len(all); i++) {
