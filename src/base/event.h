@@ -31,7 +31,7 @@ struct event {
     int vertex;           /* index in the build's graph, from 0; -1 when none */
     const char *name;     /* VERTEX: "RUN npm ci"; TRANSFER: what is moved */
     const char *stage;    /* VERTEX: the stage's name or number, or NULL */
-    const char *platform; /* VERTEX: "linux/amd64"; NULL: none or several */
+    const char *platform; /* VERTEX: "linux/amd64", "linux/amd64->arm64"; NULL: none or several */
     const char *level;    /* VERTEX: "system", "dependencies", "configuration", "source" or NULL */
     const struct digest *id;    /* VERTEX: definition digest, unique in the build */
     const int *inputs;          /* VERTEX: n_inputs vertex numbers */

@@ -144,6 +144,16 @@ char *platform_text(const struct platform *p)
                      NULL);
 }
 
+char *platform_list_text(const struct platform *all, guint n, const char *separator)
+{
+    GString *out = g_string_new(NULL);
+    for (guint i = 0; i < n; i++) {
+        g_autofree char *text = platform_text(&all[i]);
+        g_string_append_printf(out, "%s%s", i ? separator : "", text);
+    }
+    return g_string_free(out, FALSE);
+}
+
 gboolean platform_equal(const struct platform *a, const struct platform *b)
 {
     return g_str_equal(a->os, b->os) && g_str_equal(a->arch, b->arch) &&

@@ -21,6 +21,8 @@ void platform_normalise(struct platform *p);
 void platform_host(struct platform *out);
 /* "linux/arm/v7"; only "linux" without an architecture. */
 char *platform_text(const struct platform *p);
+/* "linux/amd64, linux/arm64" of n platforms, with separator between them. */
+char *platform_list_text(const struct platform *all, guint n, const char *separator);
 gboolean platform_equal(const struct platform *a, const struct platform *b);
 /* How well an image for have suits want: 0 not at all, higher is better (arm/v7 runs arm/v6; amd64
  * without a variant accepts what this machine can run, the highest variant first if there is no

@@ -9,46 +9,6 @@
 
 #include <string.h>
 
-static struct lower_options lower_options_for(struct build *b)
-{
-    const struct build_request *r = b->r;
-    struct lower_options l = {.build_args = r->build_args,
-                              .labels = (const char *const *)r->labels,
-                              .target = r->target,
-                              .platform = r->platform,
-                              .network = r->network,
-                              .hosts = (const struct host_ip *)r->hosts->data,
-                              .n_hosts = r->hosts->len,
-                              .ulimits = (const struct ulimit *)r->ulimits->data,
-                              .n_ulimits = r->ulimits->len,
-                              .shm_size = r->shm_size,
-                              .cgroup_parent = r->cgroup_parent,
-                              .contexts = r->contexts,
-                              .context_source = b->context_source,
-                              .no_cache = r->no_cache,
-                              .no_cache_filter = (const char *const *)r->no_cache_filter,
-                              .all_stages = r->call == CALL_CHECK,
-                              .allow_insecure = r->allow_insecure,
-                              .allow_host_network = r->allow_host_network,
-                              .resolver = sources_resolver(b->sources)};
-    platform_host(&l.build_platform);
-    l.slot_prefix = b->slot_prefix;
-    return l;
-}
-
-static gboolean lower_build(struct build *b, GError **err)
-{
-    struct lower_options l = lower_options_for(b);
-    b->lowered = lower(b->result.df, &l, b->result.diags, err);
-    b->result.graph = b->lowered ? b->lowered->graph : NULL;
-    if (b->lowered)
-        return TRUE;
-    if (err && !*err)
-        error_set(err, diags_error_class(b->result.diags), "%u error%s; nothing was run",
-                  b->result.diags->n_errors, b->result.diags->n_errors == 1 ? "" : "s");
-    return FALSE;
-}
-
 static void open_sources(struct build *b)
 {
     const struct build_request *r = b->r;
@@ -60,9 +20,9 @@ static void open_sources(struct build *b)
                                  .secrets = r->secrets,
                                  .ssh = r->ssh,
                                  .pull = r->pull};
-    const struct source_contexts contexts = {.dir = b->context_dir,
-                                             .archive = b->context_archive,
-                                             .ignore = b->ignore,
+    const struct source_contexts contexts = {.dir = b->input.context_dir,
+                                             .archive = b->input.context_archive,
+                                             .ignore = b->input.ignore,
                                              .named = r->contexts};
     b->sources = sources_new(&so);
     sources_add_contexts(b->sources, &contexts);
@@ -73,28 +33,12 @@ static void open_sources(struct build *b)
                                                           .refused = so.pull == PULL_NEVER});
 }
 
-/* Builds are compared with earlier ones of the same tag, wherever their files were (a fresh clone);
- * without a tag, with those of the same Dockerfile and context. */
-static char *make_slot_prefix(const struct build *b)
-{
-    g_autofree char *where =
-        g_canonicalize_filename(b->dockerfile_path, b->r->context_dir ? b->r->context_dir : "/");
-    g_autofree char *platform = platform_text(&b->r->platform);
-    const char *tag = b->r->name;
-    struct digest d;
-    char hex[DIGEST_HEX_LEN + 1];
-    g_autofree char *all = tag ? g_strjoin("\n", tag, platform, NULL)
-                               : g_strjoin("\n", where, b->context_name, platform, NULL);
-    digest_of_bytes(&d, all, strlen(all));
-    return g_strndup(digest_hex(&d, hex), 16);
-}
-
 static void begin_history(struct build *b)
 {
     const struct build_request *r = b->r;
-    b->row.name = g_strdup(r->name ? r->name : b->context_label);
+    b->row.name = g_strdup(r->name ? r->name : b->input.context_label);
     b->row.target = g_strdup(r->target ? r->target : "");
-    b->row.platform = platform_text(&r->platform);
+    b->row.platform = build_platforms_text(r, ",");
     b->row.started_us = g_get_real_time();
     b->row.status = -1;
     b->row.id = store_build_begin(b->store, &b->row, NULL);
@@ -108,8 +52,9 @@ static gboolean solve(struct build *b, GError **err)
     if (b->r->host_ca && !(ca = hostca_find(b->r->ca_bundle, err)))
         return FALSE;
     b->nets = netpool_new(b->config->network);
-    gint64 now_ns =
-        b->lowered->epoch >= 0 ? b->lowered->epoch * 1000000000 : g_get_real_time() * 1000;
+    const struct build_leg *first = g_ptr_array_index(b->result.legs, 0);
+    gint64 epoch = first->lowered->epoch;
+    gint64 now_ns = epoch >= 0 ? epoch * 1000000000 : g_get_real_time() * 1000;
     struct solver_options so = {.store = b->store,
                                 .env = sources_env(b->sources),
                                 .events = b->ports.events,
@@ -127,61 +72,20 @@ static gboolean solve(struct build *b, GError **err)
                                 .keep_failed = b->r->keep_failed};
     if (!build_write_caches(b, err))
         return FALSE;
-    b->solver = solver_new(b->lowered->graph, &so);
-    gboolean ok =
-        !b->lowered->result || solver_run(b->solver, &b->lowered->result, 1, &b->chain, err);
+    b->solver = solver_new(b->result.graph, &so);
+    gboolean ok = build_solve_legs(b, err);
     sources_save(b->sources);
-    if (ok && !b->chain)
-        b->chain = chain_new();
     return ok;
 }
 
-/* Tags the image in the local store, whatever else is asked for: its digest is what users see. */
-static gboolean needs_config(const struct build *b)
+static gboolean any_lost_own(struct build *b)
 {
-    if (b->r->wants_id)
-        return TRUE;
-    for (guint i = 0; i < b->r->outputs->len; i++) {
-        if (output_makes_image(g_ptr_array_index(b->r->outputs, i)))
+    for (guint i = 0; i < b->result.legs->len; i++) {
+        const struct build_leg *leg = g_ptr_array_index(b->result.legs, i);
+        if (solver_lost_own(b->solver, leg->chain))
             return TRUE;
     }
     return FALSE;
-}
-
-/* The config needs the digests of the layers' tars. If an output makes blobs of them, that comes
- * first. */
-static gboolean make_config(struct build *b, const struct output_env *env, GError **err)
-{
-    for (guint i = 0; i < b->r->outputs->len; i++)
-        if (!output_export(g_ptr_array_index(b->r->outputs, i), b->result.image, env, err))
-            return FALSE;
-    return !needs_config(b) ||
-           (build_add_inline_cache(b, err) && built_image_config(b->result.image, err));
-}
-
-static gboolean make_outputs(struct build *b, GError **err)
-{
-    struct output_env env = {.registry = b->config->registry,
-                             .tags = (const char *const *)b->r->tags->pdata,
-                             .docker_host = b->r->docker_host,
-                             .stream = b->r->out_fd};
-    b->result.image = built_image_new(b->store, b->chain, b->lowered->conf);
-    b->result.image->cancel = b->ports.cancel;
-    b->result.image->events = b->ports.events;
-    b->result.image->epoch = b->times.epoch;
-    b->result.image->keep_times = b->times.keep;
-    if (!make_config(b, &env, err))
-        return FALSE;
-    build_compare(b);
-    b->result.outputs = g_array_new(FALSE, TRUE, sizeof(struct output_result));
-    for (guint i = 0; i < b->r->outputs->len; i++) {
-        const struct output *out = g_ptr_array_index(b->r->outputs, i);
-        struct output_result r = {0};
-        if (!output_run(out, b->result.image, &env, &r, err))
-            return FALSE;
-        g_array_append_val(b->result.outputs, r);
-    }
-    return TRUE;
 }
 
 /* Layers that an output needs may turn out to be lost: then the steps that made them run. */
@@ -191,9 +95,9 @@ static gboolean make_lasting_outputs(struct build *b, GError **err)
         guint lost = store_layers_lost(b->store);
         gboolean again = FALSE;
         GError *why = NULL;
-        if (make_outputs(b, &why))
+        if (build_make_outputs(b, &why))
             return TRUE;
-        if (store_layers_lost(b->store) > lost && solver_lost_own(b->solver, b->chain))
+        if (store_layers_lost(b->store) > lost && any_lost_own(b))
             event_warn(b->ports.events, "a result is lost, so its step runs again: %s",
                        why->message);
         if (store_layers_lost(b->store) > lost)
@@ -203,10 +107,8 @@ static gboolean make_lasting_outputs(struct build *b, GError **err)
             return FALSE;
         }
         g_error_free(why);
-        g_clear_pointer(&b->result.image, built_image_free);
         g_clear_pointer(&b->result.outputs, g_array_unref);
-        g_clear_pointer(&b->chain, chain_free);
-        if (!solver_run(b->solver, &b->lowered->result, 1, &b->chain, err))
+        if (!build_solve_legs(b, err))
             return FALSE;
         build_collect_steps(b);
     }
@@ -214,7 +116,7 @@ static gboolean make_lasting_outputs(struct build *b, GError **err)
 
 char *build_title(const struct build_request *r)
 {
-    g_autofree char *platform = platform_text(&r->platform);
+    g_autofree char *platform = build_platforms_text(r, ", ");
     g_autofree char *label = r->name ? g_strdup(r->name) : build_context_label(r);
     return g_strdup_printf("%s · %s", label, platform);
 }
@@ -265,14 +167,14 @@ gboolean build_prepare(struct build *b, GError **err)
     note_filters(b);
     build_note_unused_args(b);
     open_sources(b);
-    b->slot_prefix = make_slot_prefix(b);
-    return lower_build(b, err);
+    return build_lower_legs(b, err);
 }
 
 static gboolean run_phases(struct build *b, GError **err)
 {
-    if (!build_prepare(b, err) || !build_lint(b, err) ||
-        !build_settle_times(b->r, b->lowered->epoch, &b->times, err))
+    const struct build_leg *first = g_ptr_array_index(b->result.legs, 0);
+    if (!build_check_outputs(b, err) || !build_prepare(b, err) || !build_lint(b, err) ||
+        !build_settle_times(b->r, first->lowered->epoch, &b->times, err))
         return FALSE;
     begin_history(b);
     gboolean ok = solve(b, err);
@@ -308,8 +210,9 @@ struct build *build_new(const struct build_request *r, struct session *s,
     b->ports = ports ? *ports : (struct build_ports){0};
     b->result.started_us = g_get_monotonic_time();
     b->result.steps = g_ptr_array_new_with_free_func(build_step_free);
+    build_make_legs(b);
     build_name_context(b);
-    b->result.name = r->name ? r->name : b->context_label;
+    b->result.name = r->name ? r->name : b->input.context_label;
     return b;
 }
 
@@ -341,13 +244,12 @@ gboolean build_debug(struct build *b, void (*terminal)(gpointer ctx, int master_
 
 static void free_names(struct build *b)
 {
-    g_free(b->dockerfile_path);
-    g_free(b->ignore_name);
-    g_free(b->context_name);
-    g_free(b->context_label);
-    g_free(b->context_dir);
-    g_clear_pointer(&b->dockerfile_text, g_bytes_unref);
-    g_free(b->slot_prefix);
+    g_free(b->input.dockerfile_path);
+    g_free(b->input.ignore_name);
+    g_free(b->input.context_name);
+    g_free(b->input.context_label);
+    g_free(b->input.context_dir);
+    g_clear_pointer(&b->input.dockerfile_text, g_bytes_unref);
     g_free(b->row.name);
     g_free(b->row.target);
     g_free(b->row.platform);
@@ -359,17 +261,15 @@ void build_free(struct build *b)
 {
     if (!b)
         return;
-    build_result_clear(&b->result);
-    chain_free(b->chain);
     solver_free(b->solver);
     build_free_caches(b);
+    build_result_clear(&b->result);
     netpool_free(b->nets);
-    lowered_free(b->lowered);
     sources_free(b->sources);
     build_free_context_source(b);
     if (b->store)
         session_show_waits(b->store, NULL);
-    ignore_free(b->ignore);
+    ignore_free(b->input.ignore);
     store_close(b->store);
     free_names(b);
     g_free(b);

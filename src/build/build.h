@@ -48,27 +48,39 @@ struct build_failure {
     struct build_step own; /* what step points to if it is not in the result */
 };
 
+/* What a build makes for one platform. Fields are set as far as the build got. */
+struct build_leg {
+    struct platform platform;
+    char *slot_prefix; /* of its steps (lower_options.slot_prefix); NULL: not lowered */
+    struct lowered *lowered;
+    struct chain *chain;             /* its result; NULL: not made */
+    const struct built_image *image; /* borrowed from the result's images; NULL: not made */
+    gboolean *of_image;   /* with --cache-to, by vertex number: its layers are the image's */
+    guint64 before_bytes; /* size of the image that had the name before; 0: there was none */
+    gboolean same_layers; /* that image has the same layers */
+    GPtrArray *changes; /* struct build_change*: how its config differs; NULL: not at all, or there
+                           was no such image */
+};
+
 /* The result of a build. Fields are set as far as the build got; everything is owned by the build.
  */
 struct build_result {
-    gint64 id;                 /* in the history, from 1; 0: not recorded */
-    const char *name;          /* for output: its first tag, else the context's name */
-    gint64 started_us;         /* monotonic clock */
-    struct dockerfile *df;     /* NULL: it could not be read */
-    struct diags *diags;       /* what is wrong with it; NULL: it was not read */
-    struct lint_report *lint;  /* what the checks found; NULL: not checked */
-    struct graph *graph;       /* NULL: not lowered */
-    GPtrArray *steps;          /* struct build_step*, in the order of the graph */
-    int ran, cached;           /* how many steps ran, and how many were hits */
-    struct built_image *image; /* NULL: not made */
-    GArray *cache_reads;       /* struct cache_read_report, or NULL */
-    GArray *cache_writes;      /* struct cache_write_report, or NULL */
-    GArray *outputs;           /* struct output_result, of the request's outputs that are done */
-    gboolean unchanged;        /* all names already referred to exactly this image */
-    guint64 before_bytes; /* size of the image that had the name before; 0: there was none */
-    gboolean same_layers;      /* the image that had the name before has the same layers */
-    GPtrArray *changes; /* struct build_change*: how its config differs; NULL: not at all, or there
-                           was no such image */
+    gint64 id;                     /* in the history, from 1; 0: not recorded */
+    const char *name;              /* for output: its first tag, else the context's name */
+    gint64 started_us;             /* monotonic clock */
+    struct dockerfile *df;         /* NULL: it could not be read */
+    struct diags *diags;           /* what is wrong with it; NULL: it was not read */
+    struct lint_report *lint;      /* what the checks found; NULL: not checked */
+    GPtrArray *legs;               /* struct build_leg*, one for each platform */
+    const struct build_leg *wrong; /* diags has what is wrong for its platform; NULL: for all */
+    struct graph *graph;           /* of all legs, borrowed; NULL: not lowered */
+    GPtrArray *steps;              /* struct build_step*, in the order of the graph */
+    int ran, cached;               /* how many steps ran, and how many were hits */
+    struct imageset *images;       /* of the legs; NULL: not made */
+    GArray *cache_reads;           /* struct cache_read_report, or NULL */
+    GArray *cache_writes;          /* struct cache_write_report, or NULL */
+    GArray *outputs;    /* struct output_result, of the request's outputs that are done */
+    gboolean unchanged; /* all names already referred to exactly these images */
     struct build_failure *failure; /* NULL: no step failed */
     /* why programs had the host's network instead of their own; NULL: they did not */
     char *network;
@@ -79,7 +91,7 @@ struct build;
 struct build *build_new(const struct build_request *r, struct session *s,
                         const struct build_ports *ports);
 void build_free(struct build *b);
-/* "name · linux/amd64", for people. */
+/* "name · linux/amd64, linux/arm64", for people. */
 char *build_title(const struct build_request *r);
 
 /* Runs all phases. On failure, finished steps are kept. */
@@ -95,9 +107,9 @@ gboolean build_check(struct build *b, GError **err);
 struct outline *build_outline(struct build *b, GError **err);
 
 const struct build_result *build_result(struct build *b);
-/* "CMD, ENV": if only the config differs, the instructions that changed it; else NULL.
- */
-char *build_changed_fields(const struct build_result *r);
+/* "CMD, ENV": if only the config of the leg's image differs, the instructions that changed it; else
+ * NULL. */
+char *build_changed_fields(const struct build_leg *leg);
 /* Does remaining checks of a file that could be read, for the report of a failure. */
 void build_check_failed(struct build *b);
 /* "lint violation found for rules: …": findings that are errors. */

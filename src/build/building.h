@@ -12,15 +12,10 @@ struct image_times {
     gboolean keep; /* an output's rewrite-timestamp=false: files keep theirs */
 };
 
-struct build {
-    const struct build_request *r; /* borrowed */
-    struct session *session;
-    struct build_ports ports;
-    struct build_result result;
-    struct store *store;
-    const struct build_config *config; /* the session's */
-    struct netpool *nets;              /* for RUN */
-    gboolean parsed;                   /* result.df, without errors */
+/* A Dockerfile and its context, which the legs of all its platforms share. What the Dockerfile says
+ * is in the result. */
+struct build_input {
+    gboolean parsed; /* result.df, without errors */
     struct ignore *ignore;
     char *ignore_name;                /* of its file, for messages; NULL: there is none */
     char *dockerfile_path;            /* for messages and explanations */
@@ -32,17 +27,36 @@ struct build {
                                          then; NULL: neither */
     /* the Dockerfile, if it is the whole context or -f is a URL; else NULL */
     GBytes *dockerfile_text;
+};
+
+struct build {
+    const struct build_request *r; /* borrowed */
+    struct session *session;
+    struct build_ports ports;
+    struct build_result result; /* with the legs */
+    struct build_input input;
+    struct store *store;
+    const struct build_config *config; /* the session's */
+    struct netpool *nets;              /* for RUN */
     struct sources *sources;
-    struct lowered *lowered;
-    struct solver *solver;
+    struct solver *solver;             /* of all legs */
     struct cache_reader *cache_reader; /* of --cache-from; or NULL */
     struct cache_writer *cache_writer; /* of --cache-to; or NULL */
-    gboolean *of_image; /* with --cache-to, by vertex number: its layers are the image's */
-    char *slot_prefix;
     struct image_times times;
-    struct chain *chain;
     struct build_row row; /* for history */
 };
+
+/* leg.c: one for each platform of the request, once its platforms are known. */
+void build_make_legs(struct build *b);
+void build_leg_free(gpointer leg);
+/* Lowers the Dockerfile for all legs into one graph. */
+gboolean build_lower_legs(struct build *b, GError **err);
+/* Runs the solver once for the results of all legs, which get their chains. */
+gboolean build_solve_legs(struct build *b, GError **err);
+/* Makes the images of the result, one of each leg; replaces those there are. */
+void build_make_images(struct build *b);
+/* "linux/amd64,linux/arm64". */
+char *build_platforms_text(const struct build_request *r, const char *separator);
 
 /* context.c: the context's name, and for a directory its path. Call it first. */
 void build_name_context(struct build *b);
@@ -58,8 +72,8 @@ gboolean build_fetch_dockerfile(struct build *b, GError **err);
 gboolean build_read_caches(struct build *b, GError **err);
 /* Begins to write --cache-to; before the solver. */
 gboolean build_write_caches(struct build *b, GError **err);
-/* Puts a cache into the image's config when --cache-to has type=inline; after the outputs' exports.
- */
+/* Puts a cache into each image's config when --cache-to has type=inline, of the leg's own steps;
+ * after the outputs' exports. */
 gboolean build_add_inline_cache(struct build *b, GError **err);
 /* For solver_options.finished. */
 void build_step_finished(gpointer build, const struct vertex *v, const struct chain *c);
@@ -76,12 +90,17 @@ void build_note_unused_args(const struct build *b);
  * are some. */
 gboolean build_lint(struct build *b, GError **err);
 
-/* outputs.c: the times that the outputs need; epoch is the build's. VARVE_ERROR_USAGE. */
+/* outputs.c: whether the outputs can be made for the platforms of the build; before anything runs.
+ */
+gboolean build_check_outputs(struct build *b, GError **err);
+/* The outputs of the legs' images; what they make is in the result. */
+gboolean build_make_outputs(struct build *b, GError **err);
+/* The times that the outputs need; epoch is the build's. VARVE_ERROR_USAGE. */
 gboolean build_settle_times(const struct build_request *r, gint64 epoch, struct image_times *out,
                             GError **err);
 
-/* changes.c: compares the image, which has its config, with the one that its name refers to
- * (without a tag: that of the previous build); before the outputs move the name. */
+/* changes.c: compares the image of each leg, which has its config, with the one that its name
+ * refers to (without a tag: that of the previous build); before the outputs move the name. */
 void build_compare(struct build *b);
 
 /* result.c: after the solver, the results of the steps. */

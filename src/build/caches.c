@@ -32,22 +32,33 @@ static const struct vertex *base_of(const struct vertex *v)
     return input >= 0 && (guint)input < v->n_inputs ? v->inputs[input] : NULL;
 }
 
-/* Marks the vertices whose layers the image has. Inputs have lower numbers. */
-static void mark_image(struct build *b)
+/* Marks the vertices whose layers the leg's image has. Inputs have lower numbers. */
+static void mark_image(const struct build *b, struct build_leg *leg)
 {
-    const GPtrArray *all = b->lowered->graph->vertices;
-    b->of_image = g_new0(gboolean, all->len + 1);
-    if (b->lowered->result)
-        b->of_image[b->lowered->result->number] = TRUE;
+    const GPtrArray *all = b->result.graph->vertices;
+    leg->of_image = g_new0(gboolean, all->len + 1);
+    if (leg->lowered->result)
+        leg->of_image[leg->lowered->result->number] = TRUE;
     for (guint i = all->len; i-- > 0;) {
         const struct vertex *v = g_ptr_array_index(all, i), *base = base_of(v);
-        if (!b->of_image[i])
+        if (!leg->of_image[i])
             continue;
         if (base)
-            b->of_image[base->number] = TRUE;
+            leg->of_image[base->number] = TRUE;
         for (guint k = 0; v->op.type == OP_MERGE && k < v->n_inputs; k++)
-            b->of_image[v->inputs[k]->number] = TRUE;
+            leg->of_image[v->inputs[k]->number] = TRUE;
     }
+}
+
+/* Whether v's layers are those of the image of any leg. */
+static gboolean is_of_image(const struct build *b, const struct vertex *v)
+{
+    for (guint i = 0; i < b->result.legs->len; i++) {
+        const struct build_leg *leg = g_ptr_array_index(b->result.legs, i);
+        if (leg->of_image[v->number])
+            return TRUE;
+    }
+    return FALSE;
 }
 
 gboolean build_write_caches(struct build *b, GError **err)
@@ -58,8 +69,8 @@ gboolean build_write_caches(struct build *b, GError **err)
         if (s->type != CACHE_INLINE)
             g_ptr_array_add(specs, s);
     }
-    if (b->r->cache_to->len > 0)
-        mark_image(b);
+    for (guint i = 0; b->r->cache_to->len > 0 && i < b->result.legs->len; i++)
+        mark_image(b, g_ptr_array_index(b->result.legs, i));
     if (specs->len == 0)
         return TRUE;
     const struct cache_env env = env_of(b);
@@ -81,7 +92,7 @@ static void write_vertex(struct build *b, const struct vertex *v, gboolean ran)
                            .name = v->meta.name,
                            .platform = v->meta.platform,
                            .slot = slot,
-                           .of_image = b->of_image[v->number],
+                           .of_image = is_of_image(b, v),
                            .ran = ran};
     g_autoptr(record) rec = store_record_peek(b->store, &r->key);
     if (!rec && b->cache_reader && !step.chain)
@@ -109,7 +120,7 @@ void build_step_finished(gpointer build, const struct vertex *v, const struct ch
 /* Steps below hits are no part of the build, but of a cache that is to have all of them. */
 static void write_rest(struct build *b)
 {
-    const GPtrArray *all = b->lowered->graph->vertices;
+    const GPtrArray *all = b->result.graph->vertices;
     for (guint i = 0; i < all->len; i++) {
         const struct vertex *v = g_ptr_array_index(all, i);
         struct solver_step step;
@@ -122,7 +133,7 @@ static void write_rest(struct build *b)
 /* Cache mounts of the steps of the build, each once. */
 static void write_mounts(struct build *b)
 {
-    const GPtrArray *all = b->lowered->graph->vertices;
+    const GPtrArray *all = b->result.graph->vertices;
     g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     for (guint i = 0; i < all->len; i++) {
         const struct vertex *v = g_ptr_array_index(all, i);
@@ -194,20 +205,28 @@ static gboolean wants_inline(const struct build *b)
     return FALSE;
 }
 
-gboolean build_add_inline_cache(struct build *b, GError **err)
+static gboolean add_inline_cache(struct build *b, guint leg, const struct export_options *o,
+                                 GError **err)
 {
-    const GPtrArray *all = b->lowered->graph->vertices;
-    const struct export_options o = image_exports(b);
+    const GPtrArray *all = b->result.graph->vertices;
+    const struct build_leg *l = g_ptr_array_index(b->result.legs, leg);
+    struct image_conf *conf = imageset_at(b->result.images, leg)->conf;
     g_autoptr(cache_segment) s = segment_new();
-    if (!wants_inline(b))
-        return TRUE;
     for (guint i = 0; i < all->len; i++)
-        if (b->of_image[i] && !inline_record(b, g_ptr_array_index(all, i), &o, s, err))
+        if (l->of_image[i] && !inline_record(b, g_ptr_array_index(all, i), o, s, err))
             return FALSE;
     g_autoptr(GBytes) bytes = segment_write(s);
-    g_free(b->result.image->conf->inline_cache);
-    b->result.image->conf->inline_cache =
-        g_base64_encode(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
+    g_free(conf->inline_cache);
+    conf->inline_cache = g_base64_encode(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
+    return TRUE;
+}
+
+gboolean build_add_inline_cache(struct build *b, GError **err)
+{
+    const struct export_options o = image_exports(b);
+    for (guint i = 0; wants_inline(b) && i < b->result.legs->len; i++)
+        if (!add_inline_cache(b, i, &o, err))
+            return FALSE;
     return TRUE;
 }
 
@@ -243,5 +262,4 @@ void build_free_caches(struct build *b)
 {
     cache_writer_free(b->cache_writer);
     cache_reader_free(b->cache_reader);
-    g_free(b->of_image);
 }

@@ -146,8 +146,8 @@ static GPtrArray *compare(const struct image_conf *old, const struct image_conf 
     return list;
 }
 
-/* The image of the newest build of the same name, which has no tag; NULL: there was none. */
-static struct image_row *find_untagged(const struct build *b)
+/* The leg's image of the newest build of the same name, which has no tag; NULL: there was none. */
+static struct image_row *find_untagged(const struct build *b, const char *platform)
 {
     g_autoptr(GPtrArray) builds = store_build_list(b->store, MAX_BUILDS);
     for (guint i = 0; i < builds->len; i++) {
@@ -155,29 +155,32 @@ static struct image_row *find_untagged(const struct build *b)
         if (r->id != b->row.id && r->image && g_strcmp0(r->name, b->row.name) == 0 &&
             g_strcmp0(r->target, b->row.target) == 0 &&
             g_strcmp0(r->platform, b->row.platform) == 0)
-            return store_image_find_id(b->store, r->image + strlen("sha256:"), NULL);
+            return store_image_find_id(b->store, r->image, platform, NULL);
     }
     return NULL;
 }
 
-static gboolean stands_for(const struct build *b, const char *name, const char *platform)
+static gboolean stands_for(const struct build *b, const struct build_leg *leg, const char *name,
+                           const char *platform)
 {
     g_autoptr(image_row) row = store_image_find(b->store, name, platform);
-    return row && digest_gequal(&row->config, &b->result.image->config);
+    return row && digest_gequal(&row->config, &leg->image->config) &&
+           (g_strcmp0(row->origin, "build") != 0 ||
+            image_row_in_index(row) == b->result.images->is_index);
 }
 
 /* Whether all names, those of outputs too, stand for the image already. */
-static gboolean all_stand(const struct build *b, const char *platform)
+static gboolean all_stand(const struct build *b, const struct build_leg *leg, const char *platform)
 {
     for (guint i = 1; i < b->r->tags->len && g_ptr_array_index(b->r->tags, i); i++)
-        if (!stands_for(b, g_ptr_array_index(b->r->tags, i), platform))
+        if (!stands_for(b, leg, g_ptr_array_index(b->r->tags, i), platform))
             return FALSE;
     for (guint i = 0; i < b->r->outputs->len; i++) {
         const struct output *o = g_ptr_array_index(b->r->outputs, i);
         for (char **n = o->names; n && *n; n++) {
             g_autoptr(reference) ref = reference_parse(*n, NULL);
             g_autofree char *name = ref ? reference_text(ref) : NULL;
-            if (name && !stands_for(b, name, platform))
+            if (name && !stands_for(b, leg, name, platform))
                 return FALSE;
         }
     }
@@ -191,36 +194,44 @@ static gboolean same_layers(const struct image_conf *a, const struct image_conf 
                                             a->diff_ids->len * sizeof(struct digest)) == 0);
 }
 
-void build_compare(struct build *b)
+/* TRUE: all names stand for the leg's image already. */
+static gboolean compare_leg(const struct build *b, struct build_leg *leg)
 {
-    g_autofree char *platform = platform_text(&b->result.image->conf->platform);
+    g_autofree char *platform = platform_text(&leg->image->conf->platform);
     const char *tag = b->r->tags->len > 0 ? g_ptr_array_index(b->r->tags, 0) : NULL;
-    if (!b->result.image->has_config)
-        return;
     g_autoptr(image_row) before =
-        tag ? store_image_find(b->store, tag, platform) : find_untagged(b);
+        tag ? store_image_find(b->store, tag, platform) : find_untagged(b, platform);
+    g_clear_pointer(&leg->changes, g_ptr_array_unref);
     if (!before)
-        return;
-    b->result.before_bytes = before->size;
-    if (digest_gequal(&before->config, &b->result.image->config)) {
-        b->result.unchanged = all_stand(b, platform);
-        return;
-    }
+        return FALSE;
+    leg->before_bytes = before->size;
+    if (digest_gequal(&before->config, &leg->image->config))
+        return (!tag || stands_for(b, leg, tag, platform)) && all_stand(b, leg, platform);
     g_autoptr(image_conf) old = image_conf_load(b->store, &before->config, NULL);
     if (!old)
-        return;
-    b->result.changes = compare(old, b->result.image->conf);
-    b->result.same_layers = same_layers(old, b->result.image->conf);
+        return FALSE;
+    leg->changes = compare(old, leg->image->conf);
+    leg->same_layers = same_layers(old, leg->image->conf);
+    return FALSE;
 }
 
-char *build_changed_fields(const struct build_result *r)
+void build_compare(struct build *b)
 {
-    if (!r->changes || !r->same_layers)
+    b->result.unchanged = TRUE;
+    for (guint i = 0; i < b->result.legs->len; i++) {
+        struct build_leg *leg = g_ptr_array_index(b->result.legs, i);
+        b->result.unchanged &= leg->image->has_config && compare_leg(b, leg);
+    }
+}
+
+char *build_changed_fields(const struct build_leg *leg)
+{
+    if (!leg->changes || !leg->same_layers)
         return NULL;
     GString *out = g_string_new(NULL);
     const char *last = NULL;
-    for (guint i = 0; i < r->changes->len; i++) {
-        const struct build_change *c = g_ptr_array_index(r->changes, i);
+    for (guint i = 0; i < leg->changes->len; i++) {
+        const struct build_change *c = g_ptr_array_index(leg->changes, i);
         if (g_strcmp0(last, c->field) != 0)
             g_string_append_printf(out, "%s%s", out->len > 0 ? ", " : "", c->field);
         last = c->field;

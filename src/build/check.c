@@ -3,23 +3,35 @@
 
 #include "base/error.h"
 
-static struct lint_options lint_options_for(const struct build *b)
+static struct lint_options lint_options_for(const struct build *b, guint leg)
 {
+    const struct build_leg *of = g_ptr_array_index(b->result.legs, leg);
     struct lint_options l = {.build_args = b->r->build_args,
-                             .ignore = b->ignore,
-                             .platform = b->r->platform,
+                             .ignore = b->input.ignore,
+                             .platform = of->platform,
                              .target = b->r->target,
                              .contexts = b->r->contexts,
                              .all_stages = b->r->call == CALL_CHECK && !b->r->target,
-                             .bases = b->lowered ? b->lowered->bases : NULL};
+                             .bases = of->lowered ? of->lowered->bases : NULL};
     platform_host(&l.build_platform);
     return l;
 }
 
+/* What is found for any platform, each finding once. */
 static struct lint_report *lint_build(const struct build *b, GError **err)
 {
-    struct lint_options l = lint_options_for(b);
-    return lint_run(b->result.df, &l, err);
+    g_autoptr(lint_report) all = NULL;
+    for (guint i = 0; i < b->result.legs->len; i++) {
+        struct lint_options l = lint_options_for(b, i);
+        g_autoptr(lint_report) one = lint_run(b->result.df, &l, err);
+        if (!one)
+            return NULL;
+        if (all)
+            lint_report_merge(all, one);
+        else
+            all = g_steal_pointer(&one);
+    }
+    return g_steal_pointer(&all);
 }
 
 /* The line on which the first instruction with an error begins. */
@@ -53,9 +65,9 @@ static struct dockerfile *sound_part(const struct build *b)
 /* Checks the readable part of a file that cannot be built. */
 static void lint_wrong(struct build *b)
 {
-    g_autoptr(dockerfile) part = b->result.df && !b->parsed ? sound_part(b) : NULL;
-    struct lint_options l = lint_options_for(b);
-    const struct dockerfile *df = b->parsed ? b->result.df : part;
+    g_autoptr(dockerfile) part = b->result.df && !b->input.parsed ? sound_part(b) : NULL;
+    struct lint_options l = lint_options_for(b, 0);
+    const struct dockerfile *df = b->input.parsed ? b->result.df : part;
     b->result.lint = df ? lint_run(df, &l, NULL) : NULL;
 }
 
@@ -67,7 +79,7 @@ static void tell_of_findings(struct build *b)
 
 void build_check_failed(struct build *b)
 {
-    if (b->result.lint || !b->parsed || b->r->call != CALL_BUILD)
+    if (b->result.lint || !b->input.parsed || b->r->call != CALL_BUILD)
         return;
     lint_wrong(b);
     tell_of_findings(b);
@@ -118,7 +130,7 @@ struct outline *build_outline(struct build *b, GError **err)
 {
     if (!build_read(b, err))
         return NULL;
-    struct lint_options l = lint_options_for(b);
+    struct lint_options l = lint_options_for(b, 0);
     return outline_new(b->result.df, &l, err);
 }
 

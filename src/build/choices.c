@@ -1,6 +1,7 @@
 /* Options with simple values: names, arguments, platforms, policies, the context. */
 #include "build/values.h"
 
+#include "base/boolean.h"
 #include "base/error.h"
 #include "base/suggest.h"
 #include "text/giturl.h"
@@ -42,15 +43,13 @@ gboolean build_add_arg(struct build_request *r, const char *text, char **env, GE
     return TRUE;
 }
 
-/* Built-in arguments of Docker's builder that change its output in ways this version cannot. */
+/* A built-in argument of Docker's builder that changes its output in a way this version cannot. */
 void build_note_ignored_args(const struct build_request *r, struct event_sink *events)
 {
-    static const char *const names[] = {"BUILDKIT_INLINE_CACHE", "BUILDKIT_MULTI_PLATFORM"};
-    for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
-        const char *value = g_hash_table_lookup(r->build_args, names[i]);
-        if (value && *value && !build_is_off(value))
-            event_note(events, "--build-arg %s=%s has no effect in this version", names[i], value);
-    }
+    static const char name[] = "BUILDKIT_INLINE_CACHE";
+    const char *value = g_hash_table_lookup(r->build_args, name);
+    if (value && *value && !build_is_off(value))
+        event_note(events, "--build-arg %s=%s has no effect in this version", name, value);
 }
 
 void build_inherit_epoch(struct build_request *r, char **env)
@@ -148,21 +147,64 @@ void build_set_filters(struct build_request *r, char **lists)
     r->no_cache_filter = all ? g_strsplit(all, ",", -1) : NULL;
 }
 
-gboolean build_set_platforms(struct build_request *r, char **platforms, GError **err)
+static gboolean has_platform(const struct build_request *r, const struct platform *p)
+{
+    for (guint i = 0; i < r->platforms->len; i++)
+        if (platform_equal(&g_array_index(r->platforms, struct platform, i), p))
+            return TRUE;
+    return FALSE;
+}
+
+static gboolean add_platform(struct build_request *r, const char *text, GError **err)
+{
+    struct platform p;
+    g_autofree char *word = g_strstrip(g_strdup(text));
+    if (g_ascii_strcasecmp(word, "local") == 0)
+        platform_host(&p);
+    else if (!platform_parse_known(&p, word, err))
+        return FALSE;
+    if (r->platforms->len >= BUILD_MAX_PLATFORMS)
+        return error_set(err, VARVE_ERROR_USAGE, "more than %d platforms", BUILD_MAX_PLATFORMS);
+    if (!has_platform(r, &p))
+        g_array_append_val(r->platforms, p);
+    return TRUE;
+}
+
+/* The argument that decides about the index, as far as it is wrong. */
+static gboolean check_multi_platform(const struct build_request *r, GError **err)
+{
+    static const char name[] = "BUILDKIT_MULTI_PLATFORM";
+    const char *text = g_hash_table_lookup(r->build_args, name);
+    gboolean on = TRUE;
+    if (text && !boolean_parse(text, &on))
+        return error_set(err, VARVE_ERROR_USAGE, "--build-arg %s=%s is neither true nor false",
+                         name, text);
+    if (on || r->platforms->len == 1)
+        return TRUE;
+    error_set(err, VARVE_ERROR_USAGE, "--build-arg %s=%s: several platforms need an index", name,
+              text);
+    error_add_next(err, "leave it out, or build one platform at a time");
+    return FALSE;
+}
+
+gboolean build_set_platforms(struct build_request *r, const char *option, char **platforms,
+                             GError **err)
 {
     g_autofree char *all = platforms ? g_strjoinv(",", platforms) : NULL;
-    if (!all || g_ascii_strcasecmp(all, "local") == 0)
-        return TRUE;
-    if (strchr(all, ',')) {
-        error_set(err, VARVE_ERROR_UNSUPPORTED,
-                  "--platform %s: several platforms at once are not supported yet", all);
-        error_add_next(err, "build one at a time");
-        return FALSE;
+    g_auto(GStrv) words = all ? g_strsplit(all, ",", -1) : NULL;
+    if (words && !*words) { /* "" */
+        g_strfreev(words);
+        words = g_new0(char *, 2);
+        words[0] = g_strdup("");
     }
-    if (platform_parse_known(&r->platform, all, err))
-        return TRUE;
-    g_prefix_error(err, "--platform: ");
-    return FALSE;
+    if (words)
+        g_array_set_size(r->platforms, 0);
+    for (char **w = words; w && *w; w++)
+        if (!add_platform(r, *w, err)) {
+            g_prefix_error(err, "%s: ", option);
+            return FALSE;
+        }
+    return check_multi_platform(r, err);
 }
 
 /* What the argument is. An archive is only told from other files when it is read. */

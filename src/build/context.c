@@ -40,7 +40,7 @@ static gboolean is_archive(int fd, gboolean *yes, GError **err)
 static gboolean refuse_archive(const struct build *b, GError **err)
 {
     error_set(err, VARVE_ERROR_INVALID, "the context %s is compressed but is not a tar archive",
-              b->context_name);
+              b->input.context_name);
     error_add_next(err, "use a tar archive, plain or compressed with gzip, bzip2, xz or zstd");
     return FALSE;
 }
@@ -49,16 +49,16 @@ static gboolean refuse_archive(const struct build *b, GError **err)
  * the store is closed. */
 static gboolean unpack_context(struct build *b, const char *dir, const char *name, GError **err)
 {
-    g_autoptr(tree) t = scan_dir(NULL, dir, NULL, b->context_name, b->ports.cancel, err);
+    g_autoptr(tree) t = scan_dir(NULL, dir, NULL, b->input.context_name, b->ports.cancel, err);
     g_autofree char *tmp = t ? store_tmp_dir(b->store, err) : NULL;
     struct layer_info info = {0};
     if (!tmp || !remote_fill(b->store, b->ports.cancel, t, name, TRUE, NULL, tmp, &info, err)) {
-        g_prefix_error(err, "cannot unpack the context %s: ", b->context_name);
+        g_prefix_error(err, "cannot unpack the context %s: ", b->input.context_name);
         return FALSE;
     }
-    b->context_dir = g_build_filename(store_root(b->store), tmp, "fs", NULL);
-    b->context_archive = TRUE;
-    g_autofree char *itself = g_build_filename(b->context_dir, name, NULL);
+    b->input.context_dir = g_build_filename(store_root(b->store), tmp, "fs", NULL);
+    b->input.context_archive = TRUE;
+    g_autofree char *itself = g_build_filename(b->input.context_dir, name, NULL);
     return access(itself, F_OK) != 0 || refuse_archive(b, err);
 }
 
@@ -68,18 +68,18 @@ static gboolean take_dockerfile(struct build *b, int fd, GError **err)
 {
     if (b->r->file && b->r->context_kind == BUILD_CONTEXT_HTTP) {
         event_note(b->ports.events, "%s is the Dockerfile itself; -f %s has no effect",
-                   b->context_name, b->r->file);
+                   b->input.context_name, b->r->file);
     } else if (b->r->file) {
         error_set(err, VARVE_ERROR_USAGE,
                   "%s is a Dockerfile, not an archive, and -f %s names another one",
-                  b->context_name, b->r->file);
+                  b->input.context_name, b->r->file);
         error_add_next(err, "leave out -f, or use a context that contains %s", b->r->file);
         return FALSE;
     }
     if (lseek(fd, 0, SEEK_SET) < 0)
-        return error_set_errno(err, errno, "cannot read %s", b->context_name);
-    b->dockerfile_text = fs_read_fd(fd, b->context_name, DOCKERFILE_MAX_BYTES, err);
-    return b->dockerfile_text != NULL;
+        return error_set_errno(err, errno, "cannot read %s", b->input.context_name);
+    b->input.dockerfile_text = fs_read_fd(fd, b->input.context_name, DOCKERFILE_MAX_BYTES, err);
+    return b->input.dockerfile_text != NULL;
 }
 
 /* dir/name is an archive or a Dockerfile. */
@@ -89,7 +89,7 @@ static gboolean use_file(struct build *b, const char *dir, const char *name, GEr
     gboolean archive;
     fd_auto int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return error_set_errno(err, errno, "cannot open the context %s", b->context_name);
+        return error_set_errno(err, errno, "cannot open the context %s", b->input.context_name);
     if (!is_archive(fd, &archive, err))
         return FALSE;
     return archive ? unpack_context(b, dir, name, err) : take_dockerfile(b, fd, err);
@@ -125,7 +125,7 @@ static gboolean copy_stdin(struct build *b, int from, int to, GError **err)
 /* Likewise a file. */
 static gboolean copy_file(struct build *b, int from, int to, GError **err)
 {
-    return fs_copy_fd(from, to, b->context_name, err);
+    return fs_copy_fd(from, to, b->input.context_name, err);
 }
 
 typedef gboolean (*copy_fn)(struct build *b, int from, int to, GError **err);
@@ -164,7 +164,7 @@ static gboolean open_archive(struct build *b, GError **err)
     gboolean archive;
     fd_auto int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
-        return error_set_errno(err, errno, "cannot open the context %s", b->context_name);
+        return error_set_errno(err, errno, "cannot open the context %s", b->input.context_name);
     if (!is_archive(fd, &archive, err))
         return FALSE;
     if (archive)
@@ -179,7 +179,7 @@ static gboolean open_archive(struct build *b, GError **err)
  * that of the context, whatever is there later. */
 static void pin(struct build *b, const struct source_op *op, const char *holds)
 {
-    struct source_op *s = b->context_source = g_new0(struct source_op, 1);
+    struct source_op *s = b->input.context_source = g_new0(struct source_op, 1);
     *s = *op;
     s->identifier = g_strdup(op->identifier);
     s->filename = g_strdup(op->filename);
@@ -193,14 +193,14 @@ static void pin(struct build *b, const struct source_op *op, const char *holds)
 
 void build_free_context_source(struct build *b)
 {
-    struct source_op *s = b->context_source;
+    struct source_op *s = b->input.context_source;
     if (!s)
         return;
     g_free((char *)s->identifier);
     g_free((char *)s->filename);
     g_free((char *)s->subdir);
     g_free((char *)s->ref);
-    g_clear_pointer(&b->context_source, g_free);
+    g_clear_pointer(&b->input.context_source, g_free);
 }
 
 /* Fetches op; returns the directory of its layer. The context is pinned. */
@@ -252,8 +252,8 @@ static gboolean open_git(struct build *b, GError **err)
         .commit_times =
             git->commit_times == GIT_UNSET ? epoch && *epoch : git->commit_times == GIT_YES,
         .by_commit = git->by_commit};
-    b->context_dir = fetch(b, &op, TRUE, err);
-    return b->context_dir != NULL;
+    b->input.context_dir = fetch(b, &op, TRUE, err);
+    return b->input.context_dir != NULL;
 }
 
 gboolean build_fetch_dockerfile(struct build *b, GError **err)
@@ -264,9 +264,9 @@ gboolean build_fetch_dockerfile(struct build *b, GError **err)
     if (!dir)
         return FALSE;
     g_autofree char *path = g_build_filename(dir, op.filename, NULL);
-    g_clear_pointer(&b->dockerfile_text, g_bytes_unref);
-    b->dockerfile_text = fs_read(AT_FDCWD, path, DOCKERFILE_MAX_BYTES, err);
-    return b->dockerfile_text != NULL;
+    g_clear_pointer(&b->input.dockerfile_text, g_bytes_unref);
+    b->input.dockerfile_text = fs_read(AT_FDCWD, path, DOCKERFILE_MAX_BYTES, err);
+    return b->input.dockerfile_text != NULL;
 }
 
 gboolean build_open_context(struct build *b, GError **err)
@@ -305,9 +305,9 @@ static char *short_name(const struct build_request *r, const char *full)
 
 void build_name_context(struct build *b)
 {
-    b->context_name = full_name(b->r);
-    b->context_label = short_name(b->r, b->context_name);
-    b->context_dir = g_strdup(b->r->context_dir);
+    b->input.context_name = full_name(b->r);
+    b->input.context_label = short_name(b->r, b->input.context_name);
+    b->input.context_dir = g_strdup(b->r->context_dir);
 }
 
 char *build_context_label(const struct build_request *r)

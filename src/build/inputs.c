@@ -15,18 +15,19 @@
  * directory. */
 static GBytes *read_inside(struct build *b, const char *path, gsize max, GError **err)
 {
-    fd_auto int root = fs_open_dir(AT_FDCWD, b->context_dir, err);
+    fd_auto int root = fs_open_dir(AT_FDCWD, b->input.context_dir, err);
     struct stat st;
     if (root < 0)
         return NULL;
     fd_auto int fd = fs_open_in_root(root, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
     if (fd < 0 || fstat(fd, &st) < 0) {
-        error_set_errno(err, errno, "cannot open %s of the context %s", path, b->context_name);
+        error_set_errno(err, errno, "cannot open %s of the context %s", path,
+                        b->input.context_name);
         return NULL;
     }
     if (!S_ISREG(st.st_mode)) {
         error_set(err, VARVE_ERROR_INVALID, "%s of the context %s is not a file", path,
-                  b->context_name);
+                  b->input.context_name);
         return NULL;
     }
     return fs_read_fd(fd, path, max, err);
@@ -48,7 +49,7 @@ static gboolean is_directory(const struct build *b, const char *path)
 {
     if (is_own(b, path))
         return g_file_test(path, G_FILE_TEST_IS_DIR);
-    fd_auto int root = fs_open_dir(AT_FDCWD, b->context_dir, NULL);
+    fd_auto int root = fs_open_dir(AT_FDCWD, b->input.context_dir, NULL);
     fd_auto int fd = root < 0 ? -1 : fs_open_in_root(root, path, O_PATH | O_DIRECTORY, 0);
     return fd >= 0;
 }
@@ -59,36 +60,36 @@ static char *default_path(const struct build *b)
                              : g_strdup("Dockerfile");
 }
 
-/* The first of names there is beside b->dockerfile_path, which becomes its path; NULL when there is
- * none. */
+/* The first of names there is beside b->input.dockerfile_path, which becomes its path; NULL when
+ * there is none. */
 static GBytes *read_other(struct build *b, const char *const *names)
 {
-    g_autofree char *dir = g_path_get_dirname(b->dockerfile_path);
+    g_autofree char *dir = g_path_get_dirname(b->input.dockerfile_path);
     for (; *names; names++) {
         g_autofree char *path =
             strcmp(dir, ".") == 0 ? g_strdup(*names) : g_build_filename(dir, *names, NULL);
         GBytes *bytes = read_input_file(b, path, DOCKERFILE_MAX_BYTES, NULL);
         if (!bytes)
             continue;
-        g_free(b->dockerfile_path);
-        b->dockerfile_path = g_steal_pointer(&path);
+        g_free(b->input.dockerfile_path);
+        b->input.dockerfile_path = g_steal_pointer(&path);
         return bytes;
     }
     return NULL;
 }
 
-/* Reads b->dockerfile_path. Where there is no Dockerfile, a dockerfile is taken, as in BuildKit;
- * and where none was asked for, a Containerfile, as in buildah. */
+/* Reads b->input.dockerfile_path. Where there is no Dockerfile, a dockerfile is taken, as in
+ * BuildKit; and where none was asked for, a Containerfile, as in buildah. */
 static GBytes *read_named(struct build *b, GError **err)
 {
     static const char *const all[] = {"dockerfile", "Containerfile", NULL};
     static const char *const lower[] = {"dockerfile", NULL};
     GError *local = NULL;
-    gboolean may_be_pipe = b->r->file && is_own(b, b->dockerfile_path);
-    GBytes *bytes = may_be_pipe
-                        ? fs_read_stream(b->dockerfile_path, DOCKERFILE_MAX_BYTES, &local)
-                        : read_input_file(b, b->dockerfile_path, DOCKERFILE_MAX_BYTES, &local);
-    g_autofree char *name = g_path_get_basename(b->dockerfile_path);
+    gboolean may_be_pipe = b->r->file && is_own(b, b->input.dockerfile_path);
+    GBytes *bytes =
+        may_be_pipe ? fs_read_stream(b->input.dockerfile_path, DOCKERFILE_MAX_BYTES, &local)
+                    : read_input_file(b, b->input.dockerfile_path, DOCKERFILE_MAX_BYTES, &local);
+    g_autofree char *name = g_path_get_basename(b->input.dockerfile_path);
     if (g_error_matches(local, VARVE_ERROR, VARVE_ERROR_NOT_FOUND) &&
         strcmp(name, "Dockerfile") == 0)
         bytes = read_other(b, b->r->file ? lower : all);
@@ -105,23 +106,23 @@ static GBytes *read_dockerfile(struct build *b, GError **err)
 {
     const char *file = b->r->file;
     gboolean from_stdin = g_strcmp0(file, "-") == 0;
-    b->dockerfile_path = from_stdin || b->dockerfile_text ? g_strdup("Dockerfile")
-                         : file                           ? g_strdup(file)
-                                                          : default_path(b);
+    b->input.dockerfile_path = from_stdin || b->input.dockerfile_text ? g_strdup("Dockerfile")
+                               : file                                 ? g_strdup(file)
+                                                                      : default_path(b);
     if (from_stdin)
         return fs_read_fd(b->r->in_fd, "the Dockerfile on stdin", DOCKERFILE_MAX_BYTES, err);
-    if (b->dockerfile_text)
-        return g_bytes_ref(b->dockerfile_text);
+    if (b->input.dockerfile_text)
+        return g_bytes_ref(b->input.dockerfile_text);
     GError *local = NULL;
     GBytes *bytes = read_named(b, &local);
     if (bytes)
         return bytes;
     if (g_error_matches(local, VARVE_ERROR, VARVE_ERROR_NOT_FOUND)) {
         g_clear_error(&local);
-        gboolean own = is_own(b, b->dockerfile_path);
+        gboolean own = is_own(b, b->input.dockerfile_path);
         error_set(&local, own && file ? VARVE_ERROR_NOT_FOUND : VARVE_ERROR_USAGE,
-                  "there is no Dockerfile at %s%s%s", b->dockerfile_path,
-                  own ? "" : " in the context ", own ? "" : b->context_name);
+                  "there is no Dockerfile at %s%s%s", b->input.dockerfile_path,
+                  own ? "" : " in the context ", own ? "" : b->input.context_name);
         if (own && file)
             suggest_file(file, &local);
         else
@@ -158,14 +159,14 @@ static GBytes *read_optional(struct build *b, const char *path, GError **err)
  * context's own; after each, Podman's name for it. NULL: there is none, or *err is set. */
 static GBytes *find_ignore(struct build *b, char **used, GError **err)
 {
-    gboolean no_file = g_strcmp0(b->r->file, "-") == 0 || b->dockerfile_text;
+    gboolean no_file = g_strcmp0(b->r->file, "-") == 0 || b->input.dockerfile_text;
     const char *dir = b->r->context_dir ? b->r->context_dir : "";
     static const char *const suffixes[] = {".dockerignore", ".containerignore"};
     for (guint own = !no_file + 1; own-- > 0;)
         for (guint i = 0; i < G_N_ELEMENTS(suffixes); i++) {
             GError *local = NULL;
             g_free(*used);
-            *used = own ? g_strconcat(b->dockerfile_path, suffixes[i], NULL)
+            *used = own ? g_strconcat(b->input.dockerfile_path, suffixes[i], NULL)
                         : g_build_filename(dir, suffixes[i], NULL);
             GBytes *bytes = read_optional(b, *used, &local);
             if (local)
@@ -178,15 +179,16 @@ static GBytes *find_ignore(struct build *b, char **used, GError **err)
 
 static gboolean read_ignore(struct build *b, GError **err)
 {
-    if (!b->context_dir)
+    if (!b->input.context_dir)
         return TRUE;
     g_autofree char *used = NULL;
     GError *local = NULL;
     g_autoptr(GBytes) bytes = find_ignore(b, &used, &local);
     if (bytes)
-        b->ignore = ignore_parse(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), &local);
-    if (b->ignore)
-        b->ignore_name = g_path_get_basename(used);
+        b->input.ignore =
+            ignore_parse(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), &local);
+    if (b->input.ignore)
+        b->input.ignore_name = g_path_get_basename(used);
     if (!local)
         return TRUE;
     if (g_error_matches(local, VARVE_ERROR, VARVE_ERROR_INVALID))
@@ -200,7 +202,7 @@ static char *shown_name(const struct build *b)
 {
     const char *file = b->r->file;
     gboolean below = file && !g_path_is_absolute(file) && strchr(file, '/');
-    return below ? g_strdup(file) : g_path_get_basename(b->dockerfile_path);
+    return below ? g_strdup(file) : g_path_get_basename(b->input.dockerfile_path);
 }
 
 gboolean build_read(struct build *b, GError **err)
@@ -212,8 +214,8 @@ gboolean build_read(struct build *b, GError **err)
     b->result.diags = diags_new();
     b->result.df = dockerfile_parse(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), name,
                                     b->result.diags);
-    b->parsed = b->result.df && !diags_has_errors(b->result.diags);
-    if (b->parsed)
+    b->input.parsed = b->result.df && !diags_has_errors(b->result.diags);
+    if (b->input.parsed)
         return TRUE;
     return error_set(err, VARVE_ERROR_INVALID, "%u error%s; nothing was run",
                      b->result.diags->n_errors, b->result.diags->n_errors == 1 ? "" : "s");

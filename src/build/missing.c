@@ -76,40 +76,41 @@ static gboolean set_outside(const struct source *s, GError **err)
 static const char *decider(const struct build *b, const char *path, guint *line)
 {
     g_autofree char *clean = path_clean(path);
-    const char *pattern = b->ignore ? ignore_decider(b->ignore, clean, line) : NULL;
-    for (char *cut = strrchr(clean, '/'); b->ignore && !pattern && cut; cut = strrchr(clean, '/')) {
+    const char *pattern = b->input.ignore ? ignore_decider(b->input.ignore, clean, line) : NULL;
+    for (char *cut = strrchr(clean, '/'); b->input.ignore && !pattern && cut;
+         cut = strrchr(clean, '/')) {
         *cut = '\0';
         if (!pattern_has_wildcards(clean))
             break;
     }
-    return pattern || !b->ignore || pattern_has_wildcards(clean)
+    return pattern || !b->input.ignore || pattern_has_wildcards(clean)
                ? pattern
-               : ignore_decider(b->ignore, clean, line);
+               : ignore_decider(b->input.ignore, clean, line);
 }
 
 static gboolean exists_on_disk(const struct build *b, const char *path)
 {
     struct stat st;
-    g_autofree char *full = g_build_filename(b->context_dir, path, NULL);
+    g_autofree char *full = g_build_filename(b->input.context_dir, path, NULL);
     return lstat(full, &st) == 0;
 }
 
 static gboolean set_left_out(const struct build *b, const struct source *s, GError **err)
 {
     guint line = 0;
-    const char *pattern = b->context_dir ? decider(b, s->path, &line) : NULL;
+    const char *pattern = b->input.context_dir ? decider(b, s->path, &line) : NULL;
     if (!pattern)
         return FALSE;
     if (!pattern_has_wildcards(s->path) && !exists_on_disk(b, s->path)) {
         error_set(err, VARVE_ERROR_NOT_FOUND,
                   "\"%s\" was not found in the build context, and %s:%u would exclude it: %s",
-                  s->path, b->ignore_name, line, pattern);
+                  s->path, b->input.ignore_name, line, pattern);
         error_add_next(err, "create it before the build, and add !%s to %s", s->path,
-                       b->ignore_name);
+                       b->input.ignore_name);
         return TRUE;
     }
     error_set(err, VARVE_ERROR_NOT_FOUND, "\"%s\" is excluded by %s:%u: %s", s->path,
-              b->ignore_name, line, pattern);
+              b->input.ignore_name, line, pattern);
     error_add_next(err, "remove that line, or add !%s below it", s->path);
     return TRUE;
 }
@@ -185,8 +186,8 @@ static void note_nothing(const struct build *b, const struct vertex *v)
 
 void build_note_nothing_copied(const struct build *b)
 {
-    for (guint i = 0; b->solver && i < b->lowered->graph->vertices->len; i++) {
-        const struct vertex *v = g_ptr_array_index(b->lowered->graph->vertices, i);
+    for (guint i = 0; b->solver && i < b->result.graph->vertices->len; i++) {
+        const struct vertex *v = g_ptr_array_index(b->result.graph->vertices, i);
         const struct vertex_result *r = solver_result(b->solver, v);
         if (r->needed && r->nothing && v->meta.line > 0)
             note_nothing(b, v);

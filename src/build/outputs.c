@@ -96,15 +96,26 @@ gboolean build_settle_times(const struct build_request *r, gint64 build_epoch,
     return TRUE;
 }
 
-static void annotate(struct output *out, char **annotations)
+static void annotate(struct output *out, const GPtrArray *annotations)
 {
-    for (char **a = annotations; a && *a; a++) {
-        const char *eq = strchr(*a, '=');
-        if (!out->image.annotations)
-            out->image.annotations =
-                g_tree_new_full((GCompareDataFunc)(gpointer)strcmp, NULL, g_free, g_free);
-        g_tree_insert(out->image.annotations, g_strndup(*a, eq - *a), g_strdup(eq + 1));
+    for (guint i = 0; i < annotations->len; i++)
+        output_annotate(out, annotation_copy(g_ptr_array_index(annotations, i)));
+}
+
+/* Two outputs must not write the same file or directory. */
+static gboolean check_places(const struct build_request *r, GError **err)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    for (guint i = 0; i < r->outputs->len; i++) {
+        const struct output *out = g_ptr_array_index(r->outputs, i);
+        if (!out->dest || g_str_equal(out->dest, "-") ||
+            g_hash_table_add(seen, g_canonicalize_filename(out->dest, NULL)))
+            continue;
+        error_set(err, VARVE_ERROR_USAGE, "--output: two outputs go to %s", out->dest);
+        error_add_next(err, "give each its own dest=");
+        return FALSE;
     }
+    return TRUE;
 }
 
 gboolean build_set_outputs(struct build_request *r, char **specs, gboolean push, gboolean load,
@@ -116,9 +127,98 @@ gboolean build_set_outputs(struct build_request *r, char **specs, gboolean push,
     if (!add_flags(r, push, load, err))
         return FALSE;
     for (guint i = 0; i < r->outputs->len; i++) {
-        annotate(g_ptr_array_index(r->outputs, i), r->annotations);
+        if (output_makes_image(g_ptr_array_index(r->outputs, i)))
+            annotate(g_ptr_array_index(r->outputs, i), r->annotations);
         if (!output_check(g_ptr_array_index(r->outputs, i), err))
             return FALSE;
     }
-    return check_outputs_named(r, err) && check_stdout(r, err);
+    return check_outputs_named(r, err) && check_stdout(r, err) && check_places(r, err);
+}
+
+static struct output_env output_env_of(const struct build *b)
+{
+    return (struct output_env){.registry = b->config ? b->config->registry : NULL,
+                               .tags = (const char *const *)b->r->tags->pdata,
+                               .docker_host = b->r->docker_host,
+                               .stream = b->r->out_fd};
+}
+
+/* Docker's builder passes over them, too. */
+static void note_astray(struct build *b, const struct output_platforms *p)
+{
+    const struct annotation *a = annotations_astray(b->r->annotations, p->all, p->n);
+    g_autofree char *kind = a ? annotation_kind(a) : NULL;
+    if (a)
+        event_note(b->ports.events, "--annotation %s:%s is for another platform than this build's",
+                   kind, a->key);
+}
+
+gboolean build_check_outputs(struct build *b, GError **err)
+{
+    const struct output_platforms p = {(const struct platform *)b->r->platforms->data,
+                                       b->r->platforms->len, build_makes_index(b->r)};
+    const struct output_env env = output_env_of(b);
+    note_astray(b, &p);
+    for (guint i = 0; i < b->r->outputs->len; i++)
+        if (!output_check_platforms(g_ptr_array_index(b->r->outputs, i), &p, &env, b->ports.cancel,
+                                    err))
+            return FALSE;
+    return TRUE;
+}
+
+/* Tags the image in the local store, whatever else is asked for: its digest is what users see. */
+static gboolean needs_config(const struct build *b)
+{
+    if (b->r->wants_id)
+        return TRUE;
+    for (guint i = 0; i < b->r->outputs->len; i++) {
+        if (output_makes_image(g_ptr_array_index(b->r->outputs, i)))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* The config needs the digests of the layers' tars. If an output makes blobs of them, that comes
+ * first. */
+static gboolean make_configs(struct build *b, const struct output_env *env, GError **err)
+{
+    const struct imageset *set = b->result.images;
+    for (guint i = 0; i < b->r->outputs->len; i++)
+        if (!output_export(g_ptr_array_index(b->r->outputs, i), b->result.images, env, err))
+            return FALSE;
+    if (!needs_config(b))
+        return TRUE;
+    if (!build_add_inline_cache(b, err))
+        return FALSE;
+    for (guint i = 0; i < set->images->len; i++)
+        if (!built_image_config(imageset_at(set, i), err))
+            return FALSE;
+    return TRUE;
+}
+
+/* An index that is no output's has an id, too. */
+static gboolean make_wanted_id(struct build *b, GError **err)
+{
+    static const struct image_options o = {.layers = EXPORT_DEFAULTS};
+    const struct imageset *set = b->result.images;
+    return !b->r->wants_id || !set->is_index || set->has_index ||
+           imageset_make(b->result.images, &o, err);
+}
+
+gboolean build_make_outputs(struct build *b, GError **err)
+{
+    const struct output_env env = output_env_of(b);
+    build_make_images(b);
+    if (!make_configs(b, &env, err))
+        return FALSE;
+    build_compare(b);
+    b->result.outputs = g_array_new(FALSE, TRUE, sizeof(struct output_result));
+    for (guint i = 0; i < b->r->outputs->len; i++) {
+        const struct output *out = g_ptr_array_index(b->r->outputs, i);
+        struct output_result r = {0};
+        if (!output_run(out, b->result.images, &env, &r, err))
+            return FALSE;
+        g_array_append_val(b->result.outputs, r);
+    }
+    return make_wanted_id(b, err);
 }

@@ -36,14 +36,15 @@ void build_record(struct build *b, const GError *err)
         if (s->result->done)
             g_ptr_array_add(steps, step_row_for(b, s));
     }
+    const struct digest *id = b->result.images ? imageset_id(b->result.images) : NULL;
     b->row.steps_ran = b->result.ran;
     b->row.steps_cached = b->result.cached;
     b->row.duration_us = g_get_monotonic_time() - b->result.started_us;
     b->row.status = varve_error_exit_code(err);
     if (err)
         b->row.error = error_text(err);
-    else if (b->result.image && b->result.image->has_config)
-        b->row.image = digest_text(&b->result.image->config);
+    else if (id)
+        b->row.image = digest_text(id);
     GError *local = NULL;
     if (!store_build_end(b->store, &b->row, steps, &local)) {
         g_autofree char *why = error_text(local);

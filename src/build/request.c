@@ -1,5 +1,7 @@
 #include "build/request.h"
 
+#include "base/boolean.h"
+
 static void named_context_free(struct named_context *c)
 {
     if (!c)
@@ -13,7 +15,10 @@ struct build_request *build_request_new(void)
 {
     struct build_request *r = g_new0(struct build_request, 1);
     r->in_fd = r->out_fd = -1;
-    platform_host(&r->platform);
+    r->platforms = g_array_new(FALSE, TRUE, sizeof(struct platform));
+    g_array_set_size(r->platforms, 1);
+    platform_host(&g_array_index(r->platforms, struct platform, 0));
+    r->annotations = g_ptr_array_new_with_free_func((GDestroyNotify)annotation_free);
     r->tags = g_ptr_array_new_with_free_func(g_free);
     g_ptr_array_add(r->tags, NULL);
     r->build_args = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
@@ -44,7 +49,6 @@ static void free_words(struct build_request *r)
     g_free(r->docker_host);
     g_strfreev(r->labels);
     g_strfreev(r->no_cache_filter);
-    g_strfreev(r->annotations);
 }
 
 void build_request_free(struct build_request *r)
@@ -52,6 +56,8 @@ void build_request_free(struct build_request *r)
     if (!r)
         return;
     free_words(r);
+    g_array_unref(r->platforms);
+    g_ptr_array_unref(r->annotations);
     g_ptr_array_unref(r->tags);
     g_hash_table_unref(r->build_args);
     g_ptr_array_unref(r->given_args);
@@ -66,4 +72,16 @@ void build_request_free(struct build_request *r)
     g_ptr_array_unref(r->outputs);
     resources_clear(&r->resources);
     g_free(r);
+}
+
+const struct platform *build_first_platform(const struct build_request *r)
+{
+    return &g_array_index(r->platforms, struct platform, 0);
+}
+
+gboolean build_makes_index(const struct build_request *r)
+{
+    const char *text = g_hash_table_lookup(r->build_args, "BUILDKIT_MULTI_PLATFORM");
+    gboolean on = FALSE;
+    return r->platforms->len > 1 || (text && boolean_parse(text, &on) && on);
 }

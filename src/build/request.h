@@ -23,6 +23,7 @@ enum build_context_kind {
 enum build_call { CALL_BUILD, CALL_CHECK, CALL_OUTLINE, CALL_TARGETS };
 
 #define BUILD_MAX_PARALLEL 1000 /* steps of a build that run at the same time */
+#define BUILD_MAX_PLATFORMS 100 /* of one build */
 
 struct build_request {
     enum build_context_kind context_kind;
@@ -41,7 +42,7 @@ struct build_request {
     char **no_cache_filter; /* stages, or NULL */
     gboolean no_cache;      /* --no-cache: no step is looked up */
     enum pull_policy pull;
-    struct platform platform;
+    GArray *platforms;    /* struct platform, each once, in the order given; never empty */
     enum build_call call; /* what to do instead of a build */
     gboolean call_json;   /* as JSON */
     GPtrArray *contexts;  /* struct named_context* */
@@ -61,16 +62,21 @@ struct build_request {
     gboolean allow_insecure, allow_host_network; /* --allow: the entitlements given */
     gboolean keep_failed; /* keep the state of a failed RUN, for build_debug() */
 
-    GPtrArray *cache_from; /* struct cache_spec* */
-    GPtrArray *cache_to;   /* struct cache_spec* */
-    GPtrArray *outputs;    /* struct output* */
-    char **annotations;    /* "key=value" that build_set_outputs() gives each output; or NULL */
-    gboolean wants_id;     /* an image id is needed, whatever the outputs make */
-    char *docker_host;     /* as DOCKER_HOST; NULL: its default */
+    GPtrArray *cache_from;  /* struct cache_spec* */
+    GPtrArray *cache_to;    /* struct cache_spec* */
+    GPtrArray *outputs;     /* struct output* */
+    GPtrArray *annotations; /* struct annotation*, which build_set_outputs() gives each output */
+    gboolean wants_id;      /* an image id is needed, whatever the outputs make */
+    char *docker_host;      /* as DOCKER_HOST; NULL: its default */
 };
 /* One with empty collections, this machine's platform and no descriptors. */
 struct build_request *build_request_new(void);
 void build_request_free(struct build_request *r);
+/* The first platform, or the only one. */
+const struct platform *build_first_platform(const struct build_request *r);
+/* Whether its images are joined by an index: for several platforms, or because the argument
+ * BUILDKIT_MULTI_PLATFORM asks for it. */
+gboolean build_makes_index(const struct build_request *r);
 
 typedef struct build_request build_request;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(build_request, build_request_free)

@@ -5,7 +5,7 @@
 
 static const struct vertex *vertex_at(const struct build *b, guint i)
 {
-    return g_ptr_array_index(b->lowered->graph->vertices, i);
+    return g_ptr_array_index(b->result.graph->vertices, i);
 }
 
 static gboolean is_step(const struct build *b, const struct vertex *v)
@@ -22,8 +22,8 @@ struct labelling {
 
 static struct labelling labelling_of(const struct build *b)
 {
-    struct labelling l = {NULL, TRUE, graph_has_platforms(b->lowered->graph)};
-    for (guint i = 0; l.one_stage && i < b->lowered->graph->vertices->len; i++) {
+    struct labelling l = {NULL, TRUE, graph_has_platforms(b->result.graph)};
+    for (guint i = 0; l.one_stage && i < b->result.graph->vertices->len; i++) {
         const struct vertex *v = vertex_at(b, i);
         if (!is_step(b, v))
             continue;
@@ -39,7 +39,8 @@ static char *stage_label(const struct labelling *l, const struct vertex *v)
     const char *stage = v->meta.stage;
     gboolean alone = stage && g_ascii_isdigit(*stage) && l->one_stage &&
                      (!l->any || g_strcmp0(l->any->meta.stage, stage) == 0);
-    return event_step_label(alone ? NULL : stage, l->platforms ? v->meta.platform : NULL);
+    g_autofree char *platform = l->platforms ? vertex_platform_text(v) : NULL;
+    return event_step_label(alone ? NULL : stage, platform);
 }
 
 void build_step_free(gpointer data)
@@ -64,7 +65,7 @@ void build_collect_steps(struct build *b)
     const struct labelling labels = labelling_of(b);
     g_ptr_array_set_size(b->result.steps, 0);
     b->result.ran = b->result.cached = 0;
-    for (guint i = 0; i < b->lowered->graph->vertices->len; i++) {
+    for (guint i = 0; i < b->result.graph->vertices->len; i++) {
         const struct vertex *v = vertex_at(b, i);
         if (!is_step(b, v))
             continue;
@@ -125,8 +126,8 @@ void build_result_clear(struct build_result *r)
         g_array_unref(r->cache_writes);
     if (r->outputs)
         g_array_unref(r->outputs);
-    g_clear_pointer(&r->changes, g_ptr_array_unref);
-    built_image_free(r->image);
+    imageset_free(r->images);
+    g_ptr_array_unref(r->legs);
     lint_report_free(r->lint);
     dockerfile_free(r->df);
     diags_free(r->diags);

@@ -40,7 +40,7 @@ void build_note_unused_args(const struct build *b)
     struct platform host;
     platform_host(&host);
     g_autoptr(GPtrArray) names = declared(b), automatic = g_ptr_array_new_with_free_func(g_free);
-    autoargs_each(b->result.df, &host, &b->r->platform, NULL, add_automatic, automatic);
+    autoargs_each(b->result.df, &host, build_first_platform(b->r), NULL, add_automatic, automatic);
     for (guint i = 0; i < b->r->given_args->len; i++) {
         const char *name = g_ptr_array_index(b->r->given_args, i);
         if (is_builtin(name) || g_ptr_array_find_with_equal_func(names, name, g_str_equal, NULL) ||

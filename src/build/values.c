@@ -232,67 +232,23 @@ static gsize annotation_kinds(const char *text)
     return n > 0 && text[n - 1] == ':' ? n : 0;
 }
 
-/* "manifest", or "manifest[PLATFORM]", where *applies says whether that is p. */
-static gboolean check_annotated(const char *kind, const struct platform *p, gboolean *applies,
-                                GError **err)
-{
-    static const char manifest[] = "manifest";
-    gsize len = strlen(manifest);
-    struct platform of;
-    *applies = TRUE;
-    if (g_str_equal(kind, manifest))
-        return TRUE;
-    if (strncmp(kind, manifest, len) != 0 || kind[len] != '[') {
-        error_set(err, VARVE_ERROR_UNSUPPORTED, "only manifests can be annotated, not \"%s\"",
-                  kind);
-        error_add_next(err, "write KEY=VALUE, or manifest:KEY=VALUE");
-        return FALSE;
-    }
-    g_autofree char *platform = g_strndup(kind + len + 1, strcspn(kind + len + 1, "]"));
-    if (!platform_parse_known(&of, platform, err))
-        return FALSE;
-    *applies = platform_equal(&of, p);
-    return TRUE;
-}
-
-/* *rest is what follows the prefix, or NULL when it is for other platforms than p only. */
-static gboolean check_annotation(const char *text, const struct platform *p, const char **rest,
-                                 GError **err)
+gboolean build_add_annotation(struct build_request *r, const char *text, GError **err)
 {
     gsize len = annotation_kinds(text);
     g_autofree char *prefix = len ? g_strndup(text, len - 1) : g_strdup("manifest");
     g_auto(GStrv) kinds = g_strsplit(prefix, ",", -1);
     const char *eq = strchr(text + len, '=');
-    *rest = NULL;
     if (!eq || eq == text + len)
         return error_set(err, VARVE_ERROR_USAGE, "--annotation %s: must be KEY=VALUE", text);
+    g_autofree char *key = g_strndup(text + len, eq - (text + len));
     for (char **k = kinds; *k; k++) {
-        gboolean applies;
-        if (!check_annotated(*k, p, &applies, err)) {
+        struct annotation *a = annotation_new(*k, key, eq + 1, err);
+        if (!a) {
             g_prefix_error(err, "--annotation %s: ", text);
             return FALSE;
         }
-        if (applies)
-            *rest = text + len;
+        g_ptr_array_add(r->annotations, a);
     }
-    return TRUE;
-}
-
-gboolean build_set_annotations(struct build_request *r, char **texts, struct event_sink *events,
-                               GError **err)
-{
-    g_autoptr(GStrvBuilder) all = g_strv_builder_new();
-    for (char **s = texts; s && *s; s++) {
-        const char *rest;
-        if (!check_annotation(*s, &r->platform, &rest, err))
-            return FALSE;
-        if (rest)
-            g_strv_builder_add(all, rest);
-        else
-            event_note(events, "--annotation %s is for another platform than this build's", *s);
-    }
-    g_strfreev(r->annotations);
-    r->annotations = g_strv_builder_end(all);
     return TRUE;
 }
 

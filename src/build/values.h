@@ -34,8 +34,10 @@ gboolean build_allow(struct build_request *r, const char *text, GError **err);
 gboolean build_set_call(struct build_request *r, const char *text, GError **err);
 /* The lists of stages, each with commas; NULL: none. */
 void build_set_filters(struct build_request *r, char **lists);
-/* One platform, or "local"; several are not supported. platforms NULL: unchanged. */
-gboolean build_set_platforms(struct build_request *r, char **platforms, GError **err);
+/* The lists of platforms, each with commas; "local" is this machine's. platforms NULL: unchanged.
+ * option is how messages call it, "--platform". After build_add_arg(). */
+gboolean build_set_platforms(struct build_request *r, const char *option, char **platforms,
+                             GError **err);
 /* A directory, "-", a file or a URL. After the Dockerfile was set. */
 gboolean build_set_context(struct build_request *r, const char *text, GError **err);
 
@@ -48,9 +50,8 @@ gboolean build_add_secret(struct build_request *r, const char *text, char **env,
 gboolean build_add_ssh(struct build_request *r, const char *text, char **env, GError **err);
 /* "name=value" with docker-image://, oci-layout://, git and http URLs, or a directory. */
 gboolean build_add_context(struct build_request *r, const char *text, GError **err);
-/* "key=value", "manifest:key=value" or "manifest[platform]:key=value". After the platform. */
-gboolean build_set_annotations(struct build_request *r, char **texts, struct event_sink *events,
-                               GError **err);
+/* "key=value", "KIND:key=value" or "KIND,KIND:key=value" (output/annotation.h). */
+gboolean build_add_annotation(struct build_request *r, const char *text, GError **err);
 
 /* One --cache-from or --cache-to (cache/spec.h). */
 gboolean build_add_cache(struct build_request *r, enum cache_use use, const char *text, char **env,

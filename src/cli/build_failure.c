@@ -108,7 +108,11 @@ static void print_failed_step(struct shown_build *b)
         report_error(shown);
         return;
     }
-    g_autofree char *what = report_safe(shown->message);
+    g_autofree char *platform =
+        graph_has_platforms(b->res->graph) ? vertex_platform_text(f->step->vertex) : NULL;
+    g_autofree char *message = platform ? g_strdup_printf("%s   (%s)", shown->message, platform)
+                                        : g_strdup(shown->message);
+    g_autofree char *what = report_safe(message);
     struct diag d = {DIAG_ERROR, f->place, what, NULL};
     g_autofree char *text = diag_render(
         b->res->diags, &d, DIAG_RENDER_CONTEXT | (text_colours(stderr) ? DIAG_RENDER_COLOR : 0));
@@ -142,8 +146,10 @@ int build_report_failure(struct shown_build *b, const GError *err)
         g_autofree char *text = diags_render(
             b->res->diags, DIAG_RENDER_CONTEXT | (text_colours(stderr) ? DIAG_RENDER_COLOR : 0));
         fputs(text, stderr);
-        fprintf(stderr, "%u error%s; nothing was run.\n", b->res->diags->n_errors,
-                b->res->diags->n_errors == 1 ? "" : "s");
+        g_autofree char *platform = b->res->wrong ? platform_text(&b->res->wrong->platform) : NULL;
+        fprintf(stderr, "%u error%s%s%s; nothing was run.\n", b->res->diags->n_errors,
+                b->res->diags->n_errors == 1 ? "" : "s", platform ? " for " : "",
+                platform ? platform : "");
         return varve_error_exit_code(err);
     }
     if (g_error_matches(err, VARVE_ERROR, VARVE_ERROR_CANCELLED)) {

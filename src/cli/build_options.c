@@ -26,7 +26,8 @@ const struct option_row build_options_rows[] = {
      "a secret for RUN --mount=type=secret"},
     {"ssh", 0, OPTION_LIST, AT(raw_ssh), "ID[=SOCKET]", "an ssh agent for RUN --mount=type=ssh"},
     {"label", 0, OPTION_LIST, AT(raw_labels), "KEY=VALUE", "add a label (repeatable)"},
-    {"platform", 0, OPTION_LIST, AT(raw_platforms), "OS/ARCH", "build for this platform"},
+    {"platform", 0, OPTION_LIST, AT(raw_platforms), "OS/ARCH",
+     "build for these platforms, separated by commas (repeatable)"},
     {"output", 'o', OPTION_LIST, AT(raw_outputs), "SPEC",
      "type=TYPE,dest=PATH: image, oci, docker, local, tar or cacheonly"},
     {"push", 0, OPTION_FLAG, AT(push), NULL, "push the tags to their registries"},
@@ -61,7 +62,7 @@ const struct option_row build_options_rows[] = {
     {"summary-file", 0, OPTION_STRING, AT(summary_file), "FILE",
      "append a report to FILE, as Markdown"},
     {"annotation", 0, OPTION_LIST, AT(raw_annotations), "KEY=VALUE",
-     "annotate the manifest (repeatable)"},
+     "annotate the manifest; index:KEY=VALUE the index (repeatable)"},
     {"debug-on-failure", 0, OPTION_FLAG, AT(debug_on_failure), NULL,
      "open a shell where a RUN failed (on a terminal)"},
     {"check", 0, OPTION_FLAG, AT(check), NULL,
@@ -173,15 +174,11 @@ static gboolean parse_lists(struct build_options *o, char **env, GError **err)
 
 static gboolean parse_platform_option(struct build_options *o, GError **err)
 {
-    const struct platform *preset;
-    struct platform store;
-    if (o->raw_platforms)
-        return build_set_platforms(o->request, o->raw_platforms, err);
-    if (!platform_wanted(NULL, &store, &preset, err))
-        return FALSE;
-    if (preset)
-        o->request->platform = store;
-    return TRUE;
+    const char *preset = g_getenv("DOCKER_DEFAULT_PLATFORM");
+    char *presets[] = {(char *)preset, NULL};
+    if (!o->raw_platforms && preset && *preset)
+        return build_set_platforms(o->request, "DOCKER_DEFAULT_PLATFORM", presets, err);
+    return build_set_platforms(o->request, "--platform", o->raw_platforms, err);
 }
 
 /* An archive must not go to a terminal. */
@@ -261,7 +258,7 @@ static gboolean parse_all(struct build_options *o, char **env, int argc, char **
            build_set_call(r, call, err) && parse_progress(o, err) &&
            add_each(r, o->raw_tags, build_add_tag, err) && parse_build_args(o, env, err) &&
            parse_lists(o, env, err) && parse_platform_option(o, err) &&
-           build_set_annotations(r, o->raw_annotations, report_sink(), err) &&
+           add_each(r, o->raw_annotations, build_add_annotation, err) &&
            build_set_network(r, o->raw_network, err) && build_set_pull(r, o->raw_pull, err) &&
            add_each(r, o->raw_allow, build_allow, err) &&
            size_option("--shm-size", o->raw_shm_size, &r->shm_size, err) &&

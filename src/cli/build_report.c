@@ -22,10 +22,8 @@ static const char *display_name(const struct shown_build *b)
 static char *short_digest(const struct shown_build *b)
 {
     char hex[DIGEST_HEX_LEN + 1];
-    if (!b->res->image->has_config)
-        return g_strdup("");
-    digest_hex(&b->res->image->config, hex);
-    return g_strdup_printf("   sha256:%.12s", hex);
+    const struct digest *id = imageset_id(b->res->images);
+    return id ? g_strdup_printf("   sha256:%.12s", digest_hex(id, hex)) : g_strdup("");
 }
 
 static void print_up_to_date(struct shown_build *b, int cached)
@@ -47,18 +45,49 @@ static guint64 new_bytes(const struct shown_build *b)
     return sum;
 }
 
+/* "12 MB in 3 layers" */
+static char *image_size_text(const struct built_image *image)
+{
+    g_autofree char *size = text_size(image->tree_bytes);
+    return g_strdup_printf("%s in %u layer%s", size, image->chain->n,
+                           image->chain->n == 1 ? "" : "s");
+}
+
 /* What is new of it: "only its config changed: CMD", or its size. */
 static char *gain_text(struct shown_build *b)
 {
-    g_autofree char *fields = build_changed_fields(b->res);
+    const struct build_leg *first = g_ptr_array_index(b->res->legs, 0);
+    const struct imageset *set = b->res->images;
+    g_autofree char *fields = set->is_index ? NULL : build_changed_fields(first);
     if (fields)
         return g_strdup_printf("only its config changed: %s", fields);
-    g_autofree char *size = text_size(b->res->image->tree_bytes);
     g_autofree char *fresh = text_size(new_bytes(b));
-    if (!b->res->image->has_config) /* only files: their size is shown with their destination */
+    if (set->is_index || !first->image->has_config) /* files: shown with their destination */
         return g_strdup_printf("%s new", fresh);
-    return g_strdup_printf("%s in %u layer%s, %s new", size, b->res->image->chain->n,
-                           b->res->image->chain->n == 1 ? "" : "s", fresh);
+    g_autofree char *size = image_size_text(first->image);
+    return g_strdup_printf("%s, %s new", size, fresh);
+}
+
+/* A line for each image of an index. */
+static void print_legs(const struct shown_build *b)
+{
+    const struct imageset *set = b->res->images;
+    int widest = 0;
+    for (guint i = 0; i < b->res->legs->len; i++) {
+        const struct build_leg *leg = g_ptr_array_index(b->res->legs, i);
+        g_autofree char *platform = platform_text(&leg->platform);
+        widest = MAX(widest, text_width(platform));
+    }
+    for (guint i = 0; set->has_index && i < b->res->legs->len; i++) {
+        const struct build_leg *leg = g_ptr_array_index(b->res->legs, i);
+        char hex[DIGEST_HEX_LEN + 1];
+        g_autofree char *platform = platform_text(&leg->platform);
+        g_autofree char *fields = build_changed_fields(leg);
+        g_autofree char *size = image_size_text(leg->image);
+        fprintf(stderr, "  %-*s  %s%s%s   sha256:%.12s\n", widest, platform, size,
+                fields ? ", only its config changed: " : "", fields ? fields : "",
+                digest_hex(&leg->image->manifest, hex));
+    }
 }
 
 /* One line where it fits, else two. */
@@ -210,7 +239,7 @@ static void print_next_of_files(const struct output *o)
 /* How the image is started: what it listens on is out of reach until it is published. */
 static char *run_command(const struct built_image *image, const char *name)
 {
-    GTreeNode *n = image && image->conf->ports ? g_tree_node_first(image->conf->ports) : NULL;
+    GTreeNode *n = image->conf->ports ? g_tree_node_first(image->conf->ports) : NULL;
     guint port = n ? strtoul(g_tree_node_key(n), NULL, 10) : 0;
     if (!port || !g_str_has_suffix(g_tree_node_key(n), "/tcp"))
         return g_strconcat("varve run ", name, NULL);
@@ -229,12 +258,12 @@ static void print_next_of_build(struct shown_build *b)
         }
         pushed = pushed || o->push;
     }
-    g_autofree char *run = run_command(b->res->image, name);
+    g_autofree char *run = run_command(imageset_main(b->res->images), name);
     if (b->r->name && pushed)
         print_next("%s · varve layers %s", run, name);
     else if (b->r->name)
         print_next("%s · varve push %s · varve layers %s", run, name, name);
-    else if (b->res->image->has_config)
+    else if (imageset_id(b->res->images))
         print_next("name it with -t NAME to run, push or inspect it");
 }
 
@@ -273,6 +302,13 @@ static void print_cache_writes(const struct build_result *r)
     }
 }
 
+/* A step as --explain shows it, with its platform where there are several. */
+static char *explained_name(const struct shown_build *b, const struct vertex *v)
+{
+    g_autofree char *platform = graph_has_platforms(b->res->graph) ? vertex_platform_text(v) : NULL;
+    return platform ? g_strconcat(platform, " ", v->meta.name, NULL) : g_strdup(v->meta.name);
+}
+
 /* Width of a step in --explain: that of the widest, up to half of the terminal. */
 static int step_columns(const struct shown_build *b)
 {
@@ -280,8 +316,9 @@ static int step_columns(const struct shown_build *b)
     int most = columns > 0 ? MAX(STEP_COLUMNS, columns / 2) : STEP_COLUMNS;
     for (guint i = 0; i < b->res->steps->len; i++) {
         const struct vertex_result *r = step_at(b, i)->result;
+        g_autofree char *name = explained_name(b, step_at(b, i)->vertex);
         if (r->done && r->outcome != OUTCOME_CACHED)
-            widest = MAX(widest, text_width(step_at(b, i)->vertex->meta.name));
+            widest = MAX(widest, text_width(name));
     }
     return MIN(widest, most);
 }
@@ -297,13 +334,19 @@ static void print_row(const char *word, const char *what, const char *why, int c
         fprintf(stderr, "%-4s %s%*s  %s\n", word, fit, columns - text_width(fit), "", reason);
 }
 
-/* A row for each difference of the config. */
+/* A row for each difference of the configs. */
 static void print_changes(const struct build_result *r, int columns)
 {
-    for (guint i = 0; r->changes && i < r->changes->len; i++) {
-        const struct build_change *c = g_ptr_array_index(r->changes, i);
-        g_autofree char *what = g_strdup_printf("%s %s", c->field, c->name ? c->name : "");
-        print_row("conf", g_strchomp(what), c->how, columns);
+    for (guint i = 0; i < r->legs->len; i++) {
+        const struct build_leg *leg = g_ptr_array_index(r->legs, i);
+        g_autofree char *platform = r->legs->len > 1 ? platform_text(&leg->platform) : NULL;
+        for (guint k = 0; leg->changes && k < leg->changes->len; k++) {
+            const struct build_change *c = g_ptr_array_index(leg->changes, k);
+            g_autofree char *what =
+                g_strdup_printf("%s%s%s %s", platform ? platform : "", platform ? " " : "",
+                                c->field, c->name ? c->name : "");
+            print_row("conf", g_strchomp(what), c->how, columns);
+        }
     }
 }
 
@@ -320,11 +363,11 @@ static void build_print_explanations(const struct shown_build *b)
         const struct vertex_result *r = step_at(b, i)->result;
         if (!r->done)
             continue;
+        g_autofree char *name = explained_name(b, step_at(b, i)->vertex);
         if (r->outcome == OUTCOME_CACHED && !r->from)
             hits++;
         else
-            print_row(words[r->outcome], step_at(b, i)->vertex->meta.name, r->why ? r->why : "",
-                      columns);
+            print_row(words[r->outcome], name, r->why ? r->why : "", columns);
     }
     print_changes(b->res, columns);
     if (hits > 0)
@@ -338,9 +381,10 @@ void build_report_success(struct shown_build *b)
     if (b->o->explain)
         build_print_explanations(b);
     if (b->o->progress == PROGRESS_QUIET) {
-        g_autofree char *id = digest_text(&b->res->image->config);
-        if (b->o->quiet && b->res->image->has_config)
-            printf("%s\n", id);
+        const struct digest *id = imageset_id(b->res->images);
+        g_autofree char *text = id ? digest_text(id) : NULL;
+        if (b->o->quiet && text)
+            printf("%s\n", text);
         return;
     }
     if (b->o->progress == PROGRESS_RAWJSON)
@@ -354,6 +398,7 @@ void build_report_success(struct shown_build *b)
         return;
     }
     print_ready(b, ran, cached);
+    print_legs(b);
     print_times(b);
     print_emulated(b);
     print_outputs(b);

@@ -166,25 +166,39 @@ static void add_totals(GString *out, const struct shown_build *b)
     g_string_append(out, ".\n");
 }
 
-/* Its size, also against the image that had the name before. */
-static void add_image(GString *out, const struct build_result *r)
+/* The size of one image, also against the one that had the name before. */
+static void add_leg(GString *out, const struct build_leg *leg, gboolean several)
 {
-    if (!r->image || !r->image->has_config)
+    const struct built_image *image = leg->image;
+    if (!image || !image->has_config)
         return;
-    g_autofree char *id =
-        digest_text(r->image->has_manifest ? &r->image->manifest : &r->image->config);
-    g_autofree char *size = text_size(r->image->tree_bytes);
-    g_string_append_printf(out, "Image %s in %u layer%s", size, r->image->chain->n,
-                           r->image->chain->n == 1 ? "" : "s");
-    if (r->before_bytes) {
-        gboolean more = r->image->tree_bytes >= r->before_bytes;
-        g_autofree char *by = text_size(more ? r->image->tree_bytes - r->before_bytes
-                                             : r->before_bytes - r->image->tree_bytes);
+    g_autofree char *platform = platform_text(&leg->platform);
+    g_autofree char *id = digest_text(image->has_manifest ? &image->manifest : &image->config);
+    g_autofree char *size = text_size(image->tree_bytes);
+    g_string_append_printf(out, "\nImage %s%s%s in %u layer%s", several ? platform : "",
+                           several ? ": " : "", size, image->chain->n,
+                           image->chain->n == 1 ? "" : "s");
+    if (leg->before_bytes) {
+        gboolean more = image->tree_bytes >= leg->before_bytes;
+        g_autofree char *by = text_size(more ? image->tree_bytes - leg->before_bytes
+                                             : leg->before_bytes - image->tree_bytes);
         g_string_append_printf(out, ", %s %s than the one before", by, more ? "more" : "less");
     }
     g_string_append(out, ": ");
     add_code(out, id);
-    g_string_append(out, "\n");
+    g_string_append_c(out, '\n');
+}
+
+static void add_images(GString *out, const struct build_result *r)
+{
+    for (guint i = 0; i < r->legs->len; i++)
+        add_leg(out, g_ptr_array_index(r->legs, i), r->legs->len > 1);
+    if (!r->images || !r->images->has_index)
+        return;
+    g_autofree char *id = digest_text(&r->images->index);
+    g_string_append(out, "\nIndex: ");
+    add_code(out, id);
+    g_string_append_c(out, '\n');
 }
 
 static char *summary_text(const struct shown_build *b, const GError *err)
@@ -199,7 +213,7 @@ static char *summary_text(const struct shown_build *b, const GError *err)
     }
     add_totals(out, b);
     if (!err)
-        add_image(out, b->res);
+        add_images(out, b->res);
     add_groups(out, b);
     add_steps(out, b);
     g_string_append_c(out, '\n');

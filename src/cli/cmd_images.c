@@ -207,6 +207,75 @@ static gboolean is_repeated(GPtrArray *all, guint at)
     return FALSE;
 }
 
+/* A row of the store, or an index's several, as one row of the list. */
+struct listed {
+    GPtrArray *all; /* struct image_row*, newest first */
+    gboolean *done; /* one for each: it is in a row of the list already */
+    const struct images_filter *filter;
+};
+
+/* The rows of the index of the one at at, which become done; *passes: the filter takes one. */
+static GPtrArray *take_group(struct listed *l, guint at, gboolean *passes)
+{
+    GPtrArray *group = g_ptr_array_new();
+    const struct image_row *first = g_ptr_array_index(l->all, at);
+    *passes = FALSE;
+    for (guint i = l->all->len; i-- > at;) {
+        struct image_row *r = g_ptr_array_index(l->all, i);
+        gboolean same = i == at || (image_row_in_index(first) && image_row_in_index(r) &&
+                                    g_str_equal(r->name, first->name) &&
+                                    digest_cmp(&r->target, &first->target) == 0);
+        if (!same || l->done[i])
+            continue;
+        l->done[i] = TRUE;
+        *passes = *passes || images_filter_passes(l->filter, i);
+        g_ptr_array_add(group, r);
+    }
+    return group;
+}
+
+/* Makes the first row of a group stand for the index: with its digest as id, as docker shows it. */
+static struct image_row *row_of_group(const GPtrArray *group)
+{
+    struct image_row *r = g_ptr_array_index(group, 0);
+    GString *platforms = g_string_new(r->platform);
+    if (!image_group_is_index(group)) {
+        g_string_free(platforms, TRUE);
+        return r;
+    }
+    for (guint i = 1; i < group->len; i++) {
+        const struct image_row *other = g_ptr_array_index(group, i);
+        g_string_append_printf(platforms, ", %s", other->platform);
+        r->size += other->size;
+    }
+    g_free(r->platform);
+    r->platform = g_string_free(platforms, FALSE);
+    r->config = r->manifest = r->target;
+    return r;
+}
+
+static void fill_row(struct store *s, struct image_row *r)
+{
+    r->size = image_bytes(s, r);
+    set_true_platform(s, r);
+}
+
+static void collect_rows(struct store *s, struct listed *l, GPtrArray *rows)
+{
+    for (guint i = 0; i < l->all->len; i++) {
+        fill_row(s, g_ptr_array_index(l->all, i));
+        l->done[i] = is_repeated(l->all, i);
+    }
+    for (guint i = 0; i < l->all->len; i++) {
+        gboolean passes;
+        if (l->done[i])
+            continue;
+        g_autoptr(GPtrArray) group = take_group(l, i, &passes);
+        if (passes)
+            g_ptr_array_add(rows, row_of_group(group));
+    }
+}
+
 static int list_images(const struct images_options *o, const char *wanted, struct format *f,
                        GError **err)
 {
@@ -216,13 +285,9 @@ static int list_images(const struct images_options *o, const char *wanted, struc
     if (!filter)
         return 0;
     g_autoptr(GPtrArray) rows = g_ptr_array_new();
-    for (guint i = 0; i < all->len; i++) {
-        struct image_row *r = g_ptr_array_index(all, i);
-        r->size = image_bytes(s, r);
-        set_true_platform(s, r);
-        if (images_filter_passes(filter, i) && !is_repeated(all, i))
-            g_ptr_array_add(rows, r);
-    }
+    g_autofree gboolean *done = g_new0(gboolean, all->len + 1);
+    struct listed l = {all, done, filter};
+    collect_rows(s, &l, rows);
     print_images(s, rows, wanted, o, f, err);
     return 0;
 }

@@ -104,6 +104,19 @@ static void add_layers(json_t *o, struct store *s, const struct image_row *r)
     json_object_set_new(o, "Layers", list);
 }
 
+/* What else is only known here: the index that the image is one of, and what it is for. */
+static void add_index(json_t *o, struct store *s, const struct image_row *r)
+{
+    g_autoptr(GPtrArray) group = store_image_group(s, r);
+    json_t *platforms = json_array();
+    if (image_group_is_index(group))
+        set_digest_text(o, "IndexDigest", &r->target);
+    for (guint i = 0; i < group->len; i++)
+        json_array_append_new(
+            platforms, json_string(((struct image_row *)g_ptr_array_index(group, i))->platform));
+    json_object_set_new(o, "Platforms", platforms);
+}
+
 /* The shape of Docker's image inspect, with Layers added. */
 static json_t *describe_image(struct store *s, const struct image_row *r, GError **err)
 {
@@ -124,6 +137,7 @@ static json_t *describe_image(struct store *s, const struct image_row *r, GError
     move_member(o, "History", config, "history");
     set_digest_text(o, "ManifestDigest", &r->manifest);
     jsonset_text(o, "Platform", r->platform);
+    add_index(o, s, r);
     jsonset_text(o, "Origin", r->origin);
     json_decref(config);
     return o;

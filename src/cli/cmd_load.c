@@ -56,17 +56,31 @@ static const char *input_path(const struct load_command_options *o, const char *
     return NULL;
 }
 
+static const struct loaded_image *image_at(const GPtrArray *images, guint i)
+{
+    return g_ptr_array_index(images, i);
+}
+
+/* Whether image i is of the same index as the one before. */
+static gboolean continues_index(const GPtrArray *images, guint i)
+{
+    return i > 0 && digest_cmp(&image_at(images, i)->top, &image_at(images, i - 1)->top) == 0;
+}
+
 static gboolean add_tags(GPtrArray *images, char **tags, GError **err)
 {
-    struct loaded_image *only = g_ptr_array_index(images, 0);
-    if (tags && images->len > 1)
+    guint n = 0;
+    for (guint i = 0; i < images->len; i++)
+        n += !continues_index(images, i);
+    if (tags && n > 1)
         return error_set(err, VARVE_ERROR_USAGE, "--tag names one image, but the file contains %u",
-                         images->len);
+                         n);
     for (; tags && *tags; tags++) {
         g_autoptr(reference) ref = name_parse(*tags, err);
         if (!ref)
             return FALSE;
-        loaded_image_add_name(only, *tags);
+        for (guint i = 0; i < images->len; i++)
+            loaded_image_add_name(g_ptr_array_index(images, i), *tags);
     }
     return TRUE;
 }
@@ -99,10 +113,19 @@ static gboolean keep_image(struct store *s, const struct loaded_image *image, gb
         if (!quiet)
             print_loaded(s, &r);
     }
-    g_autofree char *id = digest_text(&image->config);
-    if (quiet)
-        printf("%s\n", id);
     return TRUE;
+}
+
+/* An index is known by its own id. */
+static void print_loaded_ids(const GPtrArray *images)
+{
+    for (guint i = 0; i < images->len; i++) {
+        gboolean index = i + 1 < images->len && continues_index(images, i + 1);
+        g_autofree char *id =
+            digest_text(index ? &image_at(images, i)->top : &image_at(images, i)->config);
+        if (!continues_index(images, i))
+            printf("%s\n", id);
+    }
 }
 
 static void print_next_load(const GPtrArray *images)
@@ -145,7 +168,9 @@ static int load(const struct load_command_options *o, const char *file, GError *
     for (guint i = 0; i < images->len; i++)
         if (!keep_image(s, g_ptr_array_index(images, i), o->quiet, err))
             return 0;
-    if (!o->quiet) {
+    if (o->quiet) {
+        print_loaded_ids(images);
+    } else {
         print_next_load(images);
         report_single_id();
     }

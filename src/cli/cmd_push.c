@@ -6,7 +6,7 @@
 #include "cli/outside.h"
 #include "cli/pulling.h"
 #include "cli/report.h"
-#include "output/image.h"
+#include "output/imageset.h"
 #include "registry/registry.h"
 #include "text/reference.h"
 #include "ui/progress.h"
@@ -22,7 +22,8 @@ struct push_options {
 #define DEFAULT_LEVEL (-1)
 
 const struct option_row push_option_rows[] = {
-    {"platform", 0, OPTION_STRING, AT(platform), "OS/ARCH", "use the image for this platform"},
+    {"platform", 0, OPTION_STRING, AT(platform), "OS/ARCH",
+     "push only the image for this platform, without its index"},
     {"compression", 0, OPTION_STRING, AT(compression), "KIND",
      "gzip, zstd or uncompressed, for layers not compressed yet"},
     {"compression-level", 0, OPTION_INT, AT(level), "N", "level of compression"},
@@ -35,9 +36,9 @@ const struct option_row push_option_rows[] = {
     {0},
 };
 
-/* The manifest to push: the existing one (a pulled image stays as it is), unless the options ask
+/* The manifests to push: the existing ones (a pulled image stays as it is), unless the options ask
  * for another form. */
-static gboolean make_manifest(struct built_image *b, const struct push_options *o, GError **err)
+static gboolean make_manifests(struct imageset *set, const struct push_options *o, GError **err)
 {
     struct image_options io = {.layers = EXPORT_DEFAULTS};
     io.layers.level = o->level;
@@ -47,25 +48,26 @@ static gboolean make_manifest(struct built_image *b, const struct push_options *
     if (!compression_check_level(io.layers.compression, o->level, err))
         return FALSE;
     gboolean as_is = !o->compression && !o->force && o->level == DEFAULT_LEVEL;
-    return (as_is && b->has_manifest) || built_image_manifest(b, &io, err);
+    return (as_is && imageset_target(set)) || imageset_make(set, &io, err);
 }
 
 /* The name in the store gets the manifest that was made for it. */
-static gboolean keep_manifest(struct store *s, struct image_row *r, const struct built_image *b,
-                              GError **err)
+static gboolean keep_manifest(struct store *s, const char *name, const struct imageset *set,
+                              const struct platform *p, GError **err)
 {
-    if (!digest_is_zero(&r->manifest))
-        return TRUE;
-    r->manifest = r->target = b->manifest;
+    g_autoptr(image_row) r = set->is_index ? NULL : stored_image_find(s, name, p, err);
+    if (!r || !digest_is_zero(&r->manifest))
+        return r || set->is_index;
+    r->manifest = r->target = *imageset_target(set);
     return store_image_put(s, r, err);
 }
 
-static void print_pushed(const struct reference *ref, const struct built_image *b,
+static void print_pushed(const struct reference *ref, const struct imageset *set,
                          const struct push_stats *stats)
 {
     g_autofree char *shown = reference_familiar(ref);
     g_autofree char *sent = text_size(stats->bytes_sent);
-    g_autofree char *digest = digest_text(&b->manifest);
+    g_autofree char *digest = digest_text(imageset_target(set));
     guint there = stats->blobs_there + stats->blobs_mounted;
     fprintf(stderr, "pushed %s: %s sent in %u blob%s, %u %s there already   %.19s\n", shown, sent,
             stats->blobs_sent, stats->blobs_sent == 1 ? "" : "s", there,
@@ -77,10 +79,22 @@ static void print_pushed(const struct reference *ref, const struct built_image *
 struct push_one_name {
     const struct push_options *o;
     struct store *store;
-    struct image_row *row;
-    struct built_image *image;
+    const char *name; /* of the image, or its id */
+    const struct platform *platform;
+    struct imageset *set;
     struct reference *ref; /* where to */
 };
+
+static void watch(struct imageset *set, struct event_sink *events, struct blob_source *source)
+{
+    for (guint i = 0; i < set->images->len; i++) {
+        struct built_image *b = imageset_at(set, i);
+        b->events = events;
+        b->cancel = interrupt_watch();
+        b->source = source;
+        b->to_registry = source != NULL;
+    }
+}
 
 static gboolean transfer(struct push_one_name *p, struct push_stats *stats, GError **err)
 {
@@ -93,41 +107,44 @@ static gboolean transfer(struct push_one_name *p, struct push_stats *stats, GErr
         return FALSE;
     g_autofree char *title = reference_familiar(p->ref);
     g_autoptr(progress) shown = progress_new(stderr, mode, title);
-    p->image->events = progress_sink(shown);
-    p->image->cancel = interrupt_watch();
-    g_autoptr(registry) client = registry_new(p->store, config, p->image->events, p->image->cancel);
-    p->image->source = registry_origin_source(client);
-    p->image->to_registry = TRUE;
-    gboolean ok = make_manifest(p->image, p->o, err) &&
-                  keep_manifest(p->store, p->row, p->image, err) &&
-                  registry_push(client, &p->image->manifest, p->ref, FALSE, stats, err);
+    struct event_sink *events = progress_sink(shown);
+    g_autoptr(registry) client = registry_new(p->store, config, events, interrupt_watch());
+    struct blob_source *source = registry_origin_source(client);
+    watch(p->set, events, source);
+    gboolean ok = make_manifests(p->set, p->o, err) &&
+                  keep_manifest(p->store, p->name, p->set, p->platform, err) &&
+                  registry_push(client, imageset_target(p->set), p->ref, FALSE, stats, err);
     progress_finish(shown);
-    registry_blob_source_free(g_steal_pointer(&p->image->source));
-    p->image->events = NULL;
+    watch(p->set, NULL, NULL);
+    registry_blob_source_free(source);
     return ok;
 }
 
-static void push_one_name(struct push_one_name *p, const char *name, const char *target,
-                          const struct platform *platform, GError **err)
+/* Where the image goes when no other name was given: the name that it was found by. */
+static struct reference *own_name(const struct push_one_name *p, GError **err)
+{
+    g_autoptr(image_row) r = stored_image_any(p->store, p->name);
+    if (r && *r->name)
+        return reference_argument(r->name, err);
+    error_set(err, VARVE_ERROR_USAGE, "%s has no name to push to", p->name);
+    error_add_next(err, "varve push %s REGISTRY/NAME:TAG", p->name);
+    return NULL;
+}
+
+static void push_one_name(struct push_one_name *p, const char *target, GError **err)
 {
     struct push_stats stats = {0};
-    p->row = stored_image_find(p->store, name, platform, err);
-    p->image = p->row ? built_image_open(p->store, name, platform, err) : NULL;
-    if (!p->image)
+    p->set = imageset_open(p->store, p->name, p->platform, err);
+    if (!p->set)
         return;
-    if (!target && !*p->row->name) {
-        error_set(err, VARVE_ERROR_USAGE, "%s has no name to push to", name);
-        error_add_next(err, "varve push %s REGISTRY/NAME:TAG", name);
-        return;
-    }
-    p->ref = reference_argument(target ? target : p->row->name, err);
+    p->ref = target ? reference_argument(target, err) : own_name(p, err);
     if (!p->ref || !transfer(p, &stats, err))
         return;
-    g_autofree char *digest = digest_text(&p->image->manifest);
+    g_autofree char *digest = digest_text(imageset_target(p->set));
     if (p->o->quiet)
         printf("%s\n", digest);
     else
-        print_pushed(p->ref, p->image, &stats);
+        print_pushed(p->ref, p->set, &stats);
 }
 
 static int push_image(const struct push_options *o, const char *name, const char *target,
@@ -137,12 +154,11 @@ static int push_image(const struct push_options *o, const char *name, const char
     const struct platform *platform;
     if (!platform_option(o->platform, &wanted, &platform, err))
         return 0;
-    struct push_one_name p = {.o = o, .store = open_store(err)};
+    struct push_one_name p = {.o = o, .store = open_store(err), .name = name, .platform = platform};
     if (p.store)
-        push_one_name(&p, name, target, platform, err);
+        push_one_name(&p, target, err);
     reference_free(p.ref);
-    built_image_free(p.image);
-    image_row_free(p.row);
+    imageset_free(p.set);
     store_close(p.store);
     return 0;
 }

@@ -28,50 +28,69 @@ const struct option_row save_option_rows[] = {
 /* The images to save; each has one entry in both. */
 struct saving {
     struct store *store;
-    GPtrArray *images; /* struct built_image* */
+    GPtrArray *images; /* struct imageset* */
     GPtrArray *names;  /* GPtrArray* of char*, NULL-terminated */
 };
 
-static struct built_image *find_config(const struct saving *s, const struct digest *config,
-                                       guint *at)
+/* Where the set that first is the first image of stands, or after the last. */
+static guint find_saved(const struct saving *s, const struct imageset *set)
 {
-    for (*at = 0; *at < s->images->len; ++*at) {
-        struct built_image *b = g_ptr_array_index(s->images, *at);
-        if (digest_cmp(&b->config, config) == 0)
-            return b;
+    for (guint i = 0; i < s->images->len; i++) {
+        const struct imageset *other = g_ptr_array_index(s->images, i);
+        if (other->is_index == set->is_index &&
+            digest_cmp(imageset_id(other), imageset_id(set)) == 0)
+            return i;
     }
-    return NULL;
+    return s->images->len;
+}
+
+/* Whether text names an image, rather than being its id. */
+static char *name_in_store(struct store *s, const char *text)
+{
+    g_autoptr(reference) ref = reference_parse(text, NULL);
+    g_autofree char *name = ref ? reference_text(ref) : NULL;
+    g_autofree char *platforms = name ? store_image_platforms(s, name) : NULL;
+    return platforms ? g_steal_pointer(&name) : NULL;
 }
 
 /* An image asked for by another of its names is saved once; by its id it has no name. */
 static gboolean add_archived(struct saving *s, const char *text, const struct platform *p,
                              GError **err)
 {
-    guint at;
-    g_autoptr(image_row) row = stored_image_find(s->store, text, p, err);
-    if (!row)
+    g_autoptr(imageset) set = imageset_open(s->store, text, p, err);
+    if (!set)
         return FALSE;
-    if (!find_config(s, &row->config, &at)) {
-        struct built_image *b = built_image_open(s->store, text, p, err);
-        if (!b)
-            return FALSE;
-        g_ptr_array_add(s->images, b);
+    guint at = find_saved(s, set);
+    if (at == s->images->len) {
+        g_ptr_array_add(s->images, g_steal_pointer(&set));
         g_ptr_array_add(s->names, g_ptr_array_new_with_free_func(g_free));
         g_ptr_array_add(g_ptr_array_index(s->names, at), NULL);
     }
-    g_autoptr(reference) ref = reference_parse(text, NULL);
-    g_autofree char *name = ref ? reference_text(ref) : NULL;
-    if (name && g_str_equal(name, row->name))
-        g_ptr_array_insert(g_ptr_array_index(s->names, at), 0, g_steal_pointer(&name));
+    char *name = name_in_store(s->store, text);
+    if (name)
+        g_ptr_array_insert(g_ptr_array_index(s->names, at), 0, name);
     return TRUE;
 }
 
 /* A pulled image stays what it is, unless a blob of it is lost for good. */
-static gboolean make_manifest(struct built_image *b, GError **err)
+static gboolean make_set(struct imageset *set, GError **err)
 {
     static const struct image_options io = {.layers = EXPORT_DEFAULTS};
-    gboolean whole;
-    return built_image_is_whole(b, &whole, err) && (whole || built_image_manifest(b, &io, err));
+    gboolean whole = TRUE;
+    for (guint i = 0; whole && i < set->images->len; i++)
+        if (!built_image_is_whole(imageset_at(set, i), &whole, err))
+            return FALSE;
+    return whole || imageset_make(set, &io, err);
+}
+
+static void watch(struct imageset *set, struct event_sink *events, struct blob_source *source)
+{
+    for (guint i = 0; i < set->images->len; i++) {
+        struct built_image *b = imageset_at(set, i);
+        b->events = events;
+        b->cancel = interrupt_watch();
+        b->source = source;
+    }
 }
 
 static gboolean make_manifests(struct saving *s, struct event_sink *events, GError **err)
@@ -83,13 +102,10 @@ static gboolean make_manifests(struct saving *s, struct event_sink *events, GErr
     struct blob_source *source = registry_origin_source(client);
     gboolean ok = TRUE;
     for (guint i = 0; ok && i < s->images->len; i++) {
-        struct built_image *b = g_ptr_array_index(s->images, i);
-        b->events = events;
-        b->cancel = interrupt_watch();
-        b->source = source;
-        ok = make_manifest(b, err);
-        b->events = NULL;
-        b->source = NULL;
+        struct imageset *set = g_ptr_array_index(s->images, i);
+        watch(set, events, source);
+        ok = make_set(set, err);
+        watch(set, NULL, NULL);
     }
     registry_blob_source_free(source);
     return ok;
@@ -100,8 +116,8 @@ static gboolean write_out(const struct saving *s, const char *dest, guint64 *wri
     g_autofree struct archived *all = g_new0(struct archived, s->images->len);
     for (guint i = 0; i < s->images->len; i++) {
         const GPtrArray *names = g_ptr_array_index(s->names, i);
-        all[i] =
-            (struct archived){g_ptr_array_index(s->images, i), (const char *const *)names->pdata};
+        all[i] = (struct archived){g_ptr_array_index(s->images, i),
+                                   (const char *const *)names->pdata, NULL};
     }
     if (g_str_equal(dest, "-") && !stdout_takes_archive(err))
         return FALSE;
@@ -140,7 +156,7 @@ int cmd_save(const struct command *c, int argc, char **argv, GError **err)
     if (command_begin(c, &o, &argc, &argv, 1, -1, err) &&
         platform_option(o.platform, &wanted, &p, err) && destination_option("-o", o.dest, err)) {
         struct saving s = {open_store(err),
-                           g_ptr_array_new_with_free_func((GDestroyNotify)built_image_free),
+                           g_ptr_array_new_with_free_func((GDestroyNotify)imageset_free),
                            g_ptr_array_new_with_free_func((GDestroyNotify)g_ptr_array_unref)};
         if (s.store)
             save(&o, &s, argv + 1, p, err);

@@ -17,23 +17,38 @@ static gboolean put_as(struct store *s, const struct image_row *r, const char *n
     return store_image_put(s, &copy, err);
 }
 
-/* All platforms that the name stands for; an id stands for one image. */
-static gboolean tag_platforms(struct store *s, const char *source, const char *name, GError **err)
+/* The rows that source stands for: all platforms of a name or an index; else an id's image. */
+static GPtrArray *rows_of(struct store *s, const char *source, const struct image_row *found)
 {
-    g_autoptr(image_row) found = stored_image_find(s, source, NULL, err);
-    if (!found)
-        return FALSE;
     g_autoptr(reference) ref = reference_parse(source, NULL);
     g_autofree char *canonical = ref ? reference_text(ref) : g_strdup("");
-    if (!g_str_equal(canonical, found->name))
-        return put_as(s, found, name, err);
-    g_autoptr(GPtrArray) all = store_image_list(s);
-    for (guint i = 0; i < all->len; i++) {
-        const struct image_row *r = g_ptr_array_index(all, i);
-        if (g_str_equal(r->name, canonical) && !put_as(s, r, name, err))
-            return FALSE;
+    const char *hex = g_str_has_prefix(source, "sha256:") ? source + strlen("sha256:") : source;
+    char index[DIGEST_HEX_LEN + 1];
+    if (!g_str_equal(canonical, found->name) || !*found->name) {
+        gboolean by_index =
+            image_row_in_index(found) && g_str_has_prefix(digest_hex(&found->target, index), hex);
+        return by_index ? store_image_group(s, found) : NULL;
     }
-    return TRUE;
+    g_autoptr(GPtrArray) all = store_image_list(s);
+    GPtrArray *rows = g_ptr_array_new_with_free_func((GDestroyNotify)image_row_free);
+    for (guint i = all->len; i-- > 0;)
+        if (g_str_equal(((struct image_row *)g_ptr_array_index(all, i))->name, canonical))
+            g_ptr_array_add(rows, g_ptr_array_steal_index(all, i));
+    return rows;
+}
+
+static gboolean tag_platforms(struct store *s, const char *source, const char *name, GError **err)
+{
+    g_autoptr(image_row) any = stored_image_any(s, source);
+    g_autoptr(image_row) found = any ? NULL : stored_image_find(s, source, NULL, err);
+    const struct image_row *r = any ? any : found;
+    if (!r)
+        return FALSE;
+    g_autoptr(GPtrArray) rows = rows_of(s, source, r);
+    for (guint i = 0; rows && i < rows->len; i++)
+        if (!put_as(s, g_ptr_array_index(rows, i), name, err))
+            return FALSE;
+    return rows || put_as(s, r, name, err);
 }
 
 static int tag_image(const char *source, const char *target, GError **err)

@@ -88,6 +88,8 @@ struct vertex *graph_add(struct graph *g, const struct op *op, struct vertex *co
     if (known) {
         if (g_strcmp0(known->meta.platform, meta->platform) != 0)
             known->meta.platform = NULL;
+        if (g_strcmp0(known->meta.target, meta->target) != 0)
+            known->meta.target = NULL;
         return known;
     }
     struct vertex *v = graph_alloc0(g, sizeof *v);
@@ -104,6 +106,16 @@ struct vertex *graph_add(struct graph *g, const struct op *op, struct vertex *co
     return v;
 }
 
+char *vertex_platform_text(const struct vertex *v)
+{
+    const char *platform = v->meta.platform, *target = v->meta.target;
+    if (!platform || !target)
+        return g_strdup(platform);
+    gsize os = strcspn(platform, "/") + 1;
+    return g_strdup_printf("%s->%s", platform,
+                           strncmp(platform, target, os) == 0 ? target + os : target);
+}
+
 gboolean graph_has_platforms(const struct graph *g)
 {
     const char *first = NULL;
@@ -111,7 +123,7 @@ gboolean graph_has_platforms(const struct graph *g)
         const struct vertex *v = g_ptr_array_index(g->vertices, i);
         if (v->meta.internal || !v->meta.platform)
             continue;
-        if (first && !g_str_equal(first, v->meta.platform))
+        if (v->meta.target || (first && !g_str_equal(first, v->meta.platform)))
             return TRUE;
         first = v->meta.platform;
     }

@@ -16,6 +16,8 @@ struct vertex_meta {
                           after the prefix of its Dockerfile and platform, if any */
     const char *platform; /* "linux/amd64": the platform it is made for; NULL: the same for all
                              users (contexts, steps that several platforms share) */
+    const char *target;   /* "linux/arm64": the platform of the image that it is needed for, where that
+                             is another one and there are several; NULL: else, or several need it */
     /* how often it is expected to change (EVENT_VERTEX, base/event.h), or NULL */
     const char *level;
     int line, line_end; /* in the Dockerfile, from 1; 0: none */
@@ -49,6 +51,9 @@ gpointer graph_alloc0(struct graph *g, gsize size);
  * same platform), returns that, and clears its platform if meta's is another. */
 struct vertex *graph_add(struct graph *g, const struct op *op, struct vertex *const *inputs,
                          guint n_inputs, const struct vertex_meta *meta);
+/* "linux/amd64", or "linux/amd64->arm64" for a step that runs on one platform for an image of
+ * another; NULL: it is for several. */
+char *vertex_platform_text(const struct vertex *v);
 /* Whether the steps of g are for more than one platform, so that output must name it. */
 gboolean graph_has_platforms(const struct graph *g);
 /* Text with a line per vertex, and graphviz dot. */

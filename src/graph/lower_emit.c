@@ -89,6 +89,14 @@ static const char *platform_of(struct lowering *lw, const struct build_stage *s)
     return graph_str(lw->graph, text);
 }
 
+static const char *target_of(struct lowering *lw, const struct build_stage *s)
+{
+    g_autofree char *text = platform_text(&lw->o->platform);
+    return lw->o->several && !platform_equal(&s->platform, &lw->o->platform)
+               ? graph_str(lw->graph, text)
+               : NULL;
+}
+
 static const char *slot_of(struct lowering *lw, const struct build_stage *s, guint position)
 {
     const char *prefix = lw->o->slot_prefix;
@@ -110,6 +118,7 @@ struct vertex *lower_add(struct lowering *lw, struct build_stage *s,
                                                              : NULL,
                                .slot = slot_of(lw, s, cmd ? s->position : 0),
                                .platform = platform_of(lw, s),
+                               .target = target_of(lw, s),
                                .level = internal ? NULL : level_of(lw, s, cmd),
                                .line = at ? (int)at->first_line : (int)s->scope->place.line,
                                .line_end = at ? (int)at->last_line : (int)s->scope->place.line,

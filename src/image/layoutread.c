@@ -4,6 +4,9 @@
 #include "base/fs.h"
 #include "store/blob.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #define MAX_JSON (4 * 1024 * 1024)
 #define MAX_NESTING 4
 
@@ -78,6 +81,24 @@ gboolean layout_descend(struct layout *l, const struct digest *top, const struct
     }
     return error_set(err, VARVE_ERROR_INVALID, "its indexes are nested more than %d deep",
                      MAX_NESTING);
+}
+
+static gboolean is_here(const struct layout *l, const struct digest *d)
+{
+    g_autofree char *name = layout_blob_path(d);
+    return store_blob_has(l->store, d, NULL) ||
+           (l->dir >= 0 && faccessat(l->dir, name, F_OK, 0) == 0);
+}
+
+gboolean layout_platforms(struct layout *l, const struct digest *top, GArray *out, GError **err)
+{
+    g_autoptr(manifest) m = take_manifest(l, top, err);
+    for (guint i = 0; m && m->is_index && i < m->items->len; i++) {
+        const struct descriptor *d = g_ptr_array_index(m->items, i);
+        if (d->has_platform && manifest_choose(m, &d->platform) == d && is_here(l, &d->digest))
+            g_array_append_val(out, d->platform);
+    }
+    return m != NULL;
 }
 
 struct manifest *layout_index(const struct layout *l, GError **err)

@@ -20,6 +20,9 @@ struct manifest *layout_index(const struct layout *l, GError **err);
  * in indexes. */
 gboolean layout_descend(struct layout *l, const struct digest *top, const struct platform *p,
                         struct digest *manifest, struct manifest **out, GError **err);
+/* Appends to out (struct platform) those of the images of top, if it is an index, that are here; an
+ * archive may have only some. */
+gboolean layout_platforms(struct layout *l, const struct digest *top, GArray *out, GError **err);
 /* Returns ok; when it is FALSE, *err names the layout. */
 gboolean layout_named(const struct layout *l, gboolean ok, GError **err);
 

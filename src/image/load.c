@@ -30,14 +30,18 @@ static const char *name_of(const struct descriptor *d)
     return name && strpbrk(name, ":/") ? name : NULL;
 }
 
-static struct loaded_image *find_top(const struct loading *l, const struct digest *top)
+/* Names the images of top. FALSE: there are none yet. */
+static gboolean name_top(const struct loading *l, const struct descriptor *top)
 {
+    gboolean found = FALSE;
     for (guint i = 0; i < l->images->len; i++) {
         struct loaded_image *image = g_ptr_array_index(l->images, i);
-        if (digest_cmp(&image->top, top) == 0)
-            return image;
+        if (digest_cmp(&image->top, &top->digest) != 0)
+            continue;
+        loaded_image_add_name(image, name_of(top));
+        found = TRUE;
     }
-    return NULL;
+    return found;
 }
 
 /* Attestations are listed as images for "unknown". */
@@ -49,20 +53,34 @@ static gboolean is_image_for(const struct platform *wanted, const struct descrip
            (!wanted || platform_match(wanted, &d->platform) > 0);
 }
 
+static gboolean add_image(struct loading *l, struct layout *layout, const struct descriptor *top,
+                          const struct platform *p, GError **err)
+{
+    g_autoptr(manifest) m = NULL;
+    struct loaded_image *image = loaded_image_new();
+    g_ptr_array_add(l->images, image);
+    image->top = top->digest;
+    loaded_image_add_name(image, name_of(top));
+    if (!layout_descend(layout, &top->digest, p, &image->manifest, &m, err))
+        return FALSE;
+    image->config = m->config.digest;
+    return TRUE;
+}
+
+/* All images of an index, or the one that is asked for. */
 static gboolean add_top(struct loading *l, struct layout *layout, const struct descriptor *d,
                         GError **err)
 {
-    struct loaded_image *image = find_top(l, &d->digest);
-    if (!image) {
-        g_autoptr(manifest) m = NULL;
-        image = loaded_image_new();
-        g_ptr_array_add(l->images, image);
-        image->top = d->digest;
-        if (!layout_descend(layout, &d->digest, &l->wanted, &image->manifest, &m, err))
+    g_autoptr(GArray) platforms = g_array_new(FALSE, FALSE, sizeof(struct platform));
+    if (name_top(l, d))
+        return TRUE;
+    if (!l->o->platform && !layout_platforms(layout, &d->digest, platforms, err))
+        return FALSE;
+    if (platforms->len == 0)
+        return add_image(l, layout, d, &l->wanted, err);
+    for (guint i = 0; i < platforms->len; i++)
+        if (!add_image(l, layout, d, &g_array_index(platforms, struct platform, i), err))
             return FALSE;
-        image->config = m->config.digest;
-    }
-    loaded_image_add_name(image, name_of(d));
     return TRUE;
 }
 

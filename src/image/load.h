@@ -11,7 +11,7 @@
 
 struct load_options {
     struct store *store;
-    /* only images for it; NULL: all, from an index this machine's */
+    /* only images for it; NULL: all, and of an index those that the file has */
     const struct platform *platform;
     struct event_sink *events; /* or NULL */
     struct cancel *cancel;     /* or NULL */

@@ -156,6 +156,32 @@ struct lint_report *lint_run(const struct dockerfile *df, const struct lint_opti
     return g_steal_pointer(&report);
 }
 
+static gboolean has_finding(const struct lint_report *r, const struct lint_finding *f)
+{
+    for (guint i = 0; i < r->findings->len; i++) {
+        const struct lint_finding *known = g_ptr_array_index(r->findings, i);
+        if (known->rule == f->rule && known->span.line == f->span.line &&
+            known->span.col == f->span.col && g_str_equal(known->message, f->message))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+void lint_report_merge(struct lint_report *r, struct lint_report *other)
+{
+    for (guint i = 0; i < other->findings->len;) {
+        if (r->findings->len >= LINT_MAX_FINDINGS ||
+            has_finding(r, g_ptr_array_index(other->findings, i))) {
+            i++;
+            continue;
+        }
+        g_ptr_array_add(r->findings, g_ptr_array_steal_index(other->findings, i));
+        r->n_findings++;
+    }
+    r->error |= other->error;
+    g_ptr_array_sort(r->findings, by_place);
+}
+
 char *lint_report_rules(const struct lint_report *r)
 {
     g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);

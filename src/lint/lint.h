@@ -40,6 +40,8 @@ struct lint_report {
  * BUILDKIT_DOCKERFILE_CHECK is malformed. */
 struct lint_report *lint_run(const struct dockerfile *df, const struct lint_options *o,
                              GError **err);
+/* Adds what other, a report of the same file, has besides; takes it out of other. */
+void lint_report_merge(struct lint_report *r, struct lint_report *other);
 void lint_report_free(struct lint_report *r);
 /* "RuleName, OtherRule": the rules with findings, each once. */
 char *lint_report_rules(const struct lint_report *r);

@@ -31,7 +31,7 @@ struct target {
 struct writing {
     const struct archived *images;
     guint n;
-    GPtrArray *manifests; /* struct manifest*, one for each, as their blobs are written */
+    GPtrArray *manifests; /* struct manifest*, that of imageset_main() of each */
 };
 
 static gboolean tar_failed(const struct target *t, GError **err)
@@ -179,20 +179,35 @@ static void annotate(struct descriptor *d, const char *key, const char *value)
         g_tree_insert(d->annotations, g_strdup(key), g_strdup(value));
 }
 
-/* The image as index.json has it: under name (canonical or NULL), found by tag (or NULL). */
-static struct descriptor *describe_archived(struct built_image *b, const struct manifest *m,
+/* What an archive's index.json says of a set, but for its names. */
+static struct descriptor *describe_set(const struct archived *a, const struct manifest *m)
+{
+    const struct built_image *b = imageset_at(a->set, 0);
+    struct descriptor *d = g_new0(struct descriptor, 1);
+    gboolean index = a->set->is_index;
+    d->digest = *imageset_target(a->set);
+    d->media_type = g_strdup(!index               ? m->media_type
+                             : a->set->index_type ? a->set->index_type
+                                                  : MEDIA_OCI_INDEX);
+    d->size = index ? a->set->index_size : b->manifest_size;
+    d->annotations = annotations_of(
+        a->annotations, index ? ANNOTATED_INDEX_DESCRIPTOR : ANNOTATED_MANIFEST_DESCRIPTOR,
+        &b->conf->platform);
+    if (!d->annotations)
+        d->annotations = g_tree_new_full(compare_strings, NULL, g_free, g_free);
+    d->has_platform = !index;
+    d->platform = b->conf->platform;
+    return d;
+}
+
+/* The same under name (canonical or NULL), found by tag (or NULL). */
+static struct descriptor *describe_archived(const struct archived *a, const struct manifest *m,
                                             const char *name, const char *tag)
 {
-    struct descriptor *d = g_new0(struct descriptor, 1);
-    d->media_type = g_strdup(m->media_type);
-    d->digest = b->manifest;
-    d->size = b->manifest_size;
-    d->annotations = g_tree_new_full(compare_strings, NULL, g_free, g_free);
+    struct descriptor *d = describe_set(a, m);
     annotate(d, ANNOTATION_IMAGE_NAME, name);
-    annotate(d, "org.opencontainers.image.created", b->conf->created);
+    annotate(d, "org.opencontainers.image.created", imageset_at(a->set, 0)->conf->created);
     annotate(d, ANNOTATION_REF_NAME, tag);
-    d->has_platform = TRUE;
-    d->platform = b->conf->platform;
     return d;
 }
 
@@ -248,10 +263,10 @@ static void add_items(GPtrArray *items, const struct archived *a, const struct m
 {
     for (guint i = 0; a->names && a->names[i]; i++) {
         g_autoptr(reference) ref = reference_parse(a->names[i], NULL);
-        g_ptr_array_add(items, describe_archived(a->image, m, a->names[i], ref ? ref->tag : NULL));
+        g_ptr_array_add(items, describe_archived(a, m, a->names[i], ref ? ref->tag : NULL));
     }
     if (!a->names || !a->names[0])
-        g_ptr_array_add(items, describe_archived(a->image, m, NULL, unnamed));
+        g_ptr_array_add(items, describe_archived(a, m, NULL, unnamed));
 }
 
 static gboolean put_index(struct target *t, const struct writing *w, gboolean docker, GError **err)
@@ -286,7 +301,7 @@ static void write_blob_path(struct jsonout *j, const char *key, const struct dig
 static void write_docker_item(struct jsonout *j, const struct archived *a, const struct manifest *m)
 {
     jsonout_open(j, NULL, '{');
-    write_blob_path(j, "Config", &a->image->config);
+    write_blob_path(j, "Config", &imageset_main(a->set)->config);
     jsonout_open(j, "RepoTags", '[');
     for (guint i = 0; a->names && a->names[i]; i++) {
         g_autoptr(reference) ref = reference_parse(a->names[i], NULL);
@@ -314,19 +329,37 @@ static gboolean put_docker_manifest(struct target *t, const struct writing *w, G
     return put_bytes(t, "manifest.json", g_bytes_get_data(json, NULL), g_bytes_get_size(json), err);
 }
 
+/* Puts the blobs of one image; returns its manifest. */
+static struct manifest *put_image(struct target *t, struct built_image *b, GHashTable *done,
+                                  GError **err)
+{
+    g_autoptr(manifest) m = manifest_load(b->store, &b->manifest, err);
+    return m && put_blobs(t, b, m, done, err) ? g_steal_pointer(&m) : NULL;
+}
+
+static gboolean put_set(struct target *t, struct writing *w, const struct imageset *set,
+                        GHashTable *done, GError **err)
+{
+    for (guint i = 0; i < set->images->len; i++) {
+        struct built_image *b = imageset_at(set, i);
+        struct manifest *m = put_image(t, b, done, err);
+        if (!m)
+            return FALSE;
+        if (b == imageset_main(set))
+            g_ptr_array_add(w->manifests, m);
+        else
+            manifest_free(m);
+    }
+    return !set->is_index || put_blob(t, set->store, &set->index, done, err);
+}
+
 /* Blobs of all images, each once. */
 static gboolean put_images(struct target *t, struct writing *w, GError **err)
 {
     g_autoptr(GHashTable) done = g_hash_table_new_full(digest_ghash, digest_gequal, g_free, NULL);
-    for (guint i = 0; i < w->n; i++) {
-        struct built_image *b = w->images[i].image;
-        struct manifest *m = manifest_load(b->store, &b->manifest, err);
-        if (!m)
+    for (guint i = 0; i < w->n; i++)
+        if (!put_set(t, w, w->images[i].set, done, err))
             return FALSE;
-        g_ptr_array_add(w->manifests, m);
-        if (!put_blobs(t, b, m, done, err))
-            return FALSE;
-    }
     return TRUE;
 }
 
@@ -336,7 +369,7 @@ static gboolean put_archived_images(struct target *t, const struct archived *ima
     static const char layout[] = "{\"imageLayoutVersion\":\"1.0.0\"}";
     g_autoptr(GPtrArray) manifests = g_ptr_array_new_with_free_func((GDestroyNotify)manifest_free);
     struct writing w = {images, n, manifests};
-    t->mtime = MAX(images[0].image->epoch, 0);
+    t->mtime = MAX(imageset_at(images[0].set, 0)->epoch, 0);
     return put_dir(t, "blobs", err) && put_dir(t, "blobs/sha256", err) && put_images(t, &w, err) &&
            put_bytes(t, "oci-layout", layout, strlen(layout), err) &&
            put_index(t, &w, docker, err) && (!docker || put_docker_manifest(t, &w, err));

@@ -4,6 +4,7 @@
 #include "base/pool.h"
 #include "image/config.h"
 #include "layer/diffid.h"
+#include "output/annotation.h"
 #include "store/absent.h"
 #include "store/blob.h"
 #include "store/images.h"
@@ -387,12 +388,6 @@ static gboolean add_layers(struct built_image *b, struct manifest *m, const stru
     return ok;
 }
 
-static void set_annotations(struct manifest *m, const struct image_options *o)
-{
-    if (o->annotations)
-        m->annotations = g_tree_ref(o->annotations);
-}
-
 gboolean built_image_export(struct built_image *b, const struct image_options *o, GError **err)
 {
     g_autoptr(manifest) unused = manifest_new(MEDIA_OCI_MANIFEST);
@@ -415,7 +410,7 @@ gboolean built_image_manifest(struct built_image *b, const struct image_options 
     m->config.media_type = g_strdup(o->docker_types ? MEDIA_DOCKER_CONFIG : MEDIA_OCI_CONFIG);
     m->config.digest = b->config;
     m->config.size = size;
-    set_annotations(m, o);
+    m->annotations = annotations_of(o->annotations, ANNOTATED_MANIFEST, &b->conf->platform);
     g_autoptr(GBytes) json = manifest_write(m);
     b->manifest_size = g_bytes_get_size(json);
     b->has_manifest = store_blob_put(b->store, g_bytes_get_data(json, NULL), g_bytes_get_size(json),
@@ -440,6 +435,8 @@ static gboolean put_name(struct built_image *b, const char *name, const char *or
         row.size = b->tree_bytes;
     if (b->has_manifest)
         row.manifest = row.target = b->manifest;
+    if (!digest_is_zero(&b->index))
+        row.target = b->index;
     return store_image_put(b->store, &row, err);
 }
 
@@ -477,20 +474,28 @@ static gboolean tell_near(struct store *s, const struct reference *ref, GError *
     return TRUE;
 }
 
-/* It exists, but not for the requested platform. */
+/* It exists, but not for the requested platform (NULL: this machine's). */
 static gboolean tell_platform(struct store *s, const struct reference *ref,
                               const struct platform *p, GError **err)
 {
+    struct platform host;
     g_autofree char *canonical = reference_text(ref);
-    g_autoptr(image_row) row = p ? store_image_find(s, canonical, NULL) : NULL;
-    if (!row)
+    g_autofree char *there = store_image_platforms(s, canonical);
+    if (!there)
         return FALSE;
+    platform_host(&host);
     g_autofree char *shown = reference_familiar(ref);
-    g_autofree char *wanted = platform_text(p);
-    error_set(err, VARVE_ERROR_NOT_FOUND, "%s is in the store for %s, not for %s", shown,
-              row->platform, wanted);
-    error_add_next(err, "leave --platform out, or get it: varve pull --platform %s %s", wanted,
-                   shown);
+    g_autofree char *wanted = platform_text(p ? p : &host);
+    error_set(err, VARVE_ERROR_NOT_FOUND, "%s is in the store for %s, not for %s", shown, there,
+              wanted);
+    if (p && !strchr(there, ','))
+        error_add_next(err, "leave --platform out, or get it: varve pull --platform %s %s", wanted,
+                       shown);
+    else
+        error_add_next(err,
+                       "choose one of these with --platform, or get it: varve pull "
+                       "--platform %s %s",
+                       wanted, shown);
     return TRUE;
 }
 
@@ -510,36 +515,47 @@ static void not_found(struct store *s, const char *name, const struct platform *
     error_add_next(err, "varve images lists the images; varve pull %s asks its registry", name);
 }
 
-/* By name first, then by id. */
-struct image_row *stored_image_find(struct store *s, const char *name, const struct platform *p,
-                                    GError **err)
+/* By name first, then by id. NULL without error: there is none. */
+static struct image_row *find_row(struct store *s, const char *name, const char *platform,
+                                  GError **err)
 {
     g_autoptr(reference) ref = reference_parse(name, NULL);
     g_autofree char *canonical = ref ? reference_text(ref) : NULL;
-    g_autofree char *platform = p ? platform_text(p) : NULL;
     struct image_row *row = canonical ? store_image_find(s, canonical, platform) : NULL;
-    if (row)
+    if (row || !is_id_prefix(name))
         return row;
-    const char *hex = g_str_has_prefix(name, "sha256:") ? name + 7 : name;
-    GError *local = NULL;
-    if (is_id_prefix(name))
-        row = store_image_find_id(s, hex, &local);
-    if (local) {
-        g_propagate_error(err, local);
-        return NULL;
-    }
-    if (row)
-        return row;
-    not_found(s, name, p, err);
-    return NULL;
+    const char *hex = g_str_has_prefix(name, "sha256:") ? name + strlen("sha256:") : name;
+    return store_image_find_id(s, hex, platform, err);
 }
 
-struct built_image *built_image_open(struct store *s, const char *name, const struct platform *p,
-                                     GError **err)
+struct image_row *stored_image_find(struct store *s, const char *name, const struct platform *p,
+                                    GError **err)
 {
-    g_autoptr(image_row) row = stored_image_find(s, name, p, err);
-    if (!row)
-        return NULL;
+    GError *local = NULL;
+    g_autofree char *platform = p ? platform_text(p) : NULL;
+    struct image_row *row = find_row(s, name, platform, &local);
+    if (local)
+        g_propagate_error(err, local);
+    else if (!row)
+        not_found(s, name, p, err);
+    return row;
+}
+
+struct image_row *stored_image_any(struct store *s, const char *name)
+{
+    struct image_row *row = find_row(s, name, NULL, NULL);
+    g_autoptr(reference) ref = row ? NULL : reference_parse(name, NULL);
+    g_autofree char *canonical = ref ? reference_text(ref) : NULL;
+    g_autofree char *platforms = canonical ? store_image_platforms(s, canonical) : NULL;
+    if (!platforms)
+        return row;
+    platforms[strcspn(platforms, ",")] = '\0';
+    return store_image_find(s, canonical, platforms);
+}
+
+struct built_image *built_image_from_row(struct store *s, const char *name,
+                                         const struct image_row *row, GError **err)
+{
     if (!row->chain) {
         error_set(err, VARVE_ERROR_NOT_FOUND,
                   "%s is known, but its layers were never unpacked here", name);
@@ -562,4 +578,11 @@ struct built_image *built_image_open(struct store *s, const char *name, const st
     if (!sum_sizes(b, err))
         g_clear_pointer(&b, built_image_free);
     return b;
+}
+
+struct built_image *built_image_open(struct store *s, const char *name, const struct platform *p,
+                                     GError **err)
+{
+    g_autoptr(image_row) row = stored_image_find(s, name, p, err);
+    return row ? built_image_from_row(s, name, row, err) : NULL;
 }

@@ -31,6 +31,7 @@ struct built_image {
     gboolean has_manifest;   /* manifest is written */
     struct digest manifest;
     const char *manifest_type; /* its media type; NULL when it was read, not made */
+    struct digest index;       /* that joins it with those for other platforms; zero: none */
     guint64 manifest_size;     /* bytes */
     guint64 blob_bytes;        /* compressed size of all layers once the manifest is made */
     guint64 tree_bytes;        /* bytes of file content over the layers */
@@ -48,7 +49,7 @@ gboolean built_image_config(struct built_image *b, GError **err);
 struct image_options {
     struct export_options layers; /* compression, level, force, clamp */
     gboolean docker_types;        /* Docker's media types instead of OCI's (oci-mediatypes=false) */
-    GTree *annotations;           /* of the manifest, char* → char*, or NULL */
+    GPtrArray *annotations;       /* struct annotation*, or NULL */
 };
 /* Compresses layers that have no blob yet and writes the manifest; includes built_image_config().
  * Calling it again with other options makes another manifest. The layers of the image that it was
@@ -67,14 +68,19 @@ gboolean built_image_is_whole(struct built_image *b, gboolean *whole, GError **e
 /* Tags it in the local image store (canonical names); without names it is kept by digest. */
 gboolean built_image_store(struct built_image *b, const char *const *names, const char *origin,
                            GError **err);
-/* The row of a stored image by name (tags default to latest; p NULL: the host's platform, else the
- * only one), id prefix or digest, or NULL with a next line: VARVE_ERROR_NOT_FOUND, or
- * VARVE_ERROR_USAGE for an impossible name. */
+/* The row of a stored image by name (tags default to latest; p NULL: as store_image_find()), id
+ * prefix or digest (of an index: of its image for p), or NULL with a next line:
+ * VARVE_ERROR_NOT_FOUND, or VARVE_ERROR_USAGE for an impossible name. */
 struct image_row *stored_image_find(struct store *s, const char *name, const struct platform *p,
                                     GError **err);
-/* The same, opened: it must have been unpacked. */
+/* The same for whatever platform there is, this machine's before others; NULL: there is none. */
+struct image_row *stored_image_any(struct store *s, const char *name);
+/* The same as stored_image_find(), opened: it must have been unpacked. */
 struct built_image *built_image_open(struct store *s, const char *name, const struct platform *p,
                                      GError **err);
+/* The image of a row that name led to. */
+struct built_image *built_image_from_row(struct store *s, const char *name,
+                                         const struct image_row *row, GError **err);
 
 typedef struct built_image built_image;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(built_image, built_image_free)

@@ -1,16 +1,9 @@
 #include "output/output.h"
 
 #include "base/error.h"
-#include "base/fs.h"
-#include "layer/chainview.h"
 #include "output/exporters.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* The names an output goes by: the build's tags and its own name=, canonical; owned. */
 static char **names_for(const struct output *o, const struct output_env *env, GError **err)
@@ -30,10 +23,11 @@ static char **names_for(const struct output *o, const struct output_env *env, GE
 }
 
 /* registry.insecure= applies to the registry of this output only. */
-static struct registry *client_for(const struct output *o, const struct built_image *b,
+static struct registry *client_for(const struct output *o, const struct imageset *set,
                                    const struct output_env *env, char **names)
 {
-    struct registry *r = registry_new(b->store, env->registry, b->events, b->cancel);
+    const struct built_image *b = imageset_at(set, 0);
+    struct registry *r = registry_new(set->store, env->registry, b->events, b->cancel);
     for (char **n = names; o->insecure && *n; n++) {
         g_autoptr(reference) ref = reference_parse(*n, NULL);
         if (ref)
@@ -42,7 +36,7 @@ static struct registry *client_for(const struct output *o, const struct built_im
     return r;
 }
 
-static gboolean push_all(const struct output *o, struct built_image *b,
+static gboolean push_all(const struct output *o, const struct imageset *set,
                          const struct output_env *env, char **names, struct output_result *r,
                          GError **err)
 {
@@ -55,74 +49,34 @@ static gboolean push_all(const struct output *o, struct built_image *b,
         g_autoptr(reference) ref = reference_parse(*n, err);
         if (!ref)
             return FALSE;
-        g_autoptr(registry) client = client_for(o, b, env, names);
-        if (!registry_push(client, &b->manifest, ref, o->push_by_digest, &r->push, err))
+        g_autoptr(registry) client = client_for(o, set, env, names);
+        if (!registry_push(client, imageset_target(set), ref, o->push_by_digest, &r->push, err))
             return FALSE;
     }
     return TRUE;
 }
 
-static gboolean run_image(const struct output *o, struct built_image *b,
+static void set_to_registry(const struct imageset *set, gboolean on)
+{
+    for (guint i = 0; i < set->images->len; i++)
+        imageset_at(set, i)->to_registry = on;
+}
+
+/* An index names manifests, so these are made even when nothing is pushed. */
+static gboolean run_image(const struct output *o, struct imageset *set,
                           const struct output_env *env, char **names, struct output_result *r,
                           GError **err)
 {
-    b->to_registry = o->push;
-    if (o->push && !built_image_manifest(b, &o->image, err))
+    gboolean manifests = o->push || set->is_index;
+    set_to_registry(set, manifests);
+    if (manifests && !imageset_make(set, &o->image, err))
         return FALSE;
-    b->to_registry = FALSE;
-    if (!built_image_store(b, (const char *const *)names, "build", err))
+    set_to_registry(set, FALSE);
+    if (!imageset_store(set, (const char *const *)names, "build", err))
         return FALSE;
-    r->digest = b->has_manifest ? b->manifest : b->config;
-    return !o->push || push_all(o, b, env, names, r, err);
-}
-
-/* Puts the place before an error that happened on writing to it. */
-static gboolean name_dest(const char *dest, gboolean ok, GError **err)
-{
-    if (!ok)
-        g_prefix_error(err, "writing %s: ", g_str_equal(dest, "-") ? "to stdout" : dest);
-    return ok;
-}
-
-/* Where an archive goes. */
-struct place {
-    int fd;
-    char *path; /* the file, NULL for a stream and what is written in place */
-    char *tmp;  /* the neighbour of path that becomes it, or NULL */
-};
-
-static gboolean place_open(struct place *p, const char *dest, int stream, GError **err)
-{
-    gboolean in_place = FALSE;
-    *p = (struct place){.fd = -1};
-    if (g_str_equal(dest, "-")) {
-        p->fd = fcntl(stream, F_DUPFD_CLOEXEC, 0);
-        return p->fd >= 0 || error_set_errno(err, errno, "cannot write to stdout");
-    }
-    g_autofree char *path = fs_destination(dest, &in_place);
-    if (in_place) {
-        p->fd = open(path, O_WRONLY | O_CLOEXEC);
-        return p->fd >= 0 || error_set_errno(err, errno, "cannot write %s", path);
-    }
-    p->fd = fs_create_beside(AT_FDCWD, path, 0644, &p->tmp, err);
-    p->path = g_steal_pointer(&path);
-    return p->fd >= 0;
-}
-
-/* Makes the file appear when all of it is there; *written gets its size. */
-static gboolean place_close(struct place *p, gboolean ok, guint64 *written, GError **err)
-{
-    struct stat st;
-    if (p->tmp && ok && fstat(p->fd, &st) == 0)
-        *written = (guint64)st.st_size;
-    if (p->tmp && ok && rename(p->tmp, p->path) < 0)
-        ok = error_set_errno(err, errno, "cannot rename %s to %s", p->tmp, p->path);
-    if (p->tmp && !ok)
-        unlink(p->tmp);
-    fd_cleanup(&p->fd);
-    g_free(p->path);
-    g_free(p->tmp);
-    return ok;
+    const struct digest *target = imageset_target(set);
+    r->digest = target ? *target : *imageset_id(set);
+    return !o->push || push_all(o, set, env, names, r, err);
 }
 
 static gboolean write_archive(const struct archived *images, guint n, gboolean docker,
@@ -130,7 +84,7 @@ static gboolean write_archive(const struct archived *images, guint n, gboolean d
 {
     struct place p;
     gboolean ok = place_open(&p, dest, stream, err) &&
-                  name_dest(dest, archive_write(images, n, docker, p.fd, written, err), err);
+                  place_named(dest, archive_write(images, n, docker, p.fd, written, err), err);
     return place_close(&p, ok, written, err);
 }
 
@@ -140,112 +94,132 @@ gboolean output_save(const struct archived *images, guint n, const char *dest, i
     return write_archive(images, n, TRUE, dest, stream, written, err);
 }
 
-static gboolean run_archive(const struct output *o, struct built_image *b,
+static gboolean run_archive(const struct output *o, struct imageset *set,
                             const struct output_env *env, char **names, struct output_result *r,
                             GError **err)
 {
     gboolean docker = o->type == OUTPUT_DOCKER;
     const char *const *n = (const char *const *)names;
-    if (!built_image_manifest(b, &o->image, err) || !built_image_store(b, n, "build", err))
+    if (!imageset_make(set, &o->image, err) || !imageset_store(set, n, "build", err))
         return FALSE;
-    r->digest = b->manifest;
-    struct archived a = {b, n};
+    r->digest = *imageset_target(set);
+    struct archived a = {set, n, o->image.annotations};
     if (docker && !o->dest)
         return docker_load(&a, env->docker_host, &r->bytes_written, err);
     if (o->as_directory)
-        return name_dest(o->dest, archive_write_dir(&a, docker, o->dest, &r->bytes_written, err),
-                         err);
+        return place_named(o->dest, archive_write_dir(&a, docker, o->dest, &r->bytes_written, err),
+                           err);
     return write_archive(&a, 1, docker, o->dest, env->stream, &r->bytes_written, err);
 }
 
-/* dest, or the directory of the image's platform in it. A tar of one platform is never split. */
-static char *local_dest(const struct output *o, const struct built_image *b)
-{
-    if (!o->split)
-        return g_strdup(o->dest);
-    g_autofree char *platform = g_strdelimit(platform_text(&b->conf->platform), "/", '_');
-    return g_build_filename(o->dest, platform, NULL);
-}
-
-static guint count_files(const struct tree *t)
-{
-    guint n = 0;
-    for (guint i = 0; i < entry_list_len(t->entries); i++)
-        n += entry_list_at(t->entries, i)->type == ENTRY_FILE;
-    return n;
-}
-
-static gboolean run_tree(const struct output *o, struct built_image *b,
-                         const struct output_env *env, struct output_result *r, GError **err)
-{
-    g_autoptr(chainview) view = chainview_new(b->store, b->chain, b->cancel, err);
-    g_autoptr(tree) t = view ? chainview_tree(view, "the result", err) : NULL;
-    if (!t)
-        return FALSE;
-    r->files = count_files(t);
-    gint64 clamp = o->keep_times ? -1 : o->epoch >= 0 ? o->epoch : b->epoch;
-    if (o->type == OUTPUT_LOCAL) {
-        g_autofree char *dir = local_dest(o, b);
-        return name_dest(dir, tree_write_dir(b->store, t, dir, clamp, &r->bytes_written, err), err);
-    }
-    struct place p;
-    gboolean ok = place_open(&p, o->dest, env->stream, err) &&
-                  name_dest(o->dest, tree_write_tar(t, p.fd, clamp, &r->bytes_written, err), err);
-    return place_close(&p, ok, &r->bytes_written, err);
-}
-
-static gboolean run_output(const struct output *o, struct built_image *b,
+static gboolean run_output(const struct output *o, struct imageset *set,
                            const struct output_env *env, char **names, struct output_result *result,
                            GError **err)
 {
     switch (o->type) {
     case OUTPUT_IMAGE:
-        return run_image(o, b, env, names, result, err);
+        return run_image(o, set, env, names, result, err);
     case OUTPUT_OCI:
     case OUTPUT_DOCKER:
-        return run_archive(o, b, env, names, result, err);
+        return run_archive(o, set, env, names, result, err);
     case OUTPUT_LOCAL:
     case OUTPUT_TAR:
-        return run_tree(o, b, env, result, err);
+        return files_run(o, set, env, result, err);
     case OUTPUT_CACHEONLY:
         break;
     }
     return TRUE;
 }
 
-gboolean output_run(const struct output *o, struct built_image *b, const struct output_env *env,
+/* Where layers' blobs that the store lost come from, for all images. */
+static void set_source(const struct imageset *set, struct blob_source *source)
+{
+    for (guint i = 0; i < set->images->len; i++)
+        imageset_at(set, i)->source = source;
+}
+
+gboolean output_run(const struct output *o, struct imageset *set, const struct output_env *env,
                     struct output_result *result, GError **err)
 {
     memset(result, 0, sizeof *result);
     g_auto(GStrv) names = names_for(o, env, err);
     if (!names)
         return FALSE;
-    g_autoptr(registry) client = client_for(o, b, env, names);
-    b->source = registry_origin_source(client);
-    gboolean ok = run_output(o, b, env, names, result, err);
-    registry_blob_source_free(g_steal_pointer(&b->source));
+    g_autoptr(registry) client = client_for(o, set, env, names);
+    struct blob_source *source = registry_origin_source(client);
+    set_source(set, source);
+    gboolean ok = run_output(o, set, env, names, result, err);
+    set_source(set, NULL);
+    registry_blob_source_free(source);
     return ok;
 }
 
-static gboolean needs_blobs(const struct output *o)
+static gboolean needs_blobs(const struct output *o, const struct imageset *set)
 {
     return o->type == OUTPUT_OCI || o->type == OUTPUT_DOCKER ||
-           (o->type == OUTPUT_IMAGE && o->push);
+           (o->type == OUTPUT_IMAGE && (o->push || set->is_index));
 }
 
-gboolean output_export(const struct output *o, struct built_image *b, const struct output_env *env,
+gboolean output_export(const struct output *o, struct imageset *set, const struct output_env *env,
                        GError **err)
 {
-    if (!needs_blobs(o))
+    if (!needs_blobs(o, set))
         return TRUE;
     g_auto(GStrv) names = names_for(o, env, err);
     if (!names)
         return FALSE;
-    g_autoptr(registry) client = client_for(o, b, env, names);
-    b->source = registry_origin_source(client);
-    b->to_registry = o->type == OUTPUT_IMAGE;
-    gboolean ok = built_image_export(b, &o->image, err);
-    b->to_registry = FALSE;
-    registry_blob_source_free(g_steal_pointer(&b->source));
+    g_autoptr(registry) client = client_for(o, set, env, names);
+    struct blob_source *source = registry_origin_source(client);
+    gboolean ok = TRUE;
+    set_source(set, source);
+    set_to_registry(set, o->type == OUTPUT_IMAGE);
+    for (guint i = 0; ok && i < set->images->len; i++)
+        ok = built_image_export(imageset_at(set, i), &o->image, err);
+    set_to_registry(set, FALSE);
+    set_source(set, NULL);
+    registry_blob_source_free(source);
     return ok;
+}
+
+static gboolean refuse_index(const struct output *o, const struct output_platforms *p, GError **err)
+{
+    g_autofree char *all = platform_list_text(p->all, p->n, ", ");
+    error_set(err, VARVE_ERROR_USAGE,
+              o->dest ? "--output: an archive of type=docker has images of one platform only, and "
+                        "this build makes an index for %s"
+                      : "the Docker engine cannot load an image for several platforms (%s): it "
+                        "does not keep its images in containerd's store",
+              all);
+    error_add_next(err, o->dest ? "write type=oci, or build one platform at a time"
+                                : "turn on its feature containerd-snapshotter, push with --push, "
+                                  "or load one platform at a time");
+    return FALSE;
+}
+
+static gboolean check_index(const struct output *o, const struct output_platforms *p,
+                            const struct output_env *env, struct cancel *c, GError **err)
+{
+    gboolean loads = FALSE;
+    if (o->type != OUTPUT_DOCKER)
+        return TRUE;
+    if (!o->dest && !docker_loads_index(env->docker_host, c, &loads, err))
+        return FALSE;
+    return loads || refuse_index(o, p, err);
+}
+
+gboolean output_check_platforms(const struct output *o, const struct output_platforms *p,
+                                const struct output_env *env, struct cancel *c, GError **err)
+{
+    const struct annotation *a = annotations_of_index(o->image.annotations);
+    if (p->is_index)
+        return check_index(o, p, env, c, err);
+    if (!a)
+        return TRUE;
+    g_autofree char *kind = annotation_kind(a);
+    error_set(err, VARVE_ERROR_USAGE,
+              "the annotation %s:%s needs an index, and an image for one platform has none", kind,
+              a->key);
+    error_add_next(err, "annotate the manifest, or add --build-arg BUILDKIT_MULTI_PLATFORM=1 for "
+                        "an index");
+    return FALSE;
 }

@@ -2,7 +2,8 @@
 #ifndef VARVE_OUTPUT_OUTPUT_H
 #define VARVE_OUTPUT_OUTPUT_H
 
-#include "output/image.h"
+#include "output/annotation.h"
+#include "output/imageset.h"
 #include "registry/registry.h"
 
 enum output_type {
@@ -23,8 +24,9 @@ struct output {
     gboolean insecure;       /* registry.insecure */
     gboolean as_directory;   /* tar=false */
     struct image_options image;
-    gboolean split;        /* platform-split: local into a directory named after the platform */
-    gint64 epoch;          /* source-date-epoch=, -1: the build's */
+    int split;    /* platform-split, files into directories named after their platforms: 0 or 1; -1:
+                     not given, which means 1 for several platforms */
+    gint64 epoch; /* source-date-epoch=, -1: the build's */
     gboolean keep_times;   /* empty source-date-epoch=: files keep their times */
     int rewrite_timestamp; /* 0 or 1; -1: not given, which means 1 if there is an epoch */
 };
@@ -39,9 +41,12 @@ void output_free(struct output *o);
 /* Whether it is an image, with a config, and not files alone. */
 gboolean output_makes_image(const struct output *o);
 
+/* Takes a: one more annotation of the image. */
+void output_annotate(struct output *o, struct annotation *a);
+
 /* The result of an output, for the summary and --metadata-file. */
 struct output_result {
-    struct digest digest; /* manifest (or config, when no manifest was needed) */
+    struct digest digest; /* index or manifest (or config, when no manifest was needed) */
     struct push_stats push;
     guint64 bytes_written; /* to files: their contents, or all of an archive */
     guint files;           /* type=local, tar: regular files, counting hard links; else 0 */
@@ -52,20 +57,31 @@ struct output_env {
     const char *docker_host;                /* DOCKER_HOST or NULL: unix:///var/run/docker.sock */
     int stream;                             /* what "-" is, borrowed (it stays open); -1: none */
 };
+/* The build's platforms. */
+struct output_platforms {
+    const struct platform *all;
+    guint n;
+    gboolean is_index; /* images are joined by an index: there are several, or it was asked for */
+};
+/* Checks what depends on the platforms, before anything runs; asks the Docker engine when it is to
+ * load an index. VARVE_ERROR_USAGE, or what the engine answered. */
+gboolean output_check_platforms(const struct output *o, const struct output_platforms *p,
+                                const struct output_env *env, struct cancel *c, GError **err);
 /* Carries out one output. Files appear only when complete (written next to the destination and
  * renamed). */
-gboolean output_run(const struct output *o, struct built_image *b, const struct output_env *env,
+gboolean output_run(const struct output *o, struct imageset *set, const struct output_env *env,
                     struct output_result *result, GError **err);
 
 /* Makes the blobs of layers that output_run() will need, if any. Call it before the config is made,
  * so that no layer is read twice. */
-gboolean output_export(const struct output *o, struct built_image *b, const struct output_env *env,
+gboolean output_export(const struct output *o, struct imageset *set, const struct output_env *env,
                        GError **err);
 
-/* An image and the names that an archive gives it. */
+/* An image, or several of an index, and the names that an archive gives it. */
 struct archived {
-    struct built_image *image; /* its manifest is already made */
-    const char *const *names;  /* canonical references, NULL-terminated, or NULL */
+    struct imageset *set;     /* its manifests are already made */
+    const char *const *names; /* canonical references, NULL-terminated, or NULL */
+    GPtrArray *annotations;   /* struct annotation* of its descriptor, borrowed, or NULL */
 };
 /* Writes one archive, like docker save, of n images (at least 1) to the file dest ("-": stream);
  * files as in output_run(). */

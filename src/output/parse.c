@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/shellword.h"
 #include "base/suggest.h"
+#include "output/annotation.h"
 #include "text/reference.h"
 
 #include <string.h>
@@ -48,7 +49,7 @@ static const struct key {
 } keys[] = {
     {"dest", FOR_ARCHIVES | FOR_TREES, VALUE_TEXT, AT(dest)},
     {"tar", FOR_ARCHIVES, VALUE_OFF, AT(as_directory)},
-    {"platform-split", FOR_TREES, VALUE_ON, AT(split)},
+    {"platform-split", FOR_TREES, VALUE_CHOICE, AT(split)},
     {"name", FOR_IMAGES, VALUE_LIST, AT(names)},
     {"push", FOR(OUTPUT_IMAGE), VALUE_ON, AT(push)},
     {"push-by-digest", FOR(OUTPUT_IMAGE), VALUE_ON, AT(push_by_digest)},
@@ -60,7 +61,7 @@ static const struct key {
     {"rewrite-timestamp", FOR_IMAGES, VALUE_CHOICE, AT(rewrite_timestamp)},
     {"source-date-epoch", FOR_IMAGES | FOR_TREES, VALUE_EPOCH, AT(epoch)},
 };
-static const char annotation[] = "annotation";
+static const char annotation_prefix[] = "annotation";
 
 static struct output *output_new(const struct type *t)
 {
@@ -69,6 +70,7 @@ static struct output *output_new(const struct type *t)
     o->push = t->push;
     o->epoch = -1;
     o->rewrite_timestamp = -1;
+    o->split = -1;
     o->image.layers = (struct export_options)EXPORT_DEFAULTS;
     return o;
 }
@@ -80,7 +82,7 @@ void output_free(struct output *o)
     g_free(o->dest);
     g_strfreev(o->names);
     if (o->image.annotations)
-        g_tree_unref(o->image.annotations);
+        g_ptr_array_unref(o->image.annotations);
     g_free(o);
 }
 
@@ -138,24 +140,30 @@ static gboolean set_value(struct output *o, const struct key *k, const char *val
     return FALSE;
 }
 
-static gint compare_strings(gconstpointer a, gconstpointer b, gpointer unused)
+void output_annotate(struct output *o, struct annotation *a)
 {
-    return strcmp(a, b);
+    if (!o->image.annotations)
+        o->image.annotations = g_ptr_array_new_with_free_func((GDestroyNotify)annotation_free);
+    g_ptr_array_add(o->image.annotations, a);
 }
 
+/* "annotation.KEY", "annotation-KIND.KEY". */
 static gboolean set_annotation(struct output *o, const char *key, const char *value, GError **err)
 {
-    const char *dot = strchr(key, '.');
-    gboolean manifest =
-        g_str_has_prefix(key, "annotation.") || g_str_has_prefix(key, "annotation-manifest.");
-    if (!dot || !dot[1] || !manifest) {
-        error_set(err, VARVE_ERROR_UNSUPPORTED, "%s: only manifests can be annotated", key);
-        error_add_next(err, "write annotation.KEY=VALUE");
+    const char *dot = strchr(key, '.'), *rest = key + strlen(annotation_prefix);
+    if (!dot || !dot[1] || (*rest != '.' && *rest != '-' && *rest != '[')) {
+        error_set(err, VARVE_ERROR_USAGE, "%s names no annotation", key);
+        error_add_next(err, "write annotation.KEY=VALUE, or annotation-KIND.KEY=VALUE");
         return FALSE;
     }
-    if (!o->image.annotations)
-        o->image.annotations = g_tree_new_full(compare_strings, NULL, g_free, g_free);
-    g_tree_insert(o->image.annotations, g_strdup(dot + 1), g_strdup(value));
+    g_autofree char *said = g_strndup(rest, dot - rest);
+    g_autofree char *kind = *rest == '-' ? g_strdup(said + 1) : g_strconcat("manifest", said, NULL);
+    struct annotation *a = annotation_new(kind, dot + 1, value, err);
+    if (!a) {
+        g_prefix_error(err, "%s: ", key);
+        return FALSE;
+    }
+    output_annotate(o, a);
     return TRUE;
 }
 
@@ -167,7 +175,7 @@ static void add_keys_of(const struct type *t, GError **err)
         if (keys[i].types & FOR(t->type))
             g_string_append_printf(list, "%s, ", keys[i].name);
     if (FOR(t->type) & FOR_IMAGES)
-        g_string_append_printf(list, "%s.KEY, ", annotation);
+        g_string_append_printf(list, "%s.KEY, ", annotation_prefix);
     g_string_truncate(list, list->len ? list->len - strlen(", ") : 0);
     error_add_next(err, "type=%s takes %s", t->name, list->len ? list->str : "nothing else");
 }
@@ -199,7 +207,7 @@ static gboolean refuse_unknown(const struct type *t, const char *key, GError **e
 static gboolean set_key(struct output *o, const struct type *t, const char *key, const char *value,
                         GError **err)
 {
-    if (g_str_has_prefix(key, annotation))
+    if (g_str_has_prefix(key, annotation_prefix))
         return FOR(t->type) & FOR_IMAGES ? set_annotation(o, key, value, err)
                                          : refuse_for_type(t, key, FOR_IMAGES, err);
     for (guint i = 0; i < G_N_ELEMENTS(keys); i++) {

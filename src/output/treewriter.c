@@ -1,4 +1,4 @@
-/* The merged file tree of a build as a directory or one tar. */
+/* The merged file trees of a build as a directory or one tar. */
 #include "output/exporters.h"
 
 #include "base/error.h"
@@ -89,9 +89,41 @@ static gboolean ensure_all(struct tree *t, GError **err)
     return t->ensure_digests(t, all, err);
 }
 
-gboolean tree_write_dir(struct store *s, struct tree *t, const char *dest, gint64 clamp,
-                        guint64 *written, GError **err)
+/* As in BuildKit, also when both have the same content. */
+static gboolean refuse_twice(const char *path, const struct tree_part *a, const struct tree_part *b,
+                             GError **err)
 {
+    error_set(err, VARVE_ERROR_FAILED,
+              "/%s is in the results for %s and %s, which go to the same place", path, a->platform,
+              b->platform);
+    error_add_next(err,
+                   "leave platform-split=false out, or give each platform's files other names");
+    return FALSE;
+}
+
+gboolean tree_check_parts(const struct tree_part *parts, guint n, GError **err)
+{
+    /* path → the part that has it; in dirs only while all that has it is directories */
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GHashTable) dirs = g_hash_table_new(g_str_hash, g_str_equal);
+    for (guint i = 0; n > 1 && i < n; i++)
+        for (guint k = 0; !parts[i].dir && k < entry_list_len(parts[i].tree->entries); k++) {
+            const struct entry *e = entry_list_at(parts[i].tree->entries, k);
+            const struct tree_part *other = g_hash_table_lookup(seen, e->path);
+            gboolean dir = e->type == ENTRY_DIR;
+            if (other && !(dir && g_hash_table_contains(dirs, e->path)))
+                return refuse_twice(e->path, other, &parts[i], err);
+            g_hash_table_insert(seen, (gpointer)e->path, (gpointer)&parts[i]);
+            if (dir)
+                g_hash_table_add(dirs, (gpointer)e->path);
+        }
+    return TRUE;
+}
+
+gboolean tree_write_dir(struct store *s, const struct tree_part *part, const char *dest,
+                        gint64 clamp, guint64 *written, GError **err)
+{
+    struct tree *t = part->tree;
     if (!fs_mkdir_p(AT_FDCWD, dest, 0755, err))
         return FALSE;
     fd_auto int dir = fs_open_dir(AT_FDCWD, dest, err);
@@ -144,25 +176,52 @@ static gboolean sink_write(struct tar_sink *self, const void *bytes, gsize len, 
 }
 
 static gboolean put_tree_entry(struct fd_sink *s, struct tree *t, const struct entry *e,
-                               gint64 clamp, GError **err)
+                               const char *dir, gint64 clamp, GError **err)
 {
     struct tar_options o = {.clamp_mtime = clamp};
     gboolean content = e->type == ENTRY_FILE && !e->hardlink && e->size > 0;
     fd_auto int fd = content ? t->open(t, e, err) : -1;
-    return (!content || fd >= 0) && tarwriter_entry(&s->sink, e, &o, fd, err);
+    if (content && fd < 0)
+        return FALSE;
+    if (!dir)
+        return tarwriter_entry(&s->sink, e, &o, fd, err);
+    struct entry below = *e;
+    g_autofree char *path = g_build_filename(dir, e->path, NULL);
+    g_autofree char *link = e->hardlink ? g_build_filename(dir, e->hardlink, NULL) : NULL;
+    below.path = path;
+    below.hardlink = link;
+    return tarwriter_entry(&s->sink, &below, &o, fd, err);
 }
 
-gboolean tree_write_tar(struct tree *t, int fd, gint64 clamp, guint64 *written, GError **err)
+/* dirs: directories that are in the tar already. */
+static gboolean put_part(struct fd_sink *s, const struct tree_part *part, GHashTable *dirs,
+                         gint64 clamp, guint64 *written, GError **err)
 {
-    g_autofree char *buf = g_malloc(SINK_ROOM);
-    struct fd_sink s = {.sink = {.write = sink_write}, .fd = fd, .buf = buf};
-    for (guint i = 0; i < entry_list_len(t->entries); i++) {
-        const struct entry *e = entry_list_at(t->entries, i);
-        if (!*e->path)
+    const struct entry_list *all = part->tree->entries;
+    const struct entry top = {
+        .type = ENTRY_DIR, .path = "", .mode = 0755, .mtime_ns = MAX(clamp, 0) * 1000000000};
+    if (part->dir && !put_tree_entry(s, part->tree, &top, part->dir, clamp, err))
+        return FALSE;
+    for (guint i = 0; i < entry_list_len(all); i++) {
+        const struct entry *e = entry_list_at(all, i);
+        if (!*e->path ||
+            (!part->dir && e->type == ENTRY_DIR && !g_hash_table_add(dirs, (gpointer)e->path)))
             continue;
-        if (!work_check(err) || !put_tree_entry(&s, t, e, clamp, err))
+        if (!work_check(err) || !put_tree_entry(s, part->tree, e, part->dir, clamp, err))
             return FALSE;
         *written += e->size;
     }
+    return TRUE;
+}
+
+gboolean tree_write_tar(const struct tree_part *parts, guint n, int fd, gint64 clamp,
+                        guint64 *written, GError **err)
+{
+    g_autofree char *buf = g_malloc(SINK_ROOM);
+    g_autoptr(GHashTable) dirs = g_hash_table_new(g_str_hash, g_str_equal);
+    struct fd_sink s = {.sink = {.write = sink_write}, .fd = fd, .buf = buf};
+    for (guint i = 0; i < n; i++)
+        if (!put_part(&s, &parts[i], dirs, clamp, written, err))
+            return FALSE;
     return tarwriter_end(&s.sink, err) && sink_flush(&s, err);
 }

@@ -122,13 +122,14 @@ static void announce_one(struct solver *s, struct node *n)
 {
     n->res.step = ++s->steps;
     g_autofree int *inputs = g_new(int, n->v->n_inputs + 1);
+    g_autofree char *platform = vertex_platform_text(n->v);
     for (guint k = 0; k < n->v->n_inputs; k++)
         inputs[k] = n->v->inputs[k]->number;
     emit_step_event(s, n,
                     &(struct event){.type = EVENT_VERTEX,
                                     .name = n->v->meta.name,
                                     .stage = n->v->meta.stage,
-                                    .platform = n->v->meta.platform,
+                                    .platform = platform,
                                     .level = n->v->meta.level,
                                     .id = &n->v->id,
                                     .inputs = inputs,

@@ -29,7 +29,8 @@ struct found {
 struct baseimages {
     const struct sources_options *o;
     GMutex lock;             /* guards table and client */
-    GHashTable *table;       /* struct digest* → struct found* */
+    GHashTable *asked;       /* char* (what resolve() was asked) → struct found*, owned */
+    GHashTable *table;       /* struct digest* → struct found*, the first of that digest */
     struct registry *client; /* made at its first use */
 };
 
@@ -48,7 +49,8 @@ struct baseimages *baseimages_new(const struct sources_options *o)
     struct baseimages *b = g_new0(struct baseimages, 1);
     b->o = g_memdup2(o, sizeof *o);
     g_mutex_init(&b->lock);
-    b->table = g_hash_table_new_full(digest_ghash, digest_gequal, NULL, found_free);
+    b->table = g_hash_table_new(digest_ghash, digest_gequal);
+    b->asked = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, found_free);
     return b;
 }
 
@@ -57,6 +59,7 @@ void baseimages_free(struct baseimages *b)
     if (!b)
         return;
     g_hash_table_unref(b->table);
+    g_hash_table_unref(b->asked);
     registry_free(b->client);
     g_mutex_clear(&b->lock);
     g_free((gpointer)b->o);
@@ -154,19 +157,21 @@ static void tell_near(struct baseimages *b, const struct reference *ref, const c
     error_add_next(err, "varve run %s, or FROM %s", shown, shown);
 }
 
-/* Likewise, it may be in the store for another platform. */
+/* Likewise, it may have been built or loaded for another platform. */
 static gboolean tell_platform(struct baseimages *b, const struct reference *ref, const char *name,
                               const char *platform, GError **err)
 {
     g_autoptr(image_row) row = store_image_find(b->o->store, name, NULL);
-    if (!row || !err || !*err || g_error_matches(*err, VARVE_ERROR, VARVE_ERROR_CANCELLED))
+    if (!row || g_strcmp0(row->origin, "pull") == 0 || !err || !*err ||
+        g_error_matches(*err, VARVE_ERROR, VARVE_ERROR_CANCELLED))
         return FALSE;
+    g_autofree char *there = store_image_platforms(b->o->store, name);
     g_autoptr(GError) why = g_steal_pointer(err);
     g_autofree char *shown = reference_familiar(ref);
-    error_set(err, why->code, "%s is in the store for %s, not for %s (%s)", shown, row->platform,
-              platform, why->message);
-    error_add_next(err, "ask for %s, or build or load that image for %s first", row->platform,
-                   platform);
+    error_set(err, why->code, "%s is in the store for %s, not for %s (%s)", shown, there, platform,
+              why->message);
+    error_add_next(err, "ask for %s, or build or load that image for %s first",
+                   strchr(there, ',') ? "one of these" : there, platform);
     return TRUE;
 }
 
@@ -235,23 +240,48 @@ static struct found *find_layout(struct baseimages *b, const char *value, const 
     return f;
 }
 
+/* Takes f, which key was asked for. Returns the one that stays. */
+static struct found *remember(struct baseimages *b, const char *key, struct found *f)
+{
+    g_mutex_lock(&b->lock);
+    struct found *known = g_hash_table_lookup(b->asked, key);
+    if (known)
+        found_free(f);
+    else
+        g_hash_table_insert(b->asked, g_strdup(key), f);
+    f = known ? known : f;
+    if (!g_hash_table_contains(b->table, &f->id))
+        g_hash_table_insert(b->table, &f->id, f);
+    g_mutex_unlock(&b->lock);
+    return f;
+}
+
+static struct found *remembered(struct baseimages *b, const char *key)
+{
+    g_mutex_lock(&b->lock);
+    struct found *f = g_hash_table_lookup(b->asked, key);
+    g_mutex_unlock(&b->lock);
+    return f;
+}
+
+/* The same for all that ask: the legs of a build must not start from two images of one name. */
 gboolean baseimages_resolve(struct baseimages *b, enum context_kind kind, const char *reference,
                             const struct platform *p, struct resolved_image *out, GError **err)
 {
-    struct found *f = kind == CONTEXT_OCI_LAYOUT ? find_layout(b, reference, p, err)
-                                                 : find_image(b, reference, p, err);
+    g_autofree char *platform = platform_text(p);
+    g_autofree char *key = g_strdup_printf("%d %s %s", kind, platform, reference);
     struct image_conf *conf = NULL;
+    struct found *f = remembered(b, key), *fresh = NULL;
+    if (!f)
+        f = fresh = kind == CONTEXT_OCI_LAYOUT ? find_layout(b, reference, p, err)
+                                               : find_image(b, reference, p, err);
     if (!f || !load_conf(b, f, &conf, err)) {
-        g_clear_pointer(&f, found_free);
+        g_clear_pointer(&fresh, found_free);
         return FALSE;
     }
+    if (fresh)
+        f = remember(b, key, fresh);
     *out = (struct resolved_image){g_strdup(f->canonical), f->id, conf};
-    g_mutex_lock(&b->lock);
-    if (g_hash_table_contains(b->table, &f->id))
-        found_free(f);
-    else
-        g_hash_table_insert(b->table, &f->id, f);
-    g_mutex_unlock(&b->lock);
     return TRUE;
 }
 

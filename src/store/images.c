@@ -58,6 +58,33 @@ static gboolean hold_blob(struct store *s, const struct digest *d, const char *w
                      text, s->root);
 }
 
+gboolean image_row_in_index(const struct image_row *r)
+{
+    return !digest_is_zero(&r->target) && !digest_is_zero(&r->manifest) &&
+           digest_cmp(&r->target, &r->manifest) != 0;
+}
+
+static gboolean was_pulled(const struct image_row *r)
+{
+    return g_strcmp0(r->origin, "pull") == 0;
+}
+
+gboolean image_group_is_index(const GPtrArray *group)
+{
+    const struct image_row *first = g_ptr_array_index(group, 0);
+    return image_row_in_index(first) && (group->len > 1 || !was_pulled(first));
+}
+
+/* Takes the name from an index made here that r is no image of; from all else if r is of one. */
+static gboolean leave_index(struct store *s, const struct image_row *r, GError **err)
+{
+    return !r->name || !*r->name ||
+           db_exec(s->db, err,
+                   "DELETE FROM images WHERE name=?1 AND target IS NOT ?2 AND (?3 OR "
+                   "(origin != 'pull' AND manifest IS NOT NULL AND target != manifest))",
+                   "sdi", r->name, &r->target, (gint64)(image_row_in_index(r) && !was_pulled(r)));
+}
+
 gboolean store_image_put(struct store *s, const struct image_row *r, GError **err)
 {
     if (!hold_blob(s, &r->manifest, "manifest", err) || !hold_blob(s, &r->config, "config", err))
@@ -66,6 +93,7 @@ gboolean store_image_put(struct store *s, const struct image_row *r, GError **er
     g_autofree char *ids = r->chain ? chain_text(r->chain) : NULL;
     DB_LOCK(s->db);
     return (!r->chain || chain_hold_gated(s, r->chain, "the image", err)) &&
+           leave_index(s, r, err) &&
            db_exec(s->db, err,
                    "INSERT OR REPLACE INTO images(" IMAGE_COLUMNS ") VALUES(?,?,?,?,?,?,?,?,?,?)",
                    "ssdddssiid", r->name ? r->name : "", r->platform ? r->platform : "",
@@ -109,15 +137,27 @@ static struct image_row *take_at(GPtrArray *all, guint i)
     return g_ptr_array_steal_index(all, i);
 }
 
+/* How well the row suits this machine (platform_match()). */
+static int host_match(const struct image_row *r)
+{
+    struct platform host, is;
+    platform_host(&host);
+    return platform_parse(&is, r->platform, NULL) ? platform_match(&host, &is) : 0;
+}
+
 static struct image_row *pick_platform(GPtrArray *all, const char *platform)
 {
-    struct platform host;
-    platform_host(&host);
-    g_autofree char *wanted = platform ? g_strdup(platform) : platform_text(&host);
-    for (guint i = 0; i < all->len; i++)
-        if (strcmp(((struct image_row *)g_ptr_array_index(all, i))->platform, wanted) == 0)
-            return take_at(all, i);
-    return !platform && all->len == 1 ? take_at(all, 0) : NULL;
+    guint best = 0;
+    int match = 0;
+    for (guint i = 0; i < all->len; i++) {
+        const struct image_row *r = g_ptr_array_index(all, i);
+        int m = platform ? strcmp(r->platform, platform) == 0 : host_match(r);
+        if (m <= match)
+            continue;
+        best = i;
+        match = m;
+    }
+    return match || (!platform && all->len == 1) ? take_at(all, best) : NULL;
 }
 
 struct image_row *store_image_find(struct store *s, const char *name, const char *platform)
@@ -192,31 +232,94 @@ static gboolean id_matches(const struct digest *d, const char *prefix)
     return !digest_is_zero(d) && g_str_has_prefix(digest_hex(d, hex), prefix);
 }
 
-struct image_row *store_image_find_id(struct store *s, const char *prefix, GError **err)
+/* What the row is known by when its id begins with prefix: its index, or itself. NULL: it is not.
+ */
+static const struct digest *known_by(const struct image_row *r, const char *prefix)
+{
+    if (image_row_in_index(r) && id_matches(&r->target, prefix))
+        return &r->target;
+    return id_matches(&r->config, prefix) || id_matches(&r->manifest, prefix) ? &r->config : NULL;
+}
+
+/* The rows of all that prefix names; NULL if these are several images. */
+static GPtrArray *rows_by_id(GPtrArray *all, const char *prefix, GError **err)
+{
+    g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func(free_image);
+    const struct digest *first = NULL;
+    for (guint i = 0; i < all->len;) {
+        const struct digest *by = known_by(g_ptr_array_index(all, i), prefix);
+        if (by && first && digest_cmp(first, by) != 0) {
+            error_set(err, VARVE_ERROR_USAGE,
+                      "image id %s is ambiguous: several images begin with it", prefix);
+            error_add_next(err, "give more of its digits (varve images shows them)");
+            return NULL;
+        }
+        first = by ? by : first;
+        if (by)
+            g_ptr_array_add(found, take_at(all, i));
+        i += !by;
+    }
+    return g_steal_pointer(&found);
+}
+
+struct image_row *store_image_find_id(struct store *s, const char *prefix, const char *platform,
+                                      GError **err)
 {
     if (g_str_has_prefix(prefix, "sha256:"))
         prefix += strlen("sha256:");
     if (strlen(prefix) < PREFIX_MIN || strspn(prefix, "0123456789abcdef") != strlen(prefix))
         return NULL;
     g_autoptr(GPtrArray) all = store_image_list(s);
-    int found = -1;
-    for (guint i = 0; i < all->len; i++) {
-        struct image_row *r = g_ptr_array_index(all, i);
-        if (!id_matches(&r->config, prefix) && !id_matches(&r->manifest, prefix))
-            continue;
-        struct image_row *first = found < 0 ? r : g_ptr_array_index(all, found);
-        if (digest_cmp(&first->config, &r->config) != 0) {
-            error_set(err, VARVE_ERROR_USAGE,
-                      "image id %s is ambiguous: several images begin with it", prefix);
-            error_add_next(err, "give more of its digits (varve images shows them)");
-            return NULL;
-        }
-        found = found < 0 ? (int)i : found;
-    }
-    struct image_row *r = found < 0 ? NULL : take_at(all, found);
+    g_autoptr(GPtrArray) rows = rows_by_id(all, prefix, err);
+    if (!rows || rows->len == 0)
+        return NULL;
+    const struct image_row *first = g_ptr_array_index(rows, 0);
+    gboolean index = image_row_in_index(first) && id_matches(&first->target, prefix);
+    struct image_row *r = index ? pick_platform(rows, platform) : take_at(rows, 0);
     if (r)
         image_hold(s, r);
     return r;
+}
+
+char *store_image_platforms(struct store *s, const char *name)
+{
+    g_autoptr(GPtrArray) all = NULL;
+    {
+        DB_LOCK(s->db);
+        all = load_all(s, name);
+    }
+    GString *out = g_string_new(NULL);
+    for (guint i = all->len; i-- > 0;) /* as they were put */
+        g_string_append_printf(out, "%s%s", out->len ? ", " : "",
+                               ((const struct image_row *)g_ptr_array_index(all, i))->platform);
+    return g_string_free(out, all->len == 0);
+}
+
+static struct image_row *image_row_copy(const struct image_row *r)
+{
+    struct image_row *copy = g_memdup2(r, sizeof *r);
+    copy->name = g_strdup(r->name);
+    copy->platform = g_strdup(r->platform);
+    copy->origin = g_strdup(r->origin);
+    copy->chain = r->chain ? chain_copy(r->chain) : NULL;
+    return copy;
+}
+
+GPtrArray *store_image_group(struct store *s, const struct image_row *r)
+{
+    GPtrArray *group = g_ptr_array_new_with_free_func(free_image);
+    g_autoptr(GPtrArray) all = image_row_in_index(r) ? store_image_list(s) : NULL;
+    for (guint i = all ? all->len : 0; i-- > 0;) {
+        struct image_row *other = g_ptr_array_index(all, i);
+        if (!g_str_equal(other->name, r->name) || digest_cmp(&other->target, &r->target) != 0)
+            continue;
+        other = take_at(all, i);
+        image_hold(s, other);
+        g_ptr_array_add(group, other);
+    }
+    if (group->len == 0)
+        g_ptr_array_add(group, image_row_copy(r));
+    return group;
 }
 
 gboolean store_image_remove(struct store *s, const char *name, const char *platform, GError **err)

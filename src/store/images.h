@@ -21,15 +21,28 @@ struct image_row {
     gint64 size;    /* bytes of file content over the chain */
 };
 void image_row_free(struct image_row *r);
+/* Whether it came with an index, which is its target: the rows of the name with this target are the
+ * images of the index that are here. */
+gboolean image_row_in_index(const struct image_row *r);
 /* Inserts or moves the name (and platform). Config, manifest (unless zero) and layers must be in
- * the store: VARVE_ERROR_NOT_FOUND otherwise. */
+ * the store: VARVE_ERROR_NOT_FOUND otherwise. A name stands for an index that was built or loaded
+ * here, or for something else, as a whole: other images lose the name to it, and it to others. */
 gboolean store_image_put(struct store *s, const struct image_row *r, GError **err);
-/* By canonical name and platform (NULL: the host's, else the only one). NULL without error if none.
- */
+/* By canonical name and platform (NULL: the host's, else one that this machine runs, else the only
+ * one). NULL without error if none. */
 struct image_row *store_image_find(struct store *s, const char *name, const char *platform);
-/* By config or manifest digest prefix (at least 4 hex digits). NULL without error if none; an
- * ambiguous prefix is VARVE_ERROR_USAGE. */
-struct image_row *store_image_find_id(struct store *s, const char *prefix, GError **err);
+/* By a prefix (at least 4 hex digits) of the digest of a config or manifest, or of an index, of
+ * which the image for platform is taken (as above). NULL without error if none; an ambiguous prefix
+ * is VARVE_ERROR_USAGE. */
+struct image_row *store_image_find_id(struct store *s, const char *prefix, const char *platform,
+                                      GError **err);
+/* "linux/amd64, linux/arm64": those that the name stands for; NULL: it is not there. */
+char *store_image_platforms(struct store *s, const char *name);
+/* The rows of r's name and index, in the order in which they were put, r among them; r alone if
+ * there is no index. Owns its struct image_row, which are leased. */
+GPtrArray *store_image_group(struct store *s, const struct image_row *r);
+/* Whether a group is shown as an index: not one image that was pulled from an index with more. */
+gboolean image_group_is_index(const GPtrArray *group);
 /* Name of the newest image with another tag of name's repository, else of one whose repository
  * differs by a typing mistake; NULL if there is none. */
 char *store_image_near(struct store *s, const char *name);

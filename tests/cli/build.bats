@@ -599,11 +599,12 @@ EOF
     done <<'END'
 --annotation=lonely|must be KEY=VALUE
 --annotation==x|must be KEY=VALUE
---annotation=index:a=b|only manifests can be annotated, not "index"
---annotation=manifest,index:a=b|only manifests can be annotated, not "index"
+--annotation=index:a=b|the annotation index:a needs an index, and an image for one platform has none
+--annotation=manifest,index-descriptor:a=b|the annotation index-descriptor:a needs an index
+--annotation=layer:a=b|there is no kind of annotation "layer"
 --annotation=manifest[|must be KEY=VALUE
 --annotation=manifest[windows98]:a=b|neither an operating system nor an architecture
---annotation=manifest-descriptor[linux/amd64]:a=b|only manifests can be annotated
+--annotation=index[linux/amd64]:a=b|the index is not for one platform
 --ulimit=nofile=20:10|the soft limit is above the hard one
 --resource=cpus=2|unknown resource "cpus"; known are memory, memory-swap, cpu-shares
 --resource=cpu-qouta=1000|did you mean cpu-quota?

@@ -107,12 +107,13 @@ static void check_success(const struct job *j, struct build *b)
     expect_file(j, "shared/a", "first\n");
     expect_file(j, mark, j->kind == KIND_RUN ? line : "second\n");
     expect_file(j, top, j->kind == KIND_COPY ? "second\n" : NULL);
-    g_assert_true(r->image && r->image->has_config);
+    g_assert_true(r->images && imageset_id(r->images));
     g_assert_cmpint(r->ran + r->cached, ==, (int)r->steps->len);
     g_assert_cmpuint(r->outputs->len, ==, 2);
     g_assert_null(r->failure);
     g_assert_cmpint(r->id, >, 0);
-    const char *label = j->kind == KIND_COPY ? g_tree_lookup(r->image->conf->labels, "mark") : mark;
+    GTree *labels = imageset_at(r->images, 0)->conf->labels;
+    const char *label = j->kind == KIND_COPY ? g_tree_lookup(labels, "mark") : mark;
     g_assert_cmpstr(label, ==, mark);
     if (j->kind == KIND_RUN)
         g_assert_true(strstr(j->log->str, "said mark-") && strstr(j->log->str, mark));

@@ -16,7 +16,10 @@ static void test_good(void)
     g_assert_cmpint(o->image.layers.compression, ==, COMPRESS_ZSTD);
     g_assert_cmpint(o->image.layers.level, ==, 3);
     g_assert_cmpint(o->epoch, ==, 7);
-    g_assert_cmpstr(g_tree_lookup(o->image.annotations, "k"), ==, "v");
+    const struct annotation *a = g_ptr_array_index(o->image.annotations, 0);
+    g_assert_cmpint(a->what, ==, ANNOTATED_MANIFEST);
+    g_assert_cmpstr(a->key, ==, "k");
+    g_assert_cmpstr(a->value, ==, "v");
     g_autoptr(output) names = output_parse("type=registry,\"name=a:1,b:2\",oci-mediatypes=F", NULL);
     g_assert_true(names->push);
     g_assert_cmpstr(names->names[1], ==, "b:2");
@@ -67,8 +70,11 @@ static const struct {
     {"type=tar,dest=a,compression=gzip", "compression does not apply to type=tar"},
     {"type=cacheonly,dest=a", "type=cacheonly takes nothing else"},
     {"type=local,dest=a,annotation.k=v", "annotation.k does not apply to type=local"},
-    {"type=image,annotation=v", "only manifests can be annotated"},
-    {"type=image,annotation-index.k=v", "only manifests can be annotated"},
+    {"type=image,annotation=v", "annotation names no annotation"},
+    {"type=image,annotations.k=v", "annotations.k names no annotation"},
+    {"type=image,annotation-layer.k=v", "there is no kind of annotation \"layer\""},
+    {"type=image,annotation-index[linux/arm64].k=v", "the index is not for one platform"},
+    {"type=image,annotation[linux/arm64.k=v", "does not end in ]"},
     {"type=image,push", "\"push\" is not key=value"},
     {"type=image,push=maybe", "push=maybe is neither true nor false"},
     {"type=image,name=\"a,b\"", "a quote is misplaced"},

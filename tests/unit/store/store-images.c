@@ -119,17 +119,17 @@ static void test_find_id(void)
     }
     put(s, &first);
     g_autofree char *prefix = g_strndup(hex, 4), *text = digest_text(&second.config);
-    g_autoptr(image_row) one = store_image_find_id(s, prefix, &err);
+    g_autoptr(image_row) one = store_image_find_id(s, prefix, NULL, &err);
     g_assert_cmpstr(one->name, ==, "a:1");
     put(s, &second);
-    g_assert_null(store_image_find_id(s, prefix, &err));
+    g_assert_null(store_image_find_id(s, prefix, NULL, &err));
     g_assert_error(err, VARVE_ERROR, VARVE_ERROR_USAGE);
     g_clear_error(&err);
-    g_autoptr(image_row) two = store_image_find_id(s, text, &err);
+    g_autoptr(image_row) two = store_image_find_id(s, text, NULL, &err);
     g_assert_cmpstr(two->name, ==, "b:1");
     prefix[3] = '\0';
-    g_assert_null(store_image_find_id(s, prefix, &err));
-    g_assert_null(store_image_find_id(s, "zzzzzz", &err));
+    g_assert_null(store_image_find_id(s, prefix, NULL, &err));
+    g_assert_null(store_image_find_id(s, "zzzzzz", NULL, &err));
     g_assert_no_error(err);
     fixture_end();
 }
