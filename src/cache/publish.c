@@ -4,8 +4,7 @@
 #include "base/error.h"
 #include "store/blob.h"
 
-#define MERGE_MAX 50000 /* records: beyond, segments are not merged */
-#define BLOBS_MAX 8000  /* of one segment: its manifest must stay below 4 MiB */
+#define BLOBS_MAX 8000 /* of one segment: its manifest must stay below 4 MiB */
 
 /* Whether a use is worth a new segment: it keeps what prune would remove. */
 static gboolean count_uses(struct place *p, struct cache_segment *all, gint64 now)
@@ -32,8 +31,9 @@ static struct cache_segment *make_segment(struct place *p, gboolean *worth)
     gint64 now = g_get_real_time() / G_USEC_PER_SEC;
     struct cache_segment *s = segment_new();
     s->created = now;
-    gboolean merge = p->theirs.all->records->len + p->mine->records->len <= MERGE_MAX &&
-                     p->theirs.all->layers->len + p->mine->layers->len <= BLOBS_MAX / 2;
+    gboolean merge =
+        segment_weight(p->theirs.all) + segment_weight(p->mine) <= CACHE_SEGMENT_WEIGHT &&
+        p->theirs.all->layers->len + p->mine->layers->len <= BLOBS_MAX / 2;
     if (merge) {
         segment_merge(s, p->theirs.all);
         for (guint i = 0; i < p->theirs.listed->len; i++) {

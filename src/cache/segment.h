@@ -3,13 +3,15 @@
  * Several are merged when read: records of equal keys stay beside one another, the oldest first.
  *
  * Bytes: zstd of JSON (media type CACHE_SEGMENT_TYPE). Parsing is strict about types, digests,
- * numbers of layers and limits: 64 MiB of JSON, 100,000 records and layers, 500 layers a record. */
+ * numbers of layers and limits: 16 MiB of JSON, 20,000 records and layers, 2,000 mounts, 500 layers
+ * a record. Documents of this size are read with less than 40 MB. */
 #ifndef VARVE_CACHE_SEGMENT_H
 #define VARVE_CACHE_SEGMENT_H
 
 #include "image/manifest.h"
 
 #define CACHE_SEGMENT_VERSION 1
+#define CACHE_SEGMENT_WEIGHT (8 * 1024 * 1024) /* segment_weight() that one should not exceed */
 #define CACHE_SEGMENT_TYPE "application/vnd.varve.cache.segment.v1+zstd"
 #define CACHE_INDEX_TYPE "application/vnd.varve.layer.index.v1+zstd"  /* a layer's index */
 #define CACHE_INPUTS_TYPE "application/vnd.varve.step.inputs.v1+zstd" /* what a step read */
@@ -96,6 +98,8 @@ struct cache_record *segment_same_record(struct cache_segment *s, const struct c
 const GPtrArray *segment_find(const struct cache_segment *s, const struct digest *key);
 /* The newest record of slot with inputs; NULL: none. */
 const struct cache_record *segment_slot(const struct cache_segment *s, const char *slot);
+/* About how many bytes of JSON it is. */
+gsize segment_weight(const struct cache_segment *s);
 /* Whether it names the blob as one that is held with it. */
 gboolean segment_holds(const struct cache_segment *s, const struct digest *blob);
 const struct cache_layer *segment_layer(const struct cache_segment *s, guint number);
