@@ -193,7 +193,8 @@ static gboolean make_lasting_outputs(struct build *b, GError **err)
         GError *why = NULL;
         if (make_outputs(b, &why))
             return TRUE;
-        if (store_layers_lost(b->store) > lost && solver_lost_own(b->solver, b->chain))
+        if (store_layers_lost(b->store) > lost &&
+            (b->cache_reader || solver_lost_own(b->solver, b->chain)))
             event_warn(b->ports.events, "a result is lost, so its step runs again: %s",
                        why->message);
         if (store_layers_lost(b->store) > lost)

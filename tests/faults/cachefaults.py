@@ -128,7 +128,7 @@ class Bed:
         return {"registry": f"type=registry,ref={host}/c{name}/app:cache",
                 "s3": f"type=s3,bucket=cache,region=r,endpoint_url={self.url},prefix=c{name}/,name=cli",
                 "azblob": f"type=azblob,account_url={self.url}/devstoreaccount1,prefix=c{name}/,name=cli",
-                "gha": f"type=gha,scope=c{name}"}[self.server]
+                "gha": f"type=gha,timeout=10s,scope=c{name}"}[self.server]
 
     def rules(self, *rules):
         urllib.request.urlopen(urllib.request.Request(self.url + "/_rules", json.dumps(rules).encode(), method="PUT")).read()
