@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Fails each request of a build's cache in turn, in front of real servers (tests/testbed/cacheservers.sh, registry.sh).
 
-    cachefaults.py VARVE [--server registry|s3|azblob|gha] [--way export|import] [--fault NAME] [--step N]
+    cachefaults.py VARVE [--server registry|s3|azblob|gha] [--way export|import|kill] [--fault NAME] [--step N]
 
 Without options all of them. For N = 1, 2, … until a build asks for less: a new store, one build whose Nth request fails in
 one manner, and then, with nothing failing, another. The first must end within a minute, an export that fails with 4 and its
 output made, an import always well; what it made must be right; it must have said what it lost, the reference must verify and
-be of use, and fsck must find nothing. --step tries each N-th only. One line for each round, and what fell; exit 1 if
+be of use, and fsck must find nothing. --step tries each N-th only. kill ends 60 builds that
+read and write one reference with SIGKILL, each after another time, and then looks at the reference and the stores. One line for each round, and what fell; exit 1 if
 something did. No word of a login may be in what was said or in a store."""
 import argparse
 import hashlib
@@ -249,11 +250,45 @@ def rounds(bed, way, name, step):
     return tried, len(fell)
 
 
+def kill_rounds(bed, step):
+    """Three stores take turns; each build changes something, reads the reference and adds to it."""
+    where, source = bed.reference("kill"), os.path.join(bed.context, "src/n")
+    stores = [os.path.join(bed.top, f"k{i}") for i in range(3)]
+    begun = time.monotonic()
+    bed.build(stores[0], "--cache-to", where + ",mode=max,mounts=true")
+    whole, moments = time.monotonic() - begun, range(0, 60, step)
+    for i in moments:
+        with open(source, "w") as f:
+            f.write(str(i))
+        p = subprocess.Popen([bed.varve, "build", "-q", "--build-context", f"busybox=oci-layout://{bases}/busybox-oci", "--cache-from",
+                              where + ",mounts=true", "--cache-to", where + ",mode=max,mounts=true", bed.context],
+                             env=dict(bed.env, VARVE_ROOT=stores[i % 3]), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(0.01 + whole * i / 60)
+        p.kill()
+        p.wait()
+    os.remove(source)
+    out, fell = os.path.join(bed.top, "killed.tar"), []
+    try:
+        for store in stores:
+            r = bed.build(store, "--cache-from", where, "--cache-to", where + ",mode=max,mounts=true")
+            must(r.returncode == 0 and "warning" not in r.stdout, "the build after kills", r)
+            f = bed.varve_run(store, "fsck")
+            must(f.returncode == 0, "fsck", f)
+        v = bed.varve_run(stores[0], "cache", "verify", "--read", where)
+        must(v.returncode == 0, "the reference does not verify", v)
+        r = bed.build(os.path.join(bed.top, "kfresh"), "--cache-from", where + ",prefer=hit", "-o", f"type=tar,dest={out}")
+        must(r.returncode == 0 and " 0 steps ran" in r.stdout and content_of(out) == bed.want, "another machine", r)
+    except Fell as e:
+        fell.append(e)
+    print(f"{bed.server} kill: {len(moments)} moments in {whole:.1f} s, fell {len(fell)} {'; '.join(map(str, fell))}", flush=True)
+    return len(moments), len(fell)
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("varve")
     p.add_argument("--server", choices=["registry", "s3", "azblob", "gha"])
-    p.add_argument("--way", choices=["export", "import"])
+    p.add_argument("--way", choices=["export", "import", "kill"])
     p.add_argument("--fault", choices=FAULTS)
     p.add_argument("--step", type=int, default=1)
     o = p.parse_args()
@@ -262,10 +297,10 @@ def main():
         with tempfile.TemporaryDirectory(prefix="cachefaults-") as top:
             bed = Bed(os.path.abspath(o.varve), server, top)
             try:
-                for way in [o.way] if o.way else ["import", "export"]:
-                    for name in [o.fault] if o.fault else FAULTS:
-                        for i, k in enumerate(rounds(bed, way, name, o.step)):
-                            total[i] += k
+                for way in [o.way] if o.way else ["import", "export", "kill"]:
+                    for name in ["kill"] if way == "kill" else [o.fault] if o.fault else FAULTS:
+                        done = kill_rounds(bed, o.step) if way == "kill" else rounds(bed, way, name, o.step)
+                        total = [a + b for a, b in zip(total, done)]
             finally:
                 bed.stop()
     print(f"tried {total[0]}, held {total[0] - total[1]}, fell {total[1]}")

@@ -260,6 +260,11 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
+    def handle_error(self, request, address):
+        """A client that was killed is no news."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, address)
+
 
 server = Server(("127.0.0.1", 0), Handler)
 print("http://127.0.0.1:%d" % server.server_port, flush=True)
