@@ -152,7 +152,7 @@ static void add_key(struct cache_segment *s, const struct digest *key, struct ca
         all = g_ptr_array_new();
         g_hash_table_insert(s->by_key, g_memdup2(key, sizeof *key), all);
     }
-    if (g_ptr_array_find(all, r, NULL))
+    if (all->len >= CACHE_RESULTS || g_ptr_array_find(all, r, NULL))
         return;
     guint i = all->len;
     while (i > 0 && compare_ages(g_ptr_array_index(all, i - 1), r) > 0)
@@ -229,6 +229,11 @@ struct cache_record *segment_same_record(struct cache_segment *s, const struct c
 struct cache_record *segment_add_record(struct cache_segment *s, struct cache_record *r)
 {
     struct cache_record *old = segment_same_record(s, r);
+    const GPtrArray *all = segment_find(s, &r->definition);
+    if (!old && all && all->len >= CACHE_RESULTS) {
+        cache_record_free(r);
+        return g_ptr_array_index(all, 0);
+    }
     if (!old) {
         g_ptr_array_add(s->records, r);
         add_key(s, &r->definition, r);

@@ -11,6 +11,7 @@
 #include "image/manifest.h"
 
 #define CACHE_SEGMENT_VERSION 1
+#define CACHE_RESULTS 64                       /* of one key */
 #define CACHE_SEGMENT_WEIGHT (8 * 1024 * 1024) /* segment_weight() that one should not exceed */
 #define CACHE_SEGMENT_TYPE "application/vnd.varve.cache.segment.v1+zstd"
 #define CACHE_INDEX_TYPE "application/vnd.varve.layer.index.v1+zstd"  /* a layer's index */
@@ -76,7 +77,8 @@ struct cache_segment *segment_parse(GBytes *bytes, GError **err);
  * is copied. */
 guint segment_add_layer(struct cache_segment *s, const struct cache_layer *l);
 /* Adds a record; takes r. With one of the same keys and content there already, that is returned; of
- * hits and used the greater count. */
+ * hits and used the greater count. A key has at most CACHE_RESULTS results: of a step that never
+ * yields the same again, more help nobody; then the first is returned. */
 struct cache_record *segment_add_record(struct cache_segment *s, struct cache_record *r);
 /* Adds m, unless it is there; takes m. Several writers leave several of one id and platform. */
 void segment_add_mount(struct cache_segment *s, struct cache_mount_ref *m);

@@ -15,6 +15,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
@@ -292,6 +293,7 @@ def main():
     p.add_argument("--fault", choices=FAULTS)
     p.add_argument("--step", type=int, default=1)
     o = p.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # servers end with it
     total = [0, 0]
     for server in [o.server] if o.server else ["registry", "s3", "azblob", "gha"]:
         with tempfile.TemporaryDirectory(prefix="cachefaults-") as top:
