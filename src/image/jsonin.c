@@ -28,7 +28,7 @@ static gsize tree_size(const char *text, gsize len)
     return size;
 }
 
-static json_t *load(const void *bytes, gsize len, size_t flags, const char *what, GError **err)
+static json_t *load_json(const void *bytes, gsize len, size_t flags, const char *what, GError **err)
 {
     if (tree_size(bytes, len) > MAX_TREE) {
         error_set(err, VARVE_ERROR_INVALID, "cannot read the %s: it has too many values", what);
@@ -44,7 +44,7 @@ static json_t *load(const void *bytes, gsize len, size_t flags, const char *what
 
 json_t *jsonin_value(const void *bytes, gsize len, const char *what, GError **err)
 {
-    return load(bytes, len, JSON_DECODE_ANY, what, err);
+    return load_json(bytes, len, JSON_DECODE_ANY, what, err);
 }
 
 json_t *jsonin_parse(const void *bytes, gsize len, gsize max, const char *what, GError **err)
@@ -56,7 +56,7 @@ json_t *jsonin_parse(const void *bytes, gsize len, gsize max, const char *what, 
                   what, len, max);
         return NULL;
     }
-    json_t *doc = load(bytes, len, 0, what, err);
+    json_t *doc = load_json(bytes, len, 0, what, err);
     if (!doc || json_is_object(doc))
         return doc;
     json_decref(doc);

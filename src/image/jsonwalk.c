@@ -37,7 +37,7 @@ static gboolean take_char(struct walk *w, char c)
 }
 
 /* Passes over a value, whatever is in it. */
-static void skip_value(struct walk *w)
+static void pass_value(struct walk *w)
 {
     guint depth = 0;
     gboolean quoted = FALSE;
@@ -61,7 +61,7 @@ static void skip_value(struct walk *w)
 static gboolean visit_value(struct walk *w, const char *key, GError **err)
 {
     const char *from = w->at;
-    skip_value(w);
+    pass_value(w);
     gsize len = (gsize)(w->at - from);
     if (len > MAX_VALUE)
         return bad_json(w, "a value in it is too large", err);
