@@ -201,11 +201,23 @@ gboolean digest_is_zero(const struct digest *d)
     return digest_cmp(d, &zero) == 0;
 }
 
+__extension__ typedef unsigned __int128 uint128;
+
+/* Digests from outside may have been chosen to be alike: those that collide are different in each
+ * process (NH, of UMAC). */
 guint digest_ghash(gconstpointer d)
 {
-    guint v;
-    memcpy(&v, ((const struct digest *)d)->b, sizeof v);
-    return v;
+    static gsize chosen;
+    static guint64 a[4]; /* by nobody outside */
+    if (g_once_init_enter(&chosen)) {
+        for (guint i = 0; i < G_N_ELEMENTS(a); i++)
+            a[i] = (guint64)g_random_int() << 32 | g_random_int();
+        g_once_init_leave(&chosen, 1);
+    }
+    guint64 w[4];
+    memcpy(w, ((const struct digest *)d)->b, sizeof w);
+    uint128 sum = (uint128)(w[0] + a[0]) * (w[1] + a[1]) + (uint128)(w[2] + a[2]) * (w[3] + a[3]);
+    return (guint)(sum >> 64) ^ (guint)(sum >> 32);
 }
 
 gboolean digest_gequal(gconstpointer a, gconstpointer b)

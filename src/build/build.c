@@ -97,7 +97,7 @@ static gboolean make_lasting_outputs(struct build *b, GError **err)
         GError *why = NULL;
         if (build_make_outputs(b, &why))
             return TRUE;
-        if (store_layers_lost(b->store) > lost && any_lost_own(b))
+        if (store_layers_lost(b->store) > lost && (b->cache_reader || any_lost_own(b)))
             event_warn(b->ports.events, "a result is lost, so its step runs again: %s",
                        why->message);
         if (store_layers_lost(b->store) > lost)

@@ -19,8 +19,8 @@
 #include "image/unpack.h"
 #include "registry/registry.h"
 
-#define CACHE_SEGMENT_MAX (32 * 1024 * 1024) /* bytes of one segment as it is stored */
-#define CACHE_SEGMENTS_MAX 10000             /* of one reference that are looked at */
+#define CACHE_SEGMENT_MAX (8 * 1024 * 1024) /* bytes of one segment as it is stored */
+#define CACHE_SEGMENTS_MAX 10000            /* of one reference that are looked at */
 
 /* A segment as listed. */
 struct cache_listed {

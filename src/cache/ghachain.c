@@ -185,13 +185,15 @@ struct ghaindex *ghachain_change(struct ghacache *g, const char *chain, const st
         return NULL;
     guint next = s.number + 1;
     gboolean ok = TRUE, done = !c->apply(c, s.index);
-    for (guint i = 0; ok && !done && i < MAX_ROUNDS; i++)
+    gint64 until = g_get_monotonic_time() + (gint64)g->timeout_s * G_USEC_PER_SEC;
+    for (guint i = 0; ok && !done && i < MAX_ROUNDS && g_get_monotonic_time() < until; i++)
         ok = try_index(g, chain, c, &s, &next, &done, err);
     if (ok && done)
         return s.index;
     g_clear_pointer(&s.index, ghaindex_free);
     if (ok)
-        error_set(err, VARVE_ERROR_OUTSIDE, "%s: others wrote to this reference all the time",
+        error_set(err, VARVE_ERROR_OUTSIDE,
+                  "%s: others wrote to this reference all the time, or what it sends is damaged",
                   g->service.name);
     return NULL;
 }

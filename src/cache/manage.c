@@ -153,7 +153,8 @@ gboolean manage_publish(struct cache_backend *b, const struct cache_segment *fro
     g_autoptr(cache_segment) part = segment_new();
     for (guint i = 0; i < entries->len; i++) {
         const struct manage_entry *e = &g_array_index(entries, struct manage_entry, i);
-        if (part->layers->len + part->mounts->len >= PART_MAX) {
+        if (part->layers->len + part->mounts->len >= PART_MAX ||
+            segment_weight(part) >= CACHE_SEGMENT_WEIGHT) {
             if (!publish_part(b, part, err))
                 return FALSE;
             segment_free(part);

@@ -104,7 +104,7 @@ gboolean manage_verify(struct cache_backend *b, struct store *read_into, struct 
 {
     struct passing p = {.from = b, .store = read_into};
     *out = (struct verify_result){.problems = manage_problems_new()};
-    gboolean ok = collect(b, stop, &out->all, err);
+    gboolean ok = collect_all(b, stop, &out->all, err);
     out->entries = manage_entries(out->all.all);
     out->bytes = manage_bytes(out->all.all);
     g_autoptr(GPtrArray) blobs = segment_blobs(out->all.all);
@@ -211,7 +211,7 @@ gboolean manage_copy(struct cache_backend *from, struct cache_backend *to, struc
     struct passing p = {.from = from, .to = to, .store = scratch, .copied = out};
     *out = (struct copy_result){.entries = 0};
     g_mutex_init(&p.lock);
-    gboolean ok = collect(from, stop, &mine, err) && collect(to, stop, &theirs, err) &&
+    gboolean ok = collect_all(from, stop, &mine, err) && collect_all(to, stop, &theirs, err) &&
                   send_missing(&p, mine.all, theirs.all, stop, err);
     g_mutex_clear(&p.lock);
     collected_clear(&mine);

@@ -171,7 +171,7 @@ static gboolean prune_blobs(struct cache_backend *b, const struct cache_segment 
 {
     struct collected now = {.bytes = 0};
     g_autoptr(GHashTable) named = g_hash_table_new_full(digest_ghash, digest_gequal, g_free, NULL);
-    gboolean ok = r->dry_run || collect(b, stop, &now, err);
+    gboolean ok = r->dry_run || collect_all(b, stop, &now, err);
     if (ok)
         add_named(named, r->dry_run ? kept : now.all);
     ok = ok && add_named_by_others(b, named, err) && remove_unnamed(b, named, r, stop, out, err);
@@ -216,7 +216,7 @@ gboolean manage_prune(struct cache_backend *b, const struct prune_request *r, st
 {
     struct collected c = {.bytes = 0};
     *out = (struct prune_result){.kept = 0};
-    gboolean ok = collect(b, stop, &c, err) && prune_collected(b, &c, r, stop, out, err);
+    gboolean ok = collect_all(b, stop, &c, err) && prune_collected(b, &c, r, stop, out, err);
     collected_clear(&c);
     return ok;
 }

@@ -4,8 +4,7 @@
 #include "base/error.h"
 #include "store/blob.h"
 
-#define MERGE_MAX 50000 /* records: beyond, segments are not merged */
-#define BLOBS_MAX 8000  /* of one segment: its manifest must stay below 4 MiB */
+#define BLOBS_MAX 8000 /* of one segment: its manifest must stay below 4 MiB */
 
 /* Whether a use is worth a new segment: it keeps what prune would remove. */
 static gboolean count_uses(struct place *p, struct cache_segment *all, gint64 now)
@@ -32,8 +31,9 @@ static struct cache_segment *make_segment(struct place *p, gboolean *worth)
     gint64 now = g_get_real_time() / G_USEC_PER_SEC;
     struct cache_segment *s = segment_new();
     s->created = now;
-    gboolean merge = p->theirs.all->records->len + p->mine->records->len <= MERGE_MAX &&
-                     p->theirs.all->layers->len + p->mine->layers->len <= BLOBS_MAX / 2;
+    gboolean merge =
+        segment_weight(p->theirs.all) + segment_weight(p->mine) <= CACHE_SEGMENT_WEIGHT &&
+        p->theirs.all->layers->len + p->mine->layers->len <= BLOBS_MAX / 2;
     if (merge) {
         segment_merge(s, p->theirs.all);
         for (guint i = 0; i < p->theirs.listed->len; i++) {
@@ -115,6 +115,62 @@ static gboolean may_lack_blobs(const GError *why)
            g_error_matches(why, VARVE_ERROR, VARVE_ERROR_OUTSIDE);
 }
 
+/* Those of list that hold these bytes. */
+static GPtrArray *listed_as(struct place *p, const GPtrArray *list, GBytes *bytes)
+{
+    GPtrArray *out = g_ptr_array_new();
+    for (guint i = 0; i < list->len; i++) {
+        const struct cache_listed *l = g_ptr_array_index(list, i);
+        g_autoptr(GBytes) is = l->bytes ? NULL : p->backend->segment(p->backend, l, NULL);
+        if (is && g_bytes_equal(is, bytes))
+            g_ptr_array_add(out, (gpointer)l);
+    }
+    return out;
+}
+
+/* Publishes s without what needs the lost blobs, in place of s. */
+static gboolean replace_segment(struct place *p, const struct cache_segment *s, GHashTable *lost,
+                                GError **err)
+{
+    g_autoptr(cache_segment) rest = segment_without(s, lost);
+    g_autoptr(GPtrArray) before = p->backend->list(p->backend, NULL, err);
+    if (!before || !publish_segment(p, rest, err))
+        return FALSE;
+    g_autoptr(GBytes) bytes = segment_write(s);
+    g_autoptr(GPtrArray) old = listed_as(p, before, bytes);
+    return !p->backend->retire || old->len == 0 || p->backend->retire(p->backend, old, err);
+}
+
+/* Whether somebody else removed a segment that s was merged from: another writer, which is
+ * harmless, or a prune, which may have removed blobs that only it named. */
+static gboolean was_pruned(struct place *p, const struct cache_segment *s, gboolean *pruned,
+                           GError **err)
+{
+    *pruned = FALSE;
+    if (!p->backend->remove || s->supersedes->len == 0)
+        return TRUE;
+    g_autoptr(GPtrArray) now = p->backend->list(p->backend, NULL, err);
+    g_autoptr(GHashTable) names = g_hash_table_new(g_str_hash, g_str_equal);
+    for (guint i = 0; now && i < now->len; i++)
+        g_hash_table_add(names, ((const struct cache_listed *)g_ptr_array_index(now, i))->name);
+    for (guint i = 0; now && i < s->supersedes->len; i++)
+        *pruned |= !g_hash_table_contains(names, g_ptr_array_index(s->supersedes, i));
+    return now != NULL;
+}
+
+/* What is published names what was there when the build began: a prune since then may have removed
+ * some of it. It is looked at after publishing, because from then on no prune removes more. */
+static gboolean publish_checked(struct place *p, const struct cache_segment *s, GError **err)
+{
+    gboolean pruned;
+    if (!publish_segment(p, s, err) || !was_pruned(p, s, &pruned, err))
+        return FALSE;
+    g_autoptr(GHashTable) lost = pruned ? find_lost(p, s, err) : NULL;
+    if (!pruned || (lost && g_hash_table_size(lost) == 0))
+        return TRUE;
+    return lost && replace_segment(p, s, lost, err);
+}
+
 gboolean place_publish(struct place *p, GError **err)
 {
     gboolean worth;
@@ -122,7 +178,7 @@ gboolean place_publish(struct place *p, GError **err)
     g_autoptr(cache_segment) s = make_segment(p, &worth);
     if (!worth)
         return TRUE;
-    if (!publish_segment(p, s, &why)) {
+    if (!publish_checked(p, s, &why)) {
         GError *again = NULL;
         if (!may_lack_blobs(why) || !publish_rest(p, s, &again)) {
             g_clear_error(&again);

@@ -5,6 +5,12 @@
 
 #include <string.h>
 
+/* Bytes of JSON, about. */
+#define DESCRIPTOR_WEIGHT 200
+#define LAYER_WEIGHT 900
+#define RECORD_WEIGHT 600
+#define NUMBER_WEIGHT 6
+
 static void descriptor_copy_into(struct descriptor *to, const struct descriptor *from)
 {
     *to = (struct descriptor){
@@ -130,10 +136,8 @@ guint segment_add_layer(struct cache_segment *s, const struct cache_layer *l)
     return s->layers->len - 1;
 }
 
-static gint older_first(gconstpointer a, gconstpointer b)
+static gint compare_ages(const struct cache_record *x, const struct cache_record *y)
 {
-    const struct cache_record *x = *(struct cache_record *const *)a,
-                              *y = *(struct cache_record *const *)b;
     if (x->created != y->created)
         return x->created < y->created ? -1 : 1;
     return digest_cmp(&x->content, &y->content);
@@ -148,9 +152,12 @@ static void add_key(struct cache_segment *s, const struct digest *key, struct ca
         all = g_ptr_array_new();
         g_hash_table_insert(s->by_key, g_memdup2(key, sizeof *key), all);
     }
-    if (!g_ptr_array_find(all, r, NULL))
-        g_ptr_array_add(all, r);
-    g_ptr_array_sort(all, older_first);
+    if (all->len >= CACHE_RESULTS || g_ptr_array_find(all, r, NULL))
+        return;
+    guint i = all->len;
+    while (i > 0 && compare_ages(g_ptr_array_index(all, i - 1), r) > 0)
+        i--;
+    g_ptr_array_insert(all, (gint)i, r);
 }
 
 static gboolean is_gone(GHashTable *lost, const struct descriptor *d)
@@ -222,6 +229,11 @@ struct cache_record *segment_same_record(struct cache_segment *s, const struct c
 struct cache_record *segment_add_record(struct cache_segment *s, struct cache_record *r)
 {
     struct cache_record *old = segment_same_record(s, r);
+    const GPtrArray *all = segment_find(s, &r->definition);
+    if (!old && all && all->len >= CACHE_RESULTS) {
+        cache_record_free(r);
+        return g_ptr_array_index(all, 0);
+    }
     if (!old) {
         g_ptr_array_add(s->records, r);
         add_key(s, &r->definition, r);
@@ -323,6 +335,21 @@ gboolean segment_holds(const struct cache_segment *s, const struct digest *blob)
 const struct cache_layer *segment_layer(const struct cache_segment *s, guint number)
 {
     return g_ptr_array_index(s->layers, number);
+}
+
+gsize segment_weight(const struct cache_segment *s)
+{
+    gsize sum = s->layers->len * LAYER_WEIGHT;
+    for (guint i = 0; i < s->records->len; i++) {
+        const struct cache_record *r = g_ptr_array_index(s->records, i);
+        sum += RECORD_WEIGHT + r->n_layers * NUMBER_WEIGHT + (r->step ? strlen(r->step) : 0) +
+               (r->inputs ? strlen(r->inputs) : 0);
+    }
+    for (guint i = 0; i < s->mounts->len; i++) {
+        const struct cache_mount_ref *m = g_ptr_array_index(s->mounts, i);
+        sum += RECORD_WEIGHT + strlen(m->id) + m->packs->len * DESCRIPTOR_WEIGHT;
+    }
+    return sum;
 }
 
 static void take_blob(GPtrArray *out, GHashTable *seen, const struct descriptor *d)

@@ -3,13 +3,16 @@
  * Several are merged when read: records of equal keys stay beside one another, the oldest first.
  *
  * Bytes: zstd of JSON (media type CACHE_SEGMENT_TYPE). Parsing is strict about types, digests,
- * numbers of layers and limits: 64 MiB of JSON, 100,000 records and layers, 500 layers a record. */
+ * numbers of layers and limits: 16 MiB of JSON, 20,000 records and layers, 2,000 mounts, 500 layers
+ * a record. Documents of this size are read with less than 40 MB. */
 #ifndef VARVE_CACHE_SEGMENT_H
 #define VARVE_CACHE_SEGMENT_H
 
 #include "image/manifest.h"
 
 #define CACHE_SEGMENT_VERSION 1
+#define CACHE_RESULTS 64                       /* of one key */
+#define CACHE_SEGMENT_WEIGHT (8 * 1024 * 1024) /* segment_weight() that one should not exceed */
 #define CACHE_SEGMENT_TYPE "application/vnd.varve.cache.segment.v1+zstd"
 #define CACHE_INDEX_TYPE "application/vnd.varve.layer.index.v1+zstd"  /* a layer's index */
 #define CACHE_INPUTS_TYPE "application/vnd.varve.step.inputs.v1+zstd" /* what a step read */
@@ -74,7 +77,8 @@ struct cache_segment *segment_parse(GBytes *bytes, GError **err);
  * is copied. */
 guint segment_add_layer(struct cache_segment *s, const struct cache_layer *l);
 /* Adds a record; takes r. With one of the same keys and content there already, that is returned; of
- * hits and used the greater count. */
+ * hits and used the greater count. A key has at most CACHE_RESULTS results: of a step that never
+ * yields the same again, more help nobody; then the first is returned. */
 struct cache_record *segment_add_record(struct cache_segment *s, struct cache_record *r);
 /* Adds m, unless it is there; takes m. Several writers leave several of one id and platform. */
 void segment_add_mount(struct cache_segment *s, struct cache_mount_ref *m);
@@ -96,6 +100,8 @@ struct cache_record *segment_same_record(struct cache_segment *s, const struct c
 const GPtrArray *segment_find(const struct cache_segment *s, const struct digest *key);
 /* The newest record of slot with inputs; NULL: none. */
 const struct cache_record *segment_slot(const struct cache_segment *s, const char *slot);
+/* About how many bytes of JSON it is. */
+gsize segment_weight(const struct cache_segment *s);
 /* Whether it names the blob as one that is held with it. */
 gboolean segment_holds(const struct cache_segment *s, const struct digest *blob);
 const struct cache_layer *segment_layer(const struct cache_segment *s, guint number);

@@ -4,12 +4,14 @@
 #include "base/error.h"
 #include "cache/zbytes.h"
 #include "image/jsonin.h"
+#include "image/jsonwalk.h"
 
 #include <string.h>
 
-#define MAX_JSON (64 * 1024 * 1024) /* bytes */
-#define MAX_ITEMS 100000            /* records, layers */
-#define MAX_LAYERS 500              /* of a record: overlayfs takes no more */
+#define MAX_JSON (16 * 1024 * 1024) /* bytes */
+#define MAX_ITEMS 20000             /* records, layers */
+#define MAX_MOUNTS 2000
+#define MAX_LAYERS 500 /* of a record: overlayfs takes no more */
 #define MAX_PACKS 4096
 #define MAX_ORIGINS 8
 #define MAX_TIME ((gint64)1 << 40) /* seconds: the year 36812 */
@@ -154,77 +156,91 @@ static gboolean fill_mount(const json_t *at, struct cache_mount_ref *m, GError *
            error_set(err, VARVE_ERROR_INVALID, "a cache mount in it lacks its name or manifest");
 }
 
-/* Layers keep the numbers that they have in the document: numbers says what they become. */
-static gboolean read_layers(const json_t *doc, struct cache_segment *s, GArray *numbers,
-                            GError **err)
-{
-    const json_t *list;
-    if (!jsonin_array(doc, "layers", MAX_ITEMS, &list, err))
-        return FALSE;
-    for (gsize i = 0; i < json_array_size(list); i++) {
-        g_autoptr(cache_layer) l = g_new0(struct cache_layer, 1);
-        if (!fill_layer(json_array_get(list, i), l, err))
-            return FALSE;
-        guint number = segment_add_layer(s, l);
-        g_array_append_val(numbers, number);
-    }
-    return TRUE;
-}
-
-static gboolean read_records(const json_t *doc, struct cache_segment *s, const GArray *numbers,
-                             GError **err)
-{
-    const json_t *list;
-    if (!jsonin_array(doc, "records", MAX_ITEMS, &list, err))
-        return FALSE;
-    for (gsize i = 0; i < json_array_size(list); i++) {
-        g_autoptr(cache_record) r = g_new0(struct cache_record, 1);
-        if (!fill_record(json_array_get(list, i), numbers->len, r, err))
-            return FALSE;
-        for (guint k = 0; k < r->n_layers; k++)
-            r->layers[k] = g_array_index(numbers, guint, r->layers[k]);
-        segment_add_record(s, g_steal_pointer(&r));
-    }
-    return TRUE;
-}
-
-static gboolean read_mounts(const json_t *doc, struct cache_segment *s, GError **err)
-{
-    const json_t *list;
-    if (!jsonin_array(doc, "mounts", MAX_ITEMS, &list, err))
-        return FALSE;
-    for (gsize i = 0; i < json_array_size(list); i++) {
-        g_autoptr(cache_mount_ref) m = g_new0(struct cache_mount_ref, 1);
-        if (!fill_mount(json_array_get(list, i), m, err))
-            return FALSE;
-        segment_add_mount(s, g_steal_pointer(&m));
-    }
-    return TRUE;
-}
-
-static gboolean read_superseded(const json_t *doc, struct cache_segment *s, GError **err)
-{
-    g_auto(GStrv) names = NULL;
-    if (!jsonin_strv(doc, "supersedes", &names, err))
-        return FALSE;
-    for (char **n = names; n && *n; n++)
-        g_ptr_array_add(s->supersedes, g_strdup(*n));
-    return TRUE;
-}
-
-static gboolean read_document(const json_t *doc, struct cache_segment *s, GError **err)
-{
+/* A document that is being read. */
+struct reading {
+    struct cache_segment *s;
+    GArray *numbers; /* guint: what the numbers of layers in the document become */
+    guint records, mounts;
     gint64 version;
-    g_autoptr(GArray) numbers = g_array_new(FALSE, FALSE, sizeof(guint));
-    if (!jsonin_int(doc, "version", &version, err))
+};
+
+static gboolean has_room(guint n, guint max, const char *what, GError **err)
+{
+    return n < max || error_set(err, VARVE_ERROR_INVALID, "it has more than %u %s", max, what);
+}
+
+static gboolean read_layer(struct reading *r, const json_t *at, GError **err)
+{
+    g_autoptr(cache_layer) l = g_new0(struct cache_layer, 1);
+    if (!has_room(r->numbers->len, MAX_ITEMS, "layers", err) || !fill_layer(at, l, err))
         return FALSE;
-    if (version != CACHE_SEGMENT_VERSION)
-        return error_set(err, VARVE_ERROR_UNSUPPORTED,
-                         "it is of version %" G_GINT64_FORMAT ", which this varve does not know",
-                         version);
-    return read_bounded(doc, "created", MAX_TIME, &s->created, err) &&
-           read_superseded(doc, s, err) && read_layers(doc, s, numbers, err) &&
-           read_records(doc, s, numbers, err) && read_mounts(doc, s, err);
+    guint number = segment_add_layer(r->s, l);
+    g_array_append_val(r->numbers, number);
+    return TRUE;
+}
+
+/* Its layers come before it. */
+static gboolean read_record(struct reading *r, const json_t *at, GError **err)
+{
+    g_autoptr(cache_record) rec = g_new0(struct cache_record, 1);
+    if (!has_room(r->records++, MAX_ITEMS, "records", err) ||
+        !fill_record(at, r->numbers->len, rec, err))
+        return FALSE;
+    for (guint k = 0; k < rec->n_layers; k++)
+        rec->layers[k] = g_array_index(r->numbers, guint, rec->layers[k]);
+    segment_add_record(r->s, g_steal_pointer(&rec));
+    return TRUE;
+}
+
+static gboolean read_mount(struct reading *r, const json_t *at, GError **err)
+{
+    g_autoptr(cache_mount_ref) m = g_new0(struct cache_mount_ref, 1);
+    if (!has_room(r->mounts++, MAX_MOUNTS, "cache mounts", err) || !fill_mount(at, m, err))
+        return FALSE;
+    segment_add_mount(r->s, g_steal_pointer(&m));
+    return TRUE;
+}
+
+static gboolean read_superseded(struct reading *r, const json_t *at, GError **err)
+{
+    const char *name = json_string_value(at);
+    if (!name)
+        return error_set(err, VARVE_ERROR_INVALID, "\"supersedes\" is not a list of strings");
+    g_ptr_array_add(r->s->supersedes, g_strdup(name));
+    return TRUE;
+}
+
+static gboolean read_version(struct reading *r, const json_t *at, GError **err)
+{
+    if (!json_is_integer(at) || r->version)
+        return error_set(err, VARVE_ERROR_INVALID, "its \"version\" is not one whole number");
+    r->version = json_integer_value(at);
+    return r->version == CACHE_SEGMENT_VERSION ||
+           error_set(err, VARVE_ERROR_UNSUPPORTED,
+                     "it is of version %" G_GINT64_FORMAT ", which this varve does not know",
+                     r->version);
+}
+
+static gboolean read_created(struct reading *r, const json_t *at, GError **err)
+{
+    r->s->created = json_integer_value(at);
+    return (json_is_integer(at) && r->s->created >= 0 && r->s->created <= MAX_TIME) ||
+           error_set(err, VARVE_ERROR_INVALID, "its \"created\" is out of range");
+}
+
+static gboolean read_member(gpointer ctx, const char *key, const json_t *value, GError **err)
+{
+    static const struct {
+        const char *key;
+        gboolean (*read)(struct reading *r, const json_t *at, GError **err);
+    } members[] = {{"version", read_version},       {"created", read_created},
+                   {"supersedes", read_superseded}, {"layers", read_layer},
+                   {"records", read_record},        {"mounts", read_mount}};
+    struct reading *r = ctx;
+    for (guint i = 0; i < G_N_ELEMENTS(members); i++)
+        if (strcmp(key, members[i].key) == 0)
+            return members[i].read(r, value, err);
+    return TRUE;
 }
 
 struct cache_segment *segment_parse(GBytes *bytes, GError **err)
@@ -234,11 +250,13 @@ struct cache_segment *segment_parse(GBytes *bytes, GError **err)
         return NULL;
     gsize len;
     const void *text = g_bytes_get_data(json, &len);
-    json_t *doc = jsonin_parse(text, len, MAX_JSON, "cache segment", err);
-    if (!doc)
-        return NULL;
     g_autoptr(cache_segment) s = segment_new();
-    gboolean ok = read_document(doc, s, err);
-    json_decref(doc);
-    return ok ? g_steal_pointer(&s) : NULL;
+    g_autoptr(GArray) numbers = g_array_new(FALSE, FALSE, sizeof(guint));
+    struct reading r = {.s = s, .numbers = numbers};
+    if (!jsonwalk(text, len, "cache segment", read_member, &r, err))
+        return NULL;
+    if (r.version == CACHE_SEGMENT_VERSION)
+        return g_steal_pointer(&s);
+    error_set(err, VARVE_ERROR_UNSUPPORTED, "it does not say which version it is of");
+    return NULL;
 }

@@ -10,10 +10,12 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/work.h"
+#include "text/fit.h"
 
 #include <string.h>
 
 #define UPLOADS 4         /* at the same time */
+#define MAX_STEP 2000     /* bytes of a step's name: no more is shown anywhere */
 #define SMALL_INPUTS 1024 /* bytes of a step's inputs that stand in its record */
 
 /* A step on its way; owned copies. */
@@ -197,7 +199,8 @@ static gboolean add_record(struct place *p, const struct cache_step *step, GErro
     order_behind(p, &step->definition, r);
     order_behind(p, &step->content_key, r);
     r->duration_us = step->duration_us;
-    r->step = g_strdup(step->name);
+    r->step =
+        strlen(step->name) > MAX_STEP ? text_one_line(step->name, MAX_STEP) : g_strdup(step->name);
     r->platform = g_strdup(step->platform);
     r->slot = g_strdup(step->slot);
     r->used = now;

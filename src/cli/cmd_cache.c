@@ -203,7 +203,7 @@ static int list_cache(struct cache_call *k, char **refs, GError **err)
     struct collected c = {.bytes = 0};
     g_autoptr(cache_backend) b = open_reference(k, CACHE_READ, refs[0], err);
     if (b && format_parse(&f, k->o->format, err)) {
-        if (collect(b, k->cancel, &c, err))
+        if (collect_all(b, k->cancel, &c, err))
             print_entries(&c, &f, err);
         else
             name_cache("ls", b->label, err);

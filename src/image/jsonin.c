@@ -6,7 +6,7 @@
 
 #define MAX_MEMBERS 10000 /* of one list or map */
 
-#define MAX_TREE (384 * 1024 * 1024) /* bytes that a document may take once it is parsed */
+#define MAX_TREE (32 * 1024 * 1024) /* bytes that a document may take once it is parsed */
 
 /* About how much the document takes as a tree: jansson's containers, members and values. Small
  * documents may unpack to gigabytes otherwise. */
@@ -28,6 +28,25 @@ static gsize tree_size(const char *text, gsize len)
     return size;
 }
 
+static json_t *load_json(const void *bytes, gsize len, size_t flags, const char *what, GError **err)
+{
+    if (tree_size(bytes, len) > MAX_TREE) {
+        error_set(err, VARVE_ERROR_INVALID, "cannot read the %s: it has too many values", what);
+        return NULL;
+    }
+    json_error_t e;
+    json_t *doc = json_loadb(bytes, len, JSON_REJECT_DUPLICATES | flags, &e);
+    if (!doc)
+        error_set(err, VARVE_ERROR_INVALID, "cannot read the %s: line %d, column %d: %s", what,
+                  e.line, e.column, e.text);
+    return doc;
+}
+
+json_t *jsonin_value(const void *bytes, gsize len, const char *what, GError **err)
+{
+    return load_json(bytes, len, JSON_DECODE_ANY, what, err);
+}
+
 json_t *jsonin_parse(const void *bytes, gsize len, gsize max, const char *what, GError **err)
 {
     if (len > max) {
@@ -37,18 +56,8 @@ json_t *jsonin_parse(const void *bytes, gsize len, gsize max, const char *what, 
                   what, len, max);
         return NULL;
     }
-    if (tree_size(bytes, len) > MAX_TREE) {
-        error_set(err, VARVE_ERROR_INVALID, "cannot read the %s: it has too many values", what);
-        return NULL;
-    }
-    json_error_t e;
-    json_t *doc = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, &e);
-    if (!doc) {
-        error_set(err, VARVE_ERROR_INVALID, "cannot read the %s: line %d, column %d: %s", what,
-                  e.line, e.column, e.text);
-        return NULL;
-    }
-    if (json_is_object(doc))
+    json_t *doc = load_json(bytes, len, 0, what, err);
+    if (!doc || json_is_object(doc))
         return doc;
     json_decref(doc);
     error_set(err, VARVE_ERROR_INVALID, "cannot read the %s: it is not a JSON object", what);

@@ -11,6 +11,8 @@
 /* Parses a document whose top is an object; what names it in errors ("image manifest"). At most max
  * bytes; duplicate keys are refused. Free with json_decref. */
 json_t *jsonin_parse(const void *bytes, gsize len, gsize max, const char *what, GError **err);
+/* Any value, of at most len bytes. */
+json_t *jsonin_value(const void *bytes, gsize len, const char *what, GError **err);
 gboolean jsonin_string(const json_t *obj, const char *key, const char **out, GError **err);
 gboolean jsonin_int(const json_t *obj, const char *key, gint64 *out, GError **err);
 gboolean jsonin_bool(const json_t *obj, const char *key, gboolean *out, GError **err);

@@ -104,7 +104,7 @@ gboolean lost_meanwhile(struct solver *s, const struct node *n, const GError *er
         const struct chain *c = node_of(s, n->v->inputs[i])->chain;
         if (!c || !store_chain_is_lost(s->o.store, c))
             continue;
-        if (solver_lost_own(s, c))
+        if (s->o.cache || solver_lost_own(s, c))
             event_warn(s->o.events, "a result is lost, so its step runs again: %s", error->message);
         return TRUE;
     }

@@ -242,3 +242,26 @@ rerun() {
         [[ "$output" == "error: "*"damaged"*"next: "* ]]
     done
 }
+
+@test "a writer that read before a prune and publishes after it names nothing that was removed" {
+    mkdir ctx
+    printf 'FROM busybox\nRUN while [ ! -e /m/go ]; do sleep 0.1; done; echo new >/new\n' >ctx/Dockerfile
+    sed -i 's/RUN /RUN --mount=type=cache,id=signal,target=\/m touch \/m\/begun; /' ctx/Dockerfile
+    aged cache
+    VARVE_ROOT=$PWD/writer build --cache-to type=local,dest=cache,mode=max ctx >log 2>&1 &
+    for _ in $(seq 100); do
+        begun=$(find writer/volumes -name begun 2>/dev/null) || true
+        [ -z "$begun" ] || break
+        sleep 0.1
+    done
+    [ -n "$begun" ]
+    sleep 1.1
+    varve cache prune --keep 1s ./cache
+    touch "${begun%begun}go"
+    wait
+    varve cache verify --read ./cache
+    [ "$(varve cache ls --format '{{.Name}}' ./cache | grep -c 'new >/new')" = 1 ]
+    # Blobs that the writer found when it began are there again.
+    VARVE_ROOT=$PWD/reader run build --cache-from type=local,src=cache ctx
+    [[ "$output" == *" 0 steps ran"* ]]
+}

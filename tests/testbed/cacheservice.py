@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""In front of a storage server on 127.0.0.1 (azurite or s3rver): passes requests on, with faults;
+"""In front of a storage server on 127.0.0.1 (azurite, s3rver or a registry): passes requests on, with faults;
 and GitHub's cache service, version 2 (twirp, JSON), with its blobs in azurite.
 
 usage: cacheservice.py PORT        the server's; prints its own URL
 
 Control, by requests to itself:
   PUT /_rules   a JSON list, replacing all; also empties the log and counts from 0 again:
-                {"at": N | null, "match": "part of 'METHOD path'", "times": N | null, "do": …}
-                do: status (status, headers, body), cut (answers half of the body), drop (no answer),
+                {"at": N | null, "from": N, "match": "part of 'METHOD path'", "times": N | null, "do": …}
+                at: the Nth request alone; from: the Nth and all after it (times null)
+                do: status (status, headers, body), cut (answers half of the body), drop (no answer), abort (takes a
+                little of what is sent and hangs up), gone (404 for what is read: GET and HEAD),
                 stall (half of the body, then nothing), garble (a wrong byte in the body), expire (a
                 signed URL is no longer accepted), delay (by seconds), reserved (an entry's creation is answered by
                 already_exists, and it never appears), quota (creation is refused)
@@ -126,7 +128,9 @@ def take_fault(line):
         log.append(line)
         count[0] += 1
         for r in rules:
-            if (r.get("at") is None or r["at"] == count[0]) and r.get("match", "") in line and r.get("times", 1) != 0:
+            if r.get("at") not in (None, count[0]) or count[0] < r.get("from", 0) or r["do"] == "gone" and line[0] not in "GH":
+                continue
+            if r.get("match", "") in line and r.get("times", 1) != 0:
                 if r.get("times") is not None:
                     r["times"] -= 1
                 return r
@@ -223,12 +227,20 @@ class Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(data)
 
+    def read_body(self):
+        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+
     def handle_any(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if self.path.startswith("/_"):
-            return self.control(body)
+            return self.control(self.read_body())
         fault = take_fault(f"{self.command} {self.path}")
         do = fault["do"] if fault else None
+        if do == "abort":
+            self.rfile.read(min(1000, int(self.headers.get("Content-Length") or 0)))
+            return self.break_off()
+        body = self.read_body()
+        if do == "gone":
+            return self.answer(404, b"{}")
         if do == "status":
             headers = list(fault.get("headers", {}).items())
             return self.answer(fault["status"], fault.get("body", "").encode(), headers)
@@ -241,12 +253,17 @@ class Handler(BaseHTTPRequestHandler):
             return self.twirp(body, fault)
         return self.relay(body, fault)
 
-    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = handle_any
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_PATCH = handle_any
 
 
 class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
+
+    def handle_error(self, request, address):
+        """A client that was killed is no news."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, address)
 
 
 server = Server(("127.0.0.1", 0), Handler)

@@ -5,6 +5,7 @@
 #include "cache/zbytes.h"
 
 #include <string.h>
+#include <time.h>
 
 static struct digest digest_filled(guint8 with)
 {
@@ -288,6 +289,34 @@ static void test_too_much(void)
     assert_refused(origins);
 }
 
+/* Records whose keys were chosen to be alike in all but their last bytes, or are the same: with
+ * time that grows with the square of their number this would take minutes. */
+static void test_alike(void)
+{
+    for (guint same = 0; same < 2; same++) {
+        g_autoptr(GString) json = g_string_new("{\"version\":1,\"records\":[");
+        for (guint i = 0; i < 20000; i++)
+            g_string_append_printf(
+                json,
+                "%s{\"definition\":\"sha256:%064x\",\"content\":\"sha256:%064x\","
+                "\"created\":%u}",
+                i ? "," : "", same ? 1 : i + 1, i + 1, 20000 - i);
+        g_string_append(json, "]}");
+        g_autoptr(GError) err = NULL;
+        clock_t begun = clock();
+        g_autoptr(cache_segment) s = parse_json(json->str, &err), all = segment_new();
+        g_assert_no_error(err);
+        segment_merge(all, s);
+        g_assert_cmpuint(all->records->len, ==, same ? CACHE_RESULTS : 20000);
+        g_assert_cmpint(clock() - begun, <, 15 * CLOCKS_PER_SEC);
+        struct digest key = ((struct cache_record *)g_ptr_array_index(s->records, 0))->definition;
+        const GPtrArray *found = segment_find(all, &key);
+        g_assert_cmpuint(found->len, ==, same ? CACHE_RESULTS : 1);
+        const struct cache_record *first = g_ptr_array_index(found, 0);
+        g_assert_cmpint(first->created, ==, same ? 20000 - CACHE_RESULTS + 1 : 20000);
+    }
+}
+
 /* 100 MB of JSON in a few kilobytes. */
 static void test_bomb(void)
 {
@@ -339,6 +368,7 @@ int main(int argc, char **argv)
     g_test_add_func("/cache/segment/equal-layers", test_equal_layers);
     g_test_add_func("/cache/segment/hostile", test_hostile);
     g_test_add_func("/cache/segment/too-much", test_too_much);
+    g_test_add_func("/cache/segment/alike", test_alike);
     g_test_add_func("/cache/segment/bomb", test_bomb);
     g_test_add_func("/cache/segment/damaged", test_damaged);
     return g_test_run();
