@@ -21,6 +21,7 @@
 #define ROOT_TYPE "application/vnd.varve.cache.root.v1"
 #define EMPTY_TYPE "application/vnd.oci.empty.v1+json"
 #define MAX_TAG 128
+#define MAX_INLINE_IMAGES 32 /* of an index that are looked into */
 #define MAX_CONFIG (8 * 1024 * 1024)
 
 struct registry_cache {
@@ -131,32 +132,30 @@ static void add_listed(GPtrArray *list, const char *name)
         g_ptr_array_add(list, listed_new(name));
 }
 
-/* The config of the image for this machine, below an index as well; NULL: there is none. */
+/* The manifest below an index that d names; NULL: there is none, or *err is set. */
+static struct manifest *fetch_child(struct registry_cache *c, const struct descriptor *d,
+                                    GError **err)
+{
+    struct repository_document doc;
+    g_autofree char *name = digest_text(&d->digest);
+    if (!repository_get(c->repository, name, &doc, err) || !doc.bytes)
+        return NULL;
+    g_autoptr(GBytes) bytes = doc.bytes;
+    return manifest_parse(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), NULL, err);
+}
+
+/* NULL: it has none to read, or *err is set. */
 static GBytes *image_config(struct registry_cache *c, const struct manifest *m, GError **err)
 {
-    g_autoptr(manifest) child = NULL;
-    if (m->is_index) {
-        struct platform host;
-        platform_host(&host);
-        const struct descriptor *d = manifest_choose(m, &host);
-        g_autofree char *name = d ? digest_text(&d->digest) : NULL;
-        struct repository_document doc;
-        if (!d || !repository_get(c->repository, name, &doc, err) || !doc.bytes)
-            return NULL;
-        child = manifest_parse(g_bytes_get_data(doc.bytes, NULL), g_bytes_get_size(doc.bytes), NULL,
-                               err);
-        g_bytes_unref(doc.bytes);
-        m = child;
-    }
-    if (!m || m->is_index || m->config.size > MAX_CONFIG ||
+    if (m->is_index || m->config.size > MAX_CONFIG ||
         !repository_fetch_blob(c->repository, &m->config, NULL, err))
         return NULL;
     return store_blob_read(c->store, &m->config.digest, MAX_CONFIG, err);
 }
 
-/* What an image under TAG holds for us. */
-static gboolean take_image(struct registry_cache *c, const struct manifest *m, GPtrArray *list,
-                           char **foreign, GError **err)
+/* What an image holds for us. */
+static gboolean take_one_image(struct registry_cache *c, const struct manifest *m, GPtrArray *list,
+                               char **foreign, GError **err)
 {
     GError *why = NULL;
     gboolean buildkit = FALSE;
@@ -170,11 +169,35 @@ static gboolean take_image(struct registry_cache *c, const struct manifest *m, G
     GBytes *segment =
         inline_segment(g_bytes_get_data(config, NULL), g_bytes_get_size(config), &buildkit);
     if (segment) {
-        struct cache_listed *l = listed_new("inline");
+        g_autofree char *digest = digest_text(&m->config.digest);
+        g_autofree char *name = g_strconcat("inline ", digest, NULL);
+        struct cache_listed *l = listed_new(name);
         l->bytes = segment;
         g_ptr_array_add(list, l);
     } else if (buildkit && foreign && !*foreign) {
         *foreign = g_strdup("BuildKit's inline cache");
+    }
+    return TRUE;
+}
+
+/* What an image under TAG holds for us; of an index, its images of all platforms. */
+static gboolean take_image(struct registry_cache *c, const struct manifest *m, GPtrArray *list,
+                           char **foreign, GError **err)
+{
+    if (!m->is_index)
+        return take_one_image(c, m, list, foreign, err);
+    for (guint i = 0; i < MIN(m->items->len, MAX_INLINE_IMAGES); i++) {
+        const struct descriptor *d = g_ptr_array_index(m->items, i);
+        GError *why = NULL;
+        if (!d->has_platform || manifest_choose(m, &d->platform) != d)
+            continue;
+        g_autoptr(manifest) child = fetch_child(c, d, &why);
+        if (why) {
+            g_propagate_error(err, why);
+            return FALSE;
+        }
+        if (child && !take_one_image(c, child, list, foreign, err))
+            return FALSE;
     }
     return TRUE;
 }

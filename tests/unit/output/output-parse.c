@@ -54,6 +54,37 @@ static void test_docker_types(void)
     }
 }
 
+static void check_annotation(const GPtrArray *all, enum annotated what, const char *platform,
+                             const char *key, const char *value)
+{
+    struct platform p;
+    g_assert_true(platform_parse(&p, platform, NULL));
+    GTree *tree = annotations_of(all, what, &p);
+    g_assert_cmpstr(tree ? g_tree_lookup(tree, key) : NULL, ==, value);
+    g_clear_pointer(&tree, g_tree_unref);
+}
+
+/* What is said of one platform comes before what is said of all. */
+static void test_annotations(void)
+{
+    g_autoptr(output) o = output_parse(
+        "type=image,annotation-manifest[linux/arm64/v8].k=arm,annotation.k=all,annotation.K.k=x,"
+        "annotation-index.k=i,annotation-manifest-descriptor.k=d",
+        NULL);
+    const struct platform arm = {"linux", "arm64", ""}, s390x = {"linux", "s390x", ""};
+    const GPtrArray *all = o->image.annotations;
+    check_annotation(all, ANNOTATED_MANIFEST, "linux/arm64", "k", "arm");
+    check_annotation(all, ANNOTATED_MANIFEST, "linux/amd64", "k", "all");
+    check_annotation(all, ANNOTATED_MANIFEST, "linux/amd64", "K.k", "x");
+    check_annotation(all, ANNOTATED_INDEX, "linux/amd64", "k", "i");
+    check_annotation(all, ANNOTATED_MANIFEST_DESCRIPTOR, "linux/amd64", "k", "d");
+    check_annotation(all, ANNOTATED_INDEX_DESCRIPTOR, "linux/amd64", "k", NULL);
+    g_assert_cmpint(annotations_of_index(all)->what, ==, ANNOTATED_INDEX);
+    g_assert_null(annotations_astray(all, &arm, 1));
+    g_autofree char *astray = annotation_kind(annotations_astray(all, &s390x, 1));
+    g_assert_cmpstr(astray, ==, "manifest[linux/arm64]");
+}
+
 /* What fails, and words of its message; "check: " marks what output_check() finds. */
 static const struct {
     const char *spec, *words;
@@ -140,6 +171,7 @@ static void test_check(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/output/annotations", test_annotations);
     g_test_add_func("/output/parse/good", test_good);
     g_test_add_func("/output/parse/docker-types", test_docker_types);
     g_test_add_func("/output/parse/bad", test_bad);

@@ -346,9 +346,53 @@ static void test_volume_list(void)
     fixture_end();
 }
 
+/* A name stands for an index as a whole, or for something else. */
+static void test_index(void)
+{
+    fixture_begin();
+    g_autoptr(store) s = fixture_open();
+    g_autoptr(GError) err = NULL;
+    struct image_row rows[2] = {sample(s, "a:1", "linux/amd64", "{\"a\":1}"),
+                                sample(s, "a:1", "linux/arm64", "{\"b\":1}")};
+    struct image_row single = sample(s, "a:1", "linux/s390x", "{\"c\":1}");
+    struct digest index;
+    g_assert_true(store_blob_put(s, "index", 5, &index, &err));
+    single.manifest = single.target = single.config;
+    put(s, &single);
+    for (guint i = 0; i < 2; i++) {
+        rows[i].manifest = rows[i].config;
+        rows[i].target = index;
+        put(s, &rows[i]);
+    }
+    g_autofree char *there = store_image_platforms(s, "a:1"),
+                    *none = store_image_platforms(s, "b:1");
+    g_assert_cmpstr(there, ==, "linux/amd64, linux/arm64");
+    g_assert_null(none);
+    g_autoptr(image_row) arm = store_image_find(s, "a:1", "linux/arm64");
+    g_autoptr(GPtrArray) group = store_image_group(s, arm);
+    g_assert_true(image_row_in_index(arm) && image_group_is_index(group));
+    g_assert_cmpuint(group->len, ==, 2);
+    g_assert_cmpstr(((struct image_row *)g_ptr_array_index(group, 0))->platform, ==, "linux/amd64");
+    g_autofree char *id = digest_text(&index);
+    g_autoptr(image_row) by_id = store_image_find_id(s, id, "linux/arm64", &err);
+    g_assert_cmpstr(by_id->platform, ==, "linux/arm64");
+    g_assert_null(store_image_find_id(s, id, "linux/s390x", &err));
+    put(s, &single);
+    g_autofree char *after = store_image_platforms(s, "a:1");
+    g_assert_cmpstr(after, ==, "linux/s390x");
+    /* One image that was pulled from an index with more is that image. */
+    single.target = index;
+    single.origin = (char *)"pull";
+    g_autoptr(GPtrArray) alone = store_image_group(s, &single);
+    g_assert_false(image_group_is_index(alone));
+    g_assert_no_error(err);
+    fixture_end();
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/store/images/index", test_index);
     g_test_add_func("/store/image/names", test_names);
     g_test_add_func("/store/image/platform", test_platform_choice);
     g_test_add_func("/store/image/parts", test_needs_its_parts);
