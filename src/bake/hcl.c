@@ -186,20 +186,27 @@ gboolean hclfile_check(struct hclfile *f)
     return FALSE;
 }
 
+void parser_start(struct parser *p, struct hclfile *f)
+{
+    gsize len;
+    const char *text = g_bytes_get_data(f->bytes, &len);
+    gsize bom = len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    *p = (struct parser){.file = f,
+                         .base = text,
+                         .p = text + bom,
+                         .end = text + len,
+                         .line_start = text + bom,
+                         .line = 1,
+                         .lines = TRUE};
+}
+
 struct hclfile *hclfile_parse(const char *name, const void *bytes, gsize len)
 {
     struct hclfile *f = hclfile_new(name, bytes, len);
+    struct parser p;
     if (!hclfile_check(f))
         return f;
-    const char *text = g_bytes_get_data(f->bytes, NULL);
-    gsize bom = len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-    struct parser p = {.file = f,
-                       .base = text,
-                       .p = text + bom,
-                       .end = text + len,
-                       .line_start = text + bom,
-                       .line = 1,
-                       .lines = TRUE};
+    parser_start(&p, f);
     parser_next(&p);
     f->body = parse_body(&p, "");
     return f;

@@ -68,6 +68,8 @@ const char *parser_text(struct parser *p, const struct token *t);
  */
 struct hclfile *hclfile_new(const char *name, const void *bytes, gsize len);
 gboolean hclfile_check(struct hclfile *f);
+/* At the beginning of f, behind a byte order mark; no token is read yet. */
+void parser_start(struct parser *p, struct hclfile *f);
 
 /* hclexpr.c: an expression up to what cannot belong to it. NULL after an error. */
 const struct expr *parse_expression(struct parser *p);
