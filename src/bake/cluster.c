@@ -15,8 +15,8 @@ static pcre2_match_data *cluster_match(const char *p, const char *end)
                              &error, &at, NULL);
         match = pcre2_match_data_create(1, NULL);
     }
-    int rc = pcre2_match(code, (PCRE2_SPTR)p, (PCRE2_SIZE)(end - p), 0, PCRE2_NO_UTF_CHECK, match,
-                         NULL);
+    int rc =
+        pcre2_match(code, (PCRE2_SPTR)p, (PCRE2_SIZE)(end - p), 0, PCRE2_NO_UTF_CHECK, match, NULL);
     return rc > 0 ? match : NULL;
 }
 

@@ -91,23 +91,13 @@ static const struct type *common_type(struct heap *h, const struct value *const 
     return t;
 }
 
-/* Whether any is a part of t: then its elements must be unified after they were converted. */
-static gboolean is_open(const struct type *t)
-{
-    if (t->kind == TYPE_ANY)
-        return TRUE;
-    gboolean open = t->element && is_open(t->element);
-    for (guint i = 0; i < t->n && !open; i++)
-        open = is_open(t->fields[i]);
-    return open;
-}
-
-/* The items of v with one type, *element: at first what is wished, then what they have become. */
+/* The items of v with one type, *element: at first what is wished, then what they have become.
+ * Where the wish leaves something open they are unified after they were converted. */
 static const struct value **uniform_items(struct heap *h, const struct value *v,
                                           const struct type **element, GError **err)
 {
     const struct value **items = convert_items(h, v, *element, err);
-    if (!items || !is_open(*element))
+    if (!items || !(*element)->open)
         return items;
     const struct type *t =
         v->n || !v->type->element ? common_type(h, items, v->n, err) : v->type->element;

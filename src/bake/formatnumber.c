@@ -5,7 +5,8 @@
 #include <string.h>
 
 #define DIGITS_MAX (4u << 20) /* of one number */
-#define SHORT_EXPONENT 6      /* %g without precision: more digits before the point become an exponent */
+#define SHORT_EXPONENT 6 /* %g without precision: more digits before the point become an exponent  \
+                          */
 
 /* Decimal digits: 0.DIGITS * 10^exponent; none for zero. */
 struct digits {

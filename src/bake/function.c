@@ -5,10 +5,10 @@
 #include <string.h>
 
 static const struct function *const TABLES[] = {
-    functions_character, functions_csv,    functions_digest, functions_encode,
-    functions_format,    functions_list,   functions_logic,  functions_map,
-    functions_net,       functions_number, functions_path,   functions_regex,
-    functions_set,       functions_text,   functions_time,   functions_version};
+    functions_character, functions_csv,    functions_digest, functions_encode, functions_format,
+    functions_lazy,      functions_list,   functions_logic,  functions_map,    functions_net,
+    functions_number,    functions_path,   functions_regex,  functions_set,    functions_text,
+    functions_time,      functions_version};
 
 const struct function *function_find(const char *name)
 {

@@ -5,9 +5,8 @@
 #include <string.h>
 
 static const struct param ONE_STRING[] = {{"str", &type_string, FALSE}};
-static const struct param SUBSTR[] = {{"str", &type_string, FALSE},
-                                      {"offset", &type_number, FALSE},
-                                      {"length", &type_number, FALSE}};
+static const struct param SUBSTR[] = {
+    {"str", &type_string, FALSE}, {"offset", &type_number, FALSE}, {"length", &type_number, FALSE}};
 
 static const struct value *call_reverse(struct call *c, const struct value *const *args, guint n,
                                         GError **err)

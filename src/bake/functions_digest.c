@@ -5,11 +5,11 @@
 #include <crypt.h>
 #include <string.h>
 
-#define BCRYPT_COST 10         /* when none is given */
-#define BCRYPT_COST_MIN 4      /* below, the default is taken */
-#define BCRYPT_COST_MAX 31     /* of the format; the steps of the heap end it much earlier */
-#define BCRYPT_BYTES_MAX 72    /* of the password */
-#define BCRYPT_STEPS 100       /* of a round */
+#define BCRYPT_COST 10      /* when none is given */
+#define BCRYPT_COST_MIN 4   /* below, the default is taken */
+#define BCRYPT_COST_MAX 31  /* of the format; the steps of the heap end it much earlier */
+#define BCRYPT_BYTES_MAX 72 /* of the password */
+#define BCRYPT_STEPS 100    /* of a round */
 #define UUID_BYTES 16
 
 static const struct param ONE_STRING[] = {{"str", &type_string, FALSE}};
@@ -21,8 +21,7 @@ static const struct param COST = {"cost", &type_number, FALSE};
 
 static const struct value *text_checksum(struct heap *h, GChecksumType type, struct text t)
 {
-    g_autofree char *hex =
-        g_compute_checksum_for_data(type, (const guchar *)t.bytes, t.len);
+    g_autofree char *hex = g_compute_checksum_for_data(type, (const guchar *)t.bytes, t.len);
     return value_cstring(h, hex);
 }
 

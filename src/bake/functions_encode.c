@@ -7,9 +7,8 @@
 static const struct param ANY[] = {{"val", &type_any, TRUE}};
 static const struct param ONE_STRING[] = {{"str", &type_string, FALSE}};
 static const struct param BYTES[] = {{"buf", &type_any, FALSE}};
-static const struct param BYTES_SLICE[] = {{"buf", &type_any, FALSE},
-                                           {"offset", &type_number, FALSE},
-                                           {"length", &type_number, FALSE}};
+static const struct param BYTES_SLICE[] = {
+    {"buf", &type_any, FALSE}, {"offset", &type_number, FALSE}, {"length", &type_number, FALSE}};
 
 static const struct value *call_jsonencode(struct call *c, const struct value *const *args, guint n,
                                            GError **err)
@@ -101,8 +100,9 @@ static const struct value *call_urlencode(struct call *c, const struct value *co
 static const struct value *call_bytes(struct call *c, const struct value *const *args, guint n,
                                       GError **err)
 {
-    return call_bad_arg(c, 0, err, "bytes are needed, which nothing in a bake file yields; for text "
-                                   "use strlen() and substr()");
+    return call_bad_arg(c, 0, err,
+                        "bytes are needed, which nothing in a bake file yields; for text "
+                        "use strlen() and substr()");
 }
 
 const struct function functions_encode[] = {

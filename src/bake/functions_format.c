@@ -112,11 +112,12 @@ static gboolean sequence_append(struct formatting *f, const struct sequence *s, 
 {
     char mode = s->verb.mode;
     if (s->argument >= f->n)
-        return error_set(err, VARVE_ERROR_INVALID,
-                         "not enough arguments for \"%.*s\" at %u: it needs argument %" G_GINT64_FORMAT
-                         ", there are %u",
-                         (int)(s->end - s->from), s->from, (guint)(s->from - f->format.bytes),
-                         s->argument + 1, f->n);
+        return error_set(
+            err, VARVE_ERROR_INVALID,
+            "not enough arguments for \"%.*s\" at %u: it needs argument %" G_GINT64_FORMAT
+            ", there are %u",
+            (int)(s->end - s->from), s->from, (guint)(s->from - f->format.bytes), s->argument + 1,
+            f->n);
     const struct value *v = f->args[s->argument];
     f->next = (guint)s->argument + 1;
     f->used = MAX(f->used, f->next);
@@ -129,8 +130,9 @@ static gboolean sequence_append(struct formatting *f, const struct sequence *s, 
                               : strchr("bdoxXeEfgG", mode) ? &type_number
                                                            : NULL;
     if (!type)
-        return error_set(err, VARVE_ERROR_INVALID, "unsupported verb \"%c\" in \"%.*s\" at %u", mode,
-                         (int)(s->end - s->from), s->from, (guint)(s->from - f->format.bytes));
+        return error_set(err, VARVE_ERROR_INVALID, "unsupported verb \"%c\" in \"%.*s\" at %u",
+                         mode, (int)(s->end - s->from), s->from,
+                         (guint)(s->from - f->format.bytes));
     return converted_append(f, s, type, v, err);
 }
 

@@ -347,8 +347,7 @@ static void range_bounds(struct heap *h, const struct value *const *args, guint 
 {
     *start = n > 1 ? args[0] : value_int(h, 0);
     *end = args[n > 1];
-    *step = n > 2 ? args[2]
-                  : value_int(h, mpfr_less_p((*end)->number, (*start)->number) ? -1 : 1);
+    *step = n > 2 ? args[2] : value_int(h, mpfr_less_p((*end)->number, (*start)->number) ? -1 : 1);
 }
 
 static const struct value *call_range(struct call *c, const struct value *const *args, guint n,

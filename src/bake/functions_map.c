@@ -5,9 +5,8 @@
 
 static const struct param KEYS[] = {{"inputMap", &type_any, FALSE}};
 static const struct param VALUES[] = {{"mapping", &type_any, FALSE}};
-static const struct param LOOKUP[] = {{"inputMap", &type_any, FALSE},
-                                      {"key", &type_string, FALSE},
-                                      {"default", &type_any, FALSE}};
+static const struct param LOOKUP[] = {
+    {"inputMap", &type_any, FALSE}, {"key", &type_string, FALSE}, {"default", &type_any, FALSE}};
 static const struct param ZIPMAP[] = {{"keys", &type_list_string, FALSE},
                                       {"values", &type_any, FALSE}};
 static const struct param MAPS = {"maps", &type_any, TRUE};
@@ -51,7 +50,8 @@ static const struct value *call_lookup(struct call *c, const struct value *const
     const struct value *v = args[0], *fallback = args[2];
     if (!arg_mapping(c, args, 0, err))
         return NULL;
-    if (v->kind == TYPE_MAP && !(fallback = value_convert(c->heap, fallback, v->type->element, err))) {
+    if (v->kind == TYPE_MAP &&
+        !(fallback = value_convert(c->heap, fallback, v->type->element, err))) {
         g_prefix_error(err, "the default must have the type of the map's elements: ");
         c->bad_arg = 2;
         return NULL;

@@ -89,7 +89,7 @@ static const struct value *number_fitted(struct heap *h, mpfr_srcptr whole)
 }
 
 static const struct value *call_truncate(struct call *c, const struct value *const *args, guint n,
-                                    GError **err)
+                                         GError **err)
 {
     if (mpfr_integer_p(args[0]->number))
         return args[0];

@@ -66,9 +66,7 @@ static const struct value *sets_combine(struct heap *h, const struct type *eleme
     const struct value **items = heap_array(h, const struct value *, a->n + b->n);
     guint n = 0;
     for (guint i = 0, k = 0; i < a->n || k < b->n;) {
-        int order = i == a->n   ? 1
-                    : k == b->n ? -1
-                                : value_compare(a->items[i], b->items[k]);
+        int order = i == a->n ? 1 : k == b->n ? -1 : value_compare(a->items[i], b->items[k]);
         if (order == 0 ? rule.both : order < 0 ? rule.a : rule.b)
             items[n++] = order <= 0 ? a->items[i] : b->items[k];
         i += order <= 0;
@@ -110,9 +108,8 @@ static const struct value *call_setsubtract(struct call *c, const struct value *
     return sets_fold(c, args, n, (struct set_rule){TRUE, FALSE, FALSE}, err);
 }
 
-static const struct value *call_setsymmetricdifference(struct call *c,
-                                                       const struct value *const *args, guint n,
-                                                       GError **err)
+static const struct value *
+call_setsymmetricdifference(struct call *c, const struct value *const *args, guint n, GError **err)
 {
     return sets_fold(c, args, n, (struct set_rule){TRUE, TRUE, FALSE}, err);
 }
@@ -142,8 +139,8 @@ static const struct value *product_row(struct heap *h, const struct value *const
     return value_tuple(h, items, n);
 }
 
-static const struct value *call_setproduct(struct call *c, const struct value *const *args,
-                                           guint n, GError **err)
+static const struct value *call_setproduct(struct call *c, const struct value *const *args, guint n,
+                                           GError **err)
 {
     const struct value **factors = heap_array(c->heap, const struct value *, n);
     const struct type **types = heap_array(c->heap, const struct type *, n);

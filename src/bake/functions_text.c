@@ -75,8 +75,10 @@ static gboolean join_list(struct call *c, const struct value *const *args, guint
     for (guint k = 0; k < args[i]->n; k++) {
         const struct value *item = args[i]->items[k];
         if (item->null) {
-            call_bad_arg(c, (int)i, err, "element %u is null; leave it out, for example with "
-                                         "[for x in list : x if x != null]", k);
+            call_bad_arg(c, (int)i, err,
+                         "element %u is null; leave it out, for example with "
+                         "[for x in list : x if x != null]",
+                         k);
             return FALSE;
         }
         if (!heap_reserve_string(c->heap, out->len + args[0]->text.len + item->text.len, err))

@@ -237,11 +237,8 @@ static const struct value *read_any(struct reader *r)
 
 const struct value *json_read(struct heap *h, struct text json, GError **err)
 {
-    struct reader r = {.heap = h,
-                       .start = json.bytes,
-                       .p = json.bytes,
-                       .end = json.bytes + json.len,
-                       .err = err};
+    struct reader r = {
+        .heap = h, .start = json.bytes, .p = json.bytes, .end = json.bytes + json.len, .err = err};
     const struct value *v = read_any(&r);
     skip_blanks(&r);
     if (v && r.p < r.end)

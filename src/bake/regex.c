@@ -10,9 +10,9 @@
 /* An attempt at one place may backtrack so often; each next limit is tried after the one before it
  * was not enough. */
 static const guint32 LIMITS[] = {50, 1000, 20000, 400000, 8000000};
-#define LIMIT_PER_STEP 50   /* of that counts as a step */
+#define LIMIT_PER_STEP 50    /* of that counts as a step */
 #define LOOKED_PER_STEP 1024 /* bytes that an attempt may have looked at */
-#define HEAP_KIB (64 << 10) /* for backtracking */
+#define HEAP_KIB (64 << 10)  /* for backtracking */
 
 struct regex {
     pcre2_code *code;
@@ -34,8 +34,8 @@ static pcre2_code *regex_compile(const char *pattern, GError **err)
     pcre2_set_newline(context, PCRE2_NEWLINE_LF);
     pcre2_code *compiled =
         pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED,
-                      PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_UCP, &code,
-                      &at, context);
+                      PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_UCP,
+                      &code, &at, context);
     pcre2_compile_context_free(context);
     if (!compiled) {
         PCRE2_UCHAR text[256];
@@ -99,8 +99,8 @@ static int regex_attempt(struct regex *r, struct heap *h, struct text t, gsize a
     return rc;
 }
 
-gboolean regex_find(struct regex *r, struct heap *h, struct text t, gsize from,
-                    const gsize **spans, GError **err)
+gboolean regex_find(struct regex *r, struct heap *h, struct text t, gsize from, const gsize **spans,
+                    GError **err)
 {
     GError *why = NULL;
     for (gsize at = from; at <= t.len;

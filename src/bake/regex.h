@@ -24,8 +24,8 @@ const char *regex_group_name(const struct regex *r, guint i);
 /* The first match in t that begins at byte from or later. *spans: from and to of the whole match,
  * then of each group (both are REGEX_UNSET when it took no part); r's, until the next call. FALSE:
  * no match, or with *err when it took too long. */
-gboolean regex_find(struct regex *r, struct heap *h, struct text t, gsize from,
-                    const gsize **spans, GError **err);
+gboolean regex_find(struct regex *r, struct heap *h, struct text t, gsize from, const gsize **spans,
+                    GError **err);
 #define REGEX_UNSET ((gsize) - 1)
 
 typedef struct regex regex;

@@ -120,8 +120,9 @@ static gboolean escape_read(struct reader *r, const char *from, gunichar *c)
     else if (ch < 0x80 && !g_ascii_isalnum((char)ch))
         *c = ch;
     else
-        return regex_fail(r, from, ch == '8' || ch == '9' ? "backreferences are not supported"
-                                                          : "invalid escape sequence");
+        return regex_fail(r, from,
+                          ch == '8' || ch == '9' ? "backreferences are not supported"
+                                                 : "invalid escape sequence");
     return TRUE;
 }
 
@@ -288,10 +289,7 @@ static gboolean flags_letters(struct reader *r, const char *from, struct level *
     gboolean on = TRUE, some = FALSE;
     for (; r->p < r->end && *r->p != ')' && *r->p != ':'; r->p++) {
         char c = *r->p;
-        gboolean *flag = c == 'm'   ? &l->lines
-                         : c == 's' ? &l->dots
-                         : c == 'U' ? &l->lazy
-                                    : NULL;
+        gboolean *flag = c == 'm' ? &l->lines : c == 's' ? &l->dots : c == 'U' ? &l->lazy : NULL;
         if (flag)
             *flag = on;
         else if (c == 'i')

@@ -3,18 +3,19 @@
 #include <string.h>
 
 #define PRIMITIVE(name, k) const struct type name = {.kind = k}
-PRIMITIVE(type_any, TYPE_ANY);
+const struct type type_any = {.kind = TYPE_ANY, .open = TRUE};
 PRIMITIVE(type_bool, TYPE_BOOL);
 PRIMITIVE(type_number, TYPE_NUMBER);
 PRIMITIVE(type_string, TYPE_STRING);
 
-#define COLLECTION(name, k, e) const struct type name = {.kind = k, .element = &e, .depth = 1}
-COLLECTION(type_list_any, TYPE_LIST, type_any);
-COLLECTION(type_list_string, TYPE_LIST, type_string);
-COLLECTION(type_list_number, TYPE_LIST, type_number);
-COLLECTION(type_set_any, TYPE_SET, type_any);
-COLLECTION(type_map_any, TYPE_MAP, type_any);
-COLLECTION(type_map_string, TYPE_MAP, type_string);
+#define COLLECTION(name, k, e, any)                                                                \
+    const struct type name = {.kind = k, .element = &e, .open = any, .depth = 1}
+COLLECTION(type_list_any, TYPE_LIST, type_any, TRUE);
+COLLECTION(type_list_string, TYPE_LIST, type_string, FALSE);
+COLLECTION(type_list_number, TYPE_LIST, type_number, FALSE);
+COLLECTION(type_set_any, TYPE_SET, type_any, TRUE);
+COLLECTION(type_map_any, TYPE_MAP, type_any, TRUE);
+COLLECTION(type_map_string, TYPE_MAP, type_string, FALSE);
 
 static const struct type *const CONSTANTS[] = {&type_list_any, &type_list_string, &type_list_number,
                                                &type_set_any,  &type_map_any,     &type_map_string};
@@ -74,8 +75,11 @@ static const struct type *type_intern(struct heap *h, const struct type *t)
     struct type *kept = heap_alloc(h, sizeof(*kept));
     *kept = *t;
     kept->depth = t->element ? t->element->depth + 1 : 1;
-    for (guint i = 0; i < t->n; i++)
+    kept->open = t->element && t->element->open;
+    for (guint i = 0; i < t->n; i++) {
         kept->depth = MAX(kept->depth, t->fields[i]->depth + 1);
+        kept->open |= t->fields[i]->open;
+    }
     if (kept->depth > HEAP_MAX_DEPTH)
         heap_fail(h, "values are nested too deeply", NULL);
     g_hash_table_add(h->types, kept);

@@ -33,6 +33,7 @@ struct type {
     const struct text *keys;          /* object: n, ascending by bytes; else NULL */
     const gboolean *optional;         /* object as a wish: n, which may be missing; or NULL: none */
     guint n;                          /* tuple, object: how many */
+    gboolean open;                    /* any is a part of it */
     guint depth; /* of types within types: 0 for primitive ones; at most HEAP_MAX_DEPTH */
 };
 
