@@ -1,0 +1,83 @@
+/* The functions of bake files against what buildx answered: tests/data/bake/functions, whose ask.py
+ * says what a case looks like. */
+#include "bake/eval.h"
+#include "bake/hcl.h"
+#include "dockerfile/diag.h"
+
+#include <string.h>
+
+#define NOW 1700000000 /* 2023-11-14T22:13:20Z */
+
+/* The value of an expression as JSON, or "!" and the error. */
+static char *evaluate(const char *expression)
+{
+    g_autofree char *text = g_strconcat("x = ", expression, "\n", NULL);
+    g_autoptr(hclfile) file = hclfile_parse("case.hcl", text, strlen(text));
+    g_autoptr(heap) h = heap_new();
+    g_autoptr(GError) err = NULL;
+    g_autoptr(GString) json = g_string_new(NULL);
+    struct eval ev = {.heap = h, .now = NOW};
+    if (!file->body)
+        return g_strdup("!syntax");
+    const struct attribute *a = body_attribute(file->body, "x");
+    const struct value *v = bake_eval(&ev, a->value, &(struct bake_scope){0}, &err);
+    if (!v || !value_json(h, v, json, &err))
+        return g_strconcat("!", err->message, NULL);
+    return g_strdup(json->str);
+}
+
+/* A case: "EXPRESSION<tab>RESULT", or "=RESULT" when buildx did not say so. */
+static gboolean check_case(const char *name, guint line, const char *text)
+{
+    const char *tab = strchr(text, '\t');
+    if (!tab) {
+        g_test_message("%s:%u: no tab", name, line);
+        return FALSE;
+    }
+    const char *want = tab + 1 + (tab[1] == '=');
+    g_autofree char *expression = g_strndup(text, (gsize)(tab - text));
+    g_autofree char *got = evaluate(expression);
+    gboolean both_fail = *want == '!' && *got == '!' && !g_str_has_prefix(got, "!syntax");
+    if (g_getenv("VERBOSE") && both_fail)
+        g_test_message("%s\n   %s\n   %s", expression, want, got);
+    if (both_fail || strcmp(want, got) == 0)
+        return TRUE;
+    g_test_message("%s:%u: %s: %s, not %s", name, line, expression, got, want);
+    return FALSE;
+}
+
+static void test_file(gconstpointer data)
+{
+    const char *name = data;
+    g_autofree char *text = NULL;
+    guint failed = 0, cases = 0;
+    g_autofree char *path =
+        g_test_build_filename(G_TEST_DIST, "tests/data/bake/functions", name, NULL);
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    for (guint i = 0; lines[i]; i++)
+        if (lines[i][0] && lines[i][0] != '#') {
+            failed += !check_case(name, i + 1, lines[i]);
+            cases++;
+        }
+    g_assert_cmpuint(cases, >, 0);
+    g_assert_cmpuint(failed, ==, 0);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_autofree char *folder = g_test_build_filename(G_TEST_DIST, "tests/data/bake/functions", NULL);
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    g_assert_nonnull(dir);
+    for (const char *name; (name = g_dir_read_name(dir));)
+        if (g_str_has_suffix(name, ".txt"))
+            g_ptr_array_add(names, g_strdup(name));
+    g_assert_cmpuint(names->len, >, 0);
+    for (guint i = 0; i < names->len; i++) {
+        g_autofree char *path = g_strconcat("/bake/functions/", (char *)names->pdata[i], NULL);
+        g_test_add_data_func(path, names->pdata[i], test_file);
+    }
+    return g_test_run();
+}
