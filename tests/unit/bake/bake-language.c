@@ -76,6 +76,7 @@ static void world_names(gpointer self, GPtrArray *variables, GPtrArray *function
     struct world *w = self;
     for (guint i = 0; i < w->names->len; i++)
         g_ptr_array_add(variables, (gpointer)g_array_index(w->names, struct named, i).name);
+    g_ptr_array_add(functions, (gpointer)JSONENCODE.name);
 }
 
 static void add_function(struct world *w, const struct block *b)
