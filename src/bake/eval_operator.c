@@ -101,10 +101,12 @@ const struct value *eval_binary(struct eval *ev, const struct expr *e,
         return eval_equality(ev, e, scope, err);
     if (e->op != OP_AND && e->op != OP_OR)
         return eval_numbers(ev, e, scope, err);
+    /* both sides count, also when the first decides: as in the HCL of buildx 0.29 */
     const struct value *a = eval_operand(ev, e->operands[0], scope, &type_bool, err);
-    if (!a || a->boolean == (e->op == OP_OR))
-        return a;
-    return eval_operand(ev, e->operands[1], scope, &type_bool, err);
+    const struct value *b = a ? eval_operand(ev, e->operands[1], scope, &type_bool, err) : NULL;
+    if (!b)
+        return NULL;
+    return value_bool(e->op == OP_OR ? a->boolean || b->boolean : a->boolean && b->boolean);
 }
 
 /* The value that counts as the type that both arms have in common; other is NULL when that arm
@@ -118,6 +120,8 @@ static const struct value *arm_unify(struct eval *ev, const struct value *v,
         return value_null_of(ev->heap, other->type);
     const struct type *both[] = {v->type, other->type};
     const struct type *t = type_unify(ev->heap, both, 2, TRUE);
+    if (!heap_reserve(ev->heap, 0, err)) /* then no type was found because of that */
+        return eval_place(ev, &e->at);
     if (!t)
         return eval_fail(ev, &e->at, err,
                          "both results of a conditional must have a type in common, not %s and %s",

@@ -5,6 +5,7 @@
 #include "dockerfile/diag.h"
 
 #include <string.h>
+#include <time.h>
 
 #define NOW 1700000000 /* 2023-11-14T22:13:20Z */
 
@@ -64,6 +65,64 @@ static void test_file(gconstpointer data)
     g_assert_cmpuint(failed, ==, 0);
 }
 
+#define AS "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define LONG "join(\"\", [for i in range(1024) : format(\"%1024s\", \"x\")])" /* 1 MiB */
+
+/* What a hostile file may ask for ends soon, in an error. */
+static void test_limits(void)
+{
+    static const struct {
+        const char *expression, *error;
+    } cases[] = {
+        {"regex(\"(a+)+$\", \"" AS "b\")", "takes too long for this text"},
+        {"regex(\"(a|aa)+$\", \"" AS AS "b\")", "takes too long for this text"},
+        {"regexall(\"(x+x+)+[yz]\", replace(\"" AS AS "\", \"a\", \"x\"))",
+         "takes too long for this text"},
+        {"regexall(\"[^b]*b\", " LONG ")", "the evaluation takes too long"},
+        {"regex(\"" AS AS "{1000}\", \"" AS "\") == regex(\"((a{1000}){1000})\", \"a\")",
+         "invalid repeat count"},
+        {"replace(" LONG ", \"\", " LONG ")", "a string would be longer"},
+        {"regex_replace(" LONG ", \".\", \"" AS "\")", "longer than 16 MiB"},
+        {"indent(10000000, \"\\n\\n\")", "a string would be longer"},
+        {"join(" LONG ", range(20))", "a string would be longer"},
+        {"format(\"%134217727d\", 1)", "a string would be longer"},
+        {"format(\"%.134217727f\", 1)", "a string would be longer"},
+        {"format(\"%99999999999999s\", \"\")", "a string would be longer"},
+        {"format(\"%d\", 1e9999999)", "too many digits"},
+        {"format(\"%f\", 1e9999999)", "too many digits"},
+        {"format(\"%v\", 1e99999999)", "too many digits"},
+        {"setproduct(range(1024), range(1024), range(1024))", "the evaluation takes too"},
+        {"[for i in range(1024) : setproduct(range(1024), range(1024))]",
+         "the evaluation takes too"},
+        {"bcrypt(\"x\", 31)", "the evaluation takes too long"},
+        {"jsondecode(replace(format(\"%99999s\", \"\"), \" \", \"[\"))", "nests too deeply"},
+        {"parseint(replace(format(\"%9999s\", \"\"), \" \", \"9\"), 10)", "more than 1024 bits"},
+        {"regex(replace(format(\"%999s\", \"\"), \" \", \"(\"), \"\")", "groups nest too deeply"},
+        {"regex(" LONG ", \"\")", "longer than 65536 bytes"},
+        {"trim(" LONG ", " LONG ")", "the evaluation takes too long"},
+    };
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        clock_t start = clock();
+        g_autofree char *got = evaluate(cases[i].expression);
+        clock_t ms = (clock() - start) / (CLOCKS_PER_SEC / 1000);
+        if (!strstr(got, cases[i].error) || ms > 20000)
+            g_error("%.80s: %.200s after %d ms", cases[i].expression, got, (int)ms);
+        g_test_message("%.40s: %d ms", cases[i].expression, (int)ms);
+    }
+}
+
+/* Each function has a row only once, and cases. */
+static void test_table(void)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+    function_names(names);
+    for (guint i = 0; i < names->len; i++)
+        g_assert_true(g_hash_table_add(seen, names->pdata[i]));
+    g_assert_cmpuint(names->len, ==, 106);
+    g_assert_null(function_find("nothing"));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -79,5 +138,7 @@ int main(int argc, char **argv)
         g_autofree char *path = g_strconcat("/bake/functions/", (char *)names->pdata[i], NULL);
         g_test_add_data_func(path, names->pdata[i], test_file);
     }
+    g_test_add_func("/bake/functions/limits", test_limits);
+    g_test_add_func("/bake/functions/table", test_table);
     return g_test_run();
 }
