@@ -4,6 +4,7 @@
 #include "bake/hcl.h"
 #include "dockerfile/diag.h"
 
+#include <locale.h>
 #include <string.h>
 #include <time.h>
 
@@ -125,6 +126,7 @@ static void test_table(void)
 
 int main(int argc, char **argv)
 {
+    setlocale(LC_ALL, "C.UTF-8"); /* for messages */
     g_test_init(&argc, &argv, NULL);
     g_autofree char *folder = g_test_build_filename(G_TEST_DIST, "tests/data/bake/functions", NULL);
     g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
