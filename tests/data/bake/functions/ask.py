@@ -28,7 +28,7 @@ def bake(text):
         with open(path, "w", encoding="utf-8", newline="") as f:
             f.write(text)
         command = ["chroot", CHROOT, "docker", "buildx", "bake", "-f", path.removeprefix(CHROOT), "--print"]
-        return subprocess.run(command, capture_output=True, text=True)
+        return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", errors="replace")
 
 
 def argument_end(text, at):
