@@ -130,10 +130,15 @@ static void order_string(struct text t, GString *out)
     g_string_append_c(out, '"');
 }
 
+static void order_number(const struct value *v, GString *out)
+{
+    g_autofree char *text = number_text(v, NULL);
+    g_string_append(out, text ? text : "");
+}
+
 /* The bytes by which cty orders compound elements of sets, without NUL. */
 static void order_append(const struct value *v, GString *out)
 {
-    g_autofree char *number = NULL;
     if (out->len > HEAP_MAX_STRING)
         return;
     if (v->null)
@@ -141,7 +146,7 @@ static void order_append(const struct value *v, GString *out)
     else if (v->kind == TYPE_BOOL)
         g_string_append_c(out, v->boolean ? 'T' : 'F');
     else if (v->kind == TYPE_NUMBER)
-        g_string_append(out, number = number_text(v, NULL));
+        order_number(v, out);
     else if (v->kind == TYPE_STRING)
         order_string(v->text, out);
     if (!value_iterable(v))
@@ -196,7 +201,7 @@ const struct value *value_set(struct heap *h, const struct type *element,
                               const struct value *const *items, guint n)
 {
     const struct value **kept = heap_array(h, const struct value *, n);
-    struct member *members = g_new(struct member, n);
+    struct member *members = g_new(struct member, n + 1);
     guint unique = 0;
     for (guint i = 0; i < n; i++)
         members[i] = (struct member){items[i], order_text(items[i])};
@@ -227,7 +232,7 @@ static int pair_compare(gconstpointer x, gconstpointer y)
 static guint pairs_sort(struct heap *h, const struct text **keys, const struct value *const **items,
                         guint n)
 {
-    g_autofree struct pair *pairs = g_new(struct pair, n);
+    g_autofree struct pair *pairs = g_new(struct pair, n + 1);
     struct text *sorted = heap_array(h, struct text, n);
     const struct value **values = heap_array(h, const struct value *, n);
     guint kept = 0;
