@@ -68,6 +68,8 @@ struct for_expr {
     gboolean group;                /* "...": results of a key are collected in a tuple */
 };
 
+#define EXPR_MAX_HEIGHT 800 /* of a tree: who walks it may recurse */
+
 struct expr {
     enum expr_kind kind;
     struct place at;           /* the whole of it, at least its first line */
@@ -77,6 +79,7 @@ struct expr {
     guint n_steps;
     enum expr_op op;                    /* UNARY, BINARY */
     gboolean expand;                    /* CALL with "..." */
+    guint16 height;                     /* of the tree below, from 1 */
     gboolean json_string;               /* a whole string of the JSON flavour: source has it */
     const char *source;                 /* json_string: the text that was parsed as a template */
     const struct expr *const *operands; /* n_operands */

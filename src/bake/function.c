@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-static const struct function *const TABLES[] = {functions_logic};
+static const struct function *const TABLES[] = {functions_lazy, functions_logic};
 
 const struct function *function_find(const char *name)
 {

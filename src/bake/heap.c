@@ -15,6 +15,7 @@ void heap_free(struct heap *h)
 {
     if (!h)
         return;
+    g_clear_pointer(&h->types, g_hash_table_unref);
     arena_free(h->arena);
     g_free(h);
 }
@@ -22,41 +23,34 @@ void heap_free(struct heap *h)
 gpointer heap_alloc(struct heap *h, gsize size)
 {
     h->bytes += MIN(size, G_MAXSIZE / 4 - h->bytes);
-    h->over |= h->bytes > h->max_bytes;
     return arena_alloc(h->arena, size);
 }
 
-static gboolean heap_fail(struct heap *h, GError **err)
+gboolean heap_fail(struct heap *h, const char *why, GError **err)
 {
-    h->over = TRUE;
-    error_set(err, VARVE_ERROR_INVALID,
-              "the evaluation takes too %s: more than %" G_GSIZE_FORMAT " %s",
-              h->steps > h->max_steps ? "long" : "much memory",
-              h->steps > h->max_steps ? (gsize)h->max_steps : h->max_bytes >> 20,
-              h->steps > h->max_steps ? "steps" : "MiB");
-    return FALSE;
+    if (!h->over)
+        h->over = why;
+    return error_set(err, VARVE_ERROR_INVALID, "%s", h->over);
 }
 
 gboolean heap_reserve(struct heap *h, gsize size, GError **err)
 {
     if (h->over || h->bytes > h->max_bytes || size > h->max_bytes - h->bytes)
-        return heap_fail(h, err);
+        return heap_fail(h, "the evaluation takes too much memory (more than 256 MiB)", err);
     return TRUE;
 }
 
 gboolean heap_reserve_string(struct heap *h, gsize len, GError **err)
 {
-    if (len <= HEAP_MAX_STRING)
-        return heap_reserve(h, len, err);
-    h->over = TRUE;
-    return error_set(err, VARVE_ERROR_INVALID, "a string would be longer than %u MiB",
-                     (guint)(HEAP_MAX_STRING >> 20));
+    if (len > HEAP_MAX_STRING)
+        return heap_fail(h, "a string would be longer than 16 MiB", err);
+    return heap_reserve(h, len, err);
 }
 
 gboolean heap_step(struct heap *h, guint64 n, GError **err)
 {
     h->steps += n;
-    if (h->over || h->steps > h->max_steps || h->bytes > h->max_bytes)
-        return heap_fail(h, err);
-    return TRUE;
+    if (!h->over && h->steps > h->max_steps)
+        return heap_fail(h, "the evaluation takes too long (more than 20 million steps)", err);
+    return heap_reserve(h, 0, err);
 }

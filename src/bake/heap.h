@@ -16,14 +16,15 @@
 #define HEAP_MAX_BYTES ((gsize)256 << 20) /* of all values of an evaluation, garbage included */
 #define HEAP_MAX_STRING ((gsize)16 << 20) /* bytes of one string */
 #define HEAP_MAX_STEPS 20000000           /* expressions evaluated, elements looked at */
-#define HEAP_MAX_DEPTH 1000               /* expressions within expressions, calls and references */
+#define HEAP_MAX_DEPTH 1000               /* expressions within expressions, values within values */
 
 struct heap {
     struct arena *arena; /* owns all values */
+    GHashTable *types;   /* struct type: those that are not constants, each once (type.c) */
     gsize bytes;         /* allocated or reserved so far */
     guint64 steps;       /* counted so far */
     guint depth;         /* of the expression that is being evaluated */
-    gboolean over;       /* a limit was passed: everything fails from here on */
+    const char *over;    /* the limit that was passed, as a message; NULL: none was */
     gsize max_bytes;     /* the limits: as above, smaller in tests */
     guint64 max_steps;   /* likewise */
 };
@@ -39,6 +40,8 @@ gpointer heap_alloc(struct heap *h, gsize size);
 gboolean heap_reserve(struct heap *h, gsize size, GError **err);
 /* The same for one string. */
 gboolean heap_reserve_string(struct heap *h, gsize len, GError **err);
+/* Fails with why (a constant) from now on, if h did not before. FALSE, with *err. */
+gboolean heap_fail(struct heap *h, const char *why, GError **err);
 /* Counts n steps. FALSE with VARVE_ERROR_INVALID: too many, or a limit was passed before. */
 gboolean heap_step(struct heap *h, guint64 n, GError **err);
 

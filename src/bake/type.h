@@ -1,7 +1,8 @@
 /* Types of values, as in HCL's type system (cty): primitive types, collections whose elements share
  * a type (list, set, map), and structures whose elements each have their own (tuple, object).
  * "[1, 2]" is a tuple and "{a = 1}" an object; collections arise by conversion. Types are
- * immutable; the primitive ones are constants, others live in a heap. */
+ * immutable; the primitive ones are constants, others live in a heap, which has each of them once:
+ * equal types are the same pointer. So comparing them is cheap however much they share. */
 #ifndef VARVE_BAKE_TYPE_H
 #define VARVE_BAKE_TYPE_H
 
@@ -32,6 +33,8 @@ struct type {
     const struct text *keys;          /* object: n, ascending by bytes; else NULL */
     const gboolean *optional;         /* object as a wish: n, which may be missing; or NULL: none */
     guint n;                          /* tuple, object: how many */
+    gboolean open;                    /* any is a part of it */
+    guint depth; /* of types within types: 0 for primitive ones; at most HEAP_MAX_DEPTH */
 };
 
 extern const struct type type_any, type_bool, type_number, type_string;
@@ -47,13 +50,12 @@ const struct type *type_tuple(struct heap *h, const struct type *const *fields, 
 /* keys ascend and differ. optional: or NULL. */
 const struct type *type_object(struct heap *h, const struct text *keys,
                                const struct type *const *fields, const gboolean *optional, guint n);
-/* Object attributes that differ only in being optional are the same. */
-gboolean type_equal(const struct type *a, const struct type *b);
 /* The place of key among the keys of an object's type, or -1. */
 gint type_field(const struct type *t, struct text key);
 /* Whether a value of type from can become one of type to. unsafe: also where only some values can
  * (string to number, list to set, map to object). */
-gboolean type_convertible(const struct type *from, const struct type *to, gboolean unsafe);
+gboolean type_convertible(struct heap *h, const struct type *from, const struct type *to,
+                          gboolean unsafe);
 /* The type that values of all n types can be converted to, or NULL when there is none (n of 0 has
  * none). Prefers what loses least: string over number, list over tuple, as cty does. */
 const struct type *type_unify(struct heap *h, const struct type *const *types, guint n,

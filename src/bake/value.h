@@ -10,6 +10,8 @@
 
 #include "bake/type.h"
 
+#include <stdint.h>
+#define MPFR_USE_INTMAX_T 1
 #include <mpfr.h>
 
 #define NUMBER_PRECISION 512 /* bits of a number that is written in a file */
@@ -17,7 +19,7 @@
 struct value {
     enum type_kind kind;     /* TYPE_ANY only when null */
     gboolean null;           /* nothing of the union is set then */
-    const struct type *type; /* set for null and for collections; value_type() makes the others' */
+    const struct type *type; /* the whole type */
     union {
         gboolean boolean; /* of a bool */
         mpfr_t number;    /* never NaN */
@@ -64,8 +66,6 @@ const struct value *value_map(struct heap *h, const struct type *element, const 
 const struct value *value_object(struct heap *h, const struct text *keys,
                                  const struct value *const *items, guint n);
 
-/* Its whole type; of tuples and objects it is made anew. */
-const struct type *value_type(struct heap *h, const struct value *v);
 /* Whether it has elements: list, set, map, tuple or object, and not null. */
 gboolean value_iterable(const struct value *v);
 /* Of list, set or tuple. */
