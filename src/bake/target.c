@@ -188,9 +188,8 @@ void bake_target_free(struct bake_target *t)
 gboolean bake_target_has(const struct bake_target *t, enum bake_attr_id id)
 {
     const struct bake_attr *a = &bake_attrs[id];
-    return a->kind == BAKE_KIND_BOOL
-               ? G_STRUCT_MEMBER(enum bake_bool, t, a->offset) != BAKE_UNSET
-               : G_STRUCT_MEMBER(gpointer, t, a->offset) != NULL;
+    return a->kind == BAKE_KIND_BOOL ? G_STRUCT_MEMBER(enum bake_bool, t, a->offset) != BAKE_UNSET
+                                     : G_STRUCT_MEMBER(gpointer, t, a->offset) != NULL;
 }
 
 void bake_target_unset(struct bake_target *t, enum bake_attr_id id)
@@ -339,8 +338,8 @@ void bake_target_normalise(struct bake_target *t)
             continue;
         gpointer field = G_STRUCT_MEMBER(gpointer, t, a->offset);
         if (a->kind == BAKE_KIND_MAP)
-            g_hash_table_foreach_remove(
-                field, i == BAKE_CONTEXTS ? is_empty_value : is_null_value, NULL);
+            g_hash_table_foreach_remove(field, i == BAKE_CONTEXTS ? is_empty_value : is_null_value,
+                                        NULL);
         else
             drop_duplicates(a, field);
     }
