@@ -127,6 +127,9 @@ struct bake_target {
 struct bake_target *bake_target_new(const char *name);
 void bake_target_free(struct bake_target *t);
 struct bake_target *bake_target_copy(const struct bake_target *t);
+/* Whether the attribute is set, maybe to something empty. */
+gboolean bake_target_has(const struct bake_target *t, enum bake_attr_id id);
+void bake_target_unset(struct bake_target *t, enum bake_attr_id id);
 /* from's attributes on top of t's, as a later block, a later file or a child is put on an earlier
  * one. Name and linked stay t's. from stays the caller's; nothing is shared. */
 void bake_target_merge(struct bake_target *t, const struct bake_target *from);
