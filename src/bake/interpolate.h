@@ -5,12 +5,13 @@
 
 #include <glib.h>
 
-#define INTERPOLATE_MAX_DEPTH 50                 /* of defaults within defaults */
+#define INTERPOLATE_MAX_DEPTH 50                /* of defaults within defaults */
 #define INTERPOLATE_MAX_BYTES ((gsize)64 << 20) /* of all results of one struct interpolation */
 
 struct interpolation {
     const char *(*lookup)(gpointer self, const char *name); /* NULL: the variable is not set */
-    void (*unset)(gpointer self, const char *name); /* told of unset ones without default; or NULL */
+    void (*unset)(gpointer self,
+                  const char *name); /* told of unset ones without default; or NULL */
     gpointer self;
     gsize bytes;       /* that results took so far */
     const char *wrong; /* after an error: its '$' in the text; NULL: none */

@@ -79,7 +79,8 @@ static void syntax_error(struct reader *r, GError **err)
         return;
     }
     struct bake_where at = reader_where(r, p->problem_mark.index, 1);
-    gboolean tab = p->problem_mark.index && at.span.line && strstr(problem, "cannot start any token");
+    gboolean tab =
+        p->problem_mark.index && at.span.line && strstr(problem, "cannot start any token");
     yaml_fail(r->pool, at, err, "%s%s%s", p->context ? p->context : "", p->context ? ": " : "",
               problem);
     if (tab)
@@ -103,7 +104,7 @@ static struct yaml *read_node(struct reader *r, GError **err);
 static enum yaml_mark mark_of(const yaml_char_t *tag)
 {
     const char *t = (const char *)tag;
-    return !t                         ? YAML_MERGED
+    return !t                        ? YAML_MERGED
            : !strcmp(t, "!reset")    ? YAML_RESET
            : !strcmp(t, "!override") ? YAML_OVERRIDE
                                      : YAML_MERGED;
@@ -225,8 +226,7 @@ static struct yaml *read_list(struct reader *r, GError **err)
         struct yaml *item = read_node(r, err);
         if (!item)
             return NULL;
-        if (item->mark != YAML_RESET)
-            yaml_append(r->pool, list, item);
+        yaml_append(r->pool, list, item);
     }
     return NULL;
 }

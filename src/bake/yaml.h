@@ -6,7 +6,8 @@
  * are limited.
  *
  * Order of calls: yaml_pool_new(), yaml_parse() for each file, then trees are read and changed in
- * place; yaml_pool_free() frees all. An error is a GError and a place, pool->at. Not thread-safe. */
+ * place; yaml_pool_free() frees all. An error is a GError and a place, pool->at. Not thread-safe.
+ */
 #ifndef VARVE_BAKE_YAML_H
 #define VARVE_BAKE_YAML_H
 
@@ -30,7 +31,7 @@ enum yaml_kind {
 /* Compose's tags, which say what merging does with an earlier file's value. */
 enum yaml_mark {
     YAML_MERGED,
-    YAML_RESET,    /* !reset: the key is removed */
+    YAML_RESET,    /* !reset: the key is removed; nothing in a list */
     YAML_OVERRIDE, /* !override: this value takes its place */
 };
 
@@ -54,19 +55,19 @@ struct yaml {
 };
 
 struct yaml_pool {
-    struct arena *arena; /* owns all values */
-    GPtrArray *tables;   /* GHashTable *: indexes */
-    GPtrArray *texts;    /* struct diags *: what places point to, one for each file */
-    guint values;        /* made so far */
-    guint max_values;    /* YAML_MAX_VALUES; smaller in tests */
+    struct arena *arena;  /* owns all values */
+    GPtrArray *tables;    /* GHashTable *: indexes */
+    GPtrArray *texts;     /* struct diags *: what places point to, one for each file */
+    guint values;         /* made so far */
+    guint max_values;     /* YAML_MAX_VALUES; smaller in tests */
     struct bake_where at; /* of the last error; diags is NULL if it has no place */
 };
 
 struct yaml_pool *yaml_pool_new(void);
 void yaml_pool_free(struct yaml_pool *p);
 
-/* The documents of a file, struct yaml * each (the array is the caller's), in which marked list
- * items with !reset are left out. NULL with VARVE_ERROR_INVALID and p->at. */
+/* The documents of a file, struct yaml * each (the array is the caller's). NULL with
+ * VARVE_ERROR_INVALID and p->at. */
 GPtrArray *yaml_parse(struct yaml_pool *p, const char *name, const void *bytes, gsize len,
                       GError **err);
 

@@ -10,12 +10,12 @@ static const struct {
     enum yaml_kind kind;
     const char *text;
 } words[] = {
-    {"", YAML_NULL, ""},          {"~", YAML_NULL, ""},         {"null", YAML_NULL, ""},
-    {"Null", YAML_NULL, ""},      {"NULL", YAML_NULL, ""},      {"true", YAML_BOOL, "true"},
-    {"True", YAML_BOOL, "true"},  {"TRUE", YAML_BOOL, "true"},  {"false", YAML_BOOL, "false"},
+    {"", YAML_NULL, ""},           {"~", YAML_NULL, ""},          {"null", YAML_NULL, ""},
+    {"Null", YAML_NULL, ""},       {"NULL", YAML_NULL, ""},       {"true", YAML_BOOL, "true"},
+    {"True", YAML_BOOL, "true"},   {"TRUE", YAML_BOOL, "true"},   {"false", YAML_BOOL, "false"},
     {"False", YAML_BOOL, "false"}, {"FALSE", YAML_BOOL, "false"}, {".nan", YAML_FLOAT, "NaN"},
-    {".NaN", YAML_FLOAT, "NaN"},  {".NAN", YAML_FLOAT, "NaN"},  {".inf", YAML_FLOAT, "+Inf"},
-    {".Inf", YAML_FLOAT, "+Inf"}, {".INF", YAML_FLOAT, "+Inf"}, {"+.inf", YAML_FLOAT, "+Inf"},
+    {".NaN", YAML_FLOAT, "NaN"},   {".NAN", YAML_FLOAT, "NaN"},   {".inf", YAML_FLOAT, "+Inf"},
+    {".Inf", YAML_FLOAT, "+Inf"},  {".INF", YAML_FLOAT, "+Inf"},  {"+.inf", YAML_FLOAT, "+Inf"},
     {"+.Inf", YAML_FLOAT, "+Inf"}, {"+.INF", YAML_FLOAT, "+Inf"}, {"-.inf", YAML_FLOAT, "-Inf"},
     {"-.Inf", YAML_FLOAT, "-Inf"}, {"-.INF", YAML_FLOAT, "-Inf"},
 };
@@ -53,15 +53,15 @@ static gboolean yaml_is_time(const char *s)
     if (!s[n])
         return TRUE;
     int hour, minute, second, m = 0;
-    if (!strchr("Tt ", s[n]) || sscanf(s + n + 1, "%2d:%2d:%2d%n", &hour, &minute, &second, &m) != 3)
+    if (!strchr("Tt ", s[n]) ||
+        sscanf(s + n + 1, "%2d:%2d:%2d%n", &hour, &minute, &second, &m) != 3)
         return FALSE;
     const char *rest = s + n + 1 + m;
     if (*rest == '.')
         rest += 1 + strspn(rest + 1, "0123456789");
     if (s[n] == ' ')
         return !*rest;
-    return !strcmp(rest, "Z") ||
-           (strchr("+-", *rest) && strlen(rest) == 6 && rest[3] == ':');
+    return !strcmp(rest, "Z") || (strchr("+-", *rest) && strlen(rest) == 6 && rest[3] == ':');
 }
 
 static gboolean digits_of(const char *s, int base)
