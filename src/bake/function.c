@@ -4,7 +4,11 @@
 
 #include <string.h>
 
-static const struct function *const TABLES[] = {functions_lazy, functions_logic};
+static const struct function *const TABLES[] = {
+    functions_character, functions_csv,    functions_digest, functions_encode, functions_format,
+    functions_lazy,      functions_list,   functions_logic,  functions_map,    functions_net,
+    functions_number,    functions_path,   functions_regex,  functions_set,    functions_text,
+    functions_time,      functions_version};
 
 const struct function *function_find(const char *name)
 {
@@ -87,6 +91,14 @@ const struct value *call_bad_arg(struct call *c, int i, GError **err, const char
     error_set(err, VARVE_ERROR_INVALID, "argument \"%s\": %s",
               param_of(c->function, (guint)i)->name, text);
     return NULL;
+}
+
+const struct value *const *call_items(struct heap *h, const GPtrArray *items)
+{
+    const struct value **kept = heap_array(h, const struct value *, items->len);
+    if (items->len)
+        memcpy(kept, items->pdata, items->len * sizeof(*kept));
+    return kept;
 }
 
 const struct value *call_fail(GError **err, const char *fmt, ...)

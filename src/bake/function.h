@@ -59,7 +59,10 @@ struct function {
     }
 
 /* The tables, each ended by a row without name; function.c joins them. */
-extern const struct function functions_logic[], functions_lazy[];
+extern const struct function functions_character[], functions_csv[], functions_digest[],
+    functions_encode[], functions_format[], functions_lazy[], functions_list[], functions_logic[],
+    functions_map[], functions_net[], functions_number[], functions_path[], functions_regex[],
+    functions_set[], functions_text[], functions_time[], functions_version[];
 
 /* The row of that name, or NULL. */
 const struct function *function_find(const char *name);
@@ -77,7 +80,9 @@ gboolean function_takes(const struct function *f, guint n, GError **err);
 /* For function bodies: sets *err about argument i, and returns NULL. */
 const struct value *call_bad_arg(struct call *c, int i, GError **err, const char *fmt, ...)
     G_GNUC_PRINTF(4, 5);
-/* The same about the call as a whole. */
+/* The elements that were collected in an array, in the heap. */
+const struct value *const *call_items(struct heap *h, const GPtrArray *items);
+/* Sets *err about the call as a whole, and returns NULL. */
 const struct value *call_fail(GError **err, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 /* The argument as a whole number between min and max, or FALSE with an error about it. */
 gboolean call_int(struct call *c, const struct value *const *args, guint i, gint64 min, gint64 max,
