@@ -280,7 +280,7 @@ GPtrArray *module_variables(struct module *m)
                                                   &m->root, &type_string, NULL);
         v->name = b->name;
         v->description = text && !text->null ? text->text.bytes : NULL;
-        v->type = b->type ? type_text(b->type) : NULL;
+        v->type = b->type ? g_strdup(type_name(m->heap, b->type)) : NULL;
         v->value = b->value;
         g_ptr_array_add(all, v);
     }
