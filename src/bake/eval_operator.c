@@ -101,10 +101,12 @@ const struct value *eval_binary(struct eval *ev, const struct expr *e,
         return eval_equality(ev, e, scope, err);
     if (e->op != OP_AND && e->op != OP_OR)
         return eval_numbers(ev, e, scope, err);
+    /* both sides count, also when the first decides: as in the HCL of buildx 0.29 */
     const struct value *a = eval_operand(ev, e->operands[0], scope, &type_bool, err);
-    if (!a || a->boolean == (e->op == OP_OR))
-        return a;
-    return eval_operand(ev, e->operands[1], scope, &type_bool, err);
+    const struct value *b = a ? eval_operand(ev, e->operands[1], scope, &type_bool, err) : NULL;
+    if (!b)
+        return NULL;
+    return value_bool(e->op == OP_OR ? a->boolean || b->boolean : a->boolean && b->boolean);
 }
 
 /* The value that counts as the type that both arms have in common; other is NULL when that arm

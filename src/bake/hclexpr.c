@@ -331,6 +331,8 @@ static const struct expr *add_number(struct parser *p, const struct expr *e)
     g_autofree char *digits = g_strndup(p->p, n);
     const struct value *v = value_number_parse(p->file->heap, (struct text){digits, n});
     p->p += n;
+    if (p->p[0] == '.' && g_ascii_isdigit(p->p[1]))
+        parser_fail(p, at, "only one index may be written like this in a row; use [0][1]");
     parser_next(p);
     return add_step(p, e, (struct step){v, FALSE, {p->file, at}});
 }

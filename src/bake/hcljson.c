@@ -278,6 +278,7 @@ static const struct expr *json_expr(struct parser *p, const struct node *node)
 
 struct json_draft {
     GArray *attributes, *blocks;
+    GHashTable *names; /* of the attributes */
 };
 
 static const struct body *json_body(struct parser *p, const struct node *node,
@@ -336,9 +337,8 @@ static void json_property(struct parser *p, const struct property *q,
         json_blocks(p, q->value, &b, labels, known, d->blocks);
         return;
     }
-    for (guint i = 0; i < d->attributes->len; i++)
-        if (strcmp(g_array_index(d->attributes, struct attribute, i).name, name) == 0)
-            parser_fail(p, q->key.at, "\"%s\" is set twice in this block", name);
+    if (!g_hash_table_add(d->names, (gpointer)name))
+        parser_fail(p, q->key.at, "\"%s\" is set twice in this block", name);
     struct attribute a = {.name = name, .at = at};
     if (!p->failed && (a.value = json_expr(p, q->value)))
         g_array_append_val(d->attributes, a);
@@ -347,23 +347,18 @@ static void json_property(struct parser *p, const struct property *q,
 static void json_properties(struct parser *p, const struct node *node,
                             const struct block_schema *schema, struct json_draft *d)
 {
-    if (node->kind != NODE_OBJECT && node->kind != NODE_ARRAY) {
+    if (node->kind != NODE_OBJECT)
         parser_fail(p, node->at, "an object is needed here");
-        return;
-    }
-    for (guint i = 0; i < node->n && !p->failed; i++) {
-        if (node->kind == NODE_ARRAY)
-            json_properties(p, node->items[i], schema, d);
-        else
-            json_property(p, &node->properties[i], schema, d);
-    }
+    for (guint i = 0; i < node->n && !p->failed; i++)
+        json_property(p, &node->properties[i], schema, d);
 }
 
 static const struct body *json_body(struct parser *p, const struct node *node,
                                     const struct block_schema *schema)
 {
     struct json_draft d = {g_array_new(FALSE, FALSE, sizeof(struct attribute)),
-                           g_array_new(FALSE, FALSE, sizeof(struct block))};
+                           g_array_new(FALSE, FALSE, sizeof(struct block)),
+                           g_hash_table_new(g_str_hash, g_str_equal)};
     struct body *body = heap_alloc(p->file->heap, sizeof(*body));
     struct arena *arena = p->file->heap->arena;
     json_properties(p, node, schema, &d);
@@ -375,6 +370,7 @@ static const struct body *json_body(struct parser *p, const struct node *node,
     body->end = (struct place){p->file, node->at};
     g_array_unref(d.attributes);
     g_array_unref(d.blocks);
+    g_hash_table_unref(d.names);
     return p->failed ? NULL : body;
 }
 

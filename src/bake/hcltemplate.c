@@ -99,7 +99,7 @@ static gboolean text_ends(const struct template *t, const char *s)
     return t->form == TEMPLATE_QUOTED && (*s == '"' || *s == '\n');
 }
 
-/* Literal text up to a sequence or the end, in a heredoc one line of it at most. */
+/* Literal text up to a sequence or the end, one line of it at most. */
 static void take_text(struct template *t)
 {
     struct parser *p = t->parser;
@@ -119,7 +119,7 @@ static void take_text(struct template *t)
         } else {
             g_string_append_c(out, *s);
             parser_move(p, s + 1);
-            line = *s == '\n' && t->form == TEMPLATE_HEREDOC;
+            line = *s == '\n';
         }
     }
     t->fresh_line = line;
