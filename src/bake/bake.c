@@ -128,6 +128,8 @@ static gboolean read_compose(struct bake *b, GPtrArray *files, GError **err)
     gboolean ok = load_compose(b, b->compose, list, n, b->defs, err);
     b->at = ok ? (struct bake_where){0} : b->compose->pool->at;
     take_compose_texts(b);
+    for (guint i = 0; i < b->defs->groups->len; i++)
+        ((struct bake_group *)b->defs->groups->pdata[i])->unlisted = TRUE;
     g_autofree char *dir = ok ? file_dir(b, list[0].name) : NULL;
     for (guint i = 0; dir && i < b->defs->targets->len; i++)
         bake_target_rebase(b->defs->targets->pdata[i], dir);

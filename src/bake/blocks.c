@@ -108,6 +108,8 @@ static const struct value *whole_group(struct module *m, struct instance *in,
     keys[1] = (struct text)TEXT("name");
     keys[2] = (struct text)TEXT("targets");
     items[0] = group_value(m, in, "description", from, err);
+    if (items[0] && items[0]->null)
+        items[0] = value_cstring(m->heap, "");
     items[1] = value_cstring(m->heap, in->name);
     items[2] = items[0] ? group_value(m, in, "targets", from, err) : NULL;
     return items[2] ? value_object(m->heap, keys, items, 3) : NULL;
@@ -160,6 +162,7 @@ static gboolean read_group(struct module *m, struct instance *in, struct bake_gr
         return FALSE;
     }
     g->description = text->null ? NULL : g_strdup(text->text.bytes);
+    g->unlisted = list->null;
     for (guint i = 0; !list->null && i < list->n; i++) {
         if (list->items[i]->null)
             return module_fail(m, &a->value->at, err, "targets: element %u is null", i);

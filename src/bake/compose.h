@@ -16,8 +16,9 @@
 #include "bake/defs.h"
 #include "bake/yaml.h"
 
-#define COMPOSE_MAX_DEPTH 50 /* of files that include one another, of services that extend others  \
-                              */
+#define COMPOSE_MAX_DEPTH                                                                          \
+    50 /* of files that include one another, of services that extend others                        \
+        */
 
 /* Reads a file, by a path from the working directory; at most YAML_MAX_BYTES. NULL with an error,
  * VARVE_ERROR_NOT_FOUND if it is not there. */

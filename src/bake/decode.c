@@ -243,14 +243,24 @@ static const struct value *entries_value(struct module *m, enum bake_attr_id id,
     return value_list(m->heap, items[0]->type, items, list->len);
 }
 
+/* What was not set is null, but an empty list where entries would be. */
+static const struct value *unset_value(struct module *m, enum bake_kind kind)
+{
+    if (kind != BAKE_KIND_ENTRIES && kind != BAKE_KIND_SSH)
+        return &value_null;
+    return value_list(m->heap, &type_map_string, NULL, 0);
+}
+
 const struct value *decode_back(struct module *m, enum bake_attr_id id, const struct bake_target *t)
 {
     const struct bake_attr *a = &bake_attrs[id];
     gconstpointer field = G_STRUCT_MEMBER_P(t, a->offset);
+    if (id == BAKE_DESCRIPTION && !t->description)
+        return value_cstring(m->heap, "");
     if (a->kind == BAKE_KIND_TEXT)
         return text_value(m, *(char *const *)field);
     if (!bake_target_has(t, id))
-        return &value_null;
+        return unset_value(m, a->kind);
     if (a->kind == BAKE_KIND_BOOL)
         return value_bool(*(const enum bake_bool *)field == BAKE_TRUE);
     if (a->kind == BAKE_KIND_LIST)

@@ -10,6 +10,7 @@ struct bake_group {
     struct bake_where at; /* of its name */
     char *description;    /* or NULL */
     GPtrArray *targets;   /* char *: targets and groups, in order */
+    gboolean unlisted;    /* targets is empty because there is no list: null for --print */
 };
 struct bake_group *bake_group_new(const char *name);
 void bake_group_free(struct bake_group *g);

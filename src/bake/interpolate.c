@@ -101,6 +101,18 @@ static gboolean required(struct interpolation *in, const struct reference *r, gu
     return FALSE;
 }
 
+/* The word of a reference that takes no part: it must be right all the same. */
+static gboolean check_word(struct interpolation *in, const struct reference *r, guint depth,
+                           GError **err)
+{
+    g_autoptr(GString) unused = g_string_new(NULL);
+    struct interpolation quiet = *in;
+    quiet.unset = NULL;
+    gboolean ok = expand(&quiet, r->word, depth, unused, err);
+    in->bytes = quiet.bytes;
+    return ok;
+}
+
 static gboolean replace(struct interpolation *in, const struct reference *r, guint depth,
                         GString *out, GError **err)
 {
@@ -110,8 +122,12 @@ static gboolean replace(struct interpolation *in, const struct reference *r, gui
         return expand(in, r->word, depth + 1, out, err);
     if (r->op == '?' && !counts)
         return required(in, r, depth + 1, err);
+    if (r->op == '+' && counts)
+        return expand(in, r->word, depth + 1, out, err);
+    if (r->op && !check_word(in, r, depth + 1, err))
+        return FALSE;
     if (r->op == '+')
-        return !counts || expand(in, r->word, depth + 1, out, err);
+        return TRUE;
     if (!value && in->unset)
         in->unset(in->self, r->name);
     return !value || add(in, out, value, -1, err);

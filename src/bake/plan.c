@@ -174,6 +174,7 @@ static struct bake_group *plan_group(const struct bake_group *from, const char *
     if (from) {
         g->at = from->at;
         g->description = g_strdup(from->description);
+        g->unlisted = from->unlisted;
     }
     for (guint i = 0; from && i < from->targets->len; i++)
         add_name(g->targets, set, from->targets->pdata[i]);
@@ -404,13 +405,20 @@ static gboolean plan_words(struct planning *p, char **words, GError **err)
     return link_targets(p, err);
 }
 
-/* An archive of the file system goes to stdout unless said otherwise. */
+/* Whether an output is an archive that goes to stdout unless said otherwise. */
+static gboolean is_archive(GHashTable *entry)
+{
+    const char *type = g_hash_table_lookup(entry, "type");
+    return g_strcmp0(type, "tar") == 0 ||
+           (g_strcmp0(type, "oci") == 0 &&
+            g_strcmp0(g_hash_table_lookup(entry, "tar"), "false") != 0);
+}
+
 static void set_dest(const struct bake_target *t)
 {
     for (guint i = 0; t->output && i < t->output->len; i++) {
         GHashTable *entry = t->output->pdata[i];
-        if (g_strcmp0(g_hash_table_lookup(entry, "type"), "tar") == 0 &&
-            !g_hash_table_contains(entry, "dest"))
+        if (is_archive(entry) && !g_hash_table_contains(entry, "dest"))
             g_hash_table_insert(entry, g_strdup("dest"), g_strdup("-"));
     }
 }

@@ -201,7 +201,10 @@ static void write_group(struct writer *w, const struct bake_group *g)
         bake_json_string(w->out, g->description, FALSE);
     }
     write_key(w, "targets");
-    write_list(w, g->targets, FALSE);
+    if (g->unlisted && g->targets->len == 0)
+        g_string_append(w->out, "null");
+    else
+        write_list(w, g->targets, FALSE);
     close_bracket(w, '}');
 }
 

@@ -36,7 +36,7 @@ char *yaml_float_text(double d)
     int exponent = (int)strtol(mark + 1, NULL, 10);
     if (exponent < -4 || exponent >= 6)
         return g_strdup(e);
-    int shown = (int)(mark - e) - (*e == '-') - 2; /* digits behind the point */
+    int shown = MAX((int)(mark - e) - (*e == '-') - 2, 0); /* digits behind the point */
     return g_strdup_printf("%.*f", MAX(shown - exponent, 0), d);
 }
 
