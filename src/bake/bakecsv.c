@@ -140,7 +140,7 @@ static void add_references(GPtrArray *entries, char **fields)
     for (char **f = fields; *f; f++) {
         GHashTable *entry = bake_map_new();
         entry_set(entry, "type", "registry");
-        entry_set(entry, "ref", g_strstrip(*f));
+        entry_set(entry, "ref", *f);
         g_ptr_array_add(entries, entry);
     }
 }

@@ -180,11 +180,10 @@ static struct bake_group *plan_group(const struct bake_group *from, const char *
         add_name(g->targets, set, from->targets->pdata[i]);
     if (strcmp(name, "default") != 0)
         return g;
+    /* As Docker's: "default" itself is listed if it comes first, and is no group. */
     for (guint i = 0; i < asked->len; i++)
-        if (strcmp(asked->pdata[i], "default") != 0)
+        if ((i == 0 && !from) || strcmp(asked->pdata[i], "default") != 0)
             add_name(g->targets, set, asked->pdata[i]);
-    if (g->targets->len == 0 && !from)
-        add_name(g->targets, set, "default");
     g_ptr_array_sort(g->targets, by_text);
     return g;
 }

@@ -178,10 +178,15 @@ static gboolean check_output(GHashTable *entry, GError **err)
 
 static gboolean check_outputs(const struct checking *c, GError **err)
 {
-    for (guint i = 0; c->target->output && i < c->target->output->len; i++)
-        if (!check_output(c->target->output->pdata[i], err))
+    guint to_stdout = 0;
+    for (guint i = 0; c->target->output && i < c->target->output->len; i++) {
+        GHashTable *entry = c->target->output->pdata[i];
+        if (!check_output(entry, err))
             return FALSE;
-    return TRUE;
+        to_stdout += g_strcmp0(g_hash_table_lookup(entry, "dest"), "-") == 0;
+    }
+    return to_stdout < 2 ||
+           error_set(err, VARVE_ERROR_INVALID, "%u outputs write to stdout", to_stdout);
 }
 
 static gboolean check_secret(const struct checking *c, GHashTable *entry, GError **err)
