@@ -12,7 +12,7 @@
 #include "bake/hcljson.h"
 
 #define MODULE_MAX_TARGETS 20000 /* targets, those of all matrices together */
-#define MODULE_MAX_DEPTH 400     /* references that lead to one another */
+#define MODULE_MAX_DEPTH 1000     /* references that lead to one another */
 
 /* What a definition gets from outside. Tables are borrowed: char * → char *. */
 struct module_env {

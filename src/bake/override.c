@@ -272,7 +272,7 @@ static void apply_push(struct bake_target *t, gboolean push)
         if (strcmp(type, "docker") != 0)
             only_docker = FALSE;
         if (!push && strcmp(type, "registry") == 0)
-            g_ptr_array_remove_index(t->output, i--);
+            g_ptr_array_remove_index_fast(t->output, i--); /* the order is Docker's */
     }
     if (push && only_docker)
         add_output(t, "image", "push", "true");

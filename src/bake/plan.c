@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define MAX_DEPTH 200 /* of inherits, of groups in groups, of links */
+#define MAX_DEPTH 500 /* of inherits, of groups in groups, of links */
 
 enum { REACHING = 1, REACHED };
 
