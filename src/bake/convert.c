@@ -86,7 +86,7 @@ static const struct type *common_type(struct heap *h, const struct value *const 
     for (guint i = 0; i < n; i++)
         types[i] = items[i]->type;
     const struct type *t = n ? type_unify(h, types, n, TRUE) : &type_any;
-    if (!t)
+    if (!t && heap_reserve(h, 0, err)) /* or no type was found because a limit was passed */
         error_set(err, VARVE_ERROR_INVALID, "all elements must have the same type");
     return t;
 }

@@ -136,8 +136,8 @@ static const struct value *index_sequence(struct eval *ev, const struct value *v
                      text ? text : "there", v->kind == TYPE_LIST ? "list" : "tuple", v->n);
 }
 
-const struct value *eval_index(struct eval *ev, const struct value *v, const struct value *key,
-                               const struct place *at, GError **err)
+static const struct value *eval_index(struct eval *ev, const struct value *v,
+                                      const struct value *key, const struct place *at, GError **err)
 {
     if (v->null)
         return eval_fail(ev, at, err, "null has no elements");

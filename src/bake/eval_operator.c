@@ -120,6 +120,8 @@ static const struct value *arm_unify(struct eval *ev, const struct value *v,
         return value_null_of(ev->heap, other->type);
     const struct type *both[] = {v->type, other->type};
     const struct type *t = type_unify(ev->heap, both, 2, TRUE);
+    if (!heap_reserve(ev->heap, 0, err)) /* then no type was found because of that */
+        return eval_place(ev, &e->at);
     if (!t)
         return eval_fail(ev, &e->at, err,
                          "both results of a conditional must have a type in common, not %s and %s",

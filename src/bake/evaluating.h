@@ -7,9 +7,6 @@
 
 /* Notes where the error is that *err tells of; NULL. */
 const struct value *eval_place(struct eval *ev, const struct place *at);
-/* v[key]. */
-const struct value *eval_index(struct eval *ev, const struct value *v, const struct value *key,
-                               const struct place *at, GError **err);
 /* v as the key of an object: a string, not null. */
 const struct value *eval_key(struct eval *ev, const struct value *v, const struct place *at,
                              GError **err);

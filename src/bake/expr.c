@@ -145,7 +145,7 @@ static const struct type *expr_type_object(struct heap *h, const struct expr *e,
     if (e->kind != EXPR_OBJECT)
         return type_fail(e, at, err, "object() takes attributes: object({name = string})");
     guint n = e->n_operands / 2;
-    g_autofree struct attribute_draft *a = g_new0(struct attribute_draft, n);
+    g_autofree struct attribute_draft *a = g_new0(struct attribute_draft, n + 1);
     for (guint i = 0; i < n; i++) {
         const struct expr *key = e->operands[2 * i];
         if (key->kind != EXPR_LITERAL || key->value->kind != TYPE_STRING)

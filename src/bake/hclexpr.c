@@ -324,7 +324,7 @@ static const struct expr *add_step(struct parser *p, const struct expr *e, struc
 }
 
 /* ".0": old syntax of an index. p->p is at its first digit. */
-static const struct expr *add_number(struct parser *p, const struct expr *e)
+static const struct expr *add_old_index(struct parser *p, const struct expr *e)
 {
     gsize n = strspn(p->p, "0123456789");
     struct span at = parser_span(p, p->p, n);
@@ -341,7 +341,7 @@ static const struct expr *add_number(struct parser *p, const struct expr *e)
 static const struct expr *add_attribute(struct parser *p, const struct expr *e)
 {
     if (g_ascii_isdigit(*p->p))
-        return add_number(p, e);
+        return add_old_index(p, e);
     parser_next(p);
     if (parser_is(p, "*"))
         return NULL;

@@ -70,7 +70,7 @@ static int hex4(const char *s)
 }
 
 /* "\u1234" at p->p, or two of them for one character. */
-static void read_unicode(struct parser *p, GString *out)
+static void read_json_unicode(struct parser *p, GString *out)
 {
     int high = hex4(p->p + 2), low = -1;
     if (high < 0) {
@@ -89,12 +89,12 @@ static void read_unicode(struct parser *p, GString *out)
     }
 }
 
-static void read_escape(struct parser *p, GString *out)
+static void read_json_escape(struct parser *p, GString *out)
 {
     static const char FROM[] = "\"\\/bfnrt", TO[] = "\"\\/\b\f\n\r\t";
     const char *known = p->p[1] ? strchr(FROM, p->p[1]) : NULL;
     if (p->p[1] == 'u') {
-        read_unicode(p, out);
+        read_json_unicode(p, out);
     } else if (known) {
         g_string_append_c(out, TO[known - FROM]);
         p->p += 2;
@@ -103,13 +103,13 @@ static void read_escape(struct parser *p, GString *out)
     }
 }
 
-static void read_string(struct parser *p, struct node *node)
+static void read_json_string(struct parser *p, struct node *node)
 {
     const char *start = p->p++;
     g_autoptr(GString) out = g_string_new(NULL);
     while (!p->failed && *p->p != '"') {
         if (*p->p == '\\') {
-            read_escape(p, out);
+            read_json_escape(p, out);
         } else if ((guchar)*p->p < 0x20) {
             parser_fail(p, parser_span(p, start, 1),
                         p->p == p->end ? "this string is not closed: '\"' is missing"
@@ -127,7 +127,7 @@ static void read_string(struct parser *p, struct node *node)
     node->text = value_string(p->file->heap, out->str, out->len)->text;
 }
 
-static void read_number(struct parser *p, struct node *node)
+static void read_json_number(struct parser *p, struct node *node)
 {
     gsize n = strspn(p->p, "+-.0123456789eE");
     g_autofree char *digits = g_strndup(p->p, n);
@@ -186,7 +186,7 @@ static gboolean read_property(struct parser *p, GArray *properties)
         fail_json(p, "a name in double quotes");
         return FALSE;
     }
-    read_string(p, &property.key);
+    read_json_string(p, &property.key);
     if (p->failed || !take_char(p, ':', "\":\" after the name"))
         return FALSE;
     property.value = read_node(p);
@@ -222,13 +222,13 @@ static const struct node *read_node(struct parser *p)
         return node;
     }
     if (*p->p == '"')
-        read_string(p, node);
+        read_json_string(p, node);
     else if (*p->p == '[')
         read_array(p, node);
     else if (*p->p == '{')
         read_object(p, node);
     else if (*p->p == '-' || g_ascii_isdigit(*p->p))
-        read_number(p, node);
+        read_json_number(p, node);
     else
         read_word(p, node);
     parser_leave(p);

@@ -272,7 +272,7 @@ const struct type *type_unify(struct heap *h, const struct type *const *types, g
 {
     struct unification u = {.heap = h, .unsafe = unsafe};
     g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
-    if (n == 0 || !heap_step(h, n, NULL))
+    if (n == 0 || !heap_step(h, n + 10, NULL)) /* it is more work than a comparison */
         return NULL;
     u.types = heap_array(h, const struct type *, n);
     for (guint i = 0; i < n; i++)

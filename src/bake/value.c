@@ -196,7 +196,7 @@ const struct value *value_set(struct heap *h, const struct type *element,
                               const struct value *const *items, guint n)
 {
     const struct value **kept = heap_array(h, const struct value *, n);
-    struct member *members = g_new(struct member, n);
+    struct member *members = g_new(struct member, n + 1);
     guint unique = 0;
     for (guint i = 0; i < n; i++)
         members[i] = (struct member){items[i], order_text(items[i])};
@@ -227,7 +227,7 @@ static int pair_compare(gconstpointer x, gconstpointer y)
 static guint pairs_sort(struct heap *h, const struct text **keys, const struct value *const **items,
                         guint n)
 {
-    g_autofree struct pair *pairs = g_new(struct pair, n);
+    g_autofree struct pair *pairs = g_new(struct pair, n + 1);
     struct text *sorted = heap_array(h, struct text, n);
     const struct value **values = heap_array(h, const struct value *, n);
     guint kept = 0;
