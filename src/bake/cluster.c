@@ -3,29 +3,36 @@
 
 #include <pcre2.h>
 
-/* PCRE2's \X knows the rules. */
-static pcre2_match_data *cluster_match(const char *p, const char *end)
+/* The cluster at p, and a picture with all that belongs to it. */
+enum pattern { CLUSTER, PICTURE };
+static const char *const PATTERNS[] = {
+    "\\X", "(?s)\\P{ExtPict}*+\\p{ExtPict}(?>\\P{ExtPict}|(?<=\\x{200d})\\p{ExtPict})*+"};
+
+/* Bytes that a pattern matches from p on, 0 if it does not. */
+static gsize pattern_length(enum pattern i, const char *p, const char *end)
 {
-    static pcre2_code *code;
+    static pcre2_code *code[G_N_ELEMENTS(PATTERNS)];
     static pcre2_match_data *match;
-    if (!code) {
+    if (!code[i]) {
         int error;
         PCRE2_SIZE at;
-        code = pcre2_compile((PCRE2_SPTR) "\\X", 2, PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_ANCHORED,
-                             &error, &at, NULL);
-        match = pcre2_match_data_create(1, NULL);
+        code[i] = pcre2_compile((PCRE2_SPTR)PATTERNS[i], PCRE2_ZERO_TERMINATED,
+                                PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_ANCHORED, &error, &at, NULL);
+        match = match ? match : pcre2_match_data_create(1, NULL);
     }
-    int rc =
-        pcre2_match(code, (PCRE2_SPTR)p, (PCRE2_SIZE)(end - p), 0, PCRE2_NO_UTF_CHECK, match, NULL);
-    return rc > 0 ? match : NULL;
+    int rc = pcre2_match(code[i], (PCRE2_SPTR)p, (PCRE2_SIZE)(end - p), 0, PCRE2_NO_UTF_CHECK,
+                         match, NULL);
+    return rc >= 0 ? pcre2_get_ovector_pointer(match)[1] : 0;
 }
 
 gsize cluster_length(const char *p, const char *end)
 {
     if ((guchar)*p < 0x80 && (p + 1 == end || ((guchar)p[1] < 0x80 && *p != '\r')))
         return 1;
-    pcre2_match_data *match = cluster_match(p, end);
-    return match ? pcre2_get_ovector_pointer(match)[1] : 1;
+    gsize len = pattern_length(CLUSTER, p, end);
+    /* PCRE2 10.42 does not see where one picture ends and another one begins. */
+    gsize picture = len > 4 ? pattern_length(PICTURE, p, p + len) : 0;
+    return picture ? picture : MAX(len, 1);
 }
 
 gsize cluster_prefix(struct text t, gsize n)

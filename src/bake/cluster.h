@@ -6,7 +6,7 @@
 #include "bake/type.h"
 
 /* Bytes of the cluster at p, which is before end; both are in valid UTF-8. Clusters are counted
- * from p on: p must be where one begins. */
+ * from p on: p must be where one begins. Not thread-safe. */
 gsize cluster_length(const char *p, const char *end);
 /* How many there are in t. */
 gsize cluster_count(struct text t);

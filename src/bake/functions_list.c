@@ -359,7 +359,7 @@ static const struct value *call_range(struct call *c, const struct value *const 
         return call_fail(err, "one, two or three arguments are needed");
     range_bounds(c->heap, args, n, &start, &end, &step);
     int way = mpfr_sgn(step->number);
-    if (way == 0)
+    if (way == 0 && !mpfr_equal_p(start->number, end->number))
         return call_bad_arg(c, 2, err, "the step must not be zero");
     if (way < 0 ? mpfr_greater_p(end->number, start->number)
                 : mpfr_less_p(end->number, start->number))

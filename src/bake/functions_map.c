@@ -126,13 +126,29 @@ static const struct value *call_zipmap(struct call *c, const struct value *const
                                 : value_object(c->heap, keys, v->items, v->n);
 }
 
+/* Whether there is a null without type, and all else are maps, lists, tuples and so on of one kind:
+ * then cty looks for no common type. */
+static gboolean types_open(const struct value *const *args, guint n)
+{
+    enum type_kind kind = TYPE_ANY;
+    gboolean open = FALSE;
+    for (guint i = 0; i < n; i++) {
+        enum type_kind own = args[i]->kind;
+        open |= own == TYPE_ANY;
+        if (own != TYPE_ANY && (own < TYPE_LIST || (kind != TYPE_ANY && kind != own)))
+            return FALSE;
+        kind = own == TYPE_ANY ? kind : own;
+    }
+    return open;
+}
+
 static const struct value *call_coalesce(struct call *c, const struct value *const *args, guint n,
                                          GError **err)
 {
     const struct type **types = heap_array(c->heap, const struct type *, n);
     for (guint i = 0; i < n; i++)
         types[i] = args[i]->type;
-    const struct type *type = type_unify(c->heap, types, n, TRUE);
+    const struct type *type = types_open(args, n) ? &type_any : type_unify(c->heap, types, n, TRUE);
     if (!type)
         return call_fail(err, n ? "all arguments must have the same type"
                                 : "at least one argument is needed");

@@ -63,12 +63,20 @@ static const struct value *call_modulo(struct call *c, const struct value *const
     return number_binary(c->heap, '%', args[0], args[1], err);
 }
 
+/* Zero loses its sign. */
+static const struct value *zero_plain(struct value *v)
+{
+    if (mpfr_zero_p(v->number))
+        mpfr_set_zero(v->number, 1);
+    return v;
+}
+
 static const struct value *call_ceil(struct call *c, const struct value *const *args, guint n,
                                      GError **err)
 {
     struct value *v = value_number_new(c->heap, mpfr_get_prec(args[0]->number));
     mpfr_ceil(v->number, args[0]->number);
-    return v;
+    return zero_plain(v);
 }
 
 static const struct value *call_floor(struct call *c, const struct value *const *args, guint n,
@@ -76,7 +84,7 @@ static const struct value *call_floor(struct call *c, const struct value *const 
 {
     struct value *v = value_number_new(c->heap, mpfr_get_prec(args[0]->number));
     mpfr_floor(v->number, args[0]->number);
-    return v;
+    return zero_plain(v);
 }
 
 /* The same whole number with the precision that it needs. */
@@ -139,13 +147,78 @@ static const struct value *number_of_double(struct call *c, double d, GError **e
     return isnan(d) ? call_fail(err, "the result is not a number") : value_double(c->heap, d);
 }
 
+/* The natural logarithm as Go computes it, whose last bit is not always that of libm: x is 2^k (1 +
+ * f), and log(1 + f) a polynomial in s = f / (2 + f) (the method and the coefficients of fdlibm).
+ */
+static double log_go(double x)
+{
+    static const double L[] = {6.666666666666735130e-01, 3.999999999940941908e-01,
+                               2.857142874366239149e-01, 2.222219843214978396e-01,
+                               1.818357216161805012e-01, 1.531383769920937332e-01,
+                               1.479819860511658591e-01};
+    static const double LN2_HIGH = 6.93147180369123816490e-01, LN2_LOW = 1.90821492927058770002e-10;
+    int k;
+    if (isinf(x) || x <= 0)
+        return log(x);
+    double f = frexp(x, &k);
+    if (f < M_SQRT1_2) {
+        f *= 2;
+        k--;
+    }
+    f -= 1;
+    double s = f / (2 + f), s2 = s * s, s4 = s2 * s2;
+    double odd = s2 * (L[0] + s4 * (L[2] + s4 * (L[4] + s4 * L[6])));
+    double even = s4 * (L[1] + s4 * (L[3] + s4 * L[5]));
+    double half = 0.5 * f * f;
+    return k * LN2_HIGH - ((half - (s * (half + (odd + even)) + k * LN2_LOW)) - f);
+}
+
+/* x to the power of y > 0 with a whole part below 2^63: by squaring, on significand and exponent
+ * each, which is what Go does. */
+static double power_go(double x, double y)
+{
+    double whole, fraction = modf(y, &whole), result = 1;
+    int x_exponent, exponent = 0;
+    if (fraction > 0.5) {
+        fraction -= 1;
+        whole += 1;
+    }
+    if (fraction != 0)
+        result = exp(fraction * log_go(x));
+    double square = frexp(x, &x_exponent);
+    for (gint64 i = (gint64)whole; i != 0; i >>= 1) {
+        if (ABS(x_exponent) > 1 << 12) /* far beyond what a double holds */
+            return ldexp(result, exponent + x_exponent);
+        if (i & 1) {
+            result *= square;
+            exponent += x_exponent;
+        }
+        square *= square;
+        x_exponent *= 2;
+        if (square < 0.5) {
+            square *= 2;
+            x_exponent--;
+        }
+    }
+    return ldexp(result, exponent);
+}
+
+static double pow_go(double x, double y)
+{
+    gboolean special = x == 0 || y == 0 || x == 1 || isinf(x) || isinf(y) || fabs(y) == 0.5 ||
+                       fabs(y) >= 0x1p63 || (x < 0 && y != trunc(y));
+    if (special || y == 1)
+        return pow(x, y);
+    return y > 0 ? power_go(x, y) : 1 / power_go(x, -y);
+}
+
 static const struct value *call_log(struct call *c, const struct value *const *args, guint n,
                                     GError **err)
 {
     double num, base;
     if (!arg_double(c, args, 0, &num, err) || !arg_double(c, args, 1, &base, err))
         return NULL;
-    return number_of_double(c, log(num) / log(base), err);
+    return number_of_double(c, log_go(num) / log_go(base), err);
 }
 
 static const struct value *call_pow(struct call *c, const struct value *const *args, guint n,
@@ -154,7 +227,7 @@ static const struct value *call_pow(struct call *c, const struct value *const *a
     double num, power;
     if (!arg_double(c, args, 0, &num, err) || !arg_double(c, args, 1, &power, err))
         return NULL;
-    return number_of_double(c, pow(num, power), err);
+    return number_of_double(c, pow_go(num, power), err);
 }
 
 static const struct value *call_signum(struct call *c, const struct value *const *args, guint n,

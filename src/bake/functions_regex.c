@@ -135,17 +135,17 @@ static gsize template_name(const char *p, const char *end, const char **name, co
     return len;
 }
 
-/* The number of the group that a template names; -1: none. */
-static gint template_group(const struct regex *r, const char *name, gsize len)
+/* The number of the group that a template names, of several the first that took part; -1: none. */
+static gint template_group(const struct regex *r, const gsize *spans, const char *name, gsize len)
 {
     if (strspn(name, "0123456789") >= len) {
         gint64 n = len < 9 && (len == 1 || *name != '0') ? g_ascii_strtoll(name, NULL, 10) : -1;
         return n <= regex_groups(r) ? (gint)n : -1;
     }
-    for (guint i = 0; i < regex_groups(r); i++) {
-        const char *own = regex_group_name(r, i);
-        if (own && strlen(own) == len && memcmp(own, name, len) == 0)
-            return (gint)i + 1;
+    for (guint i = 1; i <= regex_groups(r); i++) {
+        const char *own = regex_group_name(r, i - 1);
+        if (own && strlen(own) == len && memcmp(own, name, len) == 0 && spans[2 * i] != REGEX_UNSET)
+            return (gint)i;
     }
     return -1;
 }
@@ -158,7 +158,7 @@ static gboolean template_append(struct call *c, const struct regex *r, struct te
     for (const char *p = with.bytes; p < end;) {
         const char *dollar = memchr(p, '$', (gsize)(end - p));
         gsize len = dollar ? template_name(dollar + 1, end, &name, &behind) : 0;
-        gint group = len ? template_group(r, name, len) : -1;
+        gint group = len ? template_group(r, spans, name, len) : -1;
         const char *stop = dollar ? dollar + (len ? 0 : 1) : end;
         g_string_append_len(out, p, stop - p);
         p = len ? behind : dollar && dollar + 1 < end && dollar[1] == '$' ? stop + 1 : stop;

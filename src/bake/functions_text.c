@@ -241,14 +241,19 @@ static const struct value *text_mapped(struct heap *h, struct text t,
     return value_take(h, out);
 }
 
+/* What GLib takes for no letters has case, too: Roman numerals and letters in circles. */
 static gunichar map_lower(gunichar before, gunichar c)
 {
-    return g_unichar_tolower(c);
+    if (c >= 0x2160 && c <= 0x216f)
+        return c + 16;
+    return c >= 0x24b6 && c <= 0x24cf ? c + 26 : g_unichar_tolower(c);
 }
 
 static gunichar map_upper(gunichar before, gunichar c)
 {
-    return g_unichar_toupper(c);
+    if (c >= 0x2170 && c <= 0x217f)
+        return c - 16;
+    return c >= 0x24d0 && c <= 0x24e9 ? c - 26 : g_unichar_toupper(c);
 }
 
 /* Words begin behind white space and ASCII punctuation but '_' (Go's strings.Title). */
@@ -256,7 +261,10 @@ static gunichar map_title(gunichar before, gunichar c)
 {
     gboolean separates = before < 0x80 ? !g_ascii_isalnum((char)before) && before != '_'
                                        : g_unichar_isspace(before) || before == 0x85;
-    return separates ? g_unichar_totitle(c) : c;
+    gboolean georgian = c >= 0x10d0 && c <= 0x10ff; /* has upper case, but titles do not use it */
+    if (!separates || georgian)
+        return c;
+    return g_unichar_isalpha(c) ? g_unichar_totitle(c) : map_upper(before, c);
 }
 
 static const struct value *call_lower(struct call *c, const struct value *const *args, guint n,

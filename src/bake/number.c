@@ -89,6 +89,22 @@ struct digits {
     mpfr_exp_t exponent;         /* decimal */
 };
 
+/* Whether a decimal number is at most half a unit of the last bit from a power of two. Below it
+ * half of that is the limit, to be precise, which Go's big.Float does not know. */
+static gboolean near_power(mpfr_srcptr x, const char *number)
+{
+    mpfr_t distance, unit;
+    mpfr_init2(distance, mpfr_get_prec(x) + 64);
+    mpfr_init2(unit, 2);
+    mpfr_set_str(distance, number, 10, MPFR_RNDN);
+    mpfr_sub(distance, distance, x, MPFR_RNDN);
+    mpfr_set_ui_2exp(unit, 1, mpfr_get_exp(x) - 1 - mpfr_get_prec(x), MPFR_RNDN);
+    gboolean near = mpfr_cmpabs(distance, unit) <= 0;
+    mpfr_clear(distance);
+    mpfr_clear(unit);
+    return near;
+}
+
 /* n digits of |x| rounded in a direction; FALSE when they do not give x again. */
 static gboolean digits_try(struct digits *d, mpfr_srcptr x, gsize n, mpfr_rnd_t direction)
 {
@@ -98,7 +114,7 @@ static gboolean digits_try(struct digits *d, mpfr_srcptr x, gsize n, mpfr_rnd_t 
     mpfr_t again;
     mpfr_init2(again, mpfr_get_prec(x));
     mpfr_set_str(again, number, 10, MPFR_RNDN);
-    gboolean same = mpfr_equal_p(again, x);
+    gboolean same = mpfr_equal_p(again, x) || (mpfr_min_prec(x) == 1 && near_power(x, number));
     mpfr_clear(again);
     return same;
 }

@@ -9,10 +9,10 @@
 
 /* An attempt at one place may backtrack so often; each next limit is tried after the one before it
  * was not enough. */
-static const guint32 LIMITS[] = {50, 1000, 20000, 400000, 8000000};
-#define LIMIT_PER_STEP 50    /* of that counts as a step */
-#define LOOKED_PER_STEP 1024 /* bytes that an attempt may have looked at */
-#define HEAP_KIB (64 << 10)  /* for backtracking */
+static const guint32 LIMITS[] = {50, 1000, 20000, 400000, 4000000};
+#define LIMIT_PER_STEP 50   /* of that counts as a step */
+#define LOOKED_PER_STEP 512 /* bytes that an attempt may have looked at */
+#define HEAP_KIB (64 << 10) /* for backtracking */
 
 struct regex {
     pcre2_code *code;

@@ -147,6 +147,16 @@ static const char *perl_class(char c)
     }
 }
 
+/* Whether it may be "Any", a general category such as "L" or "Lu", or a script's name, which only
+ * PCRE2 knows all of. */
+static gboolean property_known(const char *word)
+{
+    gsize len = strlen(word), letters = 0;
+    while (g_ascii_isalpha(word[letters]) || (letters > 0 && word[letters] == '_'))
+        letters++;
+    return len > 0 && letters == len && (len > 2 || strchr("CLMNPSZclmnpsz", *word));
+}
+
 /* "\pL", "\p{Greek}", "\P{^Lu}": a category or a script. At the 'p' or 'P'. */
 static gboolean property_read(struct reader *r, GString *out)
 {
@@ -168,19 +178,10 @@ static gboolean property_read(struct reader *r, GString *out)
         negated = !negated;
         word++;
     }
-    if (strcmp(word, "Any") == 0) {
-        g_string_append(out, negated ? "\\P{Any}" : "\\p{Any}");
-        return TRUE;
-    }
-    gsize len = strlen(word);
-    gboolean category = (len == 1 || (len == 2 && g_ascii_islower(word[1]) && word[1] != 'n') ||
-                         strcmp(word, "Zn") == 0) &&
-                        *word && strchr("CLMNPSZ", *word);
-    gboolean script = len > 2 && g_ascii_isupper(*word) &&
-                      strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_") == len;
-    if (!category && !script)
+    if (!property_known(word))
         return regex_fail(r, from, "no such character class");
-    g_string_append_printf(out, "\\%c{%s%s}", negated ? 'P' : 'p', category ? "" : "sc:", word);
+    gboolean script = strlen(word) > 2 && g_ascii_strcasecmp(word, "Any") != 0;
+    g_string_append_printf(out, "\\%c{%s%s}", negated ? 'P' : 'p', script ? "sc:" : "", word);
     return TRUE;
 }
 
@@ -332,9 +333,6 @@ static gboolean name_read(struct reader *r, const char *from)
     if (r->p == name || !peek(r, ">"))
         return regex_fail(r, from, "invalid named capture");
     g_autofree char *copy = g_strndup(name, (gsize)(r->p++ - name));
-    for (guint i = 0; i < r->names->len; i++)
-        if (g_strcmp0(r->names->pdata[i], copy) == 0)
-            return regex_fail(r, from, "duplicate group name");
     g_ptr_array_add(r->names, g_steal_pointer(&copy));
     return TRUE;
 }

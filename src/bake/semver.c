@@ -215,23 +215,29 @@ static const char *read_range(const char *p, GArray *list)
     return p;
 }
 
+/* One comparator or range at p; then *more says whether another one must or may follow. */
+static const char *read_item(const char *p, GArray *list, gboolean *more)
+{
+    struct comparator c;
+    if (!(p = read_comparator(p, &c)))
+        return NULL;
+    g_array_append_val(list, c);
+    const char *next = skip_space(p);
+    if (*next == '-' && next > p && !(p = read_range(next, list)))
+        return NULL;
+    next = skip_space(p);
+    *more = *next && !g_str_has_prefix(next, "||");
+    if (*more && *next != ',' && next == p)
+        return NULL;
+    return *next == ',' ? next + 1 : next;
+}
+
 /* Comparators up to "||" or the end, all of which must be satisfied. NULL: malformed. */
 static const char *read_all_of(const char *p, GArray *list)
 {
     g_array_set_size(list, 0);
-    do {
-        struct comparator c;
-        if (!(p = read_comparator(p, &c)))
-            return NULL;
-        g_array_append_val(list, c);
-        const char *next = skip_space(p);
-        if (*next == '-' && next > p && !(p = read_range(next, list)))
-            return NULL;
-        next = skip_space(p);
-        if (*next && *next != ',' && *next != '|' && next == p)
-            return NULL;
-        p = *next == ',' ? next + 1 : next;
-    } while (*p && !g_str_has_prefix(p, "||"));
+    for (gboolean more = TRUE; p && more;)
+        p = read_item(p, list, &more);
     return p;
 }
 
