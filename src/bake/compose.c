@@ -50,12 +50,12 @@ const char *compose_variable(gpointer table, const char *name)
 const char *compose_path(const struct composing *c, const char *base, const char *path)
 {
     g_autofree char *joined = NULL;
-    if (path[0] == '~' && (!path[1] || path[1] == '/') && c->source->home)
+    if (path[0] == '~' && c->source->home)
         joined = path_join(c->source->home, path + 1, NULL);
     else if (path[0] == '/')
-        joined = path_clean(path);
+        joined = g_strdup(path);
     else
-        joined = path_join(base, *path ? path : ".", NULL);
+        joined = path_join(base, path, NULL);
     return arena_strdup(c->pool->arena, joined);
 }
 

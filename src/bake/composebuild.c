@@ -290,11 +290,6 @@ static gboolean add_limit(struct composing_build *b, const struct yaml_entry *e,
     return TRUE;
 }
 
-static gint compare_texts(gconstpointer a, gconstpointer b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static gboolean read_ulimits(struct composing_build *b, const struct yaml_entry *e,
                              enum bake_attr_id id, GError **err)
 {
@@ -305,7 +300,6 @@ static gboolean read_ulimits(struct composing_build *b, const struct yaml_entry 
     for (guint i = 0; i < e->value->n; i++)
         if (!add_limit(b, &e->value->entries[i], list, err))
             return FALSE;
-    g_ptr_array_sort(list, compare_texts);
     return TRUE;
 }
 

@@ -69,7 +69,7 @@ gboolean compose_pairs(struct composing *c, const char *service, const char *key
 
 static void resolve_text(struct composing *c, const char *dir, struct yaml *v)
 {
-    if (v && v->kind == YAML_TEXT && !v->done)
+    if (v && v->kind == YAML_TEXT && !v->done && *v->text)
         v->text = compose_path(c, dir, v->text);
     if (v)
         v->done = TRUE;
