@@ -179,7 +179,7 @@ static gboolean section_of(struct composing *c, const struct yaml *root, const c
                            struct yaml **section, GError **err)
 {
     *section = yaml_get(root, key);
-    if (*section && (*section)->kind == YAML_NULL && strcmp(key, "services"))
+    if (*section && (*section)->kind == YAML_NULL && strcmp(key, "services") != 0)
         *section = NULL;
     return !*section || (*section)->kind == YAML_MAP ||
            yaml_fail(c->pool, (*section)->at, err, "%s must be a map, not %s", key,

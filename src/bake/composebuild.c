@@ -371,7 +371,7 @@ static gboolean add_secret(struct composing_build *b, const struct yaml *item, G
     }
     const struct yaml *file = yaml_get(secret, "file"), *env = yaml_get(secret, "environment");
     const struct yaml *external = yaml_get(secret, "external");
-    if (external && strcmp(external->text, "false"))
+    if (external && strcmp(external->text, "false") != 0)
         return yaml_fail(b->c->pool, item->at, err,
                          "secret %s is external: only `file` and `environment` are at hand in a "
                          "build",

@@ -45,7 +45,7 @@ static gboolean extends_allowed(struct composing *c, const struct extending *up,
 static char *directory_of(const char *path)
 {
     g_autofree char *dir = g_path_get_dirname(path);
-    return strcmp(dir, ".") ? g_steal_pointer(&dir) : g_strdup("");
+    return strcmp(dir, ".") != 0 ? g_steal_pointer(&dir) : g_strdup("");
 }
 
 /* The services of a file that others extend, read once: paths count from its own directory. */
@@ -298,7 +298,7 @@ static gboolean load_inclusion(struct composing_file *f, const struct inclusion 
 /* Whether two values say the same. */
 static gboolean same_value(const struct yaml *a, const struct yaml *b)
 {
-    if (a->kind != b->kind || a->n != b->n || strcmp(a->text, b->text))
+    if (a->kind != b->kind || a->n != b->n || strcmp(a->text, b->text) != 0)
         return FALSE;
     for (guint i = 0; i < a->n; i++) {
         const struct yaml *other =
