@@ -290,7 +290,8 @@ static gboolean compose_run(struct composing *c, struct bake_defs *defs, GError 
         error_add_next(err, "begin it with `services:`, and a name and `build: .` below that");
         return FALSE;
     }
-    return compose_resolve_paths(c, "", model, err) && compose_targets(c, model, defs, err);
+    compose_resolve_paths(c, "", model);
+    return compose_targets(c, model, defs, err);
 }
 
 gboolean compose_load(struct compose *compose, const struct compose_source *source,

@@ -253,8 +253,7 @@ static gboolean read_size(struct composing_build *b, const struct yaml_entry *e,
     return TRUE;
 }
 
-static gboolean limit_number(struct composing_build *b, const char *name, const struct yaml *v,
-                             gint64 *number, GError **err)
+static gboolean limit_number(const struct yaml *v, gint64 *number)
 {
     char *end;
     if (!v || (v->kind != YAML_INT && v->kind != YAML_TEXT) || !*v->text)
@@ -277,8 +276,8 @@ static gboolean add_limit(struct composing_build *b, const struct yaml_entry *e,
         return yaml_fail(b->c->pool, e->at, err, "unknown ulimit %s%s%s%s", e->key,
                          near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
     }
-    if (!limit_number(b, e->key, map ? yaml_get(v, "soft") : v, &soft, err) ||
-        !limit_number(b, e->key, map ? yaml_get(v, "hard") : v, &hard, err))
+    if (!limit_number(map ? yaml_get(v, "soft") : v, &soft) ||
+        !limit_number(map ? yaml_get(v, "hard") : v, &hard))
         return yaml_fail(b->c->pool, v->at, err,
                          "ulimit %s must be a number, or a map with the numbers soft and hard",
                          e->key);

@@ -44,8 +44,7 @@ gboolean compose_load_documents(struct composing_file *f, GPtrArray *documents, 
 /* A document's services and secrets as they are needed below: variables replaced, `build` a map. */
 gboolean compose_prepare(struct composing_file *f, struct yaml *root, GError **err);
 /* Makes relative paths of services and secrets count from the working directory, once. */
-gboolean compose_resolve_paths(struct composing *c, const char *dir, struct yaml *model,
-                               GError **err);
+void compose_resolve_paths(struct composing *c, const char *dir, struct yaml *model);
 
 /* Replaces all services that extend others by what this makes of them. */
 gboolean compose_extend(struct composing_file *f, struct yaml *root, GError **err);
