@@ -50,12 +50,12 @@ const char *compose_variable(gpointer table, const char *name)
 const char *compose_path(const struct composing *c, const char *base, const char *path)
 {
     g_autofree char *joined = NULL;
-    if (path[0] == '~' && (!path[1] || path[1] == '/') && c->source->home)
+    if (path[0] == '~' && c->source->home)
         joined = path_join(c->source->home, path + 1, NULL);
     else if (path[0] == '/')
-        joined = path_clean(path);
+        joined = g_strdup(path);
     else
-        joined = path_join(base, *path ? path : ".", NULL);
+        joined = path_join(base, path, NULL);
     return arena_strdup(c->pool->arena, joined);
 }
 
@@ -179,7 +179,7 @@ static gboolean section_of(struct composing *c, const struct yaml *root, const c
                            struct yaml **section, GError **err)
 {
     *section = yaml_get(root, key);
-    if (*section && (*section)->kind == YAML_NULL && strcmp(key, "services"))
+    if (*section && (*section)->kind == YAML_NULL && strcmp(key, "services") != 0)
         *section = NULL;
     return !*section || (*section)->kind == YAML_MAP ||
            yaml_fail(c->pool, (*section)->at, err, "%s must be a map, not %s", key,
@@ -290,7 +290,8 @@ static gboolean compose_run(struct composing *c, struct bake_defs *defs, GError 
         error_add_next(err, "begin it with `services:`, and a name and `build: .` below that");
         return FALSE;
     }
-    return compose_resolve_paths(c, "", model, err) && compose_targets(c, model, defs, err);
+    compose_resolve_paths(c, "", model);
+    return compose_targets(c, model, defs, err);
 }
 
 gboolean compose_load(struct compose *compose, const struct compose_source *source,

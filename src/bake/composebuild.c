@@ -253,8 +253,7 @@ static gboolean read_size(struct composing_build *b, const struct yaml_entry *e,
     return TRUE;
 }
 
-static gboolean limit_number(struct composing_build *b, const char *name, const struct yaml *v,
-                             gint64 *number, GError **err)
+static gboolean limit_number(const struct yaml *v, gint64 *number)
 {
     char *end;
     if (!v || (v->kind != YAML_INT && v->kind != YAML_TEXT) || !*v->text)
@@ -277,8 +276,8 @@ static gboolean add_limit(struct composing_build *b, const struct yaml_entry *e,
         return yaml_fail(b->c->pool, e->at, err, "unknown ulimit %s%s%s%s", e->key,
                          near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
     }
-    if (!limit_number(b, e->key, map ? yaml_get(v, "soft") : v, &soft, err) ||
-        !limit_number(b, e->key, map ? yaml_get(v, "hard") : v, &hard, err))
+    if (!limit_number(map ? yaml_get(v, "soft") : v, &soft) ||
+        !limit_number(map ? yaml_get(v, "hard") : v, &hard))
         return yaml_fail(b->c->pool, v->at, err,
                          "ulimit %s must be a number, or a map with the numbers soft and hard",
                          e->key);
@@ -288,11 +287,6 @@ static gboolean add_limit(struct composing_build *b, const struct yaml_entry *e,
     g_ptr_array_add(
         list, g_strdup_printf("%s=%" G_GINT64_FORMAT ":%" G_GINT64_FORMAT, e->key, soft, hard));
     return TRUE;
-}
-
-static gint compare_texts(gconstpointer a, gconstpointer b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 static gboolean read_ulimits(struct composing_build *b, const struct yaml_entry *e,
@@ -305,7 +299,6 @@ static gboolean read_ulimits(struct composing_build *b, const struct yaml_entry 
     for (guint i = 0; i < e->value->n; i++)
         if (!add_limit(b, &e->value->entries[i], list, err))
             return FALSE;
-    g_ptr_array_sort(list, compare_texts);
     return TRUE;
 }
 
@@ -377,7 +370,7 @@ static gboolean add_secret(struct composing_build *b, const struct yaml *item, G
     }
     const struct yaml *file = yaml_get(secret, "file"), *env = yaml_get(secret, "environment");
     const struct yaml *external = yaml_get(secret, "external");
-    if (external && strcmp(external->text, "false"))
+    if (external && strcmp(external->text, "false") != 0)
         return yaml_fail(b->c->pool, item->at, err,
                          "secret %s is external: only `file` and `environment` are at hand in a "
                          "build",

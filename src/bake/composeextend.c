@@ -45,7 +45,7 @@ static gboolean extends_allowed(struct composing *c, const struct extending *up,
 static char *directory_of(const char *path)
 {
     g_autofree char *dir = g_path_get_dirname(path);
-    return strcmp(dir, ".") ? g_steal_pointer(&dir) : g_strdup("");
+    return strcmp(dir, ".") != 0 ? g_steal_pointer(&dir) : g_strdup("");
 }
 
 /* The services of a file that others extend, read once: paths count from its own directory. */
@@ -72,8 +72,7 @@ static struct yaml *services_of_file(struct composing_file *f, const char *path,
         yaml_fail(c->pool, at, err, "%s has no services", path);
         return NULL;
     }
-    if (!compose_resolve_paths(c, f->dir, model, err))
-        return NULL;
+    compose_resolve_paths(c, f->dir, model);
     services = yaml_get(model, "services");
     g_hash_table_insert(c->extended, g_strdup(path), services);
     return services;
@@ -127,7 +126,8 @@ static struct yaml *base_service(struct composing_file *f, struct yaml *services
     g_autofree char *dir = NULL;
     if (base->file) {
         other.name = compose_path(f->c, f->dir, base->file);
-        other.dir = dir = directory_of(other.name);
+        dir = directory_of(other.name);
+        other.dir = dir;
         services = services_of_file(&other, other.name, base->at, err);
         if (!services)
             return NULL;
@@ -292,13 +292,15 @@ static gboolean load_inclusion(struct composing_file *f, const struct inclusion 
         if (!documents || !compose_load_documents(&other, documents, model, err))
             return FALSE;
     }
-    return !*model || compose_resolve_paths(c, dir, *model, err);
+    if (*model)
+        compose_resolve_paths(c, dir, *model);
+    return TRUE;
 }
 
 /* Whether two values say the same. */
 static gboolean same_value(const struct yaml *a, const struct yaml *b)
 {
-    if (a->kind != b->kind || a->n != b->n || strcmp(a->text, b->text))
+    if (a->kind != b->kind || a->n != b->n || strcmp(a->text, b->text) != 0)
         return FALSE;
     for (guint i = 0; i < a->n; i++) {
         const struct yaml *other =

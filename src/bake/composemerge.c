@@ -48,7 +48,7 @@ static struct yaml *merge_value(struct merging *m, struct yaml *base, struct yam
 static gsize rule_of(enum level level, const char *key)
 {
     gsize i = 0;
-    while (rules[i].level != level || (rules[i].key && strcmp(rules[i].key, key)))
+    while (rules[i].level != level || (rules[i].key && strcmp(rules[i].key, key) != 0))
         i++;
     return i;
 }

@@ -69,7 +69,7 @@ gboolean compose_pairs(struct composing *c, const char *service, const char *key
 
 static void resolve_text(struct composing *c, const char *dir, struct yaml *v)
 {
-    if (v && v->kind == YAML_TEXT && !v->done)
+    if (v && v->kind == YAML_TEXT && !v->done && *v->text)
         v->text = compose_path(c, dir, v->text);
     if (v)
         v->done = TRUE;
@@ -94,8 +94,8 @@ static void resolve_context(struct composing *c, const char *dir, struct yaml *v
 }
 
 /* The value behind '=' of NAME=path in a list; of a map the value itself. */
-static gboolean resolve_pairs(struct composing *c, const char *dir, struct yaml *pairs,
-                              gboolean context, GError **err)
+static void resolve_pairs(struct composing *c, const char *dir, struct yaml *pairs,
+                          gboolean context)
 {
     for (guint i = 0; pairs && i < pairs->n; i++) {
         struct yaml *v = pairs->kind == YAML_MAP ? pairs->entries[i].value : pairs->items[i];
@@ -111,7 +111,6 @@ static gboolean resolve_pairs(struct composing *c, const char *dir, struct yaml 
         v->text = arena_strdup(c->pool->arena, joined);
         v->done = TRUE;
     }
-    return TRUE;
 }
 
 static void resolve_env_files(struct composing *c, const char *dir, struct yaml *v)
@@ -124,8 +123,7 @@ static void resolve_env_files(struct composing *c, const char *dir, struct yaml 
     }
 }
 
-gboolean compose_resolve_paths(struct composing *c, const char *dir, struct yaml *model,
-                               GError **err)
+void compose_resolve_paths(struct composing *c, const char *dir, struct yaml *model)
 {
     const struct yaml *services = yaml_get(model, "services"),
                       *secrets = yaml_get(model, "secrets");
@@ -134,13 +132,11 @@ gboolean compose_resolve_paths(struct composing *c, const char *dir, struct yaml
         const struct yaml *build = yaml_get(service, "build");
         resolve_context(c, dir, yaml_get(build, "context"));
         resolve_env_files(c, dir, yaml_get(service, "env_file"));
-        if (!resolve_pairs(c, dir, yaml_get(build, "additional_contexts"), TRUE, err) ||
-            !resolve_pairs(c, dir, yaml_get(build, "ssh"), FALSE, err))
-            return FALSE;
+        resolve_pairs(c, dir, yaml_get(build, "additional_contexts"), TRUE);
+        resolve_pairs(c, dir, yaml_get(build, "ssh"), FALSE);
     }
     for (guint i = 0; secrets && i < secrets->n; i++)
         resolve_text(c, dir, yaml_get(secrets->entries[i].value, "file"));
-    return TRUE;
 }
 
 /* Services. */

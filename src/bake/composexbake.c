@@ -103,7 +103,7 @@ static gboolean read_xbake_bool(struct composing_build *b, const struct yaml_ent
     if (e->value->kind != YAML_BOOL)
         return xbake_wrong(b, e->key, e->value, "true or false", err);
     enum bake_bool *to = (enum bake_bool *)((char *)b->target + bake_attrs[id].offset);
-    *to = strcmp(e->value->text, "true") ? BAKE_FALSE : BAKE_TRUE;
+    *to = strcmp(e->value->text, "true") != 0 ? BAKE_FALSE : BAKE_TRUE;
     return TRUE;
 }
 
@@ -138,7 +138,7 @@ static gboolean read_xbake_entry(struct composing_build *b, const struct yaml_en
                                  GError **err)
 {
     gsize i = 0;
-    while (i < G_N_ELEMENTS(keys) && strcmp(keys[i].key, e->key))
+    while (i < G_N_ELEMENTS(keys) && strcmp(keys[i].key, e->key) != 0)
         i++;
     if (i == G_N_ELEMENTS(keys)) {
         warn_of_unknown(b, e);

@@ -28,7 +28,7 @@ void compose_warn(struct composing *c, struct bake_where at, const char *fmt, ..
     G_GNUC_PRINTF(3, 4);
 /* The value of a variable in a table of them, as a lookup of interpolation and .env. */
 const char *compose_variable(gpointer table, const char *name);
-/* base/path, cleaned; "~" is the home directory; absolute ones stay. Of the pool. */
+/* base/path, cleaned: a "~" in front is the home directory; absolute ones stay. Of the pool. */
 const char *compose_path(const struct composing *c, const char *base, const char *path);
 /* The variables of a .env file added to vars: lookup's come first. A failure to read it is none
  * when optional. */
@@ -44,8 +44,7 @@ gboolean compose_load_documents(struct composing_file *f, GPtrArray *documents, 
 /* A document's services and secrets as they are needed below: variables replaced, `build` a map. */
 gboolean compose_prepare(struct composing_file *f, struct yaml *root, GError **err);
 /* Makes relative paths of services and secrets count from the working directory, once. */
-gboolean compose_resolve_paths(struct composing *c, const char *dir, struct yaml *model,
-                               GError **err);
+void compose_resolve_paths(struct composing *c, const char *dir, struct yaml *model);
 
 /* Replaces all services that extend others by what this makes of them. */
 gboolean compose_extend(struct composing_file *f, struct yaml *root, GError **err);

@@ -132,7 +132,7 @@ static gboolean apply_tag(struct reader *r, struct yaml *v, const char *tag, con
                  {"float", YAML_FLOAT}, {"null", YAML_NULL}, {"timestamp", YAML_TIME}};
     tag += strlen("tag:yaml.org,2002:");
     for (gsize i = 0; i < G_N_ELEMENTS(known); i++) {
-        if (strcmp(tag, known[i].name))
+        if (strcmp(tag, known[i].name) != 0)
             continue;
         if (known[i].kind == YAML_TEXT)
             return TRUE;

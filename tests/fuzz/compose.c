@@ -31,9 +31,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     g_autofree char *text = fuzz_text(data, size);
     g_auto(GStrv) parts = g_strsplit(text, "---8<---\n", 3);
-    g_autoptr(GHashTable) env = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, NULL);
-    g_hash_table_insert(env, "A", "value");
-    g_hash_table_insert(env, "EMPTY", "");
+    g_autoptr(GHashTable) env = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    g_hash_table_insert(env, g_strdup("A"), g_strdup("value"));
+    g_hash_table_insert(env, g_strdup("EMPTY"), g_strdup(""));
     gboolean several = parts[0] != NULL;
     g_autoptr(GBytes) bytes =
         several ? g_bytes_new(parts[0], strlen(parts[0])) : g_bytes_new(data, size);

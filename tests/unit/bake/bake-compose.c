@@ -415,8 +415,8 @@ static void test_single_ulimit(void)
         "compose.yaml", "services: {a: {build: {ulimits: {nofile: 1024, core: \"5\"}}}}", NULL);
     const GPtrArray *u = target_of(p, "a")->ulimits;
     g_assert_cmpuint(u->len, ==, 2);
-    g_assert_cmpstr(g_ptr_array_index(u, 1), ==, "nofile=1024:1024");
-    g_assert_cmpstr(g_ptr_array_index(u, 0), ==, "core=5:5");
+    g_assert_cmpstr(g_ptr_array_index(u, 0), ==, "nofile=1024:1024");
+    g_assert_cmpstr(g_ptr_array_index(u, 1), ==, "core=5:5");
     project_free(p);
 }
 

@@ -1,5 +1,7 @@
 #include "printed.h"
 
+#include "base/path.h"
+
 #include <string.h>
 
 static json_t *printed_list(GPtrArray *list)
@@ -63,6 +65,10 @@ static json_t *printed_attr(const struct bake_target *t, enum bake_attr_id id)
                        id == BAKE_DOCKERFILE_INLINE;
     switch (bake_attrs[id].kind) {
     case BAKE_KIND_TEXT:
+        if (id == BAKE_CONTEXT && *(const char *)field == '/') {
+            g_autofree char *clean = path_clean(field);
+            return json_string(clean);
+        }
         return printed_text(field, escaped);
     case BAKE_KIND_BOOL:
         return json_boolean(*(enum bake_bool *)((char *)t + bake_attrs[id].offset) == BAKE_TRUE);
