@@ -170,6 +170,12 @@ static int bake_with(const struct bake_flags *f, const struct bake_options *o, G
         return error_set(err, VARVE_ERROR_USAGE, "--print and --list exclude one another");
     if (f->list && !read_list(f->list, &l, err))
         return 0;
+    if (!f->list && !f->print) {
+        error_set(err, VARVE_ERROR_UNSUPPORTED, "varve bake does not build yet");
+        error_add_next(err, "--print shows what a build would be made of; varve build --target "
+                            "builds one");
+        return 0;
+    }
     g_autoptr(bake) b = bake_new(o);
     g_autoptr(GError) why = NULL;
     gboolean ok = run(b, f, &l, &why);
