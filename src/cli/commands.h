@@ -4,6 +4,7 @@
 
 #include "cli/command.h"
 
+int cmd_bake(const struct command *c, int argc, char **argv, GError **err);
 int cmd_build(const struct command *c, int argc, char **argv, GError **err);
 int cmd_debug(const struct command *c, int argc, char **argv, GError **err);
 int cmd_images(const struct command *c, int argc, char **argv, GError **err);
@@ -38,12 +39,12 @@ int cmd_platforms(const struct command *c, int argc, char **argv, GError **err);
 int cmd_version(const struct command *c, int argc, char **argv, GError **err);
 
 /* Option rows of each command live in its own file. */
-extern const struct option_row build_options_rows[], run_option_rows[], images_option_rows[],
-    inspect_option_rows[], history_option_rows[], logs_option_rows[], push_option_rows[],
-    pull_option_rows[], load_option_rows[], save_option_rows[], prune_option_rows[],
-    doctor_option_rows[], fsck_option_rows[], du_option_rows[], login_option_rows[],
-    rmi_option_rows[], layers_option_rows[], parse_option_rows[], ps_option_rows[],
-    exec_option_rows[], stop_option_rows[], kill_option_rows[], rm_option_rows[],
+extern const struct option_row bake_option_rows[], build_options_rows[], run_option_rows[],
+    images_option_rows[], inspect_option_rows[], history_option_rows[], logs_option_rows[],
+    push_option_rows[], pull_option_rows[], load_option_rows[], save_option_rows[],
+    prune_option_rows[], doctor_option_rows[], fsck_option_rows[], du_option_rows[],
+    login_option_rows[], rmi_option_rows[], layers_option_rows[], parse_option_rows[],
+    ps_option_rows[], exec_option_rows[], stop_option_rows[], kill_option_rows[], rm_option_rows[],
     platforms_option_rows[], version_option_rows[], cache_option_rows[];
 
 #endif

@@ -8,6 +8,11 @@ const struct command commands[] = {
      "  varve build -t hello:1 .\n  varve build --target test --build-arg VERSION=2 -o "
      "type=local,dest=out .",
      TRUE, build_options_rows, cmd_build},
+    {"bake", "[OPTIONS] [TARGET…]", "print or list the targets of bake and Compose files",
+     "Files are docker-bake.hcl, docker-bake.json, compose.yaml and their overrides, unless -f "
+     "names "
+     "others.",
+     "  varve bake --print\n  varve bake --list targets", FALSE, bake_option_rows, cmd_bake},
     {"run", "[OPTIONS] IMAGE [COMMAND [ARG…]]", "start an image in the foreground", NULL,
      "  varve run hello:1\n  varve run -v data:/data -e LOG=debug --wait-healthy hello:1", TRUE,
      run_option_rows, cmd_run, .strict = TRUE},

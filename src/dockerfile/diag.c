@@ -116,16 +116,31 @@ static char *safe_text(const char *text, gboolean multi)
     return g_string_free(out, FALSE);
 }
 
-static void add_diag(struct diags *d, struct span at, const char *text, const char *hint)
+static void add_item(struct diags *d, enum diag_severity severity, struct span at, const char *text,
+                     const char *hint)
 {
-    if (++d->n_errors > DIAG_MAX)
-        return;
     struct diag *item = g_new0(struct diag, 1);
-    item->severity = DIAG_ERROR;
+    item->severity = severity;
     item->span = at;
     item->message = safe_text(text, FALSE);
     item->hint = hint ? safe_text(hint, TRUE) : NULL;
     g_ptr_array_add(d->items, item);
+}
+
+static void add_diag(struct diags *d, struct span at, const char *text, const char *hint)
+{
+    if (++d->n_errors <= DIAG_MAX)
+        add_item(d, DIAG_ERROR, at, text, hint);
+}
+
+void diags_warning(struct diags *d, struct span at, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    g_autofree char *text = g_strdup_vprintf(fmt, ap);
+    va_end(ap);
+    if (d->items->len < 2 * DIAG_MAX)
+        add_item(d, DIAG_WARNING, at, text, NULL);
 }
 
 void diags_error(struct diags *d, struct span at, const char *fmt, ...)

@@ -46,6 +46,8 @@ void diags_free(struct diags *d);
 void diags_set_source(struct diags *d, const char *name, const void *bytes, gsize len);
 
 void diags_error(struct diags *d, struct span at, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
+/* A warning; those beyond twice DIAG_MAX are dropped. */
+void diags_warning(struct diags *d, struct span at, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
 /* An error with the message of err, and its next moves as the hint. */
 void diags_gerror(struct diags *d, struct span at, const GError *err);
 /* Adds a hint to the last diagnostic; no-op if that one was dropped. */

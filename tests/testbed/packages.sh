@@ -19,7 +19,7 @@ set -eu
 # from elsewhere (node, docker).
 build='gcc make meson ninja-build pkgconf|pkg-config libglib2.0-dev libsqlite3-dev
     libcurl4-openssl-dev|libcurl4-gnutls-dev nettle-dev libisal-dev libdeflate-dev libzstd-dev
-    libarchive-dev libjansson-dev libseccomp-dev libcap-dev libmpfr-dev libpcre2-dev
+    libarchive-dev libjansson-dev libseccomp-dev libcap-dev libmpfr-dev libyaml-dev libpcre2-dev
     libcrypt-dev'
 demo="$build mmdebstrap debian-archive-keyring ca-certificates curl git busybox-static uidmap passt"
 test="$demo bats docker-registry apache2-utils openssl skopeo umoci runc tmux universal-ctags

@@ -1,0 +1,26 @@
+/* Which files make a bake definition, and their bytes. */
+#ifndef VARVE_BAKE_BAKEFILE_H
+#define VARVE_BAKE_BAKEFILE_H
+
+#include <glib.h>
+
+enum bakefile_kind {
+    BAKEFILE_HCL,
+    BAKEFILE_JSON,
+    BAKEFILE_COMPOSE,
+    BAKEFILE_UNKNOWN, /* its name does not tell: to be tried */
+};
+
+struct bakefile {
+    char *name; /* as the user knows it; "-" for stdin */
+    enum bakefile_kind kind;
+    GBytes *bytes;
+};
+
+/* Reads files (NULL-terminated; NULL: those of BUILDX_BAKE_FILE, else all of the usual names that
+ * are there), in the order in which they count. environment: char * → char *; in_fd is what "-" is
+ * read from. struct bakefile *, at least one. NULL with *err: VARVE_ERROR_NOT_FOUND, or what
+ * reading said. */
+GPtrArray *bakefiles_read(char **files, GHashTable *environment, int in_fd, GError **err);
+
+#endif
