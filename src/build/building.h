@@ -48,7 +48,6 @@ struct build {
 
 /* leg.c: one for each platform of the request, once its platforms are known. */
 void build_make_legs(struct build *b);
-void build_leg_free(gpointer leg);
 /* Lowers the Dockerfile for all legs into one graph. */
 gboolean build_lower_legs(struct build *b, GError **err);
 /* Runs the solver once for the results of all legs, which get their chains. */

@@ -6,17 +6,7 @@
 
 #include <string.h>
 
-void build_make_legs(struct build *b)
-{
-    b->result.legs = g_ptr_array_new_with_free_func(build_leg_free);
-    for (guint i = 0; i < b->r->platforms->len; i++) {
-        struct build_leg *leg = g_new0(struct build_leg, 1);
-        leg->platform = g_array_index(b->r->platforms, struct platform, i);
-        g_ptr_array_add(b->result.legs, leg);
-    }
-}
-
-void build_leg_free(gpointer data)
+static void leg_free(gpointer data)
 {
     struct build_leg *leg = data;
     g_free(leg->slot_prefix);
@@ -25,6 +15,16 @@ void build_leg_free(gpointer data)
     g_free(leg->of_image);
     g_clear_pointer(&leg->changes, g_ptr_array_unref);
     g_free(leg);
+}
+
+void build_make_legs(struct build *b)
+{
+    b->result.legs = g_ptr_array_new_with_free_func(leg_free);
+    for (guint i = 0; i < b->r->platforms->len; i++) {
+        struct build_leg *leg = g_new0(struct build_leg, 1);
+        leg->platform = g_array_index(b->r->platforms, struct platform, i);
+        g_ptr_array_add(b->result.legs, leg);
+    }
 }
 
 char *build_platforms_text(const struct build_request *r, const char *separator)

@@ -85,7 +85,7 @@ struct push_one_name {
     struct reference *ref; /* where to */
 };
 
-static void watch(struct imageset *set, struct event_sink *events, struct blob_source *source)
+static void watch_pushed(struct imageset *set, struct event_sink *events, struct blob_source *source)
 {
     for (guint i = 0; i < set->images->len; i++) {
         struct built_image *b = imageset_at(set, i);
@@ -110,12 +110,12 @@ static gboolean transfer(struct push_one_name *p, struct push_stats *stats, GErr
     struct event_sink *events = progress_sink(shown);
     g_autoptr(registry) client = registry_new(p->store, config, events, interrupt_watch());
     struct blob_source *source = registry_origin_source(client);
-    watch(p->set, events, source);
+    watch_pushed(p->set, events, source);
     gboolean ok = make_manifests(p->set, p->o, err) &&
                   keep_manifest(p->store, p->name, p->set, p->platform, err) &&
                   registry_push(client, imageset_target(p->set), p->ref, FALSE, stats, err);
     progress_finish(shown);
-    watch(p->set, NULL, NULL);
+    watch_pushed(p->set, NULL, NULL);
     registry_blob_source_free(source);
     return ok;
 }

@@ -83,7 +83,7 @@ static gboolean make_set(struct imageset *set, GError **err)
     return whole || imageset_make(set, &io, err);
 }
 
-static void watch(struct imageset *set, struct event_sink *events, struct blob_source *source)
+static void watch_saved(struct imageset *set, struct event_sink *events, struct blob_source *source)
 {
     for (guint i = 0; i < set->images->len; i++) {
         struct built_image *b = imageset_at(set, i);
@@ -103,9 +103,9 @@ static gboolean make_manifests(struct saving *s, struct event_sink *events, GErr
     gboolean ok = TRUE;
     for (guint i = 0; ok && i < s->images->len; i++) {
         struct imageset *set = g_ptr_array_index(s->images, i);
-        watch(set, events, source);
+        watch_saved(set, events, source);
         ok = make_set(set, err);
-        watch(set, NULL, NULL);
+        watch_saved(set, NULL, NULL);
     }
     registry_blob_source_free(source);
     return ok;

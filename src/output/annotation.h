@@ -12,9 +12,9 @@ enum annotated {
     ANNOTATED_INDEX_DESCRIPTOR,    /* what names it in a layout's index.json */
 };
 struct annotation {
-    enum annotated what;
+    enum annotated what;      /* it is of */
     struct platform platform; /* of the manifest meant; os "": all */
-    char *key, *value;
+    char *key, *value;        /* owned */
 };
 void annotation_free(struct annotation *a);
 struct annotation *annotation_copy(const struct annotation *a);

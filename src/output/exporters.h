@@ -33,7 +33,7 @@ gboolean files_run(const struct output *o, const struct imageset *set, const str
 
 /* place.c: where an archive goes. */
 struct place {
-    int fd;
+    int fd;     /* to write to, -1: not open */
     char *path; /* the file, NULL for a stream and what is written in place */
     char *tmp;  /* the neighbour of path that becomes it, or NULL */
 };

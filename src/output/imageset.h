@@ -5,11 +5,11 @@
 #include "output/image.h"
 
 struct imageset {
-    struct store *store;
-    GPtrArray *images;  /* struct built_image*, owned, in the order of their platforms */
-    gboolean is_index;  /* an index joins them; else there is one image */
-    gboolean has_index; /* it is written */
-    struct digest index;
+    struct store *store;    /* borrowed */
+    GPtrArray *images;      /* struct built_image*, owned, in the order of their platforms */
+    gboolean is_index;      /* an index joins them; else there is one image */
+    gboolean has_index;     /* it is written */
+    struct digest index;    /* its digest */
     const char *index_type; /* its media type; NULL when it was read, not made */
     guint64 index_size;     /* bytes */
 };

@@ -59,8 +59,8 @@ struct output_env {
 };
 /* The build's platforms. */
 struct output_platforms {
-    const struct platform *all;
-    guint n;
+    const struct platform *all; /* n, borrowed */
+    guint n;                    /* at least 1 */
     gboolean is_index; /* images are joined by an index: there are several, or it was asked for */
 };
 /* Checks what depends on the platforms, before anything runs; asks the Docker engine when it is to
