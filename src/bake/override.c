@@ -322,6 +322,7 @@ static gboolean apply_list(struct bake_target *t, const struct override *o, GErr
     guint id = o->key->id;
     enum bake_kind kind = bake_attrs[id].kind;
     GPtrArray **list = G_STRUCT_MEMBER_P(t, bake_attrs[id].offset);
+    /* What the user sets has no place in a file, which is how it is told apart. */
     if (!o->append && !o->key->append)
         bake_target_unset(t, id);
     if (!*list)
@@ -351,7 +352,6 @@ static gboolean apply(struct bake_target *t, const struct override *o, GError **
     guint id = o->key->id;
     if (id >= BAKE_N_ATTRS || bake_attrs[id].kind == BAKE_KIND_BOOL)
         return apply_bool(t, o, err);
-    t->where[id] = (struct bake_where){0};
     if (is_list(o->key))
         return apply_list(t, o, err);
     if (bake_attrs[id].kind == BAKE_KIND_MAP) {
@@ -359,6 +359,7 @@ static gboolean apply(struct bake_target *t, const struct override *o, GError **
         return TRUE;
     }
     char **text = G_STRUCT_MEMBER_P(t, bake_attrs[id].offset);
+    t->where[id] = (struct bake_where){0};
     g_free(*text);
     *text = g_strdup(o->values->pdata[0]);
     return TRUE;

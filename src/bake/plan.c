@@ -272,7 +272,8 @@ static struct bake_target *add_target(struct planning *p, const char *name, stru
     struct bake_target *resolved = resolve(p, name, at, done, 0, err);
     if (!resolved)
         return NULL;
-    struct bake_target *t = bake_target_copy(resolved);
+    struct bake_target *t = resolved;
+    g_hash_table_steal(done, t->name);
     set_defaults(t);
     g_ptr_array_add(p->plan->targets, t);
     g_hash_table_insert(p->plan->names, t->name, t);
