@@ -257,8 +257,8 @@ static gboolean merge_into(struct reader *r, struct yaml *map, const struct yaml
 
 /* Reads the value of a key, with the current event, and puts it into map. "<<" is kept in *merged
  * for later, as the map's own keys have precedence. */
-static gboolean read_value(struct reader *r, struct yaml *map, const struct yaml *key,
-                           struct yaml **merged, GError **err)
+static gboolean read_map_value(struct reader *r, struct yaml *map, const struct yaml *key,
+                               struct yaml **merged, GError **err)
 {
     const struct yaml_entry *old = yaml_entry(map, key->text);
     gboolean merge = !strcmp(key->text, "<<");
@@ -295,7 +295,7 @@ static struct yaml *read_map(struct reader *r, GError **err)
                 error_add_next(err, "put the key into quotes: \"%s\"", key->text);
             return NULL;
         }
-        if (!read_value(r, map, key, &merged, err))
+        if (!read_map_value(r, map, key, &merged, err))
             return NULL;
     }
     return NULL;
