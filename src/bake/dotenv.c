@@ -174,7 +174,7 @@ gboolean dotenv_parse(GHashTable *vars, const void *bytes, gsize len,
     *line = 0;
     if (len > DOTENV_MAX_BYTES)
         return error_set(err, VARVE_ERROR_INVALID, "larger than %d MiB", DOTENV_MAX_BYTES >> 20);
-    if (!g_utf8_validate_len(bytes, len, NULL))
+    if (len && !g_utf8_validate_len(bytes, len, NULL))
         return error_set(err, VARVE_ERROR_INVALID, "not UTF-8, or with a NUL character");
     g_autoptr(GString) text = g_string_new_len(bytes, (gssize)len);
     g_string_replace(text, "\r\n", "\n", 0);
