@@ -26,8 +26,8 @@ static gboolean build_wrong(struct composing_build *b, const char *key, const st
     return compose_wrong(b->c, b->service, path, v, must, err);
 }
 
-static gboolean read_text(struct composing_build *b, const struct yaml_entry *e,
-                          enum bake_attr_id id, GError **err)
+static gboolean read_build_text(struct composing_build *b, const struct yaml_entry *e,
+                                enum bake_attr_id id, GError **err)
 {
     if (e->value->kind != YAML_TEXT)
         return build_wrong(b, e->key, e->value, "a string", err);
@@ -403,22 +403,22 @@ static const struct {
     build_reader read; /* NULL: bake has nothing like it */
     enum bake_attr_id id;
 } keys[] = {
-    {"context", read_text, BAKE_CONTEXT},
+    {"context", read_build_text, BAKE_CONTEXT},
     {"additional_contexts", read_pairs, BAKE_CONTEXTS},
-    {"dockerfile", read_text, BAKE_DOCKERFILE},
-    {"dockerfile_inline", read_text, BAKE_DOCKERFILE_INLINE},
+    {"dockerfile", read_build_text, BAKE_DOCKERFILE},
+    {"dockerfile_inline", read_build_text, BAKE_DOCKERFILE_INLINE},
     {"args", read_pairs, BAKE_ARGS},
     {"labels", read_pairs, BAKE_LABELS},
     {"tags", read_list, BAKE_TAGS},
     {"cache_from", read_caches, BAKE_CACHE_FROM},
     {"cache_to", read_caches, BAKE_CACHE_TO},
-    {"target", read_text, BAKE_TARGET},
+    {"target", read_build_text, BAKE_TARGET},
     {"secrets", read_secrets, BAKE_SECRET},
     {"ssh", read_ssh, BAKE_SSH},
     {"platforms", read_list, BAKE_PLATFORMS},
     {"pull", read_bool, BAKE_PULL},
     {"no_cache", read_bool, BAKE_NO_CACHE},
-    {"network", read_text, BAKE_NETWORK},
+    {"network", read_build_text, BAKE_NETWORK},
     {"shm_size", read_size, BAKE_SHM_SIZE},
     {"ulimits", read_ulimits, BAKE_ULIMITS},
     {"extra_hosts", read_hosts, BAKE_EXTRA_HOSTS},
