@@ -14,11 +14,11 @@ wrong() {
 
 @test "a wrong command line exits with 2 whatever the command" {
     printf 'FROM scratch\nCOPY Dockerfile /\n' >Dockerfile
-    wrong "several platforms" build --platform linux/amd64,linux/arm64 .
+    wrong "is not a platform" build --platform linux/amd64,, .
     wrong "is not a platform" build --platform a/b/c/d .
     wrong '"nope" is unknown' build --cache-to type=nope .
     wrong "mode=mix" build --cache-to type=registry,ref=a:b,mode=mix .
-    wrong "only manifests" build --annotation index:a=b .
+    wrong "needs an index" build --annotation index:a=b .
     wrong "lower" build -t UPPER .
     wrong "--network" build --network foo .
     wrong "--format" images --format foo
