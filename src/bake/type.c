@@ -2,20 +2,18 @@
 
 #include <string.h>
 
-#define PRIMITIVE(name, k) const struct type name = {.kind = k}
 const struct type type_any = {.kind = TYPE_ANY, .open = TRUE};
-PRIMITIVE(type_bool, TYPE_BOOL);
-PRIMITIVE(type_number, TYPE_NUMBER);
-PRIMITIVE(type_string, TYPE_STRING);
+const struct type type_bool = {.kind = TYPE_BOOL};
+const struct type type_number = {.kind = TYPE_NUMBER};
+const struct type type_string = {.kind = TYPE_STRING};
 
-#define COLLECTION(name, k, e, any)                                                                \
-    const struct type name = {.kind = k, .element = &e, .open = any, .depth = 1}
-COLLECTION(type_list_any, TYPE_LIST, type_any, TRUE);
-COLLECTION(type_list_string, TYPE_LIST, type_string, FALSE);
-COLLECTION(type_list_number, TYPE_LIST, type_number, FALSE);
-COLLECTION(type_set_any, TYPE_SET, type_any, TRUE);
-COLLECTION(type_map_any, TYPE_MAP, type_any, TRUE);
-COLLECTION(type_map_string, TYPE_MAP, type_string, FALSE);
+const struct type type_list_any = {
+    .kind = TYPE_LIST, .element = &type_any, .open = TRUE, .depth = 1};
+const struct type type_list_string = {.kind = TYPE_LIST, .element = &type_string, .depth = 1};
+const struct type type_list_number = {.kind = TYPE_LIST, .element = &type_number, .depth = 1};
+const struct type type_set_any = {.kind = TYPE_SET, .element = &type_any, .open = TRUE, .depth = 1};
+const struct type type_map_any = {.kind = TYPE_MAP, .element = &type_any, .open = TRUE, .depth = 1};
+const struct type type_map_string = {.kind = TYPE_MAP, .element = &type_string, .depth = 1};
 
 static const struct type *const CONSTANTS[] = {&type_list_any, &type_list_string, &type_list_number,
                                                &type_set_any,  &type_map_any,     &type_map_string};
@@ -141,7 +139,7 @@ static void type_append(const struct type *t, GString *out)
         type_append(t->element, out);
         g_string_append_c(out, ')');
     } else if (t->kind == TYPE_TUPLE || t->kind == TYPE_OBJECT) {
-        g_string_append(out, t->keys ? "({" : t->kind == TYPE_TUPLE ? "([" : "({");
+        g_string_append(out, t->kind == TYPE_TUPLE ? "([" : "({");
         for (guint i = 0; i < t->n && out->len <= TEXT_MAX; i++) {
             g_string_append(out, i ? ", " : "");
             if (t->keys)

@@ -130,10 +130,15 @@ static void order_string(struct text t, GString *out)
     g_string_append_c(out, '"');
 }
 
+static void order_number(const struct value *v, GString *out)
+{
+    g_autofree char *text = number_text(v, NULL);
+    g_string_append(out, text ? text : "");
+}
+
 /* The bytes by which cty orders compound elements of sets, without NUL. */
 static void order_append(const struct value *v, GString *out)
 {
-    g_autofree char *number = NULL;
     if (out->len > HEAP_MAX_STRING)
         return;
     if (v->null)
@@ -141,7 +146,7 @@ static void order_append(const struct value *v, GString *out)
     else if (v->kind == TYPE_BOOL)
         g_string_append_c(out, v->boolean ? 'T' : 'F');
     else if (v->kind == TYPE_NUMBER)
-        g_string_append(out, number = number_text(v, NULL));
+        order_number(v, out);
     else if (v->kind == TYPE_STRING)
         order_string(v->text, out);
     if (!value_iterable(v))
