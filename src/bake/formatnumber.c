@@ -5,8 +5,7 @@
 #include <string.h>
 
 #define DIGITS_MAX (4u << 20) /* of one number */
-#define SHORT_EXPONENT 6 /* %g without precision: more digits before the point become an exponent  \
-                          */
+#define SHORT_EXPONENT 6      /* %g without precision: a number of more digits has an exponent */
 
 /* Decimal digits: 0.DIGITS * 10^exponent; none for zero. */
 struct digits {
@@ -39,7 +38,7 @@ static const char *sign_of(const struct format_verb *verb, gboolean negative)
     return negative ? "-" : verb->plus ? "+" : verb->space ? " " : "";
 }
 
-static int base_of(char mode)
+static int verb_base(char mode)
 {
     return mode == 'b' ? 2 : mode == 'o' ? 8 : mode == 'd' ? 10 : 16;
 }
@@ -68,7 +67,7 @@ gboolean format_whole(struct heap *h, const struct format_verb *verb, const stru
     static const char *const PREFIXES[] = {"b", "0b", "o", "0", "x", "0x", "X", "0X"};
     g_autofree char *digits = mpfr_zero_p(v->number)
                                   ? g_strdup(verb->precision == 0 ? "" : "0")
-                                  : whole_digits(h, v->number, base_of(verb->mode), err);
+                                  : whole_digits(h, v->number, verb_base(verb->mode), err);
     g_autoptr(GString) body = g_string_new(NULL);
     if (!digits || !heap_reserve_string(h, (gsize)MAX(verb->precision, 0), err))
         return FALSE;

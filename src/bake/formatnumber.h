@@ -6,9 +6,9 @@
 
 /* A sequence of a format, "%-08.3f". */
 struct format_verb {
-    char mode; /* the letter */
-    gboolean zero, sharp, plus, minus, space;
-    gint width, precision; /* -1: none */
+    char mode;                                /* the letter */
+    gboolean zero, sharp, plus, minus, space; /* the flags "0#+- " */
+    gint width, precision;                    /* in characters, digits; -1: none */
 };
 
 /* Appends a whole number in base 2 (b), 8 (o), 10 (d) or 16 (x, X). */

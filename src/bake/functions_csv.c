@@ -29,7 +29,7 @@ static gsize line_end(const struct reader *r, const char *p)
 }
 
 /* Behind the opening quote. */
-static gboolean read_quoted(struct reader *r, GError **err)
+static gboolean csv_quoted(struct reader *r, GError **err)
 {
     while (r->p < r->end) {
         gsize newline = line_end(r, r->p);
@@ -52,7 +52,7 @@ static gboolean read_quoted(struct reader *r, GError **err)
     return csv_fail(r, "a quoted field has no end", err);
 }
 
-static gboolean read_plain(struct reader *r, GError **err)
+static gboolean csv_plain(struct reader *r, GError **err)
 {
     while (r->p < r->end && *r->p != ',' && !line_end(r, r->p)) {
         if (*r->p == '"')
@@ -63,7 +63,7 @@ static gboolean read_plain(struct reader *r, GError **err)
 }
 
 /* The next line that is not empty, into fields; FALSE at the end, or with *err. */
-static gboolean read_record(struct reader *r, struct heap *h, GPtrArray *fields, GError **err)
+static gboolean csv_record(struct reader *r, struct heap *h, GPtrArray *fields, GError **err)
 {
     for (gsize n; (n = line_end(r, r->p)) > 0; r->line++)
         r->p += n;
@@ -74,7 +74,7 @@ static gboolean read_record(struct reader *r, struct heap *h, GPtrArray *fields,
         g_string_truncate(r->field, 0);
         gboolean quoted = r->p < r->end && *r->p == '"';
         r->p += quoted;
-        if (!heap_step(h, 1, err) || !(quoted ? read_quoted(r, err) : read_plain(r, err)))
+        if (!heap_step(h, 1, err) || !(quoted ? csv_quoted(r, err) : csv_plain(r, err)))
             return FALSE;
         g_ptr_array_add(fields, (gpointer)value_take(h, r->field));
         more = r->p < r->end && *r->p == ',';
@@ -87,11 +87,11 @@ static gboolean read_record(struct reader *r, struct heap *h, GPtrArray *fields,
 }
 
 /* The names of the columns. */
-static struct text *read_header(struct reader *r, struct heap *h, guint *n, GError **err)
+static struct text *csv_header(struct reader *r, struct heap *h, guint *n, GError **err)
 {
     GError *why = NULL;
     g_autoptr(GPtrArray) fields = g_ptr_array_new();
-    if (!read_record(r, h, fields, &why)) {
+    if (!csv_record(r, h, fields, &why)) {
         if (why)
             g_propagate_error(err, why);
         else
@@ -114,7 +114,7 @@ static const struct value *call_csvdecode(struct call *c, const struct value *co
     g_autoptr(GString) field = g_string_new(NULL);
     g_autoptr(GPtrArray) fields = g_ptr_array_new(), rows = g_ptr_array_new();
     struct reader r = {.p = t.bytes, .end = t.bytes + t.len, .line = 1, .field = field};
-    const struct text *keys = read_header(&r, c->heap, &columns, err);
+    const struct text *keys = csv_header(&r, c->heap, &columns, err);
     if (!keys)
         return NULL;
     const struct value **blank = heap_array(c->heap, const struct value *, columns);
@@ -124,7 +124,7 @@ static const struct value *call_csvdecode(struct call *c, const struct value *co
     if (row->n < columns)
         return call_fail(err, "two columns have the same name");
     const struct type *type = row->type;
-    while (read_record(&r, c->heap, fields, &why)) {
+    while (csv_record(&r, c->heap, fields, &why)) {
         if (fields->len != columns)
             return call_fail(err, "line %u: wrong number of fields: %u, not %u", r.line - 1,
                              fields->len, columns);

@@ -111,7 +111,7 @@ static gboolean uuid_parse(struct text t, guint8 *bytes)
     g_autofree char *plain = g_strndup(t.bytes, t.len);
     const char *p = plain;
     gsize len = strlen(plain);
-    if (len == 38 && p[0] == '{' && p[37] == '}') {
+    if (len == 38) { /* whatever the brackets are, as Go's package has it */
         p++;
         len = 36;
     } else if (len == 45 && g_ascii_strncasecmp(p, "urn:uuid:", 9) == 0) {

@@ -137,7 +137,7 @@ static gboolean sequence_append(struct formatting *f, const struct sequence *s, 
 }
 
 /* Digits up to end as a number, or default_; not above G_MAXINT / 16. */
-static gint read_number(const char **p, const char *end, gint default_)
+static gint sequence_number(const char **p, const char *end, gint default_)
 {
     gint64 n = 0;
     const char *from = *p;
@@ -146,7 +146,7 @@ static gint read_number(const char **p, const char *end, gint default_)
     return *p > from ? (gint)n : default_;
 }
 
-static const char *read_flags(struct format_verb *verb, const char *p, const char *end)
+static const char *sequence_flags(struct format_verb *verb, const char *p, const char *end)
 {
     for (; p < end; p++) {
         gboolean *flag = *p == '0'   ? &verb->zero
@@ -163,18 +163,19 @@ static const char *read_flags(struct format_verb *verb, const char *p, const cha
 }
 
 /* Reads a sequence from its '%' on. */
-static gboolean read_sequence(const struct formatting *f, struct sequence *s, GError **err)
+static gboolean sequence_read(const struct formatting *f, struct sequence *s, GError **err)
 {
-    const char *end = f->format.bytes + f->format.len, *p = read_flags(&s->verb, s->from + 1, end);
-    s->verb.width = read_number(&p, end, -1);
+    const char *end = f->format.bytes + f->format.len,
+               *p = sequence_flags(&s->verb, s->from + 1, end);
+    s->verb.width = sequence_number(&p, end, -1);
     s->verb.precision = -1;
     if (p < end && *p == '.') {
         p++;
-        s->verb.precision = read_number(&p, end, 0);
+        s->verb.precision = sequence_number(&p, end, 0);
     }
     if (p + 1 < end && *p == '[' && p[1] >= '1' && p[1] <= '9') {
         p++;
-        s->argument = read_number(&p, end, 1) - 1;
+        s->argument = sequence_number(&p, end, 1) - 1;
         if (p == end || *p++ != ']')
             p = end;
     }
@@ -207,7 +208,7 @@ static gboolean format_all(struct formatting *f, GError **err)
             continue;
         }
         struct sequence s = {.from = percent, .argument = f->next};
-        if (!heap_step(f->heap, 1, err) || !read_sequence(f, &s, err) ||
+        if (!heap_step(f->heap, 1, err) || !sequence_read(f, &s, err) ||
             !sequence_append(f, &s, err))
             return FALSE;
         p = s.end;

@@ -29,6 +29,19 @@ static gboolean list_like(const struct value *v)
     return v->kind == TYPE_LIST || v->kind == TYPE_TUPLE;
 }
 
+/* Whether the first n arguments are lists or tuples. */
+static gboolean args_list_like(struct call *c, const struct value *const *args, guint n,
+                               GError **err)
+{
+    for (guint i = 0; i < n; i++)
+        if (!list_like(args[i])) {
+            call_bad_arg(c, (int)i, err, "a list or tuple is needed, not %s",
+                         type_name(c->heap, args[i]->type));
+            return FALSE;
+        }
+    return TRUE;
+}
+
 /* A list or a tuple, as like is one, of other elements of it. */
 static const struct value *sequence_like(struct heap *h, const struct value *like,
                                          const struct value *const *items, guint n)
@@ -58,10 +71,8 @@ static const struct value *call_coalescelist(struct call *c, const struct value 
 {
     if (n == 0)
         return call_fail(err, "at least one argument is needed");
-    for (guint i = 0; i < n; i++)
-        if (!list_like(args[i]))
-            return call_bad_arg(c, (int)i, err, "a list or tuple is needed, not %s",
-                                type_name(c->heap, args[i]->type));
+    if (!args_list_like(c, args, n, err))
+        return NULL;
     for (guint i = 0; i < n; i++)
         if (!args[i]->null && args[i]->n > 0)
             return args[i];
@@ -115,10 +126,8 @@ static const struct value *call_concat(struct call *c, const struct value *const
     const struct value **lists = heap_array(c->heap, const struct value *, n);
     if (n == 0)
         return call_fail(err, "at least one argument is needed");
-    for (guint i = 0; i < n; i++)
-        if (!list_like(args[i]))
-            return call_bad_arg(c, (int)i, err, "a list or tuple is needed, not %s",
-                                type_name(c->heap, args[i]->type));
+    if (!args_list_like(c, args, n, err))
+        return NULL;
     const struct type *type = concat_type(c->heap, args, n);
     for (guint i = 0; type && i < n; i++)
         if (!(lists[i] = value_convert(c->heap, args[i], type, err))) {
@@ -150,9 +159,8 @@ static const struct value *call_contains(struct call *c, const struct value *con
 static const struct value *call_indexof(struct call *c, const struct value *const *args, guint n,
                                         GError **err)
 {
-    if (!list_like(args[0]))
-        return call_bad_arg(c, 0, err, "a list or tuple is needed, not %s",
-                            type_name(c->heap, args[0]->type));
+    if (!args_list_like(c, args, 1, err))
+        return NULL;
     if (args[0]->n == 0)
         return call_bad_arg(c, 0, err, "an empty list has no such element");
     for (guint i = 0; i < args[0]->n; i++) {
@@ -242,9 +250,8 @@ static const struct value *call_slice(struct call *c, const struct value *const 
     gint64 from, to;
     if (args[0]->kind == TYPE_SET)
         return call_bad_arg(c, 0, err, "a set has no order; convert it to a list");
-    if (!list_like(args[0]))
-        return call_bad_arg(c, 0, err, "a list or tuple is needed, not %s",
-                            type_name(c->heap, args[0]->type));
+    if (!args_list_like(c, args, 1, err))
+        return NULL;
     if (!call_int(c, args, 1, 0, args[0]->n, &from, err) ||
         !call_int(c, args, 2, 0, args[0]->n, &to, err))
         return NULL;
@@ -277,9 +284,8 @@ static const struct value *call_element(struct call *c, const struct value *cons
                                         GError **err)
 {
     gint64 i;
-    if (!list_like(args[0]))
-        return call_bad_arg(c, 0, err, "a list or tuple is needed, not %s",
-                            type_name(c->heap, args[0]->type));
+    if (!args_list_like(c, args, 1, err))
+        return NULL;
     if (!call_int(c, args, 1, 0, G_MAXINT64, &i, err))
         return NULL;
     if (args[0]->n == 0)

@@ -151,6 +151,8 @@ static const char *put_quoted(const char *p, const char *end, GString *out)
             return p + 1;
         g_string_append_c(out, *p);
         p += doubled;
+        if (doubled && p + 1 == end) /* then cty takes the second quote for the end, too */
+            return end;
     }
     return NULL;
 }

@@ -20,16 +20,16 @@ static gconstpointer json_fail(struct reader *r, const char *why)
     return NULL;
 }
 
-static void skip_blanks(struct reader *r)
+static void decode_blanks(struct reader *r)
 {
     while (r->p < r->end && *r->p && strchr(" \t\r\n", *r->p))
         r->p++;
 }
 
 /* Whether the next byte but blanks is c, which is taken then. */
-static gboolean take(struct reader *r, char c)
+static gboolean decode_take(struct reader *r, char c)
 {
-    skip_blanks(r);
+    decode_blanks(r);
     if (r->p == r->end || *r->p != c)
         return FALSE;
     r->p++;
@@ -51,7 +51,7 @@ static gint hex_unit(const struct reader *r, const char *p)
 }
 
 /* Behind "\u". */
-static gboolean unicode_escape(struct reader *r, GString *out)
+static gboolean decode_unicode(struct reader *r, GString *out)
 {
     gint unit = hex_unit(r, r->p), low = -1;
     if (unit < 0)
@@ -73,7 +73,7 @@ static gboolean unicode_escape(struct reader *r, GString *out)
 }
 
 /* Behind a backslash. */
-static gboolean read_escape(struct reader *r, GString *out)
+static gboolean decode_escape(struct reader *r, GString *out)
 {
     static const char LETTERS[] = "\"\\/bfnrt", MEANT[] = "\"\\/\b\f\n\r\t";
     const char *letter = r->p < r->end && *r->p ? strchr(LETTERS, *r->p) : NULL;
@@ -81,13 +81,13 @@ static gboolean read_escape(struct reader *r, GString *out)
         return json_fail(r, "no such escape") != NULL;
     r->p++;
     if (!letter)
-        return unicode_escape(r, out);
+        return decode_unicode(r, out);
     g_string_append_c(out, MEANT[letter - LETTERS]);
     return TRUE;
 }
 
 /* At the opening quote. */
-static const struct value *read_string(struct reader *r)
+static const struct value *decode_string(struct reader *r)
 {
     g_autoptr(GString) out = g_string_new(NULL);
     for (r->p++; r->p < r->end && *r->p != '"';) {
@@ -95,7 +95,7 @@ static const struct value *read_string(struct reader *r)
             return json_fail(r, "a control character in a string");
         if (*r->p != '\\')
             g_string_append_c(out, *r->p++);
-        else if (r->p++, !read_escape(r, out))
+        else if (r->p++, !decode_escape(r, out))
             return NULL;
     }
     if (r->p == r->end)
@@ -112,7 +112,7 @@ static gsize take_digits(struct reader *r)
     return (gsize)(r->p - from);
 }
 
-static const struct value *read_number(struct reader *r)
+static const struct value *decode_number(struct reader *r)
 {
     const char *from = r->p;
     r->p += *r->p == '-';
@@ -137,20 +137,20 @@ static const struct value *read_number(struct reader *r)
     return v ? v : json_fail(r, "the number is too large");
 }
 
-static const struct value *read_any(struct reader *r);
+static const struct value *decode_any(struct reader *r);
 
 /* Behind '['. */
-static const struct value *read_array(struct reader *r)
+static const struct value *decode_array(struct reader *r)
 {
     g_autoptr(GPtrArray) items = g_ptr_array_new();
-    gboolean more = !take(r, ']');
+    gboolean more = !decode_take(r, ']');
     while (more) {
-        const struct value *item = read_any(r);
+        const struct value *item = decode_any(r);
         if (!item)
             return NULL;
         g_ptr_array_add(items, (gpointer)item);
-        more = take(r, ',');
-        if (!more && !take(r, ']'))
+        more = decode_take(r, ',');
+        if (!more && !decode_take(r, ']'))
             return json_fail(r, "',' or ']' is expected");
     }
     const struct value **kept = heap_array(r->heap, const struct value *, items->len);
@@ -159,17 +159,17 @@ static const struct value *read_array(struct reader *r)
     return value_tuple(r->heap, kept, items->len);
 }
 
-static gboolean read_member(struct reader *r, GArray *keys, GPtrArray *items)
+static gboolean decode_member(struct reader *r, GArray *keys, GPtrArray *items)
 {
-    skip_blanks(r);
+    decode_blanks(r);
     if (r->p == r->end || *r->p != '"')
         return json_fail(r, "a quoted key is expected") != NULL;
-    const struct value *key = read_string(r);
+    const struct value *key = decode_string(r);
     if (!key)
         return FALSE;
-    if (!take(r, ':'))
+    if (!decode_take(r, ':'))
         return json_fail(r, "':' is expected") != NULL;
-    const struct value *item = read_any(r);
+    const struct value *item = decode_any(r);
     if (!item)
         return FALSE;
     g_array_append_val(keys, key->text);
@@ -178,23 +178,23 @@ static gboolean read_member(struct reader *r, GArray *keys, GPtrArray *items)
 }
 
 /* Behind '{'. */
-static const struct value *read_object(struct reader *r)
+static const struct value *decode_object(struct reader *r)
 {
     g_autoptr(GArray) keys = g_array_new(FALSE, FALSE, sizeof(struct text));
     g_autoptr(GPtrArray) items = g_ptr_array_new();
-    gboolean more = !take(r, '}');
+    gboolean more = !decode_take(r, '}');
     while (more) {
-        if (!read_member(r, keys, items))
+        if (!decode_member(r, keys, items))
             return NULL;
-        more = take(r, ',');
-        if (!more && !take(r, '}'))
+        more = decode_take(r, ',');
+        if (!more && !decode_take(r, '}'))
             return json_fail(r, "',' or '}' is expected");
     }
     return value_object(r->heap, (const struct text *)(gconstpointer)keys->data,
                         (const struct value *const *)items->pdata, items->len);
 }
 
-static const struct value *read_word(struct reader *r)
+static const struct value *decode_word(struct reader *r)
 {
     static const struct {
         const char *word;
@@ -210,10 +210,10 @@ static const struct value *read_word(struct reader *r)
     return json_fail(r, "a value is expected");
 }
 
-static const struct value *read_any(struct reader *r)
+static const struct value *decode_any(struct reader *r)
 {
     const struct value *v;
-    skip_blanks(r);
+    decode_blanks(r);
     if (r->p == r->end)
         return json_fail(r, "");
     if (!heap_step(r->heap, 1, r->err))
@@ -222,15 +222,15 @@ static const struct value *read_any(struct reader *r)
         return json_fail(r, "it nests too deeply");
     r->depth++;
     if (*r->p == '"')
-        v = read_string(r);
+        v = decode_string(r);
     else if (*r->p == '-' || g_ascii_isdigit(*r->p))
-        v = read_number(r);
+        v = decode_number(r);
     else if (*r->p == '[')
-        v = (r->p++, read_array(r));
+        v = (r->p++, decode_array(r));
     else if (*r->p == '{')
-        v = (r->p++, read_object(r));
+        v = (r->p++, decode_object(r));
     else
-        v = read_word(r);
+        v = decode_word(r);
     r->depth--;
     return v;
 }
@@ -239,8 +239,8 @@ const struct value *json_read(struct heap *h, struct text json, GError **err)
 {
     struct reader r = {
         .heap = h, .start = json.bytes, .p = json.bytes, .end = json.bytes + json.len, .err = err};
-    const struct value *v = read_any(&r);
-    skip_blanks(&r);
+    const struct value *v = decode_any(&r);
+    decode_blanks(&r);
     if (v && r.p < r.end)
         return json_fail(&r, "something follows the value");
     return v;

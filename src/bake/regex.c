@@ -9,9 +9,9 @@
 
 /* An attempt at one place may backtrack so often; each next limit is tried after the one before it
  * was not enough. */
-static const guint32 LIMITS[] = {50, 1000, 20000, 400000, 4000000};
+static const guint32 LIMITS[] = {50, 1000, 20000, 400000, 8000000, 40000000};
 #define LIMIT_PER_STEP 50   /* of that counts as a step */
-#define LOOKED_PER_STEP 512 /* bytes that an attempt may have looked at */
+#define LOOKED_PER_STEP 256 /* bytes that an attempt may have looked at */
 #define HEAP_KIB (64 << 10) /* for backtracking */
 
 struct regex {

@@ -42,7 +42,7 @@ static gboolean peek(const struct reader *r, const char *s)
     return (gsize)(r->end - r->p) >= n && memcmp(r->p, s, n) == 0;
 }
 
-static gunichar take_char(struct reader *r)
+static gunichar pattern_char(struct reader *r)
 {
     gunichar c = (guchar)*r->p < 0x80 ? (guchar)*r->p : g_utf8_get_char(r->p);
     r->p += text_char(r->p, r->end);
@@ -109,7 +109,7 @@ static gboolean escape_read(struct reader *r, const char *from, gunichar *c)
     static const char LETTERS[] = "afnrtv", MEANT[] = "\a\f\n\r\t\v";
     if (r->p == r->end)
         return regex_fail(r, from, "a backslash at the end");
-    gunichar ch = take_char(r);
+    gunichar ch = pattern_char(r);
     const char *letter = ch && ch < 0x80 ? strchr(LETTERS, (int)ch) : NULL;
     if (letter)
         *c = (gunichar)MEANT[letter - LETTERS];
@@ -171,7 +171,7 @@ static gboolean property_read(struct reader *r, GString *out)
         r->p = close + 1;
     } else if (r->p < r->end) {
         name = g_strndup(r->p, 1);
-        take_char(r);
+        pattern_char(r);
     }
     const char *word = name ? name : "";
     if (*word == '^') {
@@ -216,7 +216,7 @@ static gboolean class_char(struct reader *r, const char *from, gunichar *c)
         const char *escape = r->p++;
         return escape_read(r, escape, c);
     }
-    *c = take_char(r);
+    *c = pattern_char(r);
     return TRUE;
 }
 
@@ -448,7 +448,7 @@ static void literal_put(struct reader *r, gunichar c)
 static void quoted_read(struct reader *r)
 {
     while (r->p < r->end && !peek(r, "\\E"))
-        literal_put(r, take_char(r));
+        literal_put(r, pattern_char(r));
     if (r->p < r->end)
         r->p += 2;
 }
@@ -516,7 +516,7 @@ static gboolean piece_read(struct reader *r, gsize *begins)
     default:
         break;
     }
-    c = take_char(r);
+    c = pattern_char(r);
     if (c == '.')
         item_put(r, l->dots ? "(?s:.)" : "[^\\n]");
     else if (c == '^')

@@ -37,7 +37,7 @@ static const char *skip_identifiers(const char *p)
 }
 
 /* A number, or with wild also 'x', 'X', '*' in place of one. */
-static const char *read_part(const char *p, gboolean wild, struct version *v, enum part i)
+static const char *version_part(const char *p, gboolean wild, struct version *v, enum part i)
 {
     if (wild && *p && strchr("xX*", *p)) {
         v->known = MIN(v->known, i);
@@ -52,13 +52,13 @@ static const char *read_part(const char *p, gboolean wild, struct version *v, en
 }
 
 /* A version at p; where it ends, or NULL. */
-static const char *read_version(const char *p, gboolean wild, struct version *v)
+static const char *version_read(const char *p, gboolean wild, struct version *v)
 {
     *v = (struct version){.known = COMPLETE};
-    p = read_part(p + (*p == 'v'), wild, v, MAJOR);
+    p = version_part(p + (*p == 'v'), wild, v, MAJOR);
     for (guint i = MINOR; p && i <= PATCH; i++) {
         if (*p == '.')
-            p = read_part(p + 1, wild, v, i);
+            p = version_part(p + 1, wild, v, i);
         else
             v->known = MIN(v->known, i);
     }
@@ -183,7 +183,7 @@ static gboolean comparator_check(const struct comparator *c, const struct versio
     return exact ? version_compare(v, &c->v) == 0 : satisfies_tilde(v, &c->v);
 }
 
-static const char *skip_space(const char *p)
+static const char *version_space(const char *p)
 {
     while (g_ascii_isspace(*p))
         p++;
@@ -191,41 +191,41 @@ static const char *skip_space(const char *p)
 }
 
 /* An operator and a version at p; where they end, or NULL. */
-static const char *read_comparator(const char *p, struct comparator *c)
+static const char *comparator_read(const char *p, struct comparator *c)
 {
     static const char *const OPS[] = {"!=", ">=", "=>", "<=", "=<", "~>", "=", ">", "<", "~", "^"};
     c->op[0] = '\0';
-    p = skip_space(p);
+    p = version_space(p);
     for (guint i = 0; i < G_N_ELEMENTS(OPS) && !c->op[0]; i++)
         if (g_str_has_prefix(p, OPS[i]))
             g_strlcpy(c->op, OPS[i], sizeof(c->op));
-    return read_version(skip_space(p + strlen(c->op)), TRUE, &c->v);
+    return version_read(version_space(p + strlen(c->op)), TRUE, &c->v);
 }
 
 /* "1.2 - 1.4", whose first version is in list already: the second, and what both mean. */
-static const char *read_range(const char *p, GArray *list)
+static const char *range_read(const char *p, GArray *list)
 {
     struct comparator *low = &g_array_index(list, struct comparator, list->len - 1), high;
     if (low->op[0] || !g_ascii_isspace(p[1]))
         return NULL;
     g_strlcpy(low->op, ">=", sizeof(low->op));
-    p = read_version(skip_space(p + 1), TRUE, &high.v);
+    p = version_read(version_space(p + 1), TRUE, &high.v);
     g_strlcpy(high.op, "<=", sizeof(high.op));
     g_array_append_val(list, high);
     return p;
 }
 
 /* One comparator or range at p; then *more says whether another one must or may follow. */
-static const char *read_item(const char *p, GArray *list, gboolean *more)
+static const char *item_read(const char *p, GArray *list, gboolean *more)
 {
     struct comparator c;
-    if (!(p = read_comparator(p, &c)))
+    if (!(p = comparator_read(p, &c)))
         return NULL;
     g_array_append_val(list, c);
-    const char *next = skip_space(p);
-    if (*next == '-' && next > p && !(p = read_range(next, list)))
+    const char *next = version_space(p);
+    if (*next == '-' && next > p && !(p = range_read(next, list)))
         return NULL;
-    next = skip_space(p);
+    next = version_space(p);
     *more = *next && !g_str_has_prefix(next, "||");
     if (*more && *next != ',' && next == p)
         return NULL;
@@ -233,11 +233,11 @@ static const char *read_item(const char *p, GArray *list, gboolean *more)
 }
 
 /* Comparators up to "||" or the end, all of which must be satisfied. NULL: malformed. */
-static const char *read_all_of(const char *p, GArray *list)
+static const char *group_read(const char *p, GArray *list)
 {
     g_array_set_size(list, 0);
     for (gboolean more = TRUE; p && more;)
-        p = read_item(p, list, &more);
+        p = item_read(p, list, &more);
     return p;
 }
 
@@ -260,14 +260,14 @@ gboolean semver_satisfies(const char *version, const char *constraint, gboolean 
 {
     struct version v;
     g_autoptr(GArray) list = g_array_new(FALSE, FALSE, sizeof(struct comparator));
-    const char *end = read_version(version, FALSE, &v), *p = constraint;
+    const char *end = version_read(version, FALSE, &v), *p = constraint;
     *which = 0;
     *yes = FALSE;
     if (!end || *end)
         return error_set(err, VARVE_ERROR_INVALID, "\"%s\" is no version such as 1.2.3", version);
     *which = 1;
     for (gboolean more = TRUE; more; p += more ? 2 : 0) {
-        if (!(p = read_all_of(p, list)))
+        if (!(p = group_read(p, list)))
             return error_set(err, VARVE_ERROR_INVALID,
                              "\"%s\" is no condition such as \">= 1.2, < 2\"", constraint);
         *yes |= satisfies_all(list, &v);

@@ -3,7 +3,7 @@
 #include <string.h>
 
 /* A number of at least min and at most max digits at *p, which it moves on; -1: there is none. */
-static gint take_number(const char **p, guint min, guint max)
+static gint time_number(const char **p, guint min, guint max)
 {
     gint n = 0;
     guint digits = 0;
@@ -12,7 +12,7 @@ static gint take_number(const char **p, guint min, guint max)
     return digits < min ? -1 : n;
 }
 
-static gboolean take_char(const char **p, char c)
+static gboolean time_char(const char **p, char c)
 {
     gboolean is = **p == c;
     *p += is;
@@ -26,30 +26,30 @@ static gint month_days(gint year, gint month)
     return DAYS[month - 1] + (month == 2 && leap);
 }
 
-static gboolean take_date(const char **p, struct tm *tm)
+static gboolean time_date(const char **p, struct tm *tm)
 {
-    gint year = take_number(p, 4, 4);
-    if (year < 0 || !take_char(p, '-'))
+    gint year = time_number(p, 4, 4);
+    if (year < 0 || !time_char(p, '-'))
         return FALSE;
-    gint month = take_number(p, 2, 2);
-    if (month < 1 || month > 12 || !take_char(p, '-'))
+    gint month = time_number(p, 2, 2);
+    if (month < 1 || month > 12 || !time_char(p, '-'))
         return FALSE;
-    gint day = take_number(p, 2, 2);
+    gint day = time_number(p, 2, 2);
     tm->tm_year = year - 1900;
     tm->tm_mon = month - 1;
     tm->tm_mday = day;
     return day >= 1 && day <= month_days(year, month);
 }
 
-static gboolean take_time(const char **p, struct tm *tm, gint32 *nanos)
+static gboolean time_clock(const char **p, struct tm *tm, gint32 *nanos)
 {
-    tm->tm_hour = take_number(p, 1, 2);
-    if (tm->tm_hour < 0 || tm->tm_hour > 23 || !take_char(p, ':'))
+    tm->tm_hour = time_number(p, 1, 2);
+    if (tm->tm_hour < 0 || tm->tm_hour > 23 || !time_char(p, ':'))
         return FALSE;
-    tm->tm_min = take_number(p, 2, 2);
-    if (tm->tm_min < 0 || tm->tm_min > 59 || !take_char(p, ':'))
+    tm->tm_min = time_number(p, 2, 2);
+    if (tm->tm_min < 0 || tm->tm_min > 59 || !time_char(p, ':'))
         return FALSE;
-    tm->tm_sec = take_number(p, 2, 2);
+    tm->tm_sec = time_number(p, 2, 2);
     *nanos = 0;
     if ((**p == '.' || **p == ',') && g_ascii_isdigit((*p)[1]))
         for (gint32 unit = 100000000; g_ascii_isdigit(*++*p); unit /= 10)
@@ -58,18 +58,18 @@ static gboolean take_time(const char **p, struct tm *tm, gint32 *nanos)
 }
 
 /* "Z", "+01:00". */
-static gboolean take_offset(const char **p, gint32 *offset)
+static gboolean time_offset(const char **p, gint32 *offset)
 {
     *offset = 0;
-    if (take_char(p, 'Z'))
+    if (time_char(p, 'Z'))
         return TRUE;
     gint sign = **p == '-' ? -1 : 1;
-    if (!take_char(p, '+') && !take_char(p, '-'))
+    if (!time_char(p, '+') && !time_char(p, '-'))
         return FALSE;
-    gint hours = take_number(p, 2, 2);
-    if (hours < 0 || hours > 24 || !take_char(p, ':'))
+    gint hours = time_number(p, 2, 2);
+    if (hours < 0 || hours > 24 || !time_char(p, ':'))
         return FALSE;
-    gint minutes = take_number(p, 2, 2);
+    gint minutes = time_number(p, 2, 2);
     *offset = sign * (hours * 3600 + minutes * 60);
     return minutes >= 0 && minutes <= 60;
 }
@@ -78,8 +78,8 @@ gboolean timestamp_parse(const char *text, struct timestamp *t)
 {
     struct tm tm = {0};
     const char *p = text;
-    if (!take_date(&p, &tm) || !take_char(&p, 'T') || !take_time(&p, &tm, &t->nanos) ||
-        !take_offset(&p, &t->offset) || *p)
+    if (!time_date(&p, &tm) || !time_char(&p, 'T') || !time_clock(&p, &tm, &t->nanos) ||
+        !time_offset(&p, &t->offset) || *p)
         return FALSE;
     t->seconds = (gint64)timegm(&tm) - t->offset;
     return TRUE;

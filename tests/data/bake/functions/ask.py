@@ -28,7 +28,7 @@ def bake(text):
         with open(path, "w", encoding="utf-8", newline="") as f:
             f.write(text)
         command = ["chroot", CHROOT, "docker", "buildx", "bake", "-f", path.removeprefix(CHROOT), "--print"]
-        return subprocess.run(command, capture_output=True, text=True)
+        return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", errors="replace")
 
 
 def argument_end(text, at):
@@ -86,7 +86,8 @@ def ask_error(call):
         return "(none when asked alone)"
     last = done.stderr.split("ERROR: ")[-1].strip().replace("\n", " ")
     last = re.sub(r"^[^ ]*docker-bake.hcl:[0-9,-]+: ", "", last)
-    return re.sub(r", and [0-9]+ other diagnostic\(s\)$", "", last)
+    last = re.sub(r", and [0-9]+ other diagnostic\(s\)$", "", last)
+    return re.split(r" *goroutine [0-9]+ ", last)[0][:300]  # what a panic says behind it is the stack
 
 
 def main():

@@ -10,8 +10,8 @@
 
 #define NOW 1700000000 /* 2023-11-14T22:13:20Z */
 
-/* The value of an expression as JSON, or "!" and the error. */
-static char *evaluate(const char *expression)
+/* The value of an expression as JSON, or "!" and the error; after max_steps at most. */
+static char *evaluate(const char *expression, guint64 max_steps)
 {
     g_autofree char *text = g_strconcat("x = ", expression, "\n", NULL);
     g_autoptr(hclfile) file = hclfile_parse("case.hcl", text, strlen(text));
@@ -19,6 +19,7 @@ static char *evaluate(const char *expression)
     g_autoptr(GError) err = NULL;
     g_autoptr(GString) json = g_string_new(NULL);
     struct eval ev = {.heap = h, .now = NOW};
+    h->max_steps = max_steps;
     if (!file->body)
         return g_strdup("!syntax");
     const struct attribute *a = body_attribute(file->body, "x");
@@ -38,7 +39,7 @@ static gboolean check_case(const char *name, guint line, const char *text)
     }
     const char *want = tab + 1 + (tab[1] == '=');
     g_autofree char *expression = g_strndup(text, (gsize)(tab - text));
-    g_autofree char *got = evaluate(expression);
+    g_autofree char *got = evaluate(expression, HEAP_MAX_STEPS);
     gboolean both_fail = *want == '!' && *got == '!' && !g_str_has_prefix(got, "!syntax");
     if (g_getenv("VERBOSE") && both_fail)
         g_test_message("%s\n   %s\n   %s", expression, want, got);
@@ -80,10 +81,9 @@ static void test_limits(void)
         {"regexall(\"(x+x+)+[yz]\", replace(\"" AS AS "\", \"a\", \"x\"))",
          "takes too long for this text"},
         {"regexall(\"[^b]*b\", " LONG ")", "the evaluation takes too long"},
-        {"regex(\"" AS AS "{1000}\", \"" AS "\") == regex(\"((a{1000}){1000})\", \"a\")",
-         "invalid repeat count"},
+        {"regex(\"(a{1000}){1000}\", \"a\")", "invalid repeat count"},
         {"replace(" LONG ", \"\", " LONG ")", "a string would be longer"},
-        {"regex_replace(" LONG ", \".\", \"" AS "\")", "longer than 16 MiB"},
+        {"regex_replace(" LONG ", \".\", \"" AS "\")", "the evaluation takes too long"},
         {"indent(10000000, \"\\n\\n\")", "a string would be longer"},
         {"join(" LONG ", range(20))", "a string would be longer"},
         {"format(\"%134217727d\", 1)", "a string would be longer"},
@@ -104,7 +104,7 @@ static void test_limits(void)
     };
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
         clock_t start = clock();
-        g_autofree char *got = evaluate(cases[i].expression);
+        g_autofree char *got = evaluate(cases[i].expression, HEAP_MAX_STEPS / 10);
         clock_t ms = (clock() - start) / (CLOCKS_PER_SEC / 1000);
         if (!strstr(got, cases[i].error) || ms > 20000)
             g_error("%.80s: %.200s after %d ms", cases[i].expression, got, (int)ms);
