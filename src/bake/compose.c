@@ -42,7 +42,8 @@ void compose_warn(struct composing *c, struct bake_where at, const char *fmt, ..
     g_ptr_array_add(c->compose->warnings, w);
 }
 
-const char *compose_variable(gpointer table, const char *name)
+/* A variable of a table of them, for .env files. */
+static const char *compose_variable(gpointer table, const char *name)
 {
     return g_hash_table_lookup(table, name);
 }

@@ -39,8 +39,8 @@ struct compose_source {
 };
 
 struct compose_warning {
-    struct bake_where at;
-    char *message;
+    struct bake_where at; /* what it is about */
+    char *message;        /* one line */
 };
 
 struct compose {

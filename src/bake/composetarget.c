@@ -15,7 +15,8 @@ gboolean compose_wrong(struct composing *c, const char *service, const char *key
                      yaml_kind_name(v));
 }
 
-char *compose_target_name(const char *service)
+/* The name of a service's target: dots are underscores. */
+static char *compose_target_name(const char *service)
 {
     return g_strdelimit(g_strdup(service), ".", '_');
 }

@@ -16,18 +16,16 @@ struct composing {
 
 /* Of one file that is being loaded. */
 struct composing_file {
-    struct composing *c;
-    const char *name; /* path from the working directory */
-    const char *dir;  /* what its relative paths count from: "" is the working directory */
-    GHashTable *vars; /* char * → char *: its variables */
+    struct composing *c; /* what it is part of */
+    const char *name;    /* path from the working directory */
+    const char *dir;     /* what its relative paths count from: "" is the working directory */
+    GHashTable *vars;    /* char * → char *: its variables */
     const struct composing_file *up; /* the file that includes it, or NULL */
     guint depth;                     /* of up's */
 };
 
 void compose_warn(struct composing *c, struct bake_where at, const char *fmt, ...)
     G_GNUC_PRINTF(3, 4);
-/* The value of a variable in a table of them, as a lookup of interpolation and .env. */
-const char *compose_variable(gpointer table, const char *name);
 /* base/path, cleaned: a "~" in front is the home directory; absolute ones stay. Of the pool. */
 const char *compose_path(const struct composing *c, const char *base, const char *path);
 /* The variables of a .env file added to vars: lookup's come first. A failure to read it is none
@@ -65,7 +63,7 @@ gboolean compose_targets(struct composing *c, const struct yaml *model, struct b
 
 /* A service's build section. */
 struct composing_build {
-    struct composing *c;
+    struct composing *c;         /* what it is part of */
     const char *service;         /* its name */
     const struct yaml *services; /* all of them */
     const struct yaml *secrets;  /* the top-level section, or NULL */
@@ -86,7 +84,5 @@ gboolean compose_pairs(struct composing *c, const char *service, const char *key
                        const struct yaml *v, compose_pair each, gpointer self, GError **err);
 /* "service:web.x" as "target:web_x", all else as it is. The caller's. */
 char *compose_context(const char *value);
-/* The name of a service's target: dots are underscores. The caller's. */
-char *compose_target_name(const char *service);
 
 #endif

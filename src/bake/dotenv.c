@@ -27,7 +27,7 @@ static gboolean is_blank(gunichar c)
     return c == '\t' || c == '\v' || c == '\f' || c == '\r' || c == ' ' || c == 0x85 || c == 0xa0;
 }
 
-static void skip_blanks(struct envfile *f)
+static void envfile_skip_blanks(struct envfile *f)
 {
     while (is_blank(g_utf8_get_char(f->s)))
         f->s = g_utf8_next_char(f->s);
@@ -64,7 +64,7 @@ static gboolean read_name(struct envfile *f, char **name, char *end, GError **er
 {
     if (g_str_has_prefix(f->s, "export") && is_blank(g_utf8_get_char(f->s + 6))) {
         f->s += 6;
-        skip_blanks(f);
+        envfile_skip_blanks(f);
     }
     const char *from = f->s, *c = from;
     for (; *c && !strchr("=:\n", *c); c = g_utf8_next_char(c))
@@ -79,7 +79,7 @@ static gboolean read_name(struct envfile *f, char **name, char *end, GError **er
     return TRUE;
 }
 
-static char *read_plain(struct envfile *f, GError **err)
+static char *read_plain_value(struct envfile *f, GError **err)
 {
     gsize len = strcspn(f->s, "\n");
     g_autofree char *value = g_strndup(f->s, len);
@@ -115,7 +115,7 @@ static char *unescape(const char *s)
 }
 
 /* From a quotation mark on, to behind its partner. */
-static char *read_quoted(struct envfile *f, GError **err)
+static char *read_quoted_value(struct envfile *f, GError **err)
 {
     g_autoptr(GString) value = g_string_new(NULL);
     guint first = f->line;
@@ -158,8 +158,9 @@ static gboolean read_statement(struct envfile *f, GError **err)
         f->line++;
         return TRUE;
     }
-    skip_blanks(f);
-    char *value = *f->s == '"' || *f->s == '\'' ? read_quoted(f, err) : read_plain(f, err);
+    envfile_skip_blanks(f);
+    char *value =
+        *f->s == '"' || *f->s == '\'' ? read_quoted_value(f, err) : read_plain_value(f, err);
     if (!value)
         return FALSE;
     g_hash_table_replace(f->vars, g_steal_pointer(&name), value);
@@ -173,7 +174,7 @@ gboolean dotenv_parse(GHashTable *vars, const void *bytes, gsize len,
     *line = 0;
     if (len > DOTENV_MAX_BYTES)
         return error_set(err, VARVE_ERROR_INVALID, "larger than %d MiB", DOTENV_MAX_BYTES >> 20);
-    if (!g_utf8_validate_len(bytes, len, NULL))
+    if (len && !g_utf8_validate_len(bytes, len, NULL))
         return error_set(err, VARVE_ERROR_INVALID, "not UTF-8, or with a NUL character");
     g_autoptr(GString) text = g_string_new_len(bytes, (gssize)len);
     g_string_replace(text, "\r\n", "\n", 0);

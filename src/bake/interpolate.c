@@ -102,8 +102,8 @@ static gboolean required(struct interpolation *in, const struct reference *r, gu
 }
 
 /* The word of a reference that takes no part: it must be right all the same. */
-static gboolean check_word(struct interpolation *in, const struct reference *r, guint depth,
-                           GError **err)
+static gboolean check_unused_word(struct interpolation *in, const struct reference *r, guint depth,
+                                  GError **err)
 {
     g_autoptr(GString) unused = g_string_new(NULL);
     struct interpolation quiet = *in;
@@ -113,8 +113,8 @@ static gboolean check_word(struct interpolation *in, const struct reference *r, 
     return ok;
 }
 
-static gboolean replace(struct interpolation *in, const struct reference *r, guint depth,
-                        GString *out, GError **err)
+static gboolean replace_reference(struct interpolation *in, const struct reference *r, guint depth,
+                                  GString *out, GError **err)
 {
     const char *value = in->lookup(in->self, r->name);
     gboolean counts = value && (*value || !r->not_empty);
@@ -124,7 +124,7 @@ static gboolean replace(struct interpolation *in, const struct reference *r, gui
         return required(in, r, depth + 1, err);
     if (r->op == '+' && counts)
         return expand(in, r->word, depth + 1, out, err);
-    if (r->op && !check_word(in, r, depth + 1, err))
+    if (r->op && !check_unused_word(in, r, depth + 1, err))
         return FALSE;
     if (r->op == '+')
         return TRUE;
@@ -160,7 +160,7 @@ static gboolean expand_dollar(struct interpolation *in, const char **s, guint de
         return malformed(err);
     }
     *s += r.len;
-    gboolean ok = replace(in, &r, depth, out, err);
+    gboolean ok = replace_reference(in, &r, depth, out, err);
     reference_clear(&r);
     return ok;
 }

@@ -12,9 +12,9 @@ struct interpolation {
     const char *(*lookup)(gpointer self, const char *name); /* NULL: the variable is not set */
     void (*unset)(gpointer self,
                   const char *name); /* told of unset ones without default; or NULL */
-    gpointer self;
-    gsize bytes;       /* that results took so far */
-    const char *wrong; /* after an error: its '$' in the text; NULL: none */
+    gpointer self;                   /* of lookup and unset */
+    gsize bytes;                     /* that results took so far */
+    const char *wrong;               /* after an error: its '$' in the text; NULL: none */
 };
 
 /* The caller's. NULL with VARVE_ERROR_INVALID: malformed, a required variable without value, or too

@@ -114,7 +114,8 @@ static struct anchor *anchor_add(struct reader *r, const yaml_char_t *name, stru
 {
     if (!name)
         return NULL;
-    struct anchor *a = g_new0(struct anchor, 1);
+    /* of the pool: an anchor may be defined anew within itself */
+    struct anchor *a = arena_new_of(r->pool->arena, struct anchor);
     a->value = value;
     a->open = TRUE;
     g_hash_table_replace(r->anchors, g_strdup((const char *)name), a);
@@ -257,8 +258,8 @@ static gboolean merge_into(struct reader *r, struct yaml *map, const struct yaml
 
 /* Reads the value of a key, with the current event, and puts it into map. "<<" is kept in *merged
  * for later, as the map's own keys have precedence. */
-static gboolean read_value(struct reader *r, struct yaml *map, const struct yaml *key,
-                           struct yaml **merged, GError **err)
+static gboolean read_map_value(struct reader *r, struct yaml *map, const struct yaml *key,
+                               struct yaml **merged, GError **err)
 {
     const struct yaml_entry *old = yaml_entry(map, key->text);
     gboolean merge = !strcmp(key->text, "<<");
@@ -295,7 +296,7 @@ static struct yaml *read_map(struct reader *r, GError **err)
                 error_add_next(err, "put the key into quotes: \"%s\"", key->text);
             return NULL;
         }
-        if (!read_value(r, map, key, &merged, err))
+        if (!read_map_value(r, map, key, &merged, err))
             return NULL;
     }
     return NULL;
@@ -346,10 +347,10 @@ GPtrArray *yaml_parse(struct yaml_pool *p, const char *name, const void *bytes, 
     diags_set_source(text, name, bytes, len);
     struct reader r = {.pool = p, .text = text, .bytes = bytes, .len = len};
     r.cursor.line = 1;
-    r.anchors = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    r.anchors = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     yaml_parser_initialize(&r.parser);
     yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&r.parser, bytes, len);
+    yaml_parser_set_input_string(&r.parser, bytes ? bytes : (const void *)"", len);
     g_autoptr(GPtrArray) documents = g_ptr_array_new();
     gboolean ok = read_documents(&r, documents, err);
     yaml_event_delete(&r.event);

@@ -36,9 +36,9 @@ enum yaml_mark {
 };
 
 struct yaml_entry {
-    const char *key;
+    const char *key;      /* may be "" */
     struct bake_where at; /* of the key */
-    struct yaml *value;
+    struct yaml *value;   /* never NULL */
 };
 
 struct yaml {
@@ -49,9 +49,9 @@ struct yaml {
     const char *text;           /* scalars: as Go prints the value ("493", "+Inf"); "" of null */
     struct yaml **items;        /* of a list: n */
     struct yaml_entry *entries; /* of a map: n, in the order of the text */
-    guint n;
-    guint room;        /* allocated */
-    GHashTable *index; /* of a large map: key → number + 1; the pool's, or NULL */
+    guint n;                    /* items or entries */
+    guint room;                 /* allocated */
+    GHashTable *index;          /* of a large map: key → number + 1; the pool's, or NULL */
 };
 
 struct yaml_pool {
@@ -101,8 +101,6 @@ void yaml_remove(struct yaml *map, const char *key);
 /* Resolves a plain scalar by go-yaml's rules: kind, and text as above in *text (allocated in a,
  * or s itself). */
 enum yaml_kind yaml_resolve(struct arena *a, const char *s, const char **text);
-/* A double as Go's fmt prints it with %v. The caller's. */
-char *yaml_float_text(double d);
 
 typedef struct yaml_pool yaml_pool;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(yaml_pool, yaml_pool_free)

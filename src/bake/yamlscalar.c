@@ -20,7 +20,8 @@ static const struct {
     {"-.Inf", YAML_FLOAT, "-Inf"}, {"-.INF", YAML_FLOAT, "-Inf"},
 };
 
-char *yaml_float_text(double d)
+/* A double as Go's fmt prints it with %v. The caller's. */
+static char *yaml_float_text(double d)
 {
     if (isnan(d))
         return g_strdup("NaN");

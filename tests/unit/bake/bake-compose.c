@@ -42,7 +42,7 @@ static void project_add(struct project *p, const char *name)
 {
     const struct section *s = project_file(p, name);
     g_assert_nonnull(s);
-    struct compose_file f = {s->argument, g_bytes_new_static(s->text->str, s->text->len)};
+    struct compose_file f = {s->argument, g_bytes_new(s->text->str, s->text->len)};
     g_array_append_val(p->files, f);
 }
 
@@ -294,6 +294,26 @@ static void test_bytes(void)
     assert_fails("ä: ü\nöö: {ß: [*x]}\n", -1, "compose.yaml:2:10: error: unknown anchor \"x\"");
 }
 
+/* Bytes of a length of 0 may be NULL. */
+static void test_empty_files(void)
+{
+    struct project *p =
+        project_of("compose.yaml", "include: [i.yaml]\nservices: {a: {env_file: e, build: .}}",
+                   "i.yaml", "", ".env", "", "e", "", NULL);
+    g_assert_cmpstr(target_of(p, "a")->context, ==, ".");
+    project_free(p);
+}
+
+static void test_anchor_within_itself(void)
+{
+    struct project *p = project_of("compose.yaml",
+                                   "x: &a {y: &a {context: inner}, z: *a}\n"
+                                   "services: {a: {build: *a}}",
+                                   NULL);
+    g_assert_cmpstr(target_of(p, "a")->context, ==, "inner");
+    project_free(p);
+}
+
 static void test_bom(void)
 {
     struct project *p = project_of("c.yaml", "\xef\xbb\xbfservices: {a: {build: x}}\r\n", NULL);
@@ -489,6 +509,8 @@ int main(int argc, char **argv)
     g_test_add_func("/compose/large-file", test_large_file);
     g_test_add_func("/compose/many-keys", test_many_keys);
     g_test_add_func("/compose/bytes", test_bytes);
+    g_test_add_func("/compose/empty-files", test_empty_files);
+    g_test_add_func("/compose/anchor-within-itself", test_anchor_within_itself);
     g_test_add_func("/compose/bom", test_bom);
     g_test_add_func("/compose/chain-of-services", test_chain_of_services);
     g_test_add_func("/compose/chain-of-files", test_chain_of_files);
