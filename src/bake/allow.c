@@ -72,7 +72,7 @@ static char *real_path(const char *dir, const char *path)
     return joined;
 }
 
-static gboolean is_below(const char *path, const char *dir)
+static gboolean path_is_below(const char *path, const char *dir)
 {
     gsize len = strlen(dir);
     return strcmp(dir, "/") == 0 ||
@@ -133,11 +133,11 @@ static void want_path(struct allowing *a, const struct bake_target *t, enum bake
         return;
     g_autofree char *real = real_path(a->dir, path);
     g_autofree char *home = real_path(a->dir, ".");
-    if (is_below(real, home))
+    if (path_is_below(real, home))
         return;
     for (guint i = 0; i < a->grants->len; i++) {
         const struct grant *g = &g_array_index(a->grants, struct grant, i);
-        if ((g->access & access) && (!g->path || is_below(real, g->path)))
+        if ((g->access & access) && (!g->path || path_is_below(real, g->path)))
             return;
     }
     add_need(a, t, g_strconcat(access == ACCESS_READ ? "fs.read=" : "fs.write=", real, NULL));

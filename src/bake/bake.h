@@ -1,8 +1,8 @@
 /* A bake definition from the files that are there to a plan: what `varve bake` asks for first.
  *
- * Order of calls: bake_new(), bake_read(), then bake_make_plan() or bake->module for lists; bake_free().
- * Errors and warnings have places in texts: after a failure bake_failed() puts the error there.
- * Nothing is printed. Not thread-safe. */
+ * Order of calls: bake_new(), bake_read(), then bake_make_plan() or bake->module for lists;
+ * bake_free(). Errors and warnings have places in texts: after a failure bake_failed() puts the
+ * error there. Nothing is printed. Not thread-safe. */
 #ifndef VARVE_BAKE_BAKE_H
 #define VARVE_BAKE_BAKE_H
 
@@ -33,8 +33,8 @@ struct bake {
     struct bake_defs *defs;  /* likewise */
     struct overrides *settings; /* after bake_make_plan() */
     struct bake_plan *plan;     /* likewise */
-    char *local_platform;
-    struct bake_where at; /* of the error; without diags it has none */
+    char *local_platform;       /* BAKE_LOCAL_PLATFORM */
+    struct bake_where at;       /* of the error; without diags it has none */
 };
 
 struct bake *bake_new(const struct bake_options *options);

@@ -22,7 +22,7 @@ static void bakefile_free(gpointer p)
     g_free(f);
 }
 
-static enum bakefile_kind kind_of(const char *name)
+static enum bakefile_kind kind_by_name(const char *name)
 {
     g_autofree char *lower = g_ascii_strdown(name, -1);
     return g_str_has_suffix(lower, ".hcl")                                       ? BAKEFILE_HCL
@@ -43,7 +43,7 @@ static gboolean read_one(GPtrArray *list, const char *name, int in_fd, GError **
     }
     struct bakefile *f = g_new0(struct bakefile, 1);
     f->name = g_strdup(is_stdin ? "-" : path);
-    f->kind = is_stdin ? BAKEFILE_UNKNOWN : kind_of(path);
+    f->kind = is_stdin ? BAKEFILE_UNKNOWN : kind_by_name(path);
     f->bytes = bytes;
     g_ptr_array_add(list, f);
     return TRUE;

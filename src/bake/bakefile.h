@@ -14,7 +14,7 @@ enum bakefile_kind {
 struct bakefile {
     char *name; /* as the user knows it; "-" for stdin */
     enum bakefile_kind kind;
-    GBytes *bytes;
+    GBytes *bytes; /* the whole file */
 };
 
 /* Reads files (NULL-terminated; NULL: those of BUILDX_BAKE_FILE, else all of the usual names that

@@ -37,8 +37,9 @@ static const struct value *cell_value(struct module *m, struct instance *in, str
     return c->value;
 }
 
-gboolean instance_read(struct module *m, struct instance *in, enum bake_attr_id id,
-                       struct bake_target *t, const struct place *from, GError **err)
+/* Reads an attribute of an instance into t; nothing if it is null or not there. */
+static gboolean instance_read(struct module *m, struct instance *in, enum bake_attr_id id,
+                              struct bake_target *t, const struct place *from, GError **err)
 {
     struct cell *c = find_cell(in, bake_attrs[id].name);
     if (!c)

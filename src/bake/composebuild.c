@@ -36,10 +36,12 @@ static gboolean read_build_text(struct composing_build *b, const struct yaml_ent
     return TRUE;
 }
 
+/* A list of texts; those of caches are entries as `docker buildx build` takes them. */
 static gboolean read_list(struct composing_build *b, const struct yaml_entry *e,
                           enum bake_attr_id id, GError **err)
 {
-    GPtrArray *list = bake_list_new();
+    gboolean entries = bake_attrs[id].kind == BAKE_KIND_ENTRIES;
+    GPtrArray *list = entries ? bake_entries_new() : bake_list_new();
     *attribute(b, id) = list;
     if (e->value->kind != YAML_LIST)
         return build_wrong(b, e->key, e->value, "a list", err);
@@ -47,7 +49,12 @@ static gboolean read_list(struct composing_build *b, const struct yaml_entry *e,
         const struct yaml *item = e->value->items[i];
         if (item->kind != YAML_TEXT)
             return build_wrong(b, e->key, item, "a list of strings", err);
-        g_ptr_array_add(list, g_strdup(item->text));
+        if (!entries) {
+            g_ptr_array_add(list, g_strdup(item->text));
+        } else if (!bakecsv_entry(list, id, item->text, err)) {
+            b->c->pool->at = item->at;
+            return FALSE;
+        }
     }
     return TRUE;
 }
@@ -177,26 +184,6 @@ static gboolean read_hosts(struct composing_build *b, const struct yaml_entry *e
                                                   : host_of_map(&p, &e->value->entries[i], err);
         if (!ok)
             return FALSE;
-    }
-    return TRUE;
-}
-
-/* cache_from, cache_to: entries as `docker buildx build` takes them. */
-static gboolean read_caches(struct composing_build *b, const struct yaml_entry *e,
-                            enum bake_attr_id id, GError **err)
-{
-    GPtrArray *entries = bake_entries_new();
-    *attribute(b, id) = entries;
-    if (e->value->kind != YAML_LIST)
-        return build_wrong(b, e->key, e->value, "a list", err);
-    for (guint i = 0; i < e->value->n; i++) {
-        const struct yaml *item = e->value->items[i];
-        if (item->kind != YAML_TEXT)
-            return build_wrong(b, e->key, item, "a list of strings", err);
-        if (!bakecsv_entry(entries, id, item->text, err)) {
-            b->c->pool->at = item->at;
-            return FALSE;
-        }
     }
     return TRUE;
 }
@@ -410,8 +397,8 @@ static const struct {
     {"args", read_pairs, BAKE_ARGS},
     {"labels", read_pairs, BAKE_LABELS},
     {"tags", read_list, BAKE_TAGS},
-    {"cache_from", read_caches, BAKE_CACHE_FROM},
-    {"cache_to", read_caches, BAKE_CACHE_TO},
+    {"cache_from", read_list, BAKE_CACHE_FROM},
+    {"cache_to", read_list, BAKE_CACHE_TO},
     {"target", read_build_text, BAKE_TARGET},
     {"secrets", read_secrets, BAKE_SECRET},
     {"ssh", read_ssh, BAKE_SSH},

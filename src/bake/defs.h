@@ -6,7 +6,7 @@
 
 /* Names of targets and groups that are built together. */
 struct bake_group {
-    char *name;
+    char *name;           /* letters, digits, _ and - */
     struct bake_where at; /* of its name */
     char *description;    /* or NULL */
     GPtrArray *targets;   /* char *: targets and groups, in order */

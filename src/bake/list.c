@@ -27,7 +27,7 @@ static gint row_order(gconstpointer a, gconstpointer b)
     return strcmp((*(struct row *const *)a)->name, (*(struct row *const *)b)->name);
 }
 
-static void add_target(GPtrArray *rows, const struct bake_target *t)
+static void add_target_row(GPtrArray *rows, const struct bake_target *t)
 {
     struct row *r = g_new0(struct row, 1);
     r->name = t->name;
@@ -36,7 +36,7 @@ static void add_target(GPtrArray *rows, const struct bake_target *t)
 }
 
 /* "builds all (app, test)" */
-static void add_group(GPtrArray *rows, const struct bake_group *g)
+static void add_group_row(GPtrArray *rows, const struct bake_group *g)
 {
     struct row *r = g_new0(struct row, 1);
     GString *text = g_string_new(g->description);
@@ -148,12 +148,12 @@ char *bake_list_targets(const struct bake *b, gboolean json)
     for (guint i = 0; i < b->defs->targets->len; i++) {
         const struct bake_target *t = b->defs->targets->pdata[i];
         if (t->name[0] != '_' && !g_hash_table_contains(b->defs->group_names, t->name))
-            add_target(rows, t);
+            add_target_row(rows, t);
     }
     for (guint i = 0; i < b->defs->groups->len; i++) {
         const struct bake_group *g = b->defs->groups->pdata[i];
         if (g->name[0] != '_')
-            add_group(rows, g);
+            add_group_row(rows, g);
     }
     g_ptr_array_sort(rows, row_order);
     return json ? rows_json(rows) : targets_text(rows);

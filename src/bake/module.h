@@ -12,7 +12,7 @@
 #include "bake/hcljson.h"
 
 #define MODULE_MAX_TARGETS 20000 /* targets, those of all matrices together */
-#define MODULE_MAX_DEPTH 1000     /* references that lead to one another */
+#define MODULE_MAX_DEPTH 1000    /* references that lead to one another */
 
 /* What a definition gets from outside. Tables are borrowed: char * → char *. */
 struct module_env {
@@ -36,7 +36,7 @@ gboolean module_load(struct module *m, struct bake_defs *defs, struct place *at,
 
 /* A variable, for --list. */
 struct module_variable {
-    const char *name;
+    const char *name;          /* borrowed */
     const char *description;   /* or NULL */
     char *type;                /* as it was declared, or NULL */
     const struct value *value; /* the module's; NULL while module_load() has not run */

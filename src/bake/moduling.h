@@ -10,7 +10,7 @@ enum state { STATE_NEW, STATE_RUNNING, STATE_DONE };
 
 /* A variable, or a constant of the top level. */
 struct binding {
-    const char *name;
+    const char *name;                  /* as expressions use it */
     const struct block *block;         /* of the variable; NULL: a constant */
     const struct attribute *attribute; /* default or constant; NULL: none */
     struct place at;                   /* of its name */
@@ -36,7 +36,7 @@ struct cell {
 
 /* A block of a target or a group, of a matrix one of its combinations. */
 struct instance {
-    const char *name;
+    const char *name; /* its own in a matrix, else the label */
     const struct block *block;
     const char *dir;          /* of its file, as module_add() was told */
     gboolean group;           /* else a target */
@@ -49,8 +49,8 @@ struct module {
     const struct module_env *env; /* borrowed */
     struct heap *heap;            /* owns all that is evaluated */
     struct eval eval;
-    struct bake_scope root;
-    guint depth; /* of references that lead to one another */
+    struct bake_scope root; /* of all files: bindings, functions, blocks */
+    guint depth;            /* of references that lead to one another */
 
     GPtrArray *files;       /* const struct hclfile *, borrowed */
     GPtrArray *bindings;    /* struct binding *, in the order of the files */
@@ -89,11 +89,8 @@ gboolean definition_prepare(struct module *m, struct definition *d, const struct
                             GError **err);
 /* matrix.c: m->blocks → m->instances, their names checked. */
 gboolean module_expand(struct module *m, GError **err);
-/* blocks.c: reads an attribute of an instance into t; nothing if it is null or not there. */
-gboolean instance_read(struct module *m, struct instance *in, enum bake_attr_id id,
-                       struct bake_target *t, const struct place *from, GError **err);
-/* The value of target.NAME.ATTRIBUTE or group.NAME.targets; without attribute (NULL) all of them as
- * an object. all: the instances of that name. */
+/* blocks.c: the value of target.NAME.ATTRIBUTE or group.NAME.targets; without attribute (NULL) all
+ * of them as an object. all: the instances of that name. */
 const struct value *instances_value(struct module *m, GPtrArray *all, const char *attribute,
                                     const struct place *from, GError **err);
 gboolean instance_to_defs(struct module *m, struct instance *in, struct bake_defs *defs,

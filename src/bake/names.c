@@ -43,7 +43,7 @@ static gboolean complain(struct module *m, const struct place *at, GError **err,
     return TRUE;
 }
 
-static const struct kind *kind_of(const char *type)
+static const struct kind *kind_by_type(const char *type)
 {
     for (guint i = 0; i < G_N_ELEMENTS(kinds); i++)
         if (strcmp(kinds[i].type, type) == 0)
@@ -87,7 +87,7 @@ static gboolean check_inner(struct module *m, const struct kind *k, const struct
                             GError **err)
 {
     if (g_strv_contains(k->blocks, b->type))
-        return check_body(m, kind_of(b->type), b->body, err);
+        return check_body(m, kind_by_type(b->type), b->body, err);
     gint id = k->attributes ? -1 : bake_attr_find(b->type);
     if (id >= 0)
         return complain(m, &b->at, err,
@@ -121,7 +121,7 @@ static gboolean check_top(struct module *m, const struct block *b, GError **err)
     if (b->n_labels > 1)
         return module_fail(m, &b->labels[1].at, err, "a %s has one name, not %u", b->type,
                            b->n_labels);
-    return check_body(m, kind_of(b->type), b->body, err);
+    return check_body(m, kind_by_type(b->type), b->body, err);
 }
 
 gboolean module_check_names(struct module *m, GError **err)

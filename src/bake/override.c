@@ -347,7 +347,7 @@ static void apply_map(struct bake_target *t, const struct override *o)
     g_hash_table_insert(*map, g_strdup(o->name), g_strdup(o->values->pdata[0]));
 }
 
-static gboolean apply(struct bake_target *t, const struct override *o, GError **err)
+static gboolean apply_override(struct bake_target *t, const struct override *o, GError **err)
 {
     guint id = o->key->id;
     if (id >= BAKE_N_ATTRS || bake_attrs[id].kind == BAKE_KIND_BOOL)
@@ -370,7 +370,7 @@ gboolean overrides_apply(const struct overrides *all, struct bake_target *t, con
 {
     GPtrArray *list = g_hash_table_lookup(all->targets, name);
     for (guint i = 0; list && i < list->len; i++)
-        if (!apply(t, list->pdata[i], err))
+        if (!apply_override(t, list->pdata[i], err))
             return FALSE;
     return TRUE;
 }

@@ -160,7 +160,7 @@ static gboolean expand_word(struct planning *p, const char *word, GPtrArray *nam
     return found || error_set(err, VARVE_ERROR_USAGE, "no target or group matches %s", word);
 }
 
-static gint by_text(gconstpointer a, gconstpointer b)
+static gint name_order(gconstpointer a, gconstpointer b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
@@ -184,7 +184,7 @@ static struct bake_group *plan_group(const struct bake_group *from, const char *
     for (guint i = 0; i < asked->len; i++)
         if ((i == 0 && !from) || strcmp(asked->pdata[i], "default") != 0)
             add_name(g->targets, set, asked->pdata[i]);
-    g_ptr_array_sort(g->targets, by_text);
+    g_ptr_array_sort(g->targets, name_order);
     return g;
 }
 
@@ -202,19 +202,20 @@ static void list_groups(struct planning *p, const GPtrArray *asked)
 
 /* Inheritance. */
 
-static struct bake_target *resolve(struct planning *p, const char *name, struct bake_where at,
-                                   GHashTable *done, guint depth, GError **err);
+static struct bake_target *resolve_target(struct planning *p, const char *name,
+                                          struct bake_where at, GHashTable *done, guint depth,
+                                          GError **err);
 
 /* parents on top of one another, in t. */
-static gboolean inherit(struct planning *p, const struct bake_target *own, struct bake_target *t,
-                        GHashTable *done, guint depth, GError **err)
+static gboolean inherit_parents(struct planning *p, const struct bake_target *own,
+                                struct bake_target *t, GHashTable *done, guint depth, GError **err)
 {
     for (guint i = 0; own->inherits && i < own->inherits->len; i++) {
         const char *name = own->inherits->pdata[i];
         struct bake_target *parent =
             g_hash_table_contains(done, name)
                 ? g_hash_table_lookup(done, name)
-                : resolve(p, name, own->where[BAKE_INHERITS], done, depth + 1, err);
+                : resolve_target(p, name, own->where[BAKE_INHERITS], done, depth + 1, err);
         if (!parent && err && *err)
             return FALSE;
         if (parent)
@@ -225,8 +226,9 @@ static gboolean inherit(struct planning *p, const struct bake_target *own, struc
 
 /* The target with what it inherits and is set, not yet with defaults. Belongs to done, where NULL
  * stands for those that are being resolved: a cycle of inherits ends there. */
-static struct bake_target *resolve(struct planning *p, const char *name, struct bake_where at,
-                                   GHashTable *done, guint depth, GError **err)
+static struct bake_target *resolve_target(struct planning *p, const char *name,
+                                          struct bake_where at, GHashTable *done, guint depth,
+                                          GError **err)
 {
     const struct bake_target *own = g_hash_table_lookup(p->defs->target_names, name);
     if (!own) {
@@ -239,7 +241,7 @@ static struct bake_target *resolve(struct planning *p, const char *name, struct 
     }
     g_autoptr(bake_target) t = bake_target_new(name);
     g_hash_table_insert(done, own->name, NULL);
-    if (!inherit(p, own, t, done, depth, err))
+    if (!inherit_parents(p, own, t, done, depth, err))
         return NULL;
     bake_target_merge(t, own);
     t->at = own->at;
@@ -265,11 +267,11 @@ static void set_defaults(struct bake_target *t)
 }
 
 /* A target of the plan. */
-static struct bake_target *add_target(struct planning *p, const char *name, struct bake_where at,
-                                      GError **err)
+static struct bake_target *plan_target(struct planning *p, const char *name, struct bake_where at,
+                                       GError **err)
 {
     g_autoptr(GHashTable) done = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, free_target);
-    struct bake_target *resolved = resolve(p, name, at, done, 0, err);
+    struct bake_target *resolved = resolve_target(p, name, at, done, 0, err);
     if (!resolved)
         return NULL;
     struct bake_target *t = resolved;
@@ -322,7 +324,7 @@ static gboolean link_one(struct planning *p, struct bake_target *t, const char *
     if (path->len > MAX_DEPTH)
         return fail_at(p, at, err, "more than %d targets use one another as contexts", MAX_DEPTH);
     if (!base) {
-        if (!(base = add_target(p, name, at, err)))
+        if (!(base = plan_target(p, name, at, err)))
             return FALSE;
         base->linked = TRUE;
         bake_target_unset(base, BAKE_OUTPUT);
@@ -400,7 +402,7 @@ static gboolean plan_words(struct planning *p, char **words, GError **err)
             return FALSE;
     list_groups(p, names);
     for (guint i = 0; i < p->targets->len; i++)
-        if (!add_target(p, p->targets->pdata[i], (struct bake_where){0}, err))
+        if (!plan_target(p, p->targets->pdata[i], (struct bake_where){0}, err))
             return FALSE;
     return link_targets(p, err);
 }

@@ -189,7 +189,7 @@ static gboolean check_outputs(const struct checking *c, GError **err)
            error_set(err, VARVE_ERROR_INVALID, "%u outputs write to stdout", to_stdout);
 }
 
-static gboolean check_secret(const struct checking *c, GHashTable *entry, GError **err)
+static gboolean check_secret_entry(const struct checking *c, GHashTable *entry, GError **err)
 {
     const char *id = g_hash_table_lookup(entry, "id");
     const char *src = g_hash_table_lookup(entry, "src");
@@ -209,7 +209,7 @@ static gboolean check_secret(const struct checking *c, GHashTable *entry, GError
 static gboolean check_secrets(const struct checking *c, GError **err)
 {
     for (guint i = 0; c->target->secret && i < c->target->secret->len; i++)
-        if (!check_secret(c, c->target->secret->pdata[i], err))
+        if (!check_secret_entry(c, c->target->secret->pdata[i], err))
             return FALSE;
     return TRUE;
 }

@@ -66,7 +66,10 @@ GPtrArray *bake_entries_new(void)
 
 static void ssh_free(gpointer p)
 {
-    bake_ssh_free(p);
+    struct bake_ssh *s = p;
+    g_free(s->id);
+    g_ptr_array_unref(s->paths);
+    g_free(s);
 }
 
 GPtrArray *bake_sshs_new(void)
@@ -80,15 +83,6 @@ struct bake_ssh *bake_ssh_new(const char *id)
     s->id = g_strdup(id);
     s->paths = bake_list_new();
     return s;
-}
-
-void bake_ssh_free(struct bake_ssh *s)
-{
-    if (!s)
-        return;
-    g_free(s->id);
-    g_ptr_array_unref(s->paths);
-    g_free(s);
 }
 
 static gpointer copy_text(gconstpointer p, gpointer unused)
@@ -107,7 +101,7 @@ static GHashTable *map_copy(GHashTable *from)
     return to;
 }
 
-static gpointer copy_entry(gconstpointer p, gpointer unused)
+static gpointer entry_copy(gconstpointer p, gpointer unused)
 {
     return map_copy((GHashTable *)p);
 }
@@ -124,7 +118,7 @@ static gpointer copy_ssh(gconstpointer p, gpointer unused)
 /* How elements of a list are copied. */
 static GCopyFunc element_copy(enum bake_kind kind)
 {
-    return kind == BAKE_KIND_LIST ? copy_text : kind == BAKE_KIND_SSH ? copy_ssh : copy_entry;
+    return kind == BAKE_KIND_LIST ? copy_text : kind == BAKE_KIND_SSH ? copy_ssh : entry_copy;
 }
 
 static GPtrArray *elements_new(enum bake_kind kind)
@@ -256,15 +250,6 @@ void bake_target_merge(struct bake_target *t, const struct bake_target *from)
         g_free(t->dir);
         t->dir = g_strdup(from->dir);
     }
-}
-
-struct bake_target *bake_target_copy(const struct bake_target *from)
-{
-    struct bake_target *t = bake_target_new(from->name);
-    bake_target_merge(t, from);
-    t->at = from->at;
-    t->linked = from->linked;
-    return t;
 }
 
 /* What identifies an element among those of its list: elements of one identity are duplicates. */

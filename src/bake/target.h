@@ -87,46 +87,45 @@ struct bake_ssh {
 };
 
 struct bake_target {
-    char *name;
+    char *name;                            /* of the block or service */
     struct bake_where at;                  /* of its name */
     struct bake_where where[BAKE_N_ATTRS]; /* of each attribute that is set; merged with it */
     char *dir; /* what relative paths count from, for a context that is not set; NULL: the working
                 * directory */
 
-    char *description;
-    GPtrArray *inherits; /* names, in order */
-    GPtrArray *annotations;
-    GPtrArray *attest;    /* entries: type, disabled ("true" or not there), others */
-    char *context;        /* as written */
-    GHashTable *contexts; /* name → as written */
-    char *dockerfile;
-    char *dockerfile_inline;
-    GHashTable *args;      /* name → value; NULL value: null was written */
-    GHashTable *labels;    /* likewise */
-    GPtrArray *tags;       /* as written */
-    GPtrArray *cache_from; /* entries: type, others */
-    GPtrArray *cache_to;   /* likewise */
-    char *target;          /* the stage */
-    GPtrArray *secret;     /* entries: id, src, env, each if it is set */
-    GPtrArray *ssh;        /* struct bake_ssh * */
-    GPtrArray *platforms;  /* as written */
-    GPtrArray *output;     /* entries: type, dest (if set), others */
-    enum bake_bool pull;
-    enum bake_bool no_cache;
-    char *network;
-    GPtrArray *no_cache_filter;
-    char *shm_size; /* as written: "64m" */
-    GPtrArray *ulimits;
-    char *call;
-    GPtrArray *entitlements;
-    GHashTable *extra_hosts; /* name → address; NULL value: null was written */
+    char *description;          /* for --list */
+    GPtrArray *inherits;        /* names, in order */
+    GPtrArray *annotations;     /* "[TYPE[PLATFORM]:]KEY=VALUE" */
+    GPtrArray *attest;          /* entries: type, disabled ("true" or not there), others */
+    char *context;              /* as written */
+    GHashTable *contexts;       /* name → as written */
+    char *dockerfile;           /* as written, from the context */
+    char *dockerfile_inline;    /* its text */
+    GHashTable *args;           /* name → value; NULL value: null was written */
+    GHashTable *labels;         /* likewise */
+    GPtrArray *tags;            /* as written */
+    GPtrArray *cache_from;      /* entries: type, others */
+    GPtrArray *cache_to;        /* likewise */
+    char *target;               /* the stage */
+    GPtrArray *secret;          /* entries: id, src, env, each if it is set */
+    GPtrArray *ssh;             /* struct bake_ssh * */
+    GPtrArray *platforms;       /* as written */
+    GPtrArray *output;          /* entries: type, dest (if set), others */
+    enum bake_bool pull;        /* look for newer base images */
+    enum bake_bool no_cache;    /* reuse no results */
+    char *network;              /* of RUN */
+    GPtrArray *no_cache_filter; /* stages */
+    char *shm_size;             /* as written: "64m" */
+    GPtrArray *ulimits;         /* "NAME=SOFT[:HARD]" */
+    char *call;                 /* "lint", "outline", … */
+    GPtrArray *entitlements;    /* "network.host", … */
+    GHashTable *extra_hosts;    /* name → address; NULL value: null was written */
 
     gboolean linked; /* built for the sake of another target only ("target:" in contexts) */
 };
 
 struct bake_target *bake_target_new(const char *name);
 void bake_target_free(struct bake_target *t);
-struct bake_target *bake_target_copy(const struct bake_target *t);
 /* Whether the attribute is set, maybe to something empty. */
 gboolean bake_target_has(const struct bake_target *t, enum bake_attr_id id);
 void bake_target_unset(struct bake_target *t, enum bake_attr_id id);
@@ -142,7 +141,6 @@ GHashTable *bake_map_new(void);    /* of char * → char *; also one entry */
 GPtrArray *bake_entries_new(void); /* of entries */
 GPtrArray *bake_sshs_new(void);    /* of struct bake_ssh * */
 struct bake_ssh *bake_ssh_new(const char *id);
-void bake_ssh_free(struct bake_ssh *s);
 
 typedef struct bake_target bake_target;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(bake_target, bake_target_free)

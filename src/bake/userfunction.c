@@ -41,7 +41,7 @@ static void params_scope(struct module *m, const struct user_function *u, struct
     *scope = (struct bake_scope){.parent = &m->root, .locals = locals, .n_locals = n};
 }
 
-static gboolean prepare(struct module *m, struct definition *d, GError **err)
+static gboolean prepare_function(struct module *m, struct definition *d, GError **err)
 {
     static const struct param any = {"argument", &type_any, TRUE};
     const struct attribute *result = body_attribute(d->block->body, "result");
@@ -76,7 +76,7 @@ gboolean definition_prepare(struct module *m, struct definition *d, const struct
                            "function %s calls itself; functions cannot be recursive",
                            d->block->labels[0].text);
     d->state = STATE_RUNNING;
-    gboolean ok = prepare(m, d, err);
+    gboolean ok = prepare_function(m, d, err);
     d->state = ok ? STATE_DONE : STATE_NEW;
     return ok;
 }

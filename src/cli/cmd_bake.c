@@ -46,7 +46,8 @@ struct list_choice {
     gboolean variables, json;
 };
 
-static gboolean set_list(struct list_choice *l, const char *key, const char *value, GError **err)
+static gboolean set_list_choice(struct list_choice *l, const char *key, const char *value,
+                                GError **err)
 {
     static const char *const types[] = {"targets", "variables", NULL};
     static const char *const formats[] = {"text", "table", "json", NULL};
@@ -65,14 +66,14 @@ static gboolean set_list(struct list_choice *l, const char *key, const char *val
 }
 
 /* "targets", "type=variables,format=json" */
-static gboolean read_list(const char *text, struct list_choice *l, GError **err)
+static gboolean read_list_choice(const char *text, struct list_choice *l, GError **err)
 {
     g_auto(GStrv) fields = csv_split(text, err);
     for (char **f = fields; f && *f; f++) {
         char *eq = strchr(*f, '=');
         if (eq)
             *eq = 0;
-        if (!set_list(l, eq ? *f : "type", eq ? eq + 1 : *f, err))
+        if (!set_list_choice(l, eq ? *f : "type", eq ? eq + 1 : *f, err))
             return FALSE;
     }
     return fields != NULL;
@@ -168,7 +169,7 @@ static int bake_with(const struct bake_flags *f, const struct bake_options *o, G
     struct list_choice l = {FALSE, FALSE};
     if (f->list && f->print)
         return error_set(err, VARVE_ERROR_USAGE, "--print and --list exclude one another");
-    if (f->list && !read_list(f->list, &l, err))
+    if (f->list && !read_list_choice(f->list, &l, err))
         return 0;
     if (!f->list && !f->print) {
         error_set(err, VARVE_ERROR_UNSUPPORTED, "varve bake does not build yet");

@@ -116,8 +116,8 @@ static char *safe_text(const char *text, gboolean multi)
     return g_string_free(out, FALSE);
 }
 
-static void add_item(struct diags *d, enum diag_severity severity, struct span at, const char *text,
-                     const char *hint)
+static void push_diag(struct diags *d, enum diag_severity severity, struct span at,
+                      const char *text, const char *hint)
 {
     struct diag *item = g_new0(struct diag, 1);
     item->severity = severity;
@@ -130,7 +130,7 @@ static void add_item(struct diags *d, enum diag_severity severity, struct span a
 static void add_diag(struct diags *d, struct span at, const char *text, const char *hint)
 {
     if (++d->n_errors <= DIAG_MAX)
-        add_item(d, DIAG_ERROR, at, text, hint);
+        push_diag(d, DIAG_ERROR, at, text, hint);
 }
 
 void diags_warning(struct diags *d, struct span at, const char *fmt, ...)
@@ -140,7 +140,7 @@ void diags_warning(struct diags *d, struct span at, const char *fmt, ...)
     g_autofree char *text = g_strdup_vprintf(fmt, ap);
     va_end(ap);
     if (d->items->len < 2 * DIAG_MAX)
-        add_item(d, DIAG_WARNING, at, text, NULL);
+        push_diag(d, DIAG_WARNING, at, text, NULL);
 }
 
 void diags_error(struct diags *d, struct span at, const char *fmt, ...)
