@@ -35,7 +35,7 @@ static enum container_kind look_for_container(void)
     return access("/run/systemd/container", F_OK) == 0 ? CONTAINER_OTHER : CONTAINER_NONE;
 }
 
-enum container_kind container_kind(void)
+static enum container_kind container_kind(void)
 {
     static gsize once;
     static enum container_kind kind;

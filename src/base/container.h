@@ -19,9 +19,8 @@ enum container_need {
     CONTAINER_NEEDS,
 };
 
-/* By the files that engines leave, and the names of cgroups. Looked up once. */
-enum container_kind container_kind(void);
-/* "docker", "a pod of Kubernetes"…; NULL outside of containers. */
+/* "docker", "a pod of Kubernetes"…; NULL outside of containers. By the files that engines leave,
+ * and the names of cgroups; looked up once. */
 const char *container_name(void);
 /* The caller knows better (an environment variable); before any other call. */
 void container_assume(enum container_kind kind);

@@ -60,7 +60,7 @@ static struct summary_group *group_named(GArray *groups, const char *name)
     return &g_array_index(groups, struct summary_group, groups->len - 1);
 }
 
-static void count_step(struct summary_group *g, const struct vertex_result *r)
+static void summary_count(struct summary_group *g, const struct vertex_result *r)
 {
     gboolean ran = r->outcome != OUTCOME_CACHED && r->outcome != OUTCOME_CUT;
     g->ran += ran;
@@ -77,7 +77,7 @@ static GArray *collect_groups(const struct shown_build *b, gboolean levels)
         const struct build_step *s = summary_step(b, i);
         const char *name = levels ? s->vertex->meta.level : s->stage;
         if (s->result->done)
-            count_step(group_named(groups, name ? name : "-"), s->result);
+            summary_count(group_named(groups, name ? name : "-"), s->result);
     }
     return groups;
 }
@@ -154,7 +154,7 @@ static void add_totals(GString *out, const struct shown_build *b)
     struct summary_group all = {.name = ""};
     for (guint i = 0; i < b->res->steps->len; i++)
         if (summary_step(b, i)->result->done)
-            count_step(&all, summary_step(b, i)->result);
+            summary_count(&all, summary_step(b, i)->result);
     guint n = all.ran + all.cached;
     g_autofree char *saved = text_duration(all.saved_us);
     if (n == 0)

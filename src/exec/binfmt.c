@@ -85,7 +85,7 @@ static gboolean is_switched_off(int dir)
     return fd >= 0 && read(fd, text, sizeof text - 1) > 0 && g_str_has_prefix(text, "disabled");
 }
 
-static void read_entries(struct binfmt *b, int dir)
+static void binfmt_take_entries(struct binfmt *b, int dir)
 {
     fd_auto int again = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     g_autofree char *path = again < 0 ? NULL : fs_fd_path(again);
@@ -122,7 +122,7 @@ struct binfmt *binfmt_read(int dir)
     b->entries = g_ptr_array_new_with_free_func(entry_free);
     fd_auto int own = dir < 0 ? open_place() : -1;
     if (dir >= 0 || own >= 0)
-        read_entries(b, dir < 0 ? own : dir);
+        binfmt_take_entries(b, dir < 0 ? own : dir);
     return b;
 }
 

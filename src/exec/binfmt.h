@@ -9,7 +9,7 @@
 #include "exec/machine.h"
 
 struct binfmt_entry {
-    char *name;
+    char *name;        /* of the registration */
     char *interpreter; /* absolute path */
     gboolean fixed;    /* flag F: the kernel holds the interpreter open, the path is never looked up
                           again */

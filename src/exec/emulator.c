@@ -116,7 +116,8 @@ static void set_none(struct emulator *e, const struct platform *p, const char *t
               "it runs programs for %s, and this machine is %s: %s", wanted, here, text);
 }
 
-static void refuse(struct emulator *e, const struct platform *p, const struct binfmt_entry *entry)
+static void emulator_refuse(struct emulator *e, const struct platform *p,
+                            const struct binfmt_entry *entry)
 {
     if (!entry) {
         set_none(e, p,
@@ -156,7 +157,7 @@ static void choose_foreign(struct emulator *e, const struct platform *p, gboolea
     else if (!userns_is_whole() && (!e->machine || !b->known)) /* it may be registered outside */
         e->kind = EMULATOR_REGISTERED;
     else
-        refuse(e, p, entry);
+        emulator_refuse(e, p, entry);
 }
 
 /* Whether the kernel itself runs 32-bit programs of this machine's family. */

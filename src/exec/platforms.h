@@ -7,10 +7,10 @@
 
 struct platform_state {
     struct platform platform;
-    struct emulator how;
-    gboolean runs;  /* its program ran to its end */
-    gint64 took_us; /* in its sandbox, which it started and ended in */
-    GError *fault;  /* why not; NULL for a CPU that lacks what the platform's variant needs */
+    struct emulator how; /* in which way its programs run */
+    gboolean runs;       /* its program ran to its end */
+    gint64 took_us;      /* in its sandbox, which it started and ended in */
+    GError *fault;       /* why not; NULL for a CPU that lacks what the platform's variant needs */
 };
 
 /* Of the usual platforms, and this machine's variants, in the order in which they are shown; of

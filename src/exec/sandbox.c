@@ -59,14 +59,14 @@ static const char *script_fault(int root_fd, const char *path)
 }
 
 /* Whether it failed because it is another machine's. */
-static gboolean is_foreign(const struct machine *m, int error)
+static gboolean is_foreign_program(const struct machine *m, int error)
 {
     struct platform host;
     platform_host(&host);
     return m && (error == ENOEXEC || error == ENOENT) && !g_str_equal(m->arch, host.arch);
 }
 
-static gboolean is_wanted(const struct sandbox_spec *spec, const struct machine *m)
+static gboolean is_wanted_program(const struct sandbox_spec *spec, const struct machine *m)
 {
     return spec->platform && g_str_equal(m->arch, spec->platform->arch);
 }
@@ -81,8 +81,8 @@ static gboolean exec_failed(const struct plan *p, const struct sandbox_spec *spe
         tried && *tried != '/' ? g_build_filename(p->cwd, tried, NULL) : g_strdup(tried);
     const struct machine *m =
         path && spec->root_fd >= 0 ? machine_of_file(spec->root_fd, path) : NULL;
-    if (is_foreign(m, r->error))
-        return foreign_program(path, m, is_wanted(spec, m), err);
+    if (is_foreign_program(m, r->error))
+        return foreign_program(path, m, is_wanted_program(spec, m), err);
     fd_auto int there =
         path && spec->root_fd >= 0 ? fs_open_in_root(spec->root_fd, path, O_PATH, 0) : -1;
     const char *fault = there >= 0 ? script_fault(spec->root_fd, path) : NULL;

@@ -18,18 +18,11 @@ result() { # result NAME TEXT: ok when TEXT is empty
 # The order of the rooms is the build's (meson.build).
 mapfile -t rooms < <(sed -n '/^rooms = /,/\]/p' meson.build | grep -oE "'[a-z]+'" | tr -d "'")
 ranks() {
-    declare -A rank
-    for i in "${!rooms[@]}"; do rank[${rooms[$i]}]=$i; done
-    git ls-files 'src/*.c' 'src/*.h' | while read -r f; do
-        room=$(cut -d/ -f2 <<<"$f")
-        grep -oE '^#include "[a-z]+/' "$f" | sed 's/.*"//; s,/$,,' | sort -u | while read -r used; do
-            if [ -z "${rank[$used]:-}" ]; then
-                echo "$f includes from $used, which is no room"
-            elif [ "${rank[$used]}" -gt "${rank[$room]}" ]; then
-                echo "$f includes $used/, which is below $room/"
-            fi
-        done
-    done
+    git grep -oE '^#include "[a-z]+/' -- 'src/*.c' 'src/*.h' | sort -u | awk -v rooms="${rooms[*]}" -F'[/:"]' '
+        BEGIN {n = split(rooms, r, " "); for (i = 1; i <= n; i++) rank[r[i]] = i}
+        {file = $0; sub(/:.*/, "", file); used = $(NF - 1)}
+        !(used in rank) {print file " includes from " used ", which is no room"; next}
+        rank[used] > rank[$2] {print file " includes " used "/, which is below " $2 "/"}'
 }
 result "include ranks follow the table" "$(ranks)"
 
