@@ -85,7 +85,8 @@ struct push_one_name {
     struct reference *ref; /* where to */
 };
 
-static void watch_pushed(struct imageset *set, struct event_sink *events, struct blob_source *source)
+static void watch_pushed(struct imageset *set, struct event_sink *events,
+                         struct blob_source *source)
 {
     for (guint i = 0; i < set->images->len; i++) {
         struct built_image *b = imageset_at(set, i);

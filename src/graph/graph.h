@@ -16,8 +16,9 @@ struct vertex_meta {
                           after the prefix of its Dockerfile and platform, if any */
     const char *platform; /* "linux/amd64": the platform it is made for; NULL: the same for all
                              users (contexts, steps that several platforms share) */
-    const char *target;   /* "linux/arm64": the platform of the image that it is needed for, where that
-                             is another one and there are several; NULL: else, or several need it */
+    const char
+        *target; /* "linux/arm64": the platform of the image that it is needed for, where that
+                    is another one and there are several; NULL: else, or several need it */
     /* how often it is expected to change (EVENT_VERTEX, base/event.h), or NULL */
     const char *level;
     int line, line_end; /* in the Dockerfile, from 1; 0: none */

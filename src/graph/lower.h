@@ -49,7 +49,7 @@ struct lower_options {
     const char *target;        /* stage name, NULL: the last */
     struct platform platform;  /* wanted */
     struct platform build_platform;
-    gboolean several; /* the graph is for several platforms: vertex_meta.target is set */
+    gboolean several;            /* the graph is for several platforms: vertex_meta.target is set */
     enum net_mode network;       /* of RUN without --network */
     const struct host_ip *hosts; /* n_hosts, of --add-host */
     guint n_hosts;
