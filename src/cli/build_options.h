@@ -14,8 +14,8 @@ struct build_options {
         **raw_outputs; /* repeatable */
     char **raw_add_hosts, **raw_ulimits, **raw_no_cache_filter, **raw_platforms, **raw_allow,
         **raw_annotations; /* repeatable */
-    char *raw_target, *raw_pull, *raw_network, *metadata_file, *iidfile, *summary_file, *raw_progress,
-        *raw_shm_size;                                              /* NULL: not given */
+    char *raw_target, *raw_pull, *raw_network, *metadata_file, *iidfile, *summary_file,
+        *raw_progress, *raw_shm_size;                               /* NULL: not given */
     char *raw_cgroup_parent, *raw_provenance, *raw_sbom, *raw_call; /* NULL: not given */
     char *raw_parallel;                                             /* likewise */
     struct limit_options raw_limits;                                /* --memory and the like */
