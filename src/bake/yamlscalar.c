@@ -65,7 +65,7 @@ static gboolean yaml_is_time(const char *s)
     return !strcmp(rest, "Z") || (strchr("+-", *rest) && strlen(rest) == 6 && rest[3] == ':');
 }
 
-static gboolean digits_of(const char *s, int base)
+static gboolean scalar_digits(const char *s, int base)
 {
     if (!*s)
         return FALSE;
@@ -86,7 +86,7 @@ static char *yaml_int_text(const char *s)
         base = c == 'x' ? 16 : c == 'b' ? 2 : 8;
         d += c == 'x' || c == 'b' || c == 'o' ? 2 : 1;
     }
-    if (!digits_of(d, base))
+    if (!scalar_digits(d, base))
         return NULL;
     errno = 0;
     guint64 n = g_ascii_strtoull(d, NULL, (guint)base);
