@@ -120,14 +120,13 @@ static gboolean reach(struct planning *p, const char *name, struct bake_where at
     return TRUE;
 }
 
-/* Adds a name unless it is there. */
+/* Adds a name unless it is there. set: names as a set, which borrows them. */
 static void add_name(GPtrArray *names, GHashTable *set, const char *name)
 {
-    char *copy = g_strdup(name);
-    if (g_hash_table_add(set, copy))
-        g_ptr_array_add(names, copy);
-    else
-        g_free(copy);
+    if (g_hash_table_contains(set, name))
+        return;
+    g_ptr_array_add(names, g_strdup(name));
+    g_hash_table_add(set, names->pdata[names->len - 1]);
 }
 
 /* The names that one word of the command line means: itself, or what a pattern matches. set: names

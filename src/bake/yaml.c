@@ -98,7 +98,7 @@ static gboolean reader_next(struct reader *r, GError **err)
     return FALSE;
 }
 
-static struct yaml *yaml_take_node(struct reader *r, GError **err);
+static struct yaml *read_yaml_node(struct reader *r, GError **err);
 
 /* "!reset", "!override"; libyaml gives the tags of YAML itself in full. */
 static enum yaml_mark mark_of(const yaml_char_t *tag)
@@ -224,7 +224,7 @@ static struct yaml *read_list(struct reader *r, GError **err)
             close_collection(r, anchor);
             return list;
         }
-        struct yaml *item = yaml_take_node(r, err);
+        struct yaml *item = read_yaml_node(r, err);
         if (!item)
             return NULL;
         yaml_append(r->pool, list, item);
@@ -266,7 +266,7 @@ static gboolean read_map_value(struct reader *r, struct yaml *map, const struct 
     if (old || (merge && *merged))
         return yaml_fail(r->pool, key->at, err, "key \"%s\" is here twice (first in line %u)",
                          key->text, (old ? old->at : (*merged)->at).span.line);
-    struct yaml *value = reader_next(r, err) ? yaml_take_node(r, err) : NULL;
+    struct yaml *value = reader_next(r, err) ? read_yaml_node(r, err) : NULL;
     if (!value)
         return FALSE;
     if (merge)
@@ -287,7 +287,7 @@ static struct yaml *read_map(struct reader *r, GError **err)
             close_collection(r, anchor);
             return !merged || merge_into(r, map, merged, merged->at, err) ? map : NULL;
         }
-        struct yaml *key = yaml_take_node(r, err);
+        struct yaml *key = read_yaml_node(r, err);
         if (!key)
             return NULL;
         if (key->kind != YAML_TEXT) {
@@ -303,7 +303,7 @@ static struct yaml *read_map(struct reader *r, GError **err)
 }
 
 /* The value that begins with the current event. */
-static struct yaml *yaml_take_node(struct reader *r, GError **err)
+static struct yaml *read_yaml_node(struct reader *r, GError **err)
 {
     switch (r->event.type) {
     case YAML_ALIAS_EVENT:
@@ -325,7 +325,7 @@ static gboolean read_documents(struct reader *r, GPtrArray *documents, GError **
         if (r->event.type != YAML_DOCUMENT_START_EVENT)
             continue; /* the stream's start, a document's end */
         g_hash_table_remove_all(r->anchors);
-        struct yaml *root = reader_next(r, err) ? yaml_take_node(r, err) : NULL;
+        struct yaml *root = reader_next(r, err) ? read_yaml_node(r, err) : NULL;
         if (!root)
             return FALSE;
         g_ptr_array_add(documents, root);

@@ -34,7 +34,7 @@ static GBytes *project_read(gpointer self, const char *path, GError **err)
     const struct section *s = project_file(self, path);
     if (s)
         return g_bytes_new(s->text->str, s->text->len);
-    error_set(err, VARVE_ERROR_NOT_FOUND, "reading %s: No such file or directory", path);
+    error_set(err, VARVE_ERROR_NOT_FOUND, "cannot read %s: No such file or directory", path);
     return NULL;
 }
 
