@@ -91,18 +91,23 @@ gboolean fetch_document(const struct errand *e, const char *name, const struct d
     }
 }
 
-gboolean stored_document(struct store *s, const struct digest *d, struct document *out)
+gboolean stored_document_read(struct store *s, const struct digest *d, struct document *out,
+                              GError **err)
 {
     out->manifest = NULL;
-    if (!store_blob_has(s, d, NULL))
-        return FALSE;
-    g_autoptr(GBytes) bytes = store_blob_read(s, d, MAX_DOCUMENT, NULL);
+    g_autoptr(GBytes) bytes = store_blob_read(s, d, MAX_DOCUMENT, err);
     if (!bytes)
         return FALSE;
     out->digest = *d;
     out->manifest =
-        manifest_parse(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), NULL, NULL);
+        manifest_parse(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), NULL, err);
     return out->manifest != NULL;
+}
+
+gboolean stored_document(struct store *s, const struct digest *d, struct document *out)
+{
+    out->manifest = NULL;
+    return store_blob_has(s, d, NULL) && stored_document_read(s, d, out, NULL);
 }
 
 /* One blob being fetched, with the hook of its retries. */

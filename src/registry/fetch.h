@@ -27,6 +27,9 @@ gboolean fetch_document(const struct errand *e, const char *name, const struct d
                         struct document *out, GError **err);
 /* Reads one from the store; FALSE without error when it is not there or cannot be read. */
 gboolean stored_document(struct store *s, const struct digest *d, struct document *out);
+/* The same for callers that must have it: VARVE_ERROR_NOT_FOUND when the store has none. */
+gboolean stored_document_read(struct store *s, const struct digest *d, struct document *out,
+                              GError **err);
 /* Fetches a blob that the store lacks: resumed, verified, and its origin recorded. One thread or
  * process fetches it, others wait for it. tap (may be NULL) sees the bytes as they arrive.
  */

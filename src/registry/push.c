@@ -54,14 +54,23 @@ static void gather_blob(struct push *p, const struct descriptor *d)
     g_hash_table_add(p->seen, &copy->digest);
 }
 
-static gboolean lacks_manifest(const struct push *p, const struct digest *d, guint depth,
-                               GError **err)
+static gboolean read_document(const struct push *p, const struct digest *d, guint depth,
+                              struct document *doc, GError **err)
 {
+    GError *why = NULL;
     g_autofree char *text = digest_text(d);
+    if (stored_document_read(p->e.r->store, d, doc, &why))
+        return TRUE;
+    if (!g_error_matches(why, VARVE_ERROR, VARVE_ERROR_NOT_FOUND)) {
+        g_propagate_prefixed_error(err, why, "cannot %s: ", p->e.doing);
+        return FALSE;
+    }
+    g_error_free(why);
     error_set(err, VARVE_ERROR_NOT_FOUND, "cannot %s: the store lacks %s %s", p->e.doing,
               depth ? "a manifest that the index names," : "the manifest", text);
-    if (depth)
-        error_add_next(err, "push the image of one platform, or pull or build all platforms first");
+    error_add_next(err, depth
+                            ? "push the image of one platform, or pull or build all platforms first"
+                            : "build or pull the image again");
     return FALSE;
 }
 
@@ -74,8 +83,8 @@ static gboolean gather(struct push *p, const struct digest *d, guint depth, GErr
     if (depth > MAX_NESTING)
         return error_set(err, VARVE_ERROR_INVALID, "cannot %s: its indexes are nested too deeply",
                          p->e.doing);
-    if (!stored_document(p->e.r->store, d, &doc))
-        return lacks_manifest(p, d, depth, err);
+    if (!read_document(p, d, depth, &doc, err))
+        return FALSE;
     if (!doc.manifest->is_index)
         gather_blob(p, &doc.manifest->config);
     for (guint i = 0; i < doc.manifest->items->len; i++) {
@@ -228,8 +237,8 @@ static gboolean put_manifest(struct push *p, const struct digest *d, const char 
 {
     g_auto(document) doc = {0};
     g_autoptr(GBytes) bytes = store_blob_read(p->e.r->store, d, MAX_DOCUMENT, err);
-    if (!bytes || !stored_document(p->e.r->store, d, &doc))
-        return bytes ? lacks_manifest(p, d, 0, err) : FALSE;
+    if (!bytes || !read_document(p, d, 0, &doc, err))
+        return FALSE;
     g_autofree char *target =
         g_strconcat("/v2/", p->e.route->repository, "/manifests/", name, NULL);
     struct http_request rq = {.method = "PUT", .content_type = doc.manifest->media_type};
