@@ -58,21 +58,21 @@ void container_assume(enum container_kind kind)
     assumed = kind;
 }
 
+#define FILE_CAPABILITIES                                                                          \
+    "run varve as root of the container, or give newuidmap its capability in a file: setcap "      \
+    "cap_setuid=ep /usr/bin/newuidmap; setcap cap_setgid=ep /usr/bin/newgidmap"
+
 const char *container_remedy(enum container_need need)
 {
     static const char *const remedies[][CONTAINER_NEEDS] = {
         [CONTAINER_DOCKER] =
             {"docker run --security-opt seccomp=unconfined --security-opt apparmor=unconfined",
              "docker run --security-opt systempaths=unconfined", "docker run --device /dev/net/tun",
-             "docker run -v varve:/var/lib/varve",
-             "run varve as root of the container, or give newuidmap its capability in a file: "
-             "setcap cap_setuid=ep /usr/bin/newuidmap; setcap cap_setgid=ep /usr/bin/newgidmap"},
+             "docker run -v varve:/var/lib/varve", FILE_CAPABILITIES},
         [CONTAINER_PODMAN] =
             {"podman run --security-opt seccomp=unconfined --security-opt apparmor=unconfined",
              "podman run --security-opt unmask=ALL", "podman run --device /dev/net/tun",
-             "podman run -v varve:/var/lib/varve",
-             "run varve as root of the container, or give newuidmap its capability in a file: "
-             "setcap cap_setuid=ep /usr/bin/newuidmap; setcap cap_setgid=ep /usr/bin/newgidmap"},
+             "podman run -v varve:/var/lib/varve", FILE_CAPABILITIES},
         [CONTAINER_KUBERNETES] =
             {"in the container's securityContext: seccompProfile: {type: Unconfined} and "
              "appArmorProfile: {type: Unconfined}",
