@@ -58,9 +58,9 @@ void container_assume(enum container_kind kind)
     assumed = kind;
 }
 
-#define FILE_CAPABILITIES                                                                          \
-    "run varve as root of the container, or give newuidmap its capability in a file: setcap "      \
-    "cap_setuid=ep /usr/bin/newuidmap; setcap cap_setgid=ep /usr/bin/newgidmap"
+static const char file_capabilities[] =
+    "run varve as root of the container, or give newuidmap its capability in a file: setcap "
+    "cap_setuid=ep /usr/bin/newuidmap; setcap cap_setgid=ep /usr/bin/newgidmap";
 
 const char *container_remedy(enum container_need need)
 {
@@ -68,11 +68,11 @@ const char *container_remedy(enum container_need need)
         [CONTAINER_DOCKER] =
             {"docker run --security-opt seccomp=unconfined --security-opt apparmor=unconfined",
              "docker run --security-opt systempaths=unconfined", "docker run --device /dev/net/tun",
-             "docker run -v varve:/var/lib/varve", FILE_CAPABILITIES},
+             "docker run -v varve:/var/lib/varve", file_capabilities},
         [CONTAINER_PODMAN] =
             {"podman run --security-opt seccomp=unconfined --security-opt apparmor=unconfined",
              "podman run --security-opt unmask=ALL", "podman run --device /dev/net/tun",
-             "podman run -v varve:/var/lib/varve", FILE_CAPABILITIES},
+             "podman run -v varve:/var/lib/varve", file_capabilities},
         [CONTAINER_KUBERNETES] =
             {"in the container's securityContext: seccompProfile: {type: Unconfined} and "
              "appArmorProfile: {type: Unconfined}",
