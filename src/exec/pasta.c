@@ -56,9 +56,10 @@ char *pasta_find(const char **remedy, GError **err)
     }
     fd_auto int tun = open(TUN, O_RDWR | O_CLOEXEC);
     if (tun < 0) {
-        *remedy = tun_remedy(errno);
+        int reason = errno;
+        *remedy = tun_remedy(reason);
         error_set(err, VARVE_ERROR_NOT_FOUND, "pasta needs " TUN ", which cannot be opened: %s",
-                  g_strerror(errno));
+                  g_strerror(reason));
         return NULL;
     }
     return g_steal_pointer(&path);
