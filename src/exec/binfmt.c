@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "base/idmap.h"
 #include "snapshot/mountfd.h"
-#include "snapshot/userns.h"
 
 #define PLACE "/proc/sys/fs/binfmt_misc"
 #define ENTRY_MAX 65536 /* bytes of an entry's text; the kernel's are below a page */
@@ -112,8 +112,7 @@ static int open_place(void)
     if (fd >= 0 && fstatfs(fd, &st) == 0 && st.f_type == BINFMTFS_MAGIC)
         return fd;
     fd_cleanup(&fd);
-    return userns_is_whole() ? mountfd_new("binfmt_misc", 0, (const char *const[]){NULL}, NULL)
-                             : -1;
+    return idmap_is_whole() ? mountfd_new("binfmt_misc", 0, (const char *const[]){NULL}, NULL) : -1;
 }
 
 struct binfmt *binfmt_read(int dir)

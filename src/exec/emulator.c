@@ -9,9 +9,9 @@
 
 #include "base/error.h"
 #include "base/fs.h"
+#include "base/idmap.h"
 #include "exec/ownbinfmt.h"
 #include "exec/probe.h"
-#include "snapshot/userns.h"
 
 /* What is registered, for the life of the process. */
 static const struct binfmt *registered(void)
@@ -32,7 +32,7 @@ static gboolean is_exposed(const struct binfmt_entry *e)
     struct stat st;
     if (!e->fixed)
         return FALSE;
-    if (userns_is_whole())
+    if (idmap_is_whole())
         return TRUE;
     return stat(e->interpreter, &st) == 0 &&
            (st.st_uid == geteuid() || access(e->interpreter, W_OK) == 0);
@@ -154,7 +154,7 @@ static void choose_foreign(struct emulator *e, const struct platform *p, gboolea
         e->kind = EMULATOR_OWN;
     else if (entry && !entry->fixed && is_static(entry->interpreter))
         e->kind = EMULATOR_PLACED;
-    else if (!userns_is_whole() && (!e->machine || !b->known)) /* it may be registered outside */
+    else if (!idmap_is_whole() && (!e->machine || !b->known)) /* it may be registered outside */
         e->kind = EMULATOR_REGISTERED;
     else
         emulator_refuse(e, p, entry);

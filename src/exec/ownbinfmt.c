@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "base/idmap.h"
 #include "exec/binfmt.h"
 #include "snapshot/mountfd.h"
 
@@ -65,21 +65,10 @@ static int maker_main(void *data)
 /* The ids of this namespace, each as itself. */
 static gboolean map_ids(pid_t pid, const char *kind)
 {
-    g_autofree char *own_path = g_strconcat("/proc/self/", kind, NULL);
+    g_autofree char *text = idmap_same_text(kind, G_MAXUINT32);
     g_autofree char *path = g_strdup_printf("/proc/%d/%s", pid, kind);
-    g_autofree char *map = NULL;
-    if (!g_file_get_contents(own_path, &map, NULL, NULL))
-        return FALSE;
-    GString *text = g_string_new(NULL);
-    g_auto(GStrv) lines = g_strsplit(map, "\n", -1);
-    guint inside, outside, count;
-    for (char **line = lines; *line; line++)
-        if (sscanf(*line, "%u %u %u", &inside, &outside, &count) == 3)
-            g_string_append_printf(text, "%u %u %u\n", inside, inside, count);
     fd_auto int fd = open(path, O_WRONLY | O_CLOEXEC);
-    gboolean ok = fd >= 0 && write(fd, text->str, text->len) == (ssize_t)text->len;
-    g_string_free(text, TRUE);
-    return ok;
+    return fd >= 0 && *text && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
 }
 
 static gboolean hear(const struct maker *m, struct answer *a)

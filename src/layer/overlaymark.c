@@ -2,10 +2,10 @@
 
 #include "base/entry.h"
 #include "base/error.h"
+#include "base/idmap.h"
 
 #include <errno.h>
 #include <linux/magic.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -17,16 +17,10 @@
 #define USER "user.overlay."
 #define OWN_OPAQUE "user.varve.opaque"
 
-/* The first user namespace maps all ids onto themselves. */
 static gboolean in_user_namespace(void)
 {
-    FILE *f = fopen("/proc/self/uid_map", "re");
-    if (!f)
-        return FALSE;
-    unsigned long inside = 0, outside = 0, count = 0;
-    int n = fscanf(f, "%lu %lu %lu", &inside, &outside, &count);
-    fclose(f);
-    return n == 3 && !(inside == 0 && outside == 0 && count == 4294967295UL);
+    g_autoptr(GArray) ids = idmap_read("uid_map");
+    return ids->len > 0 && !idmap_is_all(ids);
 }
 
 gboolean overlaymark_userxattr(void)

@@ -18,6 +18,7 @@
 #include "base/container.h"
 #include "base/error.h"
 #include "base/fs.h"
+#include "base/idmap.h"
 
 #define MAX_RANGES 16
 #define REASON_MAX 4096
@@ -174,27 +175,12 @@ static gboolean map_single(uid_t uid, gid_t gid, GError **err)
     return refused(err, errno);
 }
 
-/* The ids that root of a container has, mapped onto themselves: "0 0 65536". The last id of all is
- * left out, so that nobody takes the new namespace for the first. */
-static char *own_ids(const char *file)
-{
-    g_autofree char *text = NULL;
-    GString *out = g_string_new(NULL);
-    if (!g_file_get_contents(file, &text, NULL, NULL))
-        return g_string_free(out, FALSE);
-    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-    for (guint i = 0; lines[i]; i++) {
-        guint32 inside, outside, count;
-        if (sscanf(lines[i], "%u %u %u", &inside, &outside, &count) == 3)
-            g_string_append_printf(out, "%u %u %u\n", inside, inside,
-                                   count == G_MAXUINT32 ? count - 1 : count);
-    }
-    return g_string_free(out, FALSE);
-}
-
+/* The ids that root of a container has, mapped onto themselves. The last id of all is left out, so
+ * that nobody takes the new namespace for the first. */
 static gboolean map_own_ids(pid_t pid)
 {
-    g_autofree char *uids = own_ids("/proc/self/uid_map"), *gids = own_ids("/proc/self/gid_map");
+    g_autofree char *uids = idmap_same_text("uid_map", G_MAXUINT32 - 1);
+    g_autofree char *gids = idmap_same_text("gid_map", G_MAXUINT32 - 1);
     g_autofree char *uid_map = g_strdup_printf("/proc/%d/uid_map", pid);
     g_autofree char *gid_map = g_strdup_printf("/proc/%d/gid_map", pid);
     gboolean ok = write_proc(uid_map, uids) && write_proc(gid_map, gids);
@@ -336,15 +322,6 @@ const char *userns_why_single(void)
 gboolean userns_ids_refused(void)
 {
     return why_single && why_single->refused;
-}
-
-gboolean userns_is_whole(void)
-{
-    g_autofree char *map = NULL;
-    guint inside, outside, count;
-    return g_file_get_contents("/proc/self/uid_map", &map, NULL, NULL) &&
-           sscanf(map, "%u %u %u", &inside, &outside, &count) == 3 && inside == 0 && outside == 0 &&
-           count == G_MAXUINT32;
 }
 
 enum userns_state userns_current(void)

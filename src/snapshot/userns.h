@@ -23,9 +23,6 @@ enum userns_state userns_current(void);
 const char *userns_why_single(void);
 /* Whether there were ids to map, and the kernel or newuidmap refused. */
 gboolean userns_ids_refused(void);
-/* Whether every id means here what it means on the machine: root is the machine's root, whose files
- * it may change. */
-gboolean userns_is_whole(void);
 /* The name outside of the user who entered the namespace; NULL if none was entered or the user has
  * no name. */
 const char *userns_user(void);

@@ -1,11 +1,11 @@
 #include "doctor/probes.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/container.h"
 #include "base/error.h"
+#include "base/idmap.h"
 #include "snapshot/userns.h"
 
 /* What the kernel's settings say, for the finding: "user.max_user_namespaces 0, …". */
@@ -27,16 +27,10 @@ static char *list_settings(void)
 /* How many ids this process's namespace has. */
 static guint64 count_ids(void)
 {
-    g_autofree char *text = NULL;
+    g_autoptr(GArray) ids = idmap_read("uid_map");
     guint64 n = 0;
-    if (!g_file_get_contents("/proc/self/uid_map", &text, NULL, NULL))
-        return 0;
-    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-    for (guint i = 0; lines[i]; i++) {
-        guint32 inside, outside, count;
-        if (sscanf(lines[i], "%u %u %u", &inside, &outside, &count) == 3)
-            n += count;
-    }
+    for (guint i = 0; i < ids->len; i++)
+        n += g_array_index(ids, struct id_range, i).count;
     return n;
 }
 
