@@ -2,6 +2,7 @@
  * depends on the schema; strings are parsed as templates only where they are expressions. */
 #include "bake/hcljson.h"
 
+#include "bake/jsonread.h"
 #include "bake/lexer.h"
 
 #include <string.h>
@@ -57,50 +58,17 @@ static gboolean next_is(struct parser *p, char c)
     return *p->p == c;
 }
 
-static int hex4(const char *s)
-{
-    int n = 0;
-    for (guint i = 0; i < 4; i++) {
-        int digit = g_ascii_xdigit_value(s[i]);
-        if (digit < 0)
-            return -1;
-        n = n * 16 + digit;
-    }
-    return n;
-}
-
-/* "\u1234" at p->p, or two of them for one character. */
-static void read_json_unicode(struct parser *p, GString *out)
-{
-    int high = hex4(p->p + 2), low = -1;
-    if (high < 0) {
-        parser_fail(p, parser_span(p, p->p, 2), "\"\\u\" needs four hexadecimal digits");
-        return;
-    }
-    p->p += 6;
-    if (high >= 0xd800 && high < 0xdc00 && p->p[0] == '\\' && p->p[1] == 'u')
-        low = hex4(p->p + 2);
-    if (low >= 0xdc00 && low < 0xe000) {
-        g_string_append_unichar(out, 0x10000 + ((gunichar)(high - 0xd800) << 10) +
-                                         (gunichar)(low - 0xdc00));
-        p->p += 6;
-    } else {
-        g_string_append_unichar(out, high >= 0xd800 && high < 0xe000 ? 0xfffd : (gunichar)high);
-    }
-}
-
 static void read_json_escape(struct parser *p, GString *out)
 {
-    static const char FROM[] = "\"\\/bfnrt", TO[] = "\"\\/\b\f\n\r\t";
-    const char *known = p->p[1] ? strchr(FROM, p->p[1]) : NULL;
-    if (p->p[1] == 'u') {
-        read_json_unicode(p, out);
-    } else if (known) {
-        g_string_append_c(out, TO[known - FROM]);
-        p->p += 2;
-    } else {
-        parser_fail(p, parser_span(p, p->p, 2), "JSON has no such escape sequence");
-    }
+    gunichar c;
+    gsize n = json_escape(p->p, p->end, &c);
+    p->p += n;
+    if (n)
+        g_string_append_unichar(out, c);
+    else
+        parser_fail(p, parser_span(p, p->p, 2),
+                    p->p[1] == 'u' ? "\"\\u\" needs four hexadecimal digits"
+                                   : "JSON has no such escape sequence");
 }
 
 static void read_json_string(struct parser *p, struct node *node)

@@ -37,10 +37,10 @@ static gboolean decode_take(struct reader *r, char c)
 }
 
 /* Four hexadecimal digits at p; -1: there are none. */
-static gint hex_unit(const struct reader *r, const char *p)
+static gint hex_unit(const char *p, const char *end)
 {
     gint unit = 0;
-    if (r->end - p < 4)
+    if (end - p < 4)
         return -1;
     for (guint i = 0; i < 4; i++) {
         if (!g_ascii_isxdigit(p[i]))
@@ -50,40 +50,44 @@ static gint hex_unit(const struct reader *r, const char *p)
     return unit;
 }
 
-/* Behind "\u". */
-static gboolean decode_unicode(struct reader *r, GString *out)
+/* "\u1234", or two of them for one character. */
+static gsize json_unicode(const char *p, const char *end, gunichar *c)
 {
-    gint unit = hex_unit(r, r->p), low = -1;
+    gint unit = hex_unit(p + 2, end), low = -1;
     if (unit < 0)
-        return json_fail(r, "\\u needs four hexadecimal digits") != NULL;
-    r->p += 4;
-    if (unit >= 0xd800 && unit < 0xdc00 && r->end - r->p >= 6 && r->p[0] == '\\' && r->p[1] == 'u')
-        low = hex_unit(r, r->p + 2);
+        return 0;
+    if (unit >= 0xd800 && unit < 0xdc00 && end - p >= 12 && p[6] == '\\' && p[7] == 'u')
+        low = hex_unit(p + 8, end);
     if (low >= 0xdc00 && low < 0xe000) {
-        r->p += 6;
-        unit = 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
-    } else if (unit >= 0xd800 && unit < 0xe000) {
-        unit = 0xfffd;
+        *c = 0x10000 + ((gunichar)(unit - 0xd800) << 10) + (gunichar)(low - 0xdc00);
+        return 12;
     }
-    if (unit == 0) /* g_string_append_unichar() stops at it */
-        g_string_append_c(out, '\0');
-    else
-        g_string_append_unichar(out, (gunichar)unit);
-    return TRUE;
+    *c = unit >= 0xd800 && unit < 0xe000 ? 0xfffd : (gunichar)unit;
+    return 6;
 }
 
-/* Behind a backslash. */
-static gboolean decode_escape(struct reader *r, GString *out)
+gsize json_escape(const char *p, const char *end, gunichar *c)
 {
     static const char LETTERS[] = "\"\\/bfnrt", MEANT[] = "\"\\/\b\f\n\r\t";
-    const char *letter = r->p < r->end && *r->p ? strchr(LETTERS, *r->p) : NULL;
-    if (!letter && !(r->p < r->end && *r->p == 'u'))
-        return json_fail(r, "no such escape") != NULL;
-    r->p++;
-    if (!letter)
-        return decode_unicode(r, out);
-    g_string_append_c(out, MEANT[letter - LETTERS]);
-    return TRUE;
+    const char *letter = end - p > 1 && p[1] ? strchr(LETTERS, p[1]) : NULL;
+    if (letter)
+        *c = (guchar)MEANT[letter - LETTERS];
+    return letter ? 2 : end - p > 1 && p[1] == 'u' ? json_unicode(p, end, c) : 0;
+}
+
+/* At a backslash. */
+static gboolean decode_escape(struct reader *r, GString *out)
+{
+    gunichar c;
+    gsize n = json_escape(r->p, r->end, &c);
+    if (n) {
+        g_string_append_unichar(out, c);
+        r->p += n;
+        return TRUE;
+    }
+    gboolean unicode = r->end - r->p > 1 && r->p[1] == 'u';
+    r->p += unicode ? 2 : 1;
+    return json_fail(r, unicode ? "\\u needs four hexadecimal digits" : "no such escape") != NULL;
 }
 
 /* At the opening quote. */
@@ -95,7 +99,7 @@ static const struct value *decode_string(struct reader *r)
             return json_fail(r, "a control character in a string");
         if (*r->p != '\\')
             g_string_append_c(out, *r->p++);
-        else if (r->p++, !decode_escape(r, out))
+        else if (!decode_escape(r, out))
             return NULL;
     }
     if (r->p == r->end)

@@ -8,4 +8,8 @@
  * surrogate pair becomes U+FFFD. */
 const struct value *json_read(struct heap *h, struct text json, GError **err);
 
+/* The character that an escape of JSON strings means, *c: p is at its backslash, before end. Its
+ * length in bytes; 0: it is none. */
+gsize json_escape(const char *p, const char *end, gunichar *c);
+
 #endif
