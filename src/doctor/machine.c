@@ -1,6 +1,5 @@
 #include "doctor/probes.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -8,6 +7,7 @@
 #include "base/container.h"
 #include "base/error.h"
 #include "base/platform.h"
+#include "exec/binfmt.h"
 #include "exec/hostca.h"
 
 #define BINFMT "/proc/sys/fs/binfmt_misc"
@@ -47,19 +47,17 @@ void probe_kernel(GPtrArray *to)
     probe_container(to);
 }
 
-/* "qemu-aarch64" and the like that are enabled, as a text; NULL: none. */
+/* "aarch64" of "qemu-aarch64" and the like that are enabled, as a text; NULL: none. */
 static char *list_emulators(void)
 {
+    g_autoptr(binfmt) b = binfmt_read(-1);
     g_autoptr(GString) names = g_string_new(NULL);
-    DIR *dir = opendir(BINFMT);
-    for (struct dirent *d; dir && (d = readdir(dir));) {
-        g_autofree char *path = g_build_filename(BINFMT, d->d_name, NULL), *text = NULL;
-        if (g_str_has_prefix(d->d_name, "qemu-") && g_file_get_contents(path, &text, NULL, NULL) &&
-            g_str_has_prefix(text, "enabled"))
-            g_string_append_printf(names, "%s%s", names->len ? ", " : "", d->d_name + 5);
+    for (guint i = 0; i < b->entries->len; i++) {
+        const struct binfmt_entry *e = g_ptr_array_index(b->entries, i);
+        if (g_str_has_prefix(e->name, "qemu-"))
+            g_string_append_printf(names, "%s%s", names->len ? ", " : "",
+                                   e->name + strlen("qemu-"));
     }
-    if (dir)
-        closedir(dir);
     return names->len ? g_strdup(names->str) : NULL;
 }
 
