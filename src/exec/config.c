@@ -180,7 +180,7 @@ char **config_candidates(const char *program, const char *const *env)
     if (strchr(program, '/')) {
         g_ptr_array_add(list, g_strdup(program));
     } else {
-        const char *path = g_environ_getenv((char **)env, "PATH");
+        const char *path = env ? g_environ_getenv((char **)env, "PATH") : NULL;
         g_auto(GStrv) dirs = g_strsplit(path ? path : IMAGE_DEFAULT_PATH, ":", -1);
         for (guint i = 0; dirs[i]; i++)
             if (*dirs[i] == '/')

@@ -26,7 +26,7 @@ int config_memfd(const GByteArray *config, GError **err);
 GArray *config_limits(const struct sandbox_spec *spec, char ***names, GError **err);
 /* spec->env with the defaults for PATH and HOME, as Docker's builder sets them. */
 char **config_env(const char *const *env, const char *home);
-/* The paths where args[0] may be. */
+/* The paths where program may be, by env's PATH (env may be NULL) or the default one. */
 char **config_candidates(const char *program, const char *const *env);
 /* The embedded init as a sealed memfd that can be executed, number >= 10, close-on-exec; -1 on
  * error. Each process gets its own: a sandbox can change its own /proc/self/exe (owner, times),

@@ -212,7 +212,6 @@ static gboolean prepare_process(struct plan *p, const struct sandbox_spec *spec,
     if (!limits)
         return FALSE;
     g_auto(GStrv) env = config_env(spec->env, id->home);
-    p->candidates = config_candidates(spec->args[0], (const char *const *)env);
     p->cwd = g_strdup(spec->cwd && *spec->cwd ? spec->cwd : "/");
     p->uid = id->uid;
     p->gid = id->gid;
@@ -232,7 +231,8 @@ static gboolean prepare_process(struct plan *p, const struct sandbox_spec *spec,
     return prepare_init(p, &in, err) && prepare_stdio(p, spec, err);
 }
 
-static gboolean check_spec(const struct sandbox_spec *spec, GError **err)
+/* Checks the spec; where its program may be is needed from here on. */
+static gboolean begin_plan(struct plan *p, const struct sandbox_spec *spec, GError **err)
 {
     if (!spec->args || !spec->args[0] || !*spec->args[0])
         return error_set(err, VARVE_ERROR_INVALID,
@@ -242,6 +242,7 @@ static gboolean check_spec(const struct sandbox_spec *spec, GError **err)
                          spec->cwd);
     if (spec->devices && spec->devices[0])
         return error_set(err, VARVE_ERROR_UNSUPPORTED, "devices in the sandbox are not supported");
+    p->candidates = config_candidates(spec->args[0], spec->env);
     return TRUE;
 }
 
@@ -258,21 +259,20 @@ static gboolean prepare_root(struct plan *p, const struct sandbox_spec *spec, GE
 }
 
 /* What the program is for, whatever the platform says; NULL: not known (a script, or none). */
-static const struct machine *program_machine(const struct sandbox_spec *spec)
+static const struct machine *program_machine(const struct plan *p, const struct sandbox_spec *spec)
 {
     const struct machine *m = NULL;
-    g_auto(GStrv) env = config_env(spec->env, "/");
-    g_auto(GStrv) paths = config_candidates(spec->args[0], (const char *const *)env);
-    for (guint i = 0; paths[i] && !m; i++)
-        m = machine_of_file(spec->root_fd, paths[i]);
+    for (guint i = 0; p->candidates[i] && !m; i++)
+        m = machine_of_file(spec->root_fd, p->candidates[i]);
     return m;
 }
 
 /* An image may hold other programs than its platform says: those decide where it says this
  * machine's, and what this machine can run is run. */
-static void choose_emulator(struct emulator *e, const struct sandbox_spec *spec)
+static void choose_emulator(struct emulator *e, const struct plan *p,
+                            const struct sandbox_spec *spec)
 {
-    const struct machine *m = program_machine(spec);
+    const struct machine *m = program_machine(p, spec);
     struct platform real = {.os = "linux"}, host;
     platform_host(&host);
     g_strlcpy(real.arch, m ? m->arch : host.arch, sizeof real.arch);
@@ -289,7 +289,7 @@ static void choose_emulator(struct emulator *e, const struct sandbox_spec *spec)
 static gboolean prepare_emulator(struct plan *p, const struct sandbox_spec *spec, GError **err)
 {
     struct emulator e;
-    choose_emulator(&e, spec);
+    choose_emulator(&e, p, spec);
     p->user_fd = e.user_fd;
     p->emulated = e.kind > EMULATOR_COMPAT;
     gboolean ok = e.kind != EMULATOR_NONE;
@@ -304,7 +304,7 @@ static gboolean prepare_emulator(struct plan *p, const struct sandbox_spec *spec
 gboolean plan_prepare(struct plan *p, const struct sandbox_spec *spec, GError **err)
 {
     p->insecure = spec->insecure;
-    if (!check_spec(spec, err) || !prepare_root(p, spec, err))
+    if (!begin_plan(p, spec, err) || !prepare_root(p, spec, err))
         return FALSE;
     if (!template_namespace(&p->template_fd, err))
         return FALSE;
@@ -356,7 +356,7 @@ static gboolean join_terminal(struct plan *p, int rootfd, GError **err)
 
 gboolean plan_prepare_join(struct plan *p, int pid, const struct sandbox_spec *spec, GError **err)
 {
-    if (!check_spec(spec, err))
+    if (!begin_plan(p, spec, err))
         return FALSE;
     g_autofree char *root = g_strdup_printf("/proc/%d/root", pid);
     fd_auto int rootfd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
