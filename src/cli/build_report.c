@@ -45,8 +45,7 @@ static guint64 new_bytes(const struct shown_build *b)
     return sum;
 }
 
-/* "12 MB in 3 layers" */
-static char *image_size_text(const struct built_image *image)
+char *build_image_size_text(const struct built_image *image)
 {
     g_autofree char *size = text_size(image->tree_bytes);
     return g_strdup_printf("%s in %u layer%s", size, image->chain->n,
@@ -64,7 +63,7 @@ static char *gain_text(struct shown_build *b)
     g_autofree char *fresh = text_size(new_bytes(b));
     if (set->is_index || !first->image->has_config) /* files: shown with their destination */
         return g_strdup_printf("%s new", fresh);
-    g_autofree char *size = image_size_text(first->image);
+    g_autofree char *size = build_image_size_text(first->image);
     return g_strdup_printf("%s, %s new", size, fresh);
 }
 
@@ -83,7 +82,7 @@ static void print_legs(const struct shown_build *b)
         char hex[DIGEST_HEX_LEN + 1];
         g_autofree char *platform = platform_text(&leg->platform);
         g_autofree char *fields = build_changed_fields(leg);
-        g_autofree char *size = image_size_text(leg->image);
+        g_autofree char *size = build_image_size_text(leg->image);
         fprintf(stderr, "  %-*s  %s%s%s   sha256:%.12s\n", widest, platform, size,
                 fields ? ", only its config changed: " : "", fields ? fields : "",
                 digest_hex(&leg->image->manifest, hex));

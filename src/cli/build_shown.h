@@ -41,6 +41,8 @@ void build_write_summary(const struct shown_build *b, const GError *failure);
 
 /* build_report.c: what the user sees afterwards, on stderr (and with -q the digest on stdout). */
 void build_report_success(struct shown_build *b);
+/* "12 MB in 3 layers" */
+char *build_image_size_text(const struct built_image *image);
 /* What the checks found, on one line; nothing when that is nothing. */
 void build_print_warnings(const struct shown_build *b);
 

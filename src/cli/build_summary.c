@@ -91,10 +91,8 @@ static void add_group(GString *out, const struct summary_group *g)
     g_string_append_printf(out, " | %u | %u | %s | %s |\n", g->ran, g->cached, took, saved);
 }
 
-static void add_groups(GString *out, const struct shown_build *b)
+static void add_groups(GString *out, const GArray *groups, gboolean levels)
 {
-    gboolean levels = has_levels(b);
-    g_autoptr(GArray) groups = collect_groups(b, levels);
     if (groups->len == 0)
         return;
     g_string_append_printf(
@@ -120,8 +118,9 @@ static void add_step(GString *out, const struct build_step *s, gboolean platform
     g_autofree char *added = r->layer_bytes ? text_size(r->layer_bytes) : g_strdup("");
     g_string_append(out, "| ");
     add_code(out, s->vertex->meta.name);
-    if (platforms && s->vertex->meta.platform)
-        g_string_append_printf(out, " %s", s->vertex->meta.platform);
+    g_autofree char *platform = platforms ? vertex_platform_text(s->vertex) : NULL;
+    if (platform)
+        g_string_append_printf(out, " %s", platform);
     g_string_append_printf(out, " | %s | ", summary_word(r->outcome));
     add_code(out, r->why ? r->why : "");
     g_string_append_printf(out, " | %s | %s |\n", took, added);
@@ -149,19 +148,22 @@ static void add_steps(GString *out, const struct shown_build *b)
         g_string_append(out, "\n</details>\n");
 }
 
-static void add_totals(GString *out, const struct shown_build *b)
+static void add_totals(GString *out, const GArray *groups)
 {
-    struct summary_group all = {.name = ""};
-    for (guint i = 0; i < b->res->steps->len; i++)
-        if (summary_step(b, i)->result->done)
-            summary_count(&all, summary_step(b, i)->result);
-    guint n = all.ran + all.cached;
-    g_autofree char *saved = text_duration(all.saved_us);
+    guint ran = 0, n = 0;
+    gint64 saved_us = 0;
+    for (guint i = 0; i < groups->len; i++) {
+        const struct summary_group *g = &g_array_index(groups, struct summary_group, i);
+        ran += g->ran;
+        n += g->ran + g->cached;
+        saved_us += g->saved_us;
+    }
     if (n == 0)
         return;
-    g_string_append_printf(out, "%u step%s ran, %u from the cache (%u %%)", all.ran,
-                           all.ran == 1 ? "" : "s", all.cached, all.cached * 100 / n);
-    if (all.saved_us >= G_USEC_PER_SEC)
+    g_string_append_printf(out, "%u step%s ran, %u from the cache (%u %%)", ran,
+                           ran == 1 ? "" : "s", n - ran, (n - ran) * 100 / n);
+    g_autofree char *saved = text_duration(saved_us);
+    if (saved_us >= G_USEC_PER_SEC)
         g_string_append_printf(out, ", which saved about %s", saved);
     g_string_append(out, ".\n");
 }
@@ -174,10 +176,9 @@ static void add_leg(GString *out, const struct build_leg *leg, gboolean several)
         return;
     g_autofree char *platform = platform_text(&leg->platform);
     g_autofree char *id = digest_text(image->has_manifest ? &image->manifest : &image->config);
-    g_autofree char *size = text_size(image->tree_bytes);
-    g_string_append_printf(out, "\nImage %s%s%s in %u layer%s", several ? platform : "",
-                           several ? ": " : "", size, image->chain->n,
-                           image->chain->n == 1 ? "" : "s");
+    g_autofree char *size = build_image_size_text(image);
+    g_string_append_printf(out, "\nImage %s%s%s", several ? platform : "", several ? ": " : "",
+                           size);
     if (leg->before_bytes) {
         gboolean more = image->tree_bytes >= leg->before_bytes;
         g_autofree char *by = text_size(more ? image->tree_bytes - leg->before_bytes
@@ -203,6 +204,8 @@ static void add_images(GString *out, const struct build_result *r)
 
 static char *summary_text(const struct shown_build *b, const GError *err)
 {
+    gboolean levels = has_levels(b);
+    g_autoptr(GArray) groups = collect_groups(b, levels);
     GString *out = g_string_new("### ");
     g_autofree char *took = text_duration(g_get_monotonic_time() - b->res->started_us);
     add_code(out, b->res->name);
@@ -211,10 +214,10 @@ static char *summary_text(const struct shown_build *b, const GError *err)
         add_code(out, err->message);
         g_string_append(out, "\n\n");
     }
-    add_totals(out, b);
+    add_totals(out, groups);
     if (!err)
         add_images(out, b->res);
-    add_groups(out, b);
+    add_groups(out, groups, levels);
     add_steps(out, b);
     g_string_append_c(out, '\n');
     return g_string_free(out, FALSE);
