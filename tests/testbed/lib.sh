@@ -29,6 +29,26 @@ need() {
     die "'$1' is not installed; run: $(dirname "$0")/packages.sh $2"
 }
 
+# npm_packages FOLDER WHAT PACKAGE...: install them from npm into FOLDER/node_modules, once, whoever asks.
+npm_packages() {
+    npm_folder=$1
+    npm_what=$2
+    shift 2
+    [ ! -e "$npm_folder/complete" ] || return 0
+    need npm bench
+    need node bench
+    mkdir -p "$testbed_cache"
+    exec 8>"$npm_folder.lock"
+    flock 8
+    [ ! -e "$npm_folder/complete" ] || return 0
+    mkdir -p "$npm_folder"
+    echo '{"private":true}' >"$npm_folder/package.json"
+    say "fetching $npm_what from npm"
+    (cd "$npm_folder" && npm install --no-audit --no-fund --loglevel=error "$@" >&2) ||
+        die "npm could not fetch them"
+    touch "$npm_folder/complete"
+}
+
 # The machine's architecture by its OCI name.
 oci_arch() {
     case $(uname -m) in
