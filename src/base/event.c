@@ -43,10 +43,14 @@ char *event_stage_label(const char *stage)
     return stage && g_ascii_isdigit(*stage) ? g_strconcat("stage-", stage, NULL) : g_strdup(stage);
 }
 
-char *event_step_label(const char *stage, const char *platform)
+char *event_step_label(const char *build, const char *platform, const char *stage)
 {
     g_autofree char *label = event_stage_label(stage);
-    if (!platform || !label)
-        return platform ? g_strdup(platform) : g_steal_pointer(&label);
-    return g_strconcat(platform, " ", label, NULL);
+    g_autoptr(GString) out = g_string_new(NULL);
+    if (build)
+        g_string_append_printf(out, "%s%s", build, platform || label ? ": " : "");
+    if (platform)
+        g_string_append_printf(out, "%s%s", platform, label ? " " : "");
+    g_string_append(out, label ? label : "");
+    return out->len > 0 ? g_strdup(out->str) : NULL;
 }

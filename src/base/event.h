@@ -31,6 +31,7 @@ struct event {
     int vertex;           /* index in the build's graph, from 0; -1 when none */
     const char *name;     /* VERTEX: "RUN npm ci"; TRANSFER: what is moved */
     const char *stage;    /* VERTEX: the stage's name or number, or NULL */
+    const char *build;    /* VERTEX: the build of a batch that it belongs to; NULL: the only one */
     const char *platform; /* VERTEX: "linux/amd64", "linux/amd64->arm64"; NULL: none or several */
     const char *level;    /* VERTEX: "system", "dependencies", "configuration", "source" or NULL */
     const struct digest *id;    /* VERTEX: definition digest, unique in the build */
@@ -65,7 +66,8 @@ void event_warn(struct event_sink *sink, const char *fmt, ...) G_GNUC_PRINTF(2, 
 void event_note(struct event_sink *sink, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 /* The label of a stage in output: its name, or "stage-1" if it has only a number. NULL for NULL. */
 char *event_stage_label(const char *stage);
-/* The same after the platform: "linux/arm64 build". Both may be NULL; NULL when both are. */
-char *event_step_label(const char *stage, const char *platform);
+/* The same after the build and the platform: "dev: linux/arm64 deps". Each may be NULL; NULL when
+ * all are. */
+char *event_step_label(const char *build, const char *platform, const char *stage);
 
 #endif

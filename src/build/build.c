@@ -2,117 +2,8 @@
 
 #include "base/error.h"
 #include "base/fs.h"
-#include "exec/hostca.h"
-#include "source/presence.h"
 #include "text/giturl.h"
-#include "base/work.h"
-
 #include <string.h>
-
-static void open_sources(struct build *b)
-{
-    const struct build_request *r = b->r;
-    struct sources_options so = {.store = b->store,
-                                 .registry = b->config->registry,
-                                 .env = session_env(b->session),
-                                 .events = b->ports.events,
-                                 .cancel = b->ports.cancel,
-                                 .secrets = r->secrets,
-                                 .ssh = r->ssh,
-                                 .pull = r->pull};
-    const struct source_contexts contexts = {.dir = b->input.context_dir,
-                                             .archive = b->input.context_archive,
-                                             .ignore = b->input.ignore,
-                                             .named = r->contexts};
-    b->sources = sources_new(&so);
-    sources_add_contexts(b->sources, &contexts);
-    presence_install(b->store, &(struct presence_options){.registry = so.registry,
-                                                          .cache = b->cache_reader,
-                                                          .events = so.events,
-                                                          .cancel = so.cancel,
-                                                          .refused = so.pull == PULL_NEVER});
-}
-
-static void begin_history(struct build *b)
-{
-    const struct build_request *r = b->r;
-    b->row.name = g_strdup(r->name ? r->name : b->input.context_label);
-    b->row.target = g_strdup(r->target ? r->target : "");
-    b->row.platform = build_platforms_text(r, ",");
-    b->row.started_us = g_get_real_time();
-    b->row.status = -1;
-    b->row.id = store_build_begin(b->store, &b->row, NULL);
-    b->result.id = b->row.id;
-    b->result.name = b->row.name;
-}
-
-static gboolean solve(struct build *b, GError **err)
-{
-    g_autofree char *ca = NULL;
-    if (b->r->host_ca && !(ca = hostca_find(b->r->ca_bundle, err)))
-        return FALSE;
-    b->nets = netpool_new(b->config->network);
-    const struct build_leg *first = g_ptr_array_index(b->result.legs, 0);
-    gint64 epoch = first->lowered->epoch;
-    gint64 now_ns = epoch >= 0 ? epoch * 1000000000 : g_get_real_time() * 1000;
-    struct solver_options so = {.store = b->store,
-                                .env = sources_env(b->sources),
-                                .events = b->ports.events,
-                                .cancel = b->ports.cancel,
-                                .build_id = b->row.id,
-                                .now_ns = now_ns,
-                                .host_ca = ca,
-                                .max_parallel = b->r->parallel,
-                                .resources = &b->r->resources,
-                                .nets = b->nets,
-                                .snapshots = b->config->snapshots,
-                                .cache = b->cache_reader,
-                                .finished = build_step_finished,
-                                .finished_ctx = b,
-                                .keep_failed = b->r->keep_failed};
-    if (!build_write_caches(b, err))
-        return FALSE;
-    b->solver = solver_new(b->result.graph, &so);
-    gboolean ok = build_solve_legs(b, err);
-    sources_save(b->sources);
-    return ok;
-}
-
-static gboolean any_lost_own(struct build *b)
-{
-    for (guint i = 0; i < b->result.legs->len; i++) {
-        const struct build_leg *leg = g_ptr_array_index(b->result.legs, i);
-        if (solver_lost_own(b->solver, leg->chain))
-            return TRUE;
-    }
-    return FALSE;
-}
-
-/* Layers that an output needs may turn out to be lost: then the steps that made them run. */
-static gboolean make_lasting_outputs(struct build *b, GError **err)
-{
-    for (;;) {
-        guint lost = store_layers_lost(b->store);
-        gboolean again = FALSE;
-        GError *why = NULL;
-        if (build_make_outputs(b, &why))
-            return TRUE;
-        if (store_layers_lost(b->store) > lost && (b->cache_reader || any_lost_own(b)))
-            event_warn(b->ports.events, "a result is lost, so its step runs again: %s",
-                       why->message);
-        if (store_layers_lost(b->store) > lost)
-            solver_forget_lost(b->solver, &again);
-        if (!again) {
-            g_propagate_error(err, why);
-            return FALSE;
-        }
-        g_error_free(why);
-        g_clear_pointer(&b->result.outputs, g_array_unref);
-        if (!build_solve_legs(b, err))
-            return FALSE;
-        build_collect_steps(b);
-    }
-}
 
 char *build_title(const struct build_request *r)
 {
@@ -121,27 +12,53 @@ char *build_title(const struct build_request *r)
     return g_strdup_printf("%s · %s", label, platform);
 }
 
-/* The store and the configuration. */
-static gboolean open_all(struct build *b, GError **err)
+/* The same context of an earlier build of the batch, or NULL. */
+static const struct build *same_context(const struct build *b)
 {
-    b->store = session_store(b->session, b->ports.events, err);
-    if (!b->store)
-        return FALSE;
-    b->config = session_config(b->session, b->ports.events, err);
-    if (!b->config)
-        return FALSE;
-    session_show_waits(b->store, b->ports.events);
+    for (int i = 0; i < b->number; i++) {
+        const struct build *other = g_ptr_array_index(b->batch->builds, i);
+        if (!other->error && other->input.context_dir && !other->input.context_of &&
+            other->r->context_kind == b->r->context_kind &&
+            g_strcmp0(other->r->context, b->r->context) == 0)
+            return other;
+    }
+    return NULL;
+}
+
+/* What is fetched once serves all builds. */
+static gboolean open_context(struct build *b, GError **err)
+{
+    const struct build *other = b->r->context_kind == BUILD_CONTEXT_DIR ? NULL : same_context(b);
+    if (!other)
+        return build_open_context(b, err);
+    b->input.context_of = other;
+    b->input.context_dir = g_strdup(other->input.context_dir);
+    b->input.context_archive = other->input.context_archive;
+    b->input.context_source = other->input.context_source;
     return TRUE;
 }
 
-/* A directory is read before anything is opened: a mistake in a Dockerfile needs no store. */
-static gboolean open_inputs(struct build *b, GError **err)
+static gboolean reads_url(const struct build *b)
 {
-    gboolean url = b->r->file && giturl_is_web(b->r->file);
-    if (b->r->context_kind == BUILD_CONTEXT_DIR && !url)
-        return build_read(b, err) && open_all(b, err);
-    return open_all(b, err) && build_open_context(b, err) &&
-           (!url || build_fetch_dockerfile(b, err)) && build_read(b, err);
+    return b->r->file && !b->r->dockerfile_inline && giturl_is_web(b->r->file);
+}
+
+static gboolean is_own(const struct build *b)
+{
+    return b->r->context_kind == BUILD_CONTEXT_DIR && !reads_url(b);
+}
+
+gboolean build_read_own(struct build *b, GError **err)
+{
+    return !is_own(b) || build_read(b, err);
+}
+
+gboolean build_read_far(struct build *b, GError **err)
+{
+    if (is_own(b))
+        return TRUE;
+    return open_context(b, err) && (!reads_url(b) || build_fetch_dockerfile(b, err)) &&
+           build_read(b, err);
 }
 
 static gboolean has_stage(const struct dockerfile *df, const char *name)
@@ -160,60 +77,66 @@ static void note_filters(const struct build *b)
             event_note(b->ports.events, "--no-cache-filter %s: there is no stage of this name", *f);
 }
 
-gboolean build_prepare(struct build *b, GError **err)
+gboolean build_lower(struct build *b, GError **err)
 {
-    if (!open_inputs(b, err) || !build_read_caches(b, err))
-        return FALSE;
     note_filters(b);
     build_note_unused_args(b);
-    open_sources(b);
-    return build_lower_legs(b, err);
+    if (!build_lower_legs(b, err))
+        return FALSE;
+    build_mark_needs(b);
+    return TRUE;
 }
 
-static gboolean run_phases(struct build *b, GError **err)
+gboolean build_plan(struct build *b, GError **err)
 {
-    const struct build_leg *first = g_ptr_array_index(b->result.legs, 0);
-    if (!build_check_outputs(b, err) || !build_prepare(b, err) || !build_lint(b, err) ||
-        !build_settle_times(b->r, first->lowered->epoch, &b->times, err))
+    if (!build_lower(b, err))
         return FALSE;
-    begin_history(b);
-    gboolean ok = solve(b, err);
-    build_collect_steps(b);
-    if (ok)
-        build_note_nothing_copied(b);
-    ok = ok && make_lasting_outputs(b, err) && build_finish_caches(b, err);
-    build_report_caches(b);
-    return ok;
+    const struct build_leg *first = g_ptr_array_index(b->result.legs, 0);
+    return build_lint(b, err) &&
+           build_settle_times(b->r, first->lowered->epoch, &b->times, err);
+}
+
+void build_begin_history(struct build *b)
+{
+    const struct build_request *r = b->r;
+    b->row.name = g_strdup(r->name ? r->name : b->name ? b->name : b->input.context_label);
+    b->row.target = g_strdup(r->target ? r->target : "");
+    b->row.platform = build_platforms_text(r, ",");
+    b->row.started_us = g_get_real_time();
+    b->row.status = -1;
+    b->row.id = store_build_begin(b->batch->store, &b->row, NULL);
+    b->result.id = b->row.id;
+    b->result.name = b->row.name;
+}
+
+gint64 build_log_id(const struct build *b, const struct vertex *v)
+{
+    return b->batch->build_ids ? b->batch->build_ids[v->meta.owner] : 0;
+}
+
+gboolean build_prepare(struct build *b, GError **err)
+{
+    return build_read_own(b, err) && batch_open(b->batch, err) && build_read_far(b, err) &&
+           batch_open_sources(b->batch, err) && build_lower(b, err);
 }
 
 gboolean build_run(struct build *b, GError **err)
 {
-    GError *local = NULL;
-    struct work work = {b->ports.cancel, session_slots(b->session), -1, b->ports.events};
-    const struct work *outer = work_enter(&work);
-    gboolean ok = run_phases(b, &local);
-    if (!ok)
-        build_collect_failure(b, local);
-    b->result.network = b->nets ? netpool_note(b->nets) : NULL;
-    work_enter(outer);
-    if (local)
-        g_propagate_error(err, local);
-    return ok;
+    if (batch_run(b->batch))
+        return TRUE;
+    g_propagate_error(err, g_error_copy(b->error));
+    return FALSE;
+}
+
+const GError *build_error(const struct build *b)
+{
+    return b->error;
 }
 
 struct build *build_new(const struct build_request *r, struct session *s,
                         const struct build_ports *ports)
 {
-    struct build *b = g_new0(struct build, 1);
-    b->r = r;
-    b->session = s;
-    b->ports = ports ? *ports : (struct build_ports){0};
-    b->result.started_us = g_get_monotonic_time();
-    b->result.steps = g_ptr_array_new_with_free_func(build_step_free);
-    build_make_legs(b);
-    build_name_context(b);
-    b->result.name = r->name ? r->name : b->input.context_label;
-    return b;
+    return batch_new_build(batch_new(s, ports, NULL), r, NULL);
 }
 
 const struct build_result *build_result(struct build *b)
@@ -223,27 +146,30 @@ const struct build_result *build_result(struct build *b)
 
 struct store *build_store(struct build *b)
 {
-    return b->store;
+    return b->batch->store;
 }
 
 char *build_log_tail(struct build *b, const struct build_step *step, guint n)
 {
-    return b->row.id ? store_log_tail(b->store, b->row.id, step->result->step, n) : g_strdup("");
+    gint64 id = build_log_id(b, step->vertex);
+    return id ? store_log_tail(b->batch->store, id, step->result->step, n) : g_strdup("");
 }
 
 const struct vertex *build_kept(const struct build *b)
 {
-    return b->solver ? solver_kept(b->solver) : NULL;
+    return b->batch->solver ? solver_kept(b->batch->solver) : NULL;
 }
 
 gboolean build_debug(struct build *b, void (*terminal)(gpointer ctx, int master_fd), gpointer ctx,
                      const char *term, int *exit_code, GError **err)
 {
-    return solver_debug(b->solver, terminal, ctx, term, exit_code, err);
+    return solver_debug(b->batch->solver, terminal, ctx, term, exit_code, err);
 }
 
 static void free_names(struct build *b)
 {
+    g_free(b->name);
+    g_free(b->input.context_id);
     g_free(b->input.dockerfile_path);
     g_free(b->input.ignore_name);
     g_free(b->input.context_name);
@@ -257,20 +183,22 @@ static void free_names(struct build *b)
     g_free(b->row.error);
 }
 
+void build_clear(struct build *b)
+{
+    cache_writer_free(b->cache_writer);
+    build_result_clear(&b->result);
+    build_free_context_source(b);
+    ignore_free(b->input.ignore);
+    free_names(b);
+    g_clear_error(&b->error);
+    g_ptr_array_unref(b->uses);
+    g_free(b->needs);
+    g_free(b);
+}
+
+/* A build has its batch of one. */
 void build_free(struct build *b)
 {
-    if (!b)
-        return;
-    solver_free(b->solver);
-    build_free_caches(b);
-    build_result_clear(&b->result);
-    netpool_free(b->nets);
-    sources_free(b->sources);
-    build_free_context_source(b);
-    if (b->store)
-        session_show_waits(b->store, NULL);
-    ignore_free(b->input.ignore);
-    store_close(b->store);
-    free_names(b);
-    g_free(b);
+    if (b)
+        batch_free(b->batch);
 }

@@ -2,7 +2,7 @@
 #ifndef VARVE_BUILD_BUILDING_H
 #define VARVE_BUILD_BUILDING_H
 
-#include "build/build.h"
+#include "build/batch.h"
 #include "dockerfile/parser.h"
 #include "exec/network.h"
 
@@ -22,6 +22,8 @@ struct build_input {
     char *context_name;               /* the context in full, for people */
     char *context_label;              /* its last part */
     char *context_dir;                /* on this machine; NULL: there is none */
+    char *context_id; /* tells it and its ignore file from others of a batch */
+    const struct build *context_of; /* whose it is, of an earlier build; NULL: its own */
     gboolean context_archive;         /* it came from an archive: owners are kept */
     struct source_op *context_source; /* the URL or repository it came from, pinned to its content
                                          then; NULL: neither */
@@ -31,27 +33,76 @@ struct build_input {
 
 struct build {
     const struct build_request *r; /* borrowed */
+    struct batch *batch;           /* that it is one of, or alone in */
+    struct build_ports ports;      /* the batch's */
+    struct build_result result;    /* with the legs */
+    struct build_input input;
+    int number;                        /* in the batch, from 0 */
+    char *name;                        /* for contexts of others; NULL: alone */
+    GPtrArray *uses;                   /* struct build*: those whose results are its contexts */
+    gboolean *needs; /* n_needs, by vertex number; NULL: not lowered */
+    guint n_needs;
+    struct cache_writer *cache_writer; /* of --cache-to; or NULL */
+    struct image_times times;
+    struct build_row row; /* for history */
+    guint lost; /* store_layers_lost() before its outputs were made */
+    GError *error; /* what ended it; or NULL */
+};
+
+/* What builds have in common that run together. */
+struct batch {
     struct session *session;
     struct build_ports ports;
-    struct build_result result; /* with the legs */
-    struct build_input input;
+    struct batch_options o;
+    GPtrArray *builds; /* struct build*, by number; owned */
     struct store *store;
     const struct build_config *config; /* the session's */
     struct netpool *nets;              /* for RUN */
     struct sources *sources;
-    struct solver *solver;             /* of all legs */
-    struct cache_reader *cache_reader; /* of --cache-from; or NULL */
-    struct cache_writer *cache_writer; /* of --cache-to; or NULL */
-    struct image_times times;
-    struct build_row row; /* for history */
+    GHashTable *secrets; /* id → GBytes*, borrowed, of all builds: for sources on the network */
+    struct graph *graph; /* of all builds; NULL: nothing is lowered yet */
+    struct solver *solver;
+    struct cache_reader *cache_reader; /* of every --cache-from; or NULL */
+    gint64 *build_ids;                 /* in the history, by number */
 };
+
+/* build.c: the build's own phases, in this order; FALSE with *err. */
+/* What needs no store: the Dockerfile of a directory. */
+gboolean build_read_own(struct build *b, GError **err);
+/* With the store: contexts that come from elsewhere. */
+gboolean build_read_far(struct build *b, GError **err);
+/* Lowers, with what is wrong in the Dockerfile as an error. */
+gboolean build_lower(struct build *b, GError **err);
+/* The same, checks the Dockerfile and what the outputs want of it. */
+gboolean build_plan(struct build *b, GError **err);
+void build_begin_history(struct build *b);
+void build_clear(struct build *b); /* for batch_free() */
+
+/* batch.c */
+struct build *batch_new_build(struct batch *x, const struct build_request *r, const char *name);
+/* Opens the store and what is read of the configuration, once. */
+gboolean batch_open(struct batch *x, GError **err);
+/* Begins to read caches, and makes the sources of all builds that have no error; after their
+ * inputs. */
+gboolean batch_open_sources(struct batch *x, GError **err);
+/* The build whose result is the context name, for lower_options.result_of. */
+const struct lowered *batch_result_of(gpointer build, const char *name, const struct platform *p,
+                                      GError **err);
+
+/* The number of the build whose logs have v's. */
+gint64 build_log_id(const struct build *b, const struct vertex *v);
 
 /* leg.c: one for each platform of the request, once its platforms are known. */
 void build_make_legs(struct build *b);
-/* Lowers the Dockerfile for all legs into one graph. */
+/* Lowers the Dockerfile for all legs into the batch's graph. */
 gboolean build_lower_legs(struct build *b, GError **err);
-/* Runs the solver once for the results of all legs, which get their chains. */
-gboolean build_solve_legs(struct build *b, GError **err);
+/* Fills needs. */
+void build_mark_needs(struct build *b);
+/* Whether v is a part of b; one that was lowered later is none. */
+gboolean build_needs(const struct build *b, const struct vertex *v);
+/* Runs the solver once for the results of all legs of builds (struct build*), which get their
+ * chains. FALSE with the first error: then some have none. */
+gboolean build_solve_legs(const GPtrArray *builds, GError **err);
 /* Makes the images of the result, one of each leg; replaces those there are. */
 void build_make_images(struct build *b);
 /* "linux/amd64,linux/arm64". */
@@ -67,20 +118,19 @@ void build_free_context_source(struct build *b);
 /* Fetches the Dockerfile if -f is a URL; after the context. */
 gboolean build_fetch_dockerfile(struct build *b, GError **err);
 
-/* caches.c: begins to read --cache-from; needs the store and the configuration. */
-gboolean build_read_caches(struct build *b, GError **err);
+/* caches.c: begins to read every --cache-from; needs the store and the configuration. */
+gboolean build_read_caches(struct batch *x, GError **err);
 /* Begins to write --cache-to; before the solver. */
 gboolean build_write_caches(struct build *b, GError **err);
 /* Puts a cache into each image's config when --cache-to has type=inline, of the leg's own steps;
  * after the outputs' exports. */
 gboolean build_add_inline_cache(struct build *b, GError **err);
-/* For solver_options.finished. */
-void build_step_finished(gpointer build, const struct vertex *v, const struct chain *c);
+/* For solver_options.finished, of a batch. */
+void build_step_finished(gpointer batch, const struct vertex *v, const struct chain *c);
 /* Waits until all is written. */
 gboolean build_finish_caches(struct build *b, GError **err);
 /* Puts into the result what was read. */
 void build_report_caches(struct build *b);
-void build_free_caches(struct build *b);
 
 /* unused.c: notes each build argument that the Dockerfile has no ARG for. */
 void build_note_unused_args(const struct build *b);
@@ -105,7 +155,7 @@ void build_compare(struct build *b);
 /* result.c: after the solver, the results of the steps. */
 void build_collect_steps(struct build *b);
 /* The same for the one that failed, with err. */
-void build_collect_failure(struct build *b, const GError *err);
+void build_collect_failure(struct build *b, const struct vertex *failed, const GError *err);
 void build_result_clear(struct build_result *r);
 void build_step_free(gpointer step);
 

@@ -5,20 +5,34 @@
 #include "base/error.h"
 #include "cache/describe.h"
 
-static struct cache_env env_of(const struct build *b)
+static struct cache_env env_of(const struct batch *x)
 {
-    return (struct cache_env){.store = b->store,
-                              .registry = b->config->registry,
-                              .events = b->ports.events,
-                              .cancel = b->ports.cancel};
+    return (struct cache_env){.store = x->store,
+                              .registry = x->config->registry,
+                              .events = x->ports.events,
+                              .cancel = x->ports.cancel};
 }
 
-gboolean build_read_caches(struct build *b, GError **err)
+static gboolean is_same_cache(gconstpointer a, gconstpointer b)
 {
-    const struct cache_env env = env_of(b);
-    if (b->r->cache_from->len > 0)
-        b->cache_reader = cache_reader_new(b->r->cache_from, &env, err);
-    return b->cache_reader || b->r->cache_from->len == 0;
+    return cache_spec_equal(a, b);
+}
+
+gboolean build_read_caches(struct batch *x, GError **err)
+{
+    const struct cache_env env = env_of(x);
+    g_autoptr(GPtrArray) specs = g_ptr_array_new();
+    for (guint i = 0; i < x->builds->len; i++) {
+        const struct build *b = g_ptr_array_index(x->builds, i);
+        for (guint k = 0; !b->error && k < b->r->cache_from->len; k++) {
+            gpointer spec = g_ptr_array_index(b->r->cache_from, k);
+            if (!g_ptr_array_find_with_equal_func(specs, spec, is_same_cache, NULL))
+                g_ptr_array_add(specs, spec);
+        }
+    }
+    if (specs->len > 0)
+        x->cache_reader = cache_reader_new(specs, &env, err);
+    return x->cache_reader || specs->len == 0;
 }
 
 /* The input whose layers the vertex keeps below its own, or NULL. */
@@ -73,7 +87,7 @@ gboolean build_write_caches(struct build *b, GError **err)
         mark_image(b, g_ptr_array_index(b->result.legs, i));
     if (specs->len == 0)
         return TRUE;
-    const struct cache_env env = env_of(b);
+    const struct cache_env env = env_of(b->batch);
     b->cache_writer = cache_writer_new(specs, &env, err);
     return b->cache_writer != NULL;
 }
@@ -81,12 +95,12 @@ gboolean build_write_caches(struct build *b, GError **err)
 /* What is recorded of v goes to the caches. Sources are found by their own names. */
 static void write_vertex(struct build *b, const struct vertex *v, gboolean ran)
 {
-    const struct vertex_result *r = solver_result(b->solver, v);
+    const struct vertex_result *r = solver_result(b->batch->solver, v);
     struct solver_step step;
     if (v->op.type == OP_SOURCE || digest_is_zero(&r->key))
         return;
-    solver_step(b->solver, v, &step);
-    g_autofree char *slot = solver_slot(b->solver, v);
+    solver_step(b->batch->solver, v, &step);
+    g_autofree char *slot = solver_slot(b->batch->solver, v);
     struct cache_step s = {.definition = r->key,
                            .content_key = step.content_key,
                            .name = v->meta.name,
@@ -94,9 +108,9 @@ static void write_vertex(struct build *b, const struct vertex *v, gboolean ran)
                            .slot = slot,
                            .of_image = is_of_image(b, v),
                            .ran = ran};
-    g_autoptr(record) rec = store_record_peek(b->store, &r->key);
-    if (!rec && b->cache_reader && !step.chain)
-        cache_writer_add_unseen(b->cache_writer, &s, b->cache_reader);
+    g_autoptr(record) rec = store_record_peek(b->batch->store, &r->key);
+    if (!rec && b->batch->cache_reader && !step.chain)
+        cache_writer_add_unseen(b->cache_writer, &s, b->batch->cache_reader);
     if (!rec)
         return;
     if (digest_is_zero(&s.content_key))
@@ -109,12 +123,15 @@ static void write_vertex(struct build *b, const struct vertex *v, gboolean ran)
     cache_writer_add(b->cache_writer, &s);
 }
 
-void build_step_finished(gpointer build, const struct vertex *v, const struct chain *c)
+void build_step_finished(gpointer batch, const struct vertex *v, const struct chain *c)
 {
-    struct build *b = build;
-    const struct vertex_result *r = solver_result(b->solver, v);
-    if (b->cache_writer)
-        write_vertex(b, v, r->started_us && r->outcome == OUTCOME_RAN);
+    const struct batch *x = batch;
+    const struct vertex_result *r = solver_result(x->solver, v);
+    for (guint i = 0; i < x->builds->len; i++) {
+        struct build *b = g_ptr_array_index(x->builds, i);
+        if (b->cache_writer && build_needs(b, v))
+            write_vertex(b, v, r->started_us && r->outcome == OUTCOME_RAN);
+    }
 }
 
 /* Steps below hits are no part of the build, but of a cache that is to have all of them. */
@@ -124,8 +141,8 @@ static void write_rest(struct build *b)
     for (guint i = 0; i < all->len; i++) {
         const struct vertex *v = g_ptr_array_index(all, i);
         struct solver_step step;
-        solver_step(b->solver, v, &step);
-        if (solver_result(b->solver, v)->needed && !step.chain)
+        solver_step(b->batch->solver, v, &step);
+        if (build_needs(b, v) && !step.chain)
             write_vertex(b, v, FALSE);
     }
 }
@@ -138,13 +155,13 @@ static void write_mounts(struct build *b)
     for (guint i = 0; i < all->len; i++) {
         const struct vertex *v = g_ptr_array_index(all, i);
         const struct exec_op *e = &v->op.exec;
-        gboolean run = v->op.type == OP_EXEC && solver_result(b->solver, v)->needed;
+        gboolean run = v->op.type == OP_EXEC && build_needs(b, v);
         for (guint k = 0; run && k < e->n_mounts; k++) {
             const struct exec_mount *m = &e->mounts[k];
             g_autofree char *id = m->type == MOUNT_CACHE ? solver_volume_id(m) : NULL;
             if (id && g_hash_table_add(seen, g_strconcat(id, "\n", v->meta.platform, NULL)))
                 cache_writer_add_mount(b->cache_writer, id, m->cache_id, v->meta.platform,
-                                       b->cache_reader);
+                                       b->batch->cache_reader);
         }
     }
 }
@@ -170,14 +187,14 @@ static gboolean inline_record(struct build *b, const struct vertex *v,
                               const struct export_options *o, struct cache_segment *s, GError **err)
 {
     struct solver_step step;
-    const struct vertex_result *r = solver_result(b->solver, v);
-    g_autoptr(record) rec = store_record_peek(b->store, &r->key);
-    if (!rec && b->cache_reader)
-        rec = cache_reader_peek(b->cache_reader, &r->key);
+    const struct vertex_result *r = solver_result(b->batch->solver, v);
+    g_autoptr(record) rec = store_record_peek(b->batch->store, &r->key);
+    if (!rec && b->batch->cache_reader)
+        rec = cache_reader_peek(b->batch->cache_reader, &r->key);
     if (v->op.type == OP_SOURCE || !rec)
         return TRUE;
     g_autoptr(cache_record) out = g_new0(struct cache_record, 1);
-    solver_step(b->solver, v, &step);
+    solver_step(b->batch->solver, v, &step);
     out->definition = r->key;
     out->content_key = digest_is_zero(&step.content_key) ? rec->content_key : step.content_key;
     out->content = rec->content;
@@ -188,7 +205,7 @@ static gboolean inline_record(struct build *b, const struct vertex *v,
     out->layers = g_new0(guint, rec->chain->n + 1);
     for (guint i = 0; i < rec->chain->n; i++) {
         g_autoptr(cache_layer) l =
-            describe_inline(b->store, rec->chain->ids[i], o, b->ports.cancel, err);
+            describe_inline(b->batch->store, rec->chain->ids[i], o, b->ports.cancel, err);
         if (!l)
             return FALSE;
         out->layers[out->n_layers++] = segment_add_layer(s, l);
@@ -248,18 +265,12 @@ gboolean build_finish_caches(struct build *b, GError **err)
 
 void build_report_caches(struct build *b)
 {
-    if (!b->cache_reader || b->result.cache_reads)
+    if (!b->batch->cache_reader || b->result.cache_reads)
         return;
     b->result.cache_reads = g_array_new(FALSE, FALSE, sizeof(struct cache_read_report));
-    for (guint i = 0; i < cache_reader_count(b->cache_reader); i++) {
+    for (guint i = 0; i < cache_reader_count(b->batch->cache_reader); i++) {
         struct cache_read_report r;
-        cache_reader_report(b->cache_reader, i, &r);
+        cache_reader_report(b->batch->cache_reader, i, &r);
         g_array_append_val(b->result.cache_reads, r);
     }
-}
-
-void build_free_caches(struct build *b)
-{
-    cache_writer_free(b->cache_writer);
-    cache_reader_free(b->cache_reader);
 }

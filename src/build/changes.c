@@ -149,13 +149,13 @@ static GPtrArray *compare(const struct image_conf *old, const struct image_conf 
 /* The leg's image of the newest build of the same name, which has no tag; NULL: there was none. */
 static struct image_row *find_untagged(const struct build *b, const char *platform)
 {
-    g_autoptr(GPtrArray) builds = store_build_list(b->store, MAX_BUILDS);
+    g_autoptr(GPtrArray) builds = store_build_list(b->batch->store, MAX_BUILDS);
     for (guint i = 0; i < builds->len; i++) {
         const struct build_row *r = g_ptr_array_index(builds, i);
         if (r->id != b->row.id && r->image && g_strcmp0(r->name, b->row.name) == 0 &&
             g_strcmp0(r->target, b->row.target) == 0 &&
             g_strcmp0(r->platform, b->row.platform) == 0)
-            return store_image_find_id(b->store, r->image, platform, NULL);
+            return store_image_find_id(b->batch->store, r->image, platform, NULL);
     }
     return NULL;
 }
@@ -163,7 +163,7 @@ static struct image_row *find_untagged(const struct build *b, const char *platfo
 static gboolean stands_for(const struct build *b, const struct build_leg *leg, const char *name,
                            const char *platform)
 {
-    g_autoptr(image_row) row = store_image_find(b->store, name, platform);
+    g_autoptr(image_row) row = store_image_find(b->batch->store, name, platform);
     return row && digest_gequal(&row->config, &leg->image->config) &&
            (g_strcmp0(row->origin, "build") != 0 ||
             image_row_in_index(row) == b->result.images->is_index);
@@ -200,14 +200,14 @@ static gboolean compare_leg(const struct build *b, struct build_leg *leg)
     g_autofree char *platform = platform_text(&leg->image->conf->platform);
     const char *tag = b->r->tags->len > 0 ? g_ptr_array_index(b->r->tags, 0) : NULL;
     g_autoptr(image_row) before =
-        tag ? store_image_find(b->store, tag, platform) : find_untagged(b, platform);
+        tag ? store_image_find(b->batch->store, tag, platform) : find_untagged(b, platform);
     g_clear_pointer(&leg->changes, g_ptr_array_unref);
     if (!before)
         return FALSE;
     leg->before_bytes = before->size;
     if (digest_gequal(&before->config, &leg->image->config))
         return (!tag || stands_for(b, leg, tag, platform)) && all_stand(b, leg, platform);
-    g_autoptr(image_conf) old = image_conf_load(b->store, &before->config, NULL);
+    g_autoptr(image_conf) old = image_conf_load(b->batch->store, &before->config, NULL);
     if (!old)
         return FALSE;
     leg->changes = compare(old, leg->image->conf);

@@ -50,13 +50,13 @@ static gboolean refuse_archive(const struct build *b, GError **err)
 static gboolean unpack_context(struct build *b, const char *dir, const char *name, GError **err)
 {
     g_autoptr(tree) t = scan_dir(NULL, dir, NULL, b->input.context_name, b->ports.cancel, err);
-    g_autofree char *tmp = t ? store_tmp_dir(b->store, err) : NULL;
+    g_autofree char *tmp = t ? store_tmp_dir(b->batch->store, err) : NULL;
     struct layer_info info = {0};
-    if (!tmp || !remote_fill(b->store, b->ports.cancel, t, name, TRUE, NULL, tmp, &info, err)) {
+    if (!tmp || !remote_fill(b->batch->store, b->ports.cancel, t, name, TRUE, NULL, tmp, &info, err)) {
         g_prefix_error(err, "cannot unpack the context %s: ", b->input.context_name);
         return FALSE;
     }
-    b->input.context_dir = g_build_filename(store_root(b->store), tmp, "fs", NULL);
+    b->input.context_dir = g_build_filename(store_root(b->batch->store), tmp, "fs", NULL);
     b->input.context_archive = TRUE;
     g_autofree char *itself = g_build_filename(b->input.context_dir, name, NULL);
     return access(itself, F_OK) != 0 || refuse_archive(b, err);
@@ -143,12 +143,12 @@ static gboolean copy_into(struct build *b, int from, copy_fn copy, const char *d
 /* Uses a copy of from, which is in a folder of its own for that time. */
 static gboolean use_copy(struct build *b, int from, copy_fn copy, use_fn use, GError **err)
 {
-    g_autofree char *tmp = store_tmp_dir(b->store, err);
+    g_autofree char *tmp = store_tmp_dir(b->batch->store, err);
     if (!tmp)
         return FALSE;
-    g_autofree char *dir = g_build_filename(store_root(b->store), tmp, NULL);
+    g_autofree char *dir = g_build_filename(store_root(b->batch->store), tmp, NULL);
     gboolean ok = copy_into(b, from, copy, dir, err) && use(b, dir, ARCHIVE_NAME, err);
-    store_tmp_discard(b->store, tmp);
+    store_tmp_discard(b->batch->store, tmp);
     return ok;
 }
 
@@ -194,7 +194,7 @@ static void pin(struct build *b, const struct source_op *op, const char *holds)
 void build_free_context_source(struct build *b)
 {
     struct source_op *s = b->input.context_source;
-    if (!s)
+    if (!s || b->input.context_of)
         return;
     g_free((char *)s->identifier);
     g_free((char *)s->filename);
@@ -207,9 +207,9 @@ void build_free_context_source(struct build *b)
 static char *fetch(struct build *b, const struct source_op *op, gboolean context, GError **err)
 {
     const char *agent = g_hash_table_lookup(b->r->ssh, "default");
-    struct remotes_options ro = {.store = b->store,
-                                 .registry = b->config->registry,
-                                 .env = session_env(b->session),
+    struct remotes_options ro = {.store = b->batch->store,
+                                 .registry = b->batch->config->registry,
+                                 .env = session_env(b->batch->session),
                                  .events = b->ports.events,
                                  .cancel = b->ports.cancel,
                                  .secrets = b->r->secrets,
@@ -222,7 +222,7 @@ static char *fetch(struct build *b, const struct source_op *op, gboolean context
     if (context)
         pin(b, op, holds);
     g_autofree char *layer = store_layer_path(c->ids[c->n - 1]);
-    return g_build_filename(store_root(b->store), layer, "fs", NULL);
+    return g_build_filename(store_root(b->batch->store), layer, "fs", NULL);
 }
 
 static gboolean open_http(struct build *b, GError **err)

@@ -106,10 +106,12 @@ static GBytes *read_dockerfile(struct build *b, GError **err)
 {
     const char *file = b->r->file;
     gboolean from_stdin = g_strcmp0(file, "-") == 0;
+    if (b->r->dockerfile_inline && !b->input.dockerfile_text)
+        b->input.dockerfile_text = g_bytes_ref(b->r->dockerfile_inline);
     b->input.dockerfile_path = from_stdin || b->input.dockerfile_text ? g_strdup("Dockerfile")
                                : file                                 ? g_strdup(file)
                                                                       : default_path(b);
-    if (from_stdin)
+    if (from_stdin && !b->input.dockerfile_text)
         return fs_read_fd(b->r->in_fd, "the Dockerfile on stdin", DOCKERFILE_MAX_BYTES, err);
     if (b->input.dockerfile_text)
         return g_bytes_ref(b->input.dockerfile_text);
@@ -177,6 +179,16 @@ static GBytes *find_ignore(struct build *b, char **used, GError **err)
     return NULL;
 }
 
+/* Contexts of a batch are the same when the directory and what is ignored of it are. */
+static void name_context(struct build *b, GBytes *ignored)
+{
+    struct digest d;
+    char hex[DIGEST_HEX_LEN + 1];
+    digest_of_bytes(&d, ignored ? g_bytes_get_data(ignored, NULL) : "",
+                    ignored ? g_bytes_get_size(ignored) : 0);
+    b->input.context_id = g_strdup_printf("%s\n%s", b->input.context_dir, digest_hex(&d, hex));
+}
+
 static gboolean read_ignore(struct build *b, GError **err)
 {
     if (!b->input.context_dir)
@@ -184,6 +196,7 @@ static gboolean read_ignore(struct build *b, GError **err)
     g_autofree char *used = NULL;
     GError *local = NULL;
     g_autoptr(GBytes) bytes = find_ignore(b, &used, &local);
+    name_context(b, bytes);
     if (bytes)
         b->input.ignore =
             ignore_parse(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), &local);
@@ -201,7 +214,7 @@ static gboolean read_ignore(struct build *b, GError **err)
 static char *shown_name(const struct build *b)
 {
     const char *file = b->r->file;
-    gboolean below = file && !g_path_is_absolute(file) && strchr(file, '/');
+    gboolean below = file && !b->r->dockerfile_inline && !g_path_is_absolute(file) && strchr(file, '/');
     return below ? g_strdup(file) : g_path_get_basename(b->input.dockerfile_path);
 }
 

@@ -70,10 +70,13 @@ static struct lower_options lower_options_for(struct build *b, const struct buil
                               .all_stages = r->call == CALL_CHECK,
                               .allow_insecure = r->allow_insecure,
                               .allow_host_network = r->allow_host_network,
-                              .resolver = sources_resolver(b->sources)};
+                              .resolver = sources_resolver(b->batch->sources)};
     platform_host(&l.build_platform);
     l.slot_prefix = leg->slot_prefix;
-    l.graph = b->result.graph;
+    l.graph = b->batch->graph;
+    l.context_id = b->batch->builds->len > 1 ? b->input.context_id : NULL;
+    l.result_of = batch_result_of;
+    l.result_ctx = b;
     l.several = b->result.legs->len > 1;
     return l;
 }
@@ -93,6 +96,8 @@ static gboolean lower_leg(struct build *b, struct build_leg *leg, GError **err)
     leg->lowered = lower(b->result.df, &l, b->result.diags, err);
     if (leg->lowered) {
         b->result.graph = leg->lowered->graph;
+        if (!b->batch->graph)
+            b->batch->graph = graph_ref(leg->lowered->graph);
         set_platform(b, leg);
         return TRUE;
     }
@@ -118,6 +123,7 @@ gboolean build_lower_legs(struct build *b, GError **err)
 struct goals {
     GPtrArray *vertices; /* struct vertex* */
     GPtrArray *legs;     /* struct build_leg*, which need one */
+    GHashTable *known;   /* vertex → its place in vertices */
 };
 
 static void collect_goals(const struct build *b, struct goals *g)
@@ -130,39 +136,68 @@ static void collect_goals(const struct build *b, struct goals *g)
             continue;
         }
         g_ptr_array_add(g->legs, leg);
-        if (!g_ptr_array_find(g->vertices, leg->lowered->result, NULL))
+        if (!g_hash_table_contains(g->known, leg->lowered->result)) {
+            g_hash_table_insert(g->known, leg->lowered->result, GUINT_TO_POINTER(g->vertices->len));
             g_ptr_array_add(g->vertices, leg->lowered->result);
+        }
     }
 }
 
-gboolean build_solve_legs(struct build *b, GError **err)
+static gboolean solve_goals(struct solver *s, const struct goals *g, GError **err)
 {
-    g_autoptr(GPtrArray) vertices = g_ptr_array_new(), legs = g_ptr_array_new();
-    struct goals g = {vertices, legs};
-    collect_goals(b, &g);
-    if (vertices->len == 0)
-        return TRUE;
-    g_autofree struct chain **chains = g_new0(struct chain *, vertices->len);
-    gboolean ok =
-        solver_run(b->solver, (struct vertex *const *)vertices->pdata, vertices->len, chains, err);
-    for (guint i = 0; ok && i < legs->len; i++) {
-        struct build_leg *leg = g_ptr_array_index(legs, i);
-        guint at;
-        if (g_ptr_array_find(vertices, leg->lowered->result, &at))
-            leg->chain = chain_copy(chains[at]);
+    g_autofree struct chain **chains = g_new0(struct chain *, g->vertices->len);
+    gboolean ok = solver_run(s, (struct vertex *const *)g->vertices->pdata, g->vertices->len,
+                             chains, err);
+    for (guint i = 0; i < g->legs->len; i++) {
+        struct build_leg *leg = g_ptr_array_index(g->legs, i);
+        guint at = GPOINTER_TO_UINT(g_hash_table_lookup(g->known, leg->lowered->result));
+        leg->chain = chains[at] ? chain_copy(chains[at]) : NULL;
     }
-    for (guint i = 0; i < vertices->len; i++)
+    for (guint i = 0; i < g->vertices->len; i++)
         chain_free(chains[i]);
     return ok;
+}
+
+gboolean build_solve_legs(const GPtrArray *builds, GError **err)
+{
+    g_autoptr(GPtrArray) vertices = g_ptr_array_new(), legs = g_ptr_array_new();
+    g_autoptr(GHashTable) known = g_hash_table_new(NULL, NULL);
+    struct goals g = {vertices, legs, known};
+    const struct build *any = builds->len > 0 ? g_ptr_array_index(builds, 0) : NULL;
+    for (guint i = 0; i < builds->len; i++)
+        collect_goals(g_ptr_array_index(builds, i), &g);
+    return vertices->len == 0 || solve_goals(any->batch->solver, &g, err);
+}
+
+void build_mark_needs(struct build *b)
+{
+    const GPtrArray *all = b->result.graph->vertices;
+    b->n_needs = all->len;
+    b->needs = g_new0(gboolean, all->len + 1);
+    for (guint i = 0; i < b->result.legs->len; i++) {
+        const struct build_leg *leg = g_ptr_array_index(b->result.legs, i);
+        if (leg->lowered->result)
+            b->needs[leg->lowered->result->number] = TRUE;
+    }
+    for (guint i = all->len; i-- > 0;) {
+        const struct vertex *v = g_ptr_array_index(all, i);
+        for (guint k = 0; b->needs[i] && k < v->n_inputs; k++)
+            b->needs[v->inputs[k]->number] = TRUE;
+    }
+}
+
+gboolean build_needs(const struct build *b, const struct vertex *v)
+{
+    return (guint)v->number < b->n_needs && b->needs[v->number];
 }
 
 void build_make_images(struct build *b)
 {
     g_clear_pointer(&b->result.images, imageset_free);
-    b->result.images = imageset_new(b->store, build_makes_index(b->r));
+    b->result.images = imageset_new(b->batch->store, build_makes_index(b->r));
     for (guint i = 0; i < b->result.legs->len; i++) {
         struct build_leg *leg = g_ptr_array_index(b->result.legs, i);
-        struct built_image *image = built_image_new(b->store, leg->chain, leg->lowered->conf);
+        struct built_image *image = built_image_new(b->batch->store, leg->chain, leg->lowered->conf);
         image->cancel = b->ports.cancel;
         image->events = b->ports.events;
         image->epoch = b->times.epoch;

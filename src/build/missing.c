@@ -139,7 +139,7 @@ static void add_next_for_source(const struct source *s, GError **err)
 
 struct span build_explain_missing(const struct build *b, const struct vertex *v, GError **err)
 {
-    const struct vertex_result *r = solver_result(b->solver, v);
+    const struct vertex_result *r = solver_result(b->batch->solver, v);
     const struct instruction *ins = instruction_of(b, v);
     if (r->missing == 0 || (v->op.type != OP_FILE && v->op.type != OP_EXEC))
         return missing_place(ins, v, 0);
@@ -186,10 +186,10 @@ static void note_nothing(const struct build *b, const struct vertex *v)
 
 void build_note_nothing_copied(const struct build *b)
 {
-    for (guint i = 0; b->solver && i < b->result.graph->vertices->len; i++) {
+    for (guint i = 0; b->batch->solver && i < b->result.graph->vertices->len; i++) {
         const struct vertex *v = g_ptr_array_index(b->result.graph->vertices, i);
-        const struct vertex_result *r = solver_result(b->solver, v);
-        if (r->needed && r->nothing && v->meta.line > 0)
+        const struct vertex_result *r = solver_result(b->batch->solver, v);
+        if (r->nothing && v->meta.line > 0 && build_needs(b, v) && v->meta.owner == b->number)
             note_nothing(b, v);
     }
 }

@@ -303,8 +303,8 @@ static char *plain_hint(const char *name)
 
 char *build_hint_not_found(const struct build *b, const struct vertex *v, const char *log)
 {
-    const struct chain *below = solver_base_chain(b->solver, v);
-    g_autoptr(chainview) view = below ? chainview_new(b->store, below, NULL, NULL) : NULL;
+    const struct chain *below = solver_base_chain(b->batch->solver, v);
+    g_autoptr(chainview) view = below ? chainview_new(b->batch->store, below, NULL, NULL) : NULL;
     struct search s = {b, v, &v->op.exec, view};
     const struct instruction *ins = run_of(b, v);
     g_autofree char *name = name_in_log(log);
@@ -337,8 +337,8 @@ char *build_hint_missing(const struct build *b, const struct vertex *v, const ch
     struct entry e;
     gboolean exists = TRUE;
     g_autofree char *name = strstr(log, "No such file or directory") ? name_in_log(log) : NULL;
-    const struct chain *below = name && *name ? solver_base_chain(b->solver, v) : NULL;
-    g_autoptr(chainview) view = below ? chainview_new(b->store, below, NULL, NULL) : NULL;
+    const struct chain *below = name && *name ? solver_base_chain(b->batch->solver, v) : NULL;
+    g_autoptr(chainview) view = below ? chainview_new(b->batch->store, below, NULL, NULL) : NULL;
     gboolean rooted = view && *name == '/';
     g_autofree char *full = view ? g_canonicalize_filename(name, op->cwd) : NULL;
     g_autofree char *at =

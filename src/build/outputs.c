@@ -137,7 +137,7 @@ gboolean build_set_outputs(struct build_request *r, char **specs, gboolean push,
 
 static struct output_env output_env_of(const struct build *b)
 {
-    return (struct output_env){.registry = b->config ? b->config->registry : NULL,
+    return (struct output_env){.registry = b->batch->config ? b->batch->config->registry : NULL,
                                .tags = (const char *const *)b->r->tags->pdata,
                                .docker_host = b->r->docker_host,
                                .stream = b->r->out_fd};

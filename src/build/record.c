@@ -21,20 +21,30 @@ static struct step_row *step_row_for(const struct build *b, const struct build_s
     row->memory_peak = r->memory_peak;
     row->why = g_strdup(r->why);
     row->key = g_strdup(digest_hex(&r->key, hex));
-    row->slot = solver_slot(b->solver, s->vertex);
+    row->slot = solver_slot(b->batch->solver, s->vertex);
     row->platform = g_strdup(s->vertex->meta.platform);
     return row;
 }
 
+/* A step that several builds of the batch share has its log with each. */
+static void share_log(const struct build *b, const struct build_step *s)
+{
+    gint64 owner = build_log_id(b, s->vertex);
+    if (owner != 0 && owner != b->row.id && s->result->started_us)
+        store_log_share(b->batch->store, owner, b->row.id, s->result->step);
+}
+
 void build_record(struct build *b, const GError *err)
 {
-    if (!b->store || b->row.id == 0)
+    if (!b->batch->store || b->row.id == 0)
         return;
     g_autoptr(GPtrArray) steps = g_ptr_array_new_with_free_func((GDestroyNotify)step_row_free);
     for (guint i = 0; i < b->result.steps->len; i++) {
         const struct build_step *s = g_ptr_array_index(b->result.steps, i);
         if (s->result->done)
             g_ptr_array_add(steps, step_row_for(b, s));
+        if (s->result->done)
+            share_log(b, s);
     }
     const struct digest *id = b->result.images ? imageset_id(b->result.images) : NULL;
     b->row.steps_ran = b->result.ran;
@@ -46,7 +56,7 @@ void build_record(struct build *b, const GError *err)
     else if (id)
         b->row.image = digest_text(id);
     GError *local = NULL;
-    if (!store_build_end(b->store, &b->row, steps, &local)) {
+    if (!store_build_end(b->batch->store, &b->row, steps, &local)) {
         g_autofree char *why = error_text(local);
         event_warn(b->ports.events, "this build could not be recorded: %s", why);
         g_error_free(local);

@@ -70,6 +70,7 @@ void build_request_free(struct build_request *r)
     g_ptr_array_unref(r->cache_from);
     g_ptr_array_unref(r->cache_to);
     g_ptr_array_unref(r->outputs);
+    g_clear_pointer(&r->dockerfile_inline, g_bytes_unref);
     resources_clear(&r->resources);
     g_free(r);
 }

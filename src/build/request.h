@@ -30,6 +30,7 @@ struct build_request {
     char *context;     /* as given: a path, a URL or "-" */
     char *context_dir; /* of BUILD_CONTEXT_DIR, canonical; else NULL */
     char *file;        /* the Dockerfile: a path, a URL, "-" for in_fd; NULL: CONTEXT/Dockerfile */
+    GBytes *dockerfile_inline; /* the Dockerfile's text, instead of file; or NULL */
     int in_fd;         /* what "-" is read from, borrowed; -1: none */
     int out_fd;        /* what an output's dest "-" is written to, borrowed; -1: none */
 

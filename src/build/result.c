@@ -10,7 +10,7 @@ static const struct vertex *vertex_at(const struct build *b, guint i)
 
 static gboolean is_step(const struct build *b, const struct vertex *v)
 {
-    return solver_result(b->solver, v)->needed && !v->meta.internal;
+    return build_needs(b, v) && !v->meta.internal;
 }
 
 /* What the labels of all steps have in common. */
@@ -40,7 +40,7 @@ static char *stage_label(const struct labelling *l, const struct vertex *v)
     gboolean alone = stage && g_ascii_isdigit(*stage) && l->one_stage &&
                      (!l->any || g_strcmp0(l->any->meta.stage, stage) == 0);
     g_autofree char *platform = l->platforms ? vertex_platform_text(v) : NULL;
-    return event_step_label(alone ? NULL : stage, platform);
+    return event_step_label(NULL, platform, alone ? NULL : stage);
 }
 
 void build_step_free(gpointer data)
@@ -60,8 +60,6 @@ static void count_step(struct build_result *r, const struct vertex_result *v)
 
 void build_collect_steps(struct build *b)
 {
-    if (!b->solver)
-        return;
     const struct labelling labels = labelling_of(b);
     g_ptr_array_set_size(b->result.steps, 0);
     b->result.ran = b->result.cached = 0;
@@ -70,7 +68,7 @@ void build_collect_steps(struct build *b)
         if (!is_step(b, v))
             continue;
         struct build_step *s = g_new(struct build_step, 1);
-        *s = (struct build_step){v, solver_result(b->solver, v), stage_label(&labels, v)};
+        *s = (struct build_step){v, solver_result(b->batch->solver, v), stage_label(&labels, v)};
         g_ptr_array_add(b->result.steps, s);
         count_step(&b->result, s->result);
     }
@@ -86,17 +84,14 @@ static const struct build_step *step_of(const struct build *b, const struct vert
     return NULL;
 }
 
-void build_collect_failure(struct build *b, const GError *err)
+void build_collect_failure(struct build *b, const struct vertex *failed, const GError *err)
 {
-    const struct vertex *failed = b->solver ? solver_failed(b->solver) : NULL;
-    if (!failed || g_error_matches(err, VARVE_ERROR, VARVE_ERROR_CANCELLED))
-        return;
     struct build_failure *f = b->result.failure = g_new0(struct build_failure, 1);
     f->error = g_error_copy(err);
     f->step = step_of(b, failed);
     if (!f->step) { /* a part of an instruction */
         const struct labelling labels = labelling_of(b);
-        f->own = (struct build_step){failed, solver_result(b->solver, failed),
+        f->own = (struct build_step){failed, solver_result(b->batch->solver, failed),
                                      stage_label(&labels, failed)};
         f->step = &f->own;
     }

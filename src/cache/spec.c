@@ -493,6 +493,20 @@ static struct cache_spec *parse_cache_fields(struct parsing *p, char **fields, G
     return g_steal_pointer(&s);
 }
 
+gboolean cache_spec_equal(const struct cache_spec *a, const struct cache_spec *b)
+{
+    GHashTableIter it;
+    gpointer name, value;
+    if (a->type != b->type || a->use != b->use ||
+        g_hash_table_size(a->attributes) != g_hash_table_size(b->attributes))
+        return FALSE;
+    g_hash_table_iter_init(&it, a->attributes);
+    while (g_hash_table_iter_next(&it, &name, &value))
+        if (g_strcmp0(cache_spec_get(b, name), value) != 0)
+            return FALSE;
+    return TRUE;
+}
+
 struct cache_spec *cache_spec_parse(enum cache_use use, const char *text, char **env,
                                     GPtrArray *notes, GError **err)
 {

@@ -29,6 +29,8 @@ struct cache_spec {
 struct cache_spec *cache_spec_parse(enum cache_use use, const char *text, char **env,
                                     GPtrArray *notes, GError **err);
 void cache_spec_free(struct cache_spec *s);
+/* Whether they say the same: one will do. */
+gboolean cache_spec_equal(const struct cache_spec *a, const struct cache_spec *b);
 /* The attribute's value; NULL: there is none. */
 const char *cache_spec_get(const struct cache_spec *s, const char *name);
 

@@ -106,6 +106,12 @@ struct vertex *graph_add(struct graph *g, const struct op *op, struct vertex *co
     return v;
 }
 
+void graph_set_build(struct graph *g, struct vertex *v, const char *build, int owner)
+{
+    v->meta.build = graph_str(g, build);
+    v->meta.owner = owner;
+}
+
 char *vertex_platform_text(const struct vertex *v)
 {
     const char *platform = v->meta.platform, *target = v->meta.target;

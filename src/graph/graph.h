@@ -1,7 +1,7 @@
 /* The build graph: vertices with ordered inputs, inputs first. The graph owns all memory of its
  * vertices and ops. Lowering builds it from one Dockerfile or several (platforms, targets) and the
  * solver reads it; it may grow between the solver's runs, but existing vertices do not change,
- * except that a platform may be cleared. */
+ * except that a platform may be cleared, and that a batch of builds says whose they are. */
 #ifndef VARVE_GRAPH_GRAPH_H
 #define VARVE_GRAPH_GRAPH_H
 
@@ -21,6 +21,10 @@ struct vertex_meta {
                     is another one and there are several; NULL: else, or several need it */
     /* how often it is expected to change (EVENT_VERTEX, base/event.h), or NULL */
     const char *level;
+    const char *build; /* the build of a batch that it belongs to, "dev", or "dev, prod"; NULL: the
+                          only one, or too many to name */
+    int owner; /* of those in the batch that need it the first, by number: whose secrets it gets and
+                  with whose logs its own is */
     int line, line_end; /* in the Dockerfile, from 1; 0: none */
     gboolean no_cache;  /* --no-cache(-filter): never look this one up */
     gboolean internal;  /* not counted as a step (local sources, merges) */
@@ -52,6 +56,8 @@ gpointer graph_alloc0(struct graph *g, gsize size);
  * same platform), returns that, and clears its platform if meta's is another. */
 struct vertex *graph_add(struct graph *g, const struct op *op, struct vertex *const *inputs,
                          guint n_inputs, const struct vertex_meta *meta);
+/* Says whose v is: vertex_meta.build and owner. Before the solver sees it. */
+void graph_set_build(struct graph *g, struct vertex *v, const char *build, int owner);
 /* "linux/amd64", or "linux/amd64->arm64" for a step that runs on one platform for an image of
  * another; NULL: it is for several. */
 char *vertex_platform_text(const struct vertex *v);

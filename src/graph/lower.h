@@ -17,11 +17,18 @@ struct resolved_image {
 };
 void resolved_image_clear(struct resolved_image *r);
 
-enum context_kind { CONTEXT_LOCAL, CONTEXT_IMAGE, CONTEXT_OCI_LAYOUT, CONTEXT_GIT, CONTEXT_HTTP };
+enum context_kind {
+    CONTEXT_LOCAL,
+    CONTEXT_IMAGE,
+    CONTEXT_OCI_LAYOUT,
+    CONTEXT_GIT,
+    CONTEXT_HTTP,
+    CONTEXT_BUILD, /* the result of another build of the batch */
+};
 struct named_context {
     char *name; /* as written in the Dockerfile, e.g. "node:20-alpine" or "assets" */
     enum context_kind kind;
-    char *value; /* directory, image reference, "<path>[:tag|@digest]", URL */
+    char *value; /* directory, image reference, "<path>[:tag|@digest]", URL, name of a build */
 };
 /* What takes the place of a stage or image of that name for p: one for just this platform
  * ("name::linux/arm64") before others, and the last of several. contexts (struct named_context*)
@@ -42,6 +49,7 @@ struct image_resolver {
                         GError **err);
 };
 
+struct lowered;
 struct lower_options {
     /* char* → char* (NULL value: from the environment, already looked up) */
     GHashTable *build_args;
@@ -72,6 +80,11 @@ struct lower_options {
     gboolean allow_insecure; /* --allow security.insecure */
     gboolean allow_host_network; /* --allow network.host */
     struct image_resolver *resolver;
+    /* The result of the build that a context of kind CONTEXT_BUILD names, for platform p, borrowed;
+     * its vertices are in graph. NULL when there is no such context. */
+    const struct lowered *(*result_of)(gpointer ctx, const char *build, const struct platform *p,
+                                       GError **err);
+    gpointer result_ctx;
     /* graph to add to, so that several results share equal steps; NULL: a new graph */
     struct graph *graph;
 };

@@ -75,6 +75,20 @@ static gboolean find_image(struct lowering *lw, struct build_stage *s, enum cont
     return TRUE;
 }
 
+/* The result of another build, as if it were the image that that build makes. */
+static gboolean find_build(struct lowering *lw, struct build_stage *s)
+{
+    g_autoptr(GError) err = NULL;
+    s->built = lw->o->result_of(lw->o->result_ctx, s->context->value, &s->platform, &err);
+    if (!s->built) {
+        diags_gerror(lw->diags, s->scope->place, err);
+        return FALSE;
+    }
+    s->conf = image_conf_copy(s->built->conf);
+    g_clear_pointer(&s->conf->created, g_free);
+    return TRUE;
+}
+
 /* An image by its short name. */
 static gboolean find_named_image(struct lowering *lw, struct build_stage *s, const char *name)
 {
@@ -151,6 +165,8 @@ gboolean lower_base(struct lowering *lw, struct build_stage *s)
         return find_image(lw, s, CONTEXT_OCI_LAYOUT, s->context->value);
     if (s->context->kind == CONTEXT_IMAGE)
         return find_named_image(lw, s, s->context->value);
+    if (s->context->kind == CONTEXT_BUILD)
+        return find_build(lw, s);
     use_scratch(lw, s);
     return TRUE;
 }
@@ -216,6 +232,8 @@ gboolean lower_start(struct lowering *lw, struct build_stage *s)
     s->started = TRUE;
     if (s->image) {
         start_image(lw, s);
+    } else if (s->built) {
+        s->vertex = s->built->result;
     } else if (s->context && named_context_is_remote(s->context)) {
         return start_remote(lw, s);
     } else if (s->context && s->scope->index < 0) {

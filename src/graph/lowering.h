@@ -15,7 +15,8 @@ struct build_stage {
     struct platform platform;
     const struct named_context *override; /* a context that replaces this stage, or NULL */
     const struct named_context *context;  /* what it starts from: a context, … */
-    const struct resolved_image *image;   /* … or an image (also of a context); NULL: neither */
+    const struct resolved_image *image;   /* … or an image (also of a context), … */
+    const struct lowered *built;          /* … or the result of another build; NULL: none of them */
     gboolean started;                     /* vertex is at least that of the start */
     gboolean done;                        /* vertex and conf are final */
     struct vertex *vertex;                /* so far; NULL: scratch */

@@ -47,6 +47,8 @@ struct node {
     struct digest content_key; /* zero: none was made */
     gint64 created;    /* hits and cuts: when the result was made, seconds since the epoch */
     char *inputs_json; /* what it reads, for explanations */
+    gboolean wanted;   /* the targets of this run need it */
+    GError *error;     /* with which it failed; or NULL */
 };
 
 struct run;

@@ -289,7 +289,7 @@ static gboolean missing_is_fine(const struct exec_mount *m, GError **err, GError
 static gboolean add_secret(struct run *r, const struct exec_mount *m, GError **err)
 {
     GError *local = NULL;
-    GBytes *value = r->s->o.env->secret(r->s->o.env, m->id, &local);
+    GBytes *value = r->s->o.env->secret(r->s->o.env, r->n->v->meta.owner, m->id, &local);
     if (!value && m->env && m->optional) /* set anyway, as in BuildKit */
         g_ptr_array_add(r->env, g_strconcat(m->env, "=", NULL));
     if (!value)
@@ -326,7 +326,7 @@ static struct agent_relay *start_relay(struct run *r, const struct exec_mount *m
 static gboolean add_ssh(struct run *r, const struct exec_mount *m, GError **err)
 {
     GError *local = NULL;
-    g_autofree char *path = r->s->o.env->ssh(r->s->o.env, m->id, &local);
+    g_autofree char *path = r->s->o.env->ssh(r->s->o.env, r->n->v->meta.owner, m->id, &local);
     if (!path)
         return missing_is_fine(m, err, local);
     struct agent_relay *relay = start_relay(r, m, path, err);
@@ -529,8 +529,9 @@ static struct chain *run_all(struct run *r, GError **err)
     warn_of_surroundings(r, r->root);
     if (!add_mounts(r, err))
         return NULL;
-    if (r->s->o.build_id)
-        r->log_fd = store_log_create(r->s->o.store, r->s->o.build_id, r->n->res.step, NULL);
+    gint64 build = r->s->o.build_ids ? r->s->o.build_ids[r->n->v->meta.owner] : 0;
+    if (build)
+        r->log_fd = store_log_create(r->s->o.store, build, r->n->res.step, NULL);
     return run_sandbox(r, err) ? commit_step(r, err) : NULL;
 }
 

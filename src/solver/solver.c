@@ -53,6 +53,7 @@ static void node_free(struct node *n)
     g_ptr_array_unref(n->dependents);
     chain_free(n->chain);
     g_free(n->resolved);
+    g_clear_error(&n->error);
     g_free(n->inputs_json);
     g_free(n->res.why);
     g_free(n);
@@ -103,6 +104,29 @@ struct vertex *solver_failed(const struct solver *s)
     return s->failed ? s->failed->v : NULL;
 }
 
+static gboolean is_lost(const struct node *n)
+{
+    return n->res.done && (n->res.outcome == OUTCOME_FAILED || n->res.outcome == OUTCOME_CANCELLED);
+}
+
+struct vertex *solver_failed_below(struct solver *s, const struct vertex *target,
+                                   const GError **error)
+{
+    g_autofree gboolean *below = g_new0(gboolean, s->nodes->len);
+    struct vertex *first = NULL;
+    below[target->number] = TRUE;
+    for (gint i = target->number; i >= 0; i--) {
+        const struct node *n = g_ptr_array_index(s->nodes, i);
+        for (guint k = 0; below[i] && k < n->v->n_inputs; k++)
+            below[n->v->inputs[k]->number] = TRUE;
+        if (!below[i] || !is_lost(n) || !n->error)
+            continue;
+        first = n->v;
+        *error = n->error;
+    }
+    return first;
+}
+
 const struct chain *solver_base_chain(struct solver *s, const struct vertex *v)
 {
     const struct node *base = node_base(s, node_of(s, v));
@@ -129,6 +153,7 @@ static void announce_one(struct solver *s, struct node *n)
                     &(struct event){.type = EVENT_VERTEX,
                                     .name = n->v->meta.name,
                                     .stage = n->v->meta.stage,
+                                    .build = n->v->meta.build,
                                     .platform = platform,
                                     .level = n->v->meta.level,
                                     .id = &n->v->id,
@@ -176,21 +201,23 @@ static void tell_finished(struct solver *s, struct node *n)
     s->o.finished(s->o.finished_ctx, n->v, n->chain);
 }
 
-/* Marks what the targets need, inputs first. */
+/* Marks what the targets need. What an earlier run of them left unfinished is as it was before
+ * that; what only others need stays as it is. */
 static void mark_needed(struct solver *s, struct vertex *const *targets, guint n_targets)
 {
+    for (guint i = 0; i < s->nodes->len; i++)
+        ((struct node *)g_ptr_array_index(s->nodes, i))->wanted = FALSE;
     for (guint i = 0; i < n_targets; i++)
-        node_of(s, targets[i])->res.needed = TRUE;
+        node_of(s, targets[i])->wanted = TRUE;
     for (guint i = s->nodes->len; i-- > 0;) {
         struct node *n = g_ptr_array_index(s->nodes, i);
-        for (guint k = 0; n->res.needed && k < n->v->n_inputs; k++)
-            node_of(s, n->v->inputs[k])->res.needed = TRUE;
+        if (!n->wanted)
+            continue;
+        n->res.needed = TRUE;
+        n->res.done = n->res.done && !is_lost(n);
+        for (guint k = 0; k < n->v->n_inputs; k++)
+            node_of(s, n->v->inputs[k])->wanted = TRUE;
     }
-}
-
-static gboolean is_lost(const struct node *n)
-{
-    return n->res.done && (n->res.outcome == OUTCOME_FAILED || n->res.outcome == OUTCOME_CANCELLED);
 }
 
 static enum event_outcome outcome_of(const GError *error)
@@ -202,6 +229,8 @@ static enum event_outcome outcome_of(const GError *error)
 static void finish_failed(struct solver *s, struct node *n, const GError *error)
 {
     g_autofree char *why = error_text(error);
+    g_clear_error(&n->error);
+    n->error = g_error_copy(error);
     finish_node(s, n, outcome_of(error), why);
 }
 
@@ -253,7 +282,7 @@ static gboolean make_keys(struct solver *s, GError **err)
 {
     for (guint i = 0; i < s->nodes->len; i++) {
         struct node *n = g_ptr_array_index(s->nodes, i);
-        if (!n->res.needed || n->keyed || is_lost(n) || give_up(s, n))
+        if (!n->wanted || n->keyed || is_lost(n) || give_up(s, n))
             continue;
         if (!make_key(s, n, err))
             return FALSE;
@@ -383,7 +412,7 @@ static void schedule(struct solver *s)
         struct node *n = g_ptr_array_index(s->nodes, i);
         if (n->queued)
             enqueue(s, n);
-        else if (n->res.needed && !n->local && !n->res.done) {
+        else if (n->wanted && !n->local && !n->res.done) {
             g_autofree char *why = hit_reason(n);
             finish_node(s, n, OUTCOME_CACHED, why);
         }
@@ -612,7 +641,6 @@ static void work(struct solver *s)
     g_ptr_array_set_size(s->crew, 0);
 }
 
-/* What an earlier run left unfinished is as it was before that. */
 static void begin_solving(struct solver *s)
 {
     add_nodes(s);
@@ -628,8 +656,6 @@ static void begin_solving(struct solver *s)
     }
     for (guint i = 0; i < s->nodes->len; i++) {
         struct node *n = g_ptr_array_index(s->nodes, i);
-        if (is_lost(n))
-            n->res.done = FALSE;
         n->visited = n->queued = FALSE;
         n->waiting = 0;
         n->need = NEED_NOTHING;

@@ -38,11 +38,11 @@ struct solver_env {
      * to need it. More may be needed later, of what is not here then: store/absent.h. */
     struct chain *(*image)(struct solver_env *self, const struct source_op *op,
                            enum layer_need need, GError **err);
-    /* Value of a secret, NULL with NOT_FOUND when there is none. */
-    GBytes *(*secret)(struct solver_env *self, const char *id, GError **err);
-    /* Path of the agent socket for an ssh id, newly allocated; NULL with NOT_FOUND when there is
-     * none. */
-    char *(*ssh)(struct solver_env *self, const char *id, GError **err);
+    /* Value of a secret of the build with this number (vertex_meta.owner), NULL with NOT_FOUND when
+     * there is none. */
+    GBytes *(*secret)(struct solver_env *self, int owner, const char *id, GError **err);
+    /* Path of the agent socket for an ssh id, likewise, newly allocated. */
+    char *(*ssh)(struct solver_env *self, int owner, const char *id, GError **err);
     /* Returns the text that represents the current content of an http or git source in keys; asks
      * the network as needed. May be NULL when the graph has no such source. */
     char *(*resolve)(struct solver_env *self, const struct source_op *op, GError **err);
@@ -57,7 +57,7 @@ struct solver_options {
     struct event_sink *events; /* or NULL */
     struct cancel *cancel;     /* or NULL */
     guint max_parallel;        /* 0: twice the number of CPUs, at least 4: steps often wait */
-    gint64 build_id;           /* for logs, 0: none kept */
+    const gint64 *build_ids;   /* for logs, by vertex_meta.owner, borrowed; NULL: none kept */
     gint64 now_ns;             /* mtimes of what is made; SOURCE_DATE_EPOCH if set */
     const char *host_ca;       /* bundle to mount into RUN, or NULL */
     const struct resources *resources; /* of a RUN, borrowed */
@@ -126,6 +126,9 @@ void solver_forget_lost(struct solver *s, gboolean *again);
 gboolean solver_lost_own(struct solver *s, const struct chain *c);
 /* The vertex that failed first in the last solver_run(), or NULL. */
 struct vertex *solver_failed(const struct solver *s);
+/* The first vertex that failed of those that target needs, with its error, borrowed; NULL: none. */
+struct vertex *solver_failed_below(struct solver *s, const struct vertex *target,
+                                   const GError **error);
 /* The chain on which the RUN v was started, borrowed; NULL: none, or not made. */
 const struct chain *solver_base_chain(struct solver *s, const struct vertex *v);
 /* The failed RUN that was kept, or NULL. */

@@ -27,6 +27,7 @@ struct sources {
     struct solver_env env;
     GMutex lock;       /* guards locals */
     GPtrArray *locals; /* struct local* */
+    GArray *keys; /* struct source_keys, by owner */
     struct baseimages *images;
     struct remotes *remotes;
 };
@@ -170,9 +171,21 @@ static char *env_resolve(struct solver_env *self, const struct source_op *op, GE
     return remotes_resolve(from_env(self)->remotes, op, err);
 }
 
-static GBytes *env_secret(struct solver_env *self, const char *id, GError **err)
+void sources_add_keys(struct sources *s, const struct source_keys *k)
 {
-    GHashTable *secrets = from_env(self)->o.secrets;
+    g_array_append_val(s->keys, *k);
+}
+
+static const struct source_keys *keys_of(struct solver_env *self, int owner)
+{
+    static const struct source_keys none;
+    const GArray *all = from_env(self)->keys;
+    return (guint)owner < all->len ? &g_array_index(all, struct source_keys, owner) : &none;
+}
+
+static GBytes *env_secret(struct solver_env *self, int owner, const char *id, GError **err)
+{
+    GHashTable *secrets = keys_of(self, owner)->secrets;
     GBytes *value = secrets ? g_hash_table_lookup(secrets, id) : NULL;
     if (value)
         return g_bytes_ref(value);
@@ -181,9 +194,9 @@ static GBytes *env_secret(struct solver_env *self, const char *id, GError **err)
     return NULL;
 }
 
-static char *env_ssh(struct solver_env *self, const char *id, GError **err)
+static char *env_ssh(struct solver_env *self, int owner, const char *id, GError **err)
 {
-    GHashTable *ssh = from_env(self)->o.ssh;
+    GHashTable *ssh = keys_of(self, owner)->ssh;
     const char *path = ssh ? g_hash_table_lookup(ssh, id) : NULL;
     if (path)
         return g_strdup(path);
@@ -220,6 +233,7 @@ struct sources *sources_new(const struct sources_options *o)
     s->env = (struct solver_env){env_local, env_image, env_secret, env_ssh, env_resolve};
     g_mutex_init(&s->lock);
     s->locals = g_ptr_array_new_with_free_func(local_free);
+    s->keys = g_array_new(FALSE, FALSE, sizeof(struct source_keys));
     s->images = baseimages_new(o);
     struct remotes_options ro = {.store = o->store,
                                  .registry = o->registry,
@@ -227,8 +241,7 @@ struct sources *sources_new(const struct sources_options *o)
                                  .events = o->events,
                                  .cancel = o->cancel,
                                  .secrets = o->secrets,
-                                 .ssh_agent =
-                                     o->ssh ? g_hash_table_lookup(o->ssh, "default") : NULL};
+                                 .ssh_agent = o->ssh_agent};
     s->remotes = remotes_new(&ro);
     return s;
 }
@@ -238,6 +251,7 @@ void sources_free(struct sources *s)
     if (!s)
         return;
     g_ptr_array_unref(s->locals);
+    g_array_unref(s->keys);
     baseimages_free(s->images);
     remotes_free(s->remotes);
     g_mutex_clear(&s->lock);

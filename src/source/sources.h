@@ -25,8 +25,8 @@ struct sources_options {
     char **env;                /* "NAME=value" of whom it is for, borrowed; or NULL */
     struct event_sink *events; /* or NULL */
     struct cancel *cancel;     /* or NULL */
-    GHashTable *secrets;       /* id (char*) → GBytes*, borrowed; or NULL */
-    GHashTable *ssh;           /* id (char*) → socket path (char*), borrowed; or NULL */
+    GHashTable *secrets; /* id (char*) → GBytes*, of sources on the network, borrowed; or NULL */
+    const char *ssh_agent; /* socket for repositories over ssh, borrowed; or NULL */
     enum pull_policy pull;
 };
 /* The directories that one Dockerfile's local sources read. */
@@ -38,12 +38,19 @@ struct source_contexts {
     struct ignore *ignore; /* of the build context, borrowed; or NULL */
     GPtrArray *named;      /* struct named_context*, or NULL */
 };
+/* What the RUN of one build may use, borrowed; each may be NULL. */
+struct source_keys {
+    GHashTable *secrets; /* id (char*) → GBytes* */
+    GHashTable *ssh;     /* id (char*) → socket path (char*) */
+};
 struct sources;
 struct sources *sources_new(const struct sources_options *o);
 void sources_free(struct sources *s);
 /* Before the graph of that Dockerfile is solved; those of an id are added once. What is borrowed
  * must outlive s. */
 void sources_add_contexts(struct sources *s, const struct source_contexts *c);
+/* Those of the build with the next number (vertex_meta.owner), from 0. */
+void sources_add_keys(struct sources *s, const struct source_keys *k);
 struct image_resolver *sources_resolver(struct sources *s);
 struct solver_env *sources_env(struct sources *s);
 /* Saves stat caches; call after the build's keys were made. */

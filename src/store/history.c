@@ -203,6 +203,16 @@ int store_log_create(struct store *s, gint64 build, int step, GError **err)
     return fd;
 }
 
+void store_log_share(struct store *s, gint64 from, gint64 to, int step)
+{
+    g_autofree char *path = g_strdup_printf("logs/%" G_GINT64_FORMAT "/%d", from, step);
+    g_autofree char *dir = g_strdup_printf("logs/%" G_GINT64_FORMAT, to);
+    g_autofree char *other = g_strdup_printf("%s/%d", dir, step);
+    if (linkat(s->fd, path, s->fd, other, 0) < 0 && errno == ENOENT &&
+        faccessat(s->fd, path, F_OK, 0) == 0 && fs_mkdir_p(s->fd, dir, 0700, NULL))
+        linkat(s->fd, path, s->fd, other, 0);
+}
+
 int store_log_open(struct store *s, gint64 build, int step, GError **err)
 {
     g_autofree char *path = g_strdup_printf("logs/%" G_GINT64_FORMAT "/%d", build, step);

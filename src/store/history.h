@@ -47,6 +47,8 @@ GPtrArray *store_slot_steps(struct store *s, const char *slot, guint max);
 /* Opens a step's log for appending (creating it if needed), or for reading; -1 on error. */
 int store_log_create(struct store *s, gint64 build, int step, GError **err);
 int store_log_open(struct store *s, gint64 build, int step, GError **err);
+/* Gives the log of a step, if there is one, to another build that has the step, too. */
+void store_log_share(struct store *s, gint64 from, gint64 to, int step);
 /* The last lines (at most n, and of the last 64 KiB) of a step's log, without the last line's end.
  * "" when there is no log. */
 char *store_log_tail(struct store *s, gint64 build, int step, guint n);

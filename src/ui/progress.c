@@ -34,6 +34,7 @@ static void step_free(gpointer data)
     struct step *s = data;
     g_free(s->name);
     g_free(s->stage);
+    g_free(s->build);
     g_free(s->platform);
     g_free(s->level);
     g_free(s->id);
@@ -83,9 +84,12 @@ static gboolean has_platforms(const struct progress *p)
 char *progress_stage(struct progress *p, const struct step *s)
 {
     gboolean alone = s->stage && g_ascii_isdigit(*s->stage);
-    for (guint i = 0; i < p->steps->len && alone; i++)
-        alone = g_strcmp0(((struct step *)g_ptr_array_index(p->steps, i))->stage, s->stage) == 0;
-    return event_step_label(alone ? NULL : s->stage, has_platforms(p) ? s->platform : NULL);
+    for (guint i = 0; i < p->steps->len && alone; i++) {
+        const struct step *other = g_ptr_array_index(p->steps, i);
+        alone = g_strcmp0(other->build, s->build) != 0 || g_strcmp0(other->stage, s->stage) == 0;
+    }
+    return event_step_label(s->build, has_platforms(p) ? s->platform : NULL,
+                            alone ? NULL : s->stage);
 }
 
 static struct step *new_step(struct progress *p, const struct event *ev)
@@ -94,6 +98,7 @@ static struct step *new_step(struct progress *p, const struct event *ev)
     s->vertex = ev->vertex;
     s->name = text_fit(ev->name ? ev->name : "", 4000);
     s->stage = g_strdup(ev->stage);
+    s->build = g_strdup(ev->build);
     s->platform = g_strdup(ev->platform);
     s->level = g_strdup(ev->level);
     s->id = ev->id ? digest_text(ev->id) : NULL;

@@ -9,7 +9,7 @@ enum step_state { STEP_WAITING, STEP_RUNNING, STEP_DONE };
 struct step {
     int vertex;             /* number in the graph */
     char *name, *stage;     /* stage may be NULL */
-    char *platform, *level; /* each may be NULL */
+    char *build, *platform, *level; /* each may be NULL */
     char *id;               /* "sha256:…" */
     int *inputs;            /* vertex numbers */
     int n_inputs;
@@ -73,7 +73,8 @@ struct step *progress_step(struct progress *p, int vertex); /* NULL when unknown
 struct transfer *progress_transfer(struct progress *p, const struct event *ev);
 /* What people know s by: "3/7", its number among all steps of the build (what varve logs --step
  * takes), and its stage: NULL for an unnamed one where there is no other. Where there are several
- * platforms, its own is before the stage: "linux/arm64 build". Newly allocated. */
+ * platforms, its own is before the stage: "linux/arm64 build"; before both, its build where it is
+ * one of several: "dev: build". Newly allocated. */
 char *progress_number(struct progress *p, const struct step *s);
 char *progress_stage(struct progress *p, const struct step *s);
 /* Starts redrawing views that tick; no-op if already running. */
