@@ -217,7 +217,10 @@ gboolean bake_make_plan(struct bake *b, GError **err)
         return FALSE;
     b->plan = bake_plan_new(b->defs, b->settings, b->options->targets,
                             env_get(b, "SOURCE_DATE_EPOCH"), &b->at, err);
-    return b->plan && bake_plan_check(b->plan, b->options->environment, &b->at, err);
+    if (!b->plan || !bake_plan_check(b->plan, b->options->environment, &b->at, err))
+        return FALSE;
+    b->at = (struct bake_where){0};
+    return TRUE;
 }
 
 gboolean bake_failed(struct bake *b, const GError *err)

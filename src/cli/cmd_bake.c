@@ -3,6 +3,7 @@
 #include "base/csv.h"
 #include "base/error.h"
 #include "base/suggest.h"
+#include "cli/bake_allow.h"
 #include "cli/commands.h"
 #include "cli/report.h"
 #include "ui/text.h"
@@ -11,7 +12,7 @@
 #include <unistd.h>
 
 struct bake_flags {
-    char **files, **sets, **vars;
+    char **files, **sets, **vars, **allow;
     gboolean print, push, load, check, strict, file_relative;
     char *list, *no_cache, *pull, *sbom, *provenance, *call;
 };
@@ -35,6 +36,8 @@ const struct option_row bake_option_rows[] = {
      "as --set *.attest=type=provenance"},
     {"call", 0, OPTION_STRING, AT(call), "METHOD", "check, outline or targets instead of a build"},
     {"check", 0, OPTION_FLAG, AT(check), NULL, "as --call=check"},
+    {"allow", 0, OPTION_LIST, AT(allow), "WHAT",
+     "allow targets what files may not take on their own: network.host, ssh, fs.read=PATH, ..."},
     {"strict", 0, OPTION_FLAG, AT(strict), NULL, "unknown attributes and blocks are errors"},
     {"file-relative", 0, OPTION_FLAG, AT(file_relative), NULL,
      "relative contexts count from the file that defines them"},
@@ -149,37 +152,45 @@ static void show_texts(const struct bake *b)
     }
 }
 
+static gboolean build_plan(struct bake *b, const struct bake_flags *f, char **words, GError **err)
+{
+    if (!bake_ask_allowed(b, f->allow, words, err))
+        return FALSE;
+    error_set(err, VARVE_ERROR_UNSUPPORTED, "varve bake does not build yet");
+    error_add_next(err, "--print shows what a build would be made of; varve build --target "
+                        "builds one");
+    return FALSE;
+}
+
 static gboolean run(struct bake *b, const struct bake_flags *f, const struct list_choice *l,
-                    GError **err)
+                    char **words, GError **err)
 {
     g_autofree char *out = NULL;
     if (!bake_read(b, err))
         return FALSE;
     if (f->list)
         out = l->variables ? bake_list_variables(b, l->json) : bake_list_targets(b, l->json);
-    else if (bake_make_plan(b, err))
+    else if (!bake_make_plan(b, err) || (!f->print && !build_plan(b, f, words, err)))
+        return FALSE;
+    else
         out = bake_plan_json(b->plan);
     if (out)
         fputs(out, stdout);
     return out != NULL;
 }
 
-static int bake_with(const struct bake_flags *f, const struct bake_options *o, GError **err)
+/* words: the command line from "bake" on. */
+static int bake_with(const struct bake_flags *f, const struct bake_options *o, char **words,
+                     GError **err)
 {
     struct list_choice l = {FALSE, FALSE};
     if (f->list && f->print)
         return error_set(err, VARVE_ERROR_USAGE, "--print and --list exclude one another");
     if (f->list && !read_list_choice(f->list, &l, err))
         return 0;
-    if (!f->list && !f->print) {
-        error_set(err, VARVE_ERROR_UNSUPPORTED, "varve bake does not build yet");
-        error_add_next(err, "--print shows what a build would be made of; varve build --target "
-                            "builds one");
-        return 0;
-    }
     g_autoptr(bake) b = bake_new(o);
     g_autoptr(GError) why = NULL;
-    gboolean ok = run(b, f, &l, &why);
+    gboolean ok = run(b, f, &l, words, &why);
     gboolean shown = !ok && bake_failed(b, why);
     show_texts(b);
     if (ok)
@@ -194,6 +205,7 @@ int cmd_bake(const struct command *c, int argc, char **argv, GError **err)
 {
     struct bake_flags f = {0};
     int code = 0;
+    g_auto(GStrv) words = g_strdupv(argv);
     if (command_begin(c, &f, &argc, &argv, 0, -1, err)) {
         g_autoptr(GHashTable) environment = environment_table();
         g_auto(GStrv) sets = all_sets(&f);
@@ -205,7 +217,7 @@ int cmd_bake(const struct command *c, int argc, char **argv, GError **err)
                                  .in_fd = STDIN_FILENO,
                                  .strict = f.strict,
                                  .file_relative = f.file_relative};
-        code = bake_with(&f, &o, err);
+        code = bake_with(&f, &o, words, err);
     }
     command_clear(c, &f);
     return code;
