@@ -385,11 +385,26 @@ static gboolean has_results(const struct build *b)
     return TRUE;
 }
 
+/* Until b's last step was done. */
+static gint64 steps_took(const struct build *b)
+{
+    gint64 now = g_get_real_time(), begun = now - (g_get_monotonic_time() - b->result.started_us);
+    gint64 last = 0;
+    for (guint i = 0; i < b->result.steps->len; i++) {
+        const struct vertex_result *r =
+            ((const struct build_step *)g_ptr_array_index(b->result.steps, i))->result;
+        if (r->started_us)
+            last = MAX(last, r->started_us + r->duration_us);
+    }
+    return last > begun ? last - begun : now - begun;
+}
+
 static void collect(const GPtrArray *builds, const GError *first)
 {
     for (guint i = 0; i < builds->len; i++) {
         struct build *b = g_ptr_array_index(builds, i);
         build_collect_steps(b);
+        b->result.took_us = steps_took(b);
         if (!has_results(b))
             b->error = failure_of(b, first);
     }
@@ -459,7 +474,7 @@ static gboolean solve_lost(struct build *b, GError **why)
     return !b->error;
 }
 
-static gboolean make_outputs(struct build *b, GError **err)
+static gboolean make_lasting_outputs(struct build *b, GError **err)
 {
     for (;;) {
         GError *why = NULL;
@@ -472,6 +487,14 @@ static gboolean make_outputs(struct build *b, GError **err)
             g_propagate_error(err, why);
         return FALSE;
     }
+}
+
+static gboolean make_outputs(struct build *b, GError **err)
+{
+    gint64 begun = g_get_monotonic_time();
+    gboolean ok = make_lasting_outputs(b, err);
+    b->result.took_us += g_get_monotonic_time() - begun;
+    return ok;
 }
 
 static void run_phases(struct batch *x)

@@ -34,7 +34,7 @@ char *build_platforms_text(const struct build_request *r, const char *separator)
 }
 
 /* Builds are compared with earlier ones of the same tag, wherever their files were (a fresh clone);
- * without a tag, with those of the same Dockerfile and context. */
+ * without a tag, with those of the same Dockerfile, context and target of a bake file. */
 static char *make_slot_prefix(const struct build *b, const struct build_leg *leg)
 {
     g_autofree char *where = g_canonicalize_filename(b->input.dockerfile_path,
@@ -44,7 +44,7 @@ static char *make_slot_prefix(const struct build *b, const struct build_leg *leg
     struct digest d;
     char hex[DIGEST_HEX_LEN + 1];
     g_autofree char *all = tag ? g_strjoin("\n", tag, platform, NULL)
-                               : g_strjoin("\n", where, b->input.context_name, platform, NULL);
+                               : g_strjoin("\n", where, b->input.context_name, platform, b->name, NULL);
     digest_of_bytes(&d, all, strlen(all));
     return g_strndup(digest_hex(&d, hex), 16);
 }

@@ -215,6 +215,20 @@ gboolean build_add_context(struct build_request *r, const char *text, GError **e
     return c != NULL;
 }
 
+gboolean build_add_link(struct build_request *r, const char *name, const char *build, GError **err)
+{
+    if (!check_context_name(name, err)) {
+        g_prefix_error(err, "context %s: ", name);
+        return FALSE;
+    }
+    struct named_context *c = g_new0(struct named_context, 1);
+    c->name = g_strdup(name);
+    c->kind = CONTEXT_BUILD;
+    c->value = g_strdup(build);
+    g_ptr_array_add(r->contexts, c);
+    return TRUE;
+}
+
 /* How long the "kind:", "kind,kind:" or "kind[platform]:" before an annotation's key is; 0: none.
  */
 static gsize annotation_kinds(const char *text)

@@ -50,6 +50,8 @@ gboolean build_add_secret(struct build_request *r, const char *text, char **env,
 gboolean build_add_ssh(struct build_request *r, const char *text, char **env, GError **err);
 /* "name=value" with docker-image://, oci-layout://, git and http URLs, or a directory. */
 gboolean build_add_context(struct build_request *r, const char *text, GError **err);
+/* The context name is the result of another build of the batch (CONTEXT_BUILD). */
+gboolean build_add_link(struct build_request *r, const char *name, const char *build, GError **err);
 /* "key=value", "KIND:key=value" or "KIND,KIND:key=value" (output/annotation.h). */
 gboolean build_add_annotation(struct build_request *r, const char *text, GError **err);
 

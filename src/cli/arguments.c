@@ -123,3 +123,9 @@ gboolean count_option(const char *flag, const char *text, guint max, guint *out,
     *out = (guint)n;
     return TRUE;
 }
+
+gboolean progress_option(const char *text, enum progress_mode *out, GError **err)
+{
+    const char *preset = g_getenv("BUILDKIT_PROGRESS");
+    return progress_mode_parse(text ? text : preset ? preset : "auto", out, err);
+}

@@ -4,6 +4,7 @@
 #define VARVE_CLI_ARGUMENTS_H
 
 #include "base/platform.h"
+#include "ui/progress.h"
 
 struct reference;
 /* A name on the command line. VARVE_ERROR_USAGE when it is malformed. */
@@ -26,6 +27,8 @@ gboolean size_option(const char *flag, const char *text, guint64 *out, GError **
 /* A time given with flag, "7d", "2w" and what Go's durations allow, in seconds; NULL text leaves
  * *seconds. VARVE_ERROR_USAGE. */
 gboolean age_option(const char *flag, const char *text, gint64 *seconds, GError **err);
+/* --progress; NULL: BUILDKIT_PROGRESS, or auto. VARVE_ERROR_USAGE. */
+gboolean progress_option(const char *text, enum progress_mode *out, GError **err);
 /* A number from 1 to max given with flag; NULL text leaves *out. VARVE_ERROR_USAGE. */
 gboolean count_option(const char *flag, const char *text, guint max, guint *out, GError **err);
 

@@ -44,7 +44,7 @@ static void add_images(json_t *o, const struct imageset *set)
         set_digest_text(o, "containerimage.digest", &first->config);
 }
 
-static char *metadata_text(const struct shown_build *b)
+json_t *build_metadata(const struct shown_build *b)
 {
     json_t *o = json_object();
     g_autofree char *names = g_strjoinv(",", (char **)b->r->tags->pdata);
@@ -53,18 +53,24 @@ static char *metadata_text(const struct shown_build *b)
     add_images(o, b->res->images);
     if (*names)
         json_object_set_new(o, "image.name", json_string(names));
-    char *text = json_dumps(o, JSON_INDENT(2));
-    char *out = g_strconcat(text, "\n", NULL);
+    return o;
+}
+
+gboolean build_write_metadata(const json_t *doc, const char *path, GError **err)
+{
+    char *text = json_dumps(doc, JSON_INDENT(2));
+    g_autofree char *lines = g_strconcat(text, "\n", NULL);
     free(text);
-    json_decref(o);
-    return out;
+    return fs_write_file(path, lines, strlen(lines), 0644, err);
 }
 
 gboolean build_write_files(const struct shown_build *b, GError **err)
 {
     if (b->o->metadata_file) {
-        g_autofree char *text = metadata_text(b);
-        if (!fs_write_file(b->o->metadata_file, text, strlen(text), 0644, err))
+        json_t *doc = build_metadata(b);
+        gboolean ok = build_write_metadata(doc, b->o->metadata_file, err);
+        json_decref(doc);
+        if (!ok)
             return FALSE;
     }
     if (b->o->iidfile) {

@@ -242,12 +242,7 @@ static void take_values(struct build_options *o)
 
 static gboolean parse_progress(struct build_options *o, GError **err)
 {
-    const char *preset = g_getenv("BUILDKIT_PROGRESS");
-    const char *text = o->quiet          ? "quiet"
-                       : o->raw_progress ? o->raw_progress
-                       : preset          ? preset
-                                         : "auto";
-    return progress_mode_parse(text, &o->progress, err);
+    return progress_option(o->quiet ? "quiet" : o->raw_progress, &o->progress, err);
 }
 
 static gboolean parse_all(struct build_options *o, char **env, int argc, char **argv, GError **err)

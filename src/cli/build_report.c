@@ -194,7 +194,7 @@ static void print_written(const struct output *o, const struct output_result *r)
 }
 
 /* What was carried out, and where to. */
-static void print_outputs(struct shown_build *b)
+void build_print_outputs(const struct shown_build *b)
 {
     for (guint i = 0; i < b->res->outputs->len; i++) {
         const struct output *o = g_ptr_array_index(b->r->outputs, i);
@@ -266,7 +266,7 @@ static void print_next_of_build(struct shown_build *b)
         print_next("name it with -t NAME to run, push or inspect it");
 }
 
-static void print_cache_reads(const struct build_result *r)
+void build_print_cache_reads(const struct build_result *r)
 {
     for (guint i = 0; r->cache_reads && i < r->cache_reads->len; i++) {
         const struct cache_read_report *c =
@@ -278,7 +278,7 @@ static void print_cache_reads(const struct build_result *r)
     }
 }
 
-static void print_cache_writes(const struct build_result *r)
+void build_print_cache_writes(const struct build_result *r)
 {
     for (guint i = 0; r->cache_writes && i < r->cache_writes->len; i++) {
         const struct cache_write_report *c =
@@ -350,7 +350,7 @@ static void print_changes(const struct build_result *r, int columns)
 }
 
 /* Cut, run and why; the hits are counted. */
-static void build_print_explanations(const struct shown_build *b)
+void build_print_explanations(const struct shown_build *b)
 {
     static const char *const words[] = {[OUTCOME_RAN] = "run",
                                         [OUTCOME_CACHED] = "hit",
@@ -390,9 +390,9 @@ void build_report_success(struct shown_build *b)
         return;
     if (ran == 0 && b->res->unchanged) {
         print_up_to_date(b, cached);
-        print_outputs(b);
-        print_cache_reads(b->res);
-        print_cache_writes(b->res);
+        build_print_outputs(b);
+        build_print_cache_reads(b->res);
+        build_print_cache_writes(b->res);
         build_print_warnings(b);
         return;
     }
@@ -400,9 +400,9 @@ void build_report_success(struct shown_build *b)
     print_legs(b);
     print_times(b);
     print_emulated(b);
-    print_outputs(b);
-    print_cache_reads(b->res);
-    print_cache_writes(b->res);
+    build_print_outputs(b);
+    build_print_cache_reads(b->res);
+    build_print_cache_writes(b->res);
     build_print_warnings(b);
     if (ran > 0)
         report_single_id();

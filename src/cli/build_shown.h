@@ -5,6 +5,8 @@
 #include "build/build.h"
 #include "cli/build_options.h"
 
+#include <jansson.h>
+
 #include <stdio.h>
 
 struct shown_build {
@@ -33,6 +35,9 @@ gboolean build_debug_note(const struct shown_build *b);
 
 /* build_files.c: removes the id of an earlier build, so that it is not mistaken for this one's. */
 void build_drop_stale_id(const struct shown_build *b);
+/* What --metadata-file holds of one build; and writes such a document. */
+json_t *build_metadata(const struct shown_build *b);
+gboolean build_write_metadata(const json_t *doc, const char *path, GError **err);
 /* --metadata-file and --iidfile. */
 gboolean build_write_files(const struct shown_build *b, GError **err);
 
@@ -43,6 +48,11 @@ void build_write_summary(const struct shown_build *b, const GError *failure);
 void build_report_success(struct shown_build *b);
 /* "12 MB in 3 layers" */
 char *build_image_size_text(const struct built_image *image);
+/* Parts of it: --explain's rows; what was pushed and written; what caches gave and got. */
+void build_print_explanations(const struct shown_build *b);
+void build_print_outputs(const struct shown_build *b);
+void build_print_cache_reads(const struct build_result *r);
+void build_print_cache_writes(const struct build_result *r);
 /* What the checks found, on one line; nothing when that is nothing. */
 void build_print_warnings(const struct shown_build *b);
 

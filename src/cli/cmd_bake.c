@@ -3,7 +3,10 @@
 #include "base/csv.h"
 #include "base/error.h"
 #include "base/suggest.h"
+#include "build/request.h"
+#include "cli/arguments.h"
 #include "cli/bake_allow.h"
+#include "cli/bake_build.h"
 #include "cli/commands.h"
 #include "cli/report.h"
 #include "ui/text.h"
@@ -13,7 +16,8 @@
 
 struct bake_flags {
     char **files, **sets, **vars, **allow;
-    gboolean print, push, load, check, strict, file_relative;
+    gboolean print, push, load, check, strict, file_relative, explain, fail_fast;
+    char *progress, *parallel, *metadata_file;
     char *list, *no_cache, *pull, *sbom, *provenance, *call;
 };
 #define AT(field) G_STRUCT_OFFSET(struct bake_flags, field)
@@ -38,6 +42,14 @@ const struct option_row bake_option_rows[] = {
     {"check", 0, OPTION_FLAG, AT(check), NULL, "as --call=check"},
     {"allow", 0, OPTION_LIST, AT(allow), "WHAT",
      "allow targets what files may not take on their own: network.host, ssh, fs.read=PATH, ..."},
+    {"progress", 0, OPTION_STRING, AT(progress), "MODE", "auto, tty, plain, quiet, none or rawjson"},
+    {"explain", 0, OPTION_FLAG, AT(explain), NULL, "say why each step ran or did not"},
+    {"fail-fast", 0, OPTION_FLAG, AT(fail_fast), NULL,
+     "the first target that fails stops the others, and nothing is pushed or written"},
+    {"parallel", 0, OPTION_STRING, AT(parallel), "N",
+     "steps at the same time (default: twice the CPUs, at least 4)"},
+    {"metadata-file", 0, OPTION_STRING, AT(metadata_file), "FILE",
+     "write the targets' digests to FILE, as JSON"},
     {"strict", 0, OPTION_FLAG, AT(strict), NULL, "unknown attributes and blocks are errors"},
     {"file-relative", 0, OPTION_FLAG, AT(file_relative), NULL,
      "relative contexts count from the file that defines them"},
@@ -152,31 +164,39 @@ static void show_texts(const struct bake *b)
     }
 }
 
-static gboolean build_plan(struct bake *b, const struct bake_flags *f, char **words, GError **err)
+static gboolean asks_json(const char *call)
 {
-    if (!bake_ask_allowed(b, f->allow, words, err))
-        return FALSE;
-    error_set(err, VARVE_ERROR_UNSUPPORTED, "varve bake does not build yet");
-    error_add_next(err, "--print shows what a build would be made of; varve build --target "
-                        "builds one");
-    return FALSE;
+    g_auto(GStrv) parts = g_strsplit(call ? call : "", ",", -1);
+    return g_strv_contains((const char *const *)parts, "format=json");
 }
 
-static gboolean run(struct bake *b, const struct bake_flags *f, const struct list_choice *l,
-                    char **words, GError **err)
+/* What the command line says of the run; before any file is read. */
+static gboolean read_run(const struct bake_flags *f, struct bake_run *how, GError **err)
+{
+    *how = (struct bake_run){.explain = f->explain,
+                             .fail_fast = f->fail_fast,
+                             .metadata_file = f->metadata_file,
+                             .call_json = asks_json(f->call)};
+    return progress_option(f->progress, &how->progress, err) &&
+           count_option("--parallel", f->parallel, BUILD_MAX_PARALLEL, &how->parallel, err);
+}
+
+/* Lists and plans go to stdout. */
+static gboolean read_all(struct bake *b, const struct bake_flags *f, const struct list_choice *l,
+                         GError **err)
 {
     g_autofree char *out = NULL;
     if (!bake_read(b, err))
         return FALSE;
     if (f->list)
         out = l->variables ? bake_list_variables(b, l->json) : bake_list_targets(b, l->json);
-    else if (!bake_make_plan(b, err) || (!f->print && !build_plan(b, f, words, err)))
+    else if (!bake_make_plan(b, err))
         return FALSE;
-    else
+    else if (f->print)
         out = bake_plan_json(b->plan);
     if (out)
         fputs(out, stdout);
-    return out != NULL;
+    return TRUE;
 }
 
 /* words: the command line from "bake" on. */
@@ -184,15 +204,18 @@ static int bake_with(const struct bake_flags *f, const struct bake_options *o, c
                      GError **err)
 {
     struct list_choice l = {FALSE, FALSE};
+    struct bake_run how;
     if (f->list && f->print)
         return error_set(err, VARVE_ERROR_USAGE, "--print and --list exclude one another");
-    if (f->list && !read_list_choice(f->list, &l, err))
+    if (!read_run(f, &how, err) || (f->list && !read_list_choice(f->list, &l, err)))
         return 0;
     g_autoptr(bake) b = bake_new(o);
     g_autoptr(GError) why = NULL;
-    gboolean ok = run(b, f, &l, words, &why);
+    gboolean ok = read_all(b, f, &l, &why);
     gboolean shown = !ok && bake_failed(b, why);
     show_texts(b);
+    if (ok && !f->list && !f->print)
+        return bake_ask_allowed(b, f->allow, words, err) ? bake_build(b->plan, &how, err) : 0;
     if (ok)
         return 0;
     if (shown)

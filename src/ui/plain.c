@@ -66,6 +66,10 @@ static void print_done(struct progress *p, struct step *s)
         fprintf(p->out, "%s %s   %s\n", head, name, words[s->outcome]);
         return;
     }
+    if (s->outcome == OUTCOME_CANCELLED && !s->started_us) {
+        fprintf(p->out, "%s not run: %s\n", head, s->why ? s->why : "interrupted");
+        return;
+    }
     g_autofree char *took = text_duration(s->duration_us);
     g_autofree char *size = s->layer_bytes ? text_size(s->layer_bytes) : NULL;
     fprintf(p->out, "%s %s after %s%s%s\n", head, words[s->outcome], took, size ? "   " : "",
