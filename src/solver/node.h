@@ -116,6 +116,10 @@ void node_find_pasts(struct solver *s, struct node *n);
  * error. The solver's lock is held or not needed. */
 gboolean node_failed_early(struct solver *s, struct node *n, GError *error, GError **err);
 
+/* announce.c: an event about n, if it is shown; and numbers and tells of all steps that are needed. */
+void node_emit(struct solver *s, struct node *n, struct event *ev);
+void solver_announce(struct solver *s);
+
 /* resolve.c: fills resolved of all needed http and git sources. */
 gboolean resolve_sources(struct solver *s, GError **err);
 /* explain.c */

@@ -133,44 +133,6 @@ const struct chain *solver_base_chain(struct solver *s, const struct vertex *v)
     return base ? base->chain : NULL;
 }
 
-/* Events about steps; internal vertices are not shown. */
-static void emit_step_event(struct solver *s, struct node *n, struct event *ev)
-{
-    if (n->v->meta.internal)
-        return;
-    ev->vertex = n->v->number;
-    event_emit(s->o.events, ev);
-}
-
-static void announce_one(struct solver *s, struct node *n)
-{
-    n->res.step = ++s->steps;
-    g_autofree int *inputs = g_new(int, n->v->n_inputs + 1);
-    g_autofree char *platform = vertex_platform_text(n->v);
-    for (guint k = 0; k < n->v->n_inputs; k++)
-        inputs[k] = n->v->inputs[k]->number;
-    emit_step_event(s, n,
-                    &(struct event){.type = EVENT_VERTEX,
-                                    .name = n->v->meta.name,
-                                    .stage = n->v->meta.stage,
-                                    .build = n->v->meta.build,
-                                    .platform = platform,
-                                    .level = n->v->meta.level,
-                                    .id = &n->v->id,
-                                    .inputs = inputs,
-                                    .n_inputs = n->v->n_inputs});
-}
-
-static void announce(struct solver *s)
-{
-    for (guint i = 0; i < s->nodes->len; i++) {
-        struct node *n = g_ptr_array_index(s->nodes, i);
-        if (n->res.needed && !n->v->meta.internal && !n->res.step)
-            announce_one(s, n);
-    }
-    event_emit(s->o.events, &(struct event){.type = EVENT_PLAN, .vertex = -1, .total = s->steps});
-}
-
 static void finish_node(struct solver *s, struct node *n, enum event_outcome outcome,
                         const char *why)
 {
@@ -182,7 +144,7 @@ static void finish_node(struct solver *s, struct node *n, enum event_outcome out
     }
     if (n->res.started_us)
         n->res.duration_us = g_get_monotonic_time() - n->begun_us;
-    emit_step_event(s, n,
+    node_emit(s, n,
                     &(struct event){.type = EVENT_DONE,
                                     .outcome = outcome,
                                     .duration_us = n->res.duration_us,
@@ -501,7 +463,7 @@ static gboolean solve_node(struct solver *s, struct node *n, GError **err)
         n->res.why = node_explain_miss(s, n);
     }
     gboolean known = !g_str_equal(n->res.why, NEVER_BUILT);
-    emit_step_event(s, n, &(struct event){.type = EVENT_START, .text = known ? n->res.why : NULL});
+    node_emit(s, n, &(struct event){.type = EVENT_START, .text = known ? n->res.why : NULL});
     return run_locked(s, n, err);
 }
 
@@ -681,7 +643,7 @@ void solver_forget_lost(struct solver *s, gboolean *again)
 static gboolean solve(struct solver *s, struct vertex *const *targets, guint n, GError **err)
 {
     mark_needed(s, targets, n);
-    announce(s);
+    solver_announce(s);
     if (!resolve_sources(s, err) || !make_keys(s, err))
         return FALSE;
     visit_all(s, targets, n);
