@@ -176,8 +176,7 @@ static void collect_options(struct batch *x, struct sources_options *so)
 
 static void add_build(struct batch *x, const struct build *b)
 {
-    const struct source_contexts contexts = {.id =
-                                                 x->builds->len > 1 ? b->input.context_id : NULL,
+    const struct source_contexts contexts = {.id = x->builds->len > 1 ? b->input.context_id : NULL,
                                              .dir = b->input.context_dir,
                                              .archive = b->input.context_archive,
                                              .ignore = b->input.ignore,
@@ -190,6 +189,8 @@ static void add_build(struct batch *x, const struct build *b)
 
 gboolean batch_open_sources(struct batch *x, GError **err)
 {
+    if (x->sources)
+        return TRUE;
     if (!build_read_caches(x, err))
         return FALSE;
     struct sources_options so = {.store = x->store,
@@ -215,8 +216,7 @@ static gboolean check_uses(const struct build *b, GError **err)
     for (guint i = 0; i < b->uses->len; i++) {
         const struct build *used = g_ptr_array_index(b->uses, i);
         if (used->error)
-            return error_set(err, used->error->code, "%s, which it needs, failed",
-                             used->name);
+            return error_set(err, used->error->code, "%s, which it needs, failed", used->name);
     }
     return TRUE;
 }
@@ -399,7 +399,7 @@ static gint64 steps_took(const struct build *b)
     return last > begun ? last - begun : now - begun;
 }
 
-static void collect(const GPtrArray *builds, const GError *first)
+static void collect_results(const GPtrArray *builds, const GError *first)
 {
     for (guint i = 0; i < builds->len; i++) {
         struct build *b = g_ptr_array_index(builds, i);
@@ -415,7 +415,7 @@ static void solve_builds(const GPtrArray *builds)
 {
     g_autoptr(GError) err = NULL;
     build_solve_legs(builds, &err);
-    collect(builds, err);
+    collect_results(builds, err);
 }
 
 static void solve(struct batch *x)

@@ -43,19 +43,19 @@ static gboolean reads_url(const struct build *b)
     return b->r->file && !b->r->dockerfile_inline && giturl_is_web(b->r->file);
 }
 
-static gboolean is_own(const struct build *b)
+static gboolean has_own_files(const struct build *b)
 {
     return b->r->context_kind == BUILD_CONTEXT_DIR && !reads_url(b);
 }
 
 gboolean build_read_own(struct build *b, GError **err)
 {
-    return !is_own(b) || build_read(b, err);
+    return !has_own_files(b) || build_read(b, err);
 }
 
 gboolean build_read_far(struct build *b, GError **err)
 {
-    if (is_own(b))
+    if (has_own_files(b))
         return TRUE;
     return open_context(b, err) && (!reads_url(b) || build_fetch_dockerfile(b, err)) &&
            build_read(b, err);
@@ -77,7 +77,7 @@ static void note_filters(const struct build *b)
             event_note(b->ports.events, "--no-cache-filter %s: there is no stage of this name", *f);
 }
 
-gboolean build_lower(struct build *b, GError **err)
+static gboolean lower_build(struct build *b, GError **err)
 {
     note_filters(b);
     build_note_unused_args(b);
@@ -89,11 +89,10 @@ gboolean build_lower(struct build *b, GError **err)
 
 gboolean build_plan(struct build *b, GError **err)
 {
-    if (!build_lower(b, err))
+    if (!lower_build(b, err))
         return FALSE;
     const struct build_leg *first = g_ptr_array_index(b->result.legs, 0);
-    return build_lint(b, err) &&
-           build_settle_times(b->r, first->lowered->epoch, &b->times, err);
+    return build_lint(b, err) && build_settle_times(b->r, first->lowered->epoch, &b->times, err);
 }
 
 void build_begin_history(struct build *b)
@@ -117,7 +116,7 @@ gint64 build_log_id(const struct build *b, const struct vertex *v)
 gboolean build_prepare(struct build *b, GError **err)
 {
     return build_read_own(b, err) && batch_open(b->batch, err) && build_read_far(b, err) &&
-           batch_open_sources(b->batch, err) && build_lower(b, err);
+           batch_open_sources(b->batch, err) && lower_build(b, err);
 }
 
 gboolean build_run(struct build *b, GError **err)

@@ -65,12 +65,12 @@ struct build_leg {
 /* The result of a build. Fields are set as far as the build got; everything is owned by the build.
  */
 struct build_result {
-    gint64 id;                     /* in the history, from 1; 0: not recorded */
-    const char *name;              /* for output: its first tag, else the context's name */
-    gint64 started_us;             /* monotonic clock */
-    gint64 took_us; /* of a batch: until its last step was done, and for its own outputs */
-    struct dockerfile *df;         /* NULL: it could not be read */
-    struct diags *diags;           /* what is wrong with it; NULL: it was not read */
+    gint64 id;             /* in the history, from 1; 0: not recorded */
+    const char *name;      /* for output: its first tag, else the context's name */
+    gint64 started_us;     /* monotonic clock */
+    gint64 took_us;        /* of a batch: until its last step was done, and for its own outputs */
+    struct dockerfile *df; /* NULL: it could not be read */
+    struct diags *diags;   /* what is wrong with it; NULL: it was not read */
     struct lint_report *lint;      /* what the checks found; NULL: not checked */
     GPtrArray *legs;               /* struct build_leg*, one for each platform */
     const struct build_leg *wrong; /* diags has what is wrong for its platform; NULL: for all */

@@ -2,7 +2,7 @@
 #ifndef VARVE_BUILD_BUILDING_H
 #define VARVE_BUILD_BUILDING_H
 
-#include "build/batch.h"
+#include "build/batching.h"
 #include "dockerfile/parser.h"
 #include "exec/network.h"
 
@@ -22,8 +22,8 @@ struct build_input {
     char *context_name;               /* the context in full, for people */
     char *context_label;              /* its last part */
     char *context_dir;                /* on this machine; NULL: there is none */
-    char *context_id; /* tells it and its ignore file from others of a batch */
-    const struct build *context_of; /* whose it is, of an earlier build; NULL: its own */
+    char *context_id;                 /* tells it and its ignore file from others of a batch */
+    const struct build *context_of;   /* whose it is, of an earlier build; NULL: its own */
     gboolean context_archive;         /* it came from an archive: owners are kept */
     struct source_op *context_source; /* the URL or repository it came from, pinned to its content
                                          then; NULL: neither */
@@ -37,33 +37,16 @@ struct build {
     struct build_ports ports;      /* the batch's */
     struct build_result result;    /* with the legs */
     struct build_input input;
-    int number;                        /* in the batch, from 0 */
-    char *name;                        /* for contexts of others; NULL: alone */
-    GPtrArray *uses;                   /* struct build*: those whose results are its contexts */
+    int number;      /* in the batch, from 0 */
+    char *name;      /* for contexts of others; NULL: alone */
+    GPtrArray *uses; /* struct build*: those whose results are its contexts */
     gboolean *needs; /* n_needs, by vertex number; NULL: not lowered */
     guint n_needs;
     struct cache_writer *cache_writer; /* of --cache-to; or NULL */
     struct image_times times;
     struct build_row row; /* for history */
-    guint lost; /* store_layers_lost() before its outputs were made */
-    GError *error; /* what ended it; or NULL */
-};
-
-/* What builds have in common that run together. */
-struct batch {
-    struct session *session;
-    struct build_ports ports;
-    struct batch_options o;
-    GPtrArray *builds; /* struct build*, by number; owned */
-    struct store *store;
-    const struct build_config *config; /* the session's */
-    struct netpool *nets;              /* for RUN */
-    struct sources *sources;
-    GHashTable *secrets; /* id → GBytes*, borrowed, of all builds: for sources on the network */
-    struct graph *graph; /* of all builds; NULL: nothing is lowered yet */
-    struct solver *solver;
-    struct cache_reader *cache_reader; /* of every --cache-from; or NULL */
-    gint64 *build_ids;                 /* in the history, by number */
+    guint lost;           /* store_layers_lost() before its outputs were made */
+    GError *error;        /* what ended it; or NULL */
 };
 
 /* build.c: the build's own phases, in this order; FALSE with *err. */
@@ -71,23 +54,10 @@ struct batch {
 gboolean build_read_own(struct build *b, GError **err);
 /* With the store: contexts that come from elsewhere. */
 gboolean build_read_far(struct build *b, GError **err);
-/* Lowers, with what is wrong in the Dockerfile as an error. */
-gboolean build_lower(struct build *b, GError **err);
-/* The same, checks the Dockerfile and what the outputs want of it. */
+/* Lowers the Dockerfile, checks it and what the outputs want of it. */
 gboolean build_plan(struct build *b, GError **err);
 void build_begin_history(struct build *b);
 void build_clear(struct build *b); /* for batch_free() */
-
-/* batch.c */
-struct build *batch_new_build(struct batch *x, const struct build_request *r, const char *name);
-/* Opens the store and what is read of the configuration, once. */
-gboolean batch_open(struct batch *x, GError **err);
-/* Begins to read caches, and makes the sources of all builds that have no error; after their
- * inputs. */
-gboolean batch_open_sources(struct batch *x, GError **err);
-/* The build whose result is the context name, for lower_options.result_of. */
-const struct lowered *batch_result_of(gpointer build, const char *name, const struct platform *p,
-                                      GError **err);
 
 /* The number of the build whose logs have v's. */
 gint64 build_log_id(const struct build *b, const struct vertex *v);

@@ -52,7 +52,8 @@ static gboolean unpack_context(struct build *b, const char *dir, const char *nam
     g_autoptr(tree) t = scan_dir(NULL, dir, NULL, b->input.context_name, b->ports.cancel, err);
     g_autofree char *tmp = t ? store_tmp_dir(b->batch->store, err) : NULL;
     struct layer_info info = {0};
-    if (!tmp || !remote_fill(b->batch->store, b->ports.cancel, t, name, TRUE, NULL, tmp, &info, err)) {
+    if (!tmp ||
+        !remote_fill(b->batch->store, b->ports.cancel, t, name, TRUE, NULL, tmp, &info, err)) {
         g_prefix_error(err, "cannot unpack the context %s: ", b->input.context_name);
         return FALSE;
     }

@@ -214,7 +214,8 @@ static gboolean read_ignore(struct build *b, GError **err)
 static char *shown_name(const struct build *b)
 {
     const char *file = b->r->file;
-    gboolean below = file && !b->r->dockerfile_inline && !g_path_is_absolute(file) && strchr(file, '/');
+    gboolean below =
+        file && !b->r->dockerfile_inline && !g_path_is_absolute(file) && strchr(file, '/');
     return below ? g_strdup(file) : g_path_get_basename(b->input.dockerfile_path);
 }
 

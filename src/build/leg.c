@@ -43,8 +43,9 @@ static char *make_slot_prefix(const struct build *b, const struct build_leg *leg
     const char *tag = b->r->name;
     struct digest d;
     char hex[DIGEST_HEX_LEN + 1];
-    g_autofree char *all = tag ? g_strjoin("\n", tag, platform, NULL)
-                               : g_strjoin("\n", where, b->input.context_name, platform, b->name, NULL);
+    g_autofree char *all =
+        tag ? g_strjoin("\n", tag, platform, NULL)
+            : g_strjoin("\n", where, b->input.context_name, platform, b->name, NULL);
     digest_of_bytes(&d, all, strlen(all));
     return g_strndup(digest_hex(&d, hex), 16);
 }
@@ -146,8 +147,8 @@ static void collect_goals(const struct build *b, struct goals *g)
 static gboolean solve_goals(struct solver *s, const struct goals *g, GError **err)
 {
     g_autofree struct chain **chains = g_new0(struct chain *, g->vertices->len);
-    gboolean ok = solver_run(s, (struct vertex *const *)g->vertices->pdata, g->vertices->len,
-                             chains, err);
+    gboolean ok =
+        solver_run(s, (struct vertex *const *)g->vertices->pdata, g->vertices->len, chains, err);
     for (guint i = 0; i < g->legs->len; i++) {
         struct build_leg *leg = g_ptr_array_index(g->legs, i);
         guint at = GPOINTER_TO_UINT(g_hash_table_lookup(g->known, leg->lowered->result));
@@ -197,7 +198,8 @@ void build_make_images(struct build *b)
     b->result.images = imageset_new(b->batch->store, build_makes_index(b->r));
     for (guint i = 0; i < b->result.legs->len; i++) {
         struct build_leg *leg = g_ptr_array_index(b->result.legs, i);
-        struct built_image *image = built_image_new(b->batch->store, leg->chain, leg->lowered->conf);
+        struct built_image *image =
+            built_image_new(b->batch->store, leg->chain, leg->lowered->conf);
         image->cancel = b->ports.cancel;
         image->events = b->ports.events;
         image->epoch = b->times.epoch;

@@ -31,8 +31,8 @@ struct build_request {
     char *context_dir; /* of BUILD_CONTEXT_DIR, canonical; else NULL */
     char *file;        /* the Dockerfile: a path, a URL, "-" for in_fd; NULL: CONTEXT/Dockerfile */
     GBytes *dockerfile_inline; /* the Dockerfile's text, instead of file; or NULL */
-    int in_fd;         /* what "-" is read from, borrowed; -1: none */
-    int out_fd;        /* what an output's dest "-" is written to, borrowed; -1: none */
+    int in_fd;                 /* what "-" is read from, borrowed; -1: none */
+    int out_fd;                /* what an output's dest "-" is written to, borrowed; -1: none */
 
     char *name;             /* the first tag as the user wrote it; NULL: none was given */
     GPtrArray *tags;        /* char*: canonical names, NULL-terminated */

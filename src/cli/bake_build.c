@@ -42,9 +42,8 @@ static struct baked *find_baked(const struct baking *k, const char *name)
 
 static gboolean add_target(struct baking *k, const struct bake_target *t, GError **err)
 {
-    const struct bake_common common = {.env = k->env,
-                                       .parallel = k->how->parallel,
-                                       .events = report_sink()};
+    const struct bake_common common = {
+        .env = k->env, .parallel = k->how->parallel, .events = report_sink()};
     struct build_request *r = bake_request_new(t, &common, err);
     if (!r)
         return FALSE;
@@ -162,8 +161,7 @@ static char *make_title(const struct baking *k)
         if (asked++ < 3)
             g_string_append_printf(out, "%s%s", out->len ? ", " : "", t->target->name);
     }
-    return asked <= 3 ? g_strdup(out->str)
-                      : g_strdup_printf("%s and %u more", out->str, asked - 3);
+    return asked <= 3 ? g_strdup(out->str) : g_strdup_printf("%s and %u more", out->str, asked - 3);
 }
 
 static void show_findings(gpointer progress, const struct lint_report *r, const struct diags *d)
@@ -173,8 +171,9 @@ static void show_findings(gpointer progress, const struct lint_report *r, const 
 
 static gboolean open_batch(struct baking *k, gboolean quiet, GError **err)
 {
-    const struct session_options so = {
-        .env = k->env, .root = root_path(), .config_file = g_environ_getenv(k->env, "VARVE_CONFIG")};
+    const struct session_options so = {.env = k->env,
+                                       .root = root_path(),
+                                       .config_file = g_environ_getenv(k->env, "VARVE_CONFIG")};
     const struct batch_options bo = {.fail_fast = k->how->fail_fast};
     g_autofree char *title = make_title(k);
     k->session = session_new(&so);
@@ -297,10 +296,8 @@ static int run_batch(struct baking *k, GError **err)
 int bake_build(const struct bake_plan *p, const struct bake_run *how, GError **err)
 {
     g_auto(GStrv) env = g_get_environ();
-    struct baking k = {.plan = p,
-                       .how = how,
-                       .env = env,
-                       .all = g_ptr_array_new_with_free_func(baked_free)};
+    struct baking k = {
+        .plan = p, .how = how, .env = env, .all = g_ptr_array_new_with_free_func(baked_free)};
     int code = run_batch(&k, err);
     batch_free(k.batch);
     progress_free(k.progress);

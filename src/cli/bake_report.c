@@ -34,8 +34,8 @@ static gboolean is_up_to_date(const struct baked *t)
     const GPtrArray *outputs = t->shown.r->outputs;
     gboolean only_steps = !build_error(t->shown.build);
     for (guint i = 0; only_steps && i < outputs->len; i++)
-        only_steps = ((const struct output *)g_ptr_array_index(outputs, i))->type ==
-                     OUTPUT_CACHEONLY;
+        only_steps =
+            ((const struct output *)g_ptr_array_index(outputs, i))->type == OUTPUT_CACHEONLY;
     return r->ran == 0 && (r->unchanged || only_steps);
 }
 
@@ -77,8 +77,7 @@ static void add_row(struct table *rows, const struct baked *t)
 
 static void print_table(const GPtrArray *all)
 {
-    static const char *const heads[] = {"TARGET", "RESULT", "STEPS", "TIME",
-                                        "SIZE",   "IMAGE",  NULL};
+    static const char *const heads[] = {"TARGET", "RESULT", "STEPS", "TIME", "SIZE", "IMAGE", NULL};
     g_autoptr(table) rows = table_new(heads, "---rr-");
     for (guint i = 0; i < all->len; i++)
         add_row(rows, target_at(all, i));

@@ -25,7 +25,7 @@ static GList *sorted_names(GHashTable *map)
 }
 
 /* "key=value", quoted where a comma or a quote would end it. */
-static void append_field(GString *out, const char *key, const char *value)
+static void append_word(GString *out, const char *key, const char *value)
 {
     g_autofree char *field = g_strdup_printf("%s=%s", key, value);
     g_auto(GStrv) parts = g_strsplit(field, "\"", -1);
@@ -42,10 +42,10 @@ static char *entry_words(GHashTable *entry)
     GString *out = g_string_new(NULL);
     const char *type = g_hash_table_lookup(entry, "type");
     if (type)
-        append_field(out, "type", type);
+        append_word(out, "type", type);
     for (GList *l = names; l; l = l->next)
         if (strcmp(l->data, "type") != 0)
-            append_field(out, l->data, g_hash_table_lookup(entry, l->data));
+            append_word(out, l->data, g_hash_table_lookup(entry, l->data));
     return g_string_free(out, FALSE);
 }
 
@@ -76,8 +76,8 @@ static char **map_vector(GHashTable *map)
     guint n = 0;
     for (GList *l = names; l; l = l->next)
         if (g_hash_table_lookup(map, l->data))
-            v[n++] =
-                g_strdup_printf("%s=%s", (char *)l->data, (char *)g_hash_table_lookup(map, l->data));
+            v[n++] = g_strdup_printf("%s=%s", (char *)l->data,
+                                     (char *)g_hash_table_lookup(map, l->data));
     return v;
 }
 
@@ -252,9 +252,9 @@ static void take_common(const struct asking *a)
 struct build_request *bake_request_new(const struct bake_target *t, const struct bake_common *c,
                                        GError **err)
 {
-    static const ask_fn all[] = {refuse_attestations, ask_call,      ask_names, ask_args,
-                                 ask_secrets,         ask_contexts,  ask_run,   ask_platforms,
-                                 ask_caches,          ask_outputs,   ask_context};
+    static const ask_fn all[] = {refuse_attestations, ask_call,     ask_names,  ask_args,
+                                 ask_secrets,         ask_contexts, ask_run,    ask_platforms,
+                                 ask_caches,          ask_outputs,  ask_context};
     struct asking a = {t, c, build_request_new()};
     take_common(&a);
     for (guint i = 0; i < G_N_ELEMENTS(all); i++)

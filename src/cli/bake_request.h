@@ -7,9 +7,9 @@
 
 /* What of varve bake's own options is the same for all targets. */
 struct bake_common {
-    char **env;            /* "NAME=value", borrowed */
-    guint parallel;        /* steps at the same time, 0: default */
-    gboolean wants_id;     /* image ids are needed, whatever the outputs make */
+    char **env;                /* "NAME=value", borrowed */
+    guint parallel;            /* steps at the same time, 0: default */
+    gboolean wants_id;         /* image ids are needed, whatever the outputs make */
     struct event_sink *events; /* gets notes about values */
 };
 /* A request that means what t means. The links of t name other targets (CONTEXT_BUILD). NULL with

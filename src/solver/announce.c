@@ -18,15 +18,15 @@ static void announce_one(struct solver *s, struct node *n)
     for (guint k = 0; k < n->v->n_inputs; k++)
         inputs[k] = n->v->inputs[k]->number;
     node_emit(s, n,
-                    &(struct event){.type = EVENT_VERTEX,
-                                    .name = n->v->meta.name,
-                                    .stage = n->v->meta.stage,
-                                    .build = n->v->meta.build,
-                                    .platform = platform,
-                                    .level = n->v->meta.level,
-                                    .id = &n->v->id,
-                                    .inputs = inputs,
-                                    .n_inputs = n->v->n_inputs});
+              &(struct event){.type = EVENT_VERTEX,
+                              .name = n->v->meta.name,
+                              .stage = n->v->meta.stage,
+                              .build = n->v->meta.build,
+                              .platform = platform,
+                              .level = n->v->meta.level,
+                              .id = &n->v->id,
+                              .inputs = inputs,
+                              .n_inputs = n->v->n_inputs});
 }
 
 void solver_announce(struct solver *s)

@@ -8,7 +8,7 @@
  * only up to EXPLAIN_MAX_FILES), one for each cache mount that earlier steps wrote to ("cache": its
  * target, instead of a name), and one for every other input, whose digest is its definition key. A
  * miss is explained by the first element that differs. */
-#include "solver/node.h"
+#include "solver/explain.h"
 
 #include "net/url.h"
 

@@ -116,23 +116,13 @@ void node_find_pasts(struct solver *s, struct node *n);
  * error. The solver's lock is held or not needed. */
 gboolean node_failed_early(struct solver *s, struct node *n, GError *error, GError **err);
 
-/* announce.c: an event about n, if it is shown; and numbers and tells of all steps that are needed. */
+/* announce.c: an event about n, if it is shown; and numbers and tells of all steps that are needed.
+ */
 void node_emit(struct solver *s, struct node *n, struct event *ev);
 void solver_announce(struct solver *s);
 
 /* resolve.c: fills resolved of all needed http and git sources. */
 gboolean resolve_sources(struct solver *s, GError **err);
-/* explain.c */
-/* The place of n, to compare with earlier builds. NULL for internal vertices: they share the slot
- * of their instruction. */
-char *node_slot(const struct solver *s, const struct node *n);
-
-/* JSON text of what n reads: op digest, per input a name, a digest and, where small, its files. */
-char *node_inputs_json(struct solver *s, struct node *n);
-/* The text of node_explain_miss() if there is no such record; not shown while the step starts. */
-#define NEVER_BUILT "never built here"
-/* Why n was not a hit, compared with the newest record in its slot. */
-char *node_explain_miss(struct solver *s, struct node *n);
 
 /* run_*.c: make n's chain by running its op; fills layer_bytes. */
 struct chain *run_exec(struct solver *s, struct node *n, GError **err);

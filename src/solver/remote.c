@@ -1,6 +1,7 @@
 #include "solver/remote.h"
 
 #include "base/error.h"
+#include "solver/explain.h"
 #include "solver/inputs.h"
 #include "store/absent.h"
 

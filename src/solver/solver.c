@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/pool.h"
+#include "solver/explain.h"
 #include "solver/inputs.h"
 #include "solver/remote.h"
 
@@ -145,13 +146,13 @@ static void finish_node(struct solver *s, struct node *n, enum event_outcome out
     if (n->res.started_us)
         n->res.duration_us = g_get_monotonic_time() - n->begun_us;
     node_emit(s, n,
-                    &(struct event){.type = EVENT_DONE,
-                                    .outcome = outcome,
-                                    .duration_us = n->res.duration_us,
-                                    .layer_bytes = n->res.layer_bytes,
-                                    .cpu_us = n->res.cpu_us,
-                                    .memory_peak = n->res.memory_peak,
-                                    .text = n->res.why});
+              &(struct event){.type = EVENT_DONE,
+                              .outcome = outcome,
+                              .duration_us = n->res.duration_us,
+                              .layer_bytes = n->res.layer_bytes,
+                              .cpu_us = n->res.cpu_us,
+                              .memory_peak = n->res.memory_peak,
+                              .text = n->res.why});
 }
 
 /* Whom a finished chain is told to. */

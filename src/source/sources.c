@@ -27,7 +27,7 @@ struct sources {
     struct solver_env env;
     GMutex lock;       /* guards locals */
     GPtrArray *locals; /* struct local* */
-    GArray *keys; /* struct source_keys, by owner */
+    GArray *keys;      /* struct source_keys, by owner */
     struct baseimages *images;
     struct remotes *remotes;
 };

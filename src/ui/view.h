@@ -7,11 +7,11 @@
 enum step_state { STEP_WAITING, STEP_RUNNING, STEP_DONE };
 
 struct step {
-    int vertex;             /* number in the graph */
-    char *name, *stage;     /* stage may be NULL */
+    int vertex;                     /* number in the graph */
+    char *name, *stage;             /* stage may be NULL */
     char *build, *platform, *level; /* each may be NULL */
-    char *id;               /* "sha256:…" */
-    int *inputs;            /* vertex numbers */
+    char *id;                       /* "sha256:…" */
+    int *inputs;                    /* vertex numbers */
     int n_inputs;
     enum step_state state;
     enum event_outcome outcome;

@@ -379,7 +379,7 @@ END
     "$VARVE" bake --progress=plain --allow "fs=*" --set "*.contexts.busybox=oci-layout://$BASES/busybox-oci" t1 slow >log 2>&1 3>&- &
     pid=$!
     for _ in $(seq 100); do
-        ! grep -q 'RUN sleep 60' log || break
+        if grep -q 'RUN sleep 60' log; then break; fi
         sleep 0.1
     done
     kill -INT $pid

@@ -188,6 +188,17 @@ static void show(struct fake *f, GString *out, const GError *err)
     g_string_append_printf(out, "> told %u\n", f->told);
 }
 
+/* "> nothing of target", and for the sake of which step. */
+static void show_missing(struct fake *f, const struct vertex *target, GString *out)
+{
+    const GError *err = NULL;
+    const struct vertex *failed = solver_failed_below(f->solver, target, &err);
+    g_assert_true((failed == NULL) == (err == NULL));
+    g_string_append_printf(out, "> nothing of %s%s%s\n", target->meta.name,
+                           failed && failed != target ? " without " : "",
+                           failed && failed != target ? failed->meta.name : "");
+}
+
 /* Solves the vertices that words name. */
 static void solve(struct fake *f, char **words, GString *out)
 {
@@ -207,8 +218,7 @@ static void solve(struct fake *f, char **words, GString *out)
         g_string_append_printf(out, "> needs%s\n", f->needs->str);
     for (guint i = 0; i < targets->len; i++) {
         if (!chains[i])
-            g_string_append_printf(out, "> nothing of %s\n",
-                                   ((struct vertex *)targets->pdata[i])->meta.name);
+            show_missing(f, targets->pdata[i], out);
         chain_free(chains[i]);
     }
     g_string_append_c(out, '\n');
