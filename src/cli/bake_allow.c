@@ -66,8 +66,9 @@ static gboolean user_agrees(const GPtrArray *needs)
 {
     char answer[16];
     g_autofree char *text = needs_text(needs);
-    fprintf(stderr, "This definition asks for more than its files may take on their own:\n%s"
-                    "Allow this? [y/N] ",
+    fprintf(stderr,
+            "This definition asks for more than its files may take on their own:\n%s"
+            "Allow this? [y/N] ",
             text);
     return fgets(answer, sizeof answer, stdin) && g_ascii_tolower(answer[0]) == 'y';
 }

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/suggest.h"
 #include "cli/bake_allow.h"
+#include "cli/bake_remote.h"
 #include "cli/commands.h"
 #include "cli/report.h"
 #include "ui/text.h"
@@ -209,15 +210,21 @@ int cmd_bake(const struct command *c, int argc, char **argv, GError **err)
     if (command_begin(c, &f, &argc, &argv, 0, -1, err)) {
         g_autoptr(GHashTable) environment = environment_table();
         g_auto(GStrv) sets = all_sets(&f);
-        struct bake_options o = {.files = f.files,
-                                 .targets = argv + 1,
-                                 .sets = sets,
-                                 .vars = f.vars,
-                                 .environment = environment,
-                                 .in_fd = STDIN_FILENO,
-                                 .strict = f.strict,
-                                 .file_relative = f.file_relative};
-        code = bake_with(&f, &o, words, err);
+        struct bake_place place;
+        if (bake_place_open(&place, argv + 1, f.files, environment, err)) {
+            struct bake_options o = {.files = f.files,
+                                     .targets = place.targets,
+                                     .remote = place.remote,
+                                     .cmd_context = place.cmd_context,
+                                     .sets = sets,
+                                     .vars = f.vars,
+                                     .environment = environment,
+                                     .in_fd = STDIN_FILENO,
+                                     .strict = f.strict,
+                                     .file_relative = f.file_relative};
+            code = bake_with(&f, &o, words, err);
+        }
+        bake_place_close(&place);
     }
     command_clear(c, &f);
     return code;
