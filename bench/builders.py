@@ -27,13 +27,13 @@ def compiled(folder, name):
     return out
 
 
-def run(argv, log, env=None):
+def run(argv, log, env=None, cwd=None):
     """Run to the end; what it took. The time is that of the program alone."""
     folder = os.path.dirname(log)
     report = log + '.peak'
     with open(log, 'ab') as out:
         code = subprocess.run([compiled(os.path.join(folder, 'limits'), 'peak'), report, *argv], stdin=subprocess.DEVNULL, stdout=out,
-                              stderr=subprocess.STDOUT, env=dict(os.environ, **(env or {}))).returncode
+                              stderr=subprocess.STDOUT, env=dict(os.environ, **(env or {})), cwd=cwd).returncode
     if code:
         with open(log, errors='replace') as f:
             tail = f.read()[-3000:]
@@ -79,6 +79,10 @@ class Varve(Builder):
                 *(['--push'] if push else []), *(['-o', 'type=cacheonly'] if discard else []), *args, os.path.join(self.engines.work, context)]
         return run(argv, self.log, {'VARVE_ROOT': self.root})
 
+    def bake(self, context, args=()):
+        """Targets of the bake file in context, from there; --set and targets are args."""
+        return run([self.program, 'bake', '--progress=plain', *args], self.log, {'VARVE_ROOT': self.root}, os.path.join(self.engines.work, context))
+
     def forget(self):
         shutil.rmtree(self.root, ignore_errors=True)
 
@@ -93,6 +97,13 @@ class Docker(Builder):
         return run(chroot(f'DOCKER_HOST=unix:///run/{self.engine}.sock', 'docker', 'buildx', 'build', '--progress=plain', '--provenance=false', '--network=host',
                           *(['--no-cache'] if no_cache else []), *(['-t', tag] if tag else []), *(['--push'] if push else []),
                           *(['-o', 'type=cacheonly'] if discard else []), *args, os.path.join(self.engines.inside, context)), self.log)
+
+    def bake(self, context, args=()):
+        """Likewise. The host's network is in a file, since --set cannot ask for it."""
+        with open(os.path.join(self.engines.work, context, 'docker-bake.override.hcl'), 'w') as f:
+            f.write('target "_common" { network = "host" }\n')
+        return run(chroot(f'DOCKER_HOST=unix:///run/{self.engine}.sock', 'sh', '-c', 'cd "$0" && exec "$@"', os.path.join(self.engines.inside, context),
+                          'docker', 'buildx', 'bake', '--progress=plain', '--provenance=false', '--allow=network.host', *args), self.log)
 
     def docker(self, *argv):
         run(chroot(f'DOCKER_HOST=unix:///run/{self.engine}.sock', 'sh', '-c', *argv), self.log)

@@ -296,6 +296,41 @@ class W13(W12):
         return builder.build('W7', tag=builder.tag('w13'), push=True, args=[self.argument[builder.name], f'--cache-from=type=registry,ref={builder.tag("w12-cache")}'])
 
 
+class W15(GraphRag):
+    """bake of prod and dev of examples/graphrag, by the same docker-bake.hcl: the shared base once, both finals at the same time (peer: docker buildx
+    bake). The builder's stores are emptied before each round; npm ci is part of it, so the network's speed is, too."""
+    name, title = 'W15', 'bake of prod and dev, cold'
+
+    def setup(self, builder):
+        self.args = [f'--set=*.args.NODE_IMAGE={self.base()}', 'prod', 'dev']
+        self.context = getattr(self, 'context', {})
+        self.context[builder.name] = self.copy(builder)
+
+    def before(self, builder, number):
+        builder.forget()
+
+    def run(self, builder):
+        return builder.bake(self.context[builder.name], self.args)
+
+
+class W15Again(W15):
+    """the same again. Warm."""
+    name, title = 'W15b', 'bake of prod and dev, nothing changed'
+
+    def setup(self, builder):
+        super().setup(builder)
+        builder.bake(self.context[builder.name], self.args)
+
+    def before(self, builder, number):
+        pass
+
+
+class W15Line(W15Again):
+    """the same after a line was added to src/main.ts: one compilation, and a small layer in each image. Warm."""
+    name, title = 'W15c', 'bake of prod and dev, one source line'
+    before = W2.before
+
+
 def igzip():
     return 'igzip' if shutil.which('igzip') else 'gzip'
 
@@ -395,4 +430,4 @@ def with_ca(old, new):
     layout.image(config, manifest['layers'] + [layout.layer(data)])
 
 
-WORKLOADS = [W1, W2, W3, W4, W5, W6, W7Run, W7Export, W8, W12, W13]
+WORKLOADS = [W1, W2, W3, W4, W5, W6, W7Run, W7Export, W8, W12, W13, W15, W15Again, W15Line]

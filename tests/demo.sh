@@ -27,7 +27,7 @@ say "A node base image, made from Debian's packages (the Dockerfile says node:20
 mkdir -p "$bases"
 tests/testbed/node-base.sh "$bases"
 
-say "Build examples/graphrag: five stages, real npm ci, real tsc"
+say "Build examples/graphrag: seven stages, real npm ci, real tsc"
 cp -r examples/graphrag "$work/graphrag"
 rm -rf "$work/graphrag/node_modules" "$work/graphrag/dist" "$work/graphrag/data"
 build=("$varve" build --host-ca --build-context "node:20-alpine=oci-layout://$bases/node-base-oci" -t graphrag:1)

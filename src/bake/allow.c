@@ -23,6 +23,7 @@ struct allowing {
     GHashTable *words; /* "network.host", "device=x": allowed as they are */
     GArray *grants;    /* struct grant */
     gboolean paths;
+    gboolean remote; /* bake_plan.remote */
     GPtrArray *needs;
     GHashTable *known; /* flags in needs */
 };
@@ -148,7 +149,7 @@ static void want_contexts(struct allowing *a, const struct bake_target *t)
     static const char layout[] = "oci-layout://";
     GHashTableIter it;
     gpointer value;
-    if (bake_context_is_path(t->context))
+    if (bake_context_is_path(t->context) && (!a->remote || t->cwd))
         want_path(a, t, BAKE_CONTEXT, t->context, ACCESS_READ);
     if (g_path_is_absolute(t->dockerfile))
         want_path(a, t, BAKE_DOCKERFILE, t->dockerfile, ACCESS_READ);
@@ -163,7 +164,7 @@ static void want_contexts(struct allowing *a, const struct bake_target *t)
             want_path(a, t, BAKE_CONTEXTS, plain, ACCESS_READ);
         } else if (g_str_has_prefix(path, "cwd://")) {
             want_path(a, t, BAKE_CONTEXTS, path + strlen("cwd://"), ACCESS_READ);
-        } else if (bake_context_is_path(path)) {
+        } else if (bake_context_is_path(path) && !a->remote) {
             want_path(a, t, BAKE_CONTEXTS, path, ACCESS_READ);
         }
     }
@@ -203,7 +204,7 @@ GPtrArray *bake_needs(const struct bake_plan *p, const char *dir, char **allowed
     g_autoptr(GHashTable) known = g_hash_table_new(g_str_hash, g_str_equal);
     g_autoptr(GArray) grants = g_array_new(FALSE, FALSE, sizeof(struct grant));
     g_autoptr(GPtrArray) needs = g_ptr_array_new_with_free_func(need_free);
-    struct allowing a = {dir, words, grants, paths, needs, known};
+    struct allowing a = {dir, words, grants, paths, p->remote, needs, known};
     g_array_set_clear_func(grants, grant_clear);
     for (char **text = allowed; text && *text; text++)
         if (!read_allowed(&a, *text, err))

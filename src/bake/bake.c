@@ -4,6 +4,7 @@
 #include "bake/contextpath.h"
 #include "base/error.h"
 #include "base/fs.h"
+#include "base/path.h"
 #include "base/platform.h"
 
 #include <fcntl.h>
@@ -25,10 +26,11 @@ struct bake *bake_new(const struct bake_options *options)
     b->vars = bake_map_new();
     platform_host(&host);
     b->local_platform = platform_text(&host);
-    b->env = (struct module_env){.variables = b->vars,
-                                 .cmd_context = "cwd://",
-                                 .local_platform = b->local_platform,
-                                 .strict = options->strict};
+    b->env =
+        (struct module_env){.variables = b->vars,
+                            .cmd_context = options->cmd_context ? options->cmd_context : "cwd://",
+                            .local_platform = b->local_platform,
+                            .strict = options->strict};
     return b;
 }
 
@@ -74,9 +76,12 @@ static gboolean read_vars(struct bake *b, GError **err)
 
 /* Compose. */
 
+/* .env is the user's own, also for a remote definition. */
 static GBytes *read_for_compose(gpointer self, const char *path, GError **err)
 {
-    return fs_read(AT_FDCWD, path, YAML_MAX_BYTES, err);
+    const struct bake_remote *r = ((struct bake *)self)->options->remote;
+    return r && r->dir && strcmp(path, ".env") != 0 ? bake_remote_read(r, path, YAML_MAX_BYTES, err)
+                                                    : fs_read(AT_FDCWD, path, YAML_MAX_BYTES, err);
 }
 
 static gboolean load_compose(struct bake *b, struct compose *c, const struct compose_file *files,
@@ -86,7 +91,8 @@ static gboolean load_compose(struct bake *b, struct compose *c, const struct com
                                     .n_files = n,
                                     .env = b->options->environment,
                                     .home = env_get(b, "HOME"),
-                                    .read = read_for_compose};
+                                    .read = read_for_compose,
+                                    .self = b};
     return compose_load(c, &source, defs, err);
 }
 
@@ -186,8 +192,8 @@ static gboolean add_hcl(struct bake *b, const struct bakefile *f, GError **err)
 gboolean bake_read(struct bake *b, GError **err)
 {
     struct place at;
-    g_autoptr(GPtrArray) files =
-        bakefiles_read(b->options->files, b->options->environment, b->options->in_fd, err);
+    g_autoptr(GPtrArray) files = bakefiles_read(b->options->files, b->options->environment,
+                                                b->options->in_fd, b->options->remote, err);
     if (!files || !read_vars(b, err))
         return FALSE;
     for (guint i = 0; i < files->len; i++) {
@@ -209,6 +215,20 @@ gboolean bake_read(struct bake *b, GError **err)
     return FALSE;
 }
 
+/* As Docker's: the whole of a remote definition is its URL. */
+static void use_remote(struct bake *b)
+{
+    const struct bake_remote *r = b->options->remote;
+    b->plan->remote = r && r->dir;
+    for (guint i = 0; b->plan->remote && i < b->plan->targets->len; i++) {
+        struct bake_target *t = b->plan->targets->pdata[i];
+        if (t->cwd || strcmp(t->context, ".") != 0)
+            continue;
+        g_free(t->context);
+        t->context = g_strdup(r->url);
+    }
+}
+
 gboolean bake_make_plan(struct bake *b, GError **err)
 {
     b->at = (struct bake_where){0};
@@ -220,7 +240,20 @@ gboolean bake_make_plan(struct bake *b, GError **err)
     if (!b->plan || !bake_plan_check(b->plan, b->options->environment, &b->at, err))
         return FALSE;
     b->at = (struct bake_where){0};
+    use_remote(b);
     return TRUE;
+}
+
+char *bake_build_context(const struct bake *b, const struct bake_target *t, const char *name,
+                         GError **err)
+{
+    static const char cwd[] = "cwd://";
+    const char *value = name ? g_hash_table_lookup(t->contexts, name) : t->context;
+    if (g_str_has_prefix(value, cwd))
+        return path_clean(value + strlen(cwd));
+    if (!b->plan->remote || (!name && t->cwd) || !bake_context_is_path(value))
+        return g_strdup(value);
+    return bake_remote_context(b->options->remote, value, err);
 }
 
 gboolean bake_failed(struct bake *b, const GError *err)

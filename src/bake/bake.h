@@ -9,6 +9,7 @@
 #include "bake/compose.h"
 #include "bake/module.h"
 #include "bake/plan.h"
+#include "bake/remote.h"
 
 /* What the user asked for. Borrowed by the bake. */
 struct bake_options {
@@ -16,10 +17,12 @@ struct bake_options {
     char **targets; /* names and patterns; NULL: "default" */
     char **sets;    /* --set, and --push and the like as such texts */
     char **vars;    /* --var NAME=VALUE */
-    GHashTable *environment; /* char * → char * */
-    int in_fd;               /* what "-" is read from */
-    gboolean strict;         /* unknown attributes and blocks are errors */
-    gboolean file_relative;  /* contexts count from the file that defines them */
+    GHashTable *environment;          /* char * → char * */
+    int in_fd;                        /* what "-" is read from */
+    const struct bake_remote *remote; /* where the files are; NULL: here */
+    const char *cmd_context;          /* BAKE_CMD_CONTEXT; NULL: "cwd://" */
+    gboolean strict;                  /* unknown attributes and blocks are errors */
+    gboolean file_relative;           /* contexts count from the file that defines them */
 };
 
 struct bake {
@@ -44,6 +47,10 @@ void bake_free(struct bake *b);
 gboolean bake_read(struct bake *b, GError **err);
 /* Makes b->plan and checks it. */
 gboolean bake_make_plan(struct bake *b, GError **err);
+/* A target's context (name NULL), or its context of that name, as `varve build` takes it: with a
+ * remote definition a path is inside that (bake_remote_context()). The caller's. */
+char *bake_build_context(const struct bake *b, const struct bake_target *t, const char *name,
+                         GError **err);
 /* err, with which one of the above failed, at its place: the texts' diags then have all that is to
  * be shown. FALSE when it has none and is to be shown alone. */
 gboolean bake_failed(struct bake *b, const GError *err);

@@ -2,7 +2,7 @@
 #ifndef VARVE_BAKE_BAKEFILE_H
 #define VARVE_BAKE_BAKEFILE_H
 
-#include <glib.h>
+#include "bake/remote.h"
 
 enum bakefile_kind {
     BAKEFILE_HCL,
@@ -19,8 +19,10 @@ struct bakefile {
 
 /* Reads files (NULL-terminated; NULL: those of BUILDX_BAKE_FILE, else all of the usual names that
  * are there), in the order in which they count. environment: char * → char *; in_fd is what "-" is
- * read from. struct bakefile *, at least one. NULL with *err: VARVE_ERROR_NOT_FOUND, or what
- * reading said. */
-GPtrArray *bakefiles_read(char **files, GHashTable *environment, int in_fd, GError **err);
+ * read from. remote (or NULL): where they are, but for those of cwd://, which come last; one that
+ * is a single file is read whatever files says.  * struct bakefile *, at least one. NULL with *err:
+ * VARVE_ERROR_NOT_FOUND, or what reading said. */
+GPtrArray *bakefiles_read(char **files, GHashTable *environment, int in_fd,
+                          const struct bake_remote *remote, GError **err);
 
 #endif

@@ -429,6 +429,7 @@ static void finish_plan(struct bake_plan *plan, const char *epoch)
     for (guint i = 0; i < plan->targets->len; i++) {
         struct bake_target *t = plan->targets->pdata[i];
         char *context = bake_context_clean(t->context);
+        t->cwd = g_str_has_prefix(t->context, "cwd://");
         g_free(t->context);
         t->context = context;
         set_dest(t);

@@ -14,6 +14,8 @@ struct bake_plan {
     GPtrArray *groups;  /* struct bake_group *, by name: those reached; "default" is what was asked
                          * for */
     GHashTable *names;  /* name → target, borrowed */
+    gboolean remote;    /* paths of contexts are inside a remote definition (bake/remote.h), but for
+                         * those of cwd:// */
 };
 
 /* asked: names and patterns of targets and groups; NULL or empty: "default". epoch: value of

@@ -121,6 +121,7 @@ struct bake_target {
     GPtrArray *entitlements;    /* "network.host", … */
     GHashTable *extra_hosts;    /* name → address; NULL value: null was written */
 
+    gboolean cwd;    /* the context was "cwd://…": of this machine even in a remote definition */
     gboolean linked; /* built for the sake of another target only ("target:" in contexts) */
 };
 

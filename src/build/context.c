@@ -6,10 +6,8 @@
 #include "base/fs.h"
 #include "base/io.h"
 #include "base/sniff.h"
+#include "build/fetched.h"
 #include "net/download.h"
-#include "source/remote.h"
-#include "text/giturl.h"
-#include "tree/scan.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -49,15 +47,12 @@ static gboolean refuse_archive(const struct build *b, GError **err)
  * the store is closed. */
 static gboolean unpack_context(struct build *b, const char *dir, const char *name, GError **err)
 {
-    g_autoptr(tree) t = scan_dir(NULL, dir, NULL, b->input.context_name, b->ports.cancel, err);
-    g_autofree char *tmp = t ? store_tmp_dir(b->batch->store, err) : NULL;
-    struct layer_info info = {0};
-    if (!tmp ||
-        !remote_fill(b->batch->store, b->ports.cancel, t, name, TRUE, NULL, tmp, &info, err)) {
+    b->input.context_dir =
+        fetched_unpack(b->batch->store, b->ports.cancel, dir, name, b->input.context_name, err);
+    if (!b->input.context_dir) {
         g_prefix_error(err, "cannot unpack the context %s: ", b->input.context_name);
         return FALSE;
     }
-    b->input.context_dir = g_build_filename(store_root(b->batch->store), tmp, "fs", NULL);
     b->input.context_archive = TRUE;
     g_autofree char *itself = g_build_filename(b->input.context_dir, name, NULL);
     return access(itself, F_OK) != 0 || refuse_archive(b, err);
@@ -215,15 +210,11 @@ static char *fetch(struct build *b, const struct source_op *op, gboolean context
                                  .cancel = b->ports.cancel,
                                  .secrets = b->r->secrets,
                                  .ssh_agent = agent ? agent : b->r->ssh_agent};
-    g_autoptr(remotes) r = remotes_new(&ro);
-    g_autoptr(chain) c = remotes_chain(r, op, err);
-    g_autofree char *holds = c ? remotes_holds(r, op, err) : NULL;
-    if (!holds)
-        return NULL;
-    if (context)
+    g_autofree char *holds = NULL;
+    char *dir = fetched_dir(&ro, op, &holds, err);
+    if (dir && context)
         pin(b, op, holds);
-    g_autofree char *layer = store_layer_path(c->ids[c->n - 1]);
-    return g_build_filename(store_root(b->batch->store), layer, "fs", NULL);
+    return dir;
 }
 
 static gboolean open_http(struct build *b, GError **err)
@@ -241,18 +232,11 @@ static gboolean open_git(struct build *b, GError **err)
         return FALSE;
     const char *keep = g_hash_table_lookup(b->r->build_args, "BUILDKIT_CONTEXT_KEEP_GIT_DIR");
     const char *epoch = g_hash_table_lookup(b->r->build_args, "SOURCE_DATE_EPOCH");
-    gboolean keep_arg = keep && *keep && !g_str_equal(keep, "0") && !g_str_equal(keep, "false");
-    struct source_op op = {
-        .kind = SOURCE_GIT,
-        .identifier = git->remote,
-        .ref = git->ref,
-        .commit = git->checksum,
-        .subdir = git->subdir,
-        .keep_git_dir = git->keep_git_dir == GIT_UNSET ? keep_arg : git->keep_git_dir == GIT_YES,
-        .submodules = git->submodules != GIT_NO,
-        .commit_times =
-            git->commit_times == GIT_UNSET ? epoch && *epoch : git->commit_times == GIT_YES,
-        .by_commit = git->by_commit};
+    struct source_op op = fetched_git_op(git);
+    if (git->keep_git_dir == GIT_UNSET)
+        op.keep_git_dir = keep && *keep && !g_str_equal(keep, "0") && !g_str_equal(keep, "false");
+    if (git->commit_times == GIT_UNSET)
+        op.commit_times = epoch && *epoch;
     b->input.context_dir = fetch(b, &op, TRUE, err);
     return b->input.context_dir != NULL;
 }

@@ -7,6 +7,7 @@
 #include "cli/arguments.h"
 #include "cli/bake_allow.h"
 #include "cli/bake_build.h"
+#include "cli/bake_remote.h"
 #include "cli/commands.h"
 #include "cli/report.h"
 #include "ui/text.h"
@@ -200,9 +201,9 @@ static gboolean read_all(struct bake *b, const struct bake_flags *f, const struc
     return TRUE;
 }
 
-/* words: the command line from "bake" on. */
-static int bake_with(const struct bake_flags *f, const struct bake_options *o, char **words,
-                     GError **err)
+/* secrets: for all builds; or NULL. words: the command line from "bake" on. */
+static int bake_with(const struct bake_flags *f, const struct bake_options *o, GHashTable *secrets,
+                     char **words, GError **err)
 {
     struct list_choice l = {FALSE, FALSE};
     struct bake_run how;
@@ -210,6 +211,7 @@ static int bake_with(const struct bake_flags *f, const struct bake_options *o, c
         return error_set(err, VARVE_ERROR_USAGE, "--print and --list exclude one another");
     if (!read_run(f, &how, err) || (f->list && !read_list_choice(f->list, &l, err)))
         return 0;
+    how.secrets = secrets;
     g_autoptr(bake) b = bake_new(o);
     g_autoptr(GError) why = NULL;
     gboolean ok = read_all(b, f, &l, &why);
@@ -233,15 +235,21 @@ int cmd_bake(const struct command *c, int argc, char **argv, GError **err)
     if (command_begin(c, &f, &argc, &argv, 0, -1, err)) {
         g_autoptr(GHashTable) environment = environment_table();
         g_auto(GStrv) sets = all_sets(&f);
-        struct bake_options o = {.files = f.files,
-                                 .targets = argv + 1,
-                                 .sets = sets,
-                                 .vars = f.vars,
-                                 .environment = environment,
-                                 .in_fd = STDIN_FILENO,
-                                 .strict = f.strict,
-                                 .file_relative = f.file_relative};
-        code = bake_with(&f, &o, words, err);
+        struct bake_place place;
+        if (bake_place_open(&place, argv + 1, f.files, environment, err)) {
+            struct bake_options o = {.files = f.files,
+                                     .targets = place.targets,
+                                     .remote = place.remote,
+                                     .cmd_context = place.cmd_context,
+                                     .sets = sets,
+                                     .vars = f.vars,
+                                     .environment = environment,
+                                     .in_fd = STDIN_FILENO,
+                                     .strict = f.strict,
+                                     .file_relative = f.file_relative};
+            code = bake_with(&f, &o, place.secrets, words, err);
+        }
+        bake_place_close(&place);
     }
     command_clear(c, &f);
     return code;

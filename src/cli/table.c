@@ -8,7 +8,7 @@ const struct command commands[] = {
      "  varve build -t hello:1 .\n  varve build --target test --build-arg VERSION=2 -o "
      "type=local,dest=out .",
      TRUE, build_options_rows, cmd_build},
-    {"bake", "[OPTIONS] [TARGET…]", "print or list the targets of bake and Compose files",
+    {"bake", "[OPTIONS] [URL] [TARGET…]", "print or list the targets of bake and Compose files",
      "Files are docker-bake.hcl, docker-bake.json, compose.yaml and their overrides, unless -f "
      "names "
      "others.",

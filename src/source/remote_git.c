@@ -63,13 +63,15 @@ static void access_init(struct access *a, const struct remotes *r, const struct 
                                     .cancel = r->o.cancel};
 }
 
-static void hint_login(const struct git_remote *r, GError **err)
+static void hint_login(const struct remotes *all, const struct git_remote *r, GError **err)
 {
     if (!err || !g_error_matches(*err, VARVE_ERROR, VARVE_ERROR_DENIED) || !giturl_is_web(r->url))
         return;
     g_autofree char *host = url_host_of(r->url);
     if (r->auth)
         error_add_next(err, "check that the secret for %s is right and has not expired", host);
+    else if (all->o.token_option)
+        error_add_next(err, "give a token for it: %s", all->o.token_option);
     else
         error_add_next(err, "give a token for it: --secret id=GIT_AUTH_TOKEN.%s,src=FILE", host);
 }
@@ -92,7 +94,7 @@ static gboolean resolve_now(struct remotes *r, const struct source_op *op, struc
     access_init(&a, r, op);
     gboolean ok = git_resolve(&a.remote, op->ref, out, err);
     if (!ok)
-        hint_login(&a.remote, err);
+        hint_login(r, &a.remote, err);
     access_clear(&a);
     if (!ok || !op->commit || g_str_has_prefix(out->commit, op->commit) ||
         (out->tag && g_str_has_prefix(out->tag, op->commit)))
@@ -246,7 +248,7 @@ static gboolean with_cache(const struct getting *g, with_cache_fn fn, gpointer o
     gboolean ok = git_fetch(&a.remote, cache, g->op->ref, wanted(g), err) &&
                   store_volume_ready(v, err) && fn(g, &a.remote, cache, out, err);
     if (!ok)
-        hint_login(&a.remote, err);
+        hint_login(g->r, &a.remote, err);
     access_clear(&a);
     if (ok || !v->fresh)
         store_volume_release(v);

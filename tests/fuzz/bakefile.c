@@ -25,13 +25,26 @@ static char *print_definition(struct hclfile *f)
     return plan ? bake_plan_json(plan) : NULL;
 }
 
+/* Whether some text would be a template when it is read again: as with Docker only some attributes
+ * are printed with "$${" and "%%{". */
+static gboolean has_templates(const char *json)
+{
+    for (const char *c = json; *c; c++) {
+        if ((*c == '$' || *c == '%') && c[1] == c[0] && c[2] == '{')
+            c += 2;
+        else if ((*c == '$' || *c == '%') && c[1] == '{')
+            return TRUE;
+    }
+    return FALSE;
+}
+
 int LLVMFuzzerTestOneInput(const guint8 *data, gsize size)
 {
     if (size > 1 << 16)
         return 0;
     g_autoptr(hclfile) f = hclfile_parse("docker-bake.hcl", data, size);
     g_autofree char *first = print_definition(f);
-    if (first) {
+    if (first && !has_templates(first)) {
         g_autoptr(hclfile) again =
             hcljson_parse("docker-bake.json", first, strlen(first), module_schema);
         g_assert_false(diags_has_errors(again->diags));
