@@ -11,7 +11,8 @@ struct bake_run {
     gboolean explain, fail_fast; /* flags of the same names */
     guint parallel;              /* steps at the same time, 0: default */
     char *metadata_file;         /* borrowed; or NULL */
-    gboolean call_json;          /* --call=METHOD,format=json */
+    GHashTable *secrets; /* id → GBytes*, which targets have besides their own; borrowed; or NULL */
+    gboolean call_json; /* --call=METHOD,format=json */
 };
 /* Builds p's targets, or does what they ask for instead (call). Returns the exit code when *err is
  * not set: that of the first target that failed. VARVE_ERROR_USAGE. */

@@ -10,6 +10,7 @@ struct bake_common {
     char **env;                /* "NAME=value", borrowed */
     guint parallel;            /* steps at the same time, 0: default */
     gboolean wants_id;         /* image ids are needed, whatever the outputs make */
+    GHashTable *secrets;       /* id → GBytes*, added to those of t; borrowed; or NULL */
     struct event_sink *events; /* gets notes about values */
 };
 /* A request that means what t means. The links of t name other targets (CONTEXT_BUILD). NULL with
