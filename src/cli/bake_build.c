@@ -42,8 +42,10 @@ static struct baked *find_baked(const struct baking *k, const char *name)
 
 static gboolean add_target(struct baking *k, const struct bake_target *t, GError **err)
 {
-    const struct bake_common common = {
-        .env = k->env, .parallel = k->how->parallel, .events = report_sink()};
+    const struct bake_common common = {.env = k->env,
+                                       .parallel = k->how->parallel,
+                                       .secrets = k->how->secrets,
+                                       .events = report_sink()};
     struct build_request *r = bake_request_new(t, &common, err);
     if (!r)
         return FALSE;

@@ -134,6 +134,18 @@ static gboolean ask_contexts(const struct asking *a, GError **err)
     return TRUE;
 }
 
+static void add_given_secrets(const struct asking *a)
+{
+    GHashTableIter it;
+    gpointer id, value;
+    if (!a->c->secrets)
+        return;
+    g_hash_table_iter_init(&it, a->c->secrets);
+    while (g_hash_table_iter_next(&it, &id, &value))
+        if (!g_hash_table_contains(a->r->secrets, id))
+            g_hash_table_insert(a->r->secrets, g_strdup(id), g_bytes_ref(value));
+}
+
 static gboolean ask_secrets(const struct asking *a, GError **err)
 {
     for (guint i = 0; a->t->secret && i < a->t->secret->len; i++) {
@@ -141,6 +153,7 @@ static gboolean ask_secrets(const struct asking *a, GError **err)
         if (!build_add_secret(a->r, text, a->c->env, a->c->events, err))
             return FALSE;
     }
+    add_given_secrets(a);
     for (guint i = 0; a->t->ssh && i < a->t->ssh->len; i++) {
         const struct bake_ssh *s = g_ptr_array_index(a->t->ssh, i);
         const char *id = *s->id ? s->id : "default";
