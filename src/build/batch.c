@@ -113,14 +113,19 @@ static GPtrArray *alive(const struct batch *x)
     return list;
 }
 
+static GError *stopped_error(void)
+{
+    GError *err = NULL;
+    error_set(&err, VARVE_ERROR_CANCELLED, "stopped, since another target failed");
+    return err;
+}
+
 /* With fail_fast, the first failure ends the others. */
 static gboolean must_stop(struct batch *x)
 {
     if (!x->o.fail_fast || !any_failed(x))
         return FALSE;
-    GError *err = NULL;
-    error_set(&err, VARVE_ERROR_CANCELLED, "stopped, since another target failed");
-    fail_rest(x, err);
+    fail_rest(x, stopped_error());
     return TRUE;
 }
 
@@ -364,14 +369,17 @@ static GError *failure_of(struct build *b, const GError *first)
     const GError *own = first;
     GError *err = NULL;
     const struct vertex *failed = failed_step(b, &own);
+    if (failed && failed->meta.owner == b->number &&
+        !g_error_matches(own, VARVE_ERROR, VARVE_ERROR_CANCELLED)) {
+        build_collect_failure(b, failed, own);
+        return g_error_copy(own);
+    }
+    if (!failed && b->batch->o.fail_fast)
+        return stopped_error();
     if (!check_uses(b, &err))
         return err;
     if (!failed || g_error_matches(own, VARVE_ERROR, VARVE_ERROR_CANCELLED))
         return g_error_copy(own);
-    if (failed->meta.owner == b->number) {
-        build_collect_failure(b, failed, own);
-        return g_error_copy(own);
-    }
     error_set(&err, own->code, "%s failed, which is a step of %s, too", failed->meta.name,
               build_at(b->batch, (guint)failed->meta.owner)->name);
     return err;
@@ -410,8 +418,7 @@ static void collect_results(const GPtrArray *builds, const GError *first)
     }
 }
 
-/* Solves the goals of builds; those that then have no result have failed. */
-static void solve_builds(const GPtrArray *builds)
+void batch_solve(const GPtrArray *builds)
 {
     g_autoptr(GError) err = NULL;
     build_solve_legs(builds, &err);
@@ -431,7 +438,7 @@ static void solve(struct batch *x)
     x->nets = netpool_new(x->config->network);
     run_phase(x, build_write_caches);
     make_solver(x, ca);
-    solve_builds(builds);
+    batch_solve(builds);
     sources_save(x->sources);
 }
 
@@ -440,61 +447,6 @@ static gboolean note_empty(struct build *b, GError **err)
     (void)err;
     build_note_nothing_copied(b);
     return TRUE;
-}
-
-static gboolean lost_own(struct build *b)
-{
-    for (guint i = 0; i < b->result.legs->len; i++) {
-        const struct build_leg *leg = g_ptr_array_index(b->result.legs, i);
-        if (solver_lost_own(b->batch->solver, leg->chain))
-            return TRUE;
-    }
-    return FALSE;
-}
-
-/* Layers that an output needs may turn out to be lost: then the steps that made them run, and the
- * output is made once more. TRUE: it is to be. */
-static gboolean solve_lost(struct build *b, GError **why)
-{
-    struct batch *x = b->batch;
-    g_autoptr(GPtrArray) one = g_ptr_array_new();
-    gboolean again = FALSE;
-    if (store_layers_lost(x->store) == b->lost)
-        return FALSE;
-    if (x->cache_reader || lost_own(b))
-        event_warn(x->ports.events, "a result is lost, so its step runs again: %s",
-                   (*why)->message);
-    solver_forget_lost(x->solver, &again);
-    if (!again)
-        return FALSE;
-    g_clear_error(why);
-    g_clear_pointer(&b->result.outputs, g_array_unref);
-    g_ptr_array_add(one, b);
-    solve_builds(one);
-    return !b->error;
-}
-
-static gboolean make_lasting_outputs(struct build *b, GError **err)
-{
-    for (;;) {
-        GError *why = NULL;
-        b->lost = store_layers_lost(b->batch->store);
-        if (build_make_outputs(b, &why))
-            return build_finish_caches(b, err);
-        if (solve_lost(b, &why))
-            continue;
-        if (why)
-            g_propagate_error(err, why);
-        return FALSE;
-    }
-}
-
-static gboolean make_outputs(struct build *b, GError **err)
-{
-    gint64 begun = g_get_monotonic_time();
-    gboolean ok = make_lasting_outputs(b, err);
-    b->result.took_us += g_get_monotonic_time() - begun;
-    return ok;
 }
 
 static void run_phases(struct batch *x)
@@ -515,6 +467,7 @@ static void run_phases(struct batch *x)
         fail_rest(x, err);
         return;
     }
+    batch_note_names(x);
     run_phase(x, plan_build);
     if (is_over(x))
         return;
@@ -523,7 +476,7 @@ static void run_phases(struct batch *x)
     solve(x);
     run_phase(x, note_empty);
     if (!must_stop(x))
-        run_phase(x, make_outputs);
+        batch_make_outputs(x);
     for (guint i = 0; i < x->builds->len; i++)
         build_report_caches(build_at(x, i));
 }

@@ -30,5 +30,13 @@ gboolean batch_open_sources(struct batch *x, GError **err);
 /* The build whose result is the context name, for lower_options.result_of. */
 const struct lowered *batch_result_of(gpointer build, const char *name, const struct platform *p,
                                       GError **err);
+/* Solves the goals of builds (struct build*); those that then have no result have failed. */
+void batch_solve(const GPtrArray *builds);
+/* batchout.c: outputs of all builds without an error, side by side; what is lost meanwhile is made
+ * again. */
+void batch_make_outputs(struct batch *x);
+/* batchnames.c: warns of a FROM that names the image that another build is about to make: it gets
+ * the one of an earlier run. */
+void batch_note_names(const struct batch *x);
 
 #endif

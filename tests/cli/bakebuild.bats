@@ -390,3 +390,22 @@ END
     run bake t1
     [ "$(grep -c 'made once >/base   cached' <<<"$output")" = 1 ]
 }
+
+@test "a FROM that names the image of another target earns a warning with the link" {
+    cat >docker-bake.hcl <<'END'
+group "default" { targets = ["base", "app"] }
+target "base" {
+  tags = ["mine/base"]
+  dockerfile-inline = "FROM busybox\n"
+}
+target "app" {
+  dockerfile-inline = "FROM mine/base:latest AS a\nFROM a\n"
+}
+END
+    run bake
+    [[ "$output" == *"warning: app: FROM mine/base:latest is the image of an earlier run, not the one that base makes now"*'"target:base"'* ]]
+    sed -i 's|FROM mine/base:latest AS|FROM busybox AS|' docker-bake.hcl
+    run bake
+    [ "$status" -eq 0 ]
+    [[ "$output" != *"earlier run"* ]]
+}

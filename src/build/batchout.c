@@ -1,0 +1,106 @@
+/* The outputs of a batch, once all steps are done. */
+#include "build/building.h"
+
+#include "base/error.h"
+#include "base/work.h"
+
+#define MAX_AT_ONCE 8
+
+static gboolean lost_own(struct build *b)
+{
+    for (guint i = 0; i < b->result.legs->len; i++) {
+        const struct build_leg *leg = g_ptr_array_index(b->result.legs, i);
+        if (solver_lost_own(b->batch->solver, leg->chain))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static void output_build(struct build *b)
+{
+    gint64 begun = g_get_monotonic_time();
+    b->lost = store_layers_lost(b->batch->store);
+    if (build_make_outputs(b, &b->error))
+        build_finish_caches(b, &b->error);
+    b->result.took_us += g_get_monotonic_time() - begun;
+}
+
+/* One pass over builds. */
+struct pass {
+    const GPtrArray *builds; /* struct build* */
+    gint next;               /* atomic */
+};
+
+static gpointer output_main(gpointer data)
+{
+    struct pass *p = data;
+    for (;;) {
+        guint i = (guint)g_atomic_int_add(&p->next, 1);
+        if (i >= p->builds->len)
+            return NULL;
+        output_build(g_ptr_array_index(p->builds, i));
+    }
+}
+
+static gboolean pushes(const struct build *b)
+{
+    for (guint i = 0; i < b->r->outputs->len; i++)
+        if (((const struct output *)g_ptr_array_index(b->r->outputs, i))->push)
+            return TRUE;
+    return FALSE;
+}
+
+/* The first push goes ahead: what it brings to the registry the others find there. */
+static void output_all(const GPtrArray *builds)
+{
+    struct pass p = {.builds = builds};
+    if (builds->len > 1 && pushes(g_ptr_array_index(builds, 0))) {
+        output_build(g_ptr_array_index(builds, 0));
+        p.next = 1;
+    }
+    GThread *threads[MAX_AT_ONCE] = {NULL};
+    for (guint i = 1; i < MIN(builds->len, MAX_AT_ONCE); i++)
+        threads[i] = work_helper("varve-outputs", output_main, &p);
+    output_main(&p);
+    for (guint i = 1; i < MAX_AT_ONCE; i++)
+        if (threads[i])
+            g_thread_join(threads[i]);
+}
+
+/* Layers that an output needs may turn out to be lost: then the steps that made them run, and the
+ * output is made once more. TRUE: it is to be. */
+static gboolean solve_lost(struct build *b)
+{
+    struct batch *x = b->batch;
+    g_autoptr(GPtrArray) one = g_ptr_array_new();
+    gboolean again = FALSE;
+    if (!b->error || store_layers_lost(x->store) == b->lost)
+        return FALSE;
+    if (x->cache_reader || lost_own(b))
+        event_warn(x->ports.events, "a result is lost, so its step runs again: %s",
+                   b->error->message);
+    solver_forget_lost(x->solver, &again);
+    if (!again)
+        return FALSE;
+    g_clear_error(&b->error);
+    g_clear_pointer(&b->result.outputs, g_array_unref);
+    g_ptr_array_add(one, b);
+    batch_solve(one);
+    return !b->error;
+}
+
+void batch_make_outputs(struct batch *x)
+{
+    g_autoptr(GPtrArray) due = g_ptr_array_new();
+    for (guint i = 0; i < x->builds->len; i++) {
+        struct build *b = g_ptr_array_index(x->builds, i);
+        if (!b->error)
+            g_ptr_array_add(due, b);
+    }
+    while (due->len > 0) {
+        output_all(due);
+        for (guint i = due->len; i-- > 0;)
+            if (!solve_lost(g_ptr_array_index(due, i)))
+                g_ptr_array_remove_index(due, i);
+    }
+}
