@@ -194,7 +194,7 @@ gboolean bake_read(struct bake *b, GError **err)
     struct place at;
     g_autoptr(GPtrArray) files = bakefiles_read(b->options->files, b->options->environment,
                                                 b->options->in_fd, b->options->remote, err);
-    if (!files || !read_vars(b, err))
+    if (!files || !mpfr_api_load(err) || !read_vars(b, err))
         return FALSE;
     for (guint i = 0; i < files->len; i++) {
         struct bakefile *f = files->pdata[i];

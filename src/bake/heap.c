@@ -1,10 +1,14 @@
 #include "bake/heap.h"
 
+#include "bake/mpfr.h"
 #include "base/error.h"
 
 struct heap *heap_new(void)
 {
     struct heap *h = g_new0(struct heap, 1);
+    g_autoptr(GError) err = NULL;
+    if (!mpfr_api_load(&err))
+        g_error("%s", err->message); /* bake_read() has said so before */
     h->arena = arena_new();
     h->max_bytes = HEAP_MAX_BYTES;
     h->max_steps = HEAP_MAX_STEPS;

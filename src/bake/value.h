@@ -4,15 +4,13 @@
  * Numbers are binary floats with their own precision in bits, as in cty: 512 for what is written in
  * a file, 53 for what comes from a double (log, pow, the environment), 64 for counts (length). The
  * result of an operation has the larger precision of its operands (number_binary()). MPFR has the
- * functions: mpfr_floor(v->number, …) and so on, on a value from value_number_new(). */
+ * functions (bake/mpfr.h): mpfr_floor(v->number, …) and so on, on a value from value_number_new().
+ */
 #ifndef VARVE_BAKE_VALUE_H
 #define VARVE_BAKE_VALUE_H
 
+#include "bake/mpfr.h"
 #include "bake/type.h"
-
-#include <stdint.h>
-#define MPFR_USE_INTMAX_T 1
-#include <mpfr.h>
 
 #define NUMBER_PRECISION 512 /* bits of a number that is written in a file */
 

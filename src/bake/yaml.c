@@ -1,9 +1,34 @@
 #include "bake/yaml.h"
 
 #include "base/error.h"
+#include "base/lazylib.h"
 
 #include <string.h>
 #include <yaml.h>
+
+#define YAML_API(X, api)                                                                           \
+    X(api, yaml_parser_initialize, parser_initialize)                                              \
+    X(api, yaml_parser_set_encoding, parser_set_encoding)                                          \
+    X(api, yaml_parser_set_input_string, parser_set_input_string)                                  \
+    X(api, yaml_parser_parse, parser_parse)                                                        \
+    X(api, yaml_parser_delete, parser_delete)                                                      \
+    X(api, yaml_event_delete, event_delete)
+
+static struct yaml_api {
+    YAML_API(LAZYLIB_POINTER, )
+} api;
+
+static gboolean yaml_api_load(GError **err)
+{
+    static const struct lazylib_symbol symbols[] = {YAML_API(LAZYLIB_SYMBOL, struct yaml_api)};
+    static struct lazylib lib = {.file = "libyaml-0.so.2",
+                                 .needed_for = "reading Compose files",
+                                 .package = "libyaml-0-2",
+                                 .symbols = symbols,
+                                 .n = G_N_ELEMENTS(symbols),
+                                 .api = &api};
+    return lazylib_load(&lib, err);
+}
 
 /* An anchor; value is complete only when the node that it stands at has ended. */
 struct anchor {
@@ -90,8 +115,8 @@ static void syntax_error(struct reader *r, GError **err)
 /* The next event. FALSE: the text is no YAML. */
 static gboolean reader_next(struct reader *r, GError **err)
 {
-    yaml_event_delete(&r->event);
-    if (yaml_parser_parse(&r->parser, &r->event))
+    api.event_delete(&r->event);
+    if (api.parser_parse(&r->parser, &r->event))
         return TRUE;
     memset(&r->event, 0, sizeof r->event);
     syntax_error(r, err);
@@ -345,16 +370,18 @@ GPtrArray *yaml_parse(struct yaml_pool *p, const char *name, const void *bytes, 
         return NULL;
     }
     diags_set_source(text, name, bytes, len);
+    if (!yaml_api_load(err))
+        return NULL;
     struct reader r = {.pool = p, .text = text, .bytes = bytes, .len = len};
     r.cursor.line = 1;
     r.anchors = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    yaml_parser_initialize(&r.parser);
-    yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&r.parser, bytes ? bytes : (const void *)"", len);
+    api.parser_initialize(&r.parser);
+    api.parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
+    api.parser_set_input_string(&r.parser, bytes ? bytes : (const void *)"", len);
     g_autoptr(GPtrArray) documents = g_ptr_array_new();
     gboolean ok = read_documents(&r, documents, err);
-    yaml_event_delete(&r.event);
-    yaml_parser_delete(&r.parser);
+    api.event_delete(&r.event);
+    api.parser_delete(&r.parser);
     g_hash_table_unref(r.anchors);
     return ok ? g_steal_pointer(&documents) : NULL;
 }

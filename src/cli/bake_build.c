@@ -14,7 +14,8 @@
 
 /* One run. */
 struct baking {
-    const struct bake_plan *plan;
+    const struct bake *bake;
+    const struct bake_plan *plan; /* bake's */
     const struct bake_run *how;
     char **env;
     GPtrArray *all; /* struct baked*, what others need first */
@@ -42,7 +43,8 @@ static struct baked *find_baked(const struct baking *k, const char *name)
 
 static gboolean add_target(struct baking *k, const struct bake_target *t, GError **err)
 {
-    const struct bake_common common = {.env = k->env,
+    const struct bake_common common = {.bake = k->bake,
+                                       .env = k->env,
                                        .parallel = k->how->parallel,
                                        .secrets = k->how->secrets,
                                        .events = report_sink()};
@@ -295,11 +297,14 @@ static int run_batch(struct baking *k, GError **err)
     return call == CALL_BUILD ? build_all(k) : call_all(k);
 }
 
-int bake_build(const struct bake_plan *p, const struct bake_run *how, GError **err)
+int bake_build(const struct bake *b, const struct bake_run *how, GError **err)
 {
     g_auto(GStrv) env = g_get_environ();
-    struct baking k = {
-        .plan = p, .how = how, .env = env, .all = g_ptr_array_new_with_free_func(baked_free)};
+    struct baking k = {.bake = b,
+                       .plan = b->plan,
+                       .how = how,
+                       .env = env,
+                       .all = g_ptr_array_new_with_free_func(baked_free)};
     int code = run_batch(&k, err);
     batch_free(k.batch);
     progress_free(k.progress);

@@ -2,7 +2,7 @@
 #ifndef VARVE_CLI_BAKE_BUILD_H
 #define VARVE_CLI_BAKE_BUILD_H
 
-#include "bake/plan.h"
+#include "bake/bake.h"
 #include "ui/progress.h"
 
 /* What the command line says of the run as a whole. */
@@ -14,8 +14,8 @@ struct bake_run {
     GHashTable *secrets; /* id → GBytes*, which targets have besides their own; borrowed; or NULL */
     gboolean call_json; /* --call=METHOD,format=json */
 };
-/* Builds p's targets, or does what they ask for instead (call). Returns the exit code when *err is
- * not set: that of the first target that failed. VARVE_ERROR_USAGE. */
-int bake_build(const struct bake_plan *p, const struct bake_run *how, GError **err);
+/* Builds the targets of b's plan, or does what they ask for instead (call). Returns the exit code
+ * when *err is not set: that of the first target that failed. VARVE_ERROR_USAGE. */
+int bake_build(const struct bake *b, const struct bake_run *how, GError **err);
 
 #endif

@@ -1,7 +1,5 @@
 #include "cli/bake_request.h"
 
-#include "bake/contextpath.h"
-#include "bake/plan.h"
 #include "base/error.h"
 #include "build/values.h"
 #include "cli/arguments.h"
@@ -93,11 +91,10 @@ static gboolean ask_args(const struct asking *a, GError **err)
 }
 
 /* Dockerfiles count from the context; where that is elsewhere, they are in it. */
-static void ask_file(const struct asking *a)
+static void ask_file(const struct asking *a, const char *context)
 {
     const char *file = a->t->dockerfile;
     const char *inside = a->t->dockerfile_inline;
-    g_autofree char *context = bake_context_clean(a->t->context);
     if (inside)
         a->r->dockerfile_inline = g_bytes_new(inside, strlen(inside));
     else if (g_str_has_prefix(file, "cwd://"))
@@ -113,24 +110,29 @@ static void ask_file(const struct asking *a)
 
 static gboolean ask_context(const struct asking *a, GError **err)
 {
-    g_autofree char *context = bake_context_clean(a->t->context);
-    ask_file(a);
+    g_autofree char *context = bake_build_context(a->c->bake, a->t, NULL, err);
+    if (!context)
+        return FALSE;
+    ask_file(a, context);
     return build_set_context(a->r, context, err);
+}
+
+static gboolean ask_named(const struct asking *a, const char *name, GError **err)
+{
+    const char *value = g_hash_table_lookup(a->t->contexts, name);
+    if (g_str_has_prefix(value, BAKE_LINK))
+        return build_add_link(a->r, name, value + strlen(BAKE_LINK), err);
+    g_autofree char *context = bake_build_context(a->c->bake, a->t, name, err);
+    g_autofree char *text = context ? g_strdup_printf("%s=%s", name, context) : NULL;
+    return text && build_add_context(a->r, text, err);
 }
 
 static gboolean ask_contexts(const struct asking *a, GError **err)
 {
     g_autoptr(GList) names = sorted_names(a->t->contexts);
-    for (GList *l = names; l; l = l->next) {
-        const char *value = g_hash_table_lookup(a->t->contexts, l->data);
-        gboolean path = bake_context_is_path(value) || g_str_has_prefix(value, "cwd://");
-        g_autofree char *clean = path ? bake_context_clean(value) : g_strdup(value);
-        g_autofree char *text = g_strdup_printf("%s=%s", (char *)l->data, clean);
-        gboolean link = g_str_has_prefix(value, BAKE_LINK);
-        if (link ? !build_add_link(a->r, l->data, value + strlen(BAKE_LINK), err)
-                 : !build_add_context(a->r, text, err))
+    for (GList *l = names; l; l = l->next)
+        if (!ask_named(a, l->data, err))
             return FALSE;
-    }
     return TRUE;
 }
 

@@ -2,11 +2,12 @@
 #ifndef VARVE_CLI_BAKE_REQUEST_H
 #define VARVE_CLI_BAKE_REQUEST_H
 
-#include "bake/target.h"
+#include "bake/bake.h"
 #include "build/request.h"
 
 /* What of varve bake's own options is the same for all targets. */
 struct bake_common {
+    const struct bake *bake;   /* whose plan has the targets, borrowed */
     char **env;                /* "NAME=value", borrowed */
     guint parallel;            /* steps at the same time, 0: default */
     gboolean wants_id;         /* image ids are needed, whatever the outputs make */

@@ -7,6 +7,7 @@
 #include "cli/arguments.h"
 #include "cli/bake_allow.h"
 #include "cli/bake_build.h"
+#include "cli/bake_env.h"
 #include "cli/bake_remote.h"
 #include "cli/commands.h"
 #include "cli/report.h"
@@ -16,7 +17,7 @@
 #include <unistd.h>
 
 struct bake_flags {
-    char **files, **sets, **vars, **allow;
+    char **files, **sets, **vars, **allow, **env_files;
     gboolean print, push, load, check, strict, file_relative, explain, fail_fast;
     char *progress, *parallel, *metadata_file;
     char *list, *no_cache, *pull, *sbom, *provenance, *call;
@@ -32,6 +33,8 @@ const struct option_row bake_option_rows[] = {
     {"set", 0, OPTION_LIST, AT(sets), "TARGET.KEY[+]=VALUE",
      "override an attribute of targets (patterns match several)"},
     {"var", 0, OPTION_LIST, AT(vars), "NAME=VALUE", "set a variable, before the environment"},
+    {"env-file", 0, OPTION_LIST, AT(env_files), "PATH",
+     "more variables of the environment, as in .env (repeatable)"},
     {"push", 0, OPTION_FLAG, AT(push), NULL, "push all images"},
     {"load", 0, OPTION_FLAG, AT(load), NULL, "load all images into Docker"},
     {"no-cache", 0, OPTION_OPTIONAL, AT(no_cache), NULL, "do not reuse results"},
@@ -218,7 +221,7 @@ static int bake_with(const struct bake_flags *f, const struct bake_options *o, G
     gboolean shown = !ok && bake_failed(b, why);
     show_texts(b);
     if (ok && !f->list && !f->print)
-        return bake_ask_allowed(b, f->allow, words, err) ? bake_build(b->plan, &how, err) : 0;
+        return bake_ask_allowed(b, f->allow, words, err) ? bake_build(b, &how, err) : 0;
     if (ok)
         return 0;
     if (shown)
@@ -235,8 +238,9 @@ int cmd_bake(const struct command *c, int argc, char **argv, GError **err)
     if (command_begin(c, &f, &argc, &argv, 0, -1, err)) {
         g_autoptr(GHashTable) environment = environment_table();
         g_auto(GStrv) sets = all_sets(&f);
-        struct bake_place place;
-        if (bake_place_open(&place, argv + 1, f.files, environment, err)) {
+        struct bake_place place = {0};
+        if (bake_read_env_files(environment, f.env_files, err) &&
+            bake_place_open(&place, argv + 1, f.files, environment, err)) {
             struct bake_options o = {.files = f.files,
                                      .targets = place.targets,
                                      .remote = place.remote,

@@ -92,6 +92,25 @@ END
     [ "$status" -eq 2 ]
 }
 
+@test "bake --env-file adds variables for all kinds of files; the environment beats them, they beat .env" {
+    echo 'variable "A" { default = "default" }' >docker-bake.hcl
+    printf 'target "app" {\n  args = { A = A }\n}\n' >>docker-bake.hcl
+    printf 'services:\n  web:\n    build:\n      context: .\n      args: {A: "$A", B: "$B"}\n' >compose.yaml
+    printf 'A=dot\nB=dot\n' >.env
+    printf 'A=one\n' >one.env
+    printf "export A='two'\n" >two.env
+    varve bake --print --env-file one.env app web | jq -e '.target.app.args.A == "one" and .target.web.args == {A: "one", B: "dot"}'
+    varve bake --print --env-file one.env --env-file two.env app | jq -e '.target.app.args.A == "two"'
+    A=env varve bake --print --env-file one.env app | jq -e '.target.app.args.A == "env"'
+    run varve bake --print --env-file none.env
+    [ "$status" -ne 0 ]
+    [[ $output == *"none.env"* ]]
+    printf 'A=1\nB="open\n' >bad.env
+    run varve bake --print --env-file bad.env
+    [ "$status" -eq 1 ]
+    [[ $output == *"--env-file bad.env:2: "* ]]
+}
+
 @test "bake --list shows targets and variables" {
     cat >docker-bake.hcl <<'END'
 variable "A" {
