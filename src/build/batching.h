@@ -32,8 +32,8 @@ const struct lowered *batch_result_of(gpointer build, const char *name, const st
                                       GError **err);
 /* Solves the goals of builds (struct build*); those that then have no result have failed. */
 void batch_solve(const GPtrArray *builds);
-/* batchout.c: outputs of all builds without an error, side by side; what is lost meanwhile is made
- * again. */
+/* batchout.c: outputs of all builds without an error, side by side where they cannot meet; what is
+ * lost meanwhile is made again. */
 void batch_make_outputs(struct batch *x);
 /* batchnames.c: warns of a FROM that names the image that another build is about to make: it gets
  * the one of an earlier run. */

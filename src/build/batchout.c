@@ -42,22 +42,27 @@ static gpointer output_main(gpointer data)
     }
 }
 
-static gboolean pushes(const struct build *b)
+/* What its outputs have to do with those of others: destinations may lie in one another, and the
+ * first push brings to a registry what the others then find there. */
+enum turn { TURN_FIRST, TURN_TOGETHER, TURN_ALONE };
+
+static enum turn turn_of(const struct build *b, gboolean *pushed)
 {
-    for (guint i = 0; i < b->r->outputs->len; i++)
-        if (((const struct output *)g_ptr_array_index(b->r->outputs, i))->push)
-            return TRUE;
-    return FALSE;
+    gboolean push = FALSE;
+    for (guint i = 0; i < b->r->outputs->len; i++) {
+        const struct output *o = g_ptr_array_index(b->r->outputs, i);
+        if (o->dest)
+            return TURN_ALONE;
+        push |= o->push;
+    }
+    gboolean first = push && !*pushed;
+    *pushed |= push;
+    return first ? TURN_FIRST : TURN_TOGETHER;
 }
 
-/* The first push goes ahead: what it brings to the registry the others find there. */
-static void output_all(const GPtrArray *builds)
+static void output_together(const GPtrArray *builds)
 {
     struct pass p = {.builds = builds};
-    if (builds->len > 1 && pushes(g_ptr_array_index(builds, 0))) {
-        output_build(g_ptr_array_index(builds, 0));
-        p.next = 1;
-    }
     GThread *threads[MAX_AT_ONCE] = {NULL};
     for (guint i = 1; i < MIN(builds->len, MAX_AT_ONCE); i++)
         threads[i] = work_helper("varve-outputs", output_main, &p);
@@ -65,6 +70,23 @@ static void output_all(const GPtrArray *builds)
     for (guint i = 1; i < MAX_AT_ONCE; i++)
         if (threads[i])
             g_thread_join(threads[i]);
+}
+
+static void output_all(const GPtrArray *builds)
+{
+    g_autoptr(GPtrArray) together = g_ptr_array_new(), alone = g_ptr_array_new();
+    gboolean pushed = FALSE;
+    for (guint i = 0; i < builds->len; i++) {
+        struct build *b = g_ptr_array_index(builds, i);
+        enum turn turn = turn_of(b, &pushed);
+        if (turn == TURN_FIRST)
+            output_build(b);
+        else
+            g_ptr_array_add(turn == TURN_ALONE ? alone : together, b);
+    }
+    output_together(together);
+    for (guint i = 0; i < alone->len; i++)
+        output_build(g_ptr_array_index(alone, i));
 }
 
 /* Layers that an output needs may turn out to be lost: then the steps that made them run, and the
