@@ -72,6 +72,8 @@ static gboolean solve(struct build *b, GError **err)
                                 .keep_failed = b->r->keep_failed};
     if (!build_write_caches(b, err))
         return FALSE;
+    so.share = b->cache_share;
+    so.publishes = build_publishes;
     b->solver = solver_new(b->result.graph, &so);
     gboolean ok = build_solve_legs(b, err);
     sources_save(b->sources);

@@ -42,6 +42,7 @@ struct build {
     struct solver *solver;             /* of all legs */
     struct cache_reader *cache_reader; /* of --cache-from; or NULL */
     struct cache_writer *cache_writer; /* of --cache-to; or NULL */
+    struct cache_share *cache_share;   /* of the reference with share=true; or NULL */
     struct image_times times;
     struct build_row row; /* for history */
 };
@@ -71,6 +72,8 @@ gboolean build_fetch_dockerfile(struct build *b, GError **err);
 gboolean build_read_caches(struct build *b, GError **err);
 /* Begins to write --cache-to; before the solver. */
 gboolean build_write_caches(struct build *b, GError **err);
+/* solver_options.publishes: whether v's result is written to the cache that is shared. */
+gboolean build_publishes(gpointer build, const struct vertex *v);
 /* Puts a cache into each image's config when --cache-to has type=inline, of the leg's own steps;
  * after the outputs' exports. */
 gboolean build_add_inline_cache(struct build *b, GError **err);

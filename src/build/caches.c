@@ -61,6 +61,56 @@ static gboolean is_of_image(const struct build *b, const struct vertex *v)
     return FALSE;
 }
 
+static gboolean is_read(const struct build *b, const struct cache_spec *written)
+{
+    for (guint i = 0; i < b->r->cache_from->len; i++)
+        if (cache_spec_same(g_ptr_array_index(b->r->cache_from, i), written))
+            return TRUE;
+    return FALSE;
+}
+
+/* Shares the work through spec, unless it cannot be done there. */
+static gboolean share_cache(struct build *b, const struct cache_spec *spec,
+                            const struct cache_env *env, GError **err)
+{
+    GError *why = NULL;
+    if (b->cache_share)
+        event_note(b->ports.events, "share=true has no effect for %s: %s is shared already",
+                   spec->label, cache_share_label(b->cache_share));
+    else if (!is_read(b, spec))
+        event_note(b->ports.events, "share=true has no effect: no --cache-from reads %s",
+                   spec->label);
+    else if ((b->cache_share = cache_share_open(spec, env, &why)))
+        cache_writer_share(b->cache_writer, spec, b->cache_share);
+    else if (!why)
+        event_note(b->ports.events, "share=true has no effect for %s: it has no claims",
+                   spec->label);
+    if (why)
+        g_propagate_error(err, why);
+    return !why;
+}
+
+static gboolean share_caches(struct build *b, const struct cache_env *env, GError **err)
+{
+    for (guint i = 0; i < b->r->cache_to->len; i++) {
+        const struct cache_spec *spec = g_ptr_array_index(b->r->cache_to, i);
+        if (spec->share && !share_cache(b, spec, env, err))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean build_publishes(gpointer build, const struct vertex *v)
+{
+    const struct build *b = build;
+    for (guint i = 0; i < b->r->cache_to->len; i++) {
+        const struct cache_spec *spec = g_ptr_array_index(b->r->cache_to, i);
+        if (spec->share && g_str_equal(spec->label, cache_share_label(b->cache_share)))
+            return spec->max || is_of_image(b, v);
+    }
+    return FALSE;
+}
+
 gboolean build_write_caches(struct build *b, GError **err)
 {
     g_autoptr(GPtrArray) specs = g_ptr_array_new();
@@ -75,7 +125,7 @@ gboolean build_write_caches(struct build *b, GError **err)
         return TRUE;
     const struct cache_env env = env_of(b);
     b->cache_writer = cache_writer_new(specs, &env, err);
-    return b->cache_writer != NULL;
+    return b->cache_writer && share_caches(b, &env, err);
 }
 
 /* What is recorded of v goes to the caches. Sources are found by their own names. */
@@ -93,7 +143,8 @@ static void write_vertex(struct build *b, const struct vertex *v, gboolean ran)
                            .platform = v->meta.platform,
                            .slot = slot,
                            .of_image = is_of_image(b, v),
-                           .ran = ran};
+                           .ran = ran,
+                           .from = r->from};
     g_autoptr(record) rec = store_record_peek(b->store, &r->key);
     if (!rec && b->cache_reader && !step.chain)
         cache_writer_add_unseen(b->cache_writer, &s, b->cache_reader);
@@ -237,6 +288,8 @@ gboolean build_finish_caches(struct build *b, GError **err)
     write_rest(b);
     write_mounts(b);
     gboolean ok = cache_writer_finish(b->cache_writer, err);
+    if (b->cache_share)
+        cache_share_end(b->cache_share);
     b->result.cache_writes = g_array_new(FALSE, FALSE, sizeof(struct cache_write_report));
     for (guint i = 0; i < cache_writer_count(b->cache_writer); i++) {
         struct cache_write_report r;
@@ -261,5 +314,6 @@ void build_report_caches(struct build *b)
 void build_free_caches(struct build *b)
 {
     cache_writer_free(b->cache_writer);
+    cache_share_free(b->cache_share);
     cache_reader_free(b->cache_reader);
 }
