@@ -562,7 +562,8 @@ static void work(struct solver *s)
     for (guint i = 0; i < s->nodes->len; i++) {
         struct node *n = g_ptr_array_index(s->nodes, i);
         if (n->parked && !s->again)
-            finish_node(s, n, OUTCOME_CANCELLED, "another step failed");
+            finish_node(s, n, OUTCOME_CANCELLED,
+                        "the build ended before another builder had made it");
         n->parked = FALSE;
     }
 }
