@@ -319,9 +319,11 @@ static void test_stalled(void)
     t.reply_us = 300 * MS;
     p->stalls = TRUE;
     struct cache_share *sh = builder(p, &t, &notes.sink);
+    gint64 begun = g_get_monotonic_time();
     g_assert_cmpint(ask(sh, "a"), ==, SHARE_RUN);
     g_assert_cmpint(notes.n, ==, 1);
-    cache_share_free(sh);
+    cache_share_free(sh); /* what it was asking is given up */
+    g_assert_cmpint(g_get_monotonic_time() - begun, <, 4000 * MS);
     place_drop(p);
 }
 
@@ -371,6 +373,32 @@ static void test_forget(void)
     place_drop(p);
 }
 
+/* 1: it began, 2: it ended. */
+static void slow_over(gpointer owner, gpointer data)
+{
+    g_atomic_int_set((gint *)data, 1);
+    g_usleep(300 * MS);
+    g_atomic_int_set((gint *)data, 2);
+}
+
+static void test_forget_waits_for_a_call(void)
+{
+    struct place *p = place_new();
+    struct cache_share *holder = builder(p, &quick, NULL), *sh = builder(p, &quick, NULL);
+    const struct digest d = key_of("a");
+    gint step = 0;
+    g_assert_cmpint(ask(holder, "a"), ==, SHARE_RUN);
+    g_assert_cmpint(ask(sh, "a"), ==, SHARE_WAIT);
+    g_assert_true(cache_share_watch(sh, &d, slow_over, &step, &step));
+    release(holder, "a");
+    await(&step, 1);
+    cache_share_forget(sh, &step);
+    g_assert_cmpint(g_atomic_int_get(&step), ==, 2);
+    cache_share_free(sh);
+    cache_share_free(holder);
+    place_drop(p);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -383,5 +411,6 @@ int main(int argc, char **argv)
     g_test_add_func("/share/nothing-asked-nothing-sent", test_nothing_asked_nothing_sent);
     g_test_add_func("/share/hostile-documents", test_hostile_documents);
     g_test_add_func("/share/forget", test_forget);
+    g_test_add_func("/share/forget-waits-for-a-call", test_forget_waits_for_a_call);
     return g_test_run();
 }
