@@ -1,6 +1,6 @@
 /* Running a vertex's op, once. */
 #include "solver/inputs.h"
-#include "solver/node.h"
+#include "solver/run.h"
 
 gboolean node_put_records(struct solver *s, struct node *n, GError **err)
 {

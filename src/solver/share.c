@@ -1,5 +1,5 @@
 /* Steps that are shared with other builders (cache/share.h). */
-#include "solver/node.h"
+#include "solver/run.h"
 
 #define SHORT_US G_USEC_PER_SEC /* a step that took less is not worth a claim */
 
@@ -26,11 +26,11 @@ static gboolean find_made(struct solver *s, struct node *n)
     if (!node_take_cut(s, n))
         return FALSE;
     g_free(n->res.why);
-    n->res.why = n->parked_us
-                     ? g_strdup_printf("made meanwhile by another builder, waited %.1f s",
-                                       (gdouble)(g_get_monotonic_time() - n->parked_us) /
-                                           G_USEC_PER_SEC)
-                     : g_strdup("made meanwhile by another builder");
+    n->res.why =
+        n->parked_us
+            ? g_strdup_printf("made meanwhile by another builder, waited %.1f s",
+                              (gdouble)(g_get_monotonic_time() - n->parked_us) / G_USEC_PER_SEC)
+            : g_strdup("made meanwhile by another builder");
     return TRUE;
 }
 
@@ -45,8 +45,8 @@ static void begin_anew(struct node *n)
 
 static void tell_waiting(struct solver *s, struct node *n, const char *builder)
 {
-    g_autofree char *text = g_strdup_printf("waiting for %s, which runs this step: %s", builder,
-                                            n->v->meta.name);
+    g_autofree char *text =
+        g_strdup_printf("waiting for %s, which runs this step: %s", builder, n->v->meta.name);
     if (!n->parked_us)
         event_emit(s->o.events,
                    &(struct event){.type = EVENT_NOTE, .vertex = n->v->number, .text = text});

@@ -4,6 +4,7 @@
 #include "base/pool.h"
 #include "solver/inputs.h"
 #include "solver/remote.h"
+#include "solver/run.h"
 
 #include <string.h>
 

@@ -98,9 +98,9 @@ left() { curl -s --noproxy '*' "http://$HOST/v2/app$BATS_TEST_NUMBER/tags/list" 
 }
 
 @test "a builder that is killed costs the others some seconds" {
-    steps 2 4
+    steps 2 7
     builder one $(shares)
-    await one.log 'RUN sleep 4'
+    await one.log 'RUN sleep 7'
     sleep 1.5
     builder two $(shares)
     builder three $(shares)
@@ -110,7 +110,7 @@ left() { curl -s --noproxy '*' "http://$HOST/v2/app$BATS_TEST_NUMBER/tags/list" 
     begun=$SECONDS
     finish
     ended two three
-    [ $((SECONDS - begun)) -lt 50 ]
+    [ $((SECONDS - begun)) -lt 60 ]
     [ "$(ran 1)" = 1 ]
     [ "$(ran 2)" = 1 ]
 }
@@ -118,7 +118,7 @@ left() { curl -s --noproxy '*' "http://$HOST/v2/app$BATS_TEST_NUMBER/tags/list" 
 @test "a step that fails frees its claim" {
     cat >ctx/Dockerfile <<'END'
 FROM busybox
-RUN --mount=type=secret,id=s sleep 3; grep -q good /run/secrets/s && echo RAN-1
+RUN --mount=type=secret,id=s sleep 8; grep -q good /run/secrets/s && echo RAN-1
 END
     echo bad >bad && echo good >good
     builder one $(shares) --secret id=s,src=bad
@@ -130,7 +130,7 @@ END
     finish
     [ "$(cat one.status)" = 1 ]
     ended two
-    [ $((SECONDS - begun)) -lt 14 ] # it was not taken for dead
+    [ $((SECONDS - begun)) -lt 19 ] # it was not taken for dead
     [ "$(ran 1)" = 1 ]
 }
 
