@@ -9,8 +9,8 @@
 
 #define CLAIM_VERSION 1
 #define NAME_LEN 32
-#define TIME_LEN 10 /* digits of a name: seconds since the epoch */
-#define PAUSE 3     /* this part of what makes a builder dead is a pause between looks */
+#define TIME_LEN 10     /* digits of a name: seconds since the epoch */
+#define PAUSE 3         /* this part of what makes a builder dead is a pause between looks */
 #define BUILDER_MAX 64  /* bytes of a builder's name */
 #define RIVALS_MAX 1000 /* that a board remembers; more are not seen */
 

@@ -1,6 +1,6 @@
-/* Claims (cache/claim.h) of builders that share a directory: files varve.claims/<tag>.<id>, where the
- * tag is a digest's beginning. dir is the directory's descriptor. Nothing is written where a link
- * leads. */
+/* Claims (cache/claim.h) of builders that share a directory: files varve.claims/<tag>.<id>, where
+ * the tag is a digest's beginning. dir is the directory's descriptor. Nothing is written where a
+ * link leads. */
 #ifndef VARVE_CACHE_LOCALCLAIM_H
 #define VARVE_CACHE_LOCALCLAIM_H
 

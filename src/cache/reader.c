@@ -22,7 +22,7 @@ struct source {
     const struct cache_spec *spec;
     struct cache_backend *backend;
     GThread *thread;
-    GMutex refreshing;    /* guards known, once done */
+    GMutex refreshing;             /* guards known, once done */
     struct collected known;        /* what was read; without its segment */
     struct cache_segment *segment; /* all of its segments as one; once done */
     gboolean done;                 /* guarded by the reader's lock, as all below */

@@ -5,8 +5,8 @@
  * tag alone (the root), and have no tags. Elsewhere each has a tag of its own, TAG.<hex of its
  * digest>. TAG itself is the newest segment that holds all others, so most readers need that alone;
  * it is only a hint, for the last writer decides what it is. An image under TAG stays there, and
- * may have a cache inside (cache/inline.h). A builder's claim is an annotation of a manifest without
- * content, TAG.claim.<id>. */
+ * may have a cache inside (cache/inline.h). A builder's claim is an annotation of a manifest
+ * without content, TAG.claim.<id>. */
 #include "cache/backend.h"
 #include "cache/claim.h"
 #include "cache/inline.h"

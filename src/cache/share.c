@@ -5,11 +5,11 @@
 #include "cache/claim.h"
 
 #define MS (G_USEC_PER_SEC / 1000)
-#define WAKE_US (250 * MS)           /* between two looks at the build's cancellation */
-#define END_US (5 * G_USEC_PER_SEC)  /* that the end of a build waits for requests */
-#define LEFTOVER_S (24 * 60 * 60)    /* age of a document that a killed builder left */
-#define LEFTOVERS_MAX 4              /* of them that are removed in one look */
-#define WAIT_FACTOR 4                /* of the time that a step is known to take */
+#define WAKE_US (250 * MS)          /* between two looks at the build's cancellation */
+#define END_US (5 * G_USEC_PER_SEC) /* that the end of a build waits for requests */
+#define LEFTOVER_S (24 * 60 * 60)   /* age of a document that a killed builder left */
+#define LEFTOVERS_MAX 4             /* of them that are removed in one look */
+#define WAIT_FACTOR 4               /* of the time that a step is known to take */
 #define WAIT_MIN_US (60 * G_USEC_PER_SEC)
 #define WAIT_MAX_US (2 * 60 * 60 * (gint64)G_USEC_PER_SEC)
 

@@ -1,10 +1,10 @@
 /* Sharing the work: builders that run at once with one reference run each step about once.
  *
- * Before a step runs, its content key is claimed (cache/claim.h); who finds it claimed by another waits for
- * that one's record, and runs the step itself when the claim ends without one. A claim counts only
- * as long as its holder renews it. All requests are made by one thread, which starts with the first
- * claim: a build that runs nothing sends nothing. Whatever goes wrong with claims ends the sharing,
- * with a note, and never a build: its steps run. */
+ * Before a step runs, its content key is claimed (cache/claim.h); who finds it claimed by another
+ * waits for that one's record, and runs the step itself when the claim ends without one. A claim
+ * counts only as long as its holder renews it. All requests are made by one thread, which starts
+ * with the first claim: a build that runs nothing sends nothing. Whatever goes wrong with claims
+ * ends the sharing, with a note, and never a build: its steps run. */
 #ifndef VARVE_CACHE_SHARE_H
 #define VARVE_CACHE_SHARE_H
 

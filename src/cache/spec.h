@@ -15,7 +15,7 @@ struct cache_spec {
     char *label;  /* for people, and never with a secret: "registry example.org/app:cache" */
     gboolean max; /* mode=max: also the steps whose layers the image does not have */
     gboolean ignore_error;        /* a failure is a warning */
-    gboolean share;        /* share=true: builders that run at once share the work */
+    gboolean share;               /* share=true: builders that run at once share the work */
     gboolean prefer_hit;          /* prefer=hit: fetch a layer even if making it would be faster */
     gboolean all_mounts;          /* mounts=true */
     char **mounts;                /* mounts=npm,pip: ids of cache mounts; or NULL */

@@ -14,9 +14,9 @@
 
 #include <string.h>
 
-#define UPLOADS 4         /* at the same time */
-#define MAX_STEP 2000     /* bytes of a step's name: no more is shown anywhere */
-#define SMALL_INPUTS 1024 /* bytes of a step's inputs that stand in its record */
+#define UPLOADS 4                    /* at the same time */
+#define MAX_STEP 2000                /* bytes of a step's name: no more is shown anywhere */
+#define SMALL_INPUTS 1024            /* bytes of a step's inputs that stand in its record */
 #define LONG_US (2 * G_USEC_PER_SEC) /* a step's time that is worth a segment of its own */
 
 /* A step on its way; owned copies. */

@@ -30,7 +30,8 @@ struct cache_writer;
 struct cache_writer *cache_writer_new(const GPtrArray *specs, const struct cache_env *env,
                                       GError **err);
 /* Before the first step: publishes what this build ran in the reference of spec, one of specs, as
- * soon as it is worth it, and then releases its claims. share is borrowed until the writer's end. */
+ * soon as it is worth it, and then releases its claims. share is borrowed until the writer's end.
+ */
 void cache_writer_share(struct cache_writer *w, const struct cache_spec *spec,
                         struct cache_share *share);
 /* Never waits. The chain's layers stay leased by the store until the writer is done. */

@@ -32,20 +32,20 @@ struct place {
 
 struct cache_writer {
     struct cache_env env;
-    struct work work;        /* of its threads */
-    struct quiet_sink quiet; /* env's sink */
-    GPtrArray *places;       /* struct place* */
+    struct work work;          /* of its threads */
+    struct quiet_sink quiet;   /* env's sink */
+    GPtrArray *places;         /* struct place* */
     struct cache_share *share; /* or NULL; set before the first step comes */
     struct place *shared;      /* whose reference share is of */
-    GThread *thread;         /* describes steps and exports mounts */
-    GThreadPool *uploads;    /* sends blobs */
-    GAsyncQueue *jobs;       /* struct job*; an empty one ends */
-    GHashTable *layers;      /* id and place → struct cache_layer*; the writer's thread's */
-    GMutex lock;             /* guards pending, and places' fields that uploads change */
-    GCond sent;              /* pending fell */
-    guint pending;           /* uploads */
-    gint64 waited_us;        /* by finish() */
-    gboolean ended;          /* the threads have no more to do */
+    GThread *thread;           /* describes steps and exports mounts */
+    GThreadPool *uploads;      /* sends blobs */
+    GAsyncQueue *jobs;         /* struct job*; an empty one ends */
+    GHashTable *layers;        /* id and place → struct cache_layer*; the writer's thread's */
+    GMutex lock;               /* guards pending, and places' fields that uploads change */
+    GCond sent;                /* pending fell */
+    guint pending;             /* uploads */
+    gint64 waited_us;          /* by finish() */
+    gboolean ended;            /* the threads have no more to do */
 };
 
 /* publish.c: publishes what p has collected, with what was there before, unless there is nothing

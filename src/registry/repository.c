@@ -75,7 +75,8 @@ static gboolean is_expected(const struct errand *e, const struct http_response *
     return FALSE;
 }
 
-/* Asks the registry; out->bytes stays NULL when it has none. d: the digest that name is; or NULL. */
+/* Asks the registry; out->bytes stays NULL when it has none. d: the digest that name is; or NULL.
+ */
 static gboolean get_document(struct repository *p, const char *name, const struct digest *d,
                              struct repository_document *out, GError **err)
 {

@@ -66,9 +66,9 @@ struct solver_options {
     struct netpool *nets;              /* networks for RUN, borrowed; NULL: the host's */
     enum snapshot_driver snapshots;    /* how layers are mounted */
     struct cache_reader
-        *cache; /* records of other machines, after the store's; borrowed, or NULL */
-    struct cache_share *share;           /* with a cache: steps are shared with other builders;
-                                            borrowed, or NULL */
+        *cache;                /* records of other machines, after the store's; borrowed, or NULL */
+    struct cache_share *share; /* with a cache: steps are shared with other builders;
+                                  borrowed, or NULL */
     /* With share: whether v's result will be published if it runs. */
     gboolean (*publishes)(gpointer ctx, const struct vertex *v);
     gboolean
