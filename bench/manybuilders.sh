@@ -1,13 +1,13 @@
 #!/bin/bash
 # Builders with stores of their own that begin at once and share a registry cache: how often each step runs.
 #
-#   bench/manybuilders.sh VARVE REGISTRY BASES [N] [SECONDS]
+#   bench/manybuilders.sh VARVE REGISTRY BASES [N] [SECONDS] [ATTRIBUTE]
 #
-# REGISTRY: host:port, plain http on loopback; BASES: folder with busybox-oci; SECONDS: what a step takes. Rounds: cold (the
-# cache is empty, all begin at once), warm (the same again, with new stores), staggered (cold; each begins SECONDS later
-# than the one before).
+# REGISTRY: host:port, plain http on loopback; BASES: folder with busybox-oci; SECONDS: what a step takes; ATTRIBUTE of
+# --cache-to: share=true (usual) or share=false. Rounds: cold (the cache is empty, all begin at once), warm (the same
+# again, with new stores), staggered (cold; each begins SECONDS later than the one before).
 set -eu
-varve=$(realpath "$1") registry=$2 bases=$(realpath "$3") n=${4:-10} seconds=${5:-2}
+varve=$(realpath "$1") registry=$2 bases=$(realpath "$3") n=${4:-10} seconds=${5:-2} share=${6:-share=true}
 work=$(mktemp -d /var/tmp/manybuilders.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/app"
@@ -23,7 +23,7 @@ round() { # NAME CACHE DELAY
         mkdir -p "$work/$1"
         (sleep "$(awk "BEGIN {print ($i - 1) * $3}")"
          "$varve" --root "$work/$1/store-$i" build --progress=plain --build-context "busybox=oci-layout://$bases/busybox-oci" \
-            --cache-from "$registry/$2:cache" --cache-to "$registry/$2:cache" -t x "$work/app" >"$work/$1/$i.log" 2>&1) &
+            --cache-from "$registry/$2:cache" --cache-to "type=registry,ref=$registry/$2:cache,$share" -t x "$work/app" >"$work/$1/$i.log" 2>&1) &
     done
     wait
     printf '%-10s %2d builders, 5 steps of %s s: %s\n' "$1" "$n" "$seconds" "$(

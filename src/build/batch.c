@@ -340,7 +340,9 @@ static void make_solver(struct batch *x, const char *ca)
                                 .finished = build_step_finished,
                                 .finished_ctx = x,
                                 .keep_going = x->builds->len > 1 && !x->o.fail_fast,
-                                .keep_failed = r->keep_failed};
+                                .keep_failed = r->keep_failed,
+                                .share = x->cache_share,
+                                .publishes = build_publishes};
     x->solver = solver_new(x->graph, &so);
 }
 
@@ -477,6 +479,8 @@ static void run_phases(struct batch *x)
     run_phase(x, note_empty);
     if (!must_stop(x))
         batch_make_outputs(x);
+    if (x->cache_share)
+        cache_share_end(x->cache_share);
     for (guint i = 0; i < x->builds->len; i++)
         build_report_caches(build_at(x, i));
 }
@@ -505,6 +509,7 @@ void batch_free(struct batch *x)
     for (guint i = 0; i < x->builds->len; i++)
         build_clear(build_at(x, i));
     g_ptr_array_unref(x->builds);
+    cache_share_free(x->cache_share);
     cache_reader_free(x->cache_reader);
     g_hash_table_unref(x->secrets);
     graph_unref(x->graph);

@@ -18,6 +18,7 @@ struct batch {
     struct graph *graph; /* of all builds; NULL: nothing is lowered yet */
     struct solver *solver;
     struct cache_reader *cache_reader; /* of every --cache-from; or NULL */
+    struct cache_share *cache_share;   /* of the reference with share=true; or NULL */
     gint64 *build_ids;                 /* in the history, by number */
 };
 

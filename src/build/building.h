@@ -92,6 +92,8 @@ gboolean build_fetch_dockerfile(struct build *b, GError **err);
 gboolean build_read_caches(struct batch *x, GError **err);
 /* Begins to write --cache-to; before the solver. */
 gboolean build_write_caches(struct build *b, GError **err);
+/* solver_options.publishes: whether v's result is written to the cache that is shared. */
+gboolean build_publishes(gpointer batch, const struct vertex *v);
 /* Puts a cache into each image's config when --cache-to has type=inline, of the leg's own steps;
  * after the outputs' exports. */
 gboolean build_add_inline_cache(struct build *b, GError **err);

@@ -75,6 +75,67 @@ static gboolean is_of_image(const struct build *b, const struct vertex *v)
     return FALSE;
 }
 
+static gboolean is_read(const struct build *b, const struct cache_spec *written)
+{
+    for (guint i = 0; i < b->r->cache_from->len; i++)
+        if (cache_spec_same(g_ptr_array_index(b->r->cache_from, i), written))
+            return TRUE;
+    return FALSE;
+}
+
+/* Shares the work through spec, unless it cannot be done there. A batch shares through one. */
+static gboolean share_cache(struct build *b, const struct cache_spec *spec,
+                            const struct cache_env *env, GError **err)
+{
+    struct cache_share **share = &b->batch->cache_share;
+    GError *why = NULL;
+    if (!is_read(b, spec))
+        event_note(b->ports.events, "share=true has no effect: no --cache-from reads %s",
+                   spec->label);
+    else if (*share && !g_str_equal(spec->label, cache_share_label(*share)))
+        event_note(b->ports.events, "share=true has no effect for %s: %s is shared already",
+                   spec->label, cache_share_label(*share));
+    else if (*share || (*share = cache_share_open(spec, env, &why)))
+        cache_writer_share(b->cache_writer, spec, *share);
+    else if (!why)
+        event_note(b->ports.events, "share=true has no effect for %s: it has no claims",
+                   spec->label);
+    if (why)
+        g_propagate_error(err, why);
+    return !why;
+}
+
+static gboolean share_caches(struct build *b, const struct cache_env *env, GError **err)
+{
+    for (guint i = 0; i < b->r->cache_to->len; i++) {
+        const struct cache_spec *spec = g_ptr_array_index(b->r->cache_to, i);
+        if (spec->share && !share_cache(b, spec, env, err))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean publishes(const struct build *b, const struct vertex *v)
+{
+    for (guint i = 0; i < b->r->cache_to->len; i++) {
+        const struct cache_spec *spec = g_ptr_array_index(b->r->cache_to, i);
+        if (spec->share && g_str_equal(spec->label, cache_share_label(b->batch->cache_share)))
+            return spec->max || is_of_image(b, v);
+    }
+    return FALSE;
+}
+
+gboolean build_publishes(gpointer batch, const struct vertex *v)
+{
+    const struct batch *x = batch;
+    for (guint i = 0; i < x->builds->len; i++) {
+        const struct build *b = g_ptr_array_index(x->builds, i);
+        if (b->cache_writer && build_needs(b, v) && publishes(b, v))
+            return TRUE;
+    }
+    return FALSE;
+}
+
 gboolean build_write_caches(struct build *b, GError **err)
 {
     g_autoptr(GPtrArray) specs = g_ptr_array_new();
@@ -89,7 +150,7 @@ gboolean build_write_caches(struct build *b, GError **err)
         return TRUE;
     const struct cache_env env = env_of(b->batch);
     b->cache_writer = cache_writer_new(specs, &env, err);
-    return b->cache_writer != NULL;
+    return b->cache_writer && share_caches(b, &env, err);
 }
 
 /* What is recorded of v goes to the caches. Sources are found by their own names. */
@@ -107,7 +168,8 @@ static void write_vertex(struct build *b, const struct vertex *v, gboolean ran)
                            .platform = v->meta.platform,
                            .slot = slot,
                            .of_image = is_of_image(b, v),
-                           .ran = ran};
+                           .ran = ran,
+                           .from = r->from};
     g_autoptr(record) rec = store_record_peek(b->batch->store, &r->key);
     if (!rec && b->batch->cache_reader && !step.chain)
         cache_writer_add_unseen(b->cache_writer, &s, b->batch->cache_reader);

@@ -78,6 +78,16 @@ struct cache_backend {
      * left there. */
     gboolean (*sweep)(struct cache_backend *self, gint64 before, gboolean dry_run, guint *n,
                       guint64 *bytes, GError **err);
+    /* Claims (cache/share.h): small documents that are replaced all the time, each under its
+     * writer's id (claim_is_name()). NULL, all of them: this place has none. */
+    /* The ids that there are, the newest CLAIMS_MAX at most (char*). */
+    GPtrArray *(*claims)(struct cache_backend *self, GError **err);
+    /* One that is not there is NOT_FOUND. At most CLAIM_BYTES_MAX. */
+    GBytes *(*claim_get)(struct cache_backend *self, const char *name, GError **err);
+    gboolean (*claim_put)(struct cache_backend *self, const char *name, GBytes *bytes,
+                          GError **err);
+    /* UNSUPPORTED: nothing can be removed there. */
+    gboolean (*claim_remove)(struct cache_backend *self, const char *name, GError **err);
     void (*free)(struct cache_backend *self);
 };
 

@@ -89,12 +89,11 @@ static gboolean list_and_take(struct cache_backend *b, const struct collecting *
     return !first;
 }
 
-static gboolean collect_how(struct cache_backend *b, const struct collecting *how,
-                            struct collected *out, GError **err)
+/* Lists until all that is listed could be read. */
+static gboolean collect_listed(struct cache_backend *b, const struct collecting *how,
+                               struct collected *out, GError **err)
 {
     GError *why = NULL;
-    *out = (struct collected){.all = segment_new()};
-    out->taken = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     for (guint i = 0; i < TRIES; i++) {
         g_clear_error(&why);
         if (list_and_take(b, how, i == TRIES - 1, out, &why))
@@ -105,6 +104,24 @@ static gboolean collect_how(struct cache_backend *b, const struct collecting *ho
     }
     g_propagate_error(err, why);
     return FALSE;
+}
+
+static gboolean collect_how(struct cache_backend *b, const struct collecting *how,
+                            struct collected *out, GError **err)
+{
+    *out = (struct collected){.all = segment_new()};
+    out->taken = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    return collect_listed(b, how, out, err);
+}
+
+gboolean collect_new(struct cache_backend *b, struct cancel *stop, struct collected *c,
+                     GError **err)
+{
+    const struct collecting how = {stop, FALSE};
+    segment_free(c->all);
+    c->all = segment_new();
+    c->weight = c->n_read = 0;
+    return collect_listed(b, &how, c, err);
 }
 
 gboolean collect(struct cache_backend *b, struct cancel *stop, struct collected *out, GError **err)

@@ -23,6 +23,10 @@ gboolean collect_all(struct cache_backend *b, struct cancel *stop, struct collec
 /* The same for a build, which reads no more than COLLECT_SEGMENTS segments, and little memory's
  * worth: beyond, VARVE_ERROR_INVALID. */
 gboolean collect(struct cache_backend *b, struct cancel *stop, struct collected *out, GError **err);
+/* What was added since: c was filled by collect() or this; of what c->taken names nothing is read
+ * again, and c->all becomes what is new. */
+gboolean collect_new(struct cache_backend *b, struct cancel *stop, struct collected *c,
+                     GError **err);
 void collected_clear(struct collected *c);
 
 #endif

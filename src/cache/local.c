@@ -2,6 +2,7 @@
  * for each segment, a manifest as in a registry (cache/registry.c), annotated with the tag that it
  * is of. index.json is replaced under a lock, so any number of writers may share the directory. */
 #include "cache/backend.h"
+#include "cache/localclaim.h"
 #include "cache/segment.h"
 
 #include "base/error.h"
@@ -595,6 +596,31 @@ static gboolean local_remove(struct cache_backend *b, const struct digest *d, GE
                         error_set_errno(err, errno, "removing %s", name));
 }
 
+static GPtrArray *local_claims(struct cache_backend *b, GError **err)
+{
+    fd_auto int dir = open_layout(self_of(b), err);
+    return dir < 0 ? NULL : localclaim_list(dir, self_of(b)->tag, err);
+}
+
+static GBytes *local_claim_get(struct cache_backend *b, const char *name, GError **err)
+{
+    fd_auto int dir = open_layout(self_of(b), err);
+    return dir < 0 ? NULL : localclaim_get(dir, self_of(b)->tag, name, err);
+}
+
+static gboolean local_claim_put(struct cache_backend *b, const char *name, GBytes *bytes,
+                                GError **err)
+{
+    fd_auto int dir = open_layout(self_of(b), err);
+    return dir >= 0 && localclaim_put(dir, self_of(b)->tag, name, bytes, err);
+}
+
+static gboolean local_claim_remove(struct cache_backend *b, const char *name, GError **err)
+{
+    fd_auto int dir = open_layout(self_of(b), err);
+    return dir >= 0 && localclaim_remove(dir, self_of(b)->tag, name, err);
+}
+
 static void local_free(struct cache_backend *b)
 {
     struct local_cache *c = self_of(b);
@@ -628,6 +654,10 @@ struct cache_backend *cache_local_open(const struct cache_spec *spec, const stru
                                      .remove = local_remove,
                                      .others = local_others,
                                      .sweep = local_sweep,
+                                     .claims = local_claims,
+                                     .claim_get = local_claim_get,
+                                     .claim_put = local_claim_put,
+                                     .claim_remove = local_claim_remove,
                                      .free = local_free};
     c->store = env->store;
     c->cancel = env->cancel;

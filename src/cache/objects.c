@@ -1,6 +1,7 @@
 #include "cache/objects.h"
 
 #include "base/error.h"
+#include "cache/claim.h"
 #include "cache/sign.h"
 
 #include <string.h>
@@ -277,6 +278,52 @@ static gboolean objects_remove(struct cache_backend *self, const struct digest *
     return delete_object(o, key, err);
 }
 
+static char *claim_key(const struct objects *o, const char *name)
+{
+    return g_strconcat(o->name, "/claim-", name, NULL);
+}
+
+static GPtrArray *objects_claims(struct cache_backend *self, GError **err)
+{
+    struct objects *o = objects_of(self);
+    g_autofree char *prefix = claim_key(o, "");
+    g_autoptr(GPtrArray) entries = list_objects(o, prefix, CACHE_SEGMENTS_MAX, err);
+    GPtrArray *out = entries ? g_ptr_array_new_with_free_func(g_free) : NULL;
+    for (guint i = entries ? entries->len : 0; i-- > 0 && out->len < CLAIMS_MAX;) {
+        const struct object_entry *e = g_ptr_array_index(entries, i);
+        if (g_str_has_prefix(e->key, prefix) && claim_is_name(e->key + strlen(prefix)))
+            g_ptr_array_add(out, g_strdup(e->key + strlen(prefix)));
+    }
+    return out;
+}
+
+static GBytes *objects_claim_get(struct cache_backend *self, const char *name, GError **err)
+{
+    struct objects *o = objects_of(self);
+    struct service_call c = {.rq = {.method = "GET", .max_body = CLAIM_BYTES_MAX}};
+    g_autofree char *key = claim_key(o, name);
+    g_auto(http_response) a;
+    http_response_init(&a);
+    if (!objects_send(o, &c, key, NULL, &a, err) || !service_check(&o->service, &a, err))
+        return NULL;
+    return g_bytes_new(a.body->data, a.body->len);
+}
+
+static gboolean objects_claim_put(struct cache_backend *self, const char *name, GBytes *bytes,
+                                  GError **err)
+{
+    struct objects *o = objects_of(self);
+    g_autofree char *key = claim_key(o, name);
+    return o->put_bytes(o, key, bytes, err);
+}
+
+static gboolean objects_claim_remove(struct cache_backend *self, const char *name, GError **err)
+{
+    struct objects *o = objects_of(self);
+    g_autofree char *key = claim_key(o, name);
+    return delete_object(o, key, err);
+}
+
 static void objects_free(struct cache_backend *self)
 {
     struct objects *o = objects_of(self);
@@ -325,5 +372,9 @@ void objects_init(struct objects *o, const struct cache_spec *spec, const struct
                                         .retire = objects_retire,
                                         .held = objects_held,
                                         .remove = objects_remove,
+                                        .claims = objects_claims,
+                                        .claim_get = objects_claim_get,
+                                        .claim_put = objects_claim_put,
+                                        .claim_remove = objects_claim_remove,
                                         .free = objects_free};
 }

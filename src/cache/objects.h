@@ -3,6 +3,7 @@
  *
  *     <prefix>blobs/<digest>                      blobs, which all references of the prefix share
  *     <prefix>manifests/<name>/<digest>           a reference's segments
+ *     <prefix>manifests/<name>/claim-<id>         its builders' claims
  *
  * BuildKit has its manifests at <prefix>manifests/<name>, so both may use one bucket. */
 #ifndef VARVE_CACHE_OBJECTS_H

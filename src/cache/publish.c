@@ -72,6 +72,31 @@ static gboolean publish_segment(struct place *p, const struct cache_segment *s, 
     return TRUE;
 }
 
+gboolean place_publish_part(struct place *p, GError **err)
+{
+    g_autoptr(cache_segment) part = segment_new();
+    part->created = g_get_real_time() / G_USEC_PER_SEC;
+    for (guint i = p->published; i < p->mine->records->len; i++)
+        segment_adopt(part, p->mine, g_ptr_array_index(p->mine->records, i));
+    if (part->records->len == 0)
+        return TRUE;
+    if (!publish_segment(p, part, err))
+        return FALSE;
+    p->published = p->mine->records->len;
+    return TRUE;
+}
+
+void place_read_anew(struct place *p)
+{
+    struct collected now;
+    if (!collect(p->backend, p->writer->env.cancel, &now, NULL)) {
+        collected_clear(&now);
+        return;
+    }
+    p->first = p->theirs; /* p->used points into it */
+    p->theirs = now;
+}
+
 /* The blobs that the place does not have though it should; what is here is sent again. NULL on
  * error. */
 static GHashTable *find_lost(struct place *p, const struct cache_segment *s, GError **err)

@@ -22,8 +22,11 @@ struct source {
     const struct cache_spec *spec;
     struct cache_backend *backend;
     GThread *thread;
+    GMutex refreshing;             /* guards known, once done */
+    struct collected known;        /* what was read; without its segment */
     struct cache_segment *segment; /* all of its segments as one; once done */
     gboolean done;                 /* guarded by the reader's lock, as all below */
+    GPtrArray *more;               /* struct cache_segment*: what was added since */
     guint hits;
     guint64 bytes;   /* fetched blobs and segments */
     gint64 spent_us; /* on fetching blobs */
@@ -59,18 +62,17 @@ static void warn_lost(struct source *s, const char *what, const GError *why)
 
 static void read_source(struct source *s)
 {
-    struct collected c;
+    struct collected *c = &s->known;
     GError *why = NULL;
-    if (!collect(s->backend, s->reader->stop, &c, &why))
-        warn_lost(s, c.all->records->len ? "was read in part" : "is not used", why);
-    else if (c.listed->len == 0)
+    if (!collect(s->backend, s->reader->stop, c, &why))
+        warn_lost(s, c->all->records->len ? "was read in part" : "is not used", why);
+    else if (c->listed->len == 0)
         event_note(s->reader->env.events, "the cache %s has nothing yet", s->backend->label);
     g_clear_error(&why);
     g_mutex_lock(&s->reader->lock);
-    s->segment = g_steal_pointer(&c.all);
-    s->bytes += c.bytes;
+    s->segment = g_steal_pointer(&c->all);
+    s->bytes += c->bytes;
     g_mutex_unlock(&s->reader->lock);
-    collected_clear(&c);
 }
 
 static gpointer read_thread(gpointer data)
@@ -98,12 +100,33 @@ static const struct cache_segment *wait_for(struct source *s)
     return s->segment;
 }
 
+/* What was read of the reference, the newest last (struct cache_segment*, borrowed). */
+static GPtrArray *segments_of(struct source *s)
+{
+    GPtrArray *out = g_ptr_array_new();
+    g_ptr_array_add(out, (gpointer)wait_for(s));
+    g_mutex_lock(&s->reader->lock);
+    for (guint i = 0; i < s->more->len; i++)
+        g_ptr_array_add(out, g_ptr_array_index(s->more, i));
+    g_mutex_unlock(&s->reader->lock);
+    return out;
+}
+
+static gboolean source_holds(struct source *s, const struct digest *d)
+{
+    g_autoptr(GPtrArray) all = segments_of(s);
+    for (guint i = 0; i < all->len; i++)
+        if (segment_holds(g_ptr_array_index(all, i), d))
+            return TRUE;
+    return FALSE;
+}
+
 /* The reference that has the blob; NULL: none says so. */
 static struct source *holder(struct cache_reader *r, const struct digest *d)
 {
     for (guint i = 0; i < r->sources->len; i++) {
         struct source *s = g_ptr_array_index(r->sources, i);
-        if (segment_holds(wait_for(s), d))
+        if (source_holds(s, d))
             return s;
     }
     return NULL;
@@ -131,7 +154,7 @@ static gboolean reader_fetch_tapped(struct blob_source *self, const struct descr
     GError *why = NULL;
     for (guint i = 0; i < r->sources->len && !cancel_is_set(r->stop); i++) {
         struct source *s = g_ptr_array_index(r->sources, i);
-        if (!segment_holds(wait_for(s), &d->digest))
+        if (!source_holds(s, &d->digest))
             continue;
         g_clear_error(&why);
         if (fetch_from_source(s, d, tap, &why))
@@ -155,6 +178,9 @@ static void source_free(struct source *s)
         g_thread_join(s->thread);
     cache_close(s->backend);
     segment_free(s->segment);
+    g_ptr_array_unref(s->more);
+    collected_clear(&s->known);
+    g_mutex_clear(&s->refreshing);
     g_free(s->lost);
     g_free(s);
 }
@@ -184,6 +210,8 @@ static gboolean open_reference(struct cache_reader *r, const struct cache_spec *
     s->reader = r;
     s->spec = spec;
     s->backend = b;
+    s->more = g_ptr_array_new_with_free_func((GDestroyNotify)segment_free);
+    g_mutex_init(&s->refreshing);
     g_ptr_array_add(r->sources, s);
     s->thread = g_thread_try_new("cache-read", read_thread, s, err);
     if (!s->thread)
@@ -228,9 +256,9 @@ struct blob_source *cache_reader_blobs(struct cache_reader *r)
 }
 
 /* The first record under key whose layers can be had. */
-static struct record *find_in(struct source *s, const struct digest *key)
+static struct record *find_in_segment(struct source *s, const struct cache_segment *seg,
+                                      const struct digest *key)
 {
-    const struct cache_segment *seg = wait_for(s);
     const GPtrArray *all = segment_find(seg, key);
     for (guint i = 0; all && i < all->len; i++) {
         GError *why = NULL;
@@ -243,6 +271,15 @@ static struct record *find_in(struct source *s, const struct digest *key)
         g_clear_error(&why);
     }
     return NULL;
+}
+
+static struct record *find_in(struct source *s, const struct digest *key)
+{
+    struct record *found = NULL;
+    g_autoptr(GPtrArray) all = segments_of(s);
+    for (guint i = 0; i < all->len && !found; i++)
+        found = find_in_segment(s, g_ptr_array_index(all, i), key);
+    return found;
 }
 
 /* In the first reference that has one, *where. */
@@ -270,6 +307,41 @@ struct record *cache_reader_find(struct cache_reader *r, const struct digest *ke
     if (from)
         *from = s->backend->label;
     return found;
+}
+
+static void refresh_source(struct source *s)
+{
+    g_autoptr(GError) why = NULL;
+    wait_for(s);
+    g_autoptr(GMutexLocker) lock G_GNUC_UNUSED = g_mutex_locker_new(&s->refreshing);
+    guint64 before = s->known.bytes;
+    if (!collect_new(s->backend, s->reader->stop, &s->known, &why))
+        warn_lost(s, "was read in part", why);
+    g_mutex_lock(&s->reader->lock);
+    s->bytes += s->known.bytes - before;
+    if (s->known.all->records->len > 0)
+        g_ptr_array_add(s->more, g_steal_pointer(&s->known.all));
+    g_mutex_unlock(&s->reader->lock);
+}
+
+void cache_reader_refresh(struct cache_reader *r, const char *label)
+{
+    for (guint i = 0; i < r->sources->len; i++) {
+        struct source *s = g_ptr_array_index(r->sources, i);
+        if (g_str_equal(s->backend->label, label))
+            refresh_source(s);
+    }
+}
+
+gint64 cache_reader_slot_duration(struct cache_reader *r, const char *slot)
+{
+    for (guint i = 0; i < r->sources->len; i++) {
+        const struct cache_record *rec =
+            segment_slot(wait_for(g_ptr_array_index(r->sources, i)), slot);
+        if (rec)
+            return rec->duration_us;
+    }
+    return 0;
 }
 
 struct record *cache_reader_peek(struct cache_reader *r, const struct digest *key)

@@ -21,6 +21,10 @@ struct record *cache_reader_find(struct cache_reader *r, const struct digest *ke
                                  const char **from);
 /* The same for who only passes it on: it is no hit. */
 struct record *cache_reader_peek(struct cache_reader *r, const struct digest *key);
+/* Reads what was added since to the reference with this label. What cannot be read adds nothing. */
+void cache_reader_refresh(struct cache_reader *r, const char *label);
+/* How long the newest step of a slot took, microseconds; 0: unknown. */
+gint64 cache_reader_slot_duration(struct cache_reader *r, const char *slot);
 /* The newest inputs of a slot, as store_slot_inputs(). */
 char *cache_reader_slot_inputs(struct cache_reader *r, const char *slot);
 /* Whether fetching what is absent of c's own uppermost layers would take longer than took_us, as

@@ -5,12 +5,15 @@
  * tag alone (the root), and have no tags. Elsewhere each has a tag of its own, TAG.<hex of its
  * digest>. TAG itself is the newest segment that holds all others, so most readers need that alone;
  * it is only a hint, for the last writer decides what it is. An image under TAG stays there, and
- * may have a cache inside (cache/inline.h). */
+ * may have a cache inside (cache/inline.h). A builder's claim is an annotation of a manifest
+ * without content, TAG.claim.<id>. */
 #include "cache/backend.h"
+#include "cache/claim.h"
 #include "cache/inline.h"
 #include "cache/segment.h"
 
 #include "base/error.h"
+#include "image/jsonin.h"
 #include "image/jsonout.h"
 #include "registry/repository.h"
 #include "store/blob.h"
@@ -20,6 +23,8 @@
 
 #define ROOT_TYPE "application/vnd.varve.cache.root.v1"
 #define EMPTY_TYPE "application/vnd.oci.empty.v1+json"
+#define CLAIM_TYPE "application/vnd.varve.cache.claim.v1"
+#define ANNOTATION_CLAIM "varve.cache.claim"
 #define MAX_TAG 128
 #define MAX_INLINE_IMAGES 32 /* of an index that are looked into */
 #define MAX_CONFIG (8 * 1024 * 1024)
@@ -31,9 +36,11 @@ struct registry_cache {
     struct reference *ref;
     struct repository *repository;
     char *prefix;         /* of its segments' tags */
+    char *claims;         /* of its claims' */
     GMutex lock;          /* guards what follows */
     gboolean referrers;   /* this registry lists them */
     gboolean tag_is_free; /* TAG is nobody else's: there is none, or it is a segment */
+    gboolean empty_sent;  /* the content of manifests without content is there */
 };
 
 static struct registry_cache *self_of(struct cache_backend *b)
@@ -61,22 +68,28 @@ static void open_manifest(struct jsonout *j, const char *artifact_type)
     jsonout_str(j, "artifactType", artifact_type);
 }
 
-/* What segments refer to. */
-static GBytes *root_manifest(const struct registry_cache *c)
+/* A manifest without content, with one annotation. */
+static GBytes *empty_manifest(const char *artifact_type, const char *name, const char *value)
 {
     struct jsonout j;
     struct digest empty;
     digest_of_bytes(&empty, "{}", 2);
-    open_manifest(&j, ROOT_TYPE);
+    open_manifest(&j, artifact_type);
     write_cache_descriptor(&j, "config", EMPTY_TYPE, &empty, 2);
     jsonout_open(&j, "layers", '[');
     write_cache_descriptor(&j, NULL, EMPTY_TYPE, &empty, 2);
     jsonout_close(&j, ']');
     jsonout_open(&j, "annotations", '{');
-    jsonout_str(&j, "varve.cache.tag", c->ref->tag);
+    jsonout_str(&j, name, value);
     jsonout_close(&j, '}');
     jsonout_close(&j, '}');
     return jsonout_finish(&j);
+}
+
+/* What segments refer to. */
+static GBytes *root_manifest(const struct registry_cache *c)
+{
+    return empty_manifest(ROOT_TYPE, "varve.cache.tag", c->ref->tag);
 }
 
 static void root_digest(const struct registry_cache *c, struct digest *out, guint64 *size)
@@ -354,20 +367,35 @@ static gboolean put_bytes(struct registry_cache *c, const void *bytes, gsize len
     return registry_put(&c->base, &d, NULL, err);
 }
 
+/* Sends what every manifest without content names, once. */
+static gboolean send_empty(struct registry_cache *c, GError **err)
+{
+    struct digest empty;
+    g_mutex_lock(&c->lock);
+    gboolean sent = c->empty_sent;
+    g_mutex_unlock(&c->lock);
+    if (!sent && !put_bytes(c, "{}", 2, EMPTY_TYPE, &empty, err))
+        return FALSE;
+    g_mutex_lock(&c->lock);
+    c->empty_sent = TRUE;
+    g_mutex_unlock(&c->lock);
+    return TRUE;
+}
+
 /* Puts the segment as a referrer; *done FALSE: the registry does not list it as one. */
 static gboolean publish_referrer(struct registry_cache *c, const struct digest *segment, gsize size,
                                  const GPtrArray *blobs, gboolean *done, GError **err)
 {
     g_autoptr(GBytes) root = root_manifest(c);
     g_autoptr(GBytes) m = segment_manifest(c, segment, size, blobs, TRUE);
-    struct digest d, empty;
+    struct digest d;
     digest_of_bytes(&d, g_bytes_get_data(m, NULL), g_bytes_get_size(m));
     g_autofree char *name = digest_text(&d);
     gboolean free_tag;
     g_mutex_lock(&c->lock);
     free_tag = c->tag_is_free;
     g_mutex_unlock(&c->lock);
-    return put_bytes(c, "{}", 2, EMPTY_TYPE, &empty, err) &&
+    return send_empty(c, err) &&
            (!free_tag ||
             repository_put(c->repository, c->ref->tag, MEDIA_OCI_MANIFEST, root, NULL, err)) &&
            repository_put(c->repository, name, MEDIA_OCI_MANIFEST, m, done, err);
@@ -420,6 +448,76 @@ static gboolean registry_retire(struct cache_backend *b, const GPtrArray *segmen
     return TRUE;
 }
 
+static GPtrArray *registry_claims(struct cache_backend *b, GError **err)
+{
+    struct registry_cache *c = self_of(b);
+    g_autoptr(GPtrArray) tags = repository_tags(c->repository, c->claims, CACHE_SEGMENTS_MAX, err);
+    GPtrArray *out = tags ? g_ptr_array_new_with_free_func(g_free) : NULL;
+    for (guint i = tags ? tags->len : 0; i-- > 0 && out->len < CLAIMS_MAX;) {
+        const char *name = (const char *)g_ptr_array_index(tags, i) + strlen(c->claims);
+        if (claim_is_name(name))
+            g_ptr_array_add(out, g_strdup(name));
+    }
+    return out;
+}
+
+/* What the manifest says. */
+static GBytes *claim_of(GBytes *manifest, GError **err)
+{
+    gsize len;
+    const char *json = g_bytes_get_data(manifest, &len), *text = NULL;
+    const json_t *notes = NULL;
+    json_t *doc = jsonin_parse(json, len, 2 * CLAIM_BYTES_MAX, "claim", err);
+    GBytes *out = NULL;
+    if (doc && jsonin_object(doc, "annotations", &notes, err) &&
+        (!notes || jsonin_string(notes, ANNOTATION_CLAIM, &text, err)) &&
+        (text || error_set(err, VARVE_ERROR_INVALID, "it is no claim")))
+        out = g_bytes_new(text, strlen(text));
+    json_decref(doc);
+    return out;
+}
+
+static gboolean peek_claim(struct registry_cache *c, const char *name,
+                           struct repository_document *doc, GError **err)
+{
+    g_autofree char *tag = g_strconcat(c->claims, name, NULL);
+    return repository_peek(c->repository, tag, doc, err) &&
+           (doc->bytes || error_set(err, VARVE_ERROR_NOT_FOUND, "claim %s is gone", name));
+}
+
+static GBytes *registry_claim_get(struct cache_backend *b, const char *name, GError **err)
+{
+    struct repository_document doc;
+    if (!peek_claim(self_of(b), name, &doc, err))
+        return NULL;
+    g_autoptr(GBytes) bytes = doc.bytes;
+    return claim_of(bytes, err);
+}
+
+static gboolean registry_claim_put(struct cache_backend *b, const char *name, GBytes *bytes,
+                                   GError **err)
+{
+    struct registry_cache *c = self_of(b);
+    gsize len;
+    const char *json = g_bytes_get_data(bytes, &len);
+    g_autofree char *text = g_strndup(json, len), *tag = g_strconcat(c->claims, name, NULL);
+    g_autoptr(GBytes) m = empty_manifest(CLAIM_TYPE, ANNOTATION_CLAIM, text);
+    return send_empty(c, err) &&
+           repository_put(c->repository, tag, MEDIA_OCI_MANIFEST, m, NULL, err);
+}
+
+static gboolean registry_claim_remove(struct cache_backend *b, const char *name, GError **err)
+{
+    struct registry_cache *c = self_of(b);
+    struct repository_document doc;
+    gboolean removed;
+    if (!peek_claim(c, name, &doc, err))
+        return FALSE;
+    g_bytes_unref(doc.bytes);
+    return repository_delete(c->repository, &doc.digest, &removed, err) &&
+           (removed || error_set(err, VARVE_ERROR_UNSUPPORTED, "the registry removes nothing"));
+}
+
 static void registry_cache_free(struct cache_backend *b)
 {
     struct registry_cache *c = self_of(b);
@@ -427,6 +525,7 @@ static void registry_cache_free(struct cache_backend *b)
     registry_free(c->registry);
     reference_free(c->ref);
     g_free(c->prefix);
+    g_free(c->claims);
     g_mutex_clear(&c->lock);
     g_free(c);
 }
@@ -476,6 +575,10 @@ struct cache_backend *cache_registry_open(const struct cache_spec *spec,
                                      .put = registry_put,
                                      .publish = registry_publish,
                                      .retire = registry_retire,
+                                     .claims = registry_claims,
+                                     .claim_get = registry_claim_get,
+                                     .claim_put = registry_claim_put,
+                                     .claim_remove = registry_claim_remove,
                                      .free = registry_cache_free};
     c->base.host = repository_host(p);
     c->base.repository = repository_path(p);
@@ -483,6 +586,7 @@ struct cache_backend *cache_registry_open(const struct cache_spec *spec,
     c->registry = r;
     c->repository = p;
     c->prefix = tag_prefix(ref->tag);
+    c->claims = g_strconcat(c->prefix, "claim.", NULL);
     c->ref = g_steal_pointer(&ref);
     g_mutex_init(&c->lock);
     return &c->base;

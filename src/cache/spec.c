@@ -93,6 +93,7 @@ static const struct attribute {
     {"upload_parallelism", FOR_STORAGE, WRITES, FORM_COUNT, 0, NULL, "4"},
     {"mode", FOR_PLACES, WRITES, FORM_MODE},
     {"ignore-error", FOR_PLACES, WRITES, FORM_BOOLEAN, AT(ignore_error)},
+    {"share", FOR_PLACES, WRITES, FORM_BOOLEAN, AT(share)},
     {"compression", FOR_LAYERS, WRITES, FORM_COMPRESSION},
     {"compression-level", FOR_LAYERS, WRITES, FORM_LEVEL},
     {"force-compression", FOR_LAYERS, WRITES, FORM_BOOLEAN, AT(layers.force)},
@@ -115,6 +116,15 @@ struct parsing {
 const char *cache_spec_get(const struct cache_spec *s, const char *name)
 {
     return g_hash_table_lookup(s->attributes, name);
+}
+
+gboolean cache_spec_same(const struct cache_spec *a, const struct cache_spec *b)
+{
+    static const char *const places[] = {"tag", "endpoint_url", "account_url", "url_v2"};
+    for (guint i = 0; i < G_N_ELEMENTS(places); i++)
+        if (g_strcmp0(cache_spec_get(a, places[i]), cache_spec_get(b, places[i])) != 0)
+            return FALSE;
+    return a->type == b->type && g_str_equal(a->label, b->label);
 }
 
 void cache_spec_free(struct cache_spec *s)

@@ -15,6 +15,7 @@ struct cache_spec {
     char *label;  /* for people, and never with a secret: "registry example.org/app:cache" */
     gboolean max; /* mode=max: also the steps whose layers the image does not have */
     gboolean ignore_error;        /* a failure is a warning */
+    gboolean share;               /* share=true: builders that run at once share the work */
     gboolean prefer_hit;          /* prefer=hit: fetch a layer even if making it would be faster */
     gboolean all_mounts;          /* mounts=true */
     char **mounts;                /* mounts=npm,pip: ids of cache mounts; or NULL */
@@ -33,6 +34,8 @@ void cache_spec_free(struct cache_spec *s);
 gboolean cache_spec_equal(const struct cache_spec *a, const struct cache_spec *b);
 /* The attribute's value; NULL: there is none. */
 const char *cache_spec_get(const struct cache_spec *s, const char *name);
+/* Whether both name the same reference, whatever is done with it. */
+gboolean cache_spec_same(const struct cache_spec *a, const struct cache_spec *b);
 
 typedef struct cache_spec cache_spec;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(cache_spec, cache_spec_free)

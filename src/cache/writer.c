@@ -14,15 +14,16 @@
 
 #include <string.h>
 
-#define UPLOADS 4         /* at the same time */
-#define MAX_STEP 2000     /* bytes of a step's name: no more is shown anywhere */
-#define SMALL_INPUTS 1024 /* bytes of a step's inputs that stand in its record */
+#define UPLOADS 4                    /* at the same time */
+#define MAX_STEP 2000                /* bytes of a step's name: no more is shown anywhere */
+#define SMALL_INPUTS 1024            /* bytes of a step's inputs that stand in its record */
+#define LONG_US (2 * G_USEC_PER_SEC) /* a step's time that is worth a segment of its own */
 
 /* A step on its way; owned copies. */
 struct job {
     struct cache_step step;
     struct chain *chain;
-    char *name, *platform, *slot, *inputs;
+    char *name, *platform, *slot, *inputs, *from;
     char *volume, *cache_id;     /* a cache mount instead: no step then */
     struct cache_reader *reader; /* whom to ask; or NULL */
 };
@@ -40,6 +41,7 @@ static void job_free(struct job *j)
     g_free(j->platform);
     g_free(j->slot);
     g_free(j->inputs);
+    g_free(j->from);
     g_free(j->volume);
     g_free(j->cache_id);
     g_free(j);
@@ -55,6 +57,7 @@ static struct job *job_new(const struct cache_step *step)
     j->step.platform = j->platform = g_strdup(step->platform);
     j->step.slot = j->slot = g_strdup(step->slot);
     j->step.inputs = j->inputs = g_strdup(step->inputs);
+    j->step.from = j->from = g_strdup(step->from);
     return j;
 }
 
@@ -270,6 +273,8 @@ static void write_step(struct place *p, const struct cache_step *step)
     struct cache_record *r = find_theirs(p, step, &same);
     if (r && same) {
         g_hash_table_add(p->used, r);
+    } else if (!r && g_strcmp0(step->from, p->backend->label) == 0) {
+        return; /* another builder published it meanwhile */
     } else if (!add_record(p, step, &why)) {
         skip_or_fail(p, step, why);
     } else if (r && step->ran) {
@@ -416,6 +421,37 @@ static void write_job(struct place *p, struct job *j)
         write_unseen(p, j);
 }
 
+static void wait_for_uploads(struct cache_writer *w)
+{
+    g_mutex_lock(&w->lock);
+    while (w->pending > 0)
+        g_cond_wait(&w->sent, &w->lock);
+    g_mutex_unlock(&w->lock);
+}
+
+/* Lets other builders have what is finished. Where that fails they run the step, too. */
+static void publish_part(struct place *p)
+{
+    GError *why = NULL;
+    wait_for_uploads(p->writer);
+    if (has_failed(p) || place_publish_part(p, &why))
+        return;
+    event_note(p->writer->env.events, "what is finished is not shared through the cache %s yet: %s",
+               p->backend->label, why->message);
+    g_error_free(why);
+}
+
+/* A step that others may wait for is published at once, and so is one that took long; others with
+ * the next. */
+static void share_step(struct cache_writer *w, const struct cache_step *step)
+{
+    gboolean holds = w->share && cache_share_holds(w->share, &step->content_key);
+    if (w->share && (holds || (step->ran && step->duration_us >= LONG_US)))
+        publish_part(w->shared);
+    if (holds)
+        cache_share_release(w->share, &step->content_key);
+}
+
 static gpointer write_thread(gpointer data)
 {
     struct cache_writer *w = data;
@@ -427,10 +463,24 @@ static gpointer write_thread(gpointer data)
         more = j->chain || j->volume || j->reader;
         for (guint i = 0; more && i < w->places->len; i++)
             write_job(g_ptr_array_index(w->places, i), j);
+        if (j->chain)
+            share_step(w, &j->step);
         job_free(j);
     }
     work_enter(NULL);
     return NULL;
+}
+
+void cache_writer_share(struct cache_writer *w, const struct cache_spec *spec,
+                        struct cache_share *share)
+{
+    for (guint i = 0; i < w->places->len; i++) {
+        struct place *p = g_ptr_array_index(w->places, i);
+        if (p->spec != spec)
+            continue;
+        w->shared = p;
+        w->share = share;
+    }
 }
 
 void cache_writer_add(struct cache_writer *w, const struct cache_step *step)
@@ -465,16 +515,22 @@ static void end_threads(struct cache_writer *w)
     g_async_queue_push(w->jobs, g_new0(struct job, 1));
     if (w->thread)
         g_thread_join(w->thread);
-    g_mutex_lock(&w->lock);
-    while (w->pending > 0)
-        g_cond_wait(&w->sent, &w->lock);
-    g_mutex_unlock(&w->lock);
+    wait_for_uploads(w);
+}
+
+/* Parts that were published, by this build or by others meanwhile, become one segment; when they
+ * cannot be read now, at the end of the next build. */
+static gboolean publish_all(struct place *p, GError **err)
+{
+    if (p->published > 0)
+        place_read_anew(p);
+    return place_publish(p, err);
 }
 
 static void finish_place(struct place *p, GError **err)
 {
     GError *why = NULL;
-    if (!p->failed && !place_publish(p, &why))
+    if (!p->failed && !publish_all(p, &why))
         p->failed = why;
     if (!p->failed)
         return;
@@ -507,6 +563,7 @@ static void place_free(struct place *p)
 {
     cache_close(p->backend);
     collected_clear(&p->theirs);
+    collected_clear(&p->first);
     segment_free(p->mine);
     g_hash_table_unref(p->put);
     g_hash_table_unref(p->used);

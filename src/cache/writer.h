@@ -9,6 +9,7 @@
 #include "cache/backend.h"
 #include "cache/reader.h"
 #include "cache/segment.h"
+#include "cache/share.h"
 #include "store/record.h"
 
 /* A step to be written; all borrowed during the call. */
@@ -21,12 +22,18 @@ struct cache_step {
     const char *name, *platform, *slot, *inputs; /* inputs and slot may be NULL */
     gboolean of_image; /* its layers are in the image: written with mode=min, too */
     gboolean ran;      /* in this build */
+    const char *from;  /* label of the cache that had it; NULL: none */
 };
 struct cache_writer;
 /* specs: struct cache_spec* (inline ones are not for it), borrowed. env is copied. NULL with
  * VARVE_ERROR_USAGE. */
 struct cache_writer *cache_writer_new(const GPtrArray *specs, const struct cache_env *env,
                                       GError **err);
+/* Before the first step: publishes what this build ran in the reference of spec, one of specs, as
+ * soon as it is worth it, and then releases its claims. share is borrowed until the writer's end.
+ */
+void cache_writer_share(struct cache_writer *w, const struct cache_spec *spec,
+                        struct cache_share *share);
 /* Never waits. The chain's layers stay leased by the store until the writer is done. */
 void cache_writer_add(struct cache_writer *w, const struct cache_step *step);
 

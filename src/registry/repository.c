@@ -63,15 +63,6 @@ static char *target_of(const struct repository *p, const char *kind, const char 
     return g_strconcat("/v2/", p->route->repository, "/", kind, "/", name, NULL);
 }
 
-static gboolean keep(struct repository *p, const struct http_response *a,
-                     struct repository_document *out, GError **err)
-{
-    if (!store_blob_put(p->r->store, a->body->data, a->body->len, &out->digest, err))
-        return FALSE;
-    out->bytes = g_bytes_new(a->body->data, a->body->len);
-    return TRUE;
-}
-
 static gboolean is_expected(const struct errand *e, const struct http_response *a,
                             const struct digest *expected, GError **err)
 {
@@ -84,18 +75,11 @@ static gboolean is_expected(const struct errand *e, const struct http_response *
     return FALSE;
 }
 
-gboolean repository_get(struct repository *p, const char *name, struct repository_document *out,
-                        GError **err)
+/* Asks the registry; out->bytes stays NULL when it has none. d: the digest that name is; or NULL.
+ */
+static gboolean get_document(struct repository *p, const char *name, const struct digest *d,
+                             struct repository_document *out, GError **err)
 {
-    struct digest d;
-    gboolean by_digest = digest_parse(&d, name, NULL);
-    *out = (struct repository_document){NULL};
-    if (by_digest && store_blob_has(p->r->store, &d, NULL)) {
-        out->digest = d;
-        out->bytes = store_blob_read(p->r->store, &d, MAX_DOCUMENT, NULL);
-        if (out->bytes)
-            return TRUE;
-    }
     struct errand e = errand_of(p);
     g_autofree char *target = target_of(p, "manifests", name);
     struct http_request rq = {.method = "GET", .accept = FETCH_ACCEPT, .max_body = MAX_DOCUMENT};
@@ -107,7 +91,40 @@ gboolean repository_get(struct repository *p, const char *name, struct repositor
         return TRUE;
     if (a.status != 200)
         return client_refuse(&e, &a, name, err);
-    return is_expected(&e, &a, by_digest ? &d : NULL, err) && keep(p, &a, out, err);
+    if (!is_expected(&e, &a, d, err))
+        return FALSE;
+    digest_of_bytes(&out->digest, a.body->data, a.body->len);
+    out->bytes = g_bytes_new(a.body->data, a.body->len);
+    return TRUE;
+}
+
+gboolean repository_peek(struct repository *p, const char *name, struct repository_document *out,
+                         GError **err)
+{
+    *out = (struct repository_document){NULL};
+    return get_document(p, name, NULL, out, err);
+}
+
+gboolean repository_get(struct repository *p, const char *name, struct repository_document *out,
+                        GError **err)
+{
+    struct digest d;
+    gsize len;
+    gboolean by_digest = digest_parse(&d, name, NULL);
+    *out = (struct repository_document){NULL};
+    if (by_digest && store_blob_has(p->r->store, &d, NULL)) {
+        out->digest = d;
+        out->bytes = store_blob_read(p->r->store, &d, MAX_DOCUMENT, NULL);
+        if (out->bytes)
+            return TRUE;
+    }
+    if (!get_document(p, name, by_digest ? &d : NULL, out, err))
+        return FALSE;
+    const void *bytes = out->bytes ? g_bytes_get_data(out->bytes, &len) : NULL;
+    if (!bytes || store_blob_put(p->r->store, bytes, len, NULL, err))
+        return TRUE;
+    g_clear_pointer(&out->bytes, g_bytes_unref);
+    return FALSE;
 }
 
 gboolean repository_put(struct repository *p, const char *name, const char *media_type,

@@ -22,6 +22,9 @@ struct repository_document {
 /* The document name (tag or "sha256:…"; then the store is looked into first). */
 gboolean repository_get(struct repository *p, const char *name, struct repository_document *out,
                         GError **err);
+/* The same, always asked of the registry and not kept: of documents that change all the time. */
+gboolean repository_peek(struct repository *p, const char *name, struct repository_document *out,
+                         GError **err);
 /* Puts bytes under name. *subject (may be NULL): the registry lists it as a referrer of its subject
  * (OCI-Subject). */
 gboolean repository_put(struct repository *p, const char *name, const char *media_type,

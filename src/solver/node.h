@@ -38,6 +38,9 @@ struct node {
     gboolean queued;  /* missed there: must be solved */
     gboolean run_it;  /* running it is faster than fetching what is recorded */
     enum layer_need need;      /* what queued steps read of its result */
+    gboolean parked;           /* another builder runs it: it goes on when that is over */
+    gboolean claimed;          /* this builder runs it, and others wait for that */
+    gint64 parked_us;          /* monotonic time when it was parked first; 0: never */
     guint waiting;             /* inputs not done yet */
     gboolean told;             /* solver_options.finished was */
     GPtrArray *dependents;     /* struct node* that wait for this one */
@@ -124,13 +127,6 @@ void solver_announce(struct solver *s);
 /* resolve.c: fills resolved of all needed http and git sources. */
 gboolean resolve_sources(struct solver *s, GError **err);
 
-/* run_*.c: make n's chain by running its op; fills layer_bytes. */
-struct chain *run_exec(struct solver *s, struct node *n, GError **err);
-/* Releases s->kept. */
-void run_release_kept(struct solver *s);
-struct chain *run_file(struct solver *s, struct node *n, GError **err);
-struct chain *run_merge(struct solver *s, struct node *n, GError **err);
-struct chain *run_diff(struct solver *s, struct node *n, GError **err);
 /* Adds to n's content key what a merge reads beyond contents. */
 gboolean hash_merged(struct solver *s, struct node *n, struct hasher *h, GError **err);
 /* Receives the warnings of file ops; ctx is a struct warned. */

@@ -1,5 +1,5 @@
 /* Running an exec op: mounts are prepared, the sandbox runs, the upper becomes a layer. */
-#include "solver/node.h"
+#include "solver/run.h"
 
 #include "base/error.h"
 #include "base/fs.h"

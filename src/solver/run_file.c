@@ -1,4 +1,5 @@
 #include "solver/inputs.h"
+#include "solver/run.h"
 
 #include "layer/fileop.h"
 

@@ -2,6 +2,7 @@
  * is put on what is below it by the rules of layer/graft.h. Diffs: the way back, from a chain to
  * the layers it has above another. */
 #include "solver/inputs.h"
+#include "solver/run.h"
 
 #include "base/error.h"
 #include "layer/graft.h"

@@ -5,6 +5,7 @@
 #include "solver/explain.h"
 #include "solver/inputs.h"
 #include "solver/remote.h"
+#include "solver/run.h"
 
 #include <string.h>
 
@@ -291,7 +292,7 @@ static guint node_added_layers(struct solver *s, const struct node *n)
 /* Takes what is recorded under n's content key. Only the layers that n's op added are used: the
  * input on which it was made has the same files, but possibly in different layers, or more of them.
  */
-static gboolean take_cut(struct solver *s, struct node *n)
+gboolean node_take_cut(struct solver *s, struct node *n)
 {
     if (digest_is_zero(&n->content_key) || !take_record(s, n, &n->content_key))
         return FALSE;
@@ -383,67 +384,12 @@ static void schedule(struct solver *s)
     }
 }
 
-static gboolean put_records(struct solver *s, struct node *n, GError **err)
-{
-    struct record r = {
-        .chain = n->chain,
-        .content = n->content,
-        .created = n->res.outcome == OUTCOME_CUT ? n->created : g_get_real_time() / G_USEC_PER_SEC,
-        .duration_us =
-            n->res.outcome == OUTCOME_CUT ? n->res.saved_us : g_get_monotonic_time() - n->begun_us,
-        .inputs = n->inputs_json};
-    g_autofree char *slot = node_slot(s, n);
-    const struct digest *content = digest_is_zero(&n->content_key) ? NULL : &n->content_key;
-    return store_result_put(s->o.store, &n->res.key, content, slot, &r, err);
-}
-
-static struct chain *run_op(struct solver *s, struct node *n, GError **err)
-{
-    switch (n->v->op.type) {
-    case OP_SOURCE:
-        return s->o.env->image(s->o.env, &n->v->op.source, n->need, err);
-    case OP_EXEC:
-        return s->o.env->exec
-                   ? s->o.env->exec(s->o.env, n->v, solver_base_chain(s, n->v), s->stop, err)
-                   : run_exec(s, n, err);
-    case OP_FILE:
-        return run_file(s, n, err);
-    case OP_MERGE:
-        return run_merge(s, n, err);
-    case OP_DIFF:
-        return run_diff(s, n, err);
-    }
-    g_return_val_if_reached(NULL);
-}
-
-/* Runs the op while only this process holds its key; another process may have run it meanwhile.
- */
-static gboolean run_locked(struct solver *s, struct node *n, GError **err)
-{
-    char name[DIGEST_HEX_LEN + 1];
-    gboolean waited = FALSE, known;
-    digest_hex(digest_is_zero(&n->content_key) ? &n->res.key : &n->content_key, name);
-    g_autoptr(store_lock) lock = store_lock_take(s->o.store, name, s->stop, &waited, err);
-    if (!lock)
-        return FALSE;
-    if (waited && !n->tainted && !n->run_it && take_cut(s, n)) {
-        g_free(n->res.why);
-        n->res.why = g_strdup("another build just made it");
-        return put_records(s, n, err);
-    }
-    g_autoptr(chain) c = run_op(s, n, err);
-    if (!c)
-        return FALSE;
-    chain_free(n->chain);
-    n->chain = g_steal_pointer(&c);
-    n->content = (struct digest){{0}};
-    n->res.from = NULL;
-    n->res.outcome = OUTCOME_RAN;
-    return node_content_here(s, n, &known, err) && put_records(s, n, err);
-}
-
 static gboolean solve_node(struct solver *s, struct node *n, GError **err)
 {
+    if (n->parked) { /* all before was done then */
+        n->parked = FALSE;
+        return cancel_check(s->stop, err) && node_run(s, n, err);
+    }
     n->res.started_us = g_get_real_time();
     n->begun_us = g_get_monotonic_time();
     if (!cancel_check(s->stop, err) || !node_content_key(s, n, err))
@@ -452,12 +398,12 @@ static gboolean solve_node(struct solver *s, struct node *n, GError **err)
         node_close_inputs(n);
     g_free(n->inputs_json);
     n->inputs_json = node_inputs_json(s, n);
-    if (!n->v->meta.no_cache && !n->run_it && take_cut(s, n)) {
+    if (!n->v->meta.no_cache && !n->run_it && node_take_cut(s, n)) {
         g_free(n->res.why);
         n->res.why = n->res.from
                          ? g_strdup_printf("its inputs came out the same as in %s", n->res.from)
                          : g_strdup("its inputs came out the same as before");
-        return put_records(s, n, err);
+        return node_put_records(s, n, err);
     }
     if (!n->run_it) {
         g_free(n->res.why);
@@ -465,7 +411,7 @@ static gboolean solve_node(struct solver *s, struct node *n, GError **err)
     }
     gboolean known = !g_str_equal(n->res.why, NEVER_BUILT);
     node_emit(s, n, &(struct event){.type = EVENT_START, .text = known ? n->res.why : NULL});
-    return run_locked(s, n, err);
+    return node_run(s, n, err);
 }
 
 /* Everything that depends on n, directly or not, is not run. */
@@ -488,6 +434,7 @@ static void give_up_dependents(struct solver *s, struct node *n)
 
 static void node_failed(struct solver *s, struct node *n, GError *error)
 {
+    node_unclaim(s, n);
     if (lost_meanwhile(s, n, error)) {
         s->again = TRUE;
         g_clear_pointer(&n->chain, chain_free);
@@ -540,16 +487,14 @@ struct work node_work(const struct solver *s, const struct node *n)
     return w;
 }
 
-static gboolean is_over(const struct solver *s)
+gboolean solver_is_over(const struct solver *s)
 {
     return s->left == 0 || s->again || (s->error && !s->o.keep_going);
 }
 
 static gpointer solver_worker(gpointer data);
 
-/* Starts a worker for each ready vertex without one, as far as threads are available. The rest is
- * tried again whenever a worker starts a vertex. */
-static void hire(struct solver *s)
+void solver_hire(struct solver *s)
 {
     guint most = s->o.max_parallel ? s->o.max_parallel : MAX(4, 2 * pool_cpus());
     while (s->ready.length > s->idle && s->crew->len + 1 < most) {
@@ -565,7 +510,7 @@ static gpointer solver_worker(gpointer data)
 {
     struct solver *s = data;
     g_mutex_lock(&s->lock);
-    while (!is_over(s)) {
+    while (!solver_is_over(s)) {
         struct node *n = g_queue_pop_head(&s->ready);
         if (!n) {
             s->idle++;
@@ -573,23 +518,27 @@ static gpointer solver_worker(gpointer data)
             s->idle--;
             continue;
         }
-        hire(s);
+        solver_hire(s);
         g_mutex_unlock(&s->lock);
         GError *error = NULL;
         struct work mine = node_work(s, n);
         work_enter(&mine);
         gboolean ok = solve_node(s, n, &error);
         node_close_inputs(n);
-        if (ok)
+        if (ok && !n->parked)
             tell_finished(s, n);
         work_enter(&s->work);
         g_mutex_lock(&s->lock);
+        if (n->parked) {
+            node_park(s, n);
+            continue;
+        }
         s->left--;
         if (ok)
             node_solved(s, n);
         else
             node_failed(s, n, error);
-        if (is_over(s))
+        if (solver_is_over(s))
             g_cond_broadcast(&s->changed);
     }
     g_mutex_unlock(&s->lock);
@@ -602,6 +551,14 @@ static void work(struct solver *s)
     for (guint i = 0; i < s->crew->len; i++)
         g_thread_join(g_ptr_array_index(s->crew, i));
     g_ptr_array_set_size(s->crew, 0);
+    nodes_unpark(s);
+    for (guint i = 0; i < s->nodes->len; i++) {
+        struct node *n = g_ptr_array_index(s->nodes, i);
+        if (n->parked && !s->again)
+            finish_node(s, n, OUTCOME_CANCELLED,
+                        "the build ended before another builder had made it");
+        n->parked = FALSE;
+    }
 }
 
 static void begin_solving(struct solver *s)

@@ -16,13 +16,15 @@
  * allows, at most max_parallel, and no more than the current work has slots for (base/work.h).
  * Several targets are solved at once, and a step that they share once. With a cache
  * (cache/reader.h) its records are looked up after the store's. A layer that then cannot be had, or
- * turns out to be damaged, is no failure: the steps that need it are solved again without it. */
+ * turns out to be damaged, is no failure: the steps that need it are solved again without it. With
+ * a share (cache/share.h) a RUN that another builder runs is waited for, without a thread. */
 #ifndef VARVE_SOLVER_SOLVER_H
 #define VARVE_SOLVER_SOLVER_H
 
 #include "base/cancel.h"
 #include "base/event.h"
 #include "cache/reader.h"
+#include "cache/share.h"
 #include "exec/resources.h"
 #include "graph/graph.h"
 #include "snapshot/snapshot.h"
@@ -64,14 +66,18 @@ struct solver_options {
     struct netpool *nets;              /* networks for RUN, borrowed; NULL: the host's */
     enum snapshot_driver snapshots;    /* how layers are mounted */
     struct cache_reader
-        *cache; /* records of other machines, after the store's; borrowed, or NULL */
+        *cache;                /* records of other machines, after the store's; borrowed, or NULL */
+    struct cache_share *share; /* with a cache: steps are shared with other builders;
+                                  borrowed, or NULL */
+    /* With share: whether v's result will be published if it runs. */
+    gboolean (*publishes)(gpointer ctx, const struct vertex *v);
     gboolean
         keep_failed; /* keep the file system and mounts of a RUN that failed, for solver_debug() */
     gboolean keep_going; /* a step that fails ends only what needs it */
     /* Told of each vertex whose chain became known, because it ran, was cut or hit: once each, from
      * any thread, without a lock. May be NULL. */
     void (*finished)(gpointer ctx, const struct vertex *v, const struct chain *c);
-    gpointer finished_ctx;
+    gpointer finished_ctx; /* and of publishes */
 };
 
 struct solver;

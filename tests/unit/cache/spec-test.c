@@ -73,6 +73,28 @@ static void test_environment(void)
     g_assert_cmpuint(notes->len, ==, 0);
 }
 
+/* Whether both name one reference. */
+static gboolean same(const char *from, const char *to)
+{
+    g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(cache_spec) a = parse(CACHE_READ, from, notes), b = parse(CACHE_WRITE, to, notes);
+    return cache_spec_same(a, b);
+}
+
+static void test_share(void)
+{
+    g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(cache_spec) s = parse(CACHE_WRITE, "type=registry,ref=a:b,share=true", notes);
+    g_autoptr(cache_spec) off = parse(CACHE_WRITE, "type=registry,ref=a:b", notes);
+    g_assert_true(s->share);
+    g_assert_false(off->share);
+    g_assert_true(same("a:b", "type=registry,ref=a:b,share=true"));
+    g_assert_false(same("a:c", "type=registry,ref=a:b"));
+    g_assert_true(same("type=local,src=x", "type=local,dest=x"));
+    g_assert_false(same("type=local,src=x,tag=t", "type=local,dest=x"));
+    g_assert_false(same("type=s3,bucket=b,endpoint_url=http://x", "type=s3,bucket=b"));
+}
+
 static const struct {
     enum cache_use use;
     const char *text, *words, *next;
@@ -125,6 +147,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/cache/spec/registry", test_registry);
     g_test_add_func("/cache/spec/environment", test_environment);
+    g_test_add_func("/cache/spec/share", test_share);
     g_test_add_func("/cache/spec/bad", test_bad);
     return g_test_run();
 }
