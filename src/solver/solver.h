@@ -11,13 +11,12 @@
  *   4. else it runs, under a lock of its key shared with other processes, and is recorded under
  * both. Nothing a hit depends on is touched: inputs of a hit are neither pulled nor unpacked. Of
  * base images only what steps read comes here: a merge that need not know what it lies on has no
- * content key then. Only
- * steps that a result needs are ever looked at. Threads: as many steps run at once as the graph
- * allows, at most max_parallel, and no more than the current work has slots for (base/work.h).
- * Several targets are solved at once, and a step that they share once. With a cache
- * (cache/reader.h) its records are looked up after the store's. A layer that then cannot be had, or
- * turns out to be damaged, is no failure: the steps that need it are solved again without it. With
- * a share (cache/share.h) a RUN that another builder runs is waited for, without a thread. */
+ * content key then. Only steps that a result needs are ever looked at. Threads: as many steps run
+ * at once as the graph allows, at most max_parallel, and no more than the current work has slots
+ * for (base/work.h). Several targets are solved at once, and a step that they share once. With a
+ * cache (cache/reader.h) its records are looked up after the store's. A layer that then cannot be
+ * had, or turns out to be damaged, is no failure: the steps that need it are solved again without
+ * it. With a share (cache/share.h) a RUN that another builder runs is waited for, without a thread. */
 #ifndef VARVE_SOLVER_SOLVER_H
 #define VARVE_SOLVER_SOLVER_H
 
@@ -71,9 +70,8 @@ struct solver_options {
                                   borrowed, or NULL */
     /* With share: whether v's result will be published if it runs. */
     gboolean (*publishes)(gpointer ctx, const struct vertex *v);
-    gboolean
-        keep_failed; /* keep the file system and mounts of a RUN that failed, for solver_debug() */
-    gboolean keep_going; /* a step that fails ends only what needs it */
+    gboolean keep_failed; /* keep files and mounts of a RUN that failed, for solver_debug() */
+    gboolean keep_going;  /* a step that fails ends only what needs it */
     /* Told of each vertex whose chain became known, because it ran, was cut or hit: once each, from
      * any thread, without a lock. May be NULL. */
     void (*finished)(gpointer ctx, const struct vertex *v, const struct chain *c);
@@ -90,7 +88,7 @@ void solver_free(struct solver *s);
 gboolean solver_run(struct solver *s, struct vertex *const *targets, guint n, struct chain **out,
                     GError **err);
 
-/* The result of each vertex, by vertex number. Valid after solver_run(). */
+/* The result of each vertex. Valid after solver_run(). */
 struct vertex_result {
     /* the target depends on it (vertices below a hit are needed but not looked up) */
     gboolean needed;
