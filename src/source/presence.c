@@ -68,6 +68,36 @@ static gboolean fetch_whole(struct blob_source *self, const struct descriptor *d
     return fetch_anywhere(self, d, NULL, err);
 }
 
+/* The layers of a build made elsewhere come from a cache, those of an image from a registry. */
+static gboolean lacks_own(struct store *s, const struct chain *c)
+{
+    gboolean own = FALSE;
+    for (guint i = 0; i < c->n && !own; i++) {
+        gboolean absent;
+        g_auto(absent_layer) a = {.size = 0};
+        own = store_absent_get(s, c->ids[i], &absent, &a, NULL) && absent && *a.variant;
+    }
+    return own;
+}
+
+static void tell_where(struct presence *p, struct store *s, const struct chain *c, GError **err)
+{
+    gboolean told = error_next(*err) != NULL;
+    gboolean gone = g_error_matches(*err, VARVE_ERROR, VARVE_ERROR_NOT_FOUND);
+    gboolean own = lacks_own(s, c);
+    g_prefix_error(err, "cannot get a layer that was left %s: ",
+                   own ? "in a cache" : "at its registry");
+    if (told && !gone)
+        return;
+    error_add_next(err, "%s",
+                   !own ? "pull the image that it is of again (varve pull, or build --pull), or "
+                          "build it again with --no-cache"
+                   : p->o.cache
+                       ? "build it again without this cache"
+                       : "build it again with an output that holds its files (--push, --load or "
+                         "-o), or with --no-cache");
+}
+
 /* What is still not here after a failure is lost for this build. */
 static void lose(struct presence *p, const struct chain *c, enum layer_need need)
 {
@@ -95,15 +125,8 @@ static gboolean presence_fetch(struct layer_fetcher *self, struct store *s, cons
     if (!g_error_matches(why, VARVE_ERROR, VARVE_ERROR_CANCELLED))
         lose(p, c, need);
     g_propagate_error(err, why);
-    if (!err || g_error_matches(*err, VARVE_ERROR, VARVE_ERROR_CANCELLED))
-        return FALSE;
-    gboolean told = error_next(*err) != NULL;
-    gboolean gone = g_error_matches(*err, VARVE_ERROR, VARVE_ERROR_NOT_FOUND);
-    g_prefix_error(err, "cannot get a layer that was left at its registry: ");
-    if (!told || gone)
-        error_add_next(
-            err,
-            "pull the image that it is of again (varve pull, or build --pull), or build it again");
+    if (err && !g_error_matches(*err, VARVE_ERROR, VARVE_ERROR_CANCELLED))
+        tell_where(p, s, c, err);
     return FALSE;
 }
 
@@ -113,7 +136,13 @@ static gboolean presence_fetch_blob(struct layer_fetcher *self, struct store *s,
 {
     struct presence *p = (struct presence *)self;
     const struct descriptor d = {.media_type = (char *)media_type, .digest = *blob, .size = size};
-    return fetch_anywhere(&p->blobs, &d, NULL, err);
+    GError *why = NULL;
+    if (fetch_anywhere(&p->blobs, &d, NULL, &why))
+        return TRUE;
+    if (!g_error_matches(why, VARVE_ERROR, VARVE_ERROR_CANCELLED))
+        store_blob_lose(s, blob);
+    g_propagate_error(err, why);
+    return FALSE;
 }
 
 static void presence_free(struct layer_fetcher *self)

@@ -256,6 +256,31 @@ writers() {
     done
 }
 
+@test "layers left in a cache that later commands are not given: a push builds them, others say what to do" {
+    local_cache
+    built --cache-from "type=local,src=$LOCAL" -t "$HOST/lost:1"
+    ran 0
+    run varve save -o ../app.tar app
+    [ "$status" -ne 0 ]
+    says "next: "
+    run varve run app
+    [ "$status" -ne 0 ]
+    says "left in a cache"
+    says "build it again with an output that holds its files"
+    run varve push "$HOST/lost:1"
+    [ "$status" -ne 0 ]
+    says "next: build the image again with --push"
+    plain_build -t "$HOST/lost:1" --push
+    [ "$status" -eq 0 ]
+    says "a result is lost, so its step runs again"
+    [ "$(varve run "$HOST/lost:1")" = "int main" ]
+    machine two
+    from_local
+    built --no-cache
+    [ "$(varve run app)" = "int main" ]
+    varve fsck
+}
+
 @test "a registry that fails at any one request: the build is right, the next one, too" {
     faults_start
     built --cache-to "type=registry,ref=$FAULTS_HOST/app:cache,mode=max"
