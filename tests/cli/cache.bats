@@ -274,11 +274,19 @@ writers() {
     [ "$status" -eq 0 ]
     says "a result is lost, so its step runs again"
     [ "$(varve run "$HOST/lost:1")" = "int main" ]
-    machine two
-    from_local
-    built --no-cache
-    [ "$(varve run app)" = "int main" ]
-    varve fsck
+    for to in "type=local,dest=$LOCAL-other" "type=registry,ref=$HOST/lost:cache"; do
+        machine "two-${to%%,*}"
+        from_local
+        built --cache-to "$to,mode=max"
+        [ "$status" -eq 0 ]
+        says "as layers of theirs are not here"
+        built --no-cache --cache-to "$to,mode=max"
+        [ "$status" -eq 0 ]
+        says_not warning
+        [ "$(varve run app)" = "int main" ]
+        varve fsck
+        varve cache verify "$to"
+    done
 }
 
 @test "a registry that fails at any one request: the build is right, the next one, too" {
