@@ -5,6 +5,7 @@
 #include "image/unpack.h"
 #include "store/absent.h"
 
+#include <errno.h>
 #include <stddef.h>
 
 struct presence {
@@ -39,6 +40,18 @@ static gboolean refuse_pull(GError **err)
     return FALSE;
 }
 
+/* This machine's disk is full: that says nothing of what is elsewhere. */
+static gboolean is_full(const GError *why)
+{
+    return error_errno(why) == ENOSPC || error_errno(why) == EDQUOT;
+}
+
+/* Whether it means that what was to be had is lost. */
+static gboolean means_lost(const GError *why)
+{
+    return !g_error_matches(why, VARVE_ERROR, VARVE_ERROR_CANCELLED) && !is_full(why);
+}
+
 /* A blob, from a cache if one has it, else from a registry that had it. */
 static gboolean fetch_anywhere(struct blob_source *self, const struct descriptor *d,
                                struct blob_tap *tap, GError **err)
@@ -48,6 +61,10 @@ static gboolean fetch_anywhere(struct blob_source *self, const struct descriptor
     struct blob_source *cache = p->o.cache ? cache_reader_blobs(p->o.cache) : NULL;
     if (cache && cache->fetch_tapped(cache, d, tap, &why))
         return TRUE;
+    if (is_full(why)) {
+        g_propagate_error(err, g_steal_pointer(&why));
+        return FALSE;
+    }
     if (p->o.cancel && !cancel_check(p->o.cancel, err))
         return FALSE;
     if (p->o.refused)
@@ -122,7 +139,7 @@ static gboolean presence_fetch(struct layer_fetcher *self, struct store *s, cons
                             p->o.cache ? cache_reader_claims(p->o.cache) : NULL, &why) &&
         layers_present(s, c, need, &p->blobs, p->o.events, p->o.cancel, &why))
         return TRUE;
-    if (!g_error_matches(why, VARVE_ERROR, VARVE_ERROR_CANCELLED))
+    if (means_lost(why))
         lose(p, c, need);
     g_propagate_error(err, why);
     if (err && !g_error_matches(*err, VARVE_ERROR, VARVE_ERROR_CANCELLED))
@@ -139,7 +156,7 @@ static gboolean presence_fetch_blob(struct layer_fetcher *self, struct store *s,
     GError *why = NULL;
     if (fetch_anywhere(&p->blobs, &d, NULL, &why))
         return TRUE;
-    if (!g_error_matches(why, VARVE_ERROR, VARVE_ERROR_CANCELLED))
+    if (means_lost(why))
         store_blob_lose(s, blob);
     g_propagate_error(err, why);
     return FALSE;
