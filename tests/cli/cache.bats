@@ -422,6 +422,14 @@ writers() {
     is_right --cache-from "type=local,src=$LOCAL"
 }
 
+@test "two machines, eight builds at once: each step runs once on each at most, and no image mixes results" {
+    command -v ip >/dev/null && ip netns add "varve-try-$$" 2>/dev/null || skip "network namespaces are not permitted here"
+    ip netns del "varve-try-$$"
+    run "$FAULTS/twomachines.py" "$VARVE" --rounds 1
+    [ "$status" -eq 0 ]
+    says "at most 2 of one" || says "at most 1 of one"
+}
+
 @test "cache mounts travel: files, modes, owners, links and times; a no-op sends nothing" {
     cat >Dockerfile <<'END'
 FROM busybox
