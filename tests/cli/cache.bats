@@ -426,7 +426,7 @@ writers() {
     command -v ip >/dev/null && ip netns add "varve-try-$$" 2>/dev/null || skip "network namespaces are not permitted here"
     ip netns del "varve-try-$$"
     run "$FAULTS/twomachines.py" "$VARVE" --rounds 1
-    [ "$status" -eq 0 ]
+    [ "$status" -eq 0 ] || { echo "$output" && return 1; }
     says "at most 2 of one" || says "at most 1 of one"
 }
 

@@ -62,6 +62,8 @@ class Bed:
         os.mkdir(self.context)
         with open(os.path.join(self.context, "Dockerfile"), "w") as f:
             f.write(DOCKERFILE)
+
+    def start(self):
         for m in self.names:
             must(run("ip", "netns", "add", self.names[m]), "a network namespace")
             must(self.inside(m, "ip", "link", "set", "lo", "up"), "lo")
@@ -79,9 +81,9 @@ class Bed:
         with open(config, "w") as f:
             f.write(f"version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: {self.top}/data\n"
                     f"  delete:\n    enabled: true\nhttp:\n  addr: 10.9.0.1:{PORT}\n  secret: test-bed\n")
-        with open(os.path.join(self.top, "registry.log"), "w") as log:
+        with open(os.path.join(self.top, "registry.log"), "w") as log:  # it takes REGISTRY_… of the environment for configuration
             self.registry = subprocess.Popen(["ip", "netns", "exec", self.names["reg"], "docker-registry", "serve", config],
-                                             stdout=log, stderr=log)
+                                             stdout=log, stderr=log, env={"PATH": os.environ["PATH"]})
         for _ in range(100):
             if self.inside("a", "curl", "-sf", "--noproxy", "*", f"http://10.9.0.1:{PORT}/v2/").returncode == 0:
                 return
@@ -178,6 +180,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="twomachines-") as top:
         bed = Bed(os.path.abspath(o.varve), top)
         try:
+            bed.start()
             for n in range(o.rounds):
                 ran, fell, took = one_round(bed, o, n)
                 total += len(fell)
