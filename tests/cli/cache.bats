@@ -455,6 +455,35 @@ END
     [ -z "$(find "$VARVE_ROOT/volumes" -name o)" ]
 }
 
+@test "a cache mount that a step has locked is exported at once, as it was at one moment; odd names travel" {
+    cat >Dockerfile <<'END'
+FROM busybox AS fill
+RUN --mount=type=cache,id=m,target=/m,sharing=locked cd /m && for i in $(seq 20); do echo 0 >f$i; done && echo x >"$(printf 'new\nline')" && echo x >"$(printf 'bad\377utf')" && echo x >' lead' && echo x >-rf && ln -s /etc/passwd abs && ln -s ../../etc up && mkdir -m 0 closed && mkfifo fifo
+FROM busybox AS hold
+RUN --mount=type=cache,id=m,target=/m,sharing=locked for k in $(seq 40); do for i in $(seq 20); do echo $k >/m/f$i; done; sleep 0.2; done
+FROM busybox AS look
+RUN --mount=type=cache,id=m,target=/m,sharing=locked cd /m && cat f* | sort -u | wc -l && find . ! -name 'f[0-9]*' ! -type p | wc -l && stat -c '%N %a' abs up closed && test ! -e fifo
+END
+    built --target fill
+    plain_build --target hold --cache-from "type=local,src=$LOCAL-none" >/dev/null &
+    local held=$!
+    sleep 1.5
+    SECONDS=0
+    built --target fill --cache-to "type=local,dest=$LOCAL,mode=max,mounts=true"
+    [ "$status" -eq 0 ] && [ $SECONDS -lt 4 ]
+    kill -0 $held
+    kill $held
+    wait $held || true
+    machine two
+    built --target look --cache-from "type=local,src=$LOCAL,mounts=true"
+    [ "$status" -eq 0 ]
+    says "│ 1"
+    says "│ 9"
+    says "'abs' -> '/etc/passwd' 777"
+    says "'up' -> '../../etc' 777"
+    says "closed 0"
+}
+
 @test "memory: a layer of 300 MB in a cache needs no more than others" {
     printf 'FROM busybox\nRUN head -c 200000000 /dev/zero >/zero && head -c 100000000 /dev/urandom >/big\n' >Dockerfile
     measured 60 64 "$VARVE" build -q --build-context "busybox=oci-layout://$BASES/busybox-oci" --cache-to "type=local,dest=$LOCAL" .
