@@ -9,6 +9,7 @@
 #define WHOLE (16 * 1024 * 1024) /* up to so many bytes in one request */
 #define BLOCK (8 * 1024 * 1024)
 #define MAX_BLOCKS 50000
+#define MUTE_TRIES 3
 
 static const char *const put_fields[] = {"x-ms-blob-type: BlockBlob", NULL};
 
@@ -18,6 +19,7 @@ static gboolean send_block_request(struct blockblob *b, struct service_call *c, 
     http_response_init(&a);
     c->rq.method = "PUT";
     c->unsigned_url = b->unsigned_url;
+    c->mute_tries = MUTE_TRIES;
     if (!service_send(b->service, c, &a, err))
         return FALSE;
     if (a.status == 401 || a.status == 403 || a.status == 404)

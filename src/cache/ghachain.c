@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define MAX_ROUNDS 500 /* of writing */
+#define MAX_DEAD 6     /* numbers of dead writers that are passed over, however short the timeout */
 
 /* One state of a chain. */
 struct chain_state {
@@ -185,7 +186,8 @@ struct ghaindex *ghachain_change(struct ghacache *g, const char *chain, const st
         return NULL;
     guint next = s.number + 1;
     gboolean ok = TRUE, done = !c->apply(c, s.index);
-    gint64 until = g_get_monotonic_time() + (gint64)g->timeout_s * G_USEC_PER_SEC;
+    gint64 until = g_get_monotonic_time() +
+                   MAX(g->timeout_s * G_USEC_PER_SEC, MAX_DEAD * ghacache_patience_ms(g) * 1000);
     for (guint i = 0; ok && !done && i < MAX_ROUNDS && g_get_monotonic_time() < until; i++)
         ok = try_index(g, chain, c, &s, &next, &done, err);
     if (ok && done)

@@ -10,7 +10,8 @@
 
 #define METHODS "twirp/github.actions.results.api.v1.CacheService/"
 #define MAX_ANSWER (1024 * 1024)
-#define PATIENT_TRIES 9
+#define PATIENT_TRIES 9 /* of who may write only so often */
+#define MUTE_TRIES 3
 #define PARALLEL 4
 #define FIRST_DELAY_MS 400
 #define PATIENCE 25 /* times the first delay */
@@ -63,6 +64,22 @@ struct twirp_answer {
     gboolean absent; /* it said not_found */
 };
 
+static gboolean is_full(const char *code, const char *msg)
+{
+    return code && msg && g_str_equal(code, "resource_exhausted") && strstr(msg, "quota");
+}
+
+/* A full quota may come as 429, as too many requests do, but does not pass. */
+static gboolean is_full_answer(const struct http_response *a)
+{
+    const char *code = NULL, *msg = NULL;
+    json_t *doc = jsonin_parse(a->body->data, a->body->len, MAX_ANSWER, "answer", NULL);
+    gboolean full = doc && jsonin_string(doc, "code", &code, NULL) &&
+                    jsonin_string(doc, "msg", &msg, NULL) && is_full(code, msg);
+    json_decref(doc);
+    return full;
+}
+
 /* {"code":…,"msg":…} */
 static gboolean refuse_twirp(struct ghacache *g, const struct http_response *a,
                              struct twirp_answer *out, GError **err)
@@ -74,8 +91,7 @@ static gboolean refuse_twirp(struct ghacache *g, const struct http_response *a,
     out->exists = code && g_str_equal(code, "already_exists");
     out->absent = code && g_str_equal(code, "not_found");
     g_autofree char *why = text_one_line(msg ? msg : "", 300);
-    gboolean full = code && g_str_equal(code, "resource_exhausted") && strstr(why, "quota");
-    if (full) {
+    if (is_full(code, msg)) {
         error_set(err, VARVE_ERROR_OUTSIDE, "%s takes nothing more: %s", g->service.name, why);
         error_add_next(err, "delete old caches of this repository, or write less (mode=min)");
     } else if (!out->exists) {
@@ -111,7 +127,9 @@ static gboolean call_twirp(struct ghacache *g, const char *method, GBytes *body,
                                     .max_body = MAX_ANSWER},
                              .url = u,
                              .tries = patient ? PATIENT_TRIES : 0,
-                             .max_wait_s = patient ? g->timeout_s : 0};
+                             .max_wait_s = patient ? g->timeout_s : 0,
+                             .mute_tries = patient ? MUTE_TRIES : 0,
+                             .is_final = is_full_answer};
     g_auto(http_response) a;
     http_response_init(&a);
     *out = (struct twirp_answer){0};

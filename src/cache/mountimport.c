@@ -318,6 +318,20 @@ static gboolean skip_to(struct unpack_stream *s, guint64 offset, GError **err)
     return TRUE;
 }
 
+static gboolean is_hole(const guint8 *buf, gsize len)
+{
+    return buf[0] == 0 && memcmp(buf, buf + 1, len - 1) == 0;
+}
+
+/* Zeros take no room on the disk. */
+static gboolean write_sparse(int fd, const guint8 *buf, gsize len, GError **err)
+{
+    if (!is_hole(buf, len))
+        return fs_write_all(fd, buf, len, err);
+    return lseek(fd, (off_t)len, SEEK_CUR) >= 0 ||
+           error_set_errno(err, errno, "cannot write a file of it");
+}
+
 static gboolean unpack_content(struct unpack_stream *s, guint32 content, GError **err)
 {
     const struct mount_content *c = mount_content_at(s->x->m, content);
@@ -331,13 +345,15 @@ static gboolean unpack_content(struct unpack_stream *s, guint32 content, GError 
         return FALSE;
     hasher_final(s->hasher, &d);
     while (s->at < c->offset + c->length) {
-        if (!next_bytes(s, c->offset + c->length, &len, err) || !fs_write_all(fd, s->buf, len, err))
+        if (!next_bytes(s, c->offset + c->length, &len, err) || !write_sparse(fd, s->buf, len, err))
             return FALSE;
         hasher_update(s->hasher, s->buf, len);
     }
     hasher_final(s->hasher, &d);
     if (digest_cmp(&d, &c->digest) != 0)
         return error_set(err, VARVE_ERROR_INVALID, "a file in it has another digest");
+    if (ftruncate(fd, (off_t)c->length) < 0)
+        return error_set_errno(err, errno, "cannot write a file of it");
     return place_content(s->x, content, fd, name, err);
 }
 

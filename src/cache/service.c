@@ -37,6 +37,7 @@ struct service_try {
     struct http_effort effort;
     struct service *s;
     struct service_call *c;
+    guint mute; /* tries that brought no answer */
 };
 
 static gboolean try_call(struct http_effort *self, struct http_response *a, GError **err)
@@ -58,6 +59,10 @@ static gboolean try_call(struct http_effort *self, struct http_response *a, GErr
     c->rq.url = NULL;
     if (c->get)
         self->there = blob_get_size(c->get);
+    if (!ok && ++t->mute >= c->mute_tries && c->mute_tries)
+        a->temporary = FALSE;
+    if (ok && http_status_is_temporary(a->status) && c->is_final && c->is_final(a))
+        a->status = 403;
     return ok;
 }
 

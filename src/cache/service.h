@@ -33,6 +33,9 @@ struct service_call {
     gboolean (*renew)(struct service_call *self);
     gpointer ctx;            /* renew's */
     guint tries, max_wait_s; /* patience; 0: the usual one */
+    guint mute_tries;        /* at most as many that bring no answer; 0: as tries */
+    /* Of an answer that may be temporary: another try brings the same. Counts as 403 then. */
+    gboolean (*is_final)(const struct http_response *a);
 };
 /* TRUE with the last answer, whatever its status. Errors say which service failed, and why. */
 gboolean service_send(struct service *s, struct service_call *c, struct http_response *a,

@@ -211,6 +211,7 @@ static gboolean check_text(const struct attribute *a, const char *value, GError 
     if (a->form == FORM_URL) {
         g_autoptr(url) u = url_parse(value, NULL);
         g_autofree char *shown = url_shown(value);
+        shown[strcspn(shown, "?")] = '\0'; /* there may be a signature behind */
         return u || error_set(err, VARVE_ERROR_USAGE, "%s=%s is not an http or https URL", a->name,
                               shown);
     }

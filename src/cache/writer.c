@@ -77,21 +77,38 @@ static void fail_place(struct place *p, GError *why)
         p->failed = why;
 }
 
-/* A blob of an absent layer comes from where it is first; registries see to both. */
-static gboolean send_blob(struct place *p, const struct descriptor *d, guint64 *sent, GError **err)
+/* A blob of an absent layer comes from where it is first; registries see to both. *missing: it
+ * cannot be had, which is no fault of the place. */
+static gboolean send_blob(struct place *p, const struct descriptor *d, guint64 *sent,
+                          gboolean *missing, GError **err)
 {
     struct store *s = p->writer->env.store;
     gboolean there;
+    GError *why = NULL;
     *sent = 0;
-    if (p->backend->host)
-        return p->backend->put(p->backend, d, sent, err);
-    if (!p->backend->has(p->backend, d, &there, err))
+    *missing = FALSE;
+    if (!p->backend->host && !p->backend->has(p->backend, d, &there, err))
         return FALSE;
-    if (there)
+    if (!p->backend->host && there)
         return TRUE;
-    if (!store_blob_need(s, &d->digest, d->size, d->media_type, err))
-        return FALSE;
-    return p->backend->put(p->backend, d, sent, err);
+    if (!p->backend->host && !store_blob_need(s, &d->digest, d->size, d->media_type, &why))
+        *missing = !g_error_matches(why, VARVE_ERROR, VARVE_ERROR_CANCELLED);
+    else if (!p->backend->put(p->backend, d, sent, &why))
+        *missing = p->backend->host && g_error_matches(why, VARVE_ERROR, VARVE_ERROR_NOT_FOUND) &&
+                   !store_blob_has(s, &d->digest, NULL);
+    if (why)
+        g_propagate_error(err, why);
+    return !why;
+}
+
+/* Takes why. */
+static void note_missing(struct place *p, const struct digest *d, GError *why)
+{
+    g_autoptr(GMutexLocker) lock G_GNUC_UNUSED = g_mutex_locker_new(&p->writer->lock);
+    g_hash_table_add(p->missing, g_memdup2(d, sizeof *d));
+    if (!p->why_missing)
+        p->why_missing = g_strdup(why->message);
+    g_error_free(why);
 }
 
 static void upload_thread(gpointer data, gpointer ctx)
@@ -103,8 +120,11 @@ static void upload_thread(gpointer data, gpointer ctx)
     guint64 sent = 0;
     gint64 begun = g_get_monotonic_time();
     work_enter(&w->work);
-    if (!has_failed(p) && !send_blob(p, &u->d, &sent, &why))
+    gboolean missing = FALSE;
+    if (!has_failed(p) && !send_blob(p, &u->d, &sent, &missing, &why) && !missing)
         fail_place(p, why);
+    else if (missing)
+        note_missing(p, &u->d.digest, why);
     work_enter(NULL);
     g_mutex_lock(&w->lock);
     p->blobs += sent > 0;
@@ -429,11 +449,30 @@ static void wait_for_uploads(struct cache_writer *w)
     g_mutex_unlock(&w->lock);
 }
 
+/* Leaves out what needs a blob that is nowhere. */
+static void drop_missing(struct place *p)
+{
+    if (g_hash_table_size(p->missing) == 0)
+        return;
+    struct cache_segment *rest = segment_without(p->mine, p->missing);
+    guint gone = p->mine->records->len - rest->records->len;
+    p->records -= MIN(gone, p->records);
+    segment_free(p->mine);
+    p->mine = rest;
+    if (gone == 0)
+        return;
+    event_warn(p->writer->env.events,
+               "%u %s not written to %s, as layers of theirs are not here: %s (building with "
+               "--no-cache makes them again)",
+               gone, gone == 1 ? "step is" : "steps are", p->backend->label, p->why_missing);
+}
+
 /* Lets other builders have what is finished. Where that fails they run the step, too. */
 static void publish_part(struct place *p)
 {
     GError *why = NULL;
     wait_for_uploads(p->writer);
+    drop_missing(p);
     if (has_failed(p) || place_publish_part(p, &why))
         return;
     event_note(p->writer->env.events, "what is finished is not shared through the cache %s yet: %s",
@@ -530,6 +569,7 @@ static gboolean publish_all(struct place *p, GError **err)
 static void finish_place(struct place *p, GError **err)
 {
     GError *why = NULL;
+    drop_missing(p);
     if (!p->failed && !publish_all(p, &why))
         p->failed = why;
     if (!p->failed)
@@ -567,6 +607,8 @@ static void place_free(struct place *p)
     segment_free(p->mine);
     g_hash_table_unref(p->put);
     g_hash_table_unref(p->used);
+    g_hash_table_unref(p->missing);
+    g_free(p->why_missing);
     g_clear_error(&p->failed);
     g_free(p->why);
     g_free(p);
@@ -584,6 +626,7 @@ static gboolean add_place(struct cache_writer *w, const struct cache_spec *spec,
     p->mine = segment_new();
     p->put = g_hash_table_new_full(digest_ghash, digest_gequal, g_free, NULL);
     p->used = g_hash_table_new(NULL, NULL);
+    p->missing = g_hash_table_new_full(digest_ghash, digest_gequal, g_free, NULL);
     g_ptr_array_add(w->places, p);
     return TRUE;
 }

@@ -10,7 +10,7 @@
 #define USED_ANEW (24 * 60 * 60) /* seconds after which a use is worth writing */
 
 /* One reference. All but the first three: by the writer's thread, and once that ended by finish();
- * failed, put, blobs, bytes and busy_us under the writer's lock. */
+ * failed, put, missing, blobs, bytes and busy_us under the writer's lock. */
 struct place {
     struct cache_writer *writer;
     const struct cache_spec *spec;
@@ -21,6 +21,8 @@ struct place {
     guint published;            /* records of mine that are published already */
     GHashTable *put;            /* struct digest*: blobs that are there, or on their way */
     GHashTable *used;           /* struct cache_record* of theirs that this build used */
+    GHashTable *missing;        /* struct digest*: blobs that are neither there nor to be had here */
+    char *why_missing;          /* of the first; or NULL */
     GError *failed;             /* why nothing more is written; or NULL */
     char *why;                  /* the same as text, once the build is over */
     guint blobs;                /* sent */

@@ -96,6 +96,29 @@ gboolean layer_diff_id(struct store *s, const char *layer_id, gint64 clamp_mtime
                      layer_diff_id_note(s, layer_id, clamp_mtime, out, err));
 }
 
+static gint64 clamp_of_variant(const char *variant)
+{
+    return g_ascii_strtoll(variant + strlen(DIFF_CLAMP), NULL, 10);
+}
+
+gboolean layer_diff_id_clamp(struct store *s, const char *layer_id, const struct digest *diff_id,
+                             gint64 *clamp_mtime, GError **err)
+{
+    struct layer_info info;
+    *clamp_mtime = -1;
+    if (!store_layer_get(s, layer_id, &info, err))
+        return FALSE;
+    if (info.has_diff_id && digest_cmp(&info.diff_id, diff_id) == 0)
+        return TRUE;
+    g_autoptr(GArray) all = store_layer_blob_list(s, layer_id, err);
+    for (guint i = 0; all && i < all->len && *clamp_mtime < 0; i++) {
+        const struct layer_variant *v = &g_array_index(all, struct layer_variant, i);
+        if (g_str_has_prefix(v->variant, DIFF_CLAMP) && !digest_cmp(&v->blob.diff_id, diff_id))
+            *clamp_mtime = clamp_of_variant(v->variant);
+    }
+    return all != NULL;
+}
+
 static gboolean expect(const char *layer_id, const struct digest *is, const struct digest *said,
                        const char *what, GError **err)
 {
@@ -148,7 +171,7 @@ static gboolean verify_variant(struct store *s, const struct layer_info *info,
 {
     gboolean has;
     if (g_str_has_prefix(v->variant, DIFF_CLAMP))
-        return verify_tar(s, info->id, g_ascii_strtoll(v->variant + strlen(DIFF_CLAMP), NULL, 10),
+        return verify_tar(s, info->id, clamp_of_variant(v->variant),
                           &v->blob.diff_id, err);
     if (!strstr(v->variant, "-clamp") && info->has_diff_id &&
         !expect(info->id, &v->blob.diff_id, &info->diff_id, "what its blob is known to hold", err))
@@ -174,7 +197,9 @@ gboolean layer_diff_id_verify(struct store *s, const char *layer_id, GError **er
     if (!store_layer_get(s, layer_id, &info, err) ||
         !store_absent_get(s, layer_id, &absent, NULL, err))
         return FALSE;
-    if (info.has_diff_id && !absent &&
+    if (absent) /* what is said of it is checked when it is unpacked */
+        return TRUE;
+    if (info.has_diff_id &&
         !(info.unpacked ? verify_source(s, &info, err)
                         : verify_tar(s, layer_id, -1, &info.diff_id, err)))
         return FALSE;

@@ -17,10 +17,15 @@ gboolean layer_diff_id_known(struct store *s, const char *layer_id, gint64 clamp
  * layer again. A pulled layer already has its own. */
 gboolean layer_diff_id_note(struct store *s, const char *layer_id, gint64 clamp_mtime,
                             const struct digest *diff_id, GError **err);
+/* The clamp_mtime with which the layer's tar has this diff id, as far as tars were hashed: -1 also
+ * when no such tar is known. */
+gboolean layer_diff_id_clamp(struct store *s, const char *layer_id, const struct digest *diff_id,
+                             gint64 *clamp_mtime, GError **err);
 
 /* Checks the diff ids that the store has for the layer and its blobs: hashes the tar written from
  * its index and the content of its blobs. The tar of a pulled layer may not be reproducible; then
- * its blob is used, or the diff id it was unpacked by. A difference is VARVE_ERROR_INVALID. */
+ * its blob is used, or the diff id it was unpacked by. A difference is VARVE_ERROR_INVALID. A layer
+ * that is not here passes: what its manifest or a cache says of it is checked when it comes. */
 gboolean layer_diff_id_verify(struct store *s, const char *layer_id, GError **err);
 
 #endif

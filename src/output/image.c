@@ -362,6 +362,27 @@ static gboolean export_one(struct built_image *b, const struct base *base, guint
     return TRUE;
 }
 
+/* Where a config is made already, the tar of layer i is the one that it names. */
+static gboolean find_clamp(struct built_image *b, guint i, gint64 *clamp, GError **err)
+{
+    return !b->has_config || i >= b->conf->diff_ids->len ||
+           layer_diff_id_clamp(b->store, b->chain->ids[i], diff_id_at(b->conf, i), clamp, err);
+}
+
+static gboolean check_named(const struct built_image *b, guint i, const struct layer_blob *blob,
+                            GError **err)
+{
+    if (!b->has_config || i >= b->conf->diff_ids->len ||
+        digest_cmp(diff_id_at(b->conf, i), &blob->diff_id) == 0)
+        return TRUE;
+    g_autofree char *want = digest_text(diff_id_at(b->conf, i));
+    error_set(err, VARVE_ERROR_FAILED,
+              "layer %s cannot be made again as the image's config names it (%s)",
+              b->chain->ids[i], want);
+    error_add_next(err, "build or pull the image again");
+    return FALSE;
+}
+
 static gboolean add_layers(struct built_image *b, struct manifest *m, const struct image_options *o,
                            GError **err)
 {
@@ -374,7 +395,8 @@ static gboolean add_layers(struct built_image *b, struct manifest *m, const stru
     b->blob_bytes = 0;
     for (guint i = 0; ok && i < b->chain->n; i++) {
         struct layer_blob blob;
-        ok = export_one(b, &base, i, &e, &blob, err);
+        ok = find_clamp(b, i, &e.clamp_mtime, err) && export_one(b, &base, i, &e, &blob, err) &&
+             check_named(b, i, &blob, err);
         if (!ok)
             break;
         struct descriptor *d = g_new0(struct descriptor, 1);

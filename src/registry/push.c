@@ -172,7 +172,7 @@ static gboolean have_blob(const struct errand *e, const struct descriptor *d, co
               why->message);
     error_copy_next(err, why);
     if (g_error_matches(why, VARVE_ERROR, VARVE_ERROR_NOT_FOUND))
-        error_add_next(err, "build or pull the image again, then push");
+        error_add_next(err, "build the image again with --push, or pull it again, then push");
     return FALSE;
 }
 

@@ -5,6 +5,7 @@
 #include "image/unpack.h"
 #include "store/absent.h"
 
+#include <errno.h>
 #include <stddef.h>
 
 struct presence {
@@ -39,6 +40,18 @@ static gboolean refuse_pull(GError **err)
     return FALSE;
 }
 
+/* This machine's disk is full: that says nothing of what is elsewhere. */
+static gboolean is_full(const GError *why)
+{
+    return error_errno(why) == ENOSPC || error_errno(why) == EDQUOT;
+}
+
+/* Whether it means that what was to be had is lost. */
+static gboolean means_lost(const GError *why)
+{
+    return !g_error_matches(why, VARVE_ERROR, VARVE_ERROR_CANCELLED) && !is_full(why);
+}
+
 /* A blob, from a cache if one has it, else from a registry that had it. */
 static gboolean fetch_anywhere(struct blob_source *self, const struct descriptor *d,
                                struct blob_tap *tap, GError **err)
@@ -48,6 +61,10 @@ static gboolean fetch_anywhere(struct blob_source *self, const struct descriptor
     struct blob_source *cache = p->o.cache ? cache_reader_blobs(p->o.cache) : NULL;
     if (cache && cache->fetch_tapped(cache, d, tap, &why))
         return TRUE;
+    if (is_full(why)) {
+        g_propagate_error(err, g_steal_pointer(&why));
+        return FALSE;
+    }
     if (p->o.cancel && !cancel_check(p->o.cancel, err))
         return FALSE;
     if (p->o.refused)
@@ -66,6 +83,36 @@ static gboolean fetch_anywhere(struct blob_source *self, const struct descriptor
 static gboolean fetch_whole(struct blob_source *self, const struct descriptor *d, GError **err)
 {
     return fetch_anywhere(self, d, NULL, err);
+}
+
+/* The layers of a build made elsewhere come from a cache, those of an image from a registry. */
+static gboolean lacks_own(struct store *s, const struct chain *c)
+{
+    gboolean own = FALSE;
+    for (guint i = 0; i < c->n && !own; i++) {
+        gboolean absent;
+        g_auto(absent_layer) a = {.size = 0};
+        own = store_absent_get(s, c->ids[i], &absent, &a, NULL) && absent && *a.variant;
+    }
+    return own;
+}
+
+static void tell_where(struct presence *p, struct store *s, const struct chain *c, GError **err)
+{
+    gboolean told = error_next(*err) != NULL;
+    gboolean gone = g_error_matches(*err, VARVE_ERROR, VARVE_ERROR_NOT_FOUND);
+    gboolean own = lacks_own(s, c);
+    g_prefix_error(err, "cannot get a layer that was left %s: ",
+                   own ? "in a cache" : "at its registry");
+    if (told && !gone)
+        return;
+    error_add_next(err, "%s",
+                   !own ? "pull the image that it is of again (varve pull, or build --pull), or "
+                          "build it again with --no-cache"
+                   : p->o.cache
+                       ? "build it again without this cache"
+                       : "build it again with an output that holds its files (--push, --load or "
+                         "-o), or with --no-cache");
 }
 
 /* What is still not here after a failure is lost for this build. */
@@ -92,18 +139,11 @@ static gboolean presence_fetch(struct layer_fetcher *self, struct store *s, cons
                             p->o.cache ? cache_reader_claims(p->o.cache) : NULL, &why) &&
         layers_present(s, c, need, &p->blobs, p->o.events, p->o.cancel, &why))
         return TRUE;
-    if (!g_error_matches(why, VARVE_ERROR, VARVE_ERROR_CANCELLED))
+    if (means_lost(why))
         lose(p, c, need);
     g_propagate_error(err, why);
-    if (!err || g_error_matches(*err, VARVE_ERROR, VARVE_ERROR_CANCELLED))
-        return FALSE;
-    gboolean told = error_next(*err) != NULL;
-    gboolean gone = g_error_matches(*err, VARVE_ERROR, VARVE_ERROR_NOT_FOUND);
-    g_prefix_error(err, "cannot get a layer that was left at its registry: ");
-    if (!told || gone)
-        error_add_next(
-            err,
-            "pull the image that it is of again (varve pull, or build --pull), or build it again");
+    if (err && !g_error_matches(*err, VARVE_ERROR, VARVE_ERROR_CANCELLED))
+        tell_where(p, s, c, err);
     return FALSE;
 }
 
@@ -113,7 +153,13 @@ static gboolean presence_fetch_blob(struct layer_fetcher *self, struct store *s,
 {
     struct presence *p = (struct presence *)self;
     const struct descriptor d = {.media_type = (char *)media_type, .digest = *blob, .size = size};
-    return fetch_anywhere(&p->blobs, &d, NULL, err);
+    GError *why = NULL;
+    if (fetch_anywhere(&p->blobs, &d, NULL, &why))
+        return TRUE;
+    if (means_lost(why))
+        store_blob_lose(s, blob);
+    g_propagate_error(err, why);
+    return FALSE;
 }
 
 static void presence_free(struct layer_fetcher *self)

@@ -319,6 +319,15 @@ void store_layer_lose(struct store *s, const char *id)
     g_hash_table_add(s->lost, g_strdup(id));
 }
 
+void store_blob_lose(struct store *s, const struct digest *blob)
+{
+    DB_LOCK(s->db);
+    db_auto sqlite3_stmt *q =
+        db_query(s->db, NULL, "SELECT layer FROM absent WHERE blob=?", "d", blob);
+    while (db_step(s->db, q, NULL))
+        g_hash_table_add(s->lost, g_strdup((const char *)sqlite3_column_text(q, 0)));
+}
+
 gboolean store_chain_is_lost(struct store *s, const struct chain *c)
 {
     DB_LOCK(s->db);

@@ -67,6 +67,8 @@ gboolean store_chain_lacks(struct store *s, const struct chain *c, enum layer_ne
 /* Layers that were known, but could not be had, or were found damaged: from now on nothing that
  * needs them is a hit for this store (handle); the steps that made them run again. */
 void store_layer_lose(struct store *s, const char *id);
+/* The same for the absent layers whose blob it is. */
+void store_blob_lose(struct store *s, const struct digest *blob);
 gboolean store_chain_is_lost(struct store *s, const struct chain *c); /* some layer of c */
 guint store_layers_lost(struct store *s);                             /* how many */
 

@@ -256,6 +256,39 @@ writers() {
     done
 }
 
+@test "layers left in a cache that later commands are not given: a push builds them, others say what to do" {
+    local_cache
+    built --cache-from "type=local,src=$LOCAL" -t "$HOST/lost:1"
+    ran 0
+    run varve save -o ../app.tar app
+    [ "$status" -ne 0 ]
+    says "next: "
+    run varve run app
+    [ "$status" -ne 0 ]
+    says "left in a cache"
+    says "build it again with an output that holds its files"
+    run varve push "$HOST/lost:1"
+    [ "$status" -ne 0 ]
+    says "next: build the image again with --push"
+    plain_build -t "$HOST/lost:1" --push
+    [ "$status" -eq 0 ]
+    says "a result is lost, so its step runs again"
+    [ "$(varve run "$HOST/lost:1")" = "int main" ]
+    for to in "type=local,dest=$LOCAL-other" "type=registry,ref=$HOST/lost:cache"; do
+        machine "two-${to%%,*}"
+        from_local
+        built --cache-to "$to,mode=max"
+        [ "$status" -eq 0 ]
+        says "as layers of theirs are not here"
+        built --no-cache --cache-to "$to,mode=max"
+        [ "$status" -eq 0 ]
+        says_not warning
+        [ "$(varve run app)" = "int main" ]
+        varve fsck
+        varve cache verify "$to"
+    done
+}
+
 @test "a registry that fails at any one request: the build is right, the next one, too" {
     faults_start
     built --cache-to "type=registry,ref=$FAULTS_HOST/app:cache,mode=max"
@@ -389,6 +422,14 @@ writers() {
     is_right --cache-from "type=local,src=$LOCAL"
 }
 
+@test "two machines, eight builds at once: each step runs once on each at most, and no image mixes results" {
+    command -v ip >/dev/null && ip netns add "varve-try-$$" 2>/dev/null || skip "network namespaces are not permitted here"
+    ip netns del "varve-try-$$"
+    run "$FAULTS/twomachines.py" "$VARVE" --rounds 1
+    [ "$status" -eq 0 ] || { echo "$output" && return 1; }
+    says "at most 2 of one" || says "at most 1 of one"
+}
+
 @test "cache mounts travel: files, modes, owners, links and times; a no-op sends nothing" {
     cat >Dockerfile <<'END'
 FROM busybox
@@ -412,6 +453,35 @@ END
     [ "$(grep -cE ' (a|b)$' <<<"$list")" -ge 2 ]
     run ! grep -q other <<<"$list"
     [ -z "$(find "$VARVE_ROOT/volumes" -name o)" ]
+}
+
+@test "a cache mount that a step has locked is exported at once, as it was at one moment; odd names travel" {
+    cat >Dockerfile <<'END'
+FROM busybox AS fill
+RUN --mount=type=cache,id=m,target=/m,sharing=locked cd /m && for i in $(seq 20); do echo 0 >f$i; done && echo x >"$(printf 'new\nline')" && echo x >"$(printf 'bad\377utf')" && echo x >' lead' && echo x >-rf && ln -s /etc/passwd abs && ln -s ../../etc up && mkdir -m 0 closed && mkfifo fifo
+FROM busybox AS hold
+RUN --mount=type=cache,id=m,target=/m,sharing=locked for k in $(seq 40); do for i in $(seq 20); do echo $k >/m/f$i; done; sleep 0.2; done
+FROM busybox AS look
+RUN --mount=type=cache,id=m,target=/m,sharing=locked cd /m && cat f* | sort -u | wc -l && find . ! -name 'f[0-9]*' ! -type p | wc -l && stat -c '%N %a' abs up closed && test ! -e fifo
+END
+    built --target fill
+    plain_build --target hold --cache-from "type=local,src=$LOCAL-none" >/dev/null &
+    local held=$!
+    sleep 1.5
+    SECONDS=0
+    built --target fill --cache-to "type=local,dest=$LOCAL,mode=max,mounts=true"
+    [ "$status" -eq 0 ] && [ $SECONDS -lt 4 ]
+    kill -0 $held
+    kill $held
+    wait $held || true
+    machine two
+    built --target look --cache-from "type=local,src=$LOCAL,mounts=true"
+    [ "$status" -eq 0 ]
+    says "│ 1"
+    says "│ 9"
+    says "'abs' -> '/etc/passwd' 777"
+    says "'up' -> '../../etc' 777"
+    says "closed 0"
 }
 
 @test "memory: a layer of 300 MB in a cache needs no more than others" {

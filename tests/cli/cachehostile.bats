@@ -48,3 +48,35 @@ warns() { grep -qF -- "$1" <<<"$output" || { echo "no '$1' in: $output" && retur
     from origins
     varve fsck
 }
+
+# What is said of layers, or of which a record is made, turns out to be wrong at the latest when their files come.
+@test "records and layers that are not what they say" {
+    command -v zstd >/dev/null || skip "zstd is not installed"
+    cat >Dockerfile <<'END'
+FROM busybox AS a
+RUN echo a >/a && mkdir /da && echo x >/da/x
+RUN echo second >/a2 && rm /bin/true
+FROM busybox AS b
+RUN echo b >/b && echo y >/y
+FROM a AS use
+COPY n /n
+RUN cat /a /a2 /n >/u
+FROM busybox
+COPY n /n
+COPY --from=a /da /out/
+COPY --from=b /b /out/b
+COPY --from=use /u /u
+RUN cat /u /out/b /out/x /n >/all
+END
+    echo 1 >n
+    VARVE_ROOT=$PWD/../first build -q --cache-to type=local,dest=../cache,mode=max .
+    echo 2 >n
+    for lie in $("$FAULTS/cachelies.py"); do
+        rm -rf "$VARVE_ROOT" ../lies
+        "$FAULTS/cachelies.py" "$lie" ../cache ../lies
+        run build -t app --cache-from type=local,src=../lies,prefer=hit .
+        [ "$status" -eq 0 ] && [ "$(varve run app cat /all | tr '\n' ' ')" = "a second 2 b x 2 " ] ||
+            { echo "$lie: $output" && return 1; }
+        varve fsck || { echo "$lie" && return 1; }
+    done
+}

@@ -102,6 +102,27 @@ goes_on() {
     done
 }
 
+@test "full while layers are fetched from a cache: they are not taken for lost" {
+    printf 'FROM busybox\nRUN head -c 15000000 /dev/urandom >/big\nCOPY n /n\nRUN cat /n /big | md5sum >/sum\n' >Dockerfile
+    echo 1 >n
+    VARVE_ROOT=$PWD/../other build -q --cache-to type=local,dest=../cache,mode=max .
+    for room in 4 12 20 30; do
+        rm -rf "$VARVE_ROOT"
+        echo 1 >n
+        build -q --cache-from type=local,src=../cache,prefer=hit . >/dev/null
+        echo 2 >n
+        leave $room
+        run build -t full:1 --cache-from type=local,src=../cache,prefer=hit .
+        assert_full
+        [[ "$output" != *"its step runs again"* ]]
+        make_room
+        run build -t full:1 --cache-from type=local,src=../cache,prefer=hit .
+        [ "$status" -eq 0 ]
+        [[ "$output" == *"RUN head -c 15000000 /dev/urandom >/big   cached"* ]]
+        clean_store
+    done
+}
+
 @test "full while layers are exported to blobs" {
     printf 'FROM busybox\nCOPY big /big\n' >Dockerfile
     head -c 30000000 /dev/urandom >big

@@ -237,7 +237,7 @@ other() { VARVE_ROOT=$BATS_TEST_TMPDIR/other "$VARVE" "$@"; }
     rm -r "$BATS_FILE_TMPDIR/one/data/docker/registry/v2/repositories/lost/push"
     run varve build --progress=plain -t "$OTHER/why:1" --push .
     [ "$status" -eq 1 ]
-    [[ "$output" == *"is not in the store: cannot pull $HOST/lost/push: "*"404"*"next: build or pull the image again, then push"* ]]
+    [[ "$output" == *"is not in the store: cannot pull $HOST/lost/push: "*"404"*"next: build the image again with --push, or pull it again, then push"* ]]
     run varve save -o app.tar app
     [ "$status" -eq 1 ]
     [ "$(grep -o 404 <<<"$output" | wc -l)" -eq 1 ]

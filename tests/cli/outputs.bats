@@ -24,6 +24,7 @@ refused() {
 # The manifest, the config and the first layer's blob of the layout "out".
 manifest() { echo "out/blobs/sha256/$(jq -r '.manifests[0].digest[7:]' out/index.json)"; }
 config() { echo "out/blobs/sha256/$(jq -r '.config.digest[7:]' "$(manifest)")"; }
+decompress() { zstd -dc "$1" 2>/dev/null || gzip -dc "$1"; }
 layer() { echo "out/blobs/sha256/$(jq -r ".layers[$1].digest[7:]" "$(manifest)")"; }
 
 @test "a build says what it wrote and where, and what to look at it with" {
@@ -95,6 +96,28 @@ size() { stat -c %s "$1" | awk '{ if ($1 < 9995) printf "%.1f kB", $1 / 1000; el
     [ "$(jq -r .created "$(config)")" = 2020-09-13T12:26:40Z ]
     [ "$(TZ=UTC tar -tvzf "$(layer $((n - 2)))" --full-time one | awk '{print $4}')" = 2023-11-14 ]
     [ "sha256:$(gzip -dc "$(layer $((n - 2)))" | sha256sum | cut -d' ' -f1)" = "$(jq -r ".rootfs.diff_ids[$((n - 2))]" "$(config)")" ]
+}
+
+@test "an image whose files got other times is saved and pushed with these" {
+    two_files
+    build -q -o type=image,name=x:1,source-date-epoch=1600000000,rewrite-timestamp=true .
+    host=$("$TESTBED/registry.sh" start "$BATS_TEST_TMPDIR/reg")
+    varve tag x:1 "$host/x:1"
+    varve save -o x.tar x:1
+    status=0
+    { varve push --compression zstd "$host/x:1" && VARVE_ROOT=$PWD/other varve pull "$host/x:1" &&
+        VARVE_ROOT=$PWD/other varve save -o y.tar "$host/x:1"; } || status=$?
+    "$TESTBED/registry.sh" stop "$BATS_TEST_TMPDIR/reg"
+    [ "$status" -eq 0 ]
+    for f in x y; do
+        rm -rf out
+        mkdir out && tar -xf $f.tar -C out
+        n=$(jq '.layers | length' "$(manifest)")
+        for i in 1 2; do
+            [ "sha256:$(decompress "$(layer $((n - i)))" | sha256sum | cut -d' ' -f1)" = "$(jq -r ".rootfs.diff_ids[$((n - i))]" "$(config)")" ]
+        done
+        [ "$(decompress "$(layer $((n - 2)))" | TZ=UTC tar -tv --full-time one | awk '{print $4}')" = 2020-09-13 ]
+    done
 }
 
 @test "an empty source-date-epoch leaves files their times, the image its own" {

@@ -73,6 +73,26 @@ static void test_travels(void)
     machine_drop(&b);
 }
 
+static void test_holes(void)
+{
+    struct machine a = machine_new(), b = machine_new();
+    struct mount_export e = {0};
+    g_autofree char *from = fixture_path(a.dir, "holes"), *to = fixture_path(b.dir, "holes");
+    machine_file(&a, "holes", 300000, 1, 5);
+    g_assert_cmpint(truncate(from, 50000000), ==, 0);
+    g_autoptr(mount_manifest) m = machine_export(&a, NULL, 0, &e);
+    machine_import(&a, &b, m, NULL);
+    struct stat st = fixture_stat(b.dir, "holes");
+    g_assert_cmpint(st.st_size, ==, 50000000);
+    g_assert_cmpint(st.st_blocks * 512, <, 2000000);
+    g_autofree char *before = machine_show(&a);
+    g_autofree char *after = machine_show(&b);
+    g_assert_cmpstr(strstr(before, "holes"), ==, strstr(after, "holes"));
+    mount_export_clear(&e);
+    machine_drop(&a);
+    machine_drop(&b);
+}
+
 static void check_text(struct machine *m, const char *path, const char *text)
 {
     g_autofree char *now = fixture_text(m->dir, path);
@@ -318,6 +338,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/cache/mount-import/travels", test_travels);
+    g_test_add_func("/cache/mount-import/holes", test_holes);
     g_test_add_func("/cache/mount-import/newer-wins", test_newer_wins);
     g_test_add_func("/cache/mount-import/no-way-out", test_no_way_out);
     g_test_add_func("/cache/mount-import/local-contents", test_local_contents);

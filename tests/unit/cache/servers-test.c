@@ -506,10 +506,10 @@ static void test_branches(gconstpointer data)
     machine_stop(&on_branch);
 }
 
-/* A full quota is an error that says so, once; what is written later is whole. */
-static void test_quota(gconstpointer data)
+/* A full quota is an error that says so, once, whatever its status; what is written later is whole.
+ */
+static void check_quota(const struct place *p, int status)
 {
-    const struct place *p = data;
     g_autofree char *name = fresh_name();
     struct machine m;
     struct descriptor d;
@@ -519,8 +519,11 @@ static void test_quota(gconstpointer data)
     machine_start(&m, p, name, MAIN);
     make_blob(m.store, g_random_int(), SMALL, &d);
     must_put(&m, &d);
-    set_rules(p, "[{\"match\":\"CreateCacheEntry\",\"do\":\"quota\",\"times\":null}]");
+    g_autofree char *rule = g_strdup_printf(
+        "[{\"match\":\"CreateCacheEntry\",\"do\":\"quota\",\"status\":%d,\"times\":null}]", status);
+    set_rules(p, rule);
     g_assert_false(m.b->publish(m.b, bytes, none, &err));
+    g_assert_cmpuint(requests(p), <=, 2);
     g_assert_error(err, VARVE_ERROR, VARVE_ERROR_OUTSIDE);
     g_assert_nonnull(strstr(err->message, "quota"));
     g_assert_nonnull(strstr(error_next(err), "delete old caches"));
@@ -529,6 +532,12 @@ static void test_quota(gconstpointer data)
     store_blob_delete(m.store, &d.digest, NULL);
     must_fetch(&m, &d);
     machine_stop(&m);
+}
+
+static void test_quota(gconstpointer data)
+{
+    check_quota(data, 403);
+    check_quota(data, 429);
 }
 
 static gpointer publish_slowly(gpointer data)

@@ -117,6 +117,8 @@ static const struct {
     {CACHE_WRITE, "type=registry,ref=a,mounts=npm;;pip", "an empty id", NULL},
     {CACHE_WRITE, "type=registry,ref=a,mounts-max=many", "many", NULL},
     {CACHE_READ, "type=s3", "needs bucket=…, or in the environment AWS_BUCKET", NULL},
+    {CACHE_READ, "type=azblob,account_url=http://h:/acc?sig=p4ss", "is not an http or https URL",
+     NULL},
     {CACHE_READ, "type=s3,bucket=b,endpoint_url=ftp://u:p4ss@x", "is not an http or https URL",
      NULL},
     {CACHE_WRITE, "type=s3,bucket=b,touch_refresh=-1h", "negative", NULL},
