@@ -504,7 +504,8 @@ static char *platforms_here(struct store *s, const char *name, const struct refe
     return g_string_free(out, FALSE);
 }
 
-/* It exists, but not for the requested platform (NULL: this machine's). ref: NULL, name is an id. */
+/* It exists, but not for the requested platform (NULL: this machine's). ref: NULL, name is an id.
+ */
 static gboolean tell_platform(struct store *s, const char *name, const struct reference *ref,
                               const struct platform *p, GError **err)
 {

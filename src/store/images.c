@@ -285,7 +285,8 @@ struct image_row *store_image_find_id(struct store *s, const char *prefix, const
     if (!rows || rows->len == 0)
         return NULL;
     const struct image_row *first = g_ptr_array_index(rows, 0);
-    struct image_row *r = image_row_index_matches(first, prefix) ? pick_platform(rows, platform) : take_at(rows, 0);
+    struct image_row *r =
+        image_row_index_matches(first, prefix) ? pick_platform(rows, platform) : take_at(rows, 0);
     if (r)
         image_hold(s, r);
     return r;

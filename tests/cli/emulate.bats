@@ -81,6 +81,10 @@ works() {
     arm_dockerfile
     run state : "$VARVE" build --progress=plain --build-context "armbox=oci-layout://$BASES/busybox-arm64-oci" --platform linux/arm64 .
     works
+    run state : "$VARVE" doctor
+    grep -E '^ok +emulation .*linux/arm64' <<<"$output" || { echo "$output"; return 1; }
+    run state "$ALONE" "$VARVE" doctor
+    grep -E '^limited +emulation .*linux/amd64 alone' <<<"$output" || { echo "$output"; return 1; }
 }
 
 @test "nothing is registered and nothing can be: an error before the step, with the command that helps" {
