@@ -57,6 +57,8 @@ struct build_leg {
     const struct built_image *image; /* borrowed from the result's images; NULL: not made */
     gboolean *of_image;   /* with --cache-to, by vertex number: its layers are the image's */
     guint64 before_bytes; /* size of the image that had the name before; 0: there was none */
+    /* Likewise at the registry to which it is pushed, compressed; 0: none, or not asked for. */
+    guint64 replaced_bytes;
     gboolean same_layers; /* that image has the same layers */
     GPtrArray *changes; /* struct build_change*: how its config differs; NULL: not at all, or there
                            was no such image */

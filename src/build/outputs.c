@@ -205,6 +205,21 @@ static gboolean make_wanted_id(struct build *b, GError **err)
            imageset_make(b->result.images, &o, err);
 }
 
+/* Where the store had no image of the name, as on a machine that only builds. */
+static void ask_sizes(struct build *b, const struct output_env *env)
+{
+    g_autofree guint64 *bytes = g_new0(guint64, b->result.legs->len);
+    const struct output *pushing = NULL;
+    for (guint i = 0; !pushing && i < b->r->outputs->len; i++)
+        if (((const struct output *)g_ptr_array_index(b->r->outputs, i))->push)
+            pushing = g_ptr_array_index(b->r->outputs, i);
+    if (!b->r->wants_sizes || !pushing)
+        return;
+    output_replaced_bytes(pushing, b->result.images, env, bytes);
+    for (guint i = 0; i < b->result.legs->len; i++)
+        ((struct build_leg *)g_ptr_array_index(b->result.legs, i))->replaced_bytes = bytes[i];
+}
+
 gboolean build_make_outputs(struct build *b, GError **err)
 {
     const struct output_env env = output_env_of(b);
@@ -212,6 +227,7 @@ gboolean build_make_outputs(struct build *b, GError **err)
     if (!make_configs(b, &env, err))
         return FALSE;
     build_compare(b);
+    ask_sizes(b, &env);
     b->result.outputs = g_array_new(FALSE, TRUE, sizeof(struct output_result));
     for (guint i = 0; i < b->r->outputs->len; i++) {
         const struct output *out = g_ptr_array_index(b->r->outputs, i);

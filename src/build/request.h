@@ -68,6 +68,7 @@ struct build_request {
     GPtrArray *outputs;     /* struct output* */
     GPtrArray *annotations; /* struct annotation*, which build_set_outputs() gives each output */
     gboolean wants_id;      /* an image id is needed, whatever the outputs make */
+    gboolean wants_sizes;   /* the size of what a push replaces is asked of its registry */
     char *docker_host;      /* as DOCKER_HOST; NULL: its default */
 };
 /* One with empty collections, this machine's platform and no descriptors. */

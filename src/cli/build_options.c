@@ -232,6 +232,7 @@ static void take_values(struct build_options *o)
     r->host_ca = o->host_ca;
     r->keep_failed = o->debug_on_failure;
     r->wants_id = o->iidfile != NULL;
+    r->wants_sizes = o->summary_file != NULL;
     r->ca_bundle = g_strdup(g_getenv("SSL_CERT_FILE"));
     r->ssh_agent = g_strdup(g_getenv("SSH_AUTH_SOCK"));
     r->docker_host = g_strdup(g_getenv("DOCKER_HOST"));

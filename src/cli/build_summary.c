@@ -168,7 +168,21 @@ static void add_totals(GString *out, const GArray *groups)
     g_string_append(out, ".\n");
 }
 
-/* The size of one image, also against the one that had the name before. */
+/* The size against the one that had the name before, in the store or else at the registry. */
+static void add_difference(GString *out, const struct build_leg *leg)
+{
+    gboolean stored = leg->before_bytes > 0;
+    guint64 now = stored ? leg->image->tree_bytes : leg->image->blob_bytes;
+    guint64 before = stored ? leg->before_bytes : leg->replaced_bytes;
+    if (!before || !now)
+        return;
+    g_autofree char *by = text_size(now >= before ? now - before : before - now);
+    g_string_append_printf(out, ", %s %s than the one before%s", by,
+                           now >= before ? "more" : "less",
+                           stored ? "" : " (compressed, at the registry)");
+}
+
+/* The size of one image, also against the one before. */
 static void add_leg(GString *out, const struct build_leg *leg, gboolean several)
 {
     const struct built_image *image = leg->image;
@@ -179,12 +193,7 @@ static void add_leg(GString *out, const struct build_leg *leg, gboolean several)
     g_autofree char *size = build_image_size_text(image);
     g_string_append_printf(out, "\nImage %s%s%s", several ? platform : "", several ? ": " : "",
                            size);
-    if (leg->before_bytes) {
-        gboolean more = image->tree_bytes >= leg->before_bytes;
-        g_autofree char *by = text_size(more ? image->tree_bytes - leg->before_bytes
-                                             : leg->before_bytes - image->tree_bytes);
-        g_string_append_printf(out, ", %s %s than the one before", by, more ? "more" : "less");
-    }
+    add_difference(out, leg);
     g_string_append(out, ": ");
     add_code(out, id);
     g_string_append_c(out, '\n');

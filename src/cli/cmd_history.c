@@ -238,7 +238,7 @@ static void list_entries(struct store *s, const char *name, const struct history
     static const char *const heads[] = {"CREATED", "SIZE", "CREATED BY", NULL};
     static const char *const special[][2] = {
         {"ID", "IMAGE"}, {"CreatedSince", "CREATED"}, {NULL, NULL}};
-    g_autoptr(built_image) b = built_image_open(s, name, NULL, err);
+    g_autoptr(built_image) b = built_image_open_any(s, name, NULL, err);
     if (!b)
         return;
     g_autoptr(table) t = table_new(heads, "-r-");

@@ -194,7 +194,7 @@ static void tell_run(struct store *s, const char *name, GError **err)
 static json_t *describe_name(struct store *s, const char *name, const struct platform *p,
                              GError **err)
 {
-    g_autoptr(image_row) r = stored_image_find(s, name, p, err);
+    g_autoptr(image_row) r = stored_image_any(s, name, p, err);
     if (!r)
         tell_run(s, name, err);
     if (r)

@@ -228,7 +228,7 @@ static void show_layers(const struct layers_options *o, struct format *f, const 
     if (!platform_option(o->platform, &wanted, &p, err))
         return;
     g_autoptr(store) s = open_store(err);
-    g_autoptr(built_image) b = s ? built_image_open(s, name, p, err) : NULL;
+    g_autoptr(built_image) b = s ? built_image_open_any(s, name, p, err) : NULL;
     if (!b)
         return;
     struct waste w = {g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),

@@ -124,8 +124,10 @@ static gboolean transfer(struct push_one_name *p, struct push_stats *stats, GErr
 /* Where the image goes when no other name was given: the name that it was found by. */
 static struct reference *own_name(const struct push_one_name *p, GError **err)
 {
-    g_autoptr(image_row) r = stored_image_any(p->store, p->name);
-    if (r && *r->name)
+    g_autoptr(image_row) r = stored_image_any(p->store, p->name, p->platform, err);
+    if (!r)
+        return NULL;
+    if (*r->name)
         return reference_argument(r->name, err);
     error_set(err, VARVE_ERROR_USAGE, "%s has no name to push to", p->name);
     error_add_next(err, "varve push %s REGISTRY/NAME:TAG", p->name);

@@ -40,10 +40,12 @@ static GPtrArray *names_of(struct store *s, const char *text, const struct image
         add_name(list, r->name);
         return list;
     }
+    gboolean index = image_row_index_matches(r, text);
     g_autoptr(GPtrArray) all = store_image_list(s);
     for (guint i = 0; i < all->len; i++) {
         const struct image_row *other = g_ptr_array_index(all, i);
-        if (*other->name && digest_cmp(&other->config, &r->config) == 0)
+        if (*other->name && (index ? digest_cmp(&other->target, &r->target) == 0
+                                   : digest_cmp(&other->config, &r->config) == 0))
             add_name(list, other->name);
     }
     return list;
@@ -88,7 +90,7 @@ static gboolean remove_one(struct store *s, const char *text, gboolean force, gb
                            GError **err)
 {
     GError *why = NULL;
-    g_autoptr(image_row) r = stored_image_find(s, text, NULL, &why);
+    g_autoptr(image_row) r = stored_image_any(s, text, NULL, &why);
     if (!r && force && g_error_matches(why, VARVE_ERROR, VARVE_ERROR_NOT_FOUND)) {
         report_note("no such image: %s", text);
         g_error_free(why);

@@ -100,6 +100,15 @@ static gboolean pull(struct run_call *r, enum pull_policy policy, const struct p
     return ref && pulling_run(&how, r->store, ref, p ? p : &platform, err);
 }
 
+/* Whether the name is an id of the store, which no registry knows. */
+static gboolean is_stored_id(const struct run_call *r)
+{
+    g_autoptr(image_row) row = stored_image_any(r->store, r->name, NULL, NULL);
+    g_autoptr(reference) ref = row ? reference_parse(r->name, NULL) : NULL;
+    g_autofree char *canonical = ref ? reference_text(ref) : NULL;
+    return row && g_strcmp0(row->name, canonical) != 0;
+}
+
 /* From the store, else from its registry. */
 static gboolean open_image(struct run_call *r, GError **err)
 {
@@ -115,7 +124,7 @@ static gboolean open_image(struct run_call *r, GError **err)
         return FALSE;
     r->image = built_image_open(r->store, r->name, p, &why);
     if (!r->image && policy == PULL_MISSING &&
-        g_error_matches(why, VARVE_ERROR, VARVE_ERROR_NOT_FOUND)) {
+        g_error_matches(why, VARVE_ERROR, VARVE_ERROR_NOT_FOUND) && !is_stored_id(r)) {
         g_clear_error(&why);
         r->image = pull(r, policy, p, &why) ? built_image_open(r->store, r->name, p, &why) : NULL;
     }

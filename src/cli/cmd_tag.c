@@ -22,13 +22,8 @@ static GPtrArray *rows_of(struct store *s, const char *source, const struct imag
 {
     g_autoptr(reference) ref = reference_parse(source, NULL);
     g_autofree char *canonical = ref ? reference_text(ref) : g_strdup("");
-    const char *hex = g_str_has_prefix(source, "sha256:") ? source + strlen("sha256:") : source;
-    char index[DIGEST_HEX_LEN + 1];
-    if (!g_str_equal(canonical, found->name) || !*found->name) {
-        gboolean by_index =
-            image_row_in_index(found) && g_str_has_prefix(digest_hex(&found->target, index), hex);
-        return by_index ? store_image_group(s, found) : NULL;
-    }
+    if (!g_str_equal(canonical, found->name) || !*found->name)
+        return image_row_index_matches(found, source) ? store_image_group(s, found) : NULL;
     g_autoptr(GPtrArray) all = store_image_list(s);
     GPtrArray *rows = g_ptr_array_new_with_free_func((GDestroyNotify)image_row_free);
     for (guint i = all->len; i-- > 0;)
@@ -39,9 +34,7 @@ static GPtrArray *rows_of(struct store *s, const char *source, const struct imag
 
 static gboolean tag_platforms(struct store *s, const char *source, const char *name, GError **err)
 {
-    g_autoptr(image_row) any = stored_image_any(s, source);
-    g_autoptr(image_row) found = any ? NULL : stored_image_find(s, source, NULL, err);
-    const struct image_row *r = any ? any : found;
+    g_autoptr(image_row) r = stored_image_any(s, source, NULL, err);
     if (!r)
         return FALSE;
     g_autoptr(GPtrArray) rows = rows_of(s, source, r);

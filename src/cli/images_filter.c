@@ -41,7 +41,7 @@ static gboolean take_dangling(struct images_filter *f, const char *value, GError
 
 static gboolean take_place(struct images_filter *f, const char *image, gint64 *place, GError **err)
 {
-    g_autoptr(image_row) r = stored_image_find(f->store, image, NULL, err);
+    g_autoptr(image_row) r = stored_image_any(f->store, image, NULL, err);
     if (!r) {
         g_prefix_error(err, "--filter: ");
         return FALSE;

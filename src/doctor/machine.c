@@ -7,10 +7,9 @@
 #include "base/container.h"
 #include "base/error.h"
 #include "base/platform.h"
-#include "exec/binfmt.h"
 #include "exec/hostca.h"
+#include "exec/platforms.h"
 
-#define BINFMT "/proc/sys/fs/binfmt_misc"
 #define YEAR_OF_RELEASE 2026
 
 static void probe_container(GPtrArray *to)
@@ -47,16 +46,16 @@ void probe_kernel(GPtrArray *to)
     probe_container(to);
 }
 
-/* "aarch64" of "qemu-aarch64" and the like that are enabled, as a text; NULL: none. */
-static char *list_emulators(void)
+/* The platforms of tried (struct platform_state) whose programs an emulator runs, or if runs is
+ * FALSE those that cannot be run at all, as a text; NULL: none. */
+static char *list_foreign(const GPtrArray *tried, const struct platform *host, gboolean runs)
 {
-    g_autoptr(binfmt) b = binfmt_read(-1);
     g_autoptr(GString) names = g_string_new(NULL);
-    for (guint i = 0; i < b->entries->len; i++) {
-        const struct binfmt_entry *e = g_ptr_array_index(b->entries, i);
-        if (g_str_has_prefix(e->name, "qemu-"))
-            g_string_append_printf(names, "%s%s", names->len ? ", " : "",
-                                   e->name + strlen("qemu-"));
+    for (guint i = 0; i < tried->len; i++) {
+        const struct platform_state *s = g_ptr_array_index(tried, i);
+        g_autofree char *name = platform_text(&s->platform);
+        if (!g_str_equal(s->platform.arch, host->arch) && s->runs == runs)
+            g_string_append_printf(names, "%s%s", names->len ? ", " : "", name);
     }
     return names->len ? g_strdup(names->str) : NULL;
 }
@@ -65,16 +64,21 @@ static void probe_emulators(GPtrArray *to)
 {
     struct platform host;
     platform_host(&host);
-    g_autofree char *names = list_emulators(), *own = platform_text(&host);
-    finding_add(to,
-                (struct finding){
-                    .name = "emulation",
-                    .purpose = "RUN in images for other processors",
-                    .state = names ? FINDING_OK : FINDING_LIMITED,
-                    .found = names ? g_strdup_printf("%s, and by QEMU: %s", own, names)
-                                   : g_strdup_printf("%s alone: " BINFMT " has no emulator", own),
-                    .remedy = g_strdup("only for other processors: apt install qemu-user-static "
-                                       "binfmt-support, on the host of a container")});
+    g_autoptr(GPtrArray) tried = platforms_try();
+    g_autofree char *own = platform_text(&host);
+    g_autofree char *run = list_foreign(tried, &host, TRUE);
+    g_autofree char *never = list_foreign(tried, &host, FALSE);
+    finding_add(
+        to, (struct finding){
+                .name = "emulation",
+                .purpose = "RUN in images for other processors",
+                .state = run ? FINDING_OK : FINDING_LIMITED,
+                .found = run ? g_strdup_printf("%s, and %s%s%s", own, run, never ? "; not " : "",
+                                               never ? never : "")
+                             : g_strdup_printf("%s alone", own),
+                .remedy = g_strdup("only for other processors: apt install qemu-user-static "
+                                   "binfmt-support, on the host of a container; varve platforms "
+                                   "says why each does not run")});
 }
 
 static void probe_certificates(GPtrArray *to, const char *ca_file)

@@ -10,6 +10,7 @@
 #include "snapshot/mountfd.h"
 
 #define PROGRAM "/program"
+#define PROBE_MS 10000
 
 static const char *const usual[] = {
     "linux/amd64", "linux/amd64/v2", "linux/amd64/v3", "linux/amd64/v4", "linux/386",
@@ -40,6 +41,48 @@ static int make_root(const struct machine *m, GError **err)
     return fd_steal(&root);
 }
 
+/* An emulator that hangs must not hang who tries it. */
+struct probe_limit {
+    struct cancel *over, *ended; /* set when the time is over; when the program ended */
+};
+
+static gpointer end_slow_probe(gpointer data)
+{
+    struct probe_limit *l = data;
+    if (cancel_wait(l->ended, PROBE_MS, NULL))
+        cancel_trigger(l->over);
+    return NULL;
+}
+
+/* sandbox_run() for at most PROBE_MS. */
+static gboolean run_limited(const struct sandbox_spec *spec, struct sandbox_result *result,
+                            GError **err)
+{
+    g_autoptr(cancel) over = cancel_new_child(NULL);
+    g_autoptr(cancel) ended = cancel_new_child(NULL);
+    struct probe_limit l = {over, ended};
+    GError *why = NULL;
+    GThread *limit = g_thread_new("probe limit", end_slow_probe, &l);
+    gboolean ok = sandbox_run(spec, over, result, &why);
+    cancel_trigger(ended);
+    g_thread_join(limit);
+    if (ok || !cancel_is_set(over)) {
+        if (why)
+            g_propagate_error(err, why);
+        return ok;
+    }
+    g_clear_error(&why);
+    error_set(err, VARVE_ERROR_FAILED, "a program that only ends did not end in %d s",
+              PROBE_MS / 1000);
+    error_add_next(err, "update the emulator, or register another one");
+    return FALSE;
+}
+
+/* The program says nothing; what its emulator says is not for who asked. */
+static void drop_output(gpointer ctx, int fd, const void *bytes, gsize len)
+{
+}
+
 static gboolean run_in_sandbox(struct platform_state *s, GError **err)
 {
     const char *const args[] = {PROGRAM, NULL};
@@ -48,10 +91,11 @@ static gboolean run_in_sandbox(struct platform_state *s, GError **err)
                                 .args = args,
                                 .platform = &s->platform,
                                 .network = NET_HOST,
+                                .output = drop_output,
                                 .stdin_fd = -1};
     struct sandbox_result result;
     gint64 begun = g_get_monotonic_time();
-    if (root < 0 || !sandbox_run(&spec, NULL, &result, err))
+    if (root < 0 || !run_limited(&spec, &result, err))
         return FALSE;
     s->took_us = g_get_monotonic_time() - begun;
     if (result.exit_code == MACHINE_PROBE_EXIT)

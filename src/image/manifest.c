@@ -10,6 +10,7 @@
 #define MAX_MANIFEST (4 * 1024 * 1024)
 #define MAX_DESCRIPTORS 10000
 #define MAX_BLOB (G_GUINT64_CONSTANT(1) << 50)
+#define MAX_SHOWN 40 /* platforms in a message */
 
 static gboolean media_type_is_index(const char *t)
 {
@@ -298,14 +299,21 @@ gboolean manifest_check_image(const struct manifest *m, GError **err)
 
 char *manifest_platforms(const struct manifest *index)
 {
-    GString *s = g_string_new(NULL);
+    g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func(g_free);
     for (guint i = 0; index->is_index && i < index->items->len; i++) {
         const struct descriptor *d = index->items->pdata[i];
         if (is_attestation(d) || !d->has_platform)
             continue;
         g_autofree char *text = platform_text(&d->platform);
-        g_string_append_printf(s, "%s%s", s->len ? ", " : "", text);
+        if (!g_ptr_array_find_with_equal_func(all, text, g_str_equal, NULL))
+            g_ptr_array_add(all, g_steal_pointer(&text));
+        if (all->len > MAX_SHOWN)
+            break;
     }
+    GString *s = g_string_new(NULL);
+    for (guint i = 0; i < all->len; i++)
+        g_string_append_printf(s, "%s%s", i ? ", " : "",
+                               i < MAX_SHOWN ? (const char *)g_ptr_array_index(all, i) : "…");
     return g_string_free(s, FALSE);
 }
 

@@ -53,7 +53,8 @@ GBytes *manifest_write(const struct manifest *m);
 /* The item of an index that suits p best; NULL if none does. Attestation manifests
  * (unknown/unknown) never match. */
 const struct descriptor *manifest_choose(const struct manifest *index, const struct platform *p);
-/* "linux/amd64, linux/arm64": what an index offers, for messages. */
+/* "linux/amd64, linux/arm64": what an index offers, for messages: each once, and not more
+ * than a few dozen. */
 char *manifest_platforms(const struct manifest *index);
 
 typedef struct manifest manifest;

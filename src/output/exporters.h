@@ -27,6 +27,13 @@ gboolean tree_write_dir(struct store *s, const struct tree_part *part, const cha
                         gint64 clamp_mtime, guint64 *written, GError **err);
 gboolean tree_write_tar(const struct tree_part *parts, guint n, int fd, gint64 clamp_mtime,
                         guint64 *written, GError **err);
+/* output.c: the names that an output goes by: the build's tags and its own name=, canonical; owned.
+ */
+char **output_names(const struct output *o, const struct output_env *env, GError **err);
+/* output.c: a client for these; registry.insecure= applies to the registries of this output only.
+ */
+struct registry *output_registry(const struct output *o, const struct imageset *set,
+                                 const struct output_env *env, char **names);
 /* files.c: type=local and type=tar. */
 gboolean files_run(const struct output *o, const struct imageset *set, const struct output_env *env,
                    struct output_result *r, GError **err);

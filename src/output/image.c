@@ -496,47 +496,6 @@ static gboolean tell_near(struct store *s, const struct reference *ref, GError *
     return TRUE;
 }
 
-/* It exists, but not for the requested platform (NULL: this machine's). */
-static gboolean tell_platform(struct store *s, const struct reference *ref,
-                              const struct platform *p, GError **err)
-{
-    struct platform host;
-    g_autofree char *canonical = reference_text(ref);
-    g_autofree char *there = store_image_platforms(s, canonical);
-    if (!there)
-        return FALSE;
-    platform_host(&host);
-    g_autofree char *shown = reference_familiar(ref);
-    g_autofree char *wanted = platform_text(p ? p : &host);
-    error_set(err, VARVE_ERROR_NOT_FOUND, "%s is in the store for %s, not for %s", shown, there,
-              wanted);
-    if (p && !strchr(there, ','))
-        error_add_next(err, "leave --platform out, or get it: varve pull --platform %s %s", wanted,
-                       shown);
-    else
-        error_add_next(err,
-                       "choose one of these with --platform, or get it: varve pull "
-                       "--platform %s %s",
-                       wanted, shown);
-    return TRUE;
-}
-
-static void not_found(struct store *s, const char *name, const struct platform *p, GError **err)
-{
-    GError *malformed = NULL;
-    g_autoptr(reference) ref = is_id_prefix(name) ? NULL : reference_parse(name, &malformed);
-    if (malformed) {
-        g_propagate_error(err, malformed);
-        error_as_usage(err);
-        error_add_next(err, "varve images lists the images' names and ids");
-        return;
-    }
-    if (ref && (tell_platform(s, ref, p, err) || tell_near(s, ref, err)))
-        return;
-    error_set(err, VARVE_ERROR_NOT_FOUND, "no such image: %s", name);
-    error_add_next(err, "varve images lists the images; varve pull %s asks its registry", name);
-}
-
 /* By name first, then by id. NULL without error: there is none. */
 static struct image_row *find_row(struct store *s, const char *name, const char *platform,
                                   GError **err)
@@ -550,11 +509,67 @@ static struct image_row *find_row(struct store *s, const char *name, const char 
     return store_image_find_id(s, hex, platform, err);
 }
 
-struct image_row *stored_image_find(struct store *s, const char *name, const struct platform *p,
-                                    GError **err)
+/* "linux/amd64, linux/arm64": those for which name, or the index whose id it is, is here; NULL: it
+ * is not here. */
+static char *platforms_here(struct store *s, const char *name, const struct reference *ref)
+{
+    g_autofree char *canonical = ref ? reference_text(ref) : NULL;
+    char *there = canonical ? store_image_platforms(s, canonical) : NULL;
+    g_autoptr(image_row) r = there ? NULL : find_row(s, name, IMAGE_ANY_PLATFORM, NULL);
+    g_autoptr(GPtrArray) group = r ? store_image_group(s, r) : NULL;
+    if (!group)
+        return there;
+    GString *out = g_string_new(NULL);
+    for (guint i = 0; i < group->len; i++)
+        g_string_append_printf(out, "%s%s", i ? ", " : "",
+                               ((const struct image_row *)g_ptr_array_index(group, i))->platform);
+    return g_string_free(out, FALSE);
+}
+
+/* It exists, but not for the requested platform (NULL: this machine's). ref: NULL, name is an id.
+ */
+static gboolean tell_platform(struct store *s, const char *name, const struct reference *ref,
+                              const struct platform *p, GError **err)
+{
+    struct platform host;
+    g_autofree char *there = platforms_here(s, name, ref);
+    if (!there)
+        return FALSE;
+    platform_host(&host);
+    g_autofree char *shown = ref ? reference_familiar(ref) : g_strdup(name);
+    g_autofree char *wanted = platform_text(p ? p : &host);
+    error_set(err, VARVE_ERROR_NOT_FOUND, "%s is in the store for %s, not for %s", shown, there,
+              wanted);
+    const char *choose =
+        p && !strchr(there, ',') ? "leave --platform out" : "choose one of these with --platform";
+    if (ref)
+        error_add_next(err, "%s, or get it: varve pull --platform %s %s", choose, wanted, shown);
+    else
+        error_add_next(err, "%s", choose);
+    return TRUE;
+}
+
+static void not_found(struct store *s, const char *name, const struct platform *p, GError **err)
+{
+    GError *malformed = NULL;
+    g_autoptr(reference) ref = is_id_prefix(name) ? NULL : reference_parse(name, &malformed);
+    if (malformed) {
+        g_propagate_error(err, malformed);
+        error_as_usage(err);
+        error_add_next(err, "varve images lists the images' names and ids");
+        return;
+    }
+    if (tell_platform(s, name, ref, p, err) || (ref && tell_near(s, ref, err)))
+        return;
+    error_set(err, VARVE_ERROR_NOT_FOUND, "no such image: %s", name);
+    error_add_next(err, "varve images lists the images; varve pull %s asks its registry", name);
+}
+
+/* platform: as store_image_find(). */
+static struct image_row *find_or_tell(struct store *s, const char *name, const struct platform *p,
+                                      const char *platform, GError **err)
 {
     GError *local = NULL;
-    g_autofree char *platform = p ? platform_text(p) : NULL;
     struct image_row *row = find_row(s, name, platform, &local);
     if (local)
         g_propagate_error(err, local);
@@ -563,16 +578,18 @@ struct image_row *stored_image_find(struct store *s, const char *name, const str
     return row;
 }
 
-struct image_row *stored_image_any(struct store *s, const char *name)
+struct image_row *stored_image_find(struct store *s, const char *name, const struct platform *p,
+                                    GError **err)
 {
-    struct image_row *row = find_row(s, name, NULL, NULL);
-    g_autoptr(reference) ref = row ? NULL : reference_parse(name, NULL);
-    g_autofree char *canonical = ref ? reference_text(ref) : NULL;
-    g_autofree char *platforms = canonical ? store_image_platforms(s, canonical) : NULL;
-    if (!platforms)
-        return row;
-    platforms[strcspn(platforms, ",")] = '\0';
-    return store_image_find(s, canonical, platforms);
+    g_autofree char *platform = p ? platform_text(p) : NULL;
+    return find_or_tell(s, name, p, platform, err);
+}
+
+struct image_row *stored_image_any(struct store *s, const char *name, const struct platform *p,
+                                   GError **err)
+{
+    return p ? stored_image_find(s, name, p, err)
+             : find_or_tell(s, name, NULL, IMAGE_ANY_PLATFORM, err);
 }
 
 struct built_image *built_image_from_row(struct store *s, const char *name,
@@ -606,5 +623,12 @@ struct built_image *built_image_open(struct store *s, const char *name, const st
                                      GError **err)
 {
     g_autoptr(image_row) row = stored_image_find(s, name, p, err);
+    return row ? built_image_from_row(s, name, row, err) : NULL;
+}
+
+struct built_image *built_image_open_any(struct store *s, const char *name,
+                                         const struct platform *p, GError **err)
+{
+    g_autoptr(image_row) row = stored_image_any(s, name, p, err);
     return row ? built_image_from_row(s, name, row, err) : NULL;
 }

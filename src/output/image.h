@@ -73,11 +73,14 @@ gboolean built_image_store(struct built_image *b, const char *const *names, cons
  * VARVE_ERROR_NOT_FOUND, or VARVE_ERROR_USAGE for an impossible name. */
 struct image_row *stored_image_find(struct store *s, const char *name, const struct platform *p,
                                     GError **err);
-/* The same for whatever platform there is, this machine's before others; NULL: there is none. */
-struct image_row *stored_image_any(struct store *s, const char *name);
-/* The same as stored_image_find(), opened: it must have been unpacked. */
+/* The same, but with p NULL for whatever platform there is, this machine's before others. */
+struct image_row *stored_image_any(struct store *s, const char *name, const struct platform *p,
+                                   GError **err);
+/* The same as these two, opened: it must have been unpacked. */
 struct built_image *built_image_open(struct store *s, const char *name, const struct platform *p,
                                      GError **err);
+struct built_image *built_image_open_any(struct store *s, const char *name,
+                                         const struct platform *p, GError **err);
 /* The image of a row that name led to. */
 struct built_image *built_image_from_row(struct store *s, const char *name,
                                          const struct image_row *row, GError **err);

@@ -140,8 +140,10 @@ struct imageset *imageset_open(struct store *s, const char *name, const struct p
                                GError **err)
 {
     /* Any image of an index leads to it, even where none is for this machine. */
-    g_autoptr(image_row) row = p ? NULL : stored_image_any(s, name);
-    g_autoptr(GPtrArray) group = row ? store_image_group(s, row) : NULL;
+    g_autoptr(image_row) row = stored_image_any(s, name, p, err);
+    if (!row)
+        return NULL;
+    g_autoptr(GPtrArray) group = p ? NULL : store_image_group(s, row);
     gboolean index = group && is_complete(s, group);
     g_autoptr(image_row) one = index ? NULL : stored_image_find(s, name, p, err);
     if (!index && !one)

@@ -5,8 +5,7 @@
 
 #include <string.h>
 
-/* The names an output goes by: the build's tags and its own name=, canonical; owned. */
-static char **names_for(const struct output *o, const struct output_env *env, GError **err)
+char **output_names(const struct output *o, const struct output_env *env, GError **err)
 {
     g_autoptr(GStrvBuilder) all = g_strv_builder_new();
     if (env->tags)
@@ -22,9 +21,8 @@ static char **names_for(const struct output *o, const struct output_env *env, GE
     return g_strv_builder_end(all);
 }
 
-/* registry.insecure= applies to the registry of this output only. */
-static struct registry *client_for(const struct output *o, const struct imageset *set,
-                                   const struct output_env *env, char **names)
+struct registry *output_registry(const struct output *o, const struct imageset *set,
+                                 const struct output_env *env, char **names)
 {
     const struct built_image *b = imageset_at(set, 0);
     struct registry *r = registry_new(set->store, env->registry, b->events, b->cancel);
@@ -49,7 +47,7 @@ static gboolean push_all(const struct output *o, const struct imageset *set,
         g_autoptr(reference) ref = reference_parse(*n, err);
         if (!ref)
             return FALSE;
-        g_autoptr(registry) client = client_for(o, set, env, names);
+        g_autoptr(registry) client = output_registry(o, set, env, names);
         if (!registry_push(client, imageset_target(set), ref, o->push_by_digest, &r->push, err))
             return FALSE;
     }
@@ -142,10 +140,10 @@ gboolean output_run(const struct output *o, struct imageset *set, const struct o
                     struct output_result *result, GError **err)
 {
     memset(result, 0, sizeof *result);
-    g_auto(GStrv) names = names_for(o, env, err);
+    g_auto(GStrv) names = output_names(o, env, err);
     if (!names)
         return FALSE;
-    g_autoptr(registry) client = client_for(o, set, env, names);
+    g_autoptr(registry) client = output_registry(o, set, env, names);
     struct blob_source *source = registry_origin_source(client);
     set_source(set, source);
     gboolean ok = run_output(o, set, env, names, result, err);
@@ -165,10 +163,10 @@ gboolean output_export(const struct output *o, struct imageset *set, const struc
 {
     if (!needs_blobs(o, set))
         return TRUE;
-    g_auto(GStrv) names = names_for(o, env, err);
+    g_auto(GStrv) names = output_names(o, env, err);
     if (!names)
         return FALSE;
-    g_autoptr(registry) client = client_for(o, set, env, names);
+    g_autoptr(registry) client = output_registry(o, set, env, names);
     struct blob_source *source = registry_origin_source(client);
     gboolean ok = TRUE;
     set_source(set, source);

@@ -72,6 +72,12 @@ gboolean output_check_platforms(const struct output *o, const struct output_plat
 gboolean output_run(const struct output *o, struct imageset *set, const struct output_env *env,
                     struct output_result *result, GError **err);
 
+/* bytes: for each image of the set the compressed size of the layers of the image for its platform
+ * that o's first name stands for at its registry; asks for manifests and configs only, call it
+ * before the push. 0: o pushes to no name, there is no such image, or it cannot be had. */
+void output_replaced_bytes(const struct output *o, const struct imageset *set,
+                           const struct output_env *env, guint64 *bytes);
+
 /* Makes the blobs of layers that output_run() will need, if any. Call it before the config is made,
  * so that no layer is read twice. */
 gboolean output_export(const struct output *o, struct imageset *set, const struct output_env *env,

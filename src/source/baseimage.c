@@ -161,7 +161,7 @@ static void tell_near(struct baseimages *b, const struct reference *ref, const c
 static gboolean tell_platform(struct baseimages *b, const struct reference *ref, const char *name,
                               const char *platform, GError **err)
 {
-    g_autoptr(image_row) row = store_image_find(b->o->store, name, NULL);
+    g_autoptr(image_row) row = store_image_find(b->o->store, name, IMAGE_ANY_PLATFORM);
     if (!row || g_strcmp0(row->origin, "pull") == 0 || !err || !*err ||
         g_error_matches(*err, VARVE_ERROR, VARVE_ERROR_CANCELLED))
         return FALSE;

@@ -151,13 +151,15 @@ static struct image_row *pick_platform(GPtrArray *all, const char *platform)
     int match = 0;
     for (guint i = 0; i < all->len; i++) {
         const struct image_row *r = g_ptr_array_index(all, i);
-        int m = platform ? strcmp(r->platform, platform) == 0 : host_match(r);
+        int m = platform && *platform ? strcmp(r->platform, platform) == 0 : host_match(r);
         if (m <= match)
             continue;
         best = i;
         match = m;
     }
-    return match || (!platform && all->len == 1) ? take_at(all, best) : NULL;
+    if (match || (!platform && all->len == 1))
+        return take_at(all, best);
+    return platform && !*platform && all->len > 0 ? take_at(all, all->len - 1) : NULL;
 }
 
 struct image_row *store_image_find(struct store *s, const char *name, const char *platform)
@@ -200,7 +202,7 @@ static char *mistyped(GPtrArray *all, const char *name)
     for (guint i = 0; i < all->len; i++) {
         const struct image_row *r = g_ptr_array_index(all, i);
         if (strncmp(r->name, name, before) != 0 || strchr(r->name + before, '/') ||
-            !repository_len(r->name))
+            !repository_len(r->name) || g_str_equal(r->name, name))
             continue;
         g_ptr_array_add(words, last_part(r->name));
         g_ptr_array_add(rows, (gpointer)r);
@@ -232,11 +234,21 @@ static gboolean id_matches(const struct digest *d, const char *prefix)
     return !digest_is_zero(d) && g_str_has_prefix(digest_hex(d, hex), prefix);
 }
 
+static const char *hex_of(const char *id)
+{
+    return g_str_has_prefix(id, "sha256:") ? id + strlen("sha256:") : id;
+}
+
+gboolean image_row_index_matches(const struct image_row *r, const char *id)
+{
+    return image_row_in_index(r) && id_matches(&r->target, hex_of(id));
+}
+
 /* What the row is known by when its id begins with prefix: its index, or itself. NULL: it is not.
  */
 static const struct digest *known_by(const struct image_row *r, const char *prefix)
 {
-    if (image_row_in_index(r) && id_matches(&r->target, prefix))
+    if (image_row_index_matches(r, prefix))
         return &r->target;
     return id_matches(&r->config, prefix) || id_matches(&r->manifest, prefix) ? &r->config : NULL;
 }
@@ -265,8 +277,7 @@ static GPtrArray *rows_by_id(GPtrArray *all, const char *prefix, GError **err)
 struct image_row *store_image_find_id(struct store *s, const char *prefix, const char *platform,
                                       GError **err)
 {
-    if (g_str_has_prefix(prefix, "sha256:"))
-        prefix += strlen("sha256:");
+    prefix = hex_of(prefix);
     if (strlen(prefix) < PREFIX_MIN || strspn(prefix, "0123456789abcdef") != strlen(prefix))
         return NULL;
     g_autoptr(GPtrArray) all = store_image_list(s);
@@ -274,8 +285,8 @@ struct image_row *store_image_find_id(struct store *s, const char *prefix, const
     if (!rows || rows->len == 0)
         return NULL;
     const struct image_row *first = g_ptr_array_index(rows, 0);
-    gboolean index = image_row_in_index(first) && id_matches(&first->target, prefix);
-    struct image_row *r = index ? pick_platform(rows, platform) : take_at(rows, 0);
+    struct image_row *r =
+        image_row_index_matches(first, prefix) ? pick_platform(rows, platform) : take_at(rows, 0);
     if (r)
         image_hold(s, r);
     return r;

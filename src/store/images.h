@@ -24,12 +24,15 @@ void image_row_free(struct image_row *r);
 /* Whether it came with an index, which is its target: the rows of the name with this target are the
  * images of the index that are here. */
 gboolean image_row_in_index(const struct image_row *r);
+/* Whether id ("sha256:" may stand before) begins the digest of that index. */
+gboolean image_row_index_matches(const struct image_row *r, const char *id);
 /* Inserts or moves the name (and platform). Config, manifest (unless zero) and layers must be in
  * the store: VARVE_ERROR_NOT_FOUND otherwise. A name stands for an index that was built or loaded
  * here, or for something else, as a whole: other images lose the name to it, and it to others. */
 gboolean store_image_put(struct store *s, const struct image_row *r, GError **err);
 /* By canonical name and platform (NULL: the host's, else one that this machine runs, else the only
- * one). NULL without error if none. */
+ * one; IMAGE_ANY_PLATFORM: else the first that was put). NULL without error if none. */
+#define IMAGE_ANY_PLATFORM ""
 struct image_row *store_image_find(struct store *s, const char *name, const char *platform);
 /* By a prefix (at least 4 hex digits) of the digest of a config or manifest, or of an index, of
  * which the image for platform is taken (as above). NULL without error if none; an ambiguous prefix

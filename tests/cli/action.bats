@@ -81,6 +81,16 @@ second"' github-token=token-1
     STORE=$PWD/other run act context=ctx "tags=$registry/app:1" push=true "cache-from=type=registry,ref=$registry/cache"
     [ "$(outputs .digest)" = "$digest" ]
     grep -q '0 steps ran, 1 from the cache (100 %)' summary.md
+    grep -q 'Image .*, 0 B more than the one before (compressed, at the registry)' summary.md
+    # A machine without a store of its own compares with what the push replaces.
+    rm summary.md
+    head -c 30000 /dev/urandom >ctx/more
+    printf 'COPY more /\n' >>ctx/Dockerfile
+    STORE=$PWD/third run act context=ctx "tags=$registry/app:1" push=true "cache-from=type=registry,ref=$registry/cache"
+    grep -qE 'Image .*, 30(\.[0-9])? kB more than the one before \(compressed, at the registry\)' summary.md
+    rm summary.md
+    STORE=$PWD/third run act context=ctx "tags=$registry/app:new" push=true
+    run ! grep -q 'the one before' summary.md
     "$TESTBED/registry.sh" stop "$PWD/registry"
 }
 

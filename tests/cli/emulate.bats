@@ -81,6 +81,22 @@ works() {
     arm_dockerfile
     run state : "$VARVE" build --progress=plain --build-context "armbox=oci-layout://$BASES/busybox-arm64-oci" --platform linux/arm64 .
     works
+    run state : "$VARVE" doctor
+    grep -E '^ok +emulation .*linux/arm64' <<<"$output" || { echo "$output"; return 1; }
+    run state "$ALONE" "$VARVE" doctor
+    grep -E '^limited +emulation .*linux/amd64 alone' <<<"$output" || { echo "$output"; return 1; }
+}
+
+@test "an emulator that hangs does not hang who tries the platforms" {
+    needs_own_binfmt
+    # busybox as yes writes for ever.
+    cp "$(command -v busybox)" yes
+    register="$ALONE; echo ':qemu-test:M::$MAGIC:$MASK:$PWD/yes:' >register"
+    run timeout 120 unshare -Urm sh -c 'mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc && cd /proc/sys/fs/binfmt_misc && eval "$0" &&
+        cd "$OLDPWD" && exec "$@"' "$register" "$VARVE" platforms
+    [ "$status" -eq 0 ]
+    [ "${#output}" -lt 10000 ] # nothing of what the emulator wrote
+    grep -E '^linux/arm64 +no .*did not end in 10 s' <<<"$output" || { echo "$output"; return 1; }
 }
 
 @test "nothing is registered and nothing can be: an error before the step, with the command that helps" {

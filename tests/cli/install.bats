@@ -28,3 +28,12 @@ load helper
     # Once more is no error.
     make -s -C "$root" uninstall DESTDIR="$BATS_TEST_TMPDIR/to"
 }
+
+@test "the Dockerfile of varve's own image installs every library that compiling needs" {
+    root=$BATS_TEST_DIRNAME/../..
+    packages=$(sed -n "/^build='/,/'\$/p" "$root/tests/testbed/packages.sh" | tr " '" '\n\n' | sed -n 's/^\([^|]*\)-dev.*/\1/p')
+    [ "$(wc -w <<<"$packages")" -ge 14 ]
+    for library in $packages; do
+        grep -q "for l in.* $library[ ;]" "$root/deploy/image/Dockerfile" || { echo "$library is not there"; return 1; }
+    done
+}

@@ -104,6 +104,38 @@ remote() { skopeo inspect --tls-verify=false --raw "docker://$HOST/$1"; }
     varve fsck
 }
 
+@test "an index without an image for this machine is used by name and id like any other" {
+    other=linux/arm64,linux/s390x
+    [ "$here" != linux/arm64 ] || other=linux/amd64,linux/s390x
+    build -q --platform "$other" -t app:1 . 2>/dev/null
+    build -q --platform "${other#*,}" --build-arg BUILDKIT_MULTI_PLATFORM=1 -t sharing:1 . 2>/dev/null
+    id=$(varve images -q app:1)
+    first=${other%%,*}
+    for name in app:1 "$id"; do
+        [ "$(varve inspect -f '{{.Architecture}}' "$name")" = "${first#*/}" ]
+        [[ "$(varve history "$name")" == *"LABEL arch=${first#*/}"* ]]
+        varve layers "$name"
+        varve images --filter "since=$name"
+        varve save -o saved.tar "$name" 2>/dev/null
+        [ "$(other_store load -q saved.tar)" = "$(varve images -q --no-trunc app:1)" ]
+        varve push "$name" "$HOST/other/${name%:*}:1" 2>/dev/null
+        run varve run --pull never "$name" /x
+        [[ "$output" == *"$name is in the store for ${other/,/, }, not for $here"*"choose one of these with --platform"* ]]
+    done
+    run varve run "$id" /x # an id is no name for a registry
+    [[ "$output" == *"$id is in the store for ${other/,/, }, not for $here"* ]]
+    run varve run "$HOST/other/app:2" /x
+    [[ "$output" != *"is in the store"* ]]
+    varve tag "$id" again:1
+    [ "$(varve images -q again:1)" = "$id" ]
+    run varve rmi "$id"
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"it has several names: again:1, app:1"* ]]
+    varve rmi -f "$id" # and leaves an index that shares an image with it
+    [ "$(varve images --format '{{.Repository}}')" = sharing ]
+    varve rmi sharing:1
+}
+
 @test "archives, layouts and files of several platforms" {
     build --platform "$PAIR" -t lib/app:1 -o type=oci,dest=app.tar -o type=oci,tar=false,dest=layout . 2>/dev/null
     for arch in amd64 arm64; do

@@ -7,6 +7,11 @@ Writes one OCI layout for each, OUTDIR/NAME-oci, tagged `latest`:
   onbuild   busybox with ONBUILD triggers
   strange   two layers: whiteouts, an opaque directory, devices, hard links, xattrs, long and non-UTF-8 names
   multi     an index for linux/amd64, linux/arm64 and linux/arm/v7, each with a file that names its platform; not compressed
+  variants  likewise for linux/arm/v6, linux/arm64/v8, linux/amd64/v2, linux/amd64 and linux/386
+  liar      an index whose image for linux/arm64 is one for linux/amd64 by its own config
+  attested  an index as builders write them, with an attestation (unknown/unknown) for each image
+and where BUSYBOX_ARM64 is busybox for arm64:
+  busybox-arm64, and box: an index of it and busybox
 
 Every byte but busybox itself is fixed, so digests stay the same on one machine, and those of multi everywhere. Needs busybox-static (BUSYBOX=path).
 """
@@ -33,6 +38,7 @@ app:x:1000:
 devs:x:2000:app,other
 nogroup:x:65534:
 '''
+BUSYBOX = os.environ.get('BUSYBOX', '/bin/busybox')
 PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 
@@ -105,7 +111,7 @@ class Layout:
             json.dump({'schemaVersion': 2, 'mediaType': 'application/vnd.oci.image.index.v1+json', 'manifests': [desc]}, f)
 
 
-def busybox_layer():
+def busybox_layer(program):
     layer = Layer()
     for name in 'bin dev etc home proc run sys usr usr/bin usr/lib usr/local usr/local/bin usr/local/lib usr/sbin var var/lib'.split():
         layer.dir(name, 0o555 if name in ('proc', 'sys') else 0o755)
@@ -116,9 +122,9 @@ def busybox_layer():
     layer.symlink('sbin', 'usr/sbin')
     layer.symlink('var/run', '../run')
     layer.symlink('var/www', '/srv/www')
-    with open(os.environ.get('BUSYBOX', '/bin/busybox'), 'rb') as f:
+    with open(program, 'rb') as f:
         layer.file('bin/busybox', f.read(), 0o755)
-    known = subprocess.run([os.environ.get('BUSYBOX', '/bin/busybox'), '--list'], stdout=subprocess.PIPE, check=True, text=True).stdout.split()
+    known = subprocess.run([BUSYBOX, '--list'], stdout=subprocess.PIPE, check=True, text=True).stdout.split()
     for applet in APPLETS:
         if applet in known:
             layer.symlink('bin/' + applet, 'busybox')
@@ -174,9 +180,28 @@ def strange_layers():
     return [low.bytes(), high.bytes()]
 
 
+def make_index(out, name, platforms, said=None, attested=False):
+    """An index of images that hold one file, with their platform; said: the architectures that the index says."""
+    layout, descs = Layout(f'{out}/{name}-oci'), []
+    for number, (arch, variant) in enumerate(platforms):
+        layer = Layer()
+        layer.file('platform', f'linux/{arch}{"/" + variant if variant else ""}\n'.encode())
+        descs.append(layout.manifest({'Env': [PATH]}, [layer.bytes()], ['platform ' + arch], arch, variant, plain=True))
+        if said:
+            descs[-1]['platform']['architecture'] = said[number]
+    for desc in list(descs) if attested else []:
+        statement = layout.json({'_type': 'https://in-toto.io/Statement/v0.1'}, 'application/vnd.in-toto+json')
+        config = layout.json({'architecture': 'unknown', 'os': 'unknown', 'config': {}, 'rootfs': {'type': 'layers', 'diff_ids': [statement['digest']]}},
+                             'application/vnd.oci.image.config.v1+json')
+        descs.append({**layout.json({'schemaVersion': 2, 'mediaType': 'application/vnd.oci.image.manifest.v1+json', 'config': config, 'layers': [statement]},
+                                    'application/vnd.oci.image.manifest.v1+json'), 'platform': {'architecture': 'unknown', 'os': 'unknown'},
+                      'annotations': {'vnd.docker.reference.digest': desc['digest'], 'vnd.docker.reference.type': 'attestation-manifest'}})
+    layout.index(descs)
+
+
 def main():
     out = sys.argv[1]
-    base = busybox_layer()
+    base = busybox_layer(BUSYBOX)
     config = {'Env': [PATH], 'Cmd': ['sh']}
     history = ['COPY busybox /bin/ # conformance']
 
@@ -195,12 +220,16 @@ def main():
     make('onbuild', {**config, 'OnBuild': ['ARG OB=fallback', 'ENV OB_ENV=${OB}', 'COPY trigger.txt /onbuild/', 'RUN echo "$OB" >/onbuild/ran']},
          [base], history + ['#(nop) ONBUILD'])
     make('strange', config, [base] + strange_layers(), history + ['strange low', 'strange high'])
-    multi, descs = Layout(f'{out}/multi-oci'), []
-    for arch, variant in (('amd64', None), ('arm64', None), ('arm', 'v7')):
-        layer = Layer()
-        layer.file('platform', f'linux/{arch}{"/" + variant if variant else ""}\n'.encode())
-        descs.append(multi.manifest({'Env': [PATH]}, [layer.bytes()], ['platform ' + arch], arch, variant, plain=True))
-    multi.index(descs)
+    make_index(out, 'multi', [('amd64', None), ('arm64', None), ('arm', 'v7')])
+    make_index(out, 'variants', [('arm', 'v6'), ('arm64', 'v8'), ('amd64', 'v2'), ('amd64', None), ('386', None)])
+    make_index(out, 'liar', [('amd64', None), ('amd64', None)], said=['amd64', 'arm64'])
+    make_index(out, 'attested', [('amd64', None), ('arm64', None)], attested=True)
+    if os.environ.get('BUSYBOX_ARM64'):
+        foreign = busybox_layer(os.environ['BUSYBOX_ARM64'])
+        history += ['#(nop) CMD ["sh"]']
+        Layout(f'{out}/busybox-arm64-oci').tag(Layout(f'{out}/busybox-arm64-oci').manifest(config, [foreign], history, 'arm64'))
+        box = Layout(f'{out}/box-oci')
+        box.index([box.manifest(config, [base], history), box.manifest(config, [foreign], history, 'arm64')])
 
 
 if __name__ == '__main__':

@@ -8,8 +8,8 @@ import dataclasses, glob, os, re
 import normalise
 
 CASES = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'cases')
-KEYS = ('context', 'needs', 'keep', 'why', 'context-arg')
-PARTS = ('Dockerfile', 'setup.sh', 'args', 'env', 'stdin', 'expected.config', 'expected.tree', 'expected.error')
+KEYS = ('context', 'needs', 'keep', 'why', 'context-arg', 'output')
+PARTS = ('Dockerfile', 'setup.sh', 'args', 'env', 'stdin', 'expected.index', 'expected.config', 'expected.tree', 'expected.error')
 FOLDER = 'context/'
 MARK = re.compile(rb'(?:===|---) ')
 # What a reader would not see or a tool might change: bytes that are no UTF-8, controls, the byte order mark; and what looks like a mark.

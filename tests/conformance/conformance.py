@@ -16,7 +16,10 @@ PEERS = os.path.join(HERE, '..', '..', 'bench', 'peers.sh')
 CHROOT = os.environ.get('VARVE_PEERS', '/var/tmp/varve-peers')
 NEW = 1600000000    # normalise.py: from here on a time is "now"
 TIMEOUT = 300
-BASES = ['busybox', 'rich', 'onbuild', 'strange', 'multi']
+BASES = ['busybox', 'rich', 'onbuild', 'strange', 'multi', 'variants', 'liar', 'attested']
+ARM64 = ['box', 'busybox-arm64']  # those of cases that need arm64
+OUTPUTS = {'oci': 'image.tar', 'local': 'out', 'tar': 'out.tar'}
+EXPECTED = ('index', 'config', 'tree')
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
@@ -88,6 +91,7 @@ def missing(case):
     have = {'root': lambda: os.geteuid() == 0, 'git': lambda: shutil.which('git'), 'http': lambda: True,
             'xattr': lambda: shutil.which('setfattr'), 'caps': lambda: shutil.which('setcap'), 'zstd': lambda: shutil.which('zstd'),
             'xz': lambda: shutil.which('xz'), 'bzip2': lambda: shutil.which('bzip2'),
+            'arm64': lambda: os.environ.get('BUSYBOX_ARM64') and os.path.exists('/usr/bin/qemu-aarch64-static'),
             'network': lambda: os.environ.get('CONFORMANCE_NETWORK')}
     return next((w for w in case.read('needs').split() if not have[w]()), None)
 
@@ -121,6 +125,16 @@ def fix_times(top, time):
     os.utime(top, (time, time))
 
 
+def find_arm64():
+    """Let BUSYBOX_ARM64 be busybox for that platform, where the test bed can have it."""
+    if 'BUSYBOX_ARM64' not in os.environ:
+        cache = os.environ.get('VARVE_TESTBED', os.path.expanduser('~/.cache/varve-testbed'))
+        subprocess.run([os.path.join(HERE, '..', 'testbed', 'busybox-base.sh'), cache, 'arm64'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                       check=False)
+        program = os.path.join(cache, 'fetched-busybox-arm64')
+        os.environ['BUSYBOX_ARM64'] = program if os.path.exists(program) else ''
+
+
 class Bench:
     """A place to work, a web server, the base images."""
 
@@ -128,6 +142,7 @@ class Bench:
         self.work, self.inside = work, inside  # the same folder, as we see it and as the builder does
         self.server = Server(work)
         os.makedirs(os.path.join(work, 'bases'), exist_ok=True)
+        find_arm64()
         subprocess.run([sys.executable, os.path.join(HERE, 'base.py'), os.path.join(work, 'bases')], check=True)
 
     def prepare(self, case):
@@ -160,7 +175,7 @@ class Bench:
     def command(self, case, builder):
         """The build's arguments, its environment and standard input."""
         args = [self.fill(case, a) for a in case.lines('args')]
-        for name in BASES:
+        for name in BASES + (ARM64 if 'arm64' in case.read('needs').split() else []):
             if not any(a.startswith(f'--build-context={name}=') for a in args):
                 args.insert(0, f'--build-context={name}=oci-layout://{self.inside}/bases/{name}-oci:latest')
         context = self.fill(case, case.read('context-arg', '@CTX@').strip())
@@ -182,11 +197,21 @@ class Bench:
             return -signal.SIGALRM, (e.stdout or b'').decode(errors='replace') + f'\nno end after {TIMEOUT} s'
         return done.returncode, done.stdout.decode(errors='replace')
 
-    def normalise(self, case, image):
-        """(config beside the base's, tree), or Broken with the reason."""
+    def output(self, case, top):
+        """The -o of the build, to what is in TOP."""
+        kind, comma, more = case.read('output', 'oci').partition(',')
+        return f'type={kind},dest={top}/{case.name}/{OUTPUTS[kind]}{comma}{more}'
+
+    def normalise(self, case):
+        """The texts that the build's output is compared by: of EXPECTED, those that there are. Broken with the reason."""
         url, bases = f'{self.server.url}/{case.name}', os.path.join(self.work, 'bases')
-        config, tree = normalise.normalise(image, bases, epoch_of(case), self.time(case), [(url, 'http://HTTP'), (url.split('//')[1], 'HTTP')])
-        return normalise.config_difference(config, tree, bases), tree
+        kind = case.read('output', 'oci').split(',')[0]
+        path = os.path.join(self.work, case.name, OUTPUTS[kind])
+        if kind != 'oci':
+            return {'tree': normalise.reading(lambda: normalise.files_text(path, self.time(case)))}
+        replace = [(url, 'http://HTTP'), (url.split('//')[1], 'HTTP')]
+        parts = normalise.reading(lambda: normalise.archive_parts(path, bases, epoch_of(case), self.time(case), replace))
+        return {k: v for k, v in parts.items() if k != 'index' or v}
 
 
 def indent(text, limit=60):
@@ -196,6 +221,10 @@ def indent(text, limit=60):
 
 def differences(kind, want, got):
     return ''.join(l + '\n' for l in difflib.unified_diff(want.splitlines(), got.splitlines(), 'expected.' + kind, 'got', lineterm='', n=2))
+
+
+def all_differences(case, parts):
+    return ''.join(differences(k, case.read('expected.' + k), parts.get(k, '')) for k in EXPECTED)
 
 
 def check_error(want, code, output):
@@ -231,7 +260,7 @@ class Runner:
         return '' if '/etc/subuid' in output else 'does not say what a single id cannot do\n' + wrong
 
     def builder(self, case, args, context):
-        return [self.varve, 'build', '--progress=plain', '-o', f'type=oci,dest={self.bench.work}/{case.name}/image.tar', *args, context]
+        return [self.varve, 'build', '--progress=plain', '-o', self.bench.output(case, self.bench.work), *args, context]
 
     def __call__(self, case):
         """('ok' | 'not ok' | 'skip', notes)"""
@@ -246,8 +275,7 @@ class Runner:
             wrong = f'exit code {code}\n{output}'
         else:
             try:
-                config, tree = self.bench.normalise(case, top + '/image.tar')
-                wrong = differences('config', case.read('expected.config'), config) + differences('tree', case.read('expected.tree'), tree)
+                wrong = all_differences(case, self.bench.normalise(case))
             except normalise.Broken as e:
                 wrong = str(e)
         if self.impossible is not None:
@@ -264,10 +292,9 @@ class Oracle:
         self.bench = bench
 
     def builder(self, case, args, context):
-        inside = os.path.join(self.bench.inside, case.name)
         env = [f'{k}' for k in case.lines('env')]
         return [PEERS, 'exec-as', 'oracle', '--', 'env', *env, 'docker', 'buildx', 'build', '--progress=plain', '--provenance=false', '--network=host',
-                '--no-cache', '-o', f'type=oci,dest={inside}/image.tar', *args, context]
+                '--no-cache', '-o', self.bench.output(case, self.bench.inside), *args, context]
 
     def __call__(self, case):
         if missing(case):
@@ -291,7 +318,7 @@ class Oracle:
             message = re.sub(pattern, plain, message)  # what is not the same the next time
         fields['docker'] = message.replace(self.bench.server.url + '/' + case.name, 'http://HTTP').replace(os.path.join(self.bench.inside, case.name), 'W')
         text = ''.join(f'{k}: {fields[k]}\n' for k in ('line', 'match', 'ours', 'docker') if k in fields)
-        case.change({'expected.error': text, 'expected.config': None, 'expected.tree': None})
+        case.change({'expected.error': text, **{'expected.' + k: None for k in EXPECTED}})
         return ('ok', '') if 'match' in fields else ('not ok', f'fails at line {fields["line"]}, and has no match:\n{fields["docker"]}')
 
     def succeeded(self, case, top):
@@ -300,13 +327,13 @@ class Oracle:
         if error_of(case) is not None:
             return ('ok', '') if 'ours' in error_of(case) and case.read('why') else ('not ok', 'docker accepts this; the case needs ours: and a why')
         try:
-            config, tree = self.bench.normalise(case, top + '/image.tar')
+            parts = self.bench.normalise(case)
         except normalise.Broken as e:
             return 'not ok', str(e)
         if case.read('why') and case.read('expected.tree'):
-            differ = differences('config', case.read('expected.config'), config) + differences('tree', case.read('expected.tree'), tree)
+            differ = all_differences(case, parts)
             return 'ok', 'differs on purpose:\n' + differ if differ else ''
-        case.change({'expected.config': config, 'expected.tree': tree})
+        case.change({'expected.' + k: parts.get(k) for k in EXPECTED})
         shutil.rmtree(top, ignore_errors=True)
         return 'ok', ''
 

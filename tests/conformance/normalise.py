@@ -87,30 +87,41 @@ def unpack(data):
     return data
 
 
-def find_manifest(files, index):
-    """The image manifest behind an index; attestations are passed over."""
-    images = [d for d in index['manifests'] if (d.get('platform') or {}).get('os') != 'unknown']
-    if len(images) != 1:
-        raise Broken(f'{len(images)} images in an index, expected one')
-    manifest = json.loads(blob(files, images[0]))
-    return find_manifest(files, manifest) if 'manifests' in manifest else manifest
+def find_images(files):
+    """(the index behind index.json with its descriptor, or None; [(descriptor, manifest)]); attestations are passed over."""
+    if not files.has('oci-layout'):
+        raise Broken('oci-layout is missing')
+    tops = json.loads(files.read('index.json'))['manifests']
+    if len(tops) != 1:
+        raise Broken(f'{len(tops)} images in index.json, expected one')
+    inner = json.loads(blob(files, tops[0]))
+    if 'manifests' not in inner:
+        return None, [(tops[0], inner)]
+    descs = [d for d in inner['manifests'] if (d.get('platform') or {}).get('os') != 'unknown']
+    return (tops[0], inner), [(d, json.loads(blob(files, d))) for d in descs]
+
+
+def load_image(files, manifest):
+    """(config, [uncompressed layer tar])"""
+    config = json.loads(blob(files, manifest['config']))
+    layers = [unpack(blob(files, d)) for d in manifest['layers'] or []]
+    check(config, layers)
+    return config, layers
 
 
 def load(path):
-    """(config, [uncompressed layer tar])"""
+    """load_image() of the only image that is there."""
     files = Files(path)
-    if files.has('index.json'):
-        if not files.has('oci-layout'):
-            raise Broken('oci-layout is missing')
-        manifest = find_manifest(files, json.loads(files.read('index.json')))
-        config = json.loads(blob(files, manifest['config']))
-        layers = [unpack(blob(files, d)) for d in manifest['layers'] or []]
-    else:
+    if not files.has('index.json'):
         entry, = json.loads(files.read('manifest.json'))
         config = json.loads(files.read(entry['Config']))
         layers = [unpack(files.read(os.path.normpath(name))) for name in entry['Layers'] or []]
-    check(config, layers)
-    return config, layers
+        check(config, layers)
+        return config, layers
+    images = find_images(files)[1]
+    if len(images) != 1:
+        raise Broken(f'{len(images)} images in an index, expected one')
+    return load_image(files, images[0][1])
 
 
 def check(config, layers):
@@ -236,7 +247,7 @@ def load_bases(folder):
                 config, layers = load(os.path.join(folder, entry))
                 bases[entry[:-4]] = (config['rootfs']['diff_ids'], tree_of(layers), config_text(config, (), None))
             except Broken:
-                pass  # an index of several platforms is nobody's base
+                pass  # an index of several images is nobody's base
     return bases
 
 
@@ -305,13 +316,78 @@ def config_difference(config, tree, bases):
     return ''.join(line + '\n' for line in difference('', json.loads(base), json.loads(config)))
 
 
-def normalise(image, bases=None, epoch=None, context_time=None, replace=()):
-    """(config text, tree text) of an image; Broken when it contradicts itself."""
+def reading(work):
+    """work(), with what reading a broken image may raise as Broken."""
     try:
-        config, layers = load(image)
-        return config_text(config, replace, epoch), tree_text(layers, config, load_bases(bases), context_time)
+        return work()
     except (KeyError, ValueError, TypeError, tarfile.TarError, zlib.error, EOFError, OSError) as e:
         raise Broken(f'{type(e).__name__}: {e}') from e
+
+
+def texts(loaded, bases, epoch, context_time, replace):
+    config, layers = loaded
+    return config_text(config, replace, epoch), tree_text(layers, config, load_bases(bases), context_time)
+
+
+def normalise(image, bases=None, epoch=None, context_time=None, replace=()):
+    """(config text, tree text) of an image; Broken when it contradicts itself."""
+    return reading(lambda: texts(load(image), bases, epoch, context_time, replace))
+
+
+def media(thing):
+    return thing.get('mediaType', 'none').replace('application/vnd.oci.image.', 'oci/').replace('application/vnd.docker.', 'docker/')
+
+
+def described(thing, left_out):
+    """The lines of a descriptor, manifest or index, without what digests and times are in."""
+    out = {k: v for k, v in thing.items() if k not in left_out}
+    if 'annotations' in out:
+        out['annotations'] = {k: 'TIME' if k == 'org.opencontainers.image.created' else v for k, v in out['annotations'].items()}
+    for name in ('config', 'layers'):
+        if name in out:
+            out[name] = [media(d) for d in out[name] or []] if name == 'layers' else media(out[name])
+    return {**out, 'mediaType': media(thing)}
+
+
+def index_text(index, images):
+    """What an index and its manifests say beside the images themselves; the order is part of it."""
+    digests = ('digest', 'size', 'schemaVersion')
+    lines = list(difference('', None, {'descriptor': described(index[0], digests), 'index': described(index[1], (*digests, 'manifests'))}))
+    for desc, manifest in images:
+        lines += ['@ ' + platform_name(desc['platform'])]
+        said = {'descriptor': described(desc, (*digests, 'platform')), 'manifest': described(manifest, digests)}
+        if said['descriptor']['mediaType'] == said['manifest']['mediaType']:
+            del said['descriptor']['mediaType']
+        lines += [l for name, thing in said.items() if thing for l in difference(name, None, thing)]
+    return ''.join(l + '\n' for l in lines)
+
+
+def platform_name(p):
+    return '/'.join(p[k] for k in ('os', 'architecture', 'variant') if p.get(k))
+
+
+def archive_parts(path, bases, epoch, context_time, replace):
+    """The texts `index`, `config` and `tree` of an OCI archive: those of an image, or below a line `@ PLATFORM` those of each in its index."""
+    files = Files(path)
+    index, images = find_images(files)
+    parts = {'index': index_text(index, images) if index else '', 'config': '', 'tree': ''}
+    for desc, manifest in images:
+        head = f'@ {platform_name(desc["platform"])}\n' if index else ''
+        config, tree = texts(load_image(files, manifest), bases, epoch, context_time, replace)
+        parts['config'] += head + config_difference(config, tree, bases)
+        parts['tree'] += head + tree
+    return parts
+
+
+def files_text(path, context_time):
+    """The tree text of a directory, all of whose files are root's then, or of a tar."""
+    if not os.path.isdir(path):
+        with open(path, 'rb') as f:
+            return tree_text([f.read()], {'rootfs': {}}, load_bases(None), context_time)
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode='w', format=tarfile.PAX_FORMAT, encoding='utf-8', errors='surrogateescape') as tar:
+        tar.add(path, '', filter=lambda m: m.replace(uid=0, gid=0))
+    return tree_text([raw.getvalue()], {'rootfs': {}}, load_bases(None), context_time)
 
 
 def write(path, content):

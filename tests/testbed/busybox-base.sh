@@ -22,6 +22,7 @@ list=$busybox
 fetch_busybox() {
     fetched=$testbed_cache/fetched-busybox-$arch
     [ ! -x "$fetched" ] || return 0
+    mkdir -p "$testbed_cache"
     apt_dir=$(mktemp -d)
     mkdir -p "$apt_dir/lists/partial" "$apt_dir/cache"
     cat >"$apt_dir/conf" <<EOF

@@ -169,7 +169,7 @@ static void test_choose(void)
     check_choice(m, "linux/arm/v6", 2);
     check_choice(m, "linux/s390x", 0);
     g_autofree char *offers = manifest_platforms(m);
-    g_assert_cmpstr(offers, ==, "linux/arm/v6, linux/arm/v7, linux/amd64, linux/amd64");
+    g_assert_cmpstr(offers, ==, "linux/arm/v6, linux/arm/v7, linux/amd64");
     add_item(m, NULL, NULL, NULL, 6);
     check_choice(m, "linux/s390x", 6);
     check_choice(m, "linux/amd64", 4);
