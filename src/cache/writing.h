@@ -21,15 +21,15 @@ struct place {
     guint published;            /* records of mine that are published already */
     GHashTable *put;            /* struct digest*: blobs that are there, or on their way */
     GHashTable *used;           /* struct cache_record* of theirs that this build used */
-    GHashTable *missing;        /* struct digest*: blobs that are neither there nor to be had here */
-    char *why_missing;          /* of the first; or NULL */
-    GError *failed;             /* why nothing more is written; or NULL */
-    char *why;                  /* the same as text, once the build is over */
-    guint blobs;                /* sent */
-    guint records;              /* that are new */
-    guint mounts;               /* likewise */
-    guint64 bytes;              /* sent */
-    gint64 busy_us;             /* spent on it, in all threads */
+    GHashTable *missing; /* struct digest*: blobs that are neither there nor to be had here */
+    char *why_missing;   /* of the first; or NULL */
+    GError *failed;      /* why nothing more is written; or NULL */
+    char *why;           /* the same as text, once the build is over */
+    guint blobs;         /* sent */
+    guint records;       /* that are new */
+    guint mounts;        /* likewise */
+    guint64 bytes;       /* sent */
+    gint64 busy_us;      /* spent on it, in all threads */
 };
 
 struct cache_writer {

@@ -171,8 +171,7 @@ static gboolean verify_variant(struct store *s, const struct layer_info *info,
 {
     gboolean has;
     if (g_str_has_prefix(v->variant, DIFF_CLAMP))
-        return verify_tar(s, info->id, clamp_of_variant(v->variant),
-                          &v->blob.diff_id, err);
+        return verify_tar(s, info->id, clamp_of_variant(v->variant), &v->blob.diff_id, err);
     if (!strstr(v->variant, "-clamp") && info->has_diff_id &&
         !expect(info->id, &v->blob.diff_id, &info->diff_id, "what its blob is known to hold", err))
         return FALSE;
@@ -199,9 +198,8 @@ gboolean layer_diff_id_verify(struct store *s, const char *layer_id, GError **er
         return FALSE;
     if (absent) /* what is said of it is checked when it is unpacked */
         return TRUE;
-    if (info.has_diff_id &&
-        !(info.unpacked ? verify_source(s, &info, err)
-                        : verify_tar(s, layer_id, -1, &info.diff_id, err)))
+    if (info.has_diff_id && !(info.unpacked ? verify_source(s, &info, err)
+                                            : verify_tar(s, layer_id, -1, &info.diff_id, err)))
         return FALSE;
     g_autoptr(GArray) all = store_layer_blob_list(s, layer_id, err);
     for (guint i = 0; all && i < all->len; i++)

@@ -377,8 +377,8 @@ static gboolean check_named(const struct built_image *b, guint i, const struct l
         return TRUE;
     g_autofree char *want = digest_text(diff_id_at(b->conf, i));
     error_set(err, VARVE_ERROR_FAILED,
-              "layer %s cannot be made again as the image's config names it (%s)",
-              b->chain->ids[i], want);
+              "layer %s cannot be made again as the image's config names it (%s)", b->chain->ids[i],
+              want);
     error_add_next(err, "build or pull the image again");
     return FALSE;
 }

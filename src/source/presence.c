@@ -102,8 +102,8 @@ static void tell_where(struct presence *p, struct store *s, const struct chain *
     gboolean told = error_next(*err) != NULL;
     gboolean gone = g_error_matches(*err, VARVE_ERROR, VARVE_ERROR_NOT_FOUND);
     gboolean own = lacks_own(s, c);
-    g_prefix_error(err, "cannot get a layer that was left %s: ",
-                   own ? "in a cache" : "at its registry");
+    g_prefix_error(err,
+                   "cannot get a layer that was left %s: ", own ? "in a cache" : "at its registry");
     if (told && !gone)
         return;
     error_add_next(err, "%s",
