@@ -55,8 +55,10 @@ static gboolean add_target(struct baking *k, const struct bake_target *t, GError
     r->call_json |= k->how->call_json;
     struct baked *b = g_new0(struct baked, 1);
     b->target = t;
-    b->options = (struct build_options){
-        .request = r, .progress = k->how->progress, .explain = k->how->explain};
+    b->options = (struct build_options){.request = r,
+                                        .progress = k->how->progress,
+                                        .explain = k->how->explain,
+                                        .summary_file = k->how->summary_file};
     g_ptr_array_add(k->all, b);
     return TRUE;
 }
@@ -230,8 +232,11 @@ static int build_all(struct baking *k)
     gboolean written = write_metadata(k, &err);
     int code = bake_report(k->all, k->how);
     for (guint i = 0; i < k->all->len; i++) {
-        struct build *b = ((struct baked *)g_ptr_array_index(k->all, i))->shown.build;
-        build_record(b, build_error(b));
+        const struct baked *t = g_ptr_array_index(k->all, i);
+        const GError *failure = build_error(t->shown.build);
+        if (!t->target->linked)
+            build_write_summary(&t->shown, failure);
+        build_record(t->shown.build, failure);
     }
     return written ? code : report_error(err);
 }
@@ -290,7 +295,8 @@ static int run_batch(struct baking *k, GError **err)
 {
     enum build_call call;
     if (!add_targets(k, err) || !check_together(k, err) || !find_call(k, &call, err) ||
-        !destination_option("--metadata-file", k->how->metadata_file, err))
+        !destination_option("--metadata-file", k->how->metadata_file, err) ||
+        !destination_option("--summary-file", k->how->summary_file, err))
         return 0;
     if (!open_batch(k, call != CALL_BUILD, err))
         return 0;

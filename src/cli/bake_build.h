@@ -11,6 +11,7 @@ struct bake_run {
     gboolean explain, fail_fast; /* flags of the same names */
     guint parallel;              /* steps at the same time, 0: default */
     char *metadata_file;         /* borrowed; or NULL */
+    char *summary_file;          /* borrowed; or NULL */
     GHashTable *secrets; /* id → GBytes*, which targets have besides their own; borrowed; or NULL */
     gboolean call_json; /* --call=METHOD,format=json */
 };

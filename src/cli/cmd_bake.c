@@ -19,7 +19,7 @@
 struct bake_flags {
     char **files, **sets, **vars, **allow, **env_files;
     gboolean print, push, load, check, strict, file_relative, explain, fail_fast;
-    char *progress, *parallel, *metadata_file;
+    char *progress, *parallel, *metadata_file, *summary_file;
     char *list, *no_cache, *pull, *sbom, *provenance, *call;
 };
 #define AT(field) G_STRUCT_OFFSET(struct bake_flags, field)
@@ -55,6 +55,8 @@ const struct option_row bake_option_rows[] = {
      "steps at the same time (default: twice the CPUs, at least 4)"},
     {"metadata-file", 0, OPTION_STRING, AT(metadata_file), "FILE",
      "write the targets' digests to FILE, as JSON"},
+    {"summary-file", 0, OPTION_STRING, AT(summary_file), "FILE",
+     "append a report of each target to FILE, as Markdown"},
     {"strict", 0, OPTION_FLAG, AT(strict), NULL, "unknown attributes and blocks are errors"},
     {"file-relative", 0, OPTION_FLAG, AT(file_relative), NULL,
      "relative contexts count from the file that defines them"},
@@ -181,6 +183,7 @@ static gboolean read_run(const struct bake_flags *f, struct bake_run *how, GErro
     *how = (struct bake_run){.explain = f->explain,
                              .fail_fast = f->fail_fast,
                              .metadata_file = f->metadata_file,
+                             .summary_file = f->summary_file,
                              .call_json = asks_json(f->call)};
     return progress_option(f->progress, &how->progress, err) &&
            count_option("--parallel", f->parallel, BUILD_MAX_PARALLEL, &how->parallel, err);

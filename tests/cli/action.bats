@@ -20,7 +20,7 @@ setup() {
 }
 # act INPUT=VALUE...: runs the action; its outputs are the last line.
 act() {
-    node "$TESTBED/runaction.mjs" "$MODULES" "$ROOT" "varve=${PROGRAM:-$VARVE}" "root=${STORE:-$PWD/store}" "$@"
+    node "$TESTBED/runaction.mjs" "$MODULES" "${ACTION:-$ROOT}" "varve=${PROGRAM:-$VARVE}" "root=${STORE:-$PWD/store}" "$@"
 }
 outputs() { tail -n 1 <<<"$output" | jq -r "$1"; }
 # A program in varve's place that tells how it is called.
@@ -31,7 +31,7 @@ recorder() {
 }
 
 @test "action.yml, the workflow and .gitlab-ci.yml are valid" {
-    "$TESTBED/actions.sh" check "$ROOT/action.yml" "$ROOT/examples/graphrag/.github/workflows/build.yml" \
+    "$TESTBED/actions.sh" check "$ROOT/action.yml" "$ROOT/bake/action.yml" "$ROOT/examples/graphrag/.github/workflows/build.yml" \
         "$ROOT/examples/graphrag/.gitlab-ci.yml"
     sed 's/runs-on: .*/runs_on: x/' "$ROOT/examples/graphrag/.github/workflows/build.yml" >broken.yml
     run ! "$TESTBED/actions.sh" check broken.yml
@@ -151,4 +151,44 @@ second"' github-token=token-1
     kill $server
     [ "$status" -ne 0 ]
     [[ "$output" == *"is not what SHA256SUMS says"* ]]
+}
+
+@test "bake's action: inputs become options, and the definition is this repository's unless it is here" {
+    recorder
+    ACTION=$ROOT/bake act source=. 'files=a.hcl,b.json' 'targets=x
+y' 'set=*.tags=a:1,b
+t.args.A=1' push=true 'allow=network.host,fs.read=/x' vars=V=1 explain=false
+    grep -v -e metadata -e summary words >got
+    printf '%s\n' --root "$PWD/store" bake --progress=plain --allow=network.host --allow=fs.read=/x --file=a.hcl \
+        --file=b.json --push --set=*.tags=a:1,b --set=t.args.A=1 --var=V=1 x y >want
+    diff got want
+    export GITHUB_REPOSITORY=team/app GITHUB_SERVER_URL=http://git.test GITHUB_SHA=abc GITHUB_REF=refs/heads/main
+    ACTION=$ROOT/bake act targets=x github-token=token-1
+    [ "$(tail -n 2 words)" = "http://git.test/team/app.git#abc
+x" ]
+    run ! grep token-1 words
+    grep -qx BUILDX_BAKE_GIT_AUTH_TOKEN=token-1 environment
+}
+
+@test "bake's action builds: metadata and a summary of each target" {
+    cat >docker-bake.hcl <<'END'
+group "default" { targets = ["one", "two"] }
+target "one" {
+  context = "ctx"
+  tags = ["one"]
+}
+target "two" {
+  context = "ctx"
+  dockerfile-inline = "FROM scratch\nCOPY missing /x\n"
+}
+END
+    ACTION=$ROOT/bake run act source=. targets=one
+    echo "$output"
+    [ "$status" -eq 0 ]
+    outputs '.metadata | fromjson | .one["containerimage.digest"]' | grep -q '^sha256:'
+    ACTION=$ROOT/bake run act source=.
+    [ "$status" -eq 1 ]
+    outputs '.metadata | fromjson | keys | join(",")' | grep -qx one
+    grep -q '<code>one</code> ready in' summary.md
+    grep -q '<code>two</code> failed after' summary.md
 }
