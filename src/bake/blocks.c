@@ -86,18 +86,18 @@ static const struct value *target_value(struct module *m, GPtrArray *all, enum b
 static const struct value *whole_target(struct module *m, GPtrArray *all, const struct place *from,
                                         GError **err)
 {
-    const struct value **items = heap_array(m->heap, const struct value *, BAKE_N_ATTRS + 1);
-    struct text *keys = heap_array(m->heap, struct text, BAKE_N_ATTRS + 1);
+    const struct value **items = heap_array(m->heap, const struct value *, BAKE_WITHOUT + 1);
+    struct text *keys = heap_array(m->heap, struct text, BAKE_WITHOUT + 1);
     struct instance *last = all->pdata[all->len - 1];
-    for (guint i = 0; i < BAKE_N_ATTRS; i++) {
+    for (guint i = 0; i < BAKE_WITHOUT; i++) {
         keys[i] = (struct text){bake_attrs[i].name, strlen(bake_attrs[i].name)};
         items[i] = target_value(m, all, i, from, err);
         if (!items[i])
             return NULL;
     }
-    keys[BAKE_N_ATTRS] = (struct text)TEXT("name");
-    items[BAKE_N_ATTRS] = value_cstring(m->heap, last->name);
-    return value_object(m->heap, keys, items, BAKE_N_ATTRS + 1);
+    keys[BAKE_WITHOUT] = (struct text)TEXT("name");
+    items[BAKE_WITHOUT] = value_cstring(m->heap, last->name);
+    return value_object(m->heap, keys, items, BAKE_WITHOUT + 1);
 }
 
 static const struct value *whole_group(struct module *m, struct instance *in,

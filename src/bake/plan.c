@@ -223,6 +223,18 @@ static gboolean inherit_parents(struct planning *p, const struct bake_target *ow
     return TRUE;
 }
 
+/* Leaves out of t, which inherited, what own says. */
+static gboolean drop_inherited(struct planning *p, const struct bake_target *own,
+                               struct bake_target *t, GError **err)
+{
+    for (guint i = 0; own->without && i < own->without->len; i++)
+        if (!bake_target_drop(t, own->without->pdata[i], err)) {
+            *p->at = own->where[BAKE_WITHOUT];
+            return FALSE;
+        }
+    return TRUE;
+}
+
 /* The target with what it inherits and is set, not yet with defaults. Belongs to done, where NULL
  * stands for those that are being resolved: a cycle of inherits ends there. */
 static struct bake_target *resolve_target(struct planning *p, const char *name,
@@ -240,9 +252,10 @@ static struct bake_target *resolve_target(struct planning *p, const char *name,
     }
     g_autoptr(bake_target) t = bake_target_new(name);
     g_hash_table_insert(done, own->name, NULL);
-    if (!inherit_parents(p, own, t, done, depth, err))
+    if (!inherit_parents(p, own, t, done, depth, err) || !drop_inherited(p, own, t, err))
         return NULL;
     bake_target_merge(t, own);
+    bake_target_unset(t, BAKE_WITHOUT);
     t->at = own->at;
     *p->at = (struct bake_where){0};
     if (!overrides_apply(p->overrides, t, name, err))

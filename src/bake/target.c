@@ -1,5 +1,8 @@
 #include "bake/target.h"
 
+#include "base/error.h"
+#include "base/suggest.h"
+
 #include <string.h>
 
 #define AT(field) G_STRUCT_OFFSET(struct bake_target, field)
@@ -34,6 +37,7 @@ const struct bake_attr bake_attrs[BAKE_N_ATTRS] = {
     [BAKE_CALL] = {"call", BAKE_KIND_TEXT, BAKE_REPLACE, AT(call), NULL},
     [BAKE_ENTITLEMENTS] = {"entitlements", BAKE_KIND_LIST, BAKE_APPEND, AT(entitlements), NULL},
     [BAKE_EXTRA_HOSTS] = {"extra-hosts", BAKE_KIND_MAP, BAKE_BY_KEY, AT(extra_hosts), NULL},
+    [BAKE_WITHOUT] = {"unset", BAKE_KIND_LIST, BAKE_REPLACE, AT(without), NULL},
 };
 
 gint bake_attr_find(const char *name)
@@ -268,6 +272,48 @@ static char *element_identity(const struct bake_attr *a, gconstpointer element)
         g_string_append_printf(all, "%zu:%s=%s\n", strlen(l->data), (char *)l->data,
                                (char *)g_hash_table_lookup(entry, l->data));
     return g_string_free(all, FALSE);
+}
+
+static gboolean fail_drop(const char *what, const char *name, gint id, GError **err)
+{
+    const char *names[BAKE_N_ATTRS];
+    for (guint i = 0; i < BAKE_N_ATTRS; i++)
+        names[i] = bake_attrs[i].name;
+    const char *near = id < 0 ? suggest_nearest(name, names, BAKE_N_ATTRS) : NULL;
+    if (id >= 0)
+        error_set(err, VARVE_ERROR_INVALID, "unset: %s has no elements, as %s names one", name,
+                  what);
+    else
+        error_set(err, VARVE_ERROR_INVALID, "unset: there is no attribute %s%s%s%s", name,
+                  near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    return FALSE;
+}
+
+static void drop_element(const struct bake_attr *a, GPtrArray *list, const char *identity)
+{
+    for (guint i = list->len; i-- > 0;) {
+        g_autofree char *id = element_identity(a, list->pdata[i]);
+        if (g_strcmp0(id, identity) == 0)
+            g_ptr_array_remove_index(list, i);
+    }
+}
+
+gboolean bake_target_drop(struct bake_target *t, const char *what, GError **err)
+{
+    const char *dot = strchr(what, '.');
+    g_autofree char *name = dot ? g_strndup(what, (gsize)(dot - what)) : g_strdup(what);
+    gint id = bake_attr_find(name);
+    const struct bake_attr *a = id < 0 ? NULL : &bake_attrs[id];
+    if (!a || (dot && (a->kind == BAKE_KIND_TEXT || a->kind == BAKE_KIND_BOOL)))
+        return fail_drop(what, name, id, err);
+    gpointer field = dot ? G_STRUCT_MEMBER(gpointer, t, a->offset) : NULL;
+    if (!dot)
+        bake_target_unset(t, (enum bake_attr_id)id);
+    else if (field && a->kind == BAKE_KIND_MAP)
+        g_hash_table_remove(field, dot + 1);
+    else if (field)
+        drop_element(a, field, dot + 1);
+    return TRUE;
 }
 
 /* Leaves one element of each identity, at the place of the first; of those with an identity of

@@ -7,6 +7,7 @@
 #ifndef VARVE_BAKE_TARGET_H
 #define VARVE_BAKE_TARGET_H
 
+#include "bake/containers.h"
 #include "dockerfile/diag.h"
 
 /* A place in a text, for errors found after reading it. diags is the text's, borrowed, NULL: none
@@ -47,6 +48,7 @@ enum bake_attr_id {
     BAKE_CALL,
     BAKE_ENTITLEMENTS,
     BAKE_EXTRA_HOSTS,
+    BAKE_WITHOUT, /* not Docker's */
     BAKE_N_ATTRS
 };
 
@@ -79,12 +81,6 @@ struct bake_attr {
 extern const struct bake_attr bake_attrs[BAKE_N_ATTRS]; /* by enum bake_attr_id */
 /* The attribute's number, or -1. */
 gint bake_attr_find(const char *name);
-
-/* "default", or "key=path,path". */
-struct bake_ssh {
-    char *id;         /* "default" */
-    GPtrArray *paths; /* char *: sockets or keys; empty: $SSH_AUTH_SOCK */
-};
 
 struct bake_target {
     char *name;                            /* of the block or service */
@@ -120,6 +116,7 @@ struct bake_target {
     char *call;                 /* "lint", "outline", … */
     GPtrArray *entitlements;    /* "network.host", … */
     GHashTable *extra_hosts;    /* name → address; NULL value: null was written */
+    GPtrArray *without; /* "unset": what is not inherited, "args.A"; gone once that is resolved */
 
     gboolean cwd;    /* the context was "cwd://…": of this machine even in a remote definition */
     gboolean linked; /* built for the sake of another target only ("target:" in contexts) */
@@ -133,15 +130,13 @@ void bake_target_unset(struct bake_target *t, enum bake_attr_id id);
 /* from's attributes on top of t's, as a later block, a later file or a child is put on an earlier
  * one. Name and linked stay t's. from stays the caller's; nothing is shared. */
 void bake_target_merge(struct bake_target *t, const struct bake_target *from);
+/* Takes away what is named: an attribute ("attest"), a key of a map ("args.A"), or the element of a
+ * list with this identity ("secret.ID", "attest.sbom", "ulimits.nofile=1:2"). What is not there may
+ * be named. VARVE_ERROR_INVALID: there is no such attribute, or it has no elements. */
+gboolean bake_target_drop(struct bake_target *t, const char *what, GError **err);
 /* Drops empties and duplicates from lists, contexts that are "", nulls of maps; network "host" adds
  * its entitlement. Repeating it changes nothing. */
 void bake_target_normalise(struct bake_target *t);
-/* Empty containers for fields, with the right destructors. */
-GPtrArray *bake_list_new(void);    /* of char * */
-GHashTable *bake_map_new(void);    /* of char * → char *; also one entry */
-GPtrArray *bake_entries_new(void); /* of entries */
-GPtrArray *bake_sshs_new(void);    /* of struct bake_ssh * */
-struct bake_ssh *bake_ssh_new(const char *id);
 
 typedef struct bake_target bake_target;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(bake_target, bake_target_free)

@@ -15,9 +15,8 @@
  * at once as the graph allows, at most max_parallel, and no more than the current work has slots
  * for (base/work.h). Several targets are solved at once, and a step that they share once. With a
  * cache (cache/reader.h) its records are looked up after the store's. A layer that then cannot be
- * had, or turns out to be damaged, is no failure: the steps that need it are solved again without
- * it. With a share (cache/share.h) a RUN that another builder runs is waited for, without a thread.
- */
+ * had, or is damaged, is no failure: the steps that need it are solved again without it. With a
+ * share (cache/share.h) a RUN that another builder runs is waited for, without a thread. */
 #ifndef VARVE_SOLVER_SOLVER_H
 #define VARVE_SOLVER_SOLVER_H
 

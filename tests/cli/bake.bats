@@ -181,3 +181,34 @@ END
     run varve bake --print --list targets
     [ "$status" -eq 2 ]
 }
+
+@test "bake: unset leaves out what is inherited, and is handed down as if it had not been there" {
+    cat >docker-bake.hcl <<'END'
+target "p" {
+  args = { A = "1", B = "2" }
+  secret = ["id=x,env=X", "id=HOME"]
+  attest = ["type=sbom", "type=provenance"]
+  cache-from = ["a", "b"]
+  target = "t"
+  ulimits = ["nofile=1:2"]
+}
+target "c" {
+  inherits = ["p"]
+  unset = ["args.A", "secret.x", "attest.sbom", "cache-from", "target", "ulimits.nofile=1:2", "labels.none"]
+  args = { C = "3" }
+}
+target "default" {
+  inherits = ["c"]
+}
+END
+    X=1 varve bake --print --strict >plan
+    jq -e '.target.default | .args == {B: "2", C: "3"} and .secret == [{id: "HOME"}] and .attest == [{type: "provenance"}] and
+        ([has("cache-from"), has("target"), has("ulimits"), has("unset")] | any | not)' plan
+    sed -i 's/"args.A"/"argz.A"/' docker-bake.hcl
+    run varve bake --print
+    [ "$status" -eq 1 ]
+    [[ $output == *"docker-bake.hcl:11:11: error: unset: there is no attribute argz; did you mean args?"* ]]
+    sed -i 's/"argz.A"/"target.A"/' docker-bake.hcl
+    run varve bake --print
+    [[ $output == *"unset: target has no elements, as target.A names one"* ]]
+}
