@@ -49,14 +49,9 @@ struct function {
  * pointer.
  */
 #define FUNCTION(name, params, variadic, call)                                                     \
-    {                                                                                              \
-        name, params, G_N_ELEMENTS(params), variadic, call, NULL, NULL                             \
-    }
+    {name, params, G_N_ELEMENTS(params), variadic, call, NULL, NULL}
 /* Without fixed parameters. */
-#define FUNCTION_VARIADIC(name, variadic, call)                                                    \
-    {                                                                                              \
-        name, NULL, 0, variadic, call, NULL, NULL                                                  \
-    }
+#define FUNCTION_VARIADIC(name, variadic, call) {name, NULL, 0, variadic, call, NULL, NULL}
 
 /* The tables, each ended by a row without name; function.c joins them. */
 extern const struct function functions_character[], functions_csv[], functions_digest[],

@@ -26,7 +26,7 @@ const char *regex_group_name(const struct regex *r, guint i);
  * no match, or with *err when it took too long. */
 gboolean regex_find(struct regex *r, struct heap *h, struct text t, gsize from, const gsize **spans,
                     GError **err);
-#define REGEX_UNSET ((gsize)-1)
+#define REGEX_UNSET ((gsize) - 1)
 
 typedef struct regex regex;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(regex, regex_free)

@@ -13,7 +13,7 @@ struct bake_run {
     char *metadata_file;         /* borrowed; or NULL */
     char *summary_file;          /* borrowed; or NULL */
     GHashTable *secrets; /* id → GBytes*, which targets have besides their own; borrowed; or NULL */
-    gboolean call_json; /* --call=METHOD,format=json */
+    gboolean call_json;  /* --call=METHOD,format=json */
 };
 /* Builds the targets of b's plan, or does what they ask for instead (call). Returns the exit code
  * when *err is not set: that of the first target that failed. VARVE_ERROR_USAGE. */

@@ -16,14 +16,14 @@ struct build_stage {
     const struct named_context *override; /* a context that replaces this stage, or NULL */
     const struct named_context *context;  /* what it starts from: a context, … */
     const struct resolved_image *image;   /* … or an image (also of a context), … */
-    const struct lowered *built; /* … or the result of another build; NULL: none of them */
-    gboolean started;            /* vertex is at least that of the start */
-    gboolean done;               /* vertex and conf are final */
-    struct vertex *vertex;       /* so far; NULL: scratch */
-    struct image_conf *conf;     /* so far */
-    gboolean cmd_set;            /* this stage has a CMD */
-    gboolean no_cache;           /* --no-cache, or --no-cache-filter names it */
-    guint position;              /* of the instruction being lowered, from 1 */
+    const struct lowered *built;          /* … or the result of another build; NULL: none of them */
+    gboolean started;                     /* vertex is at least that of the start */
+    gboolean done;                        /* vertex and conf are final */
+    struct vertex *vertex;                /* so far; NULL: scratch */
+    struct image_conf *conf;              /* so far */
+    gboolean cmd_set;                     /* this stage has a CMD */
+    gboolean no_cache;                    /* --no-cache, or --no-cache-filter names it */
+    guint position;                       /* of the instruction being lowered, from 1 */
 };
 
 struct lowering {

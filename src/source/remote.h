@@ -26,9 +26,9 @@ struct remotes_options {
     char **env;                             /* for git: git_remote.env; or NULL */
     struct event_sink *events;              /* or NULL */
     struct cancel *cancel;                  /* or NULL */
-    GHashTable *secrets;   /* id (char*) → GBytes*: GIT_AUTH_TOKEN and GIT_AUTH_HEADER, also with
-                              ".host"; HTTP_AUTH_TOKEN_host and HTTP_AUTH_HEADER_host; or NULL */
-    const char *ssh_agent; /* socket for repositories over ssh, or NULL */
+    GHashTable *secrets;      /* id (char*) → GBytes*: GIT_AUTH_TOKEN and GIT_AUTH_HEADER, also with
+                                 ".host"; HTTP_AUTH_TOKEN_host and HTTP_AUTH_HEADER_host; or NULL */
+    const char *ssh_agent;    /* socket for repositories over ssh, or NULL */
     const char *token_option; /* what gives a token, for next moves; NULL: a build's --secret */
 };
 struct remotes;

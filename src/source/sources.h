@@ -25,7 +25,7 @@ struct sources_options {
     char **env;                /* "NAME=value" of whom it is for, borrowed; or NULL */
     struct event_sink *events; /* or NULL */
     struct cancel *cancel;     /* or NULL */
-    GHashTable *secrets; /* id (char*) → GBytes*, of sources on the network, borrowed; or NULL */
+    GHashTable *secrets;   /* id (char*) → GBytes*, of sources on the network, borrowed; or NULL */
     const char *ssh_agent; /* socket for repositories over ssh, borrowed; or NULL */
     enum pull_policy pull;
 };
