@@ -107,7 +107,7 @@ run_sanitized() {
 }
 
 # The unit tests of the rooms that have threads, under ThreadSanitizer.
-threaded=" base build-concurrent cancel layer-apply layer-export layer-object output-image registry-faults solver-chains solver-graphs store-lock store-record tree-scan work "
+threaded=" base build-batch build-concurrent cache-share cancel layer-apply layer-export layer-object output-image registry-faults solver-chains solver-graphs solver-share store-lock store-record tree-scan work "
 run_tsan() {
     local t name
     export G_SLICE=always-malloc TSAN_OPTIONS="die_after_fork=0:log_path=$logs/report"
