@@ -68,7 +68,12 @@ is_right() {
 id() { varve images --no-trunc -q app; }
 # The parts of a local reference, by media type.
 descriptors() { cat "$LOCAL"/blobs/sha256/* | grep -aA1 "\"mediaType\": \".*$1" | grep -aoE '[0-9a-f]{64}' | sort -u; }
-flip() { printf 'X' | dd of="$1" bs=1 seek=$(($(stat -c %s "$1") / 2)) conv=notrunc status=none; }
+# Another byte in the middle, whatever is there.
+flip() {
+    local at=$(($(stat -c %s "$1") / 2)) byte=X
+    [ "$(tail -c +$((at + 1)) "$1" | head -c 1 | tr -d '\0')" != X ] || byte=Y
+    printf %s "$byte" | dd of="$1" bs=1 seek=$at conv=notrunc status=none
+}
 # Bytes that the registry gave away since the test began.
 got() { tail -n +$(($(<../from) + 1)) "$REG/log" | grep -E '"GET /v2/[^"]*" 20' | sed -E 's/.*" 20[0-9] ([0-9]+) .*/\1/' | awk '{n += $1} END {print n + 0}'; }
 
