@@ -103,8 +103,7 @@ static void fail_rest(struct batch *x, GError *err)
     g_error_free(err);
 }
 
-/* The builds without an error. */
-static GPtrArray *alive(const struct batch *x)
+GPtrArray *batch_alive(const struct batch *x)
 {
     GPtrArray *list = g_ptr_array_new();
     for (guint i = 0; i < x->builds->len; i++)
@@ -133,10 +132,18 @@ static gboolean is_over(struct batch *x)
 {
     if (must_stop(x))
         return TRUE;
-    for (guint i = 0; i < x->builds->len; i++)
-        if (!build_at(x, i)->error)
-            return FALSE;
-    return TRUE;
+    g_autoptr(GPtrArray) left = batch_alive(x);
+    return left->len == 0;
+}
+
+/* What is done once for all of them; its failure ends all. */
+static gboolean run_common(struct batch *x, gboolean (*phase)(struct batch *x, GError **err))
+{
+    GError *err = NULL;
+    gboolean ok = phase(x, &err);
+    if (!ok)
+        fail_rest(x, err);
+    return ok;
 }
 
 gboolean batch_open(struct batch *x, GError **err)
@@ -168,14 +175,12 @@ static void add_secrets(struct batch *x, const struct build *b)
  * look at images. */
 static void collect_options(struct batch *x, struct sources_options *so)
 {
-    static const int care[] = {[PULL_MISSING] = 0, [PULL_ALWAYS] = 1, [PULL_NEVER] = 2};
     for (guint i = 0; i < x->builds->len; i++) {
         const struct build *b = build_at(x, i);
         const char *agent = g_hash_table_lookup(b->r->ssh, "default");
         add_secrets(x, b);
         so->ssh_agent = so->ssh_agent ? so->ssh_agent : agent;
-        if (care[b->r->pull] > care[so->pull])
-            so->pull = b->r->pull;
+        so->pull = MAX(so->pull, b->r->pull);
     }
 }
 
@@ -349,7 +354,7 @@ static void make_solver(struct batch *x, const char *ca)
 /* The step that failed first of those that b needs; *own becomes its error. NULL: it is not b's. */
 static const struct vertex *failed_step(const struct build *b, const GError **own)
 {
-    const struct solver *s = b->batch->solver;
+    struct solver *s = b->batch->solver;
     const struct vertex *failed = solver_failed(s);
     if (failed && build_needs(b, failed))
         return failed;
@@ -357,7 +362,7 @@ static const struct vertex *failed_step(const struct build *b, const GError **ow
         const struct build_leg *leg = g_ptr_array_index(b->result.legs, i);
         if (!leg->lowered->result || leg->chain)
             continue;
-        failed = solver_failed_below(b->batch->solver, leg->lowered->result, own);
+        failed = solver_failed_below(s, leg->lowered->result, own);
         if (failed)
             return failed;
     }
@@ -427,21 +432,19 @@ void batch_solve(const GPtrArray *builds)
     collect_results(builds, err);
 }
 
-static void solve(struct batch *x)
+static gboolean solve(struct batch *x, GError **err)
 {
-    g_autoptr(GPtrArray) builds = alive(x);
     const struct build_request *r = build_at(x, 0)->r;
-    GError *err = NULL;
     g_autofree char *ca = NULL;
-    if (r->host_ca && !(ca = hostca_find(r->ca_bundle, &err))) {
-        fail_rest(x, err);
-        return;
-    }
+    if (r->host_ca && !(ca = hostca_find(r->ca_bundle, err)))
+        return FALSE;
     x->nets = netpool_new(x->config->network);
     run_phase(x, build_write_caches);
     make_solver(x, ca);
+    g_autoptr(GPtrArray) builds = batch_alive(x);
     batch_solve(builds);
     sources_save(x->sources);
+    return TRUE;
 }
 
 static gboolean note_empty(struct build *b, GError **err)
@@ -451,31 +454,28 @@ static gboolean note_empty(struct build *b, GError **err)
     return TRUE;
 }
 
-static void run_phases(struct batch *x)
+/* Up to what is known before anything runs. */
+static gboolean prepare_all(struct batch *x)
 {
-    GError *err = NULL;
     run_phase(x, build_check_outputs);
     run_phase(x, build_read_own);
-    if (is_over(x))
-        return;
-    if (!batch_open(x, &err)) {
-        fail_rest(x, err);
-        return;
-    }
+    if (is_over(x) || !run_common(x, batch_open))
+        return FALSE;
     run_phase(x, build_read_far);
-    if (is_over(x))
-        return;
-    if (!batch_open_sources(x, &err)) {
-        fail_rest(x, err);
-        return;
-    }
+    if (is_over(x) || !run_common(x, batch_open_sources))
+        return FALSE;
     batch_note_names(x);
     run_phase(x, plan_build);
-    if (is_over(x))
+    return !is_over(x);
+}
+
+static void run_phases(struct batch *x)
+{
+    if (!prepare_all(x))
         return;
     name_all(x);
     begin_history(x);
-    solve(x);
+    run_common(x, solve);
     run_phase(x, note_empty);
     if (!must_stop(x))
         batch_make_outputs(x);

@@ -23,6 +23,8 @@ struct batch {
 };
 
 struct build *batch_new_build(struct batch *x, const struct build_request *r, const char *name);
+/* The builds without an error (struct build*, borrowed); the caller frees the list. */
+GPtrArray *batch_alive(const struct batch *x);
 /* Opens the store and what is read of the configuration, once. */
 gboolean batch_open(struct batch *x, GError **err);
 /* Begins to read caches, and makes the sources of all builds that have no error; after their

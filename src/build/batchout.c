@@ -113,12 +113,7 @@ static gboolean solve_lost(struct build *b)
 
 void batch_make_outputs(struct batch *x)
 {
-    g_autoptr(GPtrArray) due = g_ptr_array_new();
-    for (guint i = 0; i < x->builds->len; i++) {
-        struct build *b = g_ptr_array_index(x->builds, i);
-        if (!b->error)
-            g_ptr_array_add(due, b);
-    }
+    g_autoptr(GPtrArray) due = batch_alive(x);
     while (due->len > 0) {
         output_all(due);
         for (guint i = due->len; i-- > 0;)

@@ -41,10 +41,10 @@ void build_record(struct build *b, const GError *err)
     g_autoptr(GPtrArray) steps = g_ptr_array_new_with_free_func((GDestroyNotify)step_row_free);
     for (guint i = 0; i < b->result.steps->len; i++) {
         const struct build_step *s = g_ptr_array_index(b->result.steps, i);
-        if (s->result->done)
-            g_ptr_array_add(steps, step_row_for(b, s));
-        if (s->result->done)
-            share_log(b, s);
+        if (!s->result->done)
+            continue;
+        g_ptr_array_add(steps, step_row_for(b, s));
+        share_log(b, s);
     }
     const struct digest *id = b->result.images ? imageset_id(b->result.images) : NULL;
     b->row.steps_ran = b->result.ran;

@@ -10,6 +10,7 @@
 #include "solver/solver.h"
 #include "tree/scan.h"
 
+/* Of several that share their sources the last in this order counts. */
 enum pull_policy {
     PULL_MISSING, /* ask a registry only for what is not in the store */
     PULL_ALWAYS,  /* ask for the current image of each tag */
