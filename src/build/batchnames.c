@@ -16,18 +16,10 @@ static const struct build *maker_of(const struct build *b, const char *canonical
     return NULL;
 }
 
-static gboolean is_stage(const struct dockerfile *df, const char *name)
-{
-    for (guint i = 0; i < df->n_stages; i++)
-        if (df->stages[i].name && g_ascii_strcasecmp(df->stages[i].name, name) == 0)
-            return TRUE;
-    return FALSE;
-}
-
 static void note_base(const struct build *b, const struct stage *s)
 {
     const char *name = s->base->text;
-    if (strchr(name, '$') || is_stage(b->result.df, name) ||
+    if (strchr(name, '$') || dockerfile_has_stage(b->result.df, name) ||
         named_context_find(b->r->contexts, name, build_first_platform(b->r)))
         return;
     g_autoptr(reference) ref = reference_parse(name, NULL);

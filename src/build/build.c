@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "text/giturl.h"
+
 #include <string.h>
 
 char *build_title(const struct build_request *r)
@@ -61,19 +62,11 @@ gboolean build_read_far(struct build *b, GError **err)
            build_read(b, err);
 }
 
-static gboolean has_stage(const struct dockerfile *df, const char *name)
-{
-    for (guint i = 0; i < df->n_stages; i++)
-        if (df->stages[i].name && g_ascii_strcasecmp(df->stages[i].name, name) == 0)
-            return TRUE;
-    return FALSE;
-}
-
 /* Docker does not report it, so scripts may name stages that only some of their files have. */
 static void note_filters(const struct build *b)
 {
     for (char **f = b->r->no_cache_filter; f && *f; f++)
-        if (!has_stage(b->result.df, *f))
+        if (!dockerfile_has_stage(b->result.df, *f))
             event_note(b->ports.events, "--no-cache-filter %s: there is no stage of this name", *f);
 }
 

@@ -208,6 +208,14 @@ struct dockerfile *dockerfile_parse_trigger(const char *text, const char *name, 
     return df;
 }
 
+gboolean dockerfile_has_stage(const struct dockerfile *df, const char *name)
+{
+    for (guint i = 0; i < df->n_stages; i++)
+        if (df->stages[i].name && g_ascii_strcasecmp(df->stages[i].name, name) == 0)
+            return TRUE;
+    return FALSE;
+}
+
 void dockerfile_free(struct dockerfile *df)
 {
     if (df)

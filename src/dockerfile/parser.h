@@ -32,6 +32,8 @@ struct check_directive *check_directive_parse(struct arena *arena, const char *v
  * "docker/dockerfile" in any registry (mirrors), any tag, and its relatives "-upstream" and so on.
  */
 gboolean dockerfile_syntax_is_builtin(const char *syntax);
+/* Whether a stage has this name, in any case; a number is none. */
+gboolean dockerfile_has_stage(const struct dockerfile *df, const char *name);
 void dockerfile_free(struct dockerfile *df);
 
 typedef struct dockerfile dockerfile;
