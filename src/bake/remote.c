@@ -3,7 +3,6 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/path.h"
-#include "base/sniff.h"
 #include "build/fetched.h"
 #include "net/url.h"
 
@@ -47,13 +46,14 @@ static gboolean fetch_repository(struct bake_remote *r, const struct remotes_opt
 static gboolean use_file(struct bake_remote *r, const struct remotes_options *o, const char *dir,
                          GError **err)
 {
-    guint8 head[ARCHIVE_HEAD];
+    gboolean archive;
     g_autofree char *path = g_build_filename(dir, FILE_NAME, NULL);
     fd_auto int fd = open(path, O_RDONLY | O_CLOEXEC);
-    gssize n = fd < 0 ? -1 : pread(fd, head, sizeof head, 0);
-    if (n < 0)
-        return error_set_errno(err, errno, "cannot read what %s holds", r->shown);
-    if (archive_sniff(head, n)) {
+    if (fd < 0)
+        return error_set_errno(err, errno, "cannot open what %s holds", r->shown);
+    if (!fetched_is_archive(fd, r->shown, &archive, err))
+        return FALSE;
+    if (archive) {
         r->dir = fetched_unpack(o->store, o->cancel, dir, FILE_NAME, r->shown, err);
         return r->dir != NULL;
     }
@@ -94,17 +94,7 @@ static int open_inside(const struct bake_remote *r, const char *path, int flags)
 
 GBytes *bake_remote_read(const struct bake_remote *r, const char *path, gsize max, GError **err)
 {
-    struct stat st;
-    fd_auto int fd = open_inside(r, path, O_RDONLY | O_NONBLOCK);
-    if (fd < 0 || fstat(fd, &st) < 0) {
-        error_set_errno(err, errno, "cannot open %s of %s", path, r->shown);
-        return NULL;
-    }
-    if (!S_ISREG(st.st_mode)) {
-        error_set(err, VARVE_ERROR_INVALID, "%s of %s is not a file", path, r->shown);
-        return NULL;
-    }
-    return fs_read_fd(fd, path, max, err);
+    return fs_read_inside(r->dir, path, r->shown, max, err);
 }
 
 gboolean bake_remote_has(const struct bake_remote *r, const char *path)

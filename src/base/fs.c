@@ -390,3 +390,22 @@ gint64 fs_mtime_ns(const struct stat *st)
 {
     return (gint64)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
 }
+
+GBytes *fs_read_inside(const char *dir, const char *path, const char *place, gsize max,
+                       GError **err)
+{
+    fd_auto int root = fs_open_dir(AT_FDCWD, dir, err);
+    struct stat st;
+    if (root < 0)
+        return NULL;
+    fd_auto int fd = fs_open_in_root(root, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        error_set_errno(err, errno, "cannot open %s of %s", path, place);
+        return NULL;
+    }
+    if (!S_ISREG(st.st_mode)) {
+        error_set(err, VARVE_ERROR_INVALID, "%s of %s is not a file", path, place);
+        return NULL;
+    }
+    return fs_read_fd(fd, path, max, err);
+}

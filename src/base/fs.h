@@ -46,6 +46,10 @@ gboolean fs_remove_tree(int dirfd, const char *name, GError **err);
 gboolean fs_copy_fd(int in, int out, const char *what, GError **err);
 /* Names in a directory without "." and "..", sorted bytewise. */
 GPtrArray *fs_list(int dirfd, GError **err);
+/* Reads a file of dir, out of which links do not lead; place names dir in errors: "the context X".
+ */
+GBytes *fs_read_inside(const char *dir, const char *path, const char *place, gsize max,
+                       GError **err);
 /* /proc/self/fd/N path text for a descriptor. */
 char *fs_fd_path(int fd);
 /* Opens name below rootfd as if rootfd were the root directory: symlinks, absolute ones included,

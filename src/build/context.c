@@ -18,23 +18,6 @@
 /* The archive's temporary name, chosen so that no archive can contain a file of that name. */
 #define ARCHIVE_NAME ".varve context archive"
 
-/* What a file begins with; -1 with *err. */
-static gssize read_head(int fd, guint8 head[ARCHIVE_HEAD], GError **err)
-{
-    ssize_t n = io_pread_full(fd, head, ARCHIVE_HEAD, 0);
-    if (n < 0)
-        error_set_errno(err, errno, "cannot read the context");
-    return n;
-}
-
-static gboolean is_archive(int fd, gboolean *yes, GError **err)
-{
-    guint8 head[ARCHIVE_HEAD];
-    gssize n = read_head(fd, head, err);
-    *yes = n > 0 && archive_sniff(head, n);
-    return n >= 0;
-}
-
 static gboolean refuse_archive(const struct build *b, GError **err)
 {
     error_set(err, VARVE_ERROR_INVALID, "the context %s is compressed but is not a tar archive",
@@ -86,7 +69,7 @@ static gboolean use_file(struct build *b, const char *dir, const char *name, GEr
     fd_auto int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return error_set_errno(err, errno, "cannot open the context %s", b->input.context_name);
-    if (!is_archive(fd, &archive, err))
+    if (!fetched_is_archive(fd, "the context", &archive, err))
         return FALSE;
     return archive ? unpack_context(b, dir, name, err) : take_dockerfile(b, fd, err);
 }
@@ -161,7 +144,7 @@ static gboolean open_archive(struct build *b, GError **err)
     fd_auto int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return error_set_errno(err, errno, "cannot open the context %s", b->input.context_name);
-    if (!is_archive(fd, &archive, err))
+    if (!fetched_is_archive(fd, "the context", &archive, err))
         return FALSE;
     if (archive)
         return use_copy(b, fd, copy_file, unpack_context, err);

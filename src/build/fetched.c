@@ -1,7 +1,12 @@
 #include "build/fetched.h"
 
+#include "base/error.h"
+#include "base/io.h"
+#include "base/sniff.h"
 #include "store/layer.h"
 #include "tree/scan.h"
+
+#include <errno.h>
 
 char *fetched_dir(const struct remotes_options *o, const struct source_op *op, char **holds,
                   GError **err)
@@ -26,6 +31,16 @@ char *fetched_unpack(struct store *s, struct cancel *cancel, const char *dir, co
     if (!tmp || !remote_fill(s, cancel, t, name, TRUE, NULL, tmp, &info, err))
         return NULL;
     return g_build_filename(store_root(s), tmp, "fs", NULL);
+}
+
+gboolean fetched_is_archive(int fd, const char *shown, gboolean *yes, GError **err)
+{
+    guint8 head[ARCHIVE_HEAD];
+    ssize_t n = io_pread_full(fd, head, ARCHIVE_HEAD, 0);
+    if (n < 0)
+        return error_set_errno(err, errno, "cannot read %s", shown);
+    *yes = n > 0 && archive_sniff(head, n);
+    return TRUE;
 }
 
 struct source_op fetched_git_op(const struct giturl *git)

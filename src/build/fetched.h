@@ -14,6 +14,8 @@ char *fetched_dir(const struct remotes_options *o, const struct source_op *op, c
  * in the archive dir/name. shown: its name in messages. */
 char *fetched_unpack(struct store *s, struct cancel *cancel, const char *dir, const char *name,
                      const char *shown, GError **err);
+/* Whether a file is an archive; shown: its name in messages. */
+gboolean fetched_is_archive(int fd, const char *shown, gboolean *yes, GError **err);
 /* What git names as a context: submodules too, no history, the times of the checkout, unless it
  * says otherwise. Its texts are borrowed. */
 struct source_op fetched_git_op(const struct giturl *git);

@@ -15,22 +15,8 @@
  * directory. */
 static GBytes *read_inside(struct build *b, const char *path, gsize max, GError **err)
 {
-    fd_auto int root = fs_open_dir(AT_FDCWD, b->input.context_dir, err);
-    struct stat st;
-    if (root < 0)
-        return NULL;
-    fd_auto int fd = fs_open_in_root(root, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
-    if (fd < 0 || fstat(fd, &st) < 0) {
-        error_set_errno(err, errno, "cannot open %s of the context %s", path,
-                        b->input.context_name);
-        return NULL;
-    }
-    if (!S_ISREG(st.st_mode)) {
-        error_set(err, VARVE_ERROR_INVALID, "%s of the context %s is not a file", path,
-                  b->input.context_name);
-        return NULL;
-    }
-    return fs_read_fd(fd, path, max, err);
+    g_autofree char *place = g_strconcat("the context ", b->input.context_name, NULL);
+    return fs_read_inside(b->input.context_dir, path, place, max, err);
 }
 
 /* Where files are: where the user is for a directory, else in the context; an absolute path is the
