@@ -2,10 +2,8 @@
 """Runs varve bake for bake/action.yml."""
 import os
 import sys
-import tempfile
 
-from common import (clean_environment, command_text, default_context, ended, given, lines, listed, option_words, run,
-                    set_output)
+from common import clean_environment, command_text, ended, given, listed, option_words, place, run_varve, set_output
 
 # input, option, what it holds. Order is that of the command line.
 OPTIONS = [
@@ -25,44 +23,24 @@ OPTIONS = [
 ]
 
 
-def source():
-    """The repository with the definition; None: it is in the working directory."""
-    place = given("source")
-    if place == ".":
-        return None
-    default = default_context() if not place or "{{defaultContext}}" in place else ""
-    return place.replace("{{defaultContext}}", default) if place else default
-
-
-def give_token(place, env):
+def give_token(source, env):
     """To the repository's own server alone, and not on the command line."""
     server = os.environ.get("GITHUB_SERVER_URL", "https://github.com")
-    if given("github-token") and place and place.startswith(server + "/"):
+    if given("github-token") and source and source.startswith(server + "/"):
         print(f"::add-mask::{command_text(given('github-token'))}", flush=True)
         env.setdefault("BUILDX_BAKE_GIT_AUTH_TOKEN", given("github-token"))
 
 
 def main():
-    env, place = clean_environment(), source()
-    words = [env.get("VARVE_PROGRAM") or "varve"] + (["--root", given("root")] if given("root") else [])
-    words += ["bake", "--progress=plain"] + option_words(OPTIONS)
-    give_token(place, env)
+    env = clean_environment()
+    source = None if given("source") == "." else place("source")  # None: it is in the working directory
+    give_token(source, env)
     if given("workdir"):
         os.chdir(given("workdir"))
-    with tempfile.TemporaryDirectory(dir=env.get("RUNNER_TEMP") or None) as temporary:
-        metadata = os.path.join(temporary, "metadata.json")
-        if not given("call") or given("call") == "build":
-            words += ["--metadata-file", metadata]
-            if env.get("GITHUB_STEP_SUMMARY") and env.get("DOCKER_BUILD_SUMMARY", "true") != "false":
-                words += ["--summary-file", env["GITHUB_STEP_SUMMARY"]]
-        words += ([place] if place else []) + listed("targets")
-        print("::group::" + command_text(" ".join(words)), flush=True)
-        code, _ = run(words, env)
-        print("::endgroup::", flush=True)
-        ended("bake", code)
-        if os.path.exists(metadata):
-            with open(metadata, encoding="utf-8") as f:
-                set_output("metadata", f.read().strip())
+    code, _, metadata = run_varve("bake", option_words(OPTIONS), ([source] if source else []) + listed("targets"), env)
+    ended("bake", code)
+    if metadata:
+        set_output("metadata", metadata)
     sys.exit(code)
 
 

@@ -3,10 +3,9 @@
 import json
 import os
 import sys
-import tempfile
 
-from common import (clean_environment, command_text, default_context, ended, fail, given, lines, listed, option_words,
-                    run, set_output)
+from common import (clean_environment, command_text, ended, fail, given, lines, listed, option_words, place, run_varve,
+                    set_output)
 
 # input, option, what it holds. Order is that of the command line.
 OPTIONS = [
@@ -40,12 +39,6 @@ OPTIONS = [
     ("ulimit", "--ulimit", "lines"),
     ("explain", "--explain", "flag"),
 ]
-def context():
-    place = given("context")
-    default = default_context() if not place or "{{defaultContext}}" in place else ""
-    return place.replace("{{defaultContext}}", default) if place else default
-
-
 def split_secret(name, value):
     key, equals, rest = value.partition("=")
     if not equals or not key or not rest:
@@ -86,12 +79,7 @@ def annotate(match, place):
           f"{command_text(match['text'])}", flush=True)
 
 
-def set_outputs(metadata_file):
-    try:
-        with open(metadata_file, encoding="utf-8") as f:
-            text = f.read().strip()
-    except FileNotFoundError:
-        return
+def set_outputs(text):
     data = json.loads(text)
     set_output("imageid", data.get("containerimage.config.digest") or data.get("containerimage.digest", ""))
     set_output("digest", data.get("containerimage.digest", ""))
@@ -99,26 +87,13 @@ def set_outputs(metadata_file):
 
 
 def main():
-    env, place = clean_environment(), context()
-    varve = env.get("VARVE_PROGRAM") or "varve"
-    words = [varve] + (["--root", given("root")] if given("root") else []) + ["build", "--progress=plain"]
-    words += option_words(OPTIONS) + secret_words(place, env)
-    with tempfile.TemporaryDirectory(dir=env.get("RUNNER_TEMP") or None) as temporary:
-        metadata = os.path.join(temporary, "metadata.json")
-        building = not given("call") or given("call") == "build"
-        if building:
-            words += ["--metadata-file", metadata]
-        if building and env.get("GITHUB_STEP_SUMMARY") and env.get("DOCKER_BUILD_SUMMARY", "true") != "false":
-            words += ["--summary-file", env["GITHUB_STEP_SUMMARY"]]
-        words.append(place)
-        print("::group::" + command_text(" ".join(words)), flush=True)
-        code, places = run(words, env)
-        print("::endgroup::", flush=True)
-        for match in places:
-            annotate(match, place)
-        ended("build", code)
-        if not code:
-            set_outputs(metadata)
+    env, context = clean_environment(), place("context")
+    code, places, metadata = run_varve("build", option_words(OPTIONS) + secret_words(context, env), [context], env)
+    for match in places:
+        annotate(match, context)
+    ended("build", code)
+    if not code and metadata:
+        set_outputs(metadata)
     sys.exit(code)
 
 

@@ -10,6 +10,7 @@ import re
 import secrets
 import subprocess
 import sys
+import tempfile
 
 PLACE = re.compile(r"^(?P<file>[^\s:]+):(?P<line>\d+):(?P<column>\d+): (?P<kind>error|warning): (?P<text>.*)$")
 RED, PLAIN = "\x1b[31m", "\x1b[0m"
@@ -114,6 +115,34 @@ def clean_environment():
     for name in [n for n in env if n.startswith("INPUT_") or (n.startswith("ACTIONS_") and not env[n])]:
         del env[name]
     return env
+
+
+def place(name):
+    """What the input names, in which {{defaultContext}} may stand; default_context() without one."""
+    text = given(name)
+    default = default_context() if not text or "{{defaultContext}}" in text else ""
+    return text.replace("{{defaultContext}}", default) if text else default
+
+
+def run_varve(command, options, rest, env):
+    """varve COMMAND with its options, then rest. Returns the exit code, the places that the output names, and
+    the text of --metadata-file; None: there is none."""
+    words = [env.get("VARVE_PROGRAM") or "varve"] + (["--root", given("root")] if given("root") else [])
+    words += [command, "--progress=plain"] + options
+    with tempfile.TemporaryDirectory(dir=env.get("RUNNER_TEMP") or None) as temporary:
+        metadata = os.path.join(temporary, "metadata.json")
+        if not given("call") or given("call") == "build":
+            words += ["--metadata-file", metadata]
+            if env.get("GITHUB_STEP_SUMMARY") and env.get("DOCKER_BUILD_SUMMARY", "true") != "false":
+                words += ["--summary-file", env["GITHUB_STEP_SUMMARY"]]
+        words += rest
+        print("::group::" + command_text(" ".join(words)), flush=True)
+        code, places = run(words, env)
+        print("::endgroup::", flush=True)
+        if not os.path.exists(metadata):
+            return code, places, None
+        with open(metadata, encoding="utf-8") as f:
+            return code, places, f.read().strip()
 
 
 def ended(command, code):
