@@ -11,10 +11,11 @@ struct bake_ssh {
 };
 
 /* Empty containers for fields, with the right destructors. */
-GPtrArray *bake_list_new(void);    /* of char * */
-GHashTable *bake_map_new(void);    /* of char * → char *; also one entry */
-GPtrArray *bake_entries_new(void); /* of entries */
-GPtrArray *bake_sshs_new(void);    /* of struct bake_ssh * */
+GPtrArray *bake_list_new(void);         /* of char * */
+GHashTable *bake_map_new(void);         /* of char * → char *; also one entry */
+GList *bake_map_names(GHashTable *map); /* its keys, sorted and borrowed; map may be NULL */
+GPtrArray *bake_entries_new(void);      /* of entries */
+GPtrArray *bake_sshs_new(void);         /* of struct bake_ssh * */
 struct bake_ssh *bake_ssh_new(const char *id);
 
 #endif

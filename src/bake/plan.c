@@ -358,7 +358,7 @@ static gboolean link_all(struct planning *p, struct bake_target *t, GPtrArray *p
     gboolean ok = TRUE;
     if (!t->contexts || g_hash_table_contains(linked, t->name))
         return TRUE;
-    g_autoptr(GList) keys = g_list_sort(g_hash_table_get_keys(t->contexts), (GCompareFunc)strcmp);
+    g_autoptr(GList) keys = bake_map_names(t->contexts);
     g_ptr_array_add(path, t->name);
     for (GList *l = keys; ok && l; l = l->next) {
         const char *value = g_hash_table_lookup(t->contexts, l->data);

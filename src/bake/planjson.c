@@ -75,14 +75,9 @@ static void write_list(struct writer *w, const GPtrArray *list, gboolean escape)
     close_bracket(w, ']');
 }
 
-static GList *sorted_keys(GHashTable *map)
-{
-    return g_list_sort(g_hash_table_get_keys(map), (GCompareFunc)strcmp);
-}
-
 static void write_map(struct writer *w, GHashTable *map, gboolean escape)
 {
-    g_autoptr(GList) keys = sorted_keys(map);
+    g_autoptr(GList) keys = bake_map_names(map);
     open_bracket(w, '{');
     for (GList *l = keys; l; l = l->next) {
         write_key(w, l->data);
@@ -95,7 +90,7 @@ static void write_map(struct writer *w, GHashTable *map, gboolean escape)
 static void write_entry(struct writer *w, GHashTable *entry, gboolean secret)
 {
     static const char *const order[] = {"id", "src", "env"};
-    g_autoptr(GList) keys = secret ? NULL : sorted_keys(entry);
+    g_autoptr(GList) keys = secret ? NULL : bake_map_names(entry);
     for (guint i = 0; secret && i < G_N_ELEMENTS(order); i++)
         if (g_hash_table_contains(entry, order[i]))
             keys = g_list_append(keys, (gpointer)order[i]);

@@ -53,6 +53,11 @@ GPtrArray *bake_list_new(void)
     return g_ptr_array_new_with_free_func(g_free);
 }
 
+GList *bake_map_names(GHashTable *map)
+{
+    return map ? g_list_sort(g_hash_table_get_keys(map), (GCompareFunc)strcmp) : NULL;
+}
+
 GHashTable *bake_map_new(void)
 {
     return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
@@ -266,7 +271,7 @@ static char *element_identity(const struct bake_attr *a, gconstpointer element)
     GHashTable *entry = (GHashTable *)element;
     if (a->identity)
         return g_strdup(g_hash_table_lookup(entry, a->identity));
-    g_autoptr(GList) keys = g_list_sort(g_hash_table_get_keys(entry), (GCompareFunc)strcmp);
+    g_autoptr(GList) keys = bake_map_names(entry);
     GString *all = g_string_new(NULL);
     for (GList *l = keys; l; l = l->next)
         g_string_append_printf(all, "%zu:%s=%s\n", strlen(l->data), (char *)l->data,
