@@ -187,8 +187,8 @@ static gboolean check_multi_platform(const struct build_request *r, GError **err
     return FALSE;
 }
 
-gboolean build_set_platforms(struct build_request *r, const char *option, char **platforms,
-                             GError **err)
+static gboolean set_platforms(struct build_request *r, const char *option, char **platforms,
+                              GError **err)
 {
     g_autofree char *all = platforms ? g_strjoinv(",", platforms) : NULL;
     g_auto(GStrv) words = all ? g_strsplit(all, ",", -1) : NULL;
@@ -205,6 +205,24 @@ gboolean build_set_platforms(struct build_request *r, const char *option, char *
             return FALSE;
         }
     return check_multi_platform(r, err);
+}
+
+gboolean build_choose_platforms(struct build_request *r, const char *option, char **platforms,
+                                char **env, GError **err)
+{
+    static const char name[] = "DOCKER_DEFAULT_PLATFORM";
+    const char *preset = g_environ_getenv(env, name);
+    char *presets[] = {(char *)preset, NULL};
+    if (!platforms && preset && *preset)
+        return set_platforms(r, name, presets, err);
+    return set_platforms(r, option, platforms, err);
+}
+
+void build_inherit_places(struct build_request *r, char **env)
+{
+    r->ca_bundle = g_strdup(g_environ_getenv(env, "SSL_CERT_FILE"));
+    r->ssh_agent = g_strdup(g_environ_getenv(env, "SSH_AUTH_SOCK"));
+    r->docker_host = g_strdup(g_environ_getenv(env, "DOCKER_HOST"));
 }
 
 /* What the argument is. An archive is only told from other files when it is read. */

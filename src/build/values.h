@@ -34,10 +34,13 @@ gboolean build_allow(struct build_request *r, const char *text, GError **err);
 gboolean build_set_call(struct build_request *r, const char *text, GError **err);
 /* The lists of stages, each with commas; NULL: none. */
 void build_set_filters(struct build_request *r, char **lists);
-/* The lists of platforms, each with commas; "local" is this machine's. platforms NULL: unchanged.
- * option is how messages call it, "--platform". After build_add_arg(). */
-gboolean build_set_platforms(struct build_request *r, const char *option, char **platforms,
-                             GError **err);
+/* The lists of platforms, each with commas; "local" is this machine's. platforms NULL: those of
+ * env's DOCKER_DEFAULT_PLATFORM, or unchanged. option is how messages call it, "--platform". After
+ * build_add_arg(). */
+gboolean build_choose_platforms(struct build_request *r, const char *option, char **platforms,
+                                char **env, GError **err);
+/* Where env says that certificates, an ssh agent and Docker's engine are. */
+void build_inherit_places(struct build_request *r, char **env);
 /* A directory, "-", a file or a URL. After the Dockerfile was set. */
 gboolean build_set_context(struct build_request *r, const char *text, GError **err);
 

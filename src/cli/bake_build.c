@@ -4,10 +4,8 @@
 #include "base/fs.h"
 #include "cli/arguments.h"
 #include "cli/bake_request.h"
-#include "cli/interrupt.h"
 #include "cli/outside.h"
 #include "cli/report.h"
-#include "cli/root.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -46,6 +44,7 @@ static gboolean add_target(struct baking *k, const struct bake_target *t, GError
     const struct bake_common common = {.bake = k->bake,
                                        .env = k->env,
                                        .parallel = k->how->parallel,
+                                       .wants_sizes = k->how->summary_file != NULL,
                                        .secrets = k->how->secrets,
                                        .events = report_sink()};
     struct build_request *r = bake_request_new(t, &common, err);
@@ -170,24 +169,13 @@ static char *make_title(const struct baking *k)
     return asked <= 3 ? g_strdup(out->str) : g_strdup_printf("%s and %u more", out->str, asked - 3);
 }
 
-static void show_findings(gpointer progress, const struct lint_report *r, const struct diags *d)
-{
-    progress_findings(progress, r, d);
-}
-
 static gboolean open_batch(struct baking *k, gboolean quiet, GError **err)
 {
-    const struct session_options so = {.env = k->env,
-                                       .root = root_path(),
-                                       .config_file = g_environ_getenv(k->env, "VARVE_CONFIG")};
     const struct batch_options bo = {.fail_fast = k->how->fail_fast};
     g_autofree char *title = make_title(k);
-    k->session = session_new(&so);
+    k->session = shown_session(k->env);
     k->progress = progress_new(stderr, quiet ? PROGRESS_QUIET : k->how->progress, title);
-    const struct build_ports ports = {.events = progress_sink(k->progress),
-                                      .cancel = interrupt_watch(),
-                                      .findings = show_findings,
-                                      .ctx = k->progress};
+    const struct build_ports ports = shown_ports(k->progress);
     k->batch = batch_new(k->session, &ports, &bo);
     for (guint i = 0; i < k->all->len; i++) {
         struct baked *t = g_ptr_array_index(k->all, i);

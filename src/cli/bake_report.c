@@ -58,19 +58,12 @@ static char *image_size_text(const struct build_result *r)
     return bytes ? text_size(bytes) : g_strdup("");
 }
 
-static char *image_id_text(const struct baked *t)
-{
-    char hex[DIGEST_HEX_LEN + 1];
-    const struct imageset *set = t->shown.res->images;
-    const struct digest *id = set && !build_error(t->shown.build) ? imageset_id(set) : NULL;
-    return id ? g_strdup_printf("sha256:%.12s", digest_hex(id, hex)) : g_strdup("");
-}
-
 static void add_row(struct table *rows, const struct baked *t)
 {
     const struct build_result *r = t->shown.res;
     g_autofree char *steps = steps_text(r), *took = text_duration(r->took_us),
-                    *size = image_size_text(r), *id = image_id_text(t);
+                    *size = image_size_text(r),
+                    *id = build_short_id(build_error(t->shown.build) ? NULL : r->images);
     const char *cells[] = {t->target->name, outcome_text(t), steps, took, size, id, NULL};
     table_row(rows, cells);
 }

@@ -17,11 +17,6 @@ struct asking {
 };
 typedef gboolean (*ask_fn)(const struct asking *a, GError **err);
 
-static GList *sorted_names(GHashTable *map)
-{
-    return map ? g_list_sort(g_hash_table_get_keys(map), (GCompareFunc)strcmp) : NULL;
-}
-
 /* "key=value", quoted where a comma or a quote would end it. */
 static void append_word(GString *out, const char *key, const char *value)
 {
@@ -36,7 +31,7 @@ static void append_word(GString *out, const char *key, const char *value)
 /* An entry as the command line has it, "type=local,dest=out": its type first. */
 static char *entry_words(GHashTable *entry)
 {
-    g_autoptr(GList) names = sorted_names(entry);
+    g_autoptr(GList) names = bake_map_names(entry);
     GString *out = g_string_new(NULL);
     const char *type = g_hash_table_lookup(entry, "type");
     if (type)
@@ -69,7 +64,7 @@ static char **list_vector(const GPtrArray *list)
 
 static char **map_vector(GHashTable *map)
 {
-    g_autoptr(GList) names = sorted_names(map);
+    g_autoptr(GList) names = bake_map_names(map);
     char **v = names ? g_new0(char *, g_list_length(names) + 1) : NULL;
     guint n = 0;
     for (GList *l = names; l; l = l->next)
@@ -129,7 +124,7 @@ static gboolean ask_named(const struct asking *a, const char *name, GError **err
 
 static gboolean ask_contexts(const struct asking *a, GError **err)
 {
-    g_autoptr(GList) names = sorted_names(a->t->contexts);
+    g_autoptr(GList) names = bake_map_names(a->t->contexts);
     for (GList *l = names; l; l = l->next)
         if (!ask_named(a, l->data, err))
             return FALSE;
@@ -189,13 +184,7 @@ static gboolean ask_caches(const struct asking *a, GError **err)
 static gboolean ask_platforms(const struct asking *a, GError **err)
 {
     g_auto(GStrv) list = list_vector(a->t->platforms);
-    const char *preset = g_environ_getenv(a->c->env, "DOCKER_DEFAULT_PLATFORM");
-    char *presets[] = {(char *)preset, NULL};
-    return build_set_platforms(a->r, "platforms",
-                               list                ? list
-                               : preset && *preset ? presets
-                                                   : NULL,
-                               err);
+    return build_choose_platforms(a->r, "platforms", list, a->c->env, err);
 }
 
 static gboolean ask_run(const struct asking *a, GError **err)
@@ -258,10 +247,8 @@ static void take_common(const struct asking *a)
     struct build_request *r = a->r;
     r->target = g_strdup(a->t->target);
     r->parallel = a->c->parallel;
-    r->wants_id = a->c->wants_id;
-    r->ca_bundle = g_strdup(g_environ_getenv(a->c->env, "SSL_CERT_FILE"));
-    r->ssh_agent = g_strdup(g_environ_getenv(a->c->env, "SSH_AUTH_SOCK"));
-    r->docker_host = g_strdup(g_environ_getenv(a->c->env, "DOCKER_HOST"));
+    r->wants_sizes = a->c->wants_sizes;
+    build_inherit_places(r, a->c->env);
 }
 
 struct build_request *bake_request_new(const struct bake_target *t, const struct bake_common *c,

@@ -10,7 +10,7 @@ struct bake_common {
     const struct bake *bake;   /* whose plan has the targets, borrowed */
     char **env;                /* "NAME=value", borrowed */
     guint parallel;            /* steps at the same time, 0: default */
-    gboolean wants_id;         /* image ids are needed, whatever the outputs make */
+    gboolean wants_sizes;      /* of what pushes replace */
     GHashTable *secrets;       /* id → GBytes*, added to those of t; borrowed; or NULL */
     struct event_sink *events; /* gets notes about values */
 };

@@ -172,15 +172,6 @@ static gboolean parse_lists(struct build_options *o, char **env, GError **err)
     return build_set_labels(r, o->raw_labels, err);
 }
 
-static gboolean parse_platform_option(struct build_options *o, GError **err)
-{
-    const char *preset = g_getenv("DOCKER_DEFAULT_PLATFORM");
-    char *presets[] = {(char *)preset, NULL};
-    if (!o->raw_platforms && preset && *preset)
-        return build_set_platforms(o->request, "DOCKER_DEFAULT_PLATFORM", presets, err);
-    return build_set_platforms(o->request, "--platform", o->raw_platforms, err);
-}
-
 /* An archive must not go to a terminal. */
 static gboolean check_stdout(const struct build_options *o, GError **err)
 {
@@ -222,7 +213,7 @@ static gboolean check_files(const struct build_options *o, GError **err)
 }
 
 /* What needs no parsing. */
-static void take_values(struct build_options *o)
+static void take_values(struct build_options *o, char **env)
 {
     struct build_request *r = o->request;
     r->file = g_strdup(o->file);
@@ -233,12 +224,10 @@ static void take_values(struct build_options *o)
     r->keep_failed = o->debug_on_failure;
     r->wants_id = o->iidfile != NULL;
     r->wants_sizes = o->summary_file != NULL;
-    r->ca_bundle = g_strdup(g_getenv("SSL_CERT_FILE"));
-    r->ssh_agent = g_strdup(g_getenv("SSH_AUTH_SOCK"));
-    r->docker_host = g_strdup(g_getenv("DOCKER_HOST"));
     r->in_fd = STDIN_FILENO;
     r->out_fd = STDOUT_FILENO;
     build_set_filters(r, o->raw_no_cache_filter);
+    build_inherit_places(r, env);
 }
 
 static gboolean parse_progress(struct build_options *o, GError **err)
@@ -253,7 +242,8 @@ static gboolean parse_all(struct build_options *o, char **env, int argc, char **
     return refuse_unsupported(o, err) && parse_caches(o, env, err) &&
            build_set_call(r, call, err) && parse_progress(o, err) &&
            add_each(r, o->raw_tags, build_add_tag, err) && parse_build_args(o, env, err) &&
-           parse_lists(o, env, err) && parse_platform_option(o, err) &&
+           parse_lists(o, env, err) &&
+           build_choose_platforms(r, "--platform", o->raw_platforms, env, err) &&
            add_each(r, o->raw_annotations, build_add_annotation, err) &&
            build_set_network(r, o->raw_network, err) && build_set_pull(r, o->raw_pull, err) &&
            add_each(r, o->raw_allow, build_allow, err) &&
@@ -267,7 +257,7 @@ gboolean build_options_finish(struct build_options *o, int argc, char **argv, GE
 {
     g_auto(GStrv) env = g_get_environ();
     o->request = build_request_new();
-    take_values(o);
+    take_values(o, env);
     if (parse_all(o, env, argc, argv, err))
         return TRUE;
     error_words_as_usage(err);

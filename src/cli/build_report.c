@@ -19,11 +19,18 @@ static const char *display_name(const struct shown_build *b)
     return b->res->name;
 }
 
-static char *short_digest(const struct shown_build *b)
+char *build_short_id(const struct imageset *set)
 {
     char hex[DIGEST_HEX_LEN + 1];
-    const struct digest *id = imageset_id(b->res->images);
-    return id ? g_strdup_printf("   sha256:%.12s", digest_hex(id, hex)) : g_strdup("");
+    const struct digest *id = set ? imageset_id(set) : NULL;
+    return id ? g_strdup_printf("sha256:%.12s", digest_hex(id, hex)) : g_strdup("");
+}
+
+/* Behind other text. */
+static char *short_digest(const struct shown_build *b)
+{
+    g_autofree char *id = build_short_id(b->res->images);
+    return *id ? g_strconcat("   ", id, NULL) : g_strdup("");
 }
 
 static void print_up_to_date(struct shown_build *b, int cached)

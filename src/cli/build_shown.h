@@ -18,7 +18,10 @@ struct shown_build {
     const struct build_result *res; /* build's */
 };
 
-/* cmd_build.c: makes the build requested by o, and its progress. shown_clear() frees both. */
+/* cmd_build.c: the session of a command line, and what its builds report to. */
+struct session *shown_session(char **env);
+struct build_ports shown_ports(struct progress *p);
+/* Makes the build requested by o, and its progress. shown_clear() frees both. */
 void shown_init(struct shown_build *b, const struct build_options *o);
 void shown_clear(struct shown_build *b);
 
@@ -46,6 +49,8 @@ void build_write_summary(const struct shown_build *b, const GError *failure);
 
 /* build_report.c: what the user sees afterwards, on stderr (and with -q the digest on stdout). */
 void build_report_success(struct shown_build *b);
+/* "sha256:7f524f76004d"; "" when there is no id. set may be NULL. */
+char *build_short_id(const struct imageset *set);
 /* "12 MB in 3 layers" */
 char *build_image_size_text(const struct built_image *image);
 /* Parts of it: --explain's rows; what was pushed and written; what caches gave and got. */

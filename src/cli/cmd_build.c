@@ -10,19 +10,29 @@ static void show_findings(gpointer progress, const struct lint_report *r, const 
     progress_findings(progress, r, d);
 }
 
+struct session *shown_session(char **env)
+{
+    const struct session_options so = {
+        .env = env, .root = root_path(), .config_file = g_environ_getenv(env, "VARVE_CONFIG")};
+    return session_new(&so);
+}
+
+struct build_ports shown_ports(struct progress *p)
+{
+    return (struct build_ports){.events = progress_sink(p),
+                                .cancel = interrupt_watch(),
+                                .findings = show_findings,
+                                .ctx = p};
+}
+
 void shown_init(struct shown_build *b, const struct build_options *o)
 {
     g_auto(GStrv) env = g_get_environ();
-    const struct session_options so = {
-        .env = env, .root = root_path(), .config_file = g_getenv("VARVE_CONFIG")};
     g_autofree char *title = build_title(o->request);
     gboolean quiet = o->request->call != CALL_BUILD;
-    *b = (struct shown_build){.o = o, .r = o->request, .session = session_new(&so)};
+    *b = (struct shown_build){.o = o, .r = o->request, .session = shown_session(env)};
     b->progress = progress_new(stderr, quiet ? PROGRESS_QUIET : o->progress, title);
-    const struct build_ports ports = {.events = progress_sink(b->progress),
-                                      .cancel = interrupt_watch(),
-                                      .findings = show_findings,
-                                      .ctx = b->progress};
+    const struct build_ports ports = shown_ports(b->progress);
     b->build = build_new(o->request, b->session, &ports);
     b->res = build_result(b->build);
 }
