@@ -409,3 +409,14 @@ END
     [ "$status" -eq 0 ]
     [[ "$output" != *"earlier run"* ]]
 }
+
+@test "a target whose cache cannot be opened runs nothing, the others are made" {
+    base_and_users 1 2
+    unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
+    run bake --set 't1.cache-to=type=s3,region=x,bucket=b'
+    echo "$output"
+    [ "$status" -eq 2 ]
+    [[ "$(row t1)" == *"FAILED"* && "$(row t2)" == *"ready"* ]]
+    [[ "$output" == *"t1 failed:"*"access_key_id"* ]]
+    run ! grep -q 'FROM_BASE 1 >/own' <<<"$output"
+}
